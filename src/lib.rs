@@ -1,0 +1,40 @@
+//! Live WebM from one browser to every viewer, through one small server.
+//!
+//! A publisher's bytes come in over a WebSocket or an HTTP request body, are cut into whole
+//! blocks, and go out to every viewer from the same shared memory.
+//!
+//! The rooms, and who may import whom:
+//!
+//! ```text
+//! main ─┬─► cli ───► config
+//!       ├─► net ─┬─► stream ─► webm
+//!       │        │      └────► protocol::framing
+//!       │        ├─► protocol
+//!       │        └─► metrics, pages, config
+//!       ├─► client ─► webm, protocol
+//!       └─► inspect ─► webm
+//! ```
+//!
+//! - [`webm`]: bytes become blocks, blocks become Clusters.
+//! - [`stream`]: what is on air, and where each viewer stands.
+//! - [`protocol`]: HTTP and WebSocket, as bytes.
+//! - [`net`]: the only room where sockets meet the clock.
+//! - [`client`]: the other end: `push`.
+//! - [`inspect`]: what `webm` sees in a file.
+//! - [`config`], [`pages`], [`metrics`]: options, the embedded pages, counters.
+//!
+//! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
+//! bytes and decisions go out.
+
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod inspect;
+pub mod metrics;
+pub mod net;
+pub mod pages;
+pub mod protocol;
+pub mod stream;
+pub mod webm;

@@ -1,0 +1,3 @@
+//! Picks a command; errors become exit codes.
+
+fn main() {}
