@@ -1,1 +1,3 @@
-//! To come.
+//! HTTP and WebSocket, as bytes.
+
+pub mod framing;
