@@ -12,10 +12,12 @@
 //! - [`route`]: which address means what, and what is refused there.
 //! - [`access`]: keys and origins: who may publish, who may watch.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
+//! - [`chunked`]: chunked request bodies, without a copy.
 //! - [`websocket`]: both ends of the opening handshake; the frames that are not media (RFC 6455).
 //! - [`control`]: the text messages of the `videostream.v1` subprotocol.
 
 pub mod access;
+pub mod chunked;
 pub mod control;
 pub mod http;
 pub mod response;
