@@ -46,7 +46,7 @@ pub struct Push {
     /// WebM file, or - for standard input, which is sent on as it comes
     pub file: PathBuf,
 
-    /// Where to publish: ws://HOST[:PORT]/publish/NAME or http://HOST[:PORT]/live/NAME.webm
+    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm
     pub url: String,
 
     /// Start the file again whenever it ends [default: false]
