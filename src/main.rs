@@ -1,14 +1,21 @@
 //! Picks a command; errors become exit codes.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
-use videostream::cli::{Cli, Command, one_line};
+use videostream::cli::{Cli, Command, Inspect, one_line};
 use videostream::config::{LogFormat, LogLevel, Options, Serve};
+use videostream::inspect;
 
-/// Bad usage or configuration. (1, failed at run time, is `ExitCode::FAILURE`.)
+/// Failed at run time.
+const EXIT_FAILED: u8 = 1;
+
+/// Bad usage or configuration.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -27,8 +34,8 @@ fn main() -> ExitCode {
     match cli.command {
         None => serve(cli.serve),
         Some(Command::Serve(options)) => serve(*options),
-        Some(Command::Push(_)) => fail(1, "push: not built yet"),
-        Some(Command::Inspect(_)) => fail(1, "inspect: not built yet"),
+        Some(Command::Push(_)) => fail(EXIT_FAILED, "push: not built yet"),
+        Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
     }
 }
 
@@ -38,9 +45,37 @@ fn serve(options: Options) -> ExitCode {
         Err(error) => return fail(EXIT_USAGE, error),
     };
     log_to_stderr(config.log, config.log_level);
-    // HERE: `match videostream::net::serve(config) { Ok(()) => SUCCESS, Err(e) => fail(1, e) }`.
+    // HERE: `match videostream::net::serve(config) { Ok(()) => SUCCESS, Err(e) => fail(EXIT_FAILED, e) }`.
     tracing::debug!(?config, "starting");
-    fail(1, "serve: not built yet")
+    fail(EXIT_FAILED, "serve: not built yet")
+}
+
+fn inspect(file: &Path, json: bool) -> ExitCode {
+    let name = file.display().to_string();
+    let report = if name == "-" {
+        inspect::inspect(name.as_str(), io::stdin().lock())
+    } else {
+        File::open(file).and_then(|file| inspect::inspect(name.as_str(), file))
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return fail(EXIT_FAILED, format_args!("{name}: {error}")),
+    };
+    let mut stdout = io::stdout().lock();
+    let printed = if json {
+        serde_json::to_writer(&mut stdout, &report)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(stdout))
+    } else {
+        write!(stdout, "{report}")
+    };
+    match printed {
+        Ok(()) if report.errors.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(EXIT_FAILED),
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, format_args!("standard output: {error}")),
+    }
 }
 
 fn log_to_stderr(format: LogFormat, level: LogLevel) {
@@ -53,11 +88,10 @@ fn log_to_stderr(format: LogFormat, level: LogLevel) {
     };
     let log = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr);
     match format {
         LogFormat::Text => {
-            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-                .init();
+            log.with_ansi(io::stderr().is_terminal()).init();
         }
         LogFormat::Json => log.json().init(),
     }

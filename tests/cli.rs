@@ -181,3 +181,46 @@ fn a_refused_key_is_not_shown() {
         "{line}"
     );
 }
+
+/// A recording that lies in the repository.
+fn sample(name: &str) -> String {
+    format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn inspect_succeeds_on_a_whole_file_and_fails_on_a_cut_one() {
+    let whole = sample("chromium-vp8-opus-100ms.webm");
+    let output = run(&["inspect", &whole], &[]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .contains("clusters, 4 join points\n")
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.webm");
+    std::fs::write(&cut, &std::fs::read(&whole).unwrap()[..5000]).unwrap();
+    let output = run(&["inspect", "--json", cut.to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["errors"][0]["offset"], 5000);
+}
+
+#[test]
+fn inspect_reads_standard_input() {
+    let output = Command::new(env!("CARGO_BIN_EXE_videostream"))
+        .args(["inspect", "-", "--json"])
+        .stdin(std::fs::File::open(sample("ffmpeg-live.webm")).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["file"], "-");
+}
+
+#[test]
+fn a_file_that_is_not_there_fails_at_run_time() {
+    let line = refusal(1, &["inspect", "/nowhere/a.webm"], &[]);
+    assert!(line.starts_with("/nowhere/a.webm: "), "{line}");
+}
