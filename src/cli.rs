@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
+use crate::client::Address;
 use crate::config::Options;
 use crate::protocol::access::Secret;
 
@@ -48,7 +49,7 @@ pub struct Push {
     pub file: PathBuf,
 
     /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm
-    pub url: String,
+    pub url: Address,
 
     /// Start the file again whenever it ends [default: false]
     #[arg(long = "loop", env = "VIDEOSTREAM_LOOP")]
