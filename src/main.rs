@@ -47,9 +47,10 @@ fn serve(options: Options) -> ExitCode {
         Err(error) => return fail(EXIT_USAGE, error),
     };
     log_to_stderr(config.log, config.log_level);
-    // HERE: `match videostream::net::serve(config) { Ok(()) => SUCCESS, Err(e) => fail(EXIT_FAILED, e) }`.
-    tracing::debug!(?config, "starting");
-    fail(EXIT_FAILED, "serve: not built yet")
+    match videostream::net::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, error),
+    }
 }
 
 fn push(options: cli::Push) -> ExitCode {
