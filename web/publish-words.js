@@ -10,6 +10,11 @@ const READY = {
   screen: 'Press Go live, then pick a screen, a window or a tab.',
   test: 'The test picture is ready. Press Go live to send it.',
 };
+const WANTING = {
+  none: 'What do you want to show?',
+  camera: 'Press Go live to open your camera.',
+  test: 'Press Go live to send the test picture.',
+};
 const ASKING = {
   camera: { title: 'Waiting for the camera.', text: 'Your browser may ask: allow the camera and the microphone.' },
   screen: { title: 'Waiting for your choice.', text: 'Pick a screen, a window or a tab to share.' },
@@ -22,12 +27,12 @@ const ENDED = {
 };
 
 /** `{ title, text }` for a state, whole sentences both; `text` may be empty. */
-export function wordsFor(state, { source = 'camera', hasPreview = false, error = null, ending = 'stopped', isDraining = false } = {}) {
+export function wordsFor(state, { source = null, hasPreview = false, error = null, ending = 'stopped', isDraining = false } = {}) {
   switch (state) {
     case 'idle':
-      return { title: hasPreview || source === 'screen' ? READY[source] : 'Pick what you want to show.', text: '' };
+      return { title: hasPreview || source === 'screen' ? READY[source] : WANTING[source ?? 'none'], text: '' };
     case 'asking':
-      return ASKING[source];
+      return ASKING[source ?? 'camera'];
     case 'connecting':
       return { title: 'Connecting to the server.', text: '' };
     case 'live':

@@ -60,7 +60,7 @@ function setState(next, more = {}) {
 }
 
 function speak() {
-  const { title, text } = wordsFor(state, { source: source ?? undefined, hasPreview: Boolean(capture), ...words });
+  const { title, text } = wordsFor(state, { source, hasPreview: Boolean(capture), ...words });
   const write = (id, content) => {
     if ($(id).textContent !== content) $(id).textContent = content;
   };
@@ -70,7 +70,8 @@ function speak() {
   const { label, isStop } = actionFor(state);
   write('go', label);
   $('go').classList.toggle('stop', isStop);
-  $('go').disabled = !source;
+  $('pick').hidden = source !== null;
+  root.toggleAttribute('data-source', source !== null);
   $('key-form').hidden = !words.error?.wantsKey;
   root.toggleAttribute('data-preview', Boolean(capture));
   for (const segment of document.querySelectorAll('.segment')) {
@@ -338,14 +339,22 @@ $('go').onclick = () => {
   } else if (state === 'error' && !wantsLive) pick(source);
   else if (!broadcast) goLive();
 };
-for (const segment of document.querySelectorAll('.segment')) {
-  segment.onclick = () => pick(segment.dataset.source);
+for (const button of document.querySelectorAll('button[data-source]')) {
+  button.onclick = () => pick(button.dataset.source);
 }
-$('settings-button').onclick = () => {
-  const isOpen = $('settings').hidden;
+function showSettings(isOpen) {
   $('settings').hidden = !isOpen;
   $('settings-button').setAttribute('aria-expanded', String(isOpen));
-};
+}
+$('settings-button').onclick = () => showSettings($('settings').hidden);
+document.addEventListener('keydown', ({ key }) => {
+  if (key !== 'Escape' || $('settings').hidden) return;
+  showSettings(false);
+  $('settings-button').focus();
+});
+document.addEventListener('pointerdown', ({ target }) => {
+  if (!target.closest('#settings, #settings-button')) showSettings(false);
+});
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
   const url = new URL(location.href);

@@ -32,6 +32,8 @@ export function showStats(list, rows) {
 }
 
 const SAMPLES = 10;
+/** The middle of the strip, as a share of the picture's height. */
+const STRIP_AT = 0.983;
 
 /** Reads the test picture's strip from what a video element shows; null for other pictures. */
 export class StripReader {
@@ -48,7 +50,7 @@ export class StripReader {
     }
     const { width } = this.#context.canvas;
     const epochMs = Date.now();
-    this.#context.drawImage(video, 0, Math.floor(videoHeight * 0.965), videoWidth, 1, 0, 0, width, 1);
+    this.#context.drawImage(video, 0, Math.floor(videoHeight * STRIP_AT), videoWidth, 1, 0, 0, width, 1);
     const { data } = this.#context.getImageData(0, 0, width, 1);
     const brightness = Array.from({ length: CELLS }, (_, i) => data[(i * SAMPLES + SAMPLES / 2) * 4 + 1]);
     return stripAgeMs(brightness, epochMs);

@@ -20,18 +20,18 @@ const BEEP_SECONDS = 0.07;
 /** Draws the picture for one instant. The context is the size of the picture. */
 export function drawTestPicture(context, { width, height, epochMs, frame, name }) {
   const unit = height / 45;
-  const stripHeight = 3 * unit;
+  const stripHeight = 1.5 * unit;
   const second = (epochMs % 1000) / 1000;
   context.fillStyle = GROUND;
   context.fillRect(0, 0, width, height);
 
-  BARS.forEach((colour, i) => {
-    context.fillStyle = colour;
-    context.fillRect((i * width) / BARS.length, 0, width / BARS.length + 1, 1.2 * unit);
-  });
-
   drawHand(context, { x: width * 0.24, y: height * 0.49, radius: 12 * unit, second });
   drawWords(context, { width, height, unit, epochMs, frame, name });
+
+  BARS.forEach((colour, i) => {
+    context.fillStyle = colour;
+    context.fillRect((i * width) / BARS.length, height - 2.25 * unit, width / BARS.length + 1, 0.75 * unit);
+  });
 
   const cells = encodeTime(epochMs);
   const cell = width / cells.length;
@@ -100,9 +100,9 @@ function drawWords(context, { width, height, unit, epochMs, frame, name }) {
   const figure = context.measureText('0').width;
   let at = x;
   for (const letter of `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`) {
-    const isColon = letter === ':';
-    context.fillText(letter, at + (isColon ? figure * 0.12 : 0), height * 0.55);
-    at += isColon ? figure * 0.5 : figure;
+    const column = letter === ':' ? figure * 0.5 : figure;
+    context.fillText(letter, at + (column - context.measureText(letter).width) / 2, height * 0.55);
+    at += column;
   }
   context.fillStyle = ACCENT;
   context.font = `600 ${3.2 * unit}px ${FONT}`;

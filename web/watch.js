@@ -265,7 +265,7 @@ function showFigures() {
   const nowMs = performance.now();
   const latency = state === 'playing' && wantsPlay ? player?.stats().latency_ms ?? null : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
-  const text = latency === null ? '' : `${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind`;
+  const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
   if (state === 'waiting' && wasOnAir && nowMs - offAirAtMs > ENDED_AFTER_MS) setState('ended');
   if (isOnAir && socket?.isOpen && nowMs - lastDataMs > SILENT_MS) {
@@ -281,6 +281,7 @@ function showFigures() {
 
 function toggleStats() {
   $('stats').hidden = !$('stats').hidden;
+  root.toggleAttribute('data-stats', !$('stats').hidden);
   $('stats-button').setAttribute('aria-pressed', String(!$('stats').hidden));
   showFigures();
 }
