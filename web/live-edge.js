@@ -20,12 +20,17 @@ const TARGET_GROWTH = 1.2;
 /** After this long without an underflow, the target gives a tenth of its growth back. */
 const QUIET_MS = 30_000;
 
-/** Not worth changing speed for. */
-const SLACK_SECONDS = 0.03;
-const RATE_CHASE = 1.1;
-/** Wins back what one underflow with audio costs (0.6 to 0.7 s) within three seconds. */
-const RATE_RECOVER = 1.25;
-const RECOVER_BEYOND_SECONDS = 0.35;
+/** Lag saws up and down with every chunk; its mean over this long is what counts. */
+const MEAN_MS = 400;
+/** Not worth changing speed for. Once chasing, it goes on down to the target itself. */
+const SLACK_SECONDS = 0.04;
+/** Rate by seconds above the target: few steps, because each change of speed can be heard. */
+const RATES = [
+  { above: 0, rate: 1.05 },
+  { above: 0.1, rate: 1.1 },
+  // Wins back what one underflow with audio costs (0.6 to 0.7 s) within three seconds.
+  { above: 0.35, rate: 1.25 },
+];
 
 const SEEK_BEYOND_VIDEO_SECONDS = 1;
 const SEEK_BEYOND_AUDIO_SECONDS = 2;
@@ -54,6 +59,9 @@ export class LiveEdge {
   #lastSeekMs = -Infinity;
   #lastPosition = null;
   #lastMovedMs = -Infinity;
+  /** Oldest first: `[atMs, lag]`. */
+  #lags = [];
+  #isChasing = false;
 
   constructor({ hasAudio, canSeek = true, target } = {}) {
     this.#floor = target ?? (hasAudio ? TARGET_AUDIO_SECONDS : TARGET_VIDEO_SECONDS);
@@ -99,9 +107,13 @@ export class LiveEdge {
     const lag = last[1] - position;
     const isSettled = nowMs - this.#lastSeekMs >= SEEK_REST_MS;
     if (this.#canSeek) {
-      const gap = this.#overGap(position, ranges);
-      if (gap !== null && (isSettled || gap.isDry)) return this.#seek(nowMs, ranges, 'gap');
-      if (gap === null && lag > this.#seekBeyond && isSettled) {
+      const gap = gapAhead(position, ranges);
+      if (gap) {
+        // Over it once the far side can carry playback, or when this side has nothing left.
+        const isDue = gap.isDry || (isSettled && last[1] - last[0] >= this.target);
+        return isDue ? this.#seek(nowMs, ranges, 'gap') : STEADY;
+      }
+      if (lag > this.#seekBeyond && isSettled) {
         // A machine too slow for the stream would seek for ever: each time it must be further off.
         this.#seekBeyond = Math.min(SEEK_BEYOND_LONGEST_SECONDS, this.#seekBeyond * 1.5);
         return this.#seek(nowMs, ranges, 'behind');
@@ -109,29 +121,29 @@ export class LiveEdge {
       const isStuck = nowMs - this.#lastMovedMs >= STUCK_MS && lag > this.target;
       if (isStuck && isSettled) return this.#seek(nowMs, ranges, 'stuck');
     }
-    return { rate: this.#rate(lag - this.target), seekTo: null, reason: 'steady' };
-  }
-
-  #overGap(position, ranges) {
-    const [start, end] = ranges.at(-1);
-    if (position >= start - 0.01 && position <= end + 0.25) return null;
-    const here = ranges.find(([from, to]) => position >= from - 0.01 && position <= to);
-    const isDry = !here || here[1] - position < RUN_DRY_SECONDS;
-    return isDry || end - start >= this.target ? { isDry } : null;
+    const rate = this.#rate(this.#meanLag(lag, nowMs) - this.target);
+    return { rate, seekTo: null, reason: this.#isChasing ? 'chasing' : 'steady' };
   }
 
   #seek(nowMs, ranges, reason) {
     this.seeks += 1;
     this.#lastSeekMs = nowMs;
     this.#lastMovedMs = nowMs;
+    this.#lags = [];
+    this.#isChasing = false;
     return { rate: 1, seekTo: this.landing(ranges), reason };
   }
 
+  #meanLag(lag, nowMs) {
+    this.#lags.push([nowMs, lag]);
+    while (this.#lags[0][0] < nowMs - MEAN_MS) this.#lags.shift();
+    return this.#lags.reduce((sum, [, each]) => sum + each, 0) / this.#lags.length;
+  }
+
   #rate(excess) {
-    if (excess <= SLACK_SECONDS) return 1;
-    const limit = excess > RECOVER_BEYOND_SECONDS ? RATE_RECOVER : RATE_CHASE;
-    // In steps of 0.02: setting a rate is not free, and nobody hears the difference.
-    return Math.min(limit, 1 + Math.ceil(excess * 50) / 50);
+    this.#isChasing = excess > (this.#isChasing ? 0 : SLACK_SECONDS);
+    if (!this.#isChasing) return 1;
+    return RATES.findLast(({ above }) => excess >= above).rate;
   }
 
   #relax(nowMs) {
@@ -140,4 +152,12 @@ export class LiveEdge {
     this.#quietSinceMs = nowMs;
     this.target = Math.max(this.#floor, this.target - (this.target - this.#floor) * 0.1 - 0.005);
   }
+}
+
+/** Whether the newest data lies beyond a gap, and whether this side of it is played out. */
+function gapAhead(position, ranges) {
+  const [start, end] = ranges.at(-1);
+  if (position >= start - 0.01 && position <= end + 0.25) return null;
+  const here = ranges.find(([from, to]) => position >= from - 0.01 && position <= to);
+  return { isDry: !here || here[1] - position < RUN_DRY_SECONDS };
 }
