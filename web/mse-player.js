@@ -11,7 +11,7 @@
 import { AppendQueue } from './source-buffer.js';
 import { LiveEdge } from './live-edge.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner, codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-scan.js';
+import { Scanner, codecsOf, isAudioCodec, joined, mimeWithoutKind, withoutKind } from './webm-scan.js';
 
 /**
  * Whole blocks that Firefox wants in an append that opens a Cluster, when there are two tracks;
@@ -224,7 +224,13 @@ export class MsePlayer {
   #release() {
     const pieces = this.#hold;
     this.#hold = null;
-    pieces?.forEach((piece) => this.#append(piece));
+    if (!pieces?.length) return;
+    // As one: pushed one by one, the first would go into an idle SourceBuffer alone.
+    this.#append({
+      type: 'cluster',
+      bytes: joined(pieces.map(({ bytes }) => bytes)),
+      blocks: pieces.flatMap(({ blocks }) => blocks),
+    });
   }
 
   #append({ type, bytes, blocks }) {
