@@ -239,6 +239,19 @@ fn a_restart_with_other_tracks_brings_a_new_init_segment_in_its_place() {
 }
 
 #[test]
+fn viewer_two_init_segments_behind_goes_straight_to_the_newest() {
+    let mut stream = stream(Limits::default());
+    let mut cursor = Cursor::join();
+    publish(&mut stream, &read("chromium-restart-1"), 1000);
+    drain(&mut cursor, &stream);
+    publish(&mut stream, &read("chromium-vp8-only-100ms"), 1000);
+    publish(&mut stream, &read("chromium-vp9-opus-100ms"), 1000);
+    let given = drain(&mut cursor, &stream);
+    assert!(matches!(given[0], Given::Skip { .. }));
+    assert_eq!(play(bytes_of(&given)).recording.codecs(), "vp9,opus");
+}
+
+#[test]
 fn overtaken_viewer_skips_to_the_newest_join_point() {
     let limits = Limits {
         ring_bytes: 40_000,

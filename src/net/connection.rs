@@ -96,3 +96,19 @@ impl Connection {
         self.pinged_at = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A viewer costs this in the slab, and its WebSocket reader once it has been heard.
+    #[test]
+    fn a_viewer_costs_a_few_hundred_bytes() {
+        assert!(
+            size_of::<Connection>() <= 256,
+            "{}",
+            size_of::<Connection>()
+        );
+        assert!(size_of::<Inbound>() <= 320, "{}", size_of::<Inbound>());
+    }
+}
