@@ -1,1 +1,226 @@
-//! To come.
+//! Commands and flags, and what is said when they are wrong.
+//!
+//! `videostream` alone is `videostream serve`, and takes the same flags.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Parser, Subcommand};
+
+use crate::client::Address;
+use crate::config::Options;
+use crate::protocol::access::Secret;
+
+/// Live WebM from one browser to every viewer, through one small server.
+///
+/// Without a command it serves, as `videostream serve` does: open the printed link in a browser,
+/// go live, and send the other link to whoever should watch.
+#[derive(Debug, Parser)]
+#[command(name = "videostream", version, args_conflicts_with_subcommands = true)]
+#[command(
+    after_help = "Exit codes: 0 ended as asked, 1 failed at run time, 2 bad usage or \
+                        configuration.\nEvery option is also a variable, as shown, and a key in \
+                        the file given with --config. A flag wins over the variable, the variable \
+                        over the file."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub serve: Options,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve pages, publishers and viewers (what happens without a command)
+    Serve(Box<Options>),
+    /// Publish a WebM file as if it were live
+    Push(Push),
+    /// Show what the server's parser sees in a WebM file
+    Inspect(Inspect),
+}
+
+/// Publish a WebM file as if it were live, paced by its timestamps.
+#[derive(Debug, clap::Args)]
+pub struct Push {
+    /// WebM file, or - for standard input, which is sent on as it comes
+    pub file: PathBuf,
+
+    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm
+    pub url: Address,
+
+    /// Start the file again whenever it ends [default: false]
+    #[arg(long = "loop", env = "VIDEOSTREAM_LOOP")]
+    pub repeat: bool,
+
+    /// Publish key, if the server asks for one [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub key: Option<Secret>,
+
+    /// Milliseconds of media sent at once
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_CHUNK_MS",
+        value_name = "MS",
+        default_value_t = 50
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub chunk_ms: u64,
+}
+
+/// Show what the server's parser sees in a WebM file. The exit code is 1 when it sees errors.
+#[derive(Debug, clap::Args)]
+pub struct Inspect {
+    /// WebM file, or - for standard input
+    pub file: PathBuf,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A `clap` refusal in one line. `arguments` tell a flag's value from its variable's.
+pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
+    let rendered = error.render().to_string();
+    let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+    let end = [
+        text.find("\n\nUsage:"),
+        text.find("\n\nFor more information"),
+    ];
+    let text = &text[..end.into_iter().flatten().min().unwrap_or(text.len())];
+    let parts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut line = parts.join(" ").replace(" tip: ", "; tip: ");
+    if let Some(variable) = variable_at_fault(error, arguments) {
+        line.push_str(&format!(" (from the variable {variable})"));
+    }
+    line
+}
+
+/// The variable a bad value came from, when the flag that `clap` names was not given.
+fn variable_at_fault(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = argument.split([' ', '=', '[']).next()?;
+    let given = arguments.iter().any(|argument| {
+        argument
+            .to_str()
+            .and_then(|argument| argument.split('=').next())
+            == Some(flag)
+    });
+    let variable = flag.strip_prefix("--")?.replace('-', "_").to_uppercase();
+    let variable = format!("VIDEOSTREAM_{variable}");
+    (!given && std::env::var_os(&variable).is_some()).then_some(variable)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::config::Serve;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_what_happens_without_a_command() {
+        let address = "127.0.0.1:7000";
+        let bare = Cli::try_parse_from(["videostream", "--listen", address]).unwrap();
+        let named = Cli::try_parse_from(["videostream", "serve", "--listen", address]).unwrap();
+        let Some(Command::Serve(options)) = named.command else {
+            panic!("{named:?}")
+        };
+        assert_eq!(bare.serve.listen, options.listen);
+        assert!(bare.command.is_none() && options.listen.is_some());
+    }
+
+    #[test]
+    fn every_option_of_serve_has_a_variable_and_a_default_in_its_help() {
+        for option in serve_options() {
+            let name = option.get_long().unwrap().replace('-', "_");
+            let variable = option.get_env().unwrap().to_str().unwrap();
+            assert_eq!(variable, format!("VIDEOSTREAM_{}", name.to_uppercase()));
+            let help = option.get_help().unwrap().to_string();
+            assert!(
+                help.contains("[default: ") || name == "config",
+                "{name}: {help}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_defaults_in_the_help_are_the_defaults_that_work() {
+        let mut arguments = vec!["videostream".to_owned()];
+        for option in serve_options() {
+            let help = option.get_help().unwrap().to_string();
+            let default = help
+                .rsplit_once("[default: ")
+                .map(|(_, end)| end.trim_end_matches(']'));
+            match default {
+                // In words, not as a value.
+                None => {}
+                Some(words) if words.contains(' ') || words == "none" => {}
+                Some(value) => {
+                    arguments.push(format!("--{}={value}", option.get_long().unwrap()));
+                }
+            }
+        }
+        assert!(arguments.len() > 18, "{arguments:?}");
+        let asked = Cli::try_parse_from(&arguments).unwrap().serve;
+        let nothing = Cli::try_parse_from(["videostream"]).unwrap().serve;
+        let [asked, nothing] = [asked, nothing].map(|options| Serve::resolve(options).unwrap());
+        assert_eq!(format!("{asked:?}"), format!("{nothing:?}"));
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_that_names_the_option_and_the_value() {
+        for (arguments, expected) in [
+            (
+                &["--listen", "nowhere"][..],
+                "invalid value 'nowhere' for '--listen <ADDR:PORT>': expected an address and a \
+                 port, such as 127.0.0.1:8080 or [::1]:8080",
+            ),
+            (
+                &["--log", "xml"],
+                "invalid value 'xml' for '--log <FORMAT>' [possible values: text, json]",
+            ),
+            (
+                &["--lisen=x"],
+                "unexpected argument '--lisen' found; tip: a similar argument exists: '--listen'",
+            ),
+            (
+                &["inspect"],
+                "the following required arguments were not provided: <FILE>",
+            ),
+            (
+                &["--listen", "127.0.0.1:1", "serve"],
+                "the subcommand 'serve' cannot be used with '--listen <ADDR:PORT>'",
+            ),
+        ] {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let all = std::iter::once("videostream".into()).chain(arguments.iter().cloned());
+            let error = Cli::try_parse_from(all).unwrap_err();
+            assert_eq!(one_line(&error, &arguments), expected);
+        }
+    }
+
+    fn serve_options() -> Vec<clap::Arg> {
+        let command = Cli::command();
+        let is_ours = |arg: &&clap::Arg| !["help", "version"].contains(&arg.get_id().as_str());
+        command.get_arguments().filter(is_ours).cloned().collect()
+    }
+}

@@ -1,1 +1,558 @@
-//! To come.
+//! What `webm` sees in a file: tracks, Clusters, join points, and what is wrong and where.
+//!
+//! [`inspect`] reads a file in pieces and gives a [`Report`], which serializes to the JSON of
+//! `videostream inspect --json` and displays as its table. Frames are dropped as they are read: the
+//! report grows with the number of Clusters and keyframes, not with the file.
+//!
+//! A file may hold several recordings one after another, as a stream may. The report's head is that
+//! of the first; Clusters and keyframes are those of all.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::webm::{ClusterHead, Event, Limits, Recording, Segmenter, Track, TrackKind};
+
+/// Bytes read at once: enough that reading costs nothing beside parsing.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Everything `inspect` has to say. Offsets count from the start of the file.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    pub file: String,
+    /// This and the next four are `None` when the file has no whole head.
+    pub doctype: Option<&'static str>,
+    /// As the file's head tells it: a live recording does not know.
+    pub duration_ms: Option<f64>,
+    /// Nanoseconds a tick.
+    pub timestamp_scale: Option<u64>,
+    pub mime: Option<String>,
+    pub init: Option<Init>,
+    pub tracks: Vec<TrackReport>,
+    pub clusters: Vec<ClusterReport>,
+    /// Where a viewer may join.
+    pub keyframes: Vec<Keyframe>,
+    pub blocks: u64,
+    pub errors: Vec<Fault>,
+    /// How many times the file starts anew, and the last timestamp: for the table only.
+    #[serde(skip)]
+    recordings: usize,
+    #[serde(skip)]
+    last_timestamp_ms: Option<i64>,
+    /// Blocks of tracks that the head does not name: players pass over them.
+    #[serde(skip)]
+    strays: u64,
+}
+
+/// The bytes before the first Cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Init {
+    pub offset: u64,
+    pub length: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrackReport {
+    pub number: u64,
+    pub kind: &'static str,
+    pub codec: String,
+    pub codec_id: String,
+    pub width: Option<u64>,
+    pub height: Option<u64>,
+    pub sample_rate: Option<f64>,
+    pub channels: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ClusterReport {
+    pub offset: u64,
+    pub timestamp_ms: i64,
+    /// Bytes of payload; `None` when unknown.
+    pub size: Option<u64>,
+    pub blocks: u64,
+}
+
+/// A block that a viewer may join at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Keyframe {
+    pub offset: u64,
+    pub cluster_offset: u64,
+    /// Its track's number in the file.
+    pub track: u64,
+    pub timestamp_ms: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    pub offset: u64,
+    pub message: String,
+}
+
+/// Reads `reader` to its end, or to the first thing in it that is not WebM.
+pub fn inspect(file: impl Into<String>, mut reader: impl Read) -> io::Result<Report> {
+    let mut inspector = Inspector::new(file.into());
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(inspector.finish()),
+            Ok(length) => {
+                if !inspector.push(Bytes::copy_from_slice(&buffer[..length])) {
+                    return Ok(inspector.report);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+struct Inspector {
+    segmenter: Segmenter,
+    /// The recording that the bytes are in.
+    recording: Option<Recording>,
+    /// Where the last block began: the frames of a lace are one block.
+    block_offset: Option<u64>,
+    report: Report,
+}
+
+impl Inspector {
+    fn new(file: String) -> Inspector {
+        Inspector {
+            segmenter: Segmenter::new(Limits::default()),
+            recording: None,
+            block_offset: None,
+            report: Report {
+                file,
+                ..Report::default()
+            },
+        }
+    }
+
+    /// Takes the next bytes in; `false` once they cannot be read on.
+    fn push(&mut self, bytes: Bytes) -> bool {
+        self.segmenter.push(bytes);
+        loop {
+            match self.segmenter.poll() {
+                Ok(Some(event)) => self.note(event),
+                Ok(None) => return true,
+                Err(error) => {
+                    self.fault(error.offset(), error.to_string());
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        let end = self.segmenter.received();
+        if end == 0 {
+            self.fault(0, "not WebM: the file is empty".into());
+        } else if !self.segmenter.is_between_elements() {
+            self.fault(
+                end,
+                format!("the file ends inside an element, at byte {end}"),
+            );
+        } else if self.recording.is_none() {
+            self.fault(
+                end,
+                format!("the file ends before any Cluster, at byte {end}"),
+            );
+        }
+        self.report
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Recording(recording) => self.note_recording(recording),
+            Event::Cluster(ClusterHead {
+                offset,
+                size,
+                timestamp_ms,
+            }) => {
+                let cluster = ClusterReport {
+                    offset,
+                    timestamp_ms,
+                    size,
+                    blocks: 0,
+                };
+                self.report.clusters.push(cluster);
+            }
+            Event::Block(block) => {
+                if !self.begins_block(block.offset) {
+                    return;
+                }
+                let last = self.report.last_timestamp_ms.max(Some(block.timestamp_ms));
+                self.report.last_timestamp_ms = last;
+                let Some(recording) = &self.recording else {
+                    return;
+                };
+                let joins = match recording.video() {
+                    Some(video) => block.track == video && block.keyframe,
+                    None => true,
+                };
+                let cluster = self.report.clusters.last();
+                if let (true, Some(cluster), Some(track)) =
+                    (joins, cluster, recording.tracks.get(block.track))
+                {
+                    self.report.keyframes.push(Keyframe {
+                        offset: block.offset,
+                        cluster_offset: cluster.offset,
+                        track: track.number,
+                        timestamp_ms: block.timestamp_ms,
+                    });
+                }
+            }
+            Event::Stray {
+                offset,
+                track_number: _,
+            } => {
+                if self.begins_block(offset) {
+                    self.report.strays += 1;
+                }
+            }
+        }
+    }
+
+    fn note_recording(&mut self, recording: Recording) {
+        let report = &mut self.report;
+        report.recordings += 1;
+        if report.recordings == 1 {
+            report.doctype = Some(recording.doc_type.as_str());
+            report.duration_ms = recording.duration_ms;
+            report.timestamp_scale = Some(recording.timestamp_scale);
+            report.mime = Some(recording.mime());
+            report.init = Some(Init {
+                offset: recording.offset,
+                length: recording.init_length,
+            });
+            report.tracks = recording.tracks.iter().map(TrackReport::new).collect();
+        }
+        self.recording = Some(recording);
+    }
+
+    /// Counts a block at `offset`, unless it is a further frame of the last one's lace.
+    fn begins_block(&mut self, offset: u64) -> bool {
+        if self.block_offset.replace(offset) == Some(offset) {
+            return false;
+        }
+        self.report.blocks += 1;
+        if let Some(cluster) = self.report.clusters.last_mut() {
+            cluster.blocks += 1;
+        }
+        true
+    }
+
+    fn fault(&mut self, offset: u64, message: String) {
+        self.report.errors.push(Fault { offset, message });
+    }
+}
+
+impl TrackReport {
+    fn new(track: &Track) -> TrackReport {
+        let is_audio = track.kind == TrackKind::Audio;
+        TrackReport {
+            number: track.number,
+            kind: track.kind.as_str(),
+            codec: track.codec(),
+            codec_id: track.codec_id.clone(),
+            width: (track.width > 0).then_some(track.width),
+            height: (track.height > 0).then_some(track.height),
+            // JSON has no word for a number that is none.
+            sample_rate: (is_audio && track.sample_rate.is_finite()).then_some(track.sample_rate),
+            channels: is_audio.then_some(track.channels),
+        }
+    }
+}
+
+impl fmt::Display for TrackReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {}: {} ({})",
+            self.kind,
+            self.number,
+            self.codec,
+            printable(&self.codec_id)
+        )?;
+        if let (Some(width), Some(height)) = (self.width, self.height) {
+            write!(f, ", {width} × {height}")?;
+        }
+        if let (Some(rate), Some(channels)) = (self.sample_rate, self.channels) {
+            write!(f, ", {rate} Hz, {channels} ch")?;
+        }
+        Ok(())
+    }
+}
+
+/// The table for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "file        {}", printable(&self.file))?;
+        if let (Some(doctype), Some(mime), Some(scale), Some(init)) =
+            (self.doctype, &self.mime, self.timestamp_scale, self.init)
+        {
+            writeln!(
+                f,
+                "type        {mime} (DocType {doctype}, {scale} ns a tick)"
+            )?;
+            writeln!(
+                f,
+                "init        {} bytes at byte {}",
+                init.length, init.offset
+            )?;
+        }
+        match (self.duration_ms, self.last_timestamp_ms) {
+            (Some(told), _) => writeln!(f, "duration    {told} ms")?,
+            (None, Some(last)) => writeln!(f, "duration    not told; last block at {last} ms")?,
+            (None, None) => {}
+        }
+        for track in &self.tracks {
+            writeln!(f, "track       {track}")?;
+        }
+        if self.recordings > 1 {
+            writeln!(
+                f,
+                "recordings  {}; the head above is the first one's",
+                self.recordings
+            )?;
+        }
+        self.fmt_clusters(f)?;
+        writeln!(
+            f,
+            "\n{} blocks in {} clusters, {} join points",
+            self.blocks,
+            self.clusters.len(),
+            self.keyframes.len()
+        )?;
+        if self.strays > 0 {
+            writeln!(
+                f,
+                "{} blocks belong to no track, and are passed over",
+                self.strays
+            )?;
+        }
+        for fault in &self.errors {
+            writeln!(f, "error at byte {}: {}", fault.offset, fault.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// A line for each Cluster, with the times of its join points.
+    fn fmt_clusters(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More than these would only push the rest off the screen.
+        const JOIN_POINTS_SHOWN: usize = 4;
+
+        if self.clusters.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n{:>12} {:>10} {:>10} {:>7}  join points",
+            "cluster at", "ms", "size", "blocks"
+        )?;
+        let mut keyframes = self.keyframes.as_slice();
+        for cluster in &self.clusters {
+            let count = keyframes
+                .iter()
+                .take_while(|keyframe| keyframe.cluster_offset == cluster.offset)
+                .count();
+            let (own, rest) = keyframes.split_at(count);
+            keyframes = rest;
+            let shown = &own[..own.len().min(JOIN_POINTS_SHOWN)];
+            let mut times: Vec<String> = shown
+                .iter()
+                .map(|keyframe| format!("{} ms", keyframe.timestamp_ms))
+                .collect();
+            if own.len() > shown.len() {
+                times.push(format!("… {} in all", own.len()));
+            }
+            let size = cluster
+                .size
+                .map_or("unknown".into(), |size| size.to_string());
+            let line = format!(
+                "{:>12} {:>10} {size:>10} {:>7}  {}",
+                cluster.offset,
+                cluster.timestamp_ms,
+                cluster.blocks,
+                times.join(", ")
+            );
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// What a file says goes to a terminal: control characters stay out.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NAMES: [&str; 10] = [
+        "chromium-canvas-vp8-opus-100ms",
+        "chromium-opus-only-100ms",
+        "chromium-restart-1",
+        "chromium-restart-2",
+        "chromium-vp8-only-100ms",
+        "chromium-vp8-opus-100ms",
+        "chromium-vp9-opus-100ms",
+        "ffmpeg-finished",
+        "ffmpeg-live",
+        "firefox-vp8-opus-100ms",
+    ];
+
+    fn sample(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    fn report(bytes: &[u8]) -> Value {
+        serde_json::to_value(inspect("x.webm", bytes).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_sample_is_seen_as_an_unrelated_parser_saw_it() {
+        for name in NAMES {
+            let facts: Value = serde_json::from_slice(&sample(&format!("{name}.json"))).unwrap();
+            let report = report(&sample(&format!("{name}.webm")));
+            let rows = |list: &str, keys: [&str; 4]| -> Value {
+                let row = |item: &Value| Value::from_iter(keys.map(|key| item[key].clone()));
+                report[list].as_array().unwrap().iter().map(row).collect()
+            };
+            let clusters = rows("clusters", ["offset", "timestamp_ms", "size", "blocks"]);
+            let keyframes = rows(
+                "keyframes",
+                ["offset", "cluster_offset", "track", "timestamp_ms"],
+            );
+            assert_eq!(clusters, facts["clusters"], "{name}");
+            assert_eq!(keyframes, facts["keyframes"], "{name}");
+            assert_eq!(report["blocks"], facts["blocks"], "{name}");
+            assert_eq!(report["doctype"], facts["doctype"], "{name}");
+            assert_eq!(
+                report["init"],
+                json!({"offset": 0, "length": facts["init_len"]}),
+                "{name}"
+            );
+            assert_eq!(report["errors"], json!([]), "{name}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_keys_that_were_promised_in_their_order() {
+        let text =
+            serde_json::to_string(&inspect("x.webm", &sample("ffmpeg-finished.webm")[..]).unwrap())
+                .unwrap();
+        let head = concat!(
+            r#"{"file":"x.webm","doctype":"webm","duration_ms":6008.0,"timestamp_scale":1000000,"#,
+            r#""mime":"video/webm;codecs=\"vp8,opus\"","init":{"offset":0,"length":659},"tracks":["#,
+            r#"{"number":1,"kind":"video","codec":"vp8","codec_id":"V_VP8","width":320,"#,
+            r#""height":240,"sample_rate":null,"channels":null},"#,
+            r#"{"number":2,"kind":"audio","codec":"opus","codec_id":"A_OPUS","width":null,"#,
+            r#""height":null,"sample_rate":48000.0,"channels":1}],"clusters":[{"offset":659,"#,
+        );
+        assert_eq!(text[..head.len()], *head);
+        assert!(text.ends_with(r#""blocks":451,"errors":[]}"#));
+    }
+
+    #[test]
+    fn a_file_cut_inside_a_block_has_an_error_at_its_end() {
+        let whole = sample("chromium-vp8-opus-100ms.webm");
+        let report = report(&whole[..5000]);
+        assert_eq!(
+            report["errors"],
+            json!([{"offset": 5000, "message": "the file ends inside an element, at byte 5000"}])
+        );
+        assert!(report["blocks"].as_u64() > Some(0));
+    }
+
+    #[test]
+    fn a_finished_file_cut_between_two_blocks_is_not_whole_either() {
+        let whole = sample("ffmpeg-finished.webm");
+        assert_eq!(report(&whole[..79_103])["errors"][0]["offset"], 79_103);
+    }
+
+    #[test]
+    fn what_was_seen_before_an_error_is_kept() {
+        let mut bytes = sample("chromium-vp8-opus-100ms.webm");
+        let whole = report(&bytes);
+        let broken = whole["clusters"][3]["offset"].as_u64().unwrap();
+        bytes[broken as usize] = 0;
+        let report = report(&bytes);
+        assert_eq!(report["errors"][0]["offset"], broken);
+        assert_eq!(report["clusters"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_webm_has_an_error_and_no_head() {
+        for (bytes, message) in [
+            (&b""[..], "not WebM: the file is empty"),
+            (b"GIF89a", "not WebM: expected EBML header at byte 0"),
+            (
+                &sample("ffmpeg-live.webm")[..100],
+                "the file ends inside an element, at byte 100",
+            ),
+        ] {
+            let report = report(bytes);
+            assert_eq!(report["errors"][0]["message"], message);
+            assert_eq!(report["doctype"], Value::Null);
+            assert_eq!(report["init"], Value::Null);
+        }
+    }
+
+    #[test]
+    fn recordings_one_after_another_are_one_report() {
+        let first = sample("chromium-restart-1.webm");
+        let second = sample("chromium-restart-2.webm");
+        let report = inspect("-", &[first.clone(), second.clone()].concat()[..]).unwrap();
+        let [one, two] = [first, second].map(|bytes| inspect("-", &bytes[..]).unwrap());
+        assert_eq!(report.blocks, one.blocks + two.blocks);
+        assert_eq!(report.tracks, one.tracks);
+        assert_ne!(report.tracks, two.tracks);
+        assert_eq!(
+            report.keyframes.len(),
+            one.keyframes.len() + two.keyframes.len()
+        );
+        assert!(
+            report
+                .to_string()
+                .contains("recordings  2; the head above is the first one's")
+        );
+    }
+
+    #[test]
+    fn the_table_names_tracks_clusters_join_points_and_errors() {
+        let bytes = sample("ffmpeg-finished.webm");
+        let table = inspect("a\u{1b}b.webm", &bytes[..bytes.len() - 1])
+            .unwrap()
+            .to_string();
+        assert_eq!(
+            table,
+            "\
+file        a\u{fffd}b.webm
+type        video/webm;codecs=\"vp8,opus\" (DocType webm, 1000000 ns a tick)
+init        659 bytes at byte 0
+duration    6008 ms
+track       video 1: vp8 (V_VP8), 320 × 240
+track       audio 2: opus (A_OPUS), 48000 Hz, 1 ch
+
+  cluster at         ms       size  blocks  join points
+         659          0      38471     150  7 ms
+       39137       2001      39959     150  2007 ms
+       79103       4001      40352     151  4007 ms
+
+451 blocks in 3 clusters, 3 join points
+error at byte 119520: the file ends inside an element, at byte 119520
+"
+        );
+    }
+}

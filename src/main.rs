@@ -1,3 +1,130 @@
 //! Picks a command; errors become exit codes.
 
-fn main() {}
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::client::push::{self, Push, Source};
+use videostream::config::{LogFormat, LogLevel, Options, Serve};
+use videostream::inspect;
+
+/// Failed at run time.
+const EXIT_FAILED: u8 = 1;
+
+/// Bad usage or configuration.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+            return fail(EXIT_USAGE, one_line(&error, &arguments));
+        }
+        // Help and version arrive as errors, too. Nobody is left to tell when they cannot be written.
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match cli.command {
+        None => serve(cli.serve),
+        Some(Command::Serve(options)) => serve(*options),
+        Some(Command::Push(options)) => push(options),
+        Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
+    }
+}
+
+fn serve(options: Options) -> ExitCode {
+    let config = match Serve::resolve(options) {
+        Ok(config) => config,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
+    log_to_stderr(config.log, config.log_level);
+    match videostream::net::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, error),
+    }
+}
+
+fn push(options: cli::Push) -> ExitCode {
+    let source = match options.file {
+        file if file.as_os_str() != "-" => Source::File {
+            path: file,
+            repeat: options.repeat,
+        },
+        _ if options.repeat => {
+            return fail(EXIT_USAGE, "--loop: standard input cannot be started again");
+        }
+        _ => Source::Stdin,
+    };
+    let push = Push {
+        source,
+        address: options.url,
+        key: options.key,
+        chunk: Duration::from_millis(options.chunk_ms),
+    };
+    match push::push(&push) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, error),
+    }
+}
+
+fn inspect(file: &Path, json: bool) -> ExitCode {
+    let name = file.display().to_string();
+    let report = if name == "-" {
+        inspect::inspect(name.as_str(), io::stdin().lock())
+    } else {
+        File::open(file).and_then(|file| inspect::inspect(name.as_str(), file))
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return fail(EXIT_FAILED, format_args!("{name}: {error}")),
+    };
+    let mut stdout = io::stdout().lock();
+    let printed = if json {
+        serde_json::to_writer(&mut stdout, &report)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(stdout))
+    } else {
+        write!(stdout, "{report}")
+    };
+    match printed {
+        Ok(()) if report.errors.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(EXIT_FAILED),
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, format_args!("standard output: {error}")),
+    }
+}
+
+fn log_to_stderr(format: LogFormat, level: LogLevel) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr);
+    match format {
+        LogFormat::Text => {
+            log.with_ansi(io::stderr().is_terminal()).init();
+        }
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// One line on standard error.
+fn fail(code: u8, error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(code)
+}

@@ -1,1 +1,288 @@
-//! To come.
+//! The pages of `web/`, inside the binary: a path goes in, a type and bytes come out.
+//!
+//! `home.html` and its like are reached by address, everything else as `/assets/PATH`. Bytes are
+//! those of the executable itself, never copied. The compressed form of a page is made when it is
+//! first asked for and then kept: start-up does no work here.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{LazyLock, OnceLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rust_embed::RustEmbed;
+
+/// Nothing from anywhere else, no inline script or style.
+///
+/// `'self'` covers WebSockets to the same host and port (CSP 3, "match a source expression": `ws`
+/// for `http`), and `script-src` the workers. `blob:` in `media-src` is a MediaSource.
+macro_rules! policy {
+    ($ancestors:literal) => {
+        concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ",
+            "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; ",
+            "frame-ancestors ",
+            $ancestors
+        )
+    };
+}
+
+/// `Content-Security-Policy` of every page.
+pub const CONTENT_SECURITY_POLICY: &str = policy!("'self'");
+
+/// The same for the bare player (`/live/NAME?embed`), which any site may put into a frame.
+pub const CONTENT_SECURITY_POLICY_EMBED: &str = policy!("*");
+
+/// Below one packet, compression saves nobody a round trip.
+const GZIP_LEAST_BYTES: usize = 1024;
+
+#[derive(RustEmbed)]
+#[folder = "web/"]
+#[exclude = "*.test.js"]
+#[exclude = "*.md"]
+#[exclude = ".*"]
+#[allow_missing = true]
+struct Web;
+
+/// One file of `web/`.
+#[derive(Debug)]
+pub struct Page {
+    pub content_type: &'static str,
+    pub plain: Encoded,
+    /// Whether compression may pay: the type is text and there is enough of it.
+    is_compressible: bool,
+    gzip: OnceLock<Option<Encoded>>,
+}
+
+/// The bytes of a page as they go out, and their strong validator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// With its quotes. The two encodings of a page have different ones (RFC 9110, 8.8.3.3).
+    pub etag: String,
+    pub bytes: Bytes,
+}
+
+/// The page that is the file `name` in `web/`, such as `home.html` or `watch/player.js`.
+pub fn page(name: &str) -> Option<&'static Page> {
+    static PAGES: LazyLock<BTreeMap<Cow<'static, str>, Page>> = LazyLock::new(|| {
+        Web::iter()
+            .filter_map(|name| Some((name.clone(), Page::embedded(&name)?)))
+            .collect()
+    });
+    PAGES.get(name)
+}
+
+/// The page at `/assets/PATH`: any file but the `.html` ones, which have addresses of their own.
+pub fn asset(path: &str) -> Option<&'static Page> {
+    page(path).filter(|_| !path.ends_with(".html"))
+}
+
+impl Page {
+    fn embedded(name: &str) -> Option<Page> {
+        let file = Web::get(name)?;
+        let content_type = content_type(name);
+        let bytes = match file.data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        // Hashed when it was embedded. 128 of its bits are plenty.
+        let hash = URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]);
+        Some(Page {
+            content_type,
+            is_compressible: is_text(content_type) && bytes.len() >= GZIP_LEAST_BYTES,
+            plain: Encoded {
+                etag: format!("\"{hash}\""),
+                bytes,
+            },
+            gzip: OnceLock::new(),
+        })
+    }
+
+    /// The page for `Content-Encoding: gzip`; `None` where that would save nothing worthwhile.
+    ///
+    /// A page that says `Some` has to be sent with `Vary: Accept-Encoding` in either encoding.
+    pub fn gzip(&self) -> Option<&Encoded> {
+        let compress = || {
+            let bytes = gzip(&self.plain.bytes)?;
+            let etag = format!("{}-gz\"", self.plain.etag.trim_end_matches('"'));
+            // A tenth less is not worth unpacking.
+            (bytes.len() < self.plain.bytes.len() / 10 * 9).then_some(Encoded { etag, bytes })
+        };
+        let compress = || {
+            if self.is_compressible {
+                compress()
+            } else {
+                None
+            }
+        };
+        self.gzip.get_or_init(compress).as_ref()
+    }
+}
+
+fn gzip(plain: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// By extension: these are the kinds of file that `web/` has.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "txt" => "text/plain; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" => "image/jpeg",
+        "webp" => "image/webp",
+        "ico" => "image/vnd.microsoft.icon",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+fn is_text(content_type: &str) -> bool {
+    content_type.starts_with("text/")
+        || [
+            "application/json",
+            "application/manifest+json",
+            "image/svg+xml",
+        ]
+        .contains(&content_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn page_of(name: &str, bytes: Vec<u8>) -> Page {
+        let content_type = content_type(name);
+        Page {
+            content_type,
+            is_compressible: is_text(content_type) && bytes.len() >= GZIP_LEAST_BYTES,
+            plain: Encoded {
+                etag: "\"abc\"".into(),
+                bytes: bytes.into(),
+            },
+            gzip: OnceLock::new(),
+        }
+    }
+
+    fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return;
+        };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                files_under(&path, found)
+            } else {
+                found.push(path)
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_web_is_embedded_with_its_type() {
+        let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        let mut files = Vec::new();
+        files_under(&web, &mut files);
+        for file in files {
+            let name = file
+                .strip_prefix(&web)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
+            if name.ends_with(".test.js") || name.ends_with(".md") || name.contains("/.") {
+                assert!(page(&name).is_none(), "{name} is not for visitors");
+                continue;
+            }
+            let page = page(&name).unwrap_or_else(|| panic!("{name} is not embedded"));
+            assert_eq!(page.plain.bytes, std::fs::read(&file).unwrap(), "{name}");
+            assert_ne!(
+                page.content_type, "application/octet-stream",
+                "{name} needs a type"
+            );
+            assert_eq!(asset(&name).is_none(), name.ends_with(".html"), "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_have_no_script_or_style_that_their_policy_forbids() {
+        for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
+            if !name.ends_with(".html") {
+                continue;
+            }
+            let html = String::from_utf8(html.plain.bytes.to_vec()).unwrap();
+            for inline in [
+                "<script>",
+                "<style",
+                " style=",
+                " onclick=",
+                " onload=",
+                "javascript:",
+            ] {
+                assert!(!html.contains(inline), "{name}: {inline}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_outside_web_is_reached() {
+        for name in [
+            "",
+            "/",
+            ".",
+            "../Cargo.toml",
+            "/etc/passwd",
+            "home.html/",
+            "\0",
+        ] {
+            assert!(page(name).is_none(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn long_text_is_compressed_under_an_etag_of_its_own() {
+        let text = b"export const stage = document.querySelector('main');\n".repeat(50);
+        let page = page_of("a.js", text.clone());
+        let gzip = page.gzip().unwrap();
+        assert_eq!(gzip.etag, "\"abc-gz\"");
+        let mut back = Vec::new();
+        flate2::read::GzDecoder::new(&gzip.bytes[..])
+            .read_to_end(&mut back)
+            .unwrap();
+        assert_eq!(back, text);
+        assert_eq!(
+            page.gzip().unwrap().bytes.as_ptr(),
+            gzip.bytes.as_ptr(),
+            "made once"
+        );
+    }
+
+    #[test]
+    fn short_text_and_pictures_go_out_as_they_are() {
+        assert_eq!(page_of("a.js", b"let a;".to_vec()).gzip(), None);
+        assert_eq!(page_of("a.png", vec![0; 5000]).gzip(), None);
+    }
+
+    #[test]
+    fn the_policies_are_strict_and_differ_in_who_may_frame() {
+        for policy in [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED] {
+            assert!(policy.starts_with("default-src 'none'; "));
+            assert!(!policy.contains("unsafe") && !policy.contains("http"));
+        }
+        assert!(CONTENT_SECURITY_POLICY.ends_with("frame-ancestors 'self'"));
+        assert!(CONTENT_SECURITY_POLICY_EMBED.ends_with("frame-ancestors *"));
+    }
+}

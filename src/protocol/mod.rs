@@ -1,1 +1,28 @@
-//! To come.
+//! HTTP and WebSocket, as bytes.
+//!
+//! Nothing here opens a socket, reads a clock or knows a stream: bytes come in, and heads, routes,
+//! refusals and more bytes come out. One request passes through in this order:
+//!
+//! ```text
+//! bytes ─► http::parse_request ─► route::route ─► access::Access ─► response::ResponseHead ─► bytes
+//!               RequestHead           Route         yes or no         or a Refusal
+//! ```
+//!
+//! - [`http`]: request heads, and in `target` their addresses (RFC 9112).
+//! - [`route`]: which address means what, and what is refused there.
+//! - [`access`]: keys and origins: who may publish, who may watch.
+//! - [`response`]: response heads, and refusals as small plain-text responses.
+//! - [`framing`]: media, framed once for every viewer.
+//! - [`chunked`]: chunked request bodies, without a copy.
+//! - [`websocket`]: both ends of the opening handshake; the frames that are not media (RFC 6455).
+//! - [`control`]: the text messages of the `videostream.v1` subprotocol.
+
+pub mod access;
+pub mod chunked;
+pub mod control;
+pub mod framing;
+pub mod http;
+pub mod response;
+pub mod route;
+mod target;
+pub mod websocket;

@@ -1,1 +1,212 @@
-//! To come.
+//! What is on air, and where each viewer stands.
+//!
+//! ```text
+//! publisher ─► Ingest ─► Timeline ─► chunk ─► Ring  … [joinable GOP][GOP][newest GOP]
+//!                                              ▲ ▲                       ▲      ▲
+//!                                   Cursor ────┘ └──── Cursor      new viewer  live edge
+//! ```
+//!
+//! Everything that viewers share is here once: the init segment, the [`Ring`] of chunks, the
+//! [`Timeline`] that goes on when publishers change. A viewer is a [`Cursor`] into it and
+//! nothing more.
+
+mod catalog;
+mod cursor;
+mod ingest;
+mod ring;
+mod timeline;
+
+pub use catalog::{Catalog, StreamId};
+pub use cursor::{Cursor, Next};
+pub use ingest::Ingest;
+pub use ring::{Chunk, ChunkKind, Ring};
+pub use timeline::Timeline;
+
+use crate::protocol::framing::Framer;
+use crate::webm::{self, ClusterWriter, Recording};
+use std::sync::Arc;
+
+/// Bytes of media one stream keeps for slow and late viewers.
+///
+/// 16 MiB is about 33 s at 4 Mbit/s. Shared by all viewers: a cost per stream, not per viewer.
+pub const RING_BYTES_DEFAULT: usize = 16 << 20;
+
+/// Milliseconds of media kept. A viewer further behind than this wants the present, not the past.
+pub const RING_MS_DEFAULT: u64 = 30_000;
+
+// The largest block must fit beside the one a viewer is still reading.
+const _: () = assert!(RING_BYTES_DEFAULT >= 2 * webm::BLOCK_BYTES_DEFAULT);
+
+/// What one stream may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub webm: webm::Limits,
+    pub ring_bytes: usize,
+    pub ring_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            webm: webm::Limits::default(),
+            ring_bytes: RING_BYTES_DEFAULT,
+            ring_ms: RING_MS_DEFAULT,
+        }
+    }
+}
+
+/// The init segment that viewers have, and what it says.
+#[derive(Debug)]
+pub struct Init {
+    pub chunk: Chunk,
+    pub recording: Recording,
+    pub mime: String,
+}
+
+/// One named stream.
+#[derive(Debug)]
+pub struct Stream {
+    name: Arc<str>,
+    /// `None` until the first recording's Tracks have come. Stays when the publisher goes.
+    init: Option<Init>,
+    ring: Ring,
+    timeline: Timeline,
+    clusters: ClusterWriter,
+    /// Whether a publisher is here.
+    live: bool,
+    /// Recordings since the stream came to be.
+    recordings: u64,
+    keyframe_interval_ms: Option<u64>,
+    /// Join points since the stream came to be.
+    gops: u64,
+    /// Timestamp of the newest join point.
+    joinable_ms: Option<u64>,
+}
+
+impl Stream {
+    pub fn new(name: Arc<str>, limits: Limits) -> Stream {
+        Stream {
+            name,
+            init: None,
+            ring: Ring::new(limits.ring_bytes, limits.ring_ms),
+            timeline: Timeline::new(),
+            clusters: ClusterWriter::new(),
+            live: false,
+            recordings: 0,
+            keyframe_interval_ms: None,
+            gops: 0,
+            joinable_ms: None,
+        }
+    }
+
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub fn init(&self) -> Option<&Init> {
+        self.init.as_ref()
+    }
+
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Counts init segments: 0 before the first.
+    pub fn generation(&self) -> u32 {
+        self.init.as_ref().map_or(0, |init| init.chunk.generation)
+    }
+
+    /// How often a recording began after the first.
+    pub fn publisher_restarts(&self) -> u64 {
+        self.recordings.saturating_sub(1)
+    }
+
+    /// GOPs since the stream came to be: tells whether a keyframe has come.
+    pub fn gops(&self) -> u64 {
+        self.gops
+    }
+
+    /// Milliseconds of media between the last two keyframes.
+    pub fn keyframe_interval_ms(&self) -> Option<u64> {
+        self.keyframe_interval_ms
+    }
+
+    /// Milliseconds of media that a viewer who comes now is given at once; `None` when it has to
+    /// wait for a keyframe.
+    pub fn backlog_ms(&self) -> Option<u64> {
+        self.ring.join_point()?;
+        let joinable_ms = self.joinable_ms?;
+        Some(self.timeline.latest_ms().saturating_sub(joinable_ms))
+    }
+
+    /// A publisher is here.
+    pub fn go_live(&mut self) {
+        self.live = true;
+    }
+
+    /// The publisher is gone. Viewers keep what was sent and wait.
+    pub fn go_offline(&mut self) {
+        self.live = false;
+    }
+
+    /// Lets go of the media of a stream that has been offline for long.
+    pub fn forget_media(&mut self) {
+        self.ring.clear();
+        self.joinable_ms = None;
+    }
+
+    /// A recording begins: the first, or one that follows another. Returns the track number that
+    /// viewers know for each of its tracks.
+    fn begin_recording(&mut self, recording: &Recording) -> Vec<u8> {
+        self.recordings += 1;
+        self.timeline.begin(recording);
+        // Nobody joins before the new recording's own first keyframe.
+        self.ring.close_join_point();
+        self.joinable_ms = None;
+        let continued = self
+            .init
+            .as_ref()
+            .and_then(|init| recording.track_numbers_in(&init.recording));
+        if let Some(track_numbers) = continued {
+            return track_numbers;
+        }
+        let segment = recording.init_segment();
+        let mut framer = Framer::with_capacity(segment.len());
+        framer.payload().extend_from_slice(&segment);
+        let chunk = Chunk {
+            framed: framer.finish(),
+            kind: ChunkKind::Init,
+            timestamp_ms: self.timeline.latest_ms(),
+            generation: self.generation() + 1,
+        };
+        // In the ring as well, so that viewers meet it in its place.
+        self.ring.push(chunk.clone());
+        self.init = Some(Init {
+            chunk,
+            recording: recording.clone(),
+            mime: recording.mime(),
+        });
+        (1..=recording.tracks.len() as u8).collect()
+    }
+
+    fn push_chunk(&mut self, framer: Framer, kind: ChunkKind, timestamp_ms: u64) {
+        if kind == ChunkKind::JoinPoint {
+            self.keyframe_interval_ms = self
+                .joinable_ms
+                .map(|before_ms| timestamp_ms.saturating_sub(before_ms));
+            self.joinable_ms = Some(timestamp_ms);
+            self.gops += 1;
+        }
+        let chunk = Chunk {
+            framed: framer.finish(),
+            kind,
+            timestamp_ms,
+            generation: self.generation(),
+        };
+        self.ring.push(chunk);
+    }
+}

@@ -1,0 +1,252 @@
+//! The bounds the server keeps: their defaults, and what may be asked instead.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::{ConfigError, Options, value_error};
+use crate::protocol::http;
+use crate::{stream, webm};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Every bound the server keeps. Each is an option; each default has its reason here, or beside its
+/// constant in the room that keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Sockets at once. `None`: what the descriptor limit allows, less a reserve.
+    pub max_connections: Option<usize>,
+    /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
+    pub max_streams: usize,
+    /// Bytes of media one stream keeps for slow and late viewers: a cost per stream, not per viewer.
+    pub ring_bytes: usize,
+    /// Age, in milliseconds, past which a chunk leaves the ring. Nobody wants to resume half a
+    /// minute behind a live picture.
+    pub ring_ms: u64,
+    /// One init segment.
+    pub init_bytes: usize,
+    /// One block.
+    pub block_bytes: usize,
+    /// One WebSocket message from a publisher: a recorder that was held up sends seconds at once.
+    pub publisher_message_bytes: usize,
+    /// One WebSocket message from a viewer, who has little to say.
+    pub viewer_message_bytes: usize,
+    /// One HTTP request head.
+    pub head_bytes: usize,
+    /// One poster picture: a JPEG of 1280 × 720 is about 150 KiB.
+    pub poster_bytes: usize,
+    /// From accept to the end of the request head.
+    pub head_timeout: Duration,
+    /// A publisher that sends nothing for so long is gone.
+    pub publisher_timeout: Duration,
+    /// A viewer that accepts no byte for so long is gone.
+    pub viewer_timeout: Duration,
+    /// A WebSocket silent for so long is asked whether it is there …
+    pub ping_interval: Duration,
+    /// … and has so long to answer.
+    pub ping_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_connections: None,
+            max_streams: 256,
+            ring_bytes: stream::RING_BYTES_DEFAULT,
+            ring_ms: stream::RING_MS_DEFAULT,
+            init_bytes: webm::INIT_BYTES_DEFAULT,
+            block_bytes: webm::BLOCK_BYTES_DEFAULT,
+            publisher_message_bytes: 8 * MIB,
+            viewer_message_bytes: 4 * KIB,
+            head_bytes: http::HEAD_BYTES_DEFAULT,
+            poster_bytes: 256 * KIB,
+            head_timeout: Duration::from_secs(10),
+            publisher_timeout: Duration::from_secs(30),
+            viewer_timeout: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(20),
+            ping_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Limits {
+    /// Fills in defaults and refuses what could not work.
+    pub(super) fn check(options: &Options) -> Result<Limits, ConfigError> {
+        let default = Limits::default();
+        let ring = Duration::from_millis(default.ring_ms);
+        let ring = duration("--ring-duration", options.ring_duration, ring)?;
+        let limits = Limits {
+            max_connections: match options.max_connections {
+                Some(count) => Some(count_of("--max-connections", Some(count), 0)?),
+                None => None,
+            },
+            max_streams: count_of("--max-streams", options.max_streams, default.max_streams)?,
+            ring_bytes: size("--ring-bytes", options.ring_bytes, default.ring_bytes, KIB)?,
+            // At most a day, so the conversion keeps the value.
+            ring_ms: ring.as_millis().try_into().unwrap_or(u64::MAX),
+            init_bytes: size("--init-bytes", options.init_bytes, default.init_bytes, KIB)?,
+            block_bytes: size(
+                "--block-bytes",
+                options.block_bytes,
+                default.block_bytes,
+                KIB,
+            )?,
+            publisher_message_bytes: size(
+                "--publisher-message-bytes",
+                options.publisher_message_bytes,
+                default.publisher_message_bytes,
+                KIB,
+            )?,
+            viewer_message_bytes: size(
+                "--viewer-message-bytes",
+                options.viewer_message_bytes,
+                default.viewer_message_bytes,
+                // A close frame's reason must fit.
+                125,
+            )?,
+            head_bytes: size("--head-bytes", options.head_bytes, default.head_bytes, KIB)?,
+            poster_bytes: size(
+                "--poster-bytes",
+                options.poster_bytes,
+                default.poster_bytes,
+                0,
+            )?,
+            head_timeout: duration("--head-timeout", options.head_timeout, default.head_timeout)?,
+            publisher_timeout: duration(
+                "--publisher-timeout",
+                options.publisher_timeout,
+                default.publisher_timeout,
+            )?,
+            viewer_timeout: duration(
+                "--viewer-timeout",
+                options.viewer_timeout,
+                default.viewer_timeout,
+            )?,
+            ping_interval: duration(
+                "--ping-interval",
+                options.ping_interval,
+                default.ping_interval,
+            )?,
+            ping_timeout: duration("--ping-timeout", options.ping_timeout, default.ping_timeout)?,
+        };
+        // The largest block must fit beside the one a viewer is still reading.
+        if limits.ring_bytes / 2 < limits.block_bytes {
+            let written = options
+                .ring_bytes
+                .unwrap_or(ByteSize(limits.ring_bytes as u64));
+            let block = ByteSize(limits.block_bytes as u64);
+            let reason = format!("must be at least twice --block-bytes ({block})");
+            return Err(value_error("--ring-bytes", written, reason));
+        }
+        Ok(limits)
+    }
+}
+
+fn count_of(
+    option: &'static str,
+    value: Option<usize>,
+    default: usize,
+) -> Result<usize, ConfigError> {
+    match value {
+        Some(0) => Err(value_error(option, 0, "must be at least 1")),
+        Some(count) => Ok(count),
+        None => Ok(default),
+    }
+}
+
+fn size(
+    option: &'static str,
+    value: Option<ByteSize>,
+    default: usize,
+    least: usize,
+) -> Result<usize, ConfigError> {
+    // Far above any use, and far from overflow in every sum of sizes.
+    const MOST: usize = 16 * 1024 * MIB;
+    match value {
+        None => Ok(default),
+        Some(size) => match usize::try_from(size.0) {
+            Ok(bytes) if (least..=MOST).contains(&bytes) => Ok(bytes),
+            Ok(_) | Err(_) => {
+                let reason = format!("must be between {least} bytes and 16 GiB");
+                Err(value_error(option, size, reason))
+            }
+        },
+    }
+}
+
+fn duration(
+    option: &'static str,
+    value: Option<humantime::Duration>,
+    default: Duration,
+) -> Result<Duration, ConfigError> {
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+    match value {
+        None => Ok(default),
+        Some(value) if *value < Duration::from_millis(1) || *value > MOST => {
+            Err(value_error(option, value, "must be between 1ms and 1day"))
+        }
+        Some(value) => Ok(*value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(options: &Options) -> String {
+        Limits::check(options).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_pass_their_own_checks() {
+        assert_eq!(
+            Limits::check(&Options::default()).unwrap(),
+            Limits::default()
+        );
+    }
+
+    #[test]
+    fn a_ring_too_small_for_two_blocks_is_refused() {
+        let options = Options {
+            ring_bytes: Some(ByteSize::mib(7)),
+            ..Options::default()
+        };
+        assert_eq!(
+            refusal(&options),
+            "--ring-bytes 7.0 MiB: must be at least twice --block-bytes (4.0 MiB)"
+        );
+        let small = Options {
+            block_bytes: Some(ByteSize::mib(3)),
+            ..options
+        };
+        assert_eq!(Limits::check(&small).unwrap().ring_bytes, 7 * MIB);
+    }
+
+    #[test]
+    fn sizes_counts_and_durations_have_bounds() {
+        let none = Options::default;
+        let zero = humantime::Duration::from(Duration::ZERO);
+        assert_eq!(
+            refusal(&Options {
+                head_bytes: Some(ByteSize(10)),
+                ..none()
+            }),
+            "--head-bytes 10 B: must be between 1024 bytes and 16 GiB"
+        );
+        assert_eq!(
+            refusal(&Options {
+                max_streams: Some(0),
+                ..none()
+            }),
+            "--max-streams 0: must be at least 1"
+        );
+        assert_eq!(
+            refusal(&Options {
+                ping_timeout: Some(zero),
+                ..none()
+            }),
+            "--ping-timeout 0s: must be between 1ms and 1day"
+        );
+    }
+}

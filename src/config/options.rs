@@ -1,0 +1,265 @@
+//! The options of `serve` as written: one list for flags, variables and the file.
+//!
+//! An option is a field here and nowhere else: its name with dashes is the flag, in capitals after
+//! `VIDEOSTREAM_` the variable, as it stands the key in the file. `None` means that the source said
+//! nothing. Defaults are filled in by [`super::Serve::resolve`]; the `[default: …]` in the help text
+//! is held to them by a test.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::builder::BoolishValueParser;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::{LogFormat, LogLevel, WHAT_A_KEY_IS, is_key};
+use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::route::StreamName;
+
+const ACCESS: &str = "Who may publish and watch";
+const LIMITS: &str = "Limits (sizes such as 512KiB or 16MiB, durations such as 500ms or 30s)";
+const LOG: &str = "Log";
+
+#[derive(Debug, Clone, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// TOML file to read further options from; its keys are these names with underscores
+    #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Address and port to serve on; may be given more than once; port 0 picks a free one
+    /// [default: 127.0.0.1:8080]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_LISTEN",
+        value_name = "ADDR:PORT",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = address)]
+    pub listen: Option<Vec<SocketAddr>>,
+
+    /// Key that publishers must show [default: none on loopback addresses, else a random one,
+    /// which is printed]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_PUBLISH_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub publish_key: Option<Secret>,
+
+    /// Let anyone publish, on any address [default: false]
+    #[arg(long, env = "VIDEOSTREAM_PUBLISH_OPEN", value_name = "BOOL", help_heading = ACCESS)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub publish_open: Option<bool>,
+
+    /// Key that viewers must show [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_WATCH_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub watch_key: Option<Secret>,
+
+    /// Web origin, besides this server's own, whose pages may open WebSockets, such as
+    /// `https://example.org`; may be given more than once [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_ALLOW_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub allow_origin: Option<Vec<String>>,
+
+    /// Connections at once [default: what the file-descriptor limit allows]
+    #[arg(long, env = "VIDEOSTREAM_MAX_CONNECTIONS", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_connections: Option<usize>,
+
+    /// Streams at once [default: 256]
+    #[arg(long, env = "VIDEOSTREAM_MAX_STREAMS", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_streams: Option<usize>,
+
+    /// Media kept per stream for slow and late viewers, in bytes; at least twice --block-bytes
+    /// [default: 16MiB]
+    #[arg(long, env = "VIDEOSTREAM_RING_BYTES", value_name = "SIZE", help_heading = LIMITS)]
+    pub ring_bytes: Option<ByteSize>,
+
+    /// Media kept per stream for slow and late viewers, in time [default: 30s]
+    #[arg(long, env = "VIDEOSTREAM_RING_DURATION", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub ring_duration: Option<humantime::Duration>,
+
+    /// Largest init segment (WebM headers up to the first Cluster) [default: 1MiB]
+    #[arg(long, env = "VIDEOSTREAM_INIT_BYTES", value_name = "SIZE", help_heading = LIMITS)]
+    pub init_bytes: Option<ByteSize>,
+
+    /// Largest block (one frame of video or audio) [default: 4MiB]
+    #[arg(long, env = "VIDEOSTREAM_BLOCK_BYTES", value_name = "SIZE", help_heading = LIMITS)]
+    pub block_bytes: Option<ByteSize>,
+
+    /// Largest WebSocket message from a publisher [default: 8MiB]
+    #[arg(long, env = "VIDEOSTREAM_PUBLISHER_MESSAGE_BYTES", value_name = "SIZE")]
+    #[arg(help_heading = LIMITS)]
+    pub publisher_message_bytes: Option<ByteSize>,
+
+    /// Largest WebSocket message from a viewer [default: 4KiB]
+    #[arg(long, env = "VIDEOSTREAM_VIEWER_MESSAGE_BYTES", value_name = "SIZE")]
+    #[arg(help_heading = LIMITS)]
+    pub viewer_message_bytes: Option<ByteSize>,
+
+    /// Largest HTTP request head [default: 16KiB]
+    #[arg(long, env = "VIDEOSTREAM_HEAD_BYTES", value_name = "SIZE", help_heading = LIMITS)]
+    pub head_bytes: Option<ByteSize>,
+
+    /// Largest poster picture; 0 refuses them all [default: 256KiB]
+    #[arg(long, env = "VIDEOSTREAM_POSTER_BYTES", value_name = "SIZE", help_heading = LIMITS)]
+    pub poster_bytes: Option<ByteSize>,
+
+    /// Time a client has to send its whole request head [default: 10s]
+    #[arg(long, env = "VIDEOSTREAM_HEAD_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub head_timeout: Option<humantime::Duration>,
+
+    /// Time after which a publisher that sends nothing is closed [default: 30s]
+    #[arg(long, env = "VIDEOSTREAM_PUBLISHER_TIMEOUT", value_name = "DURATION")]
+    #[arg(help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub publisher_timeout: Option<humantime::Duration>,
+
+    /// Time after which a viewer that accepts no byte is closed [default: 30s]
+    #[arg(long, env = "VIDEOSTREAM_VIEWER_TIMEOUT", value_name = "DURATION")]
+    #[arg(help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub viewer_timeout: Option<humantime::Duration>,
+
+    /// Silence after which a WebSocket is pinged [default: 20s]
+    #[arg(long, env = "VIDEOSTREAM_PING_INTERVAL", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub ping_interval: Option<humantime::Duration>,
+
+    /// Time a WebSocket has to answer a ping [default: 20s]
+    #[arg(long, env = "VIDEOSTREAM_PING_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub ping_timeout: Option<humantime::Duration>,
+
+    /// Format of the log, which goes to standard error [default: text]
+    #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
+    pub log: Option<LogFormat>,
+
+    /// Least important level that is logged [default: info]
+    #[arg(long, env = "VIDEOSTREAM_LOG_LEVEL", value_name = "LEVEL", help_heading = LOG)]
+    pub log_level: Option<LogLevel>,
+
+    /// Tables of the file only.
+    #[arg(skip)]
+    #[serde(default, deserialize_with = "streams")]
+    pub streams: BTreeMap<StreamName, StreamKeys>,
+}
+
+impl Options {
+    /// What `self` says, and where it says nothing, what `other` says.
+    pub(super) fn or(self, other: Options) -> Options {
+        Options {
+            config: self.config.or(other.config),
+            listen: self.listen.or(other.listen),
+            publish_key: self.publish_key.or(other.publish_key),
+            publish_open: self.publish_open.or(other.publish_open),
+            watch_key: self.watch_key.or(other.watch_key),
+            allow_origin: self.allow_origin.or(other.allow_origin),
+            max_connections: self.max_connections.or(other.max_connections),
+            max_streams: self.max_streams.or(other.max_streams),
+            ring_bytes: self.ring_bytes.or(other.ring_bytes),
+            ring_duration: self.ring_duration.or(other.ring_duration),
+            init_bytes: self.init_bytes.or(other.init_bytes),
+            block_bytes: self.block_bytes.or(other.block_bytes),
+            publisher_message_bytes: self
+                .publisher_message_bytes
+                .or(other.publisher_message_bytes),
+            viewer_message_bytes: self.viewer_message_bytes.or(other.viewer_message_bytes),
+            head_bytes: self.head_bytes.or(other.head_bytes),
+            poster_bytes: self.poster_bytes.or(other.poster_bytes),
+            head_timeout: self.head_timeout.or(other.head_timeout),
+            publisher_timeout: self.publisher_timeout.or(other.publisher_timeout),
+            viewer_timeout: self.viewer_timeout.or(other.viewer_timeout),
+            ping_interval: self.ping_interval.or(other.ping_interval),
+            ping_timeout: self.ping_timeout.or(other.ping_timeout),
+            log: self.log.or(other.log),
+            log_level: self.log_level.or(other.log_level),
+            streams: if self.streams.is_empty() {
+                other.streams
+            } else {
+                self.streams
+            },
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+}
+
+/// `humantime` has no `serde` of its own.
+fn duration<'de, D>(deserializer: D) -> Result<Option<humantime::Duration>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
+// What only the file can say is checked while it is read: then its line is known.
+
+/// One `[streams.NAME]` table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamTable {
+    #[serde(default, deserialize_with = "key")]
+    publish_key: Option<Secret>,
+    #[serde(default, deserialize_with = "key")]
+    watch_key: Option<Secret>,
+    /// Known by name, so that it can be refused in plain words.
+    #[serde(default, deserialize_with = "record", rename = "record")]
+    _record: (),
+}
+
+fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<StreamName, StreamKeys>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let tables = BTreeMap::<String, StreamTable>::deserialize(deserializer)?;
+    let checked = tables.into_iter().map(|(name, table)| match name.parse() {
+        Ok(name) => Ok((
+            name,
+            StreamKeys {
+                publish: table.publish_key,
+                watch: table.watch_key,
+            },
+        )),
+        Err(error) => Err(D::Error::custom(format_args!("{name:?}: {error}"))),
+    });
+    checked.collect()
+}
+
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let key = Secret::deserialize(deserializer)?;
+    if is_key(&key) {
+        Ok(Some(key))
+    } else {
+        Err(D::Error::custom(WHAT_A_KEY_IS))
+    }
+}
+
+fn record<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
+    Err(D::Error::custom(
+        "this version cannot record yet: remove the line",
+    ))
+}

@@ -1,0 +1,275 @@
+//! Response heads, and refusals as small plain-text responses.
+//!
+//! ```
+//! use videostream::protocol::response::{Connection, ResponseHead};
+//!
+//! let head = ResponseHead::new(200)
+//!     .header("Content-Type", "video/webm")
+//!     .chunked()
+//!     .connection(Connection::Close)
+//!     .into_bytes();
+//! assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"));
+//! ```
+//!
+//! Every response says `Server: videostream` and `X-Content-Type-Options: nosniff`. None has a
+//! `Date`: this room has no clock. The version is always 1.1, ours, whatever the request's was
+//! (RFC 9110, 6.2); so `Connection` is always spelled out for those who asked in 1.0.
+
+use std::fmt::Display;
+
+use super::{
+    http::Method,
+    route::{Handshake, Refusal},
+};
+
+/// Tells a client that waits with its body to send it (RFC 9110, 15.2.1).
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What becomes of the connection after this response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    KeepAlive,
+    Close,
+}
+
+impl Connection {
+    /// As [`RequestHead::keep_alive`](super::http::RequestHead::keep_alive) has it.
+    pub fn keep_alive(keep: bool) -> Self {
+        if keep { Self::KeepAlive } else { Self::Close }
+    }
+}
+
+/// How the client finds the end of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// There is no body (204, 304), or the connection's end is its end.
+    Unsaid,
+    Length(u64),
+    Chunked,
+}
+
+/// A response head in the making.
+#[derive(Debug, Clone)]
+pub struct ResponseHead {
+    status: u16,
+    fields: Vec<u8>,
+    framing: Framing,
+    connection: Connection,
+    /// A field that is only for the next hop must be named in `Connection` (RFC 9110, 7.6.1).
+    has_upgrade: bool,
+}
+
+impl ResponseHead {
+    /// Kept alive and without a word about the body until told otherwise.
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            fields: Vec::with_capacity(256),
+            framing: Framing::Unsaid,
+            connection: Connection::KeepAlive,
+            has_upgrade: false,
+        }
+    }
+
+    pub fn header(mut self, name: &str, value: impl Display) -> Self {
+        self.has_upgrade |= name.eq_ignore_ascii_case("Upgrade");
+        push_field(&mut self.fields, name, value);
+        self
+    }
+
+    /// The body has this many bytes; for HEAD, it would have.
+    pub fn length(mut self, bytes: u64) -> Self {
+        self.framing = Framing::Length(bytes);
+        self
+    }
+
+    /// The body comes in chunks. Only for requests in HTTP/1.1 (RFC 9112, 6.1): for one in 1.0, say
+    /// nothing and close after the body.
+    pub fn chunked(mut self) -> Self {
+        self.framing = Framing::Chunked;
+        self
+    }
+
+    pub fn connection(mut self, connection: Connection) -> Self {
+        self.connection = connection;
+        self
+    }
+
+    /// The whole head, its empty line included.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = start(self.status);
+        push_field(&mut bytes, "X-Content-Type-Options", "nosniff");
+        bytes.extend_from_slice(&self.fields);
+        match self.framing {
+            Framing::Unsaid => {}
+            Framing::Length(length) => push_field(&mut bytes, "Content-Length", length),
+            Framing::Chunked => push_field(&mut bytes, "Transfer-Encoding", "chunked"),
+        }
+        let connection = match (self.connection, self.has_upgrade) {
+            (Connection::KeepAlive, false) => "keep-alive",
+            (Connection::KeepAlive, true) => "keep-alive, upgrade",
+            (Connection::Close, false) => "close",
+            (Connection::Close, true) => "close, upgrade",
+        };
+        push_field(&mut bytes, "Connection", connection);
+        bytes.extend_from_slice(b"\r\n");
+        bytes
+    }
+}
+
+/// A refusal as a whole response: its reason as one line of plain text.
+///
+/// `to` is the method of the request, because HEAD gets no body; for bytes that were no request,
+/// give [`Method::Other`].
+pub fn refuse(refusal: &Refusal, to: Method, connection: Connection) -> Vec<u8> {
+    let body = format!("{}\n", refusal.reason);
+    let mut head = ResponseHead::new(refusal.status)
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .header("Cache-Control", "no-store");
+    for (name, value) in &refusal.headers {
+        head = head.header(name, value);
+    }
+    let mut bytes = head
+        .length(body.len() as u64)
+        .connection(connection)
+        .into_bytes();
+    if to != Method::Head {
+        bytes.extend_from_slice(body.as_bytes());
+    }
+    bytes
+}
+
+/// `101 Switching Protocols`: after these bytes the connection speaks WebSocket (RFC 6455, 4.2.2).
+pub fn switching_protocols(handshake: &Handshake) -> Vec<u8> {
+    let mut bytes = start(101);
+    push_field(&mut bytes, "Connection", "Upgrade");
+    push_field(&mut bytes, "Upgrade", "websocket");
+    push_field(&mut bytes, "Sec-WebSocket-Accept", &handshake.accept);
+    if let Some(subprotocol) = handshake.subprotocol {
+        push_field(&mut bytes, "Sec-WebSocket-Protocol", subprotocol);
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
+}
+
+fn start(status: u16) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", phrase(status)).as_bytes());
+    push_field(&mut bytes, "Server", "videostream");
+    bytes
+}
+
+/// Writes one field line. Control characters become spaces: a value that came from a peer or an
+/// option can never end its line and begin another (RFC 9110, 5.5).
+pub(super) fn push_field(bytes: &mut Vec<u8>, name: &str, value: impl Display) {
+    let mut line = format!("{name}: {value}").into_bytes();
+    line.iter_mut()
+        .filter(|byte| byte.is_ascii_control())
+        .for_each(|byte| *byte = b' ');
+    bytes.extend_from_slice(&line);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// The reason phrase (RFC 9110, 15). People read it, programs do not.
+fn phrase(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        304 => "Not Modified",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        _ => "Unnamed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).expect("text")
+    }
+
+    #[test]
+    fn head_says_what_it_was_told() {
+        let head = ResponseHead::new(200)
+            .header("Content-Type", "text/html")
+            .length(12)
+            .connection(Connection::Close);
+        assert_eq!(
+            text(head.into_bytes()),
+            "HTTP/1.1 200 OK\r\nServer: videostream\r\nX-Content-Type-Options: nosniff\r\n\
+             Content-Type: text/html\r\nContent-Length: 12\r\nConnection: close\r\n\r\n"
+        );
+        let chunked = text(ResponseHead::new(200).chunked().into_bytes());
+        assert!(chunked.contains("\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n"));
+        let unsaid = text(ResponseHead::new(304).into_bytes());
+        assert!(!unsaid.contains("Length") && !unsaid.contains("Transfer"));
+    }
+
+    #[test]
+    fn value_cannot_begin_another_line() {
+        let head = ResponseHead::new(200).header("A", "b\r\nEvil: yes\0");
+        assert!(text(head.into_bytes()).contains("\r\nA: b  Evil: yes \r\n"));
+    }
+
+    #[test]
+    fn refusal_is_a_line_of_text_with_its_headers() {
+        let refusal = Refusal::new(405, "not so").with("Allow", "GET");
+        let response = text(refuse(&refusal, Method::Put, Connection::KeepAlive));
+        assert!(
+            response.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
+            "{response}"
+        );
+        assert!(
+            response.contains("\r\nAllow: GET\r\nContent-Length: 7\r\n"),
+            "{response}"
+        );
+        assert!(
+            response.ends_with("\r\nConnection: keep-alive\r\n\r\nnot so\n"),
+            "{response}"
+        );
+        let to_head = text(refuse(&refusal, Method::Head, Connection::Close));
+        assert!(to_head.contains("Content-Length: 7") && to_head.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn upgrade_field_is_named_in_connection() {
+        let refusal = Refusal::new(426, "13").with("Upgrade", "websocket");
+        let response = text(refuse(&refusal, Method::Get, Connection::Close));
+        assert!(
+            response.contains("\r\nConnection: close, upgrade\r\n"),
+            "{response}"
+        );
+    }
+
+    #[test]
+    fn switching_says_the_subprotocol_only_if_one_was_chosen() {
+        let mut handshake = Handshake {
+            accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
+            subprotocol: None,
+        };
+        assert_eq!(
+            text(switching_protocols(&handshake)),
+            "HTTP/1.1 101 Switching Protocols\r\nServer: videostream\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        );
+        handshake.subprotocol = Some("videostream.v1");
+        assert!(text(switching_protocols(&handshake)).contains("Protocol: videostream.v1\r\n"));
+    }
+}

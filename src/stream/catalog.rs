@@ -1,0 +1,99 @@
+//! Streams by name.
+
+use super::{Limits, Stream};
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A stream's place in the catalog. Valid until [`Catalog::remove`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(usize);
+
+impl StreamId {
+    /// For tables kept beside the catalog.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// All streams that have a publisher or a viewer.
+#[derive(Debug)]
+pub struct Catalog {
+    streams: Slab<Stream>,
+    ids: BTreeMap<Arc<str>, StreamId>,
+    limits: Limits,
+}
+
+impl Catalog {
+    pub fn new(limits: Limits) -> Catalog {
+        Catalog {
+            streams: Slab::new(),
+            ids: BTreeMap::new(),
+            limits,
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub fn find(&self, name: &str) -> Option<StreamId> {
+        self.ids.get(name).copied()
+    }
+
+    /// The stream of this name, made if there is none.
+    pub fn open(&mut self, name: &str) -> StreamId {
+        if let Some(id) = self.find(name) {
+            return id;
+        }
+        let name: Arc<str> = name.into();
+        let id = StreamId(self.streams.insert(Stream::new(name.clone(), self.limits)));
+        self.ids.insert(name, id);
+        id
+    }
+
+    pub fn remove(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.try_remove(id.0) {
+            self.ids.remove(stream.name());
+        }
+    }
+
+    /// # Panics
+    ///
+    /// When `id` was removed: who holds one keeps its stream.
+    pub fn stream(&self, id: StreamId) -> &Stream {
+        &self.streams[id.0]
+    }
+
+    /// # Panics
+    ///
+    /// As [`Catalog::stream`].
+    pub fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
+        &mut self.streams[id.0]
+    }
+
+    /// In order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Stream)> {
+        self.ids.values().map(|&id| (id, &self.streams[id.0]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_opens_one_stream_until_it_is_removed() {
+        let mut catalog = Catalog::new(Limits::default());
+        let demo = catalog.open("demo");
+        assert_eq!(
+            (catalog.open("demo"), catalog.find("demo")),
+            (demo, Some(demo))
+        );
+        assert_ne!(catalog.open("other"), demo);
+        catalog.remove(demo);
+        assert_eq!(catalog.find("demo"), None);
+        let names: Vec<&str> = catalog.iter().map(|(_, stream)| &**stream.name()).collect();
+        assert_eq!(names, ["other"]);
+    }
+}

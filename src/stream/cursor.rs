@@ -1,0 +1,112 @@
+//! One viewer's place in a stream: join, next, skip.
+
+use super::{Chunk, ChunkKind, Stream};
+
+/// Where a viewer stands. Small and `Copy`, so that what was not written can be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    position: Position,
+    /// The init segment it has; 0 for none.
+    generation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// Waits for a join point. Was at `overtaken_ms` when the ring overtook it.
+    Joining { overtaken_ms: Option<u64> },
+    /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
+    At { next: u64, seen_ms: u64 },
+}
+
+/// What a viewer is to be given now. Asking moves the cursor past it.
+#[derive(Debug)]
+pub enum Next<'a> {
+    /// Nothing new.
+    Wait,
+    /// An init segment, other than the one it has.
+    Init(&'a Chunk),
+    Chunk(&'a Chunk),
+    /// It was overtaken: the next chunk is of a newer GOP.
+    Skip {
+        from_ms: u64,
+        to_ms: u64,
+    },
+}
+
+impl Cursor {
+    /// A viewer who has nothing yet.
+    pub fn join() -> Cursor {
+        Cursor {
+            position: Position::Joining { overtaken_ms: None },
+            generation: 0,
+        }
+    }
+
+    /// Whether it has been given an init segment.
+    pub fn has_begun(&self) -> bool {
+        self.generation != 0
+    }
+
+    /// Whether it waits for a keyframe, of those who could join.
+    pub fn is_joining(&self) -> bool {
+        matches!(self.position, Position::Joining { .. })
+    }
+
+    /// Chunks between it and the live edge; 0 while it joins.
+    pub fn behind(&self, stream: &Stream) -> u64 {
+        match self.position {
+            Position::Joining { .. } => 0,
+            Position::At { next, .. } => stream.ring().live_edge().saturating_sub(next),
+        }
+    }
+
+    /// The next thing for this viewer, in order.
+    pub fn next<'a>(&mut self, stream: &'a Stream) -> Next<'a> {
+        loop {
+            match self.position {
+                Position::Joining { overtaken_ms } => {
+                    let ring = stream.ring();
+                    let (Some(join_point), Some(init), true) =
+                        (ring.join_point(), stream.init(), stream.is_live())
+                    else {
+                        return Next::Wait;
+                    };
+                    let to_ms = ring.chunk(join_point).map_or(0, |chunk| chunk.timestamp_ms);
+                    if let Some(from_ms) = overtaken_ms {
+                        self.position = Position::Joining { overtaken_ms: None };
+                        return Next::Skip { from_ms, to_ms };
+                    }
+                    if self.generation != init.chunk.generation {
+                        self.generation = init.chunk.generation;
+                        return Next::Init(&init.chunk);
+                    }
+                    self.position = Position::At {
+                        next: join_point,
+                        seen_ms: to_ms,
+                    };
+                }
+                Position::At { next, seen_ms } => {
+                    let ring = stream.ring();
+                    if next < ring.oldest() {
+                        self.position = Position::Joining {
+                            overtaken_ms: Some(seen_ms),
+                        };
+                        continue;
+                    }
+                    let Some(chunk) = ring.chunk(next) else {
+                        return Next::Wait;
+                    };
+                    self.position = Position::At {
+                        next: next + 1,
+                        seen_ms: chunk.timestamp_ms,
+                    };
+                    if chunk.kind == ChunkKind::Init {
+                        self.generation = chunk.generation;
+                        return Next::Init(chunk);
+                    }
+                    return Next::Chunk(chunk);
+                }
+            }
+        }
+    }
+}

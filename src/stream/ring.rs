@@ -1,0 +1,208 @@
+//! Numbered, refcounted chunks within a bound of bytes and time.
+
+use crate::protocol::framing::Framed;
+use std::collections::VecDeque;
+
+/// What a chunk begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkKind {
+    /// A whole init segment: viewers of the one before cannot simply go on.
+    Init,
+    /// A Cluster that a decoder can start from.
+    JoinPoint,
+    /// Anything else: more blocks, or a further Cluster of a long GOP.
+    Continuation,
+}
+
+/// Some whole elements, framed for every viewer. Cloning shares the bytes.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    pub framed: Framed,
+    pub kind: ChunkKind,
+    /// Of its first block.
+    pub timestamp_ms: u64,
+    /// The init segment that it needs.
+    pub generation: u32,
+}
+
+/// The newest chunks of a stream.
+#[derive(Debug)]
+pub struct Ring {
+    /// Oldest first. Invariant: no gaps, so chunk `n` is at index `n - oldest`.
+    chunks: VecDeque<Chunk>,
+    oldest: u64,
+    /// Invariant: the sum of all chunks' memory, never above `byte_capacity` unless one chunk
+    /// alone is.
+    byte_len: usize,
+    byte_capacity: usize,
+    ms_capacity: u64,
+    /// Sequence of the newest join point. Invariant: in `chunks`.
+    join_point: Option<u64>,
+}
+
+impl Ring {
+    pub fn new(byte_capacity: usize, ms_capacity: u64) -> Ring {
+        Ring {
+            chunks: VecDeque::new(),
+            oldest: 0,
+            byte_len: 0,
+            byte_capacity,
+            ms_capacity,
+            join_point: None,
+        }
+    }
+
+    /// Adds a chunk at the live edge, and lets go of the oldest beyond either bound. The newest
+    /// GOP outlives the bound in time, but not the one in bytes.
+    pub fn push(&mut self, chunk: Chunk) {
+        match chunk.kind {
+            ChunkKind::Init => self.join_point = None,
+            ChunkKind::JoinPoint => self.join_point = Some(self.live_edge()),
+            ChunkKind::Continuation => {}
+        }
+        self.byte_len += chunk.framed.memory();
+        let newest_ms = chunk.timestamp_ms;
+        self.chunks.push_back(chunk);
+        while self.byte_len > self.byte_capacity && self.chunks.len() > 1 {
+            self.pop_oldest();
+        }
+        let keep = self.join_point.unwrap_or(self.oldest);
+        while self.oldest < keep
+            && self.chunks.front().is_some_and(|oldest| {
+                newest_ms.saturating_sub(oldest.timestamp_ms) > self.ms_capacity
+            })
+        {
+            self.pop_oldest();
+        }
+    }
+
+    fn pop_oldest(&mut self) {
+        if let Some(chunk) = self.chunks.pop_front() {
+            self.byte_len -= chunk.framed.memory();
+            if self.join_point == Some(self.oldest) {
+                self.join_point = None;
+            }
+            self.oldest += 1;
+        }
+    }
+
+    /// The chunk with this sequence, if it is still (or already) here.
+    pub fn chunk(&self, sequence: u64) -> Option<&Chunk> {
+        let index = usize::try_from(sequence.checked_sub(self.oldest)?).ok()?;
+        self.chunks.get(index)
+    }
+
+    /// Sequence of the oldest chunk kept.
+    pub fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
+    /// Sequence that the next chunk will have.
+    pub fn live_edge(&self) -> u64 {
+        self.oldest + self.chunks.len() as u64
+    }
+
+    /// Sequence of the newest chunk that a viewer can start with.
+    pub fn join_point(&self) -> Option<u64> {
+        self.join_point
+    }
+
+    /// Nobody joins until the next join point is pushed.
+    pub fn close_join_point(&mut self) {
+        self.join_point = None;
+    }
+
+    /// Lets go of all chunks. Sequences go on.
+    pub fn clear(&mut self) {
+        self.oldest = self.live_edge();
+        self.chunks.clear();
+        self.byte_len = 0;
+        self.join_point = None;
+    }
+
+    /// Bytes kept, framing included.
+    pub fn byte_len(&self) -> usize {
+        self.byte_len
+    }
+
+    /// Milliseconds of media between the oldest chunk and the newest.
+    pub fn span_ms(&self) -> u64 {
+        match (self.chunks.front(), self.chunks.back()) {
+            (Some(oldest), Some(newest)) => newest.timestamp_ms.saturating_sub(oldest.timestamp_ms),
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::protocol::framing::Framer;
+    use bytes::BufMut;
+
+    /// A chunk that takes 100 bytes of memory.
+    pub fn chunk(kind: ChunkKind, timestamp_ms: u64, generation: u32) -> Chunk {
+        let mut framer = Framer::with_capacity(78);
+        framer.payload().put_bytes(0, 78);
+        Chunk {
+            framed: framer.finish(),
+            kind,
+            timestamp_ms,
+            generation,
+        }
+    }
+
+    use ChunkKind::{Continuation, JoinPoint};
+
+    #[test]
+    fn the_oldest_chunks_go_when_bytes_run_out() {
+        let mut ring = Ring::new(300, 10_000);
+        for ms in 0..5 {
+            ring.push(chunk(JoinPoint, ms, 1));
+        }
+        assert_eq!(
+            (ring.oldest(), ring.live_edge(), ring.byte_len()),
+            (2, 5, 300)
+        );
+        assert!(ring.chunk(1).is_none());
+        assert_eq!(ring.chunk(2).map(|chunk| chunk.timestamp_ms), Some(2));
+        assert!(ring.chunk(5).is_none());
+    }
+
+    #[test]
+    fn the_newest_gop_outlives_the_bound_in_time() {
+        let mut ring = Ring::new(10_000, 1000);
+        ring.push(chunk(JoinPoint, 0, 1));
+        ring.push(chunk(JoinPoint, 500, 1));
+        ring.push(chunk(Continuation, 4000, 1));
+        assert_eq!((ring.oldest(), ring.join_point()), (1, Some(1)));
+        ring.push(chunk(JoinPoint, 5000, 1));
+        assert_eq!(
+            (ring.oldest(), ring.join_point(), ring.span_ms()),
+            (2, Some(3), 1000)
+        );
+    }
+
+    #[test]
+    fn a_gop_larger_than_the_ring_leaves_no_join_point() {
+        let mut ring = Ring::new(250, 10_000);
+        ring.push(chunk(JoinPoint, 0, 1));
+        ring.push(chunk(Continuation, 1, 1));
+        assert_eq!(ring.join_point(), Some(0));
+        ring.push(chunk(Continuation, 2, 1));
+        assert_eq!(ring.join_point(), None);
+    }
+
+    #[test]
+    fn sequences_go_on_after_clear() {
+        let mut ring = Ring::new(250, 10_000);
+        ring.push(chunk(JoinPoint, 0, 1));
+        ring.clear();
+        assert_eq!(
+            (ring.oldest(), ring.live_edge(), ring.byte_len()),
+            (1, 1, 0)
+        );
+        ring.push(chunk(JoinPoint, 9, 1));
+        assert_eq!(ring.join_point(), Some(1));
+    }
+}

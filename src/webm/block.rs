@@ -1,0 +1,400 @@
+//! SimpleBlock and BlockGroup (RFC 9559, sections 10 and 5.1.3.5): whose frame, when, and
+//! whether a decoder can start there.
+//!
+//! ```text
+//! SimpleBlock  A3 size | track vint | relative timestamp i16 | flags | frame(s)
+//! BlockGroup   A0 size | BlockAdditions… Block(A1 size | track | i16 | flags | frame) ReferenceBlock
+//! ```
+//!
+//! What leaves here always has a track number of one byte followed by the two bytes of relative
+//! timestamp, both to be set by [`super::ClusterWriter`], and never laces frames: Chromium's
+//! Media Source Extensions end a stream at a lace, and at a track number above 127.
+
+use super::element::{Child, ElementId, children, write_element};
+use super::vint::{VINT_LENGTH_MAX, read_vint, vint_length, write_size};
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// SimpleBlock flag: decodable without any other frame.
+const FLAG_KEYFRAME: u8 = 0x80;
+/// Both SimpleBlock and Block: how frames are laced.
+const FLAG_LACING: u8 = 0x06;
+/// Most frames in one lace: the count is one byte, less one.
+const LACE_FRAMES_MAX: usize = 256;
+
+/// The head of a SimpleBlock's or Block's payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BlockHead {
+    track_number: u64,
+    track_number_length: usize,
+    /// Ticks from the Cluster's timestamp.
+    relative: i16,
+    flags: u8,
+}
+
+impl BlockHead {
+    fn read(payload: &[u8]) -> Option<BlockHead> {
+        let vint = read_vint(payload)?;
+        let rest = payload.get(vint.length..vint.length + 3)?;
+        Some(BlockHead {
+            track_number: vint.value?,
+            track_number_length: vint.length,
+            relative: i16::from_be_bytes([rest[0], rest[1]]),
+            flags: rest[2],
+        })
+    }
+
+    fn length(&self) -> usize {
+        self.track_number_length + 3
+    }
+}
+
+/// One element of a Cluster that carries frames, as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RawBlock {
+    pub track_number: u64,
+    /// Ticks from the Cluster's timestamp.
+    pub relative: i16,
+    pub keyframe: bool,
+    pub frames: Frames,
+}
+
+/// How the frames of a block stand in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Frames {
+    /// A whole element, to be sent on as it is but for the track number and the timestamp.
+    One(BlockElement),
+    /// The frames of a lace, each in an element of its own, and the lace's BlockDuration in
+    /// ticks if it has one.
+    Laced(Vec<BlockElement>, Option<u64>),
+}
+
+/// A whole SimpleBlock or BlockGroup, unlaced, with a track number of one byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockElement {
+    pub bytes: Bytes,
+    /// Where the track number stands; the relative timestamp's two bytes follow it.
+    pub track_at: usize,
+    /// Where the frame begins, and how long it is.
+    pub frame_at: usize,
+    pub frame_length: usize,
+}
+
+impl BlockElement {
+    /// The encoded frame.
+    pub fn frame(&self) -> &[u8] {
+        &self.bytes[self.frame_at..self.frame_at + self.frame_length]
+    }
+}
+
+/// Reads a whole SimpleBlock element whose head takes `head_length` bytes.
+pub(super) fn read_simple_block(element: Bytes, head_length: usize) -> Option<RawBlock> {
+    let head = BlockHead::read(&element[head_length..])?;
+    let keyframe = head.flags & FLAG_KEYFRAME != 0;
+    let frames = if head.flags & FLAG_LACING != 0 {
+        Frames::Laced(unlace(&element[head_length..], &head, keyframe)?, None)
+    } else if head.track_number_length == 1 {
+        let frame_at = head_length + head.length();
+        Frames::One(BlockElement {
+            frame_length: element.len() - frame_at,
+            bytes: element,
+            track_at: head_length,
+            frame_at,
+        })
+    } else {
+        let frame = &element[head_length + head.length()..];
+        Frames::One(simple_block(frame, head.flags))
+    };
+    Some(RawBlock {
+        track_number: head.track_number,
+        relative: head.relative,
+        keyframe,
+        frames,
+    })
+}
+
+/// Reads a whole BlockGroup element whose head takes `head_length` bytes. It is a keyframe when
+/// it refers to no other block (RFC 9559, section 5.1.3.5.5), which only its end tells.
+pub(super) fn read_block_group(element: Bytes, head_length: usize) -> Option<RawBlock> {
+    let mut block: Option<Child> = None;
+    let mut keyframe = true;
+    let mut duration = None;
+    let mut all_known = true;
+    for child in children(&element[head_length..]) {
+        let child = child.ok()?;
+        match child.id {
+            ElementId::BLOCK if block.is_some() => return None,
+            ElementId::BLOCK => block = Some(child),
+            ElementId::REFERENCE_BLOCK => keyframe = false,
+            ElementId::BLOCK_DURATION => duration = super::vint::read_uint(child.payload),
+            id => all_known &= is_kept_in_group(id),
+        }
+    }
+    let block = block?;
+    let head = BlockHead::read(block.payload)?;
+    let frames = if head.flags & FLAG_LACING != 0 {
+        Frames::Laced(unlace(block.payload, &head, keyframe)?, duration)
+    } else if head.track_number_length == 1 && all_known {
+        let block_end = head_length + block.at + block.whole.len();
+        let track_at = block_end - block.payload.len();
+        let frame_at = track_at + head.length();
+        Frames::One(BlockElement {
+            bytes: element,
+            track_at,
+            frame_at,
+            frame_length: block_end - frame_at,
+        })
+    } else {
+        Frames::One(rebuilt_group(&element[head_length..], &head)?)
+    };
+    Some(RawBlock {
+        track_number: head.track_number,
+        relative: head.relative,
+        keyframe,
+        frames,
+    })
+}
+
+/// The children of a BlockGroup that players know. A CRC-32 is not among them: our changes to
+/// the timestamp would break it.
+fn is_kept_in_group(id: ElementId) -> bool {
+    matches!(
+        id,
+        ElementId::BLOCK
+            | ElementId::BLOCK_ADDITIONS
+            | ElementId::BLOCK_DURATION
+            | ElementId::REFERENCE_PRIORITY
+            | ElementId::REFERENCE_BLOCK
+            | ElementId::CODEC_STATE
+            | ElementId::DISCARD_PADDING
+    )
+}
+
+/// A BlockGroup with a short track number and only the children that players know.
+fn rebuilt_group(payload: &[u8], head: &BlockHead) -> Option<BlockElement> {
+    let mut group = BytesMut::with_capacity(payload.len());
+    let mut track_at = 0;
+    let mut frame_length = 0;
+    for child in children(payload) {
+        let child = child.ok()?;
+        if child.id == ElementId::BLOCK {
+            let frame = &child.payload[head.length()..];
+            frame_length = frame.len();
+            ElementId::BLOCK.write(&mut group);
+            write_size(&mut group, frame.len() as u64 + 4);
+            track_at = group.len();
+            group.put_slice(&[0x80, 0, 0, head.flags]);
+            group.put_slice(frame);
+        } else if is_kept_in_group(child.id) {
+            group.put_slice(child.whole);
+        }
+    }
+    let mut bytes = BytesMut::with_capacity(group.len() + 1 + VINT_LENGTH_MAX);
+    write_element(&mut bytes, ElementId::BLOCK_GROUP, &group);
+    let track_at = track_at + bytes.len() - group.len();
+    Some(BlockElement {
+        bytes: bytes.freeze(),
+        track_at,
+        frame_at: track_at + 4,
+        frame_length,
+    })
+}
+
+/// A SimpleBlock around one frame; track number and timestamp are set later.
+fn simple_block(frame: &[u8], flags: u8) -> BlockElement {
+    let mut bytes = BytesMut::with_capacity(frame.len() + 5 + VINT_LENGTH_MAX);
+    ElementId::SIMPLE_BLOCK.write(&mut bytes);
+    write_size(&mut bytes, frame.len() as u64 + 4);
+    let track_at = bytes.len();
+    bytes.put_slice(&[0x80, 0, 0, flags & !FLAG_LACING]);
+    bytes.put_slice(frame);
+    BlockElement {
+        bytes: bytes.freeze(),
+        track_at,
+        frame_at: track_at + 4,
+        frame_length: frame.len(),
+    }
+}
+
+/// Takes the frames out of a lace (RFC 9559, section 10.3).
+fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockElement>> {
+    let mut rest = payload.get(head.length()..)?;
+    let count = usize::from(*rest.first()?) + 1;
+    rest = &rest[1..];
+    let mut sizes: Vec<usize> = Vec::with_capacity(LACE_FRAMES_MAX.min(count));
+    match head.flags & FLAG_LACING {
+        // Xiph: each size but the last is a run of 255s and what remains.
+        0x02 => {
+            for _ in 1..count {
+                let mut size = 0;
+                loop {
+                    let (&byte, after) = rest.split_first()?;
+                    rest = after;
+                    size += usize::from(byte);
+                    if byte != 255 {
+                        break;
+                    }
+                }
+                sizes.push(size);
+            }
+        }
+        // Fixed: all the same size.
+        0x04 => {
+            if rest.len() % count != 0 {
+                return None;
+            }
+            sizes.extend(std::iter::repeat_n(rest.len() / count, count - 1));
+        }
+        // EBML: the first size, then signed differences, but for the last frame.
+        _ => {
+            let mut size: i64 = 0;
+            for index in 1..count {
+                let length = vint_length(*rest.first()?)?;
+                let value = read_vint(rest)?.value? as i64;
+                rest = &rest[length..];
+                size = if index == 1 {
+                    value
+                } else {
+                    size + value - ((1 << (7 * length - 1)) - 1)
+                };
+                sizes.push(usize::try_from(size).ok()?);
+            }
+        }
+    }
+    let flags = if keyframe { FLAG_KEYFRAME } else { 0 };
+    let mut frames = Vec::with_capacity(count);
+    for size in sizes {
+        if size > rest.len() {
+            return None;
+        }
+        let (frame, after) = rest.split_at(size);
+        frames.push(simple_block(frame, flags));
+        rest = after;
+    }
+    frames.push(simple_block(rest, flags));
+    Some(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(id: ElementId, payload: &[u8]) -> (Bytes, usize) {
+        let mut bytes = BytesMut::new();
+        write_element(&mut bytes, id, payload);
+        let head_length = bytes.len() - payload.len();
+        (bytes.freeze(), head_length)
+    }
+
+    fn frames(raw: &RawBlock) -> Vec<&[u8]> {
+        match &raw.frames {
+            Frames::One(one) => vec![one.frame()],
+            Frames::Laced(laced, _) => laced.iter().map(BlockElement::frame).collect(),
+        }
+    }
+
+    #[test]
+    fn a_simple_block_is_passed_on_untouched() {
+        let (bytes, head) = element(ElementId::SIMPLE_BLOCK, b"\x82\x01\x02\x80frame");
+        let raw = read_simple_block(bytes.clone(), head).unwrap();
+        assert_eq!(
+            (raw.track_number, raw.relative, raw.keyframe),
+            (2, 258, true)
+        );
+        let Frames::One(one) = &raw.frames else {
+            panic!()
+        };
+        assert_eq!(one.bytes, bytes);
+        assert_eq!(one.frame(), b"frame");
+    }
+
+    #[test]
+    fn a_long_track_number_is_cut_to_one_byte() {
+        let (bytes, head) = element(ElementId::SIMPLE_BLOCK, b"\x40\xc8\x00\x05\x00frame");
+        let raw = read_simple_block(bytes, head).unwrap();
+        assert_eq!((raw.track_number, raw.relative), (200, 5));
+        let Frames::One(one) = &raw.frames else {
+            panic!()
+        };
+        assert_eq!(&one.bytes[..], b"\xa3\x89\x80\x00\x00\x00frame");
+        assert_eq!((one.track_at, one.frame()), (2, &b"frame"[..]));
+    }
+
+    #[test]
+    fn xiph_fixed_and_ebml_laces_come_apart() {
+        let xiph = b"\x81\x00\x00\x82\x02\x01\x02AbbCcc";
+        let fixed = b"\x81\x00\x00\x84\x02AaBbCc";
+        // Sizes 3, then 3-1, then the rest.
+        let ebml = b"\x81\x00\x00\x86\x02\x83\xbeAaaBbCccc";
+        let apart = |payload: &[u8]| {
+            let (bytes, head) = element(ElementId::SIMPLE_BLOCK, payload);
+            let raw = read_simple_block(bytes, head).unwrap();
+            frames(&raw).iter().map(|f| f.to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(apart(xiph), [&b"A"[..], b"bb", b"Ccc"]);
+        assert_eq!(apart(fixed), [b"Aa", b"Bb", b"Cc"]);
+        assert_eq!(apart(ebml), [&b"Aaa"[..], b"Bb", b"Cccc"]);
+    }
+
+    #[test]
+    fn a_lace_that_claims_more_than_it_holds_is_malformed() {
+        for payload in [
+            &b"\x81\x00\x00\x82\x02\xff\x09AbbCcc"[..],
+            b"\x81\x00\x00\x84\x02AaBbC",
+            b"\x81\x00\x00\x86\x02\x83\x80A",
+            b"\x81\x00\x00\x86",
+        ] {
+            let (bytes, head) = element(ElementId::SIMPLE_BLOCK, payload);
+            assert_eq!(read_simple_block(bytes, head), None);
+        }
+    }
+
+    #[test]
+    fn a_group_without_reference_is_a_keyframe() {
+        let mut payload = Vec::new();
+        write_element(&mut payload, ElementId::BLOCK, b"\x81\x00\x10\x00frame");
+        let (bytes, head) = element(ElementId::BLOCK_GROUP, &payload);
+        let raw = read_block_group(bytes.clone(), head).unwrap();
+        assert!(raw.keyframe);
+        let Frames::One(one) = &raw.frames else {
+            panic!()
+        };
+        assert_eq!((&one.bytes, one.frame()), (&bytes, &b"frame"[..]));
+
+        write_element(&mut payload, ElementId::REFERENCE_BLOCK, &[0xdf]);
+        let (bytes, head) = element(ElementId::BLOCK_GROUP, &payload);
+        assert!(!read_block_group(bytes, head).unwrap().keyframe);
+    }
+
+    #[test]
+    fn a_group_loses_what_players_do_not_know() {
+        let mut payload = Vec::new();
+        write_element(&mut payload, ElementId::CRC_32, &[1, 2, 3, 4]);
+        write_element(&mut payload, ElementId::BLOCK, b"\x81\x00\x10\x00frame");
+        write_element(&mut payload, ElementId::DISCARD_PADDING, &[7]);
+        let (bytes, head) = element(ElementId::BLOCK_GROUP, &payload);
+        let raw = read_block_group(bytes, head).unwrap();
+        let Frames::One(one) = &raw.frames else {
+            panic!()
+        };
+        assert_eq!(
+            &one.bytes[..],
+            b"\xa0\x8f\xa1\x89\x80\x00\x00\x00frame\x75\xa2\x81\x07"
+        );
+        assert_eq!(
+            (one.bytes[one.track_at], one.frame()),
+            (0x80, &b"frame"[..])
+        );
+    }
+
+    #[test]
+    fn a_group_with_no_block_or_two_is_malformed() {
+        let mut payload = Vec::new();
+        write_element(&mut payload, ElementId::BLOCK_DURATION, &[7]);
+        let (bytes, head) = element(ElementId::BLOCK_GROUP, &payload);
+        assert_eq!(read_block_group(bytes, head), None);
+        write_element(&mut payload, ElementId::BLOCK, b"\x81\x00\x10\x00a");
+        write_element(&mut payload, ElementId::BLOCK, b"\x81\x00\x10\x00b");
+        let (bytes, head) = element(ElementId::BLOCK_GROUP, &payload);
+        assert_eq!(read_block_group(bytes, head), None);
+    }
+}

@@ -1,0 +1,838 @@
+//! Cuts a live WebM byte stream into recordings and blocks.
+//!
+//! Bytes go in through [`Segmenter::push`], in pieces of any size. What they hold comes out of
+//! [`Segmenter::poll`], until it has nothing more.
+//!
+//! ```text
+//! EBML header, Segment, Info, Tracks | Cluster, SimpleBlock… | Cluster, … | EBML header, …
+//! └───────── Recording ────────────┘   └──────── Block, Block, Block ───┘   └ Recording
+//! ```
+//!
+//! A live Cluster or Segment may have unknown size (RFC 8794, section 6.2): it ends where an
+//! element begins that cannot be inside it. A recorder's messages end one byte into the next
+//! element as a rule, so messages mean nothing here.
+//!
+//! Where we cut never depends on how the bytes arrived: see `fuzz_targets/any_cut.rs`. A block
+//! that arrived in one piece is passed on as a slice of that piece; only one that was cut is
+//! put together, in a buffer that never holds more than one element.
+
+use super::block::{BlockElement, Frames, RawBlock, read_block_group, read_simple_block};
+use super::element::{ElementHead, ElementId, HeadParse, read_head};
+use super::error::WebmError;
+use super::tracks::{
+    DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
+};
+use super::vint::read_uint;
+use bytes::{Buf, Bytes, BytesMut};
+use std::collections::VecDeque;
+
+/// Bytes of Tracks (and of Info, and of the EBML header) that we read. A recorder's take 60 to 300;
+/// fonts and pictures stand elsewhere.
+pub const INIT_BYTES_DEFAULT: usize = 1 << 20;
+
+/// Bytes of one block. A 4K keyframe at 50 Mbit/s takes about 1 MB.
+pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
+
+/// Bytes of an element that is passed over unread, such as the attachments of a finished file.
+/// Without a bound, one bad size would swallow the rest of a live stream in silence.
+const PASSED_OVER_MAX: u64 = 256 << 20;
+
+/// Latest timestamp: some 34 years in milliseconds. Leaves room to add without overflow.
+const TIMESTAMP_MS_MAX: i64 = 1 << 40;
+
+/// What one publisher may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub init_bytes: usize,
+    pub block_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            init_bytes: INIT_BYTES_DEFAULT,
+            block_bytes: BLOCK_BYTES_DEFAULT,
+        }
+    }
+}
+
+/// What the bytes turned out to hold, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// An EBML header, Segment, Info and Tracks: the start, or a recorder started anew.
+    Recording(Recording),
+    /// A Cluster of the publisher's.
+    Cluster(ClusterHead),
+    Block(Block),
+    /// A block of a track that Tracks did not name. Players pass over it, and so do we.
+    Stray {
+        offset: u64,
+        track_number: u64,
+    },
+}
+
+/// The start of a publisher's Cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClusterHead {
+    pub offset: u64,
+    /// Bytes of payload; `None` when unknown.
+    pub size: Option<u64>,
+    pub timestamp_ms: i64,
+}
+
+/// One frame with its place in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Where its element began. The frames of a lace share one.
+    pub offset: u64,
+    /// Index into [`Recording::tracks`].
+    pub track: usize,
+    pub timestamp_ms: i64,
+    /// As the file says it. For sound it means nothing.
+    pub keyframe: bool,
+    pub element: BlockElement,
+}
+
+/// Where in the document the next element stands.
+#[derive(Debug, Clone, Copy)]
+enum Level {
+    /// Before an EBML header.
+    Start,
+    /// After the EBML header, before its Segment.
+    Document,
+    Segment,
+    Cluster(OpenCluster),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct OpenCluster {
+    offset: u64,
+    size: Option<u64>,
+    end: Option<u64>,
+    /// Ticks; `None` until its Timestamp has come.
+    timestamp: Option<u64>,
+}
+
+/// What is known of the recording that the bytes are in.
+#[derive(Debug)]
+struct Head {
+    offset: u64,
+    doc_type: DocType,
+    timestamp_scale: u64,
+    duration_ticks: f64,
+    tracks: Vec<Track>,
+    /// Whether [`Event::Recording`] has been given for it.
+    told: bool,
+}
+
+/// Bytes in, [`Event`]s out: [`Segmenter::push`], then [`Segmenter::poll`] until it says `None`.
+#[derive(Debug)]
+pub struct Segmenter {
+    limits: Limits,
+    level: Level,
+    segment_end: Option<u64>,
+    head: Option<Head>,
+    /// The front of an element that was cut. Invariant: never longer than that element.
+    carry: BytesMut,
+    /// What was pushed and not yet looked at. Follows `carry`.
+    input: Bytes,
+    /// Where `carry` (or `input`, if that is empty) begins in the whole stream.
+    offset: u64,
+    /// Bytes still to be passed over. Invariant: not zero only while `carry` is empty.
+    passing_over: u64,
+    /// Frames of a lace that wait to be polled.
+    unlaced: VecDeque<Block>,
+    error: Option<WebmError>,
+}
+
+impl Segmenter {
+    pub fn new(limits: Limits) -> Segmenter {
+        Segmenter {
+            limits,
+            level: Level::Start,
+            segment_end: None,
+            head: None,
+            carry: BytesMut::new(),
+            input: Bytes::new(),
+            offset: 0,
+            passing_over: 0,
+            unlaced: VecDeque::new(),
+            error: None,
+        }
+    }
+
+    /// Adds the next bytes of the stream. [`Segmenter::poll`] must have said `None` before.
+    pub fn push(&mut self, bytes: Bytes) {
+        debug_assert!(self.input.is_empty(), "push before poll was done");
+        self.input = bytes;
+    }
+
+    /// Bytes taken in so far, whether or not they made a whole element.
+    pub fn received(&self) -> u64 {
+        self.offset + (self.carry.len() + self.input.len()) as u64
+    }
+
+    /// Whether the bytes so far end between two elements, as a finished file does.
+    pub fn is_between_elements(&self) -> bool {
+        let inside_known = match self.level {
+            Level::Start => self.head.is_none(),
+            Level::Document => true,
+            Level::Segment => self.segment_end.is_some_and(|end| end > self.offset),
+            Level::Cluster(cluster) => cluster
+                .end
+                .or(self.segment_end)
+                .is_some_and(|end| end > self.offset),
+        };
+        !inside_known && self.carry.is_empty() && self.passing_over == 0
+    }
+
+    /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
+    /// the same error each time.
+    pub fn poll(&mut self) -> Result<Option<Event>, WebmError> {
+        if let Some(block) = self.unlaced.pop_front() {
+            return Ok(Some(Event::Block(block)));
+        }
+        if let Some(error) = &self.error {
+            return Err(error.clone());
+        }
+        self.advance().inspect_err(|error| {
+            self.error = Some(error.clone());
+            self.carry = BytesMut::new();
+            self.input = Bytes::new();
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<Event>, WebmError> {
+        loop {
+            if !self.pass_over() {
+                return Ok(None);
+            }
+            self.leave_ended_levels();
+            let Some(head) = self.peek_head()? else {
+                return Ok(None);
+            };
+            let event = match self.level {
+                Level::Start => self.at_start(head)?,
+                Level::Document => self.in_document(head)?,
+                Level::Segment => self.in_segment(head)?,
+                Level::Cluster(cluster) => self.in_cluster(head, cluster)?,
+            };
+            match event {
+                Step::Event(event) => return Ok(Some(event)),
+                Step::Again => {}
+                Step::Partial => return Ok(None),
+            }
+        }
+    }
+
+    /// A Cluster or Segment of known size ends where it said.
+    fn leave_ended_levels(&mut self) {
+        if let Level::Cluster(cluster) = self.level
+            && (cluster.end == Some(self.offset) || self.segment_end == Some(self.offset))
+        {
+            self.level = Level::Segment;
+        }
+        if matches!(self.level, Level::Segment) && self.segment_end == Some(self.offset) {
+            self.level = Level::Start;
+        }
+    }
+
+    fn at_start(&mut self, head: ElementHead) -> Result<Step, WebmError> {
+        match head.id {
+            ElementId::EBML => {
+                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+                    return Ok(Step::Partial);
+                };
+                let offset = self.offset - (head.length + payload.len()) as u64;
+                self.head = Some(Head {
+                    offset,
+                    doc_type: read_doc_type(&payload, offset)?,
+                    timestamp_scale: TIMESTAMP_SCALE_DEFAULT,
+                    duration_ticks: 0.0,
+                    tracks: Vec::new(),
+                    told: false,
+                });
+                self.segment_end = None;
+                self.level = Level::Document;
+                Ok(Step::Again)
+            }
+            // Padding after a Segment of known size.
+            ElementId::VOID | ElementId::CRC_32 => self.pass_over_element(head),
+            id => Err(WebmError::Misplaced {
+                offset: self.offset,
+                id,
+            }),
+        }
+    }
+
+    fn in_document(&mut self, head: ElementHead) -> Result<Step, WebmError> {
+        match head.id {
+            ElementId::SEGMENT => {
+                self.consume(head.length);
+                self.segment_end = head.size.map(|size| self.offset + size);
+                self.level = Level::Segment;
+                Ok(Step::Again)
+            }
+            ElementId::VOID | ElementId::CRC_32 => self.pass_over_element(head),
+            id => Err(WebmError::Misplaced {
+                offset: self.offset,
+                id,
+            }),
+        }
+    }
+
+    fn in_segment(&mut self, head: ElementHead) -> Result<Step, WebmError> {
+        self.check_fits(head, self.segment_end)?;
+        let told = self.head.as_ref().is_some_and(|head| head.told);
+        match head.id {
+            ElementId::EBML if self.segment_end.is_none() => {
+                self.level = Level::Start;
+                Ok(Step::Again)
+            }
+            ElementId::EBML
+            | ElementId::SEGMENT
+            | ElementId::SIMPLE_BLOCK
+            | ElementId::BLOCK_GROUP => Err(WebmError::Misplaced {
+                offset: self.offset,
+                id: head.id,
+            }),
+            ElementId::INFO if !told => {
+                let offset = self.offset;
+                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+                    return Ok(Step::Partial);
+                };
+                let info = read_info(&payload).ok_or(WebmError::Malformed {
+                    offset,
+                    id: head.id,
+                })?;
+                if let Some(head) = &mut self.head {
+                    (head.timestamp_scale, head.duration_ticks) = info;
+                }
+                Ok(Step::Again)
+            }
+            ElementId::TRACKS if !told => {
+                let offset = self.offset + head.length as u64;
+                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+                    return Ok(Step::Partial);
+                };
+                let tracks = read_tracks(&payload, offset)?;
+                if let Some(head) = &mut self.head {
+                    head.tracks = tracks;
+                }
+                Ok(Step::Again)
+            }
+            ElementId::CLUSTER => self.enter_cluster(head),
+            _ => self.pass_over_element(head),
+        }
+    }
+
+    /// Tells the recording before its first Cluster, and only then enters it.
+    fn enter_cluster(&mut self, element: ElementHead) -> Result<Step, WebmError> {
+        let offset = self.offset;
+        let head = self
+            .head
+            .as_mut()
+            .filter(|head| !head.tracks.is_empty())
+            .ok_or(WebmError::NoTracks { offset })?;
+        if !head.told {
+            head.told = true;
+            let duration_ms = head.duration_ticks * head.timestamp_scale as f64 / 1e6;
+            return Ok(Step::Event(Event::Recording(Recording {
+                offset: head.offset,
+                init_length: offset - head.offset,
+                doc_type: head.doc_type,
+                timestamp_scale: head.timestamp_scale,
+                duration_ms: (duration_ms > 0.0).then_some(duration_ms),
+                tracks: head.tracks.clone(),
+            })));
+        }
+        self.consume(element.length);
+        self.level = Level::Cluster(OpenCluster {
+            offset,
+            size: element.size,
+            end: element.size.map(|size| self.offset + size),
+            timestamp: None,
+        });
+        Ok(Step::Again)
+    }
+
+    fn in_cluster(&mut self, head: ElementHead, cluster: OpenCluster) -> Result<Step, WebmError> {
+        if head.id.ends_unknown_cluster() {
+            if cluster.end.is_some() {
+                return Err(WebmError::Misplaced {
+                    offset: self.offset,
+                    id: head.id,
+                });
+            }
+            self.level = Level::Segment;
+            return Ok(Step::Again);
+        }
+        self.check_fits(head, cluster.end.or(self.segment_end))?;
+        let offset = self.offset;
+        match head.id {
+            ElementId::TIMESTAMP => {
+                let Some(payload) = self.take_payload(head, 8)? else {
+                    return Ok(Step::Partial);
+                };
+                let ticks = read_uint(&payload).ok_or(WebmError::Malformed {
+                    offset,
+                    id: head.id,
+                })?;
+                self.level = Level::Cluster(OpenCluster {
+                    timestamp: Some(ticks),
+                    ..cluster
+                });
+                Ok(Step::Event(Event::Cluster(ClusterHead {
+                    offset: cluster.offset,
+                    size: cluster.size,
+                    timestamp_ms: self.milliseconds(ticks, 0, offset)?,
+                })))
+            }
+            ElementId::SIMPLE_BLOCK | ElementId::BLOCK_GROUP => {
+                let Some(element) = self.take_element(head, self.limits.block_bytes)? else {
+                    return Ok(Step::Partial);
+                };
+                let raw = match head.id {
+                    ElementId::SIMPLE_BLOCK => read_simple_block(element, head.length),
+                    _ => read_block_group(element, head.length),
+                };
+                let raw = raw.ok_or(WebmError::Malformed {
+                    offset,
+                    id: head.id,
+                })?;
+                let ticks = cluster.timestamp.ok_or(WebmError::NoTimestamp { offset })?;
+                self.block(raw, ticks, offset)
+            }
+            _ => self.pass_over_element(head),
+        }
+    }
+
+    /// Gives a block its track and time; the frames of a lace each their own.
+    fn block(&mut self, raw: RawBlock, cluster_ticks: u64, offset: u64) -> Result<Step, WebmError> {
+        let timestamp_ms = self.milliseconds(cluster_ticks, raw.relative, offset)?;
+        let head = self.head.as_ref().ok_or(WebmError::NoTracks { offset })?;
+        let track_number = raw.track_number;
+        let Some(track) = head
+            .tracks
+            .iter()
+            .position(|track| track.number == track_number)
+        else {
+            return Ok(Step::Event(Event::Stray {
+                offset,
+                track_number,
+            }));
+        };
+        let block = |element, timestamp_ms| Block {
+            offset,
+            track,
+            timestamp_ms,
+            keyframe: raw.keyframe,
+            element,
+        };
+        match raw.frames {
+            Frames::One(element) => Ok(Step::Event(Event::Block(block(element, timestamp_ms)))),
+            Frames::Laced(frames, duration_ticks) => {
+                let count = frames.len() as u64;
+                let step_ns = head.tracks[track].default_duration_ns.unwrap_or_else(|| {
+                    let lace_ns = duration_ticks
+                        .unwrap_or(0)
+                        .saturating_mul(head.timestamp_scale);
+                    frame_duration_ns(&head.tracks[track], &frames).unwrap_or(lace_ns / count)
+                });
+                for (element, index) in frames.into_iter().zip(0u64..) {
+                    let later_ms = step_ns.saturating_mul(index) / 1_000_000;
+                    let later_ms = later_ms.min(TIMESTAMP_MS_MAX as u64) as i64;
+                    self.unlaced
+                        .push_back(block(element, timestamp_ms + later_ms));
+                }
+                Ok(match self.unlaced.pop_front() {
+                    Some(block) => Step::Event(Event::Block(block)),
+                    None => Step::Again,
+                })
+            }
+        }
+    }
+
+    /// Ticks of the recording's TimestampScale as whole milliseconds, rounded down.
+    fn milliseconds(&self, cluster: u64, relative: i16, offset: u64) -> Result<i64, WebmError> {
+        let scale = self
+            .head
+            .as_ref()
+            .map_or(TIMESTAMP_SCALE_DEFAULT, |head| head.timestamp_scale);
+        let ticks = i128::from(cluster) + i128::from(relative);
+        let ms = (ticks * i128::from(scale)).div_euclid(1_000_000);
+        i64::try_from(ms)
+            .ok()
+            .filter(|ms| (-TIMESTAMP_MS_MAX..=TIMESTAMP_MS_MAX).contains(ms))
+            .ok_or(WebmError::TimestampRange { offset })
+    }
+
+    fn check_fits(&self, head: ElementHead, end: Option<u64>) -> Result<(), WebmError> {
+        let Some(end) = end else { return Ok(()) };
+        let element_end = self.offset + head.length as u64 + head.size.unwrap_or(0);
+        if element_end > end {
+            return Err(WebmError::Overrun {
+                offset: self.offset,
+                id: head.id,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads the next element's head, without taking it.
+    fn peek_head(&mut self) -> Result<Option<ElementHead>, WebmError> {
+        let mut need = 1;
+        loop {
+            let offset = self.offset;
+            // Until the first EBML header, whatever else comes is another format.
+            let expected = matches!(self.level, Level::Start) && self.head.is_none();
+            let Some(bytes) = self.view(need) else {
+                return Ok(None);
+            };
+            if expected {
+                let magic = ElementId::EBML.0.to_be_bytes();
+                let length = bytes.len().min(magic.len());
+                if bytes[..length] != magic[..length] {
+                    return Err(WebmError::NotWebm { offset });
+                }
+            }
+            match read_head(bytes) {
+                HeadParse::Complete(head) => return Ok(Some(head)),
+                HeadParse::Partial(more) => need = more,
+                HeadParse::Invalid => return Err(WebmError::ElementHead { offset }),
+            }
+        }
+    }
+
+    /// At least `need` contiguous bytes, or `None` when they have not all come in.
+    ///
+    /// Bytes are moved into `carry` only as far as one element needs them.
+    fn view(&mut self, need: usize) -> Option<&[u8]> {
+        if self.carry.is_empty() && self.input.len() >= need {
+            return Some(&self.input);
+        }
+        let missing = need.saturating_sub(self.carry.len());
+        let moved = missing.min(self.input.len());
+        self.carry.extend_from_slice(&self.input[..moved]);
+        self.input.advance(moved);
+        (self.carry.len() >= need).then_some(&self.carry)
+    }
+
+    /// Takes a whole element, head and payload, once it is all there.
+    fn take_element(
+        &mut self,
+        head: ElementHead,
+        limit: usize,
+    ) -> Result<Option<Bytes>, WebmError> {
+        let offset = self.offset;
+        let id = head.id;
+        let size = head.size.ok_or(WebmError::UnknownSize { offset, id })?;
+        if size > limit as u64 {
+            return Err(WebmError::ElementTooLarge {
+                offset,
+                id,
+                size,
+                limit: limit as u64,
+            });
+        }
+        let whole = head.length + size as usize;
+        if self.view(whole).is_none() {
+            return Ok(None);
+        }
+        self.offset += whole as u64;
+        Ok(Some(if self.carry.is_empty() {
+            self.input.split_to(whole)
+        } else {
+            // `view` never moves more than it was asked for.
+            self.carry.split_to(whole).freeze()
+        }))
+    }
+
+    fn take_payload(
+        &mut self,
+        head: ElementHead,
+        limit: usize,
+    ) -> Result<Option<Bytes>, WebmError> {
+        let element = self.take_element(head, limit)?;
+        Ok(element.map(|mut element| element.split_off(head.length)))
+    }
+
+    /// Drops `length` bytes that were viewed: the head of a master element we go into.
+    fn consume(&mut self, length: usize) {
+        if self.carry.is_empty() {
+            self.input.advance(length);
+        } else {
+            self.carry.advance(length);
+        }
+        self.offset += length as u64;
+    }
+
+    fn pass_over_element(&mut self, head: ElementHead) -> Result<Step, WebmError> {
+        let offset = self.offset;
+        let id = head.id;
+        let size = head.size.ok_or(WebmError::UnknownSize { offset, id })?;
+        if size > PASSED_OVER_MAX {
+            return Err(WebmError::ElementTooLarge {
+                offset,
+                id,
+                size,
+                limit: PASSED_OVER_MAX,
+            });
+        }
+        self.consume(head.length);
+        self.passing_over = size;
+        Ok(Step::Again)
+    }
+
+    /// Whether nothing is left to be passed over.
+    fn pass_over(&mut self) -> bool {
+        let length = self.passing_over.min(self.input.len() as u64);
+        self.input.advance(length as usize);
+        self.passing_over -= length;
+        self.offset += length;
+        self.passing_over == 0
+    }
+}
+
+enum Step {
+    Event(Event),
+    Again,
+    Partial,
+}
+
+/// How long the frames of a lace last, each: told by an Opus packet's first byte (RFC 6716,
+/// section 3.1).
+fn frame_duration_ns(track: &Track, frames: &[BlockElement]) -> Option<u64> {
+    if track.codec_id != "A_OPUS" {
+        return None;
+    }
+    let packet = frames.first()?.frame();
+    let &toc = packet.first()?;
+    let config = toc >> 3;
+    let frame_us = match config {
+        0..12 => [10_000, 20_000, 40_000, 60_000][usize::from(config % 4)],
+        12..16 => [10_000, 20_000][usize::from(config % 2)],
+        _ => [2_500, 5_000, 10_000, 20_000][usize::from(config % 4)],
+    };
+    let count = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u64::from(packet.get(1)? & 0x3f),
+    };
+    Some(frame_us * 1000 * count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webm::element::write_element;
+
+    const UNKNOWN: [u8; 8] = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+
+    fn element(id: ElementId, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_element(&mut out, id, payload);
+        out
+    }
+
+    fn open(id: ElementId) -> Vec<u8> {
+        let mut out = Vec::new();
+        id.write(&mut out);
+        out.extend(UNKNOWN);
+        out
+    }
+
+    /// EBML header, open Segment and Tracks with one video track, number 1.
+    fn start() -> Vec<u8> {
+        let entry = [
+            element(ElementId::TRACK_NUMBER, &[1]),
+            element(ElementId::TRACK_TYPE, &[1]),
+            element(ElementId::CODEC_ID, b"V_VP8"),
+        ]
+        .concat();
+        let tracks = element(ElementId::TRACK_ENTRY, &entry);
+        [
+            element(ElementId::EBML, &element(ElementId::DOC_TYPE, b"webm")),
+            open(ElementId::SEGMENT),
+            element(ElementId::TRACKS, &tracks),
+        ]
+        .concat()
+    }
+
+    fn cluster(timestamp: u8) -> Vec<u8> {
+        [
+            open(ElementId::CLUSTER),
+            element(ElementId::TIMESTAMP, &[timestamp]),
+        ]
+        .concat()
+    }
+
+    fn run(bytes: &[u8]) -> (Vec<Event>, Option<WebmError>) {
+        let limits = Limits {
+            init_bytes: 1000,
+            block_bytes: 1000,
+        };
+        let mut segmenter = Segmenter::new(limits);
+        segmenter.push(Bytes::copy_from_slice(bytes));
+        let mut events = Vec::new();
+        loop {
+            match segmenter.poll() {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => return (events, None),
+                Err(error) => {
+                    assert_eq!(segmenter.poll(), Err(error.clone()));
+                    return (events, Some(error));
+                }
+            }
+        }
+    }
+
+    fn timestamps(events: &[Event]) -> Vec<i64> {
+        let blocks = events.iter().filter_map(|event| match event {
+            Event::Block(block) => Some(block.timestamp_ms),
+            _ => None,
+        });
+        blocks.collect()
+    }
+
+    #[test]
+    fn other_formats_are_told_apart_at_the_first_byte() {
+        let error = Some(WebmError::NotWebm { offset: 0 });
+        assert_eq!(run(b"G").1, error);
+        assert_eq!(run(b"\x1aE\xdf\xa4").1, error);
+        assert_eq!(run(b"\0\0\0\x1cftypisom").1, error);
+        assert_eq!(run(b"\x1aE\xdf").1, None);
+    }
+
+    #[test]
+    fn an_ebml_document_of_another_type_is_refused_by_name() {
+        let bytes = element(ElementId::EBML, &element(ElementId::DOC_TYPE, b"mkv3d"));
+        let error = run(&bytes).1.unwrap();
+        assert_eq!(
+            error.to_string(),
+            "not WebM: DocType \"mkv3d\" at byte 0, expected webm or matroska"
+        );
+        assert!(error.is_other_format());
+    }
+
+    #[test]
+    fn unknown_size_cluster_ends_at_the_next_cluster() {
+        let block = element(ElementId::SIMPLE_BLOCK, b"\x81\0\x05\x80f");
+        let bytes = [start(), cluster(10), block.clone(), cluster(20), block].concat();
+        let (events, error) = run(&bytes);
+        assert_eq!((timestamps(&events), error), (vec![15, 25], None));
+    }
+
+    #[test]
+    fn unknown_elements_between_blocks_are_passed_over() {
+        let block = element(ElementId::SIMPLE_BLOCK, b"\x81\0\x05\x80f");
+        let odd = element(ElementId(0x4ABC), &[0; 300]);
+        let void = element(ElementId::VOID, &[0xff; 20]);
+        let bytes = [start(), cluster(10), odd, block.clone(), void, block].concat();
+        assert_eq!(timestamps(&run(&bytes).0), [15, 15]);
+    }
+
+    #[test]
+    fn a_block_of_an_undeclared_track_is_stray() {
+        let block = element(ElementId::SIMPLE_BLOCK, b"\x85\0\x05\x80f");
+        let bytes = [start(), cluster(10), block].concat();
+        let (events, error) = run(&bytes);
+        let offset = (start().len() + cluster(10).len()) as u64;
+        let stray = Event::Stray {
+            offset,
+            track_number: 5,
+        };
+        assert_eq!((events.last(), error), (Some(&stray), None));
+    }
+
+    #[test]
+    fn a_block_over_the_limit_is_refused_before_its_bytes_come() {
+        let mut bytes = [start(), cluster(10)].concat();
+        let offset = bytes.len() as u64;
+        bytes.extend([0xa3, 0x10, 0x10, 0x00, 0x00]);
+        let expected = WebmError::ElementTooLarge {
+            offset,
+            id: ElementId::SIMPLE_BLOCK,
+            size: 0x10_0000,
+            limit: 1000,
+        };
+        assert_eq!(run(&bytes).1, Some(expected));
+    }
+
+    #[test]
+    fn a_child_past_its_parents_end_is_refused() {
+        let payload = [element(ElementId::TIMESTAMP, &[1]), vec![0xa3, 0x90, 0x81]].concat();
+        let bytes = [start(), element(ElementId::CLUSTER, &payload)].concat();
+        let offset = bytes.len() as u64 - 3;
+        let id = ElementId::SIMPLE_BLOCK;
+        assert_eq!(run(&bytes).1, Some(WebmError::Overrun { offset, id }));
+    }
+
+    #[test]
+    fn elements_out_of_place_are_refused() {
+        let block = element(ElementId::SIMPLE_BLOCK, b"\x81\0\x05\x80f");
+        let offset = start().len() as u64;
+        let misplaced = run(&[start(), block.clone()].concat()).1;
+        let id = ElementId::SIMPLE_BLOCK;
+        assert_eq!(misplaced, Some(WebmError::Misplaced { offset, id }));
+
+        let early = [start(), open(ElementId::CLUSTER), block].concat();
+        let offset = offset + 12;
+        assert_eq!(run(&early).1, Some(WebmError::NoTimestamp { offset }));
+
+        let header = element(ElementId::EBML, &element(ElementId::DOC_TYPE, b"webm"));
+        let no_tracks = [header, open(ElementId::SEGMENT), cluster(0)].concat();
+        assert!(matches!(
+            run(&no_tracks).1,
+            Some(WebmError::NoTracks { .. })
+        ));
+    }
+
+    #[test]
+    fn only_segment_and_cluster_may_have_unknown_size() {
+        let bytes = [start(), cluster(1), open(ElementId(0x4ABC))].concat();
+        assert!(matches!(run(&bytes).1, Some(WebmError::UnknownSize { .. })));
+        let bytes = [start(), open(ElementId::TAGS)].concat();
+        assert!(matches!(run(&bytes).1, Some(WebmError::UnknownSize { .. })));
+    }
+
+    #[test]
+    fn timestamps_beyond_reason_are_refused() {
+        let far = element(ElementId::TIMESTAMP, &[0xff; 8]);
+        let bytes = [start(), open(ElementId::CLUSTER), far].concat();
+        assert!(matches!(
+            run(&bytes).1,
+            Some(WebmError::TimestampRange { .. })
+        ));
+    }
+
+    #[test]
+    fn laced_opus_frames_come_apart_each_at_its_own_time() {
+        let entry = [
+            element(ElementId::TRACK_NUMBER, &[2]),
+            element(ElementId::TRACK_TYPE, &[2]),
+            element(ElementId::CODEC_ID, b"A_OPUS"),
+        ]
+        .concat();
+        let tracks = element(ElementId::TRACKS, &element(ElementId::TRACK_ENTRY, &entry));
+        let header = element(ElementId::EBML, &element(ElementId::DOC_TYPE, b"webm"));
+        // Two packets of one 20 ms frame each (configuration 31), laced with fixed sizes.
+        let lace = element(ElementId::SIMPLE_BLOCK, b"\x82\0\0\x84\x01\xf8a\xf8b");
+        let bytes = [header, open(ElementId::SEGMENT), tracks, cluster(40), lace].concat();
+        assert_eq!(timestamps(&run(&bytes).0), [40, 60]);
+    }
+
+    #[test]
+    fn a_stream_cut_inside_an_element_is_not_between_elements() {
+        let mut segmenter = Segmenter::new(Limits::default());
+        let block = element(ElementId::SIMPLE_BLOCK, b"\x81\0\x05\x80f");
+        let bytes = [start(), cluster(10), block].concat();
+        let (most, last) = bytes.split_at(bytes.len() - 1);
+        segmenter.push(Bytes::copy_from_slice(most));
+        while segmenter.poll().unwrap().is_some() {}
+        assert!(!segmenter.is_between_elements());
+        segmenter.push(Bytes::copy_from_slice(last));
+        while segmenter.poll().unwrap().is_some() {}
+        assert!(segmenter.is_between_elements());
+    }
+}
