@@ -4,63 +4,39 @@
 //! with, nothing missing and every value within its bounds. [`Serve::resolve`] makes the one from
 //! the other, and is the only place where a default is filled in.
 //!
-//! Sizes are bytes, durations are [`std::time::Duration`]s, and secrets never appear in `Debug` output.
+//! Sizes are bytes, durations are [`std::time::Duration`]s, and secrets never appear in `Debug`
+//! output.
 
 mod file;
 mod limits;
 mod options;
 
 pub use limits::Limits;
-pub use options::{Options, StreamOptions};
+pub use options::Options;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
+use crate::protocol::access::{Access, PublishPolicy, Secret};
+
 /// Everything the server needs to know before it listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Serve {
     /// Invariant: never empty.
     pub listen: Vec<SocketAddr>,
-    /// Who may publish to a stream that has no key of its own.
-    pub publish: PublishRule,
-    /// The key in `publish` was made at random, so `serve` has to print it.
-    pub publish_key_is_random: bool,
-    /// What viewers of a stream without a watch key of its own must show, if anything.
-    pub watch_key: Option<Secret>,
-    /// Web origins, besides our own, that may open WebSockets: `scheme://host[:port]`.
-    pub allow_origin: Vec<String>,
-    /// Invariant: every name passes [`is_stream_name`].
-    pub streams: BTreeMap<String, StreamKeys>,
+    /// Who may publish, who may watch, and which web origins may open WebSockets.
+    pub access: Access,
+    /// The server's publish key, if it was made at random and so has to be printed.
+    pub random_publish_key: Option<Secret>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
 }
-
-/// Who may publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PublishRule {
-    Open,
-    Key(Secret),
-}
-
-/// The keys of one stream, which take the place of the server's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StreamKeys {
-    pub publish_key: Option<Secret>,
-    pub watch_key: Option<Secret>,
-}
-
-/// A key. Compare it in constant time, and never log it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -105,7 +81,10 @@ pub enum ConfigError {
     },
     /// The value is a secret, or there is none.
     #[error("{option}: {reason}")]
-    Option { option: String, reason: String },
+    Option {
+        option: &'static str,
+        reason: String,
+    },
     #[error("no random publish key could be made ({0}): give one with --publish-key")]
     Random(getrandom::Error),
 }
@@ -130,96 +109,43 @@ impl Serve {
             None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
         };
         check_listen(&listen)?;
-        for key in [
+        for (option, key) in [
             ("--publish-key", &options.publish_key),
             ("--watch-key", &options.watch_key),
         ] {
-            check_key(key.0, key.1.as_ref())?;
-        }
-        let allow_origin = options.allow_origin.unwrap_or_default();
-        allow_origin
-            .iter()
-            .try_for_each(|origin| check_origin(origin))?;
-
-        let open = options.publish_open.unwrap_or(false);
-        let (publish, publish_key_is_random) = match options.publish_key {
-            Some(_) if open => {
-                return Err(ConfigError::Option {
-                    option: "--publish-open".into(),
-                    reason: "contradicts --publish-key: give one of them".into(),
-                });
+            if key.as_ref().is_some_and(|key| !is_key(key)) {
+                return Err(option_error(option, WHAT_A_KEY_IS));
             }
-            Some(key) => (PublishRule::Key(key), false),
-            None if open || is_loopback_only(&listen) => (PublishRule::Open, false),
-            None => (PublishRule::Key(Secret::random()?), true),
+        }
+        let open = options.publish_open.unwrap_or(false);
+        let mut random_publish_key = None;
+        let publish = match options.publish_key {
+            Some(_) if open => {
+                let reason = "contradicts --publish-key: give one of them";
+                return Err(option_error("--publish-open", reason));
+            }
+            Some(key) => PublishPolicy::Key(key),
+            None if open || is_loopback_only(&listen) => PublishPolicy::Open,
+            None => PublishPolicy::Key(random_publish_key.insert(random_key()?).clone()),
         };
+        let origins = options.allow_origin.unwrap_or_default();
         Ok(Serve {
+            access: Access::new(publish, options.watch_key, options.streams, &origins)
+                .map_err(|error| option_error("--allow-origin", error))?,
             listen,
-            publish,
-            publish_key_is_random,
-            watch_key: options.watch_key,
-            allow_origin,
-            streams: check_streams(options.streams)?,
+            random_publish_key,
             limits,
             log: options.log.unwrap_or_default(),
             log_level: options.log_level.unwrap_or_default(),
         })
     }
-
-    /// The key a publisher of `stream` must show; `None` when publishing it is open.
-    pub fn publish_key(&self, stream: &str) -> Option<&Secret> {
-        let own = self
-            .streams
-            .get(stream)
-            .and_then(|keys| keys.publish_key.as_ref());
-        own.or(match &self.publish {
-            PublishRule::Open => None,
-            PublishRule::Key(key) => Some(key),
-        })
-    }
-
-    /// The key a viewer of `stream` must show; `None` when viewing it is open.
-    pub fn watch_key(&self, stream: &str) -> Option<&Secret> {
-        let own = self
-            .streams
-            .get(stream)
-            .and_then(|keys| keys.watch_key.as_ref());
-        own.or(self.watch_key.as_ref())
-    }
 }
 
-impl Secret {
-    /// 128 random bits, in letters that need no escaping in a URL.
-    fn random() -> Result<Secret, ConfigError> {
-        let mut bits = [0; 16];
-        getrandom::fill(&mut bits).map_err(ConfigError::Random)?;
-        Ok(Secret(URL_SAFE_NO_PAD.encode(bits)))
-    }
-
-    /// The key itself: for comparing, and for the one line that tells the owner a random key.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(key: &str) -> Result<Secret, Self::Err> {
-        Ok(Secret(key.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-/// Whether `name` is 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
-pub fn is_stream_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=64).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
+/// 128 random bits, in letters that need no escaping in a URL.
+fn random_key() -> Result<Secret, ConfigError> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(ConfigError::Random)?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bits)))
 }
 
 fn is_loopback_only(listen: &[SocketAddr]) -> bool {
@@ -231,10 +157,7 @@ fn is_loopback_only(listen: &[SocketAddr]) -> bool {
 fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
     if listen.is_empty() {
         let reason = "names no address: at least one is needed, such as 127.0.0.1:8080";
-        return Err(ConfigError::Option {
-            option: "--listen".into(),
-            reason: reason.into(),
-        });
+        return Err(option_error("--listen", reason));
     }
     for (index, address) in listen.iter().enumerate() {
         if address.port() != 0 && listen[..index].contains(address) {
@@ -245,54 +168,18 @@ fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
 }
 
 /// A key has to survive an HTTP header, a URL and a shell as it is.
-fn check_key(option: &str, key: Option<&Secret>) -> Result<(), ConfigError> {
-    let visible = |key: &Secret| key.0.bytes().all(|byte| byte.is_ascii_graphic());
-    match key {
-        Some(key) if !(1..=256).contains(&key.0.len()) || !visible(key) => {
-            Err(ConfigError::Option {
-                option: option.into(),
-                reason: "a key is 1 to 256 visible ASCII characters, without spaces".into(),
-            })
-        }
-        Some(_) | None => Ok(()),
-    }
+fn is_key(key: &Secret) -> bool {
+    let key = key.expose();
+    (1..=256).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// An origin as browsers send it (RFC 6454, "Serializing Origins"): no path, not even a slash.
-fn check_origin(origin: &str) -> Result<(), ConfigError> {
-    let host = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    let plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_:[]".contains(&byte);
-    if host.is_some_and(|host| !host.is_empty() && host.bytes().all(plain)) {
-        return Ok(());
-    }
-    let reason = "an origin is written https://example.org or http://example.org:8000, in lower case and without a path";
-    Err(value_error("--allow-origin", origin, reason))
-}
+const WHAT_A_KEY_IS: &str = "a key is 1 to 256 visible ASCII characters, without spaces";
 
-fn check_streams(
-    streams: BTreeMap<String, StreamOptions>,
-) -> Result<BTreeMap<String, StreamKeys>, ConfigError> {
-    let mut checked = BTreeMap::new();
-    for (name, stream) in streams {
-        let StreamOptions {
-            publish_key,
-            watch_key,
-            ..
-        } = stream;
-        check_key(&format!("streams.{name}.publish_key"), publish_key.as_ref())?;
-        check_key(&format!("streams.{name}.watch_key"), watch_key.as_ref())?;
-        checked.insert(
-            name,
-            StreamKeys {
-                publish_key,
-                watch_key,
-            },
-        );
+fn option_error(option: &'static str, reason: impl fmt::Display) -> ConfigError {
+    ConfigError::Option {
+        option,
+        reason: reason.to_string(),
     }
-    Ok(checked)
 }
 
 fn value_error(
@@ -309,10 +196,13 @@ fn value_error(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::protocol::access::StreamKeys;
 
     fn secret(key: &str) -> Option<Secret> {
-        Some(Secret(key.to_owned()))
+        Some(Secret::from(key))
     }
 
     fn addresses(list: &[&str]) -> Option<Vec<SocketAddr>> {
@@ -327,14 +217,28 @@ mod tests {
         Serve::resolve(options).unwrap_err().to_string()
     }
 
+    fn may_publish(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
+        let stream = stream.parse().unwrap();
+        serve
+            .access
+            .publish(&stream, key.map(Secret::from).as_ref())
+            .is_ok()
+    }
+
+    fn may_watch(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
+        let stream = stream.parse().unwrap();
+        serve
+            .access
+            .watch(&stream, key.map(Secret::from).as_ref())
+            .is_ok()
+    }
+
     #[test]
     fn nothing_asked_listens_on_loopback_and_lets_anyone_publish() {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.listen, [SocketAddr::from(([127, 0, 0, 1], 8080))]);
-        assert_eq!(serve.publish, PublishRule::Open);
-        assert!(!serve.publish_key_is_random);
-        assert_eq!(serve.publish_key("any"), None);
-        assert_eq!(serve.watch_key("any"), None);
+        assert_eq!(serve.random_publish_key, None);
+        assert!(may_publish(&serve, "any", None) && may_watch(&serve, "any", None));
         assert_eq!(serve.limits, Limits::default());
     }
 
@@ -346,7 +250,7 @@ mod tests {
             ..Options::default()
         })
         .unwrap();
-        assert_eq!(serve.publish, PublishRule::Open);
+        assert!(may_publish(&serve, "any", None));
     }
 
     #[test]
@@ -357,10 +261,11 @@ mod tests {
             ..Options::default()
         };
         let [one, two] = [(); 2].map(|()| Serve::resolve(options.clone()).unwrap());
-        assert!(one.publish_key_is_random);
-        assert_ne!(one.publish, two.publish);
-        let key = one.publish_key("any").unwrap().expose();
+        assert_ne!(one.random_publish_key, two.random_publish_key);
+        let key = one.random_publish_key.as_ref().unwrap().expose();
         assert_eq!(URL_SAFE_NO_PAD.decode(key).unwrap().len(), 16);
+        assert!(may_publish(&one, "any", Some(key)) && !may_publish(&two, "any", Some(key)));
+        assert!(!may_publish(&one, "any", None) && may_watch(&one, "any", None));
     }
 
     #[test]
@@ -371,10 +276,11 @@ mod tests {
             publish_open: Some(true),
             ..Options::default()
         };
-        assert_eq!(
-            Serve::resolve(options.clone()).unwrap().publish,
-            PublishRule::Open
-        );
+        assert!(may_publish(
+            &Serve::resolve(options.clone()).unwrap(),
+            "any",
+            None
+        ));
         let both = Options {
             publish_key: secret("k"),
             ..options
@@ -387,20 +293,21 @@ mod tests {
 
     #[test]
     fn a_streams_own_key_takes_the_place_of_the_servers() {
-        let own = StreamOptions {
-            publish_key: secret("own"),
-            ..StreamOptions::default()
+        let own = StreamKeys {
+            publish: secret("own"),
+            watch: None,
         };
         let options = Options {
             publish_key: secret("all"),
             watch_key: secret("see"),
-            streams: BTreeMap::from([("door".to_owned(), own)]),
+            streams: BTreeMap::from([("door".parse().unwrap(), own)]),
             ..Options::default()
         };
         let serve = Serve::resolve(options).unwrap();
-        assert_eq!(serve.publish_key("door").unwrap().expose(), "own");
-        assert_eq!(serve.publish_key("other").unwrap().expose(), "all");
-        assert_eq!(serve.watch_key("door").unwrap().expose(), "see");
+        assert!(may_publish(&serve, "door", Some("own")));
+        assert!(!may_publish(&serve, "door", Some("all")));
+        assert!(may_publish(&serve, "other", Some("all")));
+        assert!(may_watch(&serve, "door", Some("see")) && !may_watch(&serve, "door", None));
     }
 
     #[test]
@@ -452,39 +359,15 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_written_as_browsers_send_them() {
-        let asked = |origin: &str| Options {
-            allow_origin: Some(vec![origin.to_owned()]),
+    fn what_is_no_origin_is_refused() {
+        let allow_origin = Some(vec!["example.org".to_owned()]);
+        let refused = refusal(Options {
+            allow_origin,
             ..Options::default()
-        };
-        for good in [
-            "https://example.org",
-            "http://127.0.0.1:8000",
-            "http://[::1]:8000",
-        ] {
-            assert!(Serve::resolve(asked(good)).is_ok(), "{good}");
-        }
-        for bad in [
-            "example.org",
-            "https://",
-            "https://example.org/",
-            "https://Example.org",
-            "*",
-        ] {
-            assert!(
-                refusal(asked(bad)).starts_with(&format!("--allow-origin {bad}: ")),
-                "{bad}"
-            );
-        }
-    }
-
-    #[test]
-    fn stream_names_are_short_plain_and_visible() {
-        for good in ["a", "Front-door_2.cam", &"x".repeat(64)] {
-            assert!(is_stream_name(good), "{good}");
-        }
-        for bad in ["", ".hidden", "a b", "a/b", "ä", &"x".repeat(65)] {
-            assert!(!is_stream_name(bad), "{bad}");
-        }
+        });
+        assert!(
+            refused.starts_with("--allow-origin: \"example.org\" is not "),
+            "{refused}"
+        );
     }
 }

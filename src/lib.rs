@@ -6,7 +6,7 @@
 //! The rooms, and who may import whom:
 //!
 //! ```text
-//! main ─┬─► cli ───► config
+//! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
 //!       ├─► net ─┬─► stream ─► webm
 //!       │        │      └────► protocol::framing
 //!       │        ├─► protocol

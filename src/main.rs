@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
-use videostream::cli::{Cli, Command, Inspect, one_line};
+use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::client::push::{self, Push, Source};
 use videostream::config::{LogFormat, LogLevel, Options, Serve};
 use videostream::inspect;
 
@@ -34,7 +36,7 @@ fn main() -> ExitCode {
     match cli.command {
         None => serve(cli.serve),
         Some(Command::Serve(options)) => serve(*options),
-        Some(Command::Push(_)) => fail(EXIT_FAILED, "push: not built yet"),
+        Some(Command::Push(options)) => push(options),
         Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
     }
 }
@@ -45,9 +47,33 @@ fn serve(options: Options) -> ExitCode {
         Err(error) => return fail(EXIT_USAGE, error),
     };
     log_to_stderr(config.log, config.log_level);
-    // HERE: `match videostream::net::serve(config) { Ok(()) => SUCCESS, Err(e) => fail(EXIT_FAILED, e) }`.
-    tracing::debug!(?config, "starting");
-    fail(EXIT_FAILED, "serve: not built yet")
+    match videostream::net::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, error),
+    }
+}
+
+fn push(options: cli::Push) -> ExitCode {
+    let source = match options.file {
+        file if file.as_os_str() != "-" => Source::File {
+            path: file,
+            repeat: options.repeat,
+        },
+        _ if options.repeat => {
+            return fail(EXIT_USAGE, "--loop: standard input cannot be started again");
+        }
+        _ => Source::Stdin,
+    };
+    let push = Push {
+        source,
+        address: options.url,
+        key: options.key,
+        chunk: Duration::from_millis(options.chunk_ms),
+    };
+    match push::push(&push) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, error),
+    }
 }
 
 fn inspect(file: &Path, json: bool) -> ExitCode {

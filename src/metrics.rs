@@ -1,1 +1,256 @@
-//! To come.
+//! Counters, and their JSON and Prometheus texts.
+//!
+//! The reactor owns the counters and is the only one to change them: plain integers, no atomics.
+//! Pure rooms return what happened; `net` counts it.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+use serde::Serialize;
+
+/// Counts since the server started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counters {
+    pub connections_accepted: u64,
+    pub connections_refused: u64,
+    pub requests: u64,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    pub skips: u64,
+    pub publishers_rejected: u64,
+    pub viewers_timed_out: u64,
+}
+
+/// The state of one stream, as `/api/streams/NAME` tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamReport {
+    pub name: String,
+    pub live: bool,
+    /// `null` before the first init segment.
+    pub mime: Option<String>,
+    pub codecs: Option<String>,
+    /// Pixels, as the init segment tells them.
+    pub width: Option<u64>,
+    pub height: Option<u64>,
+    pub audio: bool,
+    pub viewers: u64,
+    pub viewers_ws: u64,
+    pub viewers_http: u64,
+    pub viewers_peak: u64,
+    pub uptime_s: u64,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
+    pub bitrate_bps: u64,
+    /// `null` before the second keyframe.
+    pub keyframe_interval_ms: Option<u64>,
+    pub ring_bytes: u64,
+    pub ring_ms: u64,
+    pub skips: u64,
+    pub publisher_restarts: u64,
+}
+
+/// Everything there is to tell at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub counters: Counters,
+    pub connections: u64,
+    pub streams: Vec<StreamReport>,
+}
+
+/// The text that Prometheus scrapes (OpenMetrics).
+pub fn prometheus(snapshot: Snapshot) -> String {
+    let mut registry = Registry::with_prefix("videostream");
+    registry.register_collector(Box::new(snapshot));
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a String takes all that is written");
+    text
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let counters = &self.counters;
+        let total = [
+            (
+                "connections_accepted",
+                "Connections accepted",
+                None,
+                counters.connections_accepted,
+            ),
+            (
+                "connections_refused",
+                "Connections refused because the server was full",
+                None,
+                counters.connections_refused,
+            ),
+            (
+                "requests",
+                "HTTP requests answered or upgraded",
+                None,
+                counters.requests,
+            ),
+            (
+                "received",
+                "Media received from publishers",
+                Some(Unit::Bytes),
+                counters.received_bytes,
+            ),
+            (
+                "sent",
+                "Bytes sent to viewers, framing included",
+                Some(Unit::Bytes),
+                counters.sent_bytes,
+            ),
+            (
+                "skips",
+                "Viewers that were too slow and skipped to the newest keyframe",
+                None,
+                counters.skips,
+            ),
+            (
+                "publishers_rejected",
+                "Publishers closed for what they sent",
+                None,
+                counters.publishers_rejected,
+            ),
+            (
+                "viewers_timed_out",
+                "Viewers closed because they accepted nothing",
+                None,
+                counters.viewers_timed_out,
+            ),
+        ];
+        for (name, help, unit, value) in total {
+            let counter = ConstCounter::new(value);
+            let metric =
+                encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        let now = [
+            ("connections", "Connections open", self.connections),
+            (
+                "streams",
+                "Streams with a publisher",
+                self.streams.iter().filter(|stream| stream.live).count() as u64,
+            ),
+        ];
+        for (name, help, value) in now {
+            let gauge = ConstGauge::new(value as i64);
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        self.encode_streams(&mut encoder)
+    }
+}
+
+impl Snapshot {
+    fn encode_streams(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        type Value = fn(&StreamReport) -> u64;
+        let gauges: [(&str, &str, Option<Unit>, Value); 4] = [
+            ("stream_live", "Whether a publisher is here", None, |s| {
+                u64::from(s.live)
+            }),
+            ("stream_viewers", "Viewers connected", None, |s| s.viewers),
+            (
+                "stream_ring",
+                "Media kept for slow and late viewers",
+                Some(Unit::Bytes),
+                |s| s.ring_bytes,
+            ),
+            (
+                "stream_bitrate_bps",
+                "Bits per second from the publisher",
+                None,
+                |s| s.bitrate_bps,
+            ),
+        ];
+        for (name, help, unit, value) in gauges {
+            let none = ConstGauge::<i64>::new(0);
+            let mut metric =
+                encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
+            for stream in &self.streams {
+                let labels = [("stream", stream.name.as_str())];
+                let gauge = ConstGauge::new(value(stream) as i64);
+                gauge.encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        let counters: [(&str, &str, Option<Unit>, Value); 4] = [
+            (
+                "stream_received",
+                "Media received from its publishers",
+                Some(Unit::Bytes),
+                |s| s.received_bytes,
+            ),
+            (
+                "stream_sent",
+                "Bytes sent to its viewers",
+                Some(Unit::Bytes),
+                |s| s.sent_bytes,
+            ),
+            ("stream_skips", "Skips of its viewers", None, |s| s.skips),
+            ("stream_restarts", "Recordings after its first", None, |s| {
+                s.publisher_restarts
+            }),
+        ];
+        for (name, help, unit, value) in counters {
+            let none = ConstCounter::<u64>::new(0);
+            let mut metric =
+                encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
+            for stream in &self.streams {
+                let labels = [("stream", stream.name.as_str())];
+                let counter = ConstCounter::new(value(stream));
+                counter.encode(metric.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prometheus_text_names_every_stream() {
+        let stream = StreamReport {
+            name: "demo".into(),
+            live: true,
+            mime: None,
+            codecs: None,
+            width: None,
+            height: None,
+            audio: false,
+            viewers: 3,
+            viewers_ws: 2,
+            viewers_http: 1,
+            viewers_peak: 4,
+            uptime_s: 9,
+            received_bytes: 10,
+            sent_bytes: 20,
+            bitrate_bps: 30,
+            keyframe_interval_ms: None,
+            ring_bytes: 40,
+            ring_ms: 50,
+            skips: 5,
+            publisher_restarts: 6,
+        };
+        let text = prometheus(Snapshot {
+            counters: Counters {
+                sent_bytes: 77,
+                ..Counters::default()
+            },
+            connections: 8,
+            streams: vec![stream],
+        });
+        for line in [
+            "videostream_sent_bytes_total 77",
+            "videostream_connections 8",
+            "videostream_stream_viewers{stream=\"demo\"} 3",
+            "videostream_stream_skips_total{stream=\"demo\"} 5",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+        }
+    }
+}

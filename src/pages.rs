@@ -19,11 +19,11 @@ use rust_embed::RustEmbed;
 /// Nothing from anywhere else, no inline script or style.
 ///
 /// `'self'` covers WebSockets to the same host and port (CSP 3, "match a source expression": `ws`
-/// for `http`). `blob:` in `media-src` is a MediaSource, in `img-src` a poster being made.
+/// for `http`), and `script-src` the workers. `blob:` in `media-src` is a MediaSource.
 macro_rules! policy {
     ($ancestors:literal) => {
         concat!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; ",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ",
             "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; ",
             "frame-ancestors ",
             $ancestors
@@ -214,6 +214,26 @@ mod tests {
                 "{name} needs a type"
             );
             assert_eq!(asset(&name).is_none(), name.ends_with(".html"), "{name}");
+        }
+    }
+
+    #[test]
+    fn pages_have_no_script_or_style_that_their_policy_forbids() {
+        for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
+            if !name.ends_with(".html") {
+                continue;
+            }
+            let html = String::from_utf8(html.plain.bytes.to_vec()).unwrap();
+            for inline in [
+                "<script>",
+                "<style",
+                " style=",
+                " onclick=",
+                " onload=",
+                "javascript:",
+            ] {
+                assert!(!html.contains(inline), "{name}: {inline}");
+            }
         }
     }
 

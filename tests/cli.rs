@@ -160,7 +160,9 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
         refused("[streams.door]\npublish_key = 'k'\nrecord = true\n"),
         ":3: streams.door.record: this version cannot record yet: remove the line"
     );
-    assert!(refused("[streams.'.door']\n").starts_with(":1: streams: \".door\" is no stream name"));
+    assert!(
+        refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream's name is ")
+    );
     assert!(refused("listen = [").starts_with(":1: "));
 }
 

@@ -1,1 +1,15 @@
-//! To come.
+//! The other end: programs that connect to a server, this one or another.
+//!
+//! A client may block, and does: one thread, one socket, and timeouts on both of its directions.
+//! What it sends and receives is checked with [`webm`](crate::webm); it shares nothing with
+//! `stream` or `net`.
+
+mod address;
+mod pace;
+mod progress;
+pub mod push;
+mod uplink;
+mod upload;
+mod websocket;
+
+pub use address::{Address, AddressError, Scheme};

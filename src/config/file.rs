@@ -70,14 +70,8 @@ mod tests {
         assert_eq!(options.ring_bytes.unwrap().0, 16 << 20);
         assert_eq!(options.block_bytes.unwrap().0, 65536);
         assert_eq!(options.ring_duration.unwrap().as_secs(), 90);
-        assert_eq!(
-            options.streams["door"]
-                .publish_key
-                .as_ref()
-                .unwrap()
-                .expose(),
-            "k"
-        );
+        let door = &options.streams[&"door".parse().unwrap()];
+        assert_eq!(door.publish.as_ref().unwrap().expose(), "k");
     }
 
     #[test]
@@ -134,7 +128,7 @@ mod tests {
         let (line, message) = refusal("log = 'text'\n[streams.'front door']\n");
         assert_eq!(line, 2);
         assert!(
-            message.starts_with("streams: \"front door\" is no stream name: "),
+            message.starts_with("streams: \"front door\": a stream's name is 1 to 64"),
             "{message}"
         );
     }

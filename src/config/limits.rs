@@ -5,33 +5,34 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{ConfigError, Options, value_error};
+use crate::protocol::http;
+use crate::{stream, webm};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// Every bound the server keeps. Each is an option, and each has its reason.
+/// Every bound the server keeps. Each is an option; each default has its reason here, or beside its
+/// constant in the room that keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Sockets at once. `None`: what the descriptor limit allows, less a reserve.
     pub max_connections: Option<usize>,
     /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
     pub max_streams: usize,
-    /// Bytes of media one stream keeps for slow and late viewers.
-    ///
-    /// 16 MiB is about 33 s at 4 Mbit/s. Shared by all viewers: a cost per stream, not per viewer.
+    /// Bytes of media one stream keeps for slow and late viewers: a cost per stream, not per viewer.
     pub ring_bytes: usize,
     /// Age, in milliseconds, past which a chunk leaves the ring. Nobody wants to resume half a
     /// minute behind a live picture.
     pub ring_ms: u64,
-    /// One init segment. Browsers write some 300 bytes; fonts and tags in a Matroska file more.
+    /// One init segment.
     pub init_bytes: usize,
-    /// One block. A 4K keyframe at a high quality is below 2 MiB.
+    /// One block.
     pub block_bytes: usize,
     /// One WebSocket message from a publisher: a recorder that was held up sends seconds at once.
     pub publisher_message_bytes: usize,
     /// One WebSocket message from a viewer, who has little to say.
     pub viewer_message_bytes: usize,
-    /// One HTTP request head. Cookies of other programs on the same host are the bulk of it.
+    /// One HTTP request head.
     pub head_bytes: usize,
     /// One poster picture: a JPEG of 1280 × 720 is about 150 KiB.
     pub poster_bytes: usize,
@@ -52,13 +53,13 @@ impl Default for Limits {
         Limits {
             max_connections: None,
             max_streams: 256,
-            ring_bytes: 16 * MIB,
-            ring_ms: 30_000,
-            init_bytes: MIB,
-            block_bytes: 4 * MIB,
+            ring_bytes: stream::RING_BYTES_DEFAULT,
+            ring_ms: stream::RING_MS_DEFAULT,
+            init_bytes: webm::INIT_BYTES_DEFAULT,
+            block_bytes: webm::BLOCK_BYTES_DEFAULT,
             publisher_message_bytes: 8 * MIB,
             viewer_message_bytes: 4 * KIB,
-            head_bytes: 16 * KIB,
+            head_bytes: http::HEAD_BYTES_DEFAULT,
             poster_bytes: 256 * KIB,
             head_timeout: Duration::from_secs(10),
             publisher_timeout: Duration::from_secs(30),

@@ -14,7 +14,9 @@ use clap::builder::BoolishValueParser;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::{LogFormat, LogLevel, Secret, is_stream_name};
+use super::{LogFormat, LogLevel, WHAT_A_KEY_IS, is_key};
+use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::route::StreamName;
 
 const ACCESS: &str = "Who may publish and watch";
 const LIMITS: &str = "Limits (sizes such as 512KiB or 16MiB, durations such as 500ms or 30s)";
@@ -159,18 +161,7 @@ pub struct Options {
     /// Tables of the file only.
     #[arg(skip)]
     #[serde(default, deserialize_with = "streams")]
-    pub streams: BTreeMap<String, StreamOptions>,
-}
-
-/// One `[streams.NAME]` table.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StreamOptions {
-    pub publish_key: Option<Secret>,
-    pub watch_key: Option<Secret>,
-    /// Known by name, so that it can be refused in plain words.
-    #[serde(default, deserialize_with = "record")]
-    pub record: (),
+    pub streams: BTreeMap<StreamName, StreamKeys>,
 }
 
 impl Options {
@@ -227,16 +218,43 @@ where
 
 // What only the file can say is checked while it is read: then its line is known.
 
-fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<String, StreamOptions>, D::Error>
+/// One `[streams.NAME]` table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamTable {
+    #[serde(default, deserialize_with = "key")]
+    publish_key: Option<Secret>,
+    #[serde(default, deserialize_with = "key")]
+    watch_key: Option<Secret>,
+    /// Known by name, so that it can be refused in plain words.
+    #[serde(default, deserialize_with = "record", rename = "record")]
+    _record: (),
+}
+
+fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<StreamName, StreamKeys>, D::Error>
 where
     D: Deserializer<'de>,
 {
-    let streams = BTreeMap::deserialize(deserializer)?;
-    match streams.keys().find(|name: &&String| !is_stream_name(name)) {
-        None => Ok(streams),
-        Some(name) => Err(D::Error::custom(format!(
-            "{name:?} is no stream name: 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot"
-        ))),
+    let tables = BTreeMap::<String, StreamTable>::deserialize(deserializer)?;
+    let checked = tables.into_iter().map(|(name, table)| match name.parse() {
+        Ok(name) => Ok((
+            name,
+            StreamKeys {
+                publish: table.publish_key,
+                watch: table.watch_key,
+            },
+        )),
+        Err(error) => Err(D::Error::custom(format_args!("{name:?}: {error}"))),
+    });
+    checked.collect()
+}
+
+fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let key = Secret::deserialize(deserializer)?;
+    if is_key(&key) {
+        Ok(Some(key))
+    } else {
+        Err(D::Error::custom(WHAT_A_KEY_IS))
     }
 }
 

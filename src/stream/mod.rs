@@ -77,6 +77,8 @@ pub struct Stream {
     /// Recordings since the stream came to be.
     recordings: u64,
     keyframe_interval_ms: Option<u64>,
+    /// Join points since the stream came to be.
+    gops: u64,
     /// Timestamp of the newest join point.
     joinable_ms: Option<u64>,
 }
@@ -92,6 +94,7 @@ impl Stream {
             live: false,
             recordings: 0,
             keyframe_interval_ms: None,
+            gops: 0,
             joinable_ms: None,
         }
     }
@@ -120,6 +123,11 @@ impl Stream {
     /// How often a recording began after the first.
     pub fn publisher_restarts(&self) -> u64 {
         self.recordings.saturating_sub(1)
+    }
+
+    /// GOPs since the stream came to be: tells whether a keyframe has come.
+    pub fn gops(&self) -> u64 {
+        self.gops
     }
 
     /// Milliseconds of media between the last two keyframes.
@@ -191,6 +199,7 @@ impl Stream {
                 .joinable_ms
                 .map(|before_ms| timestamp_ms.saturating_sub(before_ms));
             self.joinable_ms = Some(timestamp_ms);
+            self.gops += 1;
         }
         let chunk = Chunk {
             framed: framer.finish(),

@@ -125,7 +125,7 @@ struct Head {
     told: bool,
 }
 
-/// See the [module](self).
+/// Bytes in, [`Event`]s out: [`Segmenter::push`], then [`Segmenter::poll`] until it says `None`.
 #[derive(Debug)]
 pub struct Segmenter {
     limits: Limits,

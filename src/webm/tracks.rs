@@ -166,7 +166,7 @@ impl Track {
         (track.number > 0 && !track.codec_id.is_empty()).then_some(track)
     }
 
-    /// The codec as [`mime::codec`] names it.
+    /// The codec as `mime::codec` names it.
     pub fn codec(&self) -> String {
         mime::codec(&self.codec_id, &self.codec_private)
     }
@@ -244,12 +244,12 @@ impl Recording {
             .position(|track| track.kind == TrackKind::Video)
     }
 
-    /// See [`mime::mime`].
+    /// See `mime::mime`.
     pub fn mime(&self) -> String {
         mime::mime(self.doc_type, &self.tracks)
     }
 
-    /// See [`mime::codecs`].
+    /// See `mime::codecs`.
     pub fn codecs(&self) -> String {
         mime::codecs(&self.tracks)
     }

@@ -1,0 +1,162 @@
+//! Where a client connects to: a URL, taken apart.
+
+use std::fmt;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::Uri;
+
+/// A server that does not answer for so long is taken to be down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A peer that accepts no byte for so long is gone: the server's own default for viewers.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An address such as `ws://127.0.0.1:8080/publish/live`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    pub scheme: Scheme,
+    /// Host, and port if it was given, as the Host field wants them.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
+    /// Without the brackets of an IPv6 address.
+    host: String,
+    port: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    WebSocket,
+    Http,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    #[error("not a URL such as ws://127.0.0.1:8080/publish/live")]
+    NotUrl,
+    #[error("{0}:// is not there yet: use ws:// or http://")]
+    Encrypted(String),
+    #[error("{0}:// is not known here: use ws:// or http://")]
+    Scheme(String),
+    #[error("a name and password in the URL are not understood: use --key")]
+    UserInfo,
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        let uri: Uri = text.parse().map_err(|_| AddressError::NotUrl)?;
+        let scheme = match uri.scheme_str() {
+            Some("ws") => Scheme::WebSocket,
+            Some("http") => Scheme::Http,
+            Some(scheme @ ("wss" | "https")) => {
+                return Err(AddressError::Encrypted(scheme.to_owned()));
+            }
+            Some(scheme) => return Err(AddressError::Scheme(scheme.to_owned())),
+            None => return Err(AddressError::NotUrl),
+        };
+        let authority = uri.authority().ok_or(AddressError::NotUrl)?;
+        if authority.as_str().contains('@') {
+            return Err(AddressError::UserInfo);
+        }
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
+        let rest = &authority.as_str()[authority.host().len()..];
+        if host.is_empty() || (!rest.is_empty() && authority.port_u16().is_none()) {
+            return Err(AddressError::NotUrl);
+        }
+        Ok(Address {
+            scheme,
+            authority: authority.to_string(),
+            target: uri
+                .path_and_query()
+                .map_or("/", |target| target.as_str())
+                .to_owned(),
+            host: host.to_owned(),
+            port: authority.port_u16().unwrap_or(80),
+        })
+    }
+}
+
+/// Without the query: a key may stand there.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::WebSocket => "ws",
+            Scheme::Http => "http",
+        };
+        let path = self.target.split('?').next().unwrap_or_default();
+        write!(f, "{scheme}://{}{path}", self.authority)
+    }
+}
+
+impl Address {
+    /// Tries the host's addresses in their order, and says why the last one failed.
+    pub(super) fn connect(&self) -> io::Result<TcpStream> {
+        let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+                Ok(stream) => {
+                    // What is sent is whole; waiting for more would only delay it.
+                    stream.set_nodelay(true)?;
+                    stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+                    return Ok(stream);
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let address: Address = "ws://example.org/publish/door?key=k".parse().unwrap();
+        assert_eq!((address.host.as_str(), address.port), ("example.org", 80));
+        assert_eq!(address.target, "/publish/door?key=k");
+        assert_eq!(address.to_string(), "ws://example.org/publish/door");
+
+        let address: Address = "http://[::1]:8080".parse().unwrap();
+        assert_eq!((address.host.as_str(), address.port), ("::1", 8080));
+        assert_eq!(
+            (address.authority.as_str(), address.target.as_str()),
+            ("[::1]:8080", "/")
+        );
+        assert_eq!(address.scheme, Scheme::Http);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name() {
+        let refused = |text: &str| text.parse::<Address>().unwrap_err();
+        for bad in [
+            "",
+            "live",
+            "/publish/live",
+            "127.0.0.1:8080",
+            "ws://",
+            "ws://h:x/",
+            "ws://h:99999/",
+        ] {
+            assert_eq!(refused(bad), AddressError::NotUrl, "{bad:?}");
+        }
+        assert_eq!(
+            refused("wss://h/publish/a"),
+            AddressError::Encrypted("wss".into())
+        );
+        assert_eq!(
+            refused("icecast://h/a"),
+            AddressError::Scheme("icecast".into())
+        );
+        assert_eq!(refused("http://source:k@h/a"), AddressError::UserInfo);
+    }
+}

@@ -1,0 +1,306 @@
+//! `videostream push`: a file goes on air as if it were live.
+//!
+//! The file's bytes go out unchanged, each block when its timestamp says (see `pace`). Standard
+//! input goes out as it comes: whoever writes it is live already, or in a hurry.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::address::{Address, Scheme};
+use super::pace::Pacer;
+use super::progress::Progress;
+use super::uplink::{Uplink, UplinkError};
+use super::upload::HttpUplink;
+use super::websocket::WebSocketUplink;
+use crate::protocol::access::Secret;
+use crate::webm::WebmError;
+
+/// Bytes read at once, and so the most that one message takes: far below any server's limit.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How often the server is listened to while standard input is silent.
+const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What to publish, and how.
+#[derive(Debug)]
+pub struct Push {
+    pub source: Source,
+    pub address: Address,
+    pub key: Option<Secret>,
+    /// Media that leaves at once.
+    pub chunk: Duration,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    File { path: PathBuf, repeat: bool },
+    Stdin,
+}
+
+/// Why a push ended before its file.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    #[error("{file}: {source}")]
+    Read { file: String, source: io::Error },
+    #[error("{file}: {error}")]
+    Webm { file: String, error: WebmError },
+    #[error("{file} has no block to send")]
+    NoBlocks { file: String },
+    #[error("{file} ends inside an element, so it cannot be looped")]
+    CannotLoop { file: String },
+    #[error("{address}: {source}")]
+    Connect { address: String, source: io::Error },
+    #[error("{address}: {error}")]
+    Uplink { address: String, error: UplinkError },
+}
+
+/// Publishes until the source ends, the server refuses, or for ever. Progress and what the server
+/// says go to standard error.
+pub fn push(push: &Push) -> Result<(), PushError> {
+    match &push.source {
+        Source::File { path, repeat } => {
+            let mut film = Film::open(path, *repeat)?;
+            // Before the connection is: a file that is no WebM must not take a live stream over.
+            film.read_first_block()?;
+            Session::open(push)?.send_film(film, push.chunk)
+        }
+        Source::Stdin => Session::open(push)?.send_stdin(),
+    }
+}
+
+/// A file that is played, perhaps again and again.
+struct Film {
+    name: String,
+    file: File,
+    repeat: bool,
+    pacer: Pacer,
+}
+
+impl Film {
+    fn open(path: &Path, repeat: bool) -> Result<Film, PushError> {
+        let name = path.display().to_string();
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(source) => return Err(PushError::Read { file: name, source }),
+        };
+        let mut film = Film {
+            name,
+            file,
+            repeat: false,
+            pacer: Pacer::new(),
+        };
+        if repeat {
+            film.check_loops()?;
+        }
+        Ok(Film {
+            repeat,
+            pacer: Pacer::new(),
+            ..film
+        })
+    }
+
+    /// Reads the whole file once: better to fail now than on air.
+    fn check_loops(&mut self) -> Result<(), PushError> {
+        while self.read()? {
+            self.pacer.take(u64::MAX);
+        }
+        if !self.pacer.is_between_elements() {
+            return Err(PushError::CannotLoop {
+                file: self.name.clone(),
+            });
+        }
+        self.rewind()
+    }
+
+    fn read_first_block(&mut self) -> Result<(), PushError> {
+        while self.pacer.next_due_ms().is_none() {
+            if !self.read()? {
+                return Err(PushError::NoBlocks {
+                    file: self.name.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next piece; `false` at the end of a file that is not looped.
+    fn read(&mut self) -> Result<bool, PushError> {
+        let mut buffer = vec![0; READ_BYTES];
+        let length = match read_some(&mut self.file, &mut buffer) {
+            Ok(0) if self.repeat => {
+                self.rewind()?;
+                return Ok(true);
+            }
+            Ok(0) => return Ok(false),
+            Ok(length) => length,
+            Err(source) => return Err(self.read_error(source)),
+        };
+        buffer.truncate(length);
+        let pushed = self.pacer.push(buffer.into());
+        pushed.map_err(|error| PushError::Webm {
+            file: self.name.clone(),
+            error,
+        })?;
+        Ok(true)
+    }
+
+    fn rewind(&mut self) -> Result<(), PushError> {
+        self.file.rewind().map_err(|source| self.read_error(source))
+    }
+
+    fn read_error(&self, source: io::Error) -> PushError {
+        PushError::Read {
+            file: self.name.clone(),
+            source,
+        }
+    }
+}
+
+/// A connection that publishes, and what is told about it.
+struct Session {
+    uplink: Box<dyn Uplink>,
+    address: String,
+    progress: Progress,
+}
+
+impl Session {
+    fn open(push: &Push) -> Result<Session, PushError> {
+        let address = push.address.to_string();
+        let stream = match push.address.connect() {
+            Ok(stream) => stream,
+            Err(source) => return Err(PushError::Connect { address, source }),
+        };
+        let key = push.key.as_ref();
+        let uplink: Result<Box<dyn Uplink>, UplinkError> = match push.address.scheme {
+            Scheme::WebSocket => WebSocketUplink::open(stream, &push.address, key)
+                .map(|uplink| Box::new(uplink) as Box<dyn Uplink>),
+            Scheme::Http => HttpUplink::open(stream, &push.address, key)
+                .map(|uplink| Box::new(uplink) as Box<dyn Uplink>),
+        };
+        match uplink {
+            Ok(uplink) => {
+                eprintln!("publishing to {address}");
+                Ok(Session {
+                    uplink,
+                    address,
+                    progress: Progress::new(),
+                })
+            }
+            Err(error) => Err(PushError::Uplink { address, error }),
+        }
+    }
+
+    fn send_film(mut self, mut film: Film, chunk: Duration) -> Result<(), PushError> {
+        let chunk_ms = (chunk.as_millis() as u64).max(1);
+        let started = Instant::now();
+        let mut now_ms = 0;
+        loop {
+            let is_more = match film.pacer.next_due_ms() {
+                // All that was read is due: more of it may be.
+                None => film.read()?,
+                Some(due_ms) => {
+                    now_ms = due_ms.next_multiple_of(chunk_ms).max(now_ms);
+                    self.listen(started + Duration::from_millis(now_ms))?;
+                    true
+                }
+            };
+            self.send(film.pacer.take(now_ms))?;
+            if !is_more {
+                return self.finish();
+            }
+        }
+    }
+
+    fn send_stdin(mut self) -> Result<(), PushError> {
+        // A thread of its own reads: a writer that pauses must not keep us from answering pings.
+        // At the end of the push it may be left waiting for input, and ends with the program.
+        let (pieces, input) = mpsc::sync_channel(4);
+        std::thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut buffer = vec![0; READ_BYTES];
+                let piece = read_some(&mut stdin, &mut buffer).map(|length| {
+                    buffer.truncate(length);
+                    Bytes::from(buffer)
+                });
+                let is_last = !matches!(&piece, Ok(bytes) if !bytes.is_empty());
+                if pieces.send(piece).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        loop {
+            match input.recv_timeout(LISTEN_INTERVAL) {
+                Ok(Ok(bytes)) if bytes.is_empty() => return self.finish(),
+                Ok(Ok(bytes)) => self.send(bytes)?,
+                Ok(Err(source)) => {
+                    return Err(PushError::Read {
+                        file: "standard input".into(),
+                        source,
+                    });
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.finish(),
+            }
+            self.listen(Instant::now())?;
+        }
+    }
+
+    fn send(&mut self, mut bytes: Bytes) -> Result<(), PushError> {
+        while !bytes.is_empty() {
+            let message = bytes.split_to(bytes.len().min(READ_BYTES));
+            self.progress.count(message.len());
+            let sent = self.uplink.send(message);
+            self.check(sent)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the given time, at least as long as it takes to hear what has come already.
+    fn listen(&mut self, until: Instant) -> Result<(), PushError> {
+        loop {
+            let next = until.min(self.progress.next_line());
+            let progress = &mut self.progress;
+            let listened = self
+                .uplink
+                .listen(next, &mut |message| progress.tell(message));
+            self.check(listened)?;
+            let now = Instant::now();
+            self.progress.tick(now);
+            if now >= until {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(), PushError> {
+        let finished = self.uplink.finish();
+        self.check(finished)?;
+        self.progress.end();
+        Ok(())
+    }
+
+    fn check(&mut self, result: Result<(), UplinkError>) -> Result<(), PushError> {
+        result.map_err(|error| {
+            self.progress.clear();
+            PushError::Uplink {
+                address: self.address.clone(),
+                error,
+            }
+        })
+    }
+}
+
+fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

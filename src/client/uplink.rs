@@ -1,0 +1,73 @@
+//! A publisher's connection, whichever protocol it speaks.
+
+use std::io;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::protocol::control::ToPublisher;
+use crate::protocol::websocket::HandshakeError;
+
+/// How long the server has to answer a request, or to say goodbye.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sends media, and listens to the server in between.
+pub(super) trait Uplink {
+    /// Sends the next bytes of the stream.
+    fn send(&mut self, bytes: Bytes) -> Result<(), UplinkError>;
+
+    /// Listens until the given time, and passes on what the server says. This is how a publisher
+    /// waits: pings are answered, and a refusal is heard at once.
+    fn listen(
+        &mut self,
+        until: Instant,
+        heard: &mut dyn FnMut(ToPublisher),
+    ) -> Result<(), UplinkError>;
+
+    /// Ends the stream in good order. `Ok` when the server took all of it.
+    fn finish(&mut self) -> Result<(), UplinkError>;
+}
+
+/// Why a stream could not be sent on.
+#[derive(Debug, thiserror::Error)]
+pub enum UplinkError {
+    #[error(transparent)]
+    Refused(#[from] HandshakeError),
+    #[error("the server closed the connection{}", because(.0))]
+    Closed(String),
+    #[error("the server did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
+    NoAnswer,
+    #[error("a newer publisher took the stream over")]
+    Replaced,
+    #[error("this is a viewers' address: publish to /publish/NAME")]
+    ForViewers,
+    #[error("the connection was lost: {0}")]
+    Lost(#[from] io::Error),
+    #[error("the server broke the WebSocket protocol: {0}")]
+    Protocol(String),
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
+}
+
+/// Makes the next read wait until the given time, or not at all if that is past.
+pub(super) fn wait_until(stream: &TcpStream, until: Instant) -> io::Result<()> {
+    let wait = until.saturating_duration_since(Instant::now());
+    stream.set_nonblocking(wait.is_zero())?;
+    if !wait.is_zero() {
+        stream.set_read_timeout(Some(wait))?;
+    }
+    Ok(())
+}
+
+/// Whether a read ended because its time was up: systems differ in how they say it.
+pub(super) fn is_timeout(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
+}

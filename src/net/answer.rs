@@ -1,0 +1,127 @@
+//! Answers that are whole: pages, JSON, posters, and "nothing has changed".
+
+use super::broadcast::Poster;
+use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
+use crate::protocol::http::{Method, RequestHead};
+use crate::protocol::response::{Connection, ResponseHead};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// A response in two parts: the body is shared, not copied.
+#[derive(Debug)]
+pub struct Answer {
+    pub head: Vec<u8>,
+    /// Empty for HEAD and 304.
+    pub body: Bytes,
+}
+
+/// Who may put a page into a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    SameOrigin,
+    /// The bare player.
+    Anyone,
+}
+
+/// What an answer needs to know of its request.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub head: &'a RequestHead,
+    pub connection: Connection,
+}
+
+impl Asked<'_> {
+    /// A page or one of its parts, compressed if that pays.
+    pub fn page(self, page: &'static Page, framing: Framing) -> Answer {
+        let policy = match framing {
+            Framing::SameOrigin => CONTENT_SECURITY_POLICY,
+            Framing::Anyone => CONTENT_SECURITY_POLICY_EMBED,
+        };
+        let gzip = page.gzip();
+        let sent = gzip
+            .filter(|_| self.head.accepts_gzip)
+            .unwrap_or(&page.plain);
+        let head = |status| {
+            let mut head = ResponseHead::new(status)
+                .header("ETag", &sent.etag)
+                // Asked again each time, answered with 304: a new server is seen at once.
+                .header("Cache-Control", "no-cache")
+                .header("Content-Security-Policy", policy)
+                .header("Referrer-Policy", "no-referrer");
+            if gzip.is_some() {
+                head = head.header("Vary", "Accept-Encoding");
+            }
+            head
+        };
+        if self.has(&sent.etag) {
+            return self.not_modified(head(304));
+        }
+        let mut head = head(200).header("Content-Type", page.content_type);
+        if !std::ptr::eq(sent, &page.plain) {
+            head = head.header("Content-Encoding", "gzip");
+        }
+        self.body(head, sent.bytes.clone())
+    }
+
+    pub fn poster(self, poster: &Poster) -> Answer {
+        let head = |status| {
+            ResponseHead::new(status)
+                .header("ETag", &poster.etag)
+                .header("Cache-Control", "no-cache")
+        };
+        if self.has(&poster.etag) {
+            return self.not_modified(head(304));
+        }
+        let head = head(200).header("Content-Type", "image/jpeg");
+        self.body(head, poster.jpeg.clone())
+    }
+
+    pub fn json(self, value: &impl Serialize) -> Answer {
+        let text = serde_json::to_string(value).expect("reports have string keys alone");
+        self.text("application/json", text)
+    }
+
+    pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> Answer {
+        let head = ResponseHead::new(200)
+            .header("Content-Type", content_type)
+            .header("Cache-Control", "no-store");
+        self.body(head, text.into())
+    }
+
+    pub fn no_content(self) -> Answer {
+        Answer {
+            head: ResponseHead::new(204)
+                .connection(self.connection)
+                .into_bytes(),
+            body: Bytes::new(),
+        }
+    }
+
+    fn body(self, head: ResponseHead, body: Bytes) -> Answer {
+        let head = head.length(body.len() as u64).connection(self.connection);
+        Answer {
+            head: head.into_bytes(),
+            body: match self.head.method {
+                Method::Head => Bytes::new(),
+                _ => body,
+            },
+        }
+    }
+
+    fn not_modified(self, head: ResponseHead) -> Answer {
+        Answer {
+            head: head.connection(self.connection).into_bytes(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Whether the client has this version already (RFC 9110, section 13.1.2).
+    fn has(self, etag: &str) -> bool {
+        self.head.if_none_match.as_ref().is_some_and(|offered| {
+            offered.split(',').any(|one| {
+                let one = one.trim();
+                one == "*" || one.trim_start_matches("W/") == etag
+            })
+        })
+    }
+}

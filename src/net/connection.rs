@@ -1,0 +1,98 @@
+//! One accepted socket and its state.
+
+use super::body::BodyReader;
+use super::inbound::Inbound;
+use super::outbox::Outbox;
+use super::publisher::Publisher;
+use super::viewer::Viewer;
+use crate::protocol::http::RequestHead;
+use crate::protocol::route::StreamName;
+use bytes::BytesMut;
+use mio::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// How long a peer has to take our last bytes and to hang up.
+pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of replies that may wait for one peer. Pings that are sent without reading the pongs
+/// would fill memory otherwise.
+pub const OUTBOX_BYTES_MAX: usize = 64 << 10;
+
+/// Where one accepted socket is in its life.
+#[derive(Debug)]
+pub enum State {
+    /// Waiting for a whole HTTP request head; these bytes of it are here.
+    Requesting(BytesMut),
+    /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
+    Responding { keep_alive: bool, rest: BytesMut },
+    /// Sending us a poster.
+    Posting(Box<Posting>),
+    /// Feeding one stream, by WebSocket or request body.
+    Publishing(Box<Publisher>),
+    /// Reading one stream at its own pace. `inbound` is made when a WebSocket is first heard.
+    Viewing {
+        viewer: Viewer,
+        inbound: Option<Box<Inbound>>,
+    },
+    /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
+    Closing { deadline: Instant, is_shut: bool },
+    /// Nothing more to do with it: `sweep` frees the slot.
+    Gone,
+}
+
+/// A poster that is coming in.
+#[derive(Debug)]
+pub struct Posting {
+    pub name: StreamName,
+    pub head: RequestHead,
+    pub body: BodyReader,
+    pub jpeg: BytesMut,
+}
+
+#[derive(Debug)]
+pub struct Connection {
+    pub socket: TcpStream,
+    pub state: State,
+    pub outbox: Outbox,
+    /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
+    /// before that gets no second event.
+    pub can_read: bool,
+    pub can_write: bool,
+    /// Whether it is on the list of the next phase.
+    pub is_read_queued: bool,
+    pub is_write_queued: bool,
+    /// When it came, or its last request was answered.
+    pub since: Instant,
+    /// Requests it has made.
+    pub requests: u32,
+    /// When it was last heard.
+    pub heard_at: Instant,
+    pub pinged_at: Option<Instant>,
+    /// Since when it has taken nothing of what waits for it.
+    pub blocked_since: Option<Instant>,
+}
+
+impl Connection {
+    pub fn new(socket: TcpStream, now: Instant) -> Connection {
+        Connection {
+            socket,
+            state: State::Requesting(BytesMut::new()),
+            outbox: Outbox::default(),
+            can_read: true,
+            can_write: true,
+            is_read_queued: false,
+            is_write_queued: false,
+            since: now,
+            requests: 0,
+            heard_at: now,
+            pinged_at: None,
+            blocked_since: None,
+        }
+    }
+
+    /// Notes that something came from it.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.pinged_at = None;
+    }
+}

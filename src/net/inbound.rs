@@ -1,0 +1,151 @@
+//! What a WebSocket peer sends: frames read by tungstenite, which also answers pings and closes.
+//!
+//! tungstenite never writes to the socket. Its replies go into the outbox, so that a control
+//! frame starts only between media frames.
+
+use super::outbox::Outbox;
+use crate::protocol::websocket::CloseCode;
+use bytes::Bytes;
+use mio::net::TcpStream;
+use std::io::{self, Read, Write};
+use tungstenite::error::{Error, ProtocolError};
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Message, error::CapacityError};
+
+/// Bytes of tungstenite's read buffer for a viewer, who sends pongs and little else. Its default
+/// of 128 KiB, zeroed on first read, would cost 1.3 GB with 10,000 viewers.
+const VIEWER_BUFFER_BYTES: usize = 256;
+
+/// The same for a publisher: two turns of what a recorder sends at 2.5 Mbit/s every 50 ms.
+const PUBLISHER_BUFFER_BYTES: usize = 32 << 10;
+
+/// One side of a WebSocket: the frames that come in.
+#[derive(Debug)]
+pub struct Inbound {
+    context: WebSocketContext,
+    /// Data messages nobody asked for.
+    pub ignored: u32,
+}
+
+/// What was heard.
+#[derive(Debug)]
+pub enum Heard {
+    /// A whole binary message.
+    Binary(Bytes),
+    /// A whole text message.
+    Text,
+    /// A ping, answered in the outbox, or a pong.
+    Control,
+    /// Nothing more for now.
+    Blocked,
+    /// The closing handshake is done: our answer is in the outbox.
+    Closed,
+    /// The peer is gone without a word.
+    Gone,
+    /// The peer broke the protocol, and is to be told how.
+    Bad(CloseCode, String),
+}
+
+impl Inbound {
+    /// For a viewer. `rest` are the bytes that came behind its request.
+    pub fn viewer(rest: &[u8], message_bytes: usize) -> Inbound {
+        Inbound::new(rest, VIEWER_BUFFER_BYTES, message_bytes)
+    }
+
+    /// For a publisher.
+    pub fn publisher(rest: &[u8], message_bytes: usize) -> Inbound {
+        Inbound::new(rest, PUBLISHER_BUFFER_BYTES, message_bytes)
+    }
+
+    fn new(rest: &[u8], buffer_bytes: usize, message_bytes: usize) -> Inbound {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(buffer_bytes)
+            .write_buffer_size(0)
+            .max_message_size(Some(message_bytes))
+            .max_frame_size(Some(message_bytes));
+        Inbound {
+            context: WebSocketContext::from_partially_read(
+                rest.to_vec(),
+                Role::Server,
+                Some(config),
+            ),
+            ignored: 0,
+        }
+    }
+
+    /// Reads the next message. `received` is raised by the bytes that came from the socket.
+    pub fn read(
+        &mut self,
+        socket: &mut TcpStream,
+        outbox: &mut Outbox,
+        received: &mut u64,
+    ) -> Heard {
+        let mut wire = Wire {
+            socket,
+            replies: Vec::new(),
+            received: 0,
+        };
+        let result = self.context.read(&mut wire);
+        *received += wire.received;
+        outbox.push(wire.replies);
+        match result {
+            Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
+            Ok(Message::Text(_)) => Heard::Text,
+            Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
+            // The answer is queued, and written by the next read, which says so.
+            Ok(Message::Close(_) | Message::Frame(_)) => Heard::Control,
+            Err(error) => Heard::from(error),
+        }
+    }
+}
+
+impl From<Error> for Heard {
+    fn from(error: Error) -> Heard {
+        match error {
+            Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Blocked,
+            Error::ConnectionClosed | Error::AlreadyClosed => Heard::Closed,
+            Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                Heard::Gone
+            }
+            Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => Heard::Bad(
+                CloseCode::TooBig,
+                format!("a message may have {max_size} bytes"),
+            ),
+            Error::Utf8(_) => Heard::Bad(CloseCode::InvalidPayload, "text is not UTF-8".into()),
+            other => Heard::Bad(CloseCode::Protocol, other.to_string()),
+        }
+    }
+}
+
+/// The socket as tungstenite sees it.
+struct Wire<'a> {
+    socket: &'a mut TcpStream,
+    replies: Vec<u8>,
+    received: u64,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.socket.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(length) => {
+                    self.received += length as u64;
+                    return Ok(length);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.replies.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! Listening sockets, and how many connections the process may hold.
+
+use super::ServeError;
+use mio::net::{TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Connections accepted in one turn, so that a crowd does not hold up those who are there.
+const ACCEPTS_MAX: usize = 256;
+
+/// How long accepting rests when the process or the system is out of descriptors. Asking again at
+/// once would spin.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Descriptors kept back: listeners, epoll, signals, standard streams, and files to come.
+const DESCRIPTORS_RESERVED: u64 = 64;
+
+#[derive(Debug)]
+pub struct Listener {
+    pub socket: TcpListener,
+    pub address: SocketAddr,
+    /// Edge-triggered: there may be more to accept until the kernel says "would block".
+    is_ready: bool,
+    paused_until: Option<Instant>,
+}
+
+impl Listener {
+    pub fn bind(address: SocketAddr) -> Result<Listener, ServeError> {
+        // mio sets SO_REUSEADDR, so a restart gets its port at once.
+        let socket =
+            TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })?;
+        let address = socket.local_addr()?;
+        Ok(Listener {
+            socket,
+            address,
+            is_ready: true,
+            paused_until: None,
+        })
+    }
+
+    pub fn ready(&mut self) {
+        self.is_ready = true;
+    }
+
+    /// When this listener wants to be called again, if it does not wait for an event.
+    pub fn wake_at(&self, now: Instant) -> Option<Instant> {
+        self.is_ready.then(|| self.paused_until.unwrap_or(now))
+    }
+
+    /// Accepts up to one turn's worth of connections.
+    pub fn accept(&mut self, now: Instant, accepted: &mut Vec<TcpStream>) {
+        if !self.is_ready || self.paused_until.is_some_and(|until| now < until) {
+            return;
+        }
+        self.paused_until = None;
+        for _ in 0..ACCEPTS_MAX {
+            match self.socket.accept() {
+                Ok((socket, _)) => accepted.push(socket),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_ready = false;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The peer hung up before we came: accept(2) says to go on.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::warn!(%error, address = %self.address, "accepting rests");
+                    self.paused_until = Some(now + PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Raises the limit of open descriptors as far as it goes, and returns how many connections that
+/// allows.
+pub fn connections_allowed() -> usize {
+    let allowed = rlimit::increase_nofile_limit(u64::MAX)
+        .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _hard)| soft));
+    let allowed = allowed.unwrap_or(1024);
+    usize::try_from(allowed.saturating_sub(DESCRIPTORS_RESERVED).max(1)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,210 @@
+//! One publisher: where its bytes come from, and the [`Ingest`] they go into.
+
+use super::body::{BodyReader, ReadBuffer};
+use super::inbound::{Heard, Inbound};
+use super::outbox::Outbox;
+use crate::protocol::control::ToPublisher;
+use crate::protocol::http::HttpError;
+use crate::protocol::response::{Connection, refuse};
+use crate::protocol::route::Refusal;
+use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
+use crate::protocol::{http::Method, response::ResponseHead};
+use crate::stream::{Ingest, Stream, StreamId};
+use crate::webm::WebmError;
+use bytes::Bytes;
+use mio::net::TcpStream;
+use std::io;
+use std::time::Instant;
+
+/// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
+const TURN_BYTES: u64 = 1 << 20;
+
+/// Messages taken in one turn, however small, so that a flood of empty ones holds nobody up.
+const TURN_MESSAGES: usize = 64;
+
+#[derive(Debug)]
+pub struct Publisher {
+    pub stream: StreamId,
+    feed: Feed,
+    ingest: Ingest,
+    /// When it last sent media.
+    pub fed_at: Instant,
+}
+
+/// How a publisher's media travel.
+#[derive(Debug)]
+enum Feed {
+    /// With text messages, if it offered `videostream.v1`.
+    WebSocket {
+        inbound: Box<Inbound>,
+        v1: bool,
+    },
+    Body(BodyReader),
+}
+
+/// How a publisher ended, or did not.
+#[derive(Debug)]
+pub enum Fed {
+    /// Nothing more for now.
+    Blocked,
+    /// Its turn is over.
+    More,
+    /// It closed its WebSocket, or the body is complete.
+    Finished,
+    /// It is gone without a word.
+    Gone,
+    /// It broke WebSocket.
+    BadFrames(CloseCode, String),
+    /// It broke HTTP.
+    BadBody(HttpError),
+    /// It sent something that is not WebM that we carry.
+    BadMedia(WebmError),
+}
+
+impl Publisher {
+    pub fn websocket(
+        stream: StreamId,
+        ingest: Ingest,
+        inbound: Inbound,
+        v1: bool,
+        now: Instant,
+    ) -> Publisher {
+        Publisher {
+            stream,
+            feed: Feed::WebSocket {
+                inbound: Box::new(inbound),
+                v1,
+            },
+            ingest,
+            fed_at: now,
+        }
+    }
+
+    pub fn body(stream: StreamId, ingest: Ingest, body: BodyReader, now: Instant) -> Publisher {
+        Publisher {
+            stream,
+            feed: Feed::Body(body),
+            ingest,
+            fed_at: now,
+        }
+    }
+
+    pub fn is_websocket(&self) -> bool {
+        matches!(self.feed, Feed::WebSocket { .. })
+    }
+
+    /// Tells it something, if it understands text messages.
+    pub fn tell(&self, outbox: &mut Outbox, message: &ToPublisher) {
+        if let Feed::WebSocket { v1: true, .. } = self.feed {
+            outbox.push(text_frame(&message.to_json()));
+        }
+    }
+
+    /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
+    pub fn read(
+        &mut self,
+        socket: &mut TcpStream,
+        outbox: &mut Outbox,
+        stream: &mut Stream,
+        buffer: &mut ReadBuffer,
+        received: &mut u64,
+        now: Instant,
+    ) -> Fed {
+        let before = *received;
+        for _ in 0..TURN_MESSAGES {
+            let fed = match &mut self.feed {
+                Feed::WebSocket { inbound, .. } => match inbound.read(socket, outbox, received) {
+                    Heard::Binary(bytes) => {
+                        self.fed_at = now;
+                        self.ingest.push(bytes, stream).map_err(Fed::BadMedia)
+                    }
+                    Heard::Text | Heard::Control => Ok(()),
+                    Heard::Blocked => Err(Fed::Blocked),
+                    Heard::Closed => Err(Fed::Finished),
+                    Heard::Gone => Err(Fed::Gone),
+                    Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
+                },
+                Feed::Body(body) => match buffer.read(socket) {
+                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
+                        Err(Fed::Finished)
+                    }
+                    Ok(bytes) if bytes.is_empty() => Err(Fed::Gone),
+                    Ok(bytes) => {
+                        *received += bytes.len() as u64;
+                        self.fed_at = now;
+                        self.feed(bytes, stream)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Fed::Blocked),
+                    Err(_) => Err(Fed::Gone),
+                },
+            };
+            if let Err(fed) = fed {
+                return fed;
+            }
+            if *received - before >= TURN_BYTES {
+                break;
+            }
+        }
+        Fed::More
+    }
+
+    /// Takes bytes of the request body, chunked or not.
+    pub fn feed(&mut self, mut bytes: Bytes, stream: &mut Stream) -> Result<(), Fed> {
+        let Feed::Body(body) = &mut self.feed else {
+            return Ok(());
+        };
+        while let Some(piece) = body.take(&mut bytes).map_err(Fed::BadBody)? {
+            self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
+        }
+        match body.is_at_end() {
+            true => Err(Fed::Finished),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts the last words into the outbox: what it did wrong, or that all is well.
+    pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
+        match (&self.feed, fed) {
+            (_, Fed::Blocked | Fed::More | Fed::Gone) => {}
+            // tungstenite has answered.
+            (Feed::WebSocket { .. }, Fed::Finished | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::BadFrames(code, reason)) => {
+                outbox.push(close_frame(*code, reason));
+            }
+            (Feed::WebSocket { .. }, Fed::BadMedia(error)) => {
+                let code = match error.is_other_format() {
+                    true => CloseCode::Unsupported,
+                    false => CloseCode::InvalidPayload,
+                };
+                outbox.push(close_frame(code, &error.to_string()));
+            }
+            (Feed::Body(_), Fed::Finished) => {
+                let head = ResponseHead::new(200).length(0);
+                outbox.push(head.connection(Connection::Close).into_bytes());
+            }
+            (Feed::Body(_), Fed::BadFrames(..)) => {}
+            (Feed::Body(_), Fed::BadBody(error)) => {
+                self.refuse(&Refusal::from(error.clone()), outbox);
+            }
+            (Feed::Body(_), Fed::BadMedia(error)) => {
+                let status = match error.is_other_format() {
+                    true => 415,
+                    false => 400,
+                };
+                self.refuse(&Refusal::new(status, error.to_string()), outbox);
+            }
+        }
+    }
+
+    /// Ends it from our side.
+    pub fn close(&self, outbox: &mut Outbox, code: CloseCode, status: u16, reason: &str) {
+        match self.feed {
+            Feed::WebSocket { .. } => outbox.push(close_frame(code, reason)),
+            Feed::Body(_) => self.refuse(&Refusal::new(status, reason.to_owned()), outbox),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, outbox: &mut Outbox) {
+        outbox.push(refuse(refusal, Method::Put, Connection::Close));
+    }
+}

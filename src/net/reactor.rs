@@ -1,0 +1,559 @@
+//! The loop.
+//!
+//! Events only mark sockets ready; work happens in phases, each with a budget, so that nobody
+//! holds the others up: see [`Reactor::run`]. The clock is read once a turn.
+
+use super::ServeError;
+use super::body::ReadBuffer;
+use super::broadcast::Broadcast;
+use super::connection::{Connection, OUTBOX_BYTES_MAX, State};
+use super::deadlines::TICK;
+use super::inbound::{Heard, Inbound};
+use super::listener::{Listener, connections_allowed};
+use super::publisher::Fed;
+use super::viewer::{Item, Sent, Wrote};
+use crate::config::{Limits, Serve};
+use crate::metrics::Counters;
+use crate::protocol::access::Access;
+use crate::protocol::http::Method;
+use crate::protocol::route::Refusal;
+use crate::protocol::websocket::CloseCode;
+use crate::stream::{self, Catalog, StreamId};
+use crate::webm;
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use slab::Slab;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read};
+use std::mem;
+use std::net::{Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Tokens below are connections' slots.
+const SIGNALS: Token = Token(usize::MAX - 1);
+const LISTENERS: usize = usize::MAX / 2;
+
+/// Events taken from the kernel in one call: 12 bytes each.
+const EVENTS_MAX: usize = 1024;
+
+/// Sockets written in one turn before publishers are read again: at about 5 us a write, 2.5 ms
+/// that a publisher's next bytes wait at most.
+const WRITES_MAX: usize = 512;
+
+/// Data messages from one viewer that are ignored before it is closed.
+const IGNORED_MAX: u32 = 64;
+
+/// Connections beyond the limit that are told so, rather than dropped.
+const REFUSED_MAX: usize = 32;
+
+pub struct Reactor {
+    pub(super) poll: Poll,
+    pub(super) events: Events,
+    pub(super) signals: Signals,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) connections: Slab<Connection>,
+    pub(super) catalog: Catalog,
+    /// Beside each stream of the catalog.
+    pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
+    pub(super) access: Access,
+    pub(super) limits: Limits,
+    pub(super) connections_max: usize,
+    pub(super) counters: Counters,
+    pub(super) now: Instant,
+    pub(super) ticked_at: Instant,
+    pub(super) told_viewers_at: Instant,
+    /// Connections to be read, and to be written. Whoever is here has its flag set, so that it is
+    /// here once; an entry that outlived its connection costs one look.
+    pub(super) readable: VecDeque<usize>,
+    pub(super) writable: VecDeque<usize>,
+    /// Connections in state `Gone`.
+    pub(super) gone: Vec<usize>,
+    /// When the server must be done with stopping.
+    pub(super) stopping: Option<Instant>,
+    pub(super) read_buffer: ReadBuffer,
+    /// Scratch space, kept for its memory.
+    pub(super) items: Vec<Item>,
+    pub(super) accepted: Vec<TcpStream>,
+}
+
+impl Reactor {
+    pub fn new(config: Serve) -> Result<Reactor, ServeError> {
+        let now = Instant::now();
+        let limits = config.limits;
+        let poll = Poll::new()?;
+        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        poll.registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let mut listeners = Vec::new();
+        for (address, index) in config.listen.into_iter().zip(0..) {
+            let mut listener = Listener::bind(address)?;
+            let token = Token(LISTENERS + index);
+            poll.registry()
+                .register(&mut listener.socket, token, Interest::READABLE)?;
+            listeners.push(listener);
+        }
+        let stream_limits = stream::Limits {
+            webm: webm::Limits {
+                init_bytes: limits.init_bytes,
+                block_bytes: limits.block_bytes,
+            },
+            ring_bytes: limits.ring_bytes,
+            ring_ms: limits.ring_ms,
+        };
+        let allowed = connections_allowed();
+        Ok(Reactor {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            signals,
+            listeners,
+            connections: Slab::new(),
+            catalog: Catalog::new(stream_limits),
+            broadcasts: BTreeMap::new(),
+            access: config.access,
+            connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
+            limits,
+            counters: Counters::default(),
+            now,
+            ticked_at: now,
+            told_viewers_at: now,
+            readable: VecDeque::new(),
+            writable: VecDeque::new(),
+            gone: Vec::new(),
+            stopping: None,
+            read_buffer: ReadBuffer::new(),
+            items: Vec::new(),
+            accepted: Vec::new(),
+        })
+    }
+
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .map(|listener| listener.address)
+            .collect()
+    }
+
+    pub fn run(&mut self) -> io::Result<()> {
+        while !self.is_done() {
+            self.wait()?; // the only call that sleeps
+            self.accept();
+            self.read(); // publishers' bytes become chunks
+            self.fan_out(); // viewers with new chunks become ready
+            self.write();
+            self.expire();
+            self.sweep(); // the only place a slot is freed
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        self.stopping.is_none()
+    }
+
+    fn is_done(&self) -> bool {
+        self.stopping
+            .is_some_and(|until| self.connections.is_empty() || self.now >= until)
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => result?,
+        }
+        self.now = Instant::now();
+        let events = mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            self.mark(event);
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    /// Edge-triggered: a socket left before "would block" gets no second event, so while any
+    /// remains on a list the next wait must not sleep.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.readable.is_empty() || !self.writable.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let accept = self
+            .listeners
+            .iter()
+            .filter_map(|listener| listener.wake_at(self.now))
+            .min();
+        let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
+        let wake = accept.into_iter().chain(tick).min()?;
+        Some(wake.saturating_duration_since(Instant::now()))
+    }
+
+    fn mark(&mut self, event: &Event) {
+        match event.token() {
+            SIGNALS => {
+                if self.signals.pending().count() > 0 {
+                    self.stop();
+                }
+            }
+            Token(index) if index >= LISTENERS => {
+                if let Some(listener) = self.listeners.get_mut(index - LISTENERS) {
+                    listener.ready();
+                }
+            }
+            // Slots are freed only in `sweep`, so no event in this batch can name a newer
+            // connection that took an old one's place.
+            Token(id) => {
+                let Some(connection) = self.connections.get_mut(id) else {
+                    return;
+                };
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    connection.can_read = true;
+                    self.queue_read(id);
+                }
+                if event.is_writable() || event.is_write_closed() {
+                    self.connections[id].can_write = true;
+                    self.queue_write(id);
+                }
+            }
+        }
+    }
+
+    pub(super) fn queue_read(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        if !connection.is_read_queued {
+            connection.is_read_queued = true;
+            self.readable.push_back(id);
+        }
+    }
+
+    pub(super) fn queue_write(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        if connection.can_write && !connection.is_write_queued {
+            connection.is_write_queued = true;
+            self.writable.push_back(id);
+        }
+    }
+
+    fn accept(&mut self) {
+        let mut accepted = mem::take(&mut self.accepted);
+        for listener in &mut self.listeners {
+            listener.accept(self.now, &mut accepted);
+        }
+        for socket in accepted.drain(..) {
+            self.admit(socket);
+        }
+        self.accepted = accepted;
+    }
+
+    fn admit(&mut self, socket: TcpStream) {
+        let is_full = self.connections.len() >= self.connections_max;
+        if is_full {
+            self.counters.connections_refused += 1;
+            if self.connections.len() >= self.connections_max + REFUSED_MAX {
+                return;
+            }
+        }
+        // A chunk is a whole message: waiting to fill a packet would only delay it.
+        if socket.set_nodelay(true).is_err() {
+            return;
+        }
+        let entry = self.connections.vacant_entry();
+        let id = entry.key();
+        let connection = entry.insert(Connection::new(socket, self.now));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = self
+            .poll
+            .registry()
+            .register(&mut connection.socket, Token(id), interest);
+        if registered.is_err() {
+            self.connections.remove(id);
+            return;
+        }
+        self.counters.connections_accepted += 1;
+        if is_full {
+            self.refuse(id, &Refusal::full(), Method::Other);
+        } else {
+            self.queue_read(id);
+        }
+    }
+
+    fn read(&mut self) {
+        for _ in 0..self.readable.len() {
+            let Some(id) = self.readable.pop_front() else {
+                return;
+            };
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
+            connection.is_read_queued = false;
+            if connection.can_read && self.read_one(id) {
+                self.queue_read(id);
+            }
+        }
+    }
+
+    /// Reads one connection's turn. Returns whether there may be more to read now.
+    fn read_one(&mut self, id: usize) -> bool {
+        match self.connections[id].state {
+            State::Requesting(_) => self.read_request(id),
+            // What comes behind the request waits in the kernel.
+            State::Responding { .. } | State::Gone => false,
+            State::Posting(_) => self.read_poster(id),
+            State::Publishing(_) => self.read_publisher(id),
+            State::Viewing { .. } => self.read_viewer(id),
+            State::Closing { .. } => self.read_nothing(id),
+        }
+    }
+
+    fn read_publisher(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        let State::Publishing(publisher) = &mut connection.state else {
+            return false;
+        };
+        let stream_id = publisher.stream;
+        let mut received = 0;
+        let fed = publisher.read(
+            &mut connection.socket,
+            &mut connection.outbox,
+            self.catalog.stream_mut(stream_id),
+            &mut self.read_buffer,
+            &mut received,
+            self.now,
+        );
+        if received > 0 {
+            connection.heard(self.now);
+        }
+        let has_replies = !connection.outbox.is_empty();
+        self.note_media(stream_id, received);
+        match fed {
+            Fed::More => {}
+            Fed::Blocked => self.connections[id].can_read = false,
+            ended => {
+                self.publisher_ended(id, &ended);
+                return self.connections[id].can_read;
+            }
+        }
+        if has_replies {
+            self.queue_write(id);
+        }
+        self.connections[id].can_read
+    }
+
+    pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
+        self.counters.received_bytes += received;
+        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+            broadcast.received_bytes += received;
+            broadcast.note_media(self.catalog.stream(stream_id), self.now);
+        }
+    }
+
+    pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+        let connection = &mut self.connections[id];
+        let State::Publishing(publisher) = &connection.state else {
+            return;
+        };
+        publisher.answer(fed, &mut connection.outbox);
+        let name = self.catalog.stream(publisher.stream).name();
+        match fed {
+            Fed::BadFrames(_, reason) => {
+                self.counters.publishers_rejected += 1;
+                tracing::warn!(stream = %name, reason, "publisher broke the protocol");
+            }
+            Fed::BadBody(error) => {
+                self.counters.publishers_rejected += 1;
+                tracing::warn!(stream = %name, %error, "publisher broke the protocol");
+            }
+            Fed::BadMedia(error) => {
+                self.counters.publishers_rejected += 1;
+                tracing::warn!(stream = %name, %error, "publisher sent what we cannot carry");
+            }
+            _ => tracing::info!(stream = %name, "publisher left"),
+        }
+        match fed {
+            Fed::Gone => self.drop_connection(id),
+            _ => self.close_when_written(id),
+        }
+    }
+
+    fn read_viewer(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        let State::Viewing { viewer, inbound } = &mut connection.state else {
+            return false;
+        };
+        if !viewer.is_websocket() {
+            return self.read_nothing(id);
+        }
+        let message_bytes = self.limits.viewer_message_bytes;
+        let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
+        let mut received = 0;
+        let heard = inbound.read(
+            &mut connection.socket,
+            &mut connection.outbox,
+            &mut received,
+        );
+        if matches!(heard, Heard::Binary(_) | Heard::Text) {
+            inbound.ignored += 1;
+        }
+        let ignored = inbound.ignored;
+        if received > 0 {
+            connection.heard(self.now);
+        }
+        let waiting_bytes = connection.outbox.byte_len();
+        match heard {
+            Heard::Blocked => connection.can_read = false,
+            Heard::Gone => self.drop_connection(id),
+            Heard::Closed => self.close_when_written(id),
+            Heard::Bad(code, reason) => self.close_with(id, code, &reason),
+            Heard::Binary(_) | Heard::Text if ignored > IGNORED_MAX => {
+                self.close_with(id, CloseCode::Policy, "viewers send nothing");
+            }
+            Heard::Binary(_) | Heard::Text | Heard::Control => {
+                if waiting_bytes > OUTBOX_BYTES_MAX {
+                    self.drop_connection(id);
+                }
+            }
+        }
+        if waiting_bytes > 0 {
+            self.queue_write(id);
+        }
+        self.connections[id].can_read
+    }
+
+    /// Reads what has no meaning any more, to see the end of it.
+    fn read_nothing(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        let mut bytes = [0; 4096];
+        match connection.socket.read(&mut bytes) {
+            Ok(0) => self.drop_connection(id),
+            Ok(_) => connection.heard(self.now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.drop_connection(id),
+        }
+        self.connections[id].can_read
+    }
+
+    /// Puts every viewer of a stream that has new chunks on the list. Who is still on it from the
+    /// chunk before simply gets more in one write.
+    fn fan_out(&mut self) {
+        let mut writable = mem::take(&mut self.writable);
+        for broadcast in self.broadcasts.values_mut() {
+            if !mem::take(&mut broadcast.is_fresh) || broadcast.audience.is_empty() {
+                continue;
+            }
+            let first = broadcast.first % broadcast.audience.len();
+            broadcast.first = first + 1;
+            let (late, early) = broadcast.audience.split_at(first);
+            for &id in early.iter().chain(late) {
+                let connection = &mut self.connections[id];
+                if connection.can_write && !connection.is_write_queued {
+                    connection.is_write_queued = true;
+                    writable.push_back(id);
+                }
+            }
+        }
+        self.writable = writable;
+    }
+
+    fn write(&mut self) {
+        for _ in 0..self.writable.len().min(WRITES_MAX) {
+            let Some(id) = self.writable.pop_front() else {
+                return;
+            };
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
+            connection.is_write_queued = false;
+            match connection.state {
+                State::Gone => {}
+                State::Viewing { .. } => self.write_viewer(id),
+                _ => self.write_outbox(id),
+            }
+        }
+    }
+
+    fn write_viewer(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        let State::Viewing { viewer, .. } = &mut connection.state else {
+            return;
+        };
+        let stream_id = viewer.stream;
+        let mut sent = Sent::default();
+        let result = viewer.write(
+            &mut connection.socket,
+            &mut connection.outbox,
+            self.catalog.stream(stream_id),
+            &mut self.items,
+            &mut sent,
+        );
+        self.counters.sent_bytes += sent.bytes as u64;
+        self.counters.skips += sent.skips;
+        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+            broadcast.sent_bytes += sent.bytes as u64;
+            broadcast.skips += sent.skips;
+        }
+        if sent.bytes > 0 && connection.blocked_since.take().is_some() {
+            // Room in a buffer that was full: the peer has taken something, so it is there.
+            connection.heard(self.now);
+        }
+        match result {
+            Ok(Wrote::Level) => {}
+            Ok(Wrote::More) => self.queue_write(id),
+            Ok(Wrote::Blocked) => {
+                connection.can_write = false;
+                connection.blocked_since.get_or_insert(self.now);
+            }
+            Ok(Wrote::Ended) => self.close_when_written(id),
+            Err(_) => self.drop_connection(id),
+        }
+    }
+
+    fn write_outbox(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        let before = connection.outbox.byte_len();
+        let result = connection.outbox.write_to(&mut connection.socket);
+        if connection.outbox.byte_len() < before {
+            connection.blocked_since = None;
+        }
+        match result {
+            Ok(_) => self.outbox_written(id),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                connection.can_write = false;
+                connection.blocked_since.get_or_insert(self.now);
+            }
+            Err(_) => self.drop_connection(id),
+        }
+    }
+
+    /// All that was to be said has been written.
+    fn outbox_written(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        match &mut connection.state {
+            State::Responding { keep_alive, rest } => {
+                if !*keep_alive {
+                    self.close_when_written(id);
+                    return;
+                }
+                connection.state = State::Requesting(mem::take(rest));
+                connection.since = self.now;
+                self.queue_read(id);
+            }
+            State::Closing { is_shut, .. } if !*is_shut => {
+                *is_shut = true;
+                // Half-closed, so that what was written last is not lost to a reset when the peer
+                // is still sending. The peer may be gone already.
+                let _ = connection.socket.shutdown(Shutdown::Write);
+                self.queue_read(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn sweep(&mut self) {
+        for id in mem::take(&mut self.gone) {
+            // Closing the descriptor takes it out of epoll.
+            self.connections.remove(id);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! One viewer: a cursor into a stream, and how its bytes are framed.
+//!
+//! [`Viewer::write`] gathers all that is new for it and hands the kernel one vectored write,
+//! straight from the memory that all viewers share. What the kernel did not take is taken back
+//! by setting the cursor to where it was, but for the chunk it took in part.
+
+use super::outbox::{Outbox, SLICES_MAX, write_slices};
+use crate::protocol::control::ToViewer;
+use crate::protocol::framing::Framed;
+use crate::protocol::response::{Connection, ResponseHead};
+use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
+use crate::stream::{Cursor, Init, Next, Stream, StreamId};
+use bytes::Bytes;
+use std::io::{self, Write};
+
+/// Bytes gathered for one viewer before the next has its turn: with chunks of 31 KB, eight of
+/// them, or one write of what a socket's send buffer takes at all.
+const GATHER_BYTES_MAX: usize = 256 << 10;
+
+/// How one viewer's media travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// With text messages, if it offered `videostream.v1`.
+    WebSocket { v1: bool },
+    /// HTTP/1.1: a chunked body.
+    Chunked,
+    /// HTTP/1.0: a body that ends with the connection.
+    UntilClose,
+}
+
+#[derive(Debug)]
+pub struct Viewer {
+    pub stream: StreamId,
+    pub transport: Transport,
+    pub cursor: Cursor,
+    /// Its place in the audience's list.
+    pub audience_index: usize,
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrote {
+    /// All that there is has gone out.
+    Level,
+    /// There is more, and the socket may take it.
+    More,
+    /// The socket is full.
+    Blocked,
+    /// Its recording is over and the next one has other tracks: what is in the outbox is the last.
+    Ended,
+}
+
+/// Counts of one write, for the metrics.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Sent {
+    pub bytes: usize,
+    pub skips: u64,
+}
+
+/// Something to be written whole, and where the viewer stands after it.
+#[derive(Debug)]
+pub struct Item {
+    bytes: Bytes,
+    after: Cursor,
+    /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
+    is_whole: bool,
+    is_skip: bool,
+}
+
+impl Viewer {
+    pub fn is_websocket(&self) -> bool {
+        matches!(self.transport, Transport::WebSocket { .. })
+    }
+
+    /// Whether it understands text messages.
+    pub fn is_v1(&self) -> bool {
+        self.transport == Transport::WebSocket { v1: true }
+    }
+
+    /// Writes what waits in `outbox` and all that is new in `stream`. `items` is scratch space.
+    pub fn write(
+        &mut self,
+        socket: &mut impl Write,
+        outbox: &mut Outbox,
+        stream: &Stream,
+        items: &mut Vec<Item>,
+        sent: &mut Sent,
+    ) -> io::Result<Wrote> {
+        items.clear();
+        let (ended, drained, gathered) = self.gather(stream, items);
+        if outbox.is_empty() && items.is_empty() {
+            return Ok(if ended {
+                self.end(outbox);
+                Wrote::Ended
+            } else {
+                Wrote::Level
+            });
+        }
+        let slices = outbox.slices().chain(items.iter().map(|item| &item.bytes));
+        let wrote = match write_slices(socket, slices) {
+            Ok(wrote) => wrote,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
+            Err(error) => return Err(error),
+        };
+        sent.bytes += wrote.written;
+        let beyond_outbox = outbox.advance(wrote.written);
+        sent.skips += self.settle(items, beyond_outbox, outbox);
+        if wrote.written < wrote.offered {
+            // epoll(7), question 9: a stream socket that takes less than it was offered is full.
+            return Ok(Wrote::Blocked);
+        }
+        if !outbox.is_empty() || self.cursor != gathered {
+            return Ok(Wrote::More);
+        }
+        if ended {
+            self.end(outbox);
+            return Ok(Wrote::Ended);
+        }
+        Ok(if drained { Wrote::Level } else { Wrote::More })
+    }
+
+    /// Gathers what is new. Returns whether the viewer's stream has ended, whether nothing is left
+    /// beyond what was gathered, and where the cursor will be when all of that is written.
+    fn gather(&self, stream: &Stream, items: &mut Vec<Item>) -> (bool, bool, Cursor) {
+        let mut cursor = self.cursor;
+        let mut gathered = cursor;
+        let mut bytes = 0;
+        while bytes < GATHER_BYTES_MAX && items.len() + 3 <= SLICES_MAX {
+            let had_begun = cursor.has_begun();
+            let before = items.len();
+            match cursor.next(stream) {
+                Next::Wait => return (false, true, gathered),
+                Next::Skip { from_ms, to_ms } => {
+                    let text = match self.is_v1() {
+                        true => text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json()),
+                        false => Vec::new(),
+                    };
+                    items.push(Item {
+                        is_skip: true,
+                        ..whole(text, cursor)
+                    });
+                }
+                Next::Init(chunk) => {
+                    if had_begun && !self.is_v1() {
+                        return (true, true, gathered);
+                    }
+                    if let Some(init) = stream.init() {
+                        self.announce(init, chunk.generation, cursor, items);
+                    }
+                    self.push_framed(&chunk.framed, cursor, items);
+                }
+                Next::Chunk(chunk) => self.push_framed(&chunk.framed, cursor, items),
+            }
+            gathered = cursor;
+            bytes += items[before..]
+                .iter()
+                .map(|item| item.bytes.len())
+                .sum::<usize>();
+        }
+        (false, false, gathered)
+    }
+
+    /// What comes right before an init segment: a text message, or the response's head.
+    fn announce(&self, init: &Init, generation: u32, after: Cursor, items: &mut Vec<Item>) {
+        let bytes: Bytes = match self.transport {
+            Transport::WebSocket { v1: false } => return,
+            Transport::WebSocket { v1: true } => {
+                let mime = init.mime.clone();
+                let generation = u64::from(generation);
+                text_frame(&ToViewer::Init { mime, generation }.to_json()).into()
+            }
+            Transport::Chunked | Transport::UntilClose => {
+                let media_type = init.recording.doc_type.media_type();
+                stream_head(media_type, self.transport).into()
+            }
+        };
+        items.push(Item {
+            bytes,
+            after,
+            is_whole: false,
+            is_skip: false,
+        });
+    }
+
+    fn push_framed(&self, framed: &Framed, after: Cursor, items: &mut Vec<Item>) {
+        match self.transport {
+            Transport::WebSocket { .. } => items.push(whole(framed.websocket(), after)),
+            Transport::UntilClose => items.push(whole(framed.payload(), after)),
+            Transport::Chunked => {
+                let [head, body] = framed.http();
+                items.push(Item {
+                    bytes: head,
+                    after,
+                    is_whole: false,
+                    is_skip: false,
+                });
+                items.push(whole(body, after));
+            }
+        }
+    }
+
+    /// Moves the cursor past what was written, and puts the rest of what was begun into the
+    /// outbox. Returns the number of skips among it.
+    fn settle(&mut self, items: &mut Vec<Item>, mut written: usize, outbox: &mut Outbox) -> u64 {
+        let mut skips = 0;
+        // Whether the item before was a part of the same whole.
+        let mut is_inside = false;
+        let mut is_cut = false;
+        for mut item in items.drain(..) {
+            let step = written.min(item.bytes.len());
+            written -= step;
+            if is_cut || step < item.bytes.len() {
+                if step == 0 && !is_inside {
+                    break;
+                }
+                is_cut = true;
+                outbox.push(item.bytes.split_off(step));
+            }
+            is_inside = !item.is_whole;
+            if item.is_whole {
+                self.cursor = item.after;
+                skips += u64::from(item.is_skip);
+                if is_cut {
+                    break;
+                }
+            }
+        }
+        skips
+    }
+
+    /// Says goodbye in the transport's own way.
+    fn end(&self, outbox: &mut Outbox) {
+        self.close(
+            outbox,
+            CloseCode::Normal,
+            "the stream starts anew with other tracks",
+        );
+    }
+
+    /// Ends the connection cleanly after whatever was begun.
+    pub fn close(&self, outbox: &mut Outbox, code: CloseCode, reason: &str) {
+        match self.transport {
+            Transport::WebSocket { .. } => outbox.push(close_frame(code, reason)),
+            // Without a head there is no body to end.
+            Transport::Chunked if self.cursor.has_begun() => outbox.push(&b"0\r\n\r\n"[..]),
+            Transport::Chunked | Transport::UntilClose => {}
+        }
+    }
+}
+
+fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
+    Item {
+        bytes: bytes.into(),
+        after,
+        is_whole: true,
+        is_skip: false,
+    }
+}
+
+/// The response head of a stream that is watched over HTTP.
+pub fn stream_head(media_type: &str, transport: Transport) -> Vec<u8> {
+    let head = ResponseHead::new(200)
+        .header("Content-Type", media_type)
+        .header("Cache-Control", "no-store")
+        .header("Accept-Ranges", "none")
+        .connection(Connection::Close);
+    match transport {
+        Transport::Chunked => head.chunked().into_bytes(),
+        _ => head.into_bytes(),
+    }
+}
