@@ -61,8 +61,8 @@ impl Ingest {
             match event {
                 Event::Recording(recording) => {
                     self.close_chunk(stream);
-                    self.video = recording.video();
                     self.track_numbers = stream.begin_recording(&recording);
+                    self.video = self.viewed_video(stream);
                     self.gop_ms = None;
                 }
                 Event::Block(block) => self.add(block, stream),
@@ -70,6 +70,15 @@ impl Ingest {
             }
         }
         Ok(())
+    }
+
+    /// The track that viewers know as their first of video. Of two, this recording may name the
+    /// other one first.
+    fn viewed_video(&self, stream: &Stream) -> Option<usize> {
+        let viewed = stream.init()?.recording.video()?;
+        self.track_numbers
+            .iter()
+            .position(|&number| usize::from(number) == viewed + 1)
     }
 
     fn add(&mut self, block: Block, stream: &mut Stream) {
@@ -124,5 +133,54 @@ impl Ingest {
         }
         self.waiting_bytes = 0;
         stream.push_chunk(framer, kind, timestamp_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::{Cursor, Next};
+    use crate::webm::ElementId;
+    use std::sync::Arc;
+
+    fn track(number: u8, codec_id: &[u8; 5]) -> Vec<u8> {
+        let head = [0xae, 0x8d, 0xd7, 0x81, number, 0x83, 0x81, 1, 0x86, 0x85];
+        [&head, &codec_id[..]].concat()
+    }
+
+    /// A recording of two tracks, in this order, with a keyframe of each, VP8 first.
+    fn recording(tracks: [Vec<u8>; 2]) -> Bytes {
+        [
+            b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b\x9e",
+            &tracks.concat()[..],
+            b"\x1f\x43\xb6\x75\xff\xe7\x81\x00",
+            b"\xa3\x85\x81\0\0\x808",
+            b"\xa3\x85\x82\0\x05\x809",
+        ]
+        .concat()
+        .into()
+    }
+
+    #[test]
+    fn two_pictures_that_change_places_keep_the_join_points_that_viewers_know() {
+        let (vp8, vp9) = (track(1, b"V_VP8"), track(2, b"V_VP9"));
+        let limits = Limits::default();
+        let mut stream = Stream::new(Arc::from("demo"), limits);
+        stream.go_live();
+        for tracks in [[vp8.clone(), vp9.clone()], [vp9, vp8]] {
+            let mut ingest = Ingest::new(limits);
+            ingest.push(recording(tracks), &mut stream).unwrap();
+        }
+        let mut cursor = Cursor::join();
+        let mut payloads = Vec::new();
+        while let Next::Init(chunk) | Next::Chunk(chunk) = cursor.next(&stream) {
+            payloads.push(chunk.framed.payload());
+        }
+        // The init segment, and one Cluster that opens on the VP8 keyframe of track 1.
+        assert_eq!((stream.generation(), payloads.len()), (1, 2));
+        let mut cluster = Vec::new();
+        ElementId::CLUSTER.write(&mut cluster);
+        assert!(payloads[1].starts_with(&cluster));
+        assert!(payloads[1].ends_with(b"\xa3\x85\x81\0\0\x808\xa3\x85\x82\0\x05\x809"));
     }
 }
