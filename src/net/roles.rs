@@ -82,7 +82,7 @@ impl Reactor {
         connection.can_read &= !matches!(state, State::Gone);
         match mem::replace(&mut connection.state, state) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
-            State::Publishing(publisher) => self.publisher_left(id, &publisher),
+            State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Requesting(_)
             | State::Responding { .. }
             | State::Posting(_)
@@ -104,8 +104,10 @@ impl Reactor {
         self.forget_if_deserted(viewer.stream);
     }
 
-    fn publisher_left(&mut self, id: usize, publisher: &Publisher) {
+    fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
         let stream_id = publisher.stream;
+        publisher.finish(self.catalog.stream_mut(stream_id));
+        self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
         };

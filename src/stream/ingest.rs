@@ -1,5 +1,6 @@
 //! One publisher's way in: its bytes become chunks in the ring.
 
+use super::interleave::Interleaver;
 use super::{ChunkKind, Limits, Stream};
 use crate::protocol::framing::Framer;
 use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, WebmError};
@@ -17,11 +18,14 @@ const AUDIO_GOP_MS: u64 = 1000;
 #[derive(Debug)]
 pub struct Ingest {
     segmenter: Segmenter,
+    interleaver: Interleaver,
     /// Per track of the recording, the number that viewers know it by.
     track_numbers: Vec<u8>,
     /// The track whose keyframes are join points; `None` for sound alone.
     video: Option<usize>,
-    /// Timestamp of the open GOP; `None` until the recording's first keyframe.
+    /// Whether the recording's first keyframe has come.
+    has_begun: bool,
+    /// Timestamp of the open GOP; `None` before the first.
     gop_ms: Option<u64>,
     /// Blocks that will be the next chunk: one allocation, used again for each.
     waiting: Vec<Placed>,
@@ -39,8 +43,10 @@ impl Ingest {
     pub fn new(limits: Limits) -> Ingest {
         Ingest {
             segmenter: Segmenter::new(limits.webm),
+            interleaver: Interleaver::default(),
             track_numbers: Vec::new(),
             video: None,
+            has_begun: false,
             gop_ms: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -60,16 +66,36 @@ impl Ingest {
         while let Some(event) = self.segmenter.poll()? {
             match event {
                 Event::Recording(recording) => {
-                    self.close_chunk(stream);
+                    self.finish(stream);
+                    self.interleaver.begin(&recording);
                     self.track_numbers = stream.begin_recording(&recording);
                     self.video = self.viewed_video(stream);
+                    self.has_begun = false;
                     self.gop_ms = None;
                 }
-                Event::Block(block) => self.add(block, stream),
+                // Nothing can be decoded before the first keyframe.
+                Event::Block(block) if !self.has_begun && !self.is_keyframe(&block) => {}
+                Event::Block(block) => {
+                    self.has_begun = true;
+                    if let Some(block) = self.interleaver.push(block) {
+                        self.add(block, stream);
+                    }
+                    while let Some(block) = self.interleaver.poll() {
+                        self.add(block, stream);
+                    }
+                }
                 Event::Cluster(_) | Event::Stray { .. } => {}
             }
         }
         Ok(())
+    }
+
+    /// The recording is over, or its publisher gone: what waited for other tracks goes out.
+    pub fn finish(&mut self, stream: &mut Stream) {
+        while let Some(block) = self.interleaver.poll_rest() {
+            self.add(block, stream);
+        }
+        self.close_chunk(stream);
     }
 
     /// The track that viewers know as their first of video. Of two, this recording may name the
@@ -81,18 +107,16 @@ impl Ingest {
             .position(|&number| usize::from(number) == viewed + 1)
     }
 
+    /// Whether a decoder can start with this block. Of sound, with any.
+    fn is_keyframe(&self, block: &Block) -> bool {
+        self.video
+            .is_none_or(|video| block.track == video && block.keyframe)
+    }
+
     fn add(&mut self, block: Block, stream: &mut Stream) {
-        let is_keyframe = match self.video {
-            Some(video) => block.track == video && block.keyframe,
-            None => true,
-        };
-        if self.gop_ms.is_none() && !is_keyframe {
-            // Nothing can be decoded before the first keyframe.
-            return;
-        }
         let track_number = self.track_numbers[block.track];
         let timestamp_ms = stream.timeline.place(track_number, block.timestamp_ms);
-        let opens_gop = is_keyframe
+        let opens_gop = self.is_keyframe(&block)
             && match (self.video, self.gop_ms) {
                 (Some(_), _) | (None, None) => true,
                 (None, Some(gop_ms)) => timestamp_ms >= gop_ms + AUDIO_GOP_MS,
