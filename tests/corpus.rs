@@ -312,7 +312,7 @@ fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Inputs of `any_cut`, each with a name of its own.
-fn seeds() -> Vec<(String, Vec<u8>)> {
+fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
     let mut streams = Vec::new();
     for name in RECORDINGS {
         let recording = read(name);
@@ -321,11 +321,8 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
         short.truncate(2000);
         streams.push((format!("{name}-short"), short));
     }
-    streams.extend(
-        odd_ones()
-            .into_iter()
-            .map(|(name, bytes)| (name.into(), bytes)),
-    );
+    let odd_ones = odd_ones().into_iter();
+    streams.extend(odd_ones.map(|(name, bytes)| (name.into(), bytes)));
     let mut seeds = Vec::new();
     for (index, (name, bytes)) in streams.into_iter().enumerate() {
         let cuts = CUTS[index % CUTS.len()];
@@ -334,11 +331,54 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
+/// Inputs of `request`.
+fn request_seeds() -> Vec<(String, Vec<u8>)> {
+    const SOCKET: &str = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: videostream.v1\r\nOrigin: http://a\r\n\r\n";
+    let requests = [
+        ("page", "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br;q=0\r\nIf-None-Match: \"e\"\r\n\r\n".to_owned()),
+        ("watch", format!("GET /live/demo?key=k%2B HTTP/1.1\r\n{SOCKET}\u{1}")),
+        ("publish", format!("GET /publish/demo HTTP/1.1\r\n{SOCKET}")),
+        ("old-version", format!("GET /live/demo HTTP/1.1\r\n{SOCKET}").replace("13", "8")),
+        ("put", "PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWebM\r\na;x=y\r\n0123456789\r\n0\r\nT: t\r\n\r\nGET".to_owned()),
+        ("source", "SOURCE /demo ICE/1.0\r\n\r\n".to_owned()),
+        ("icecast", "SOURCE /publish/demo HTTP/1.0\r\nAuthorization: Basic c291cmNlOms=\r\nContent-Type: video/webm\r\n\r\n\u{1a}E".to_owned()),
+        ("poster", "POST http://a:1/live/demo.jpg HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nAuthorization: Bearer k\r\n\r\njpg".to_owned()),
+        ("smuggler", "POST /publish/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
+        ("end", "DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned()),
+        ("nowhere", "HEAD /live/.hidden?embed HTTP/1.0\r\n\r\n".to_owned()),
+        ("chunks", "5\r\nhello\r\n0005;e=\"f\"\r\nworld\r\n0\r\n\r\nrest".to_owned()),
+    ];
+    let with_cuts =
+        |(name, text): (&str, String)| (name.into(), [text.as_bytes(), &[3, 0, 40, 3]].concat());
+    requests.map(with_cuts).into()
+}
+
+fn hold_findings(target: &str, promise: impl Fn(&[u8])) {
+    let Ok(findings) = std::fs::read_dir(project("fuzz/findings").join(target)) else {
+        return;
+    };
+    for finding in findings {
+        let path = finding.expect("a readable folder").path();
+        println!("{}", path.display());
+        promise(&std::fs::read(path).expect("a readable finding"));
+    }
+}
+
 #[test]
 fn any_cut_of_a_seed_gives_viewers_the_same() {
-    for (name, seed) in seeds() {
+    for (name, seed) in any_cut_seeds() {
         println!("{name}");
         fuzzing::any_cut(&seed);
+    }
+}
+
+#[test]
+fn any_cut_of_a_request_gets_the_same_answer() {
+    for (name, seed) in request_seeds() {
+        println!("{name}");
+        fuzzing::request(&seed);
     }
 }
 
@@ -353,22 +393,19 @@ fn seeds_are_what_their_names_say() {
 
 #[test]
 fn whatever_the_fuzzer_found_stays_mended() {
-    let Ok(findings) = std::fs::read_dir(project("fuzz/findings/any_cut")) else {
-        return;
-    };
-    for finding in findings {
-        let path = finding.expect("a readable folder").path();
-        println!("{}", path.display());
-        fuzzing::any_cut(&std::fs::read(path).expect("a readable finding"));
-    }
+    hold_findings("any_cut", fuzzing::any_cut);
+    hold_findings("request", fuzzing::request);
 }
 
 #[test]
-#[ignore = "writes fuzz/corpus/any_cut, for the fuzzer to start from"]
+#[ignore = "writes fuzz/corpus, for the fuzzer to start from"]
 fn write_seeds() {
-    let corpus = project("fuzz/corpus/any_cut");
-    std::fs::create_dir_all(&corpus).expect("a folder that can be made");
-    for (name, seed) in seeds() {
-        std::fs::write(corpus.join(name), seed).expect("a folder that can be written to");
+    let targets = [("any_cut", any_cut_seeds()), ("request", request_seeds())];
+    for (target, seeds) in targets {
+        let corpus = project("fuzz/corpus").join(target);
+        std::fs::create_dir_all(&corpus).expect("a folder that can be made");
+        for (name, seed) in seeds {
+            std::fs::write(corpus.join(name), seed).expect("a folder that can be written to");
+        }
     }
 }
