@@ -35,6 +35,8 @@ const RATES = [
 const SEEK_BEYOND_VIDEO_SECONDS = 1;
 const SEEK_BEYOND_AUDIO_SECONDS = 2;
 const SEEK_BEYOND_LONGEST_SECONDS = 8;
+/** Where only keyframes will do, a shorter leap than this is not worth a seek. */
+const LEAP_SECONDS = 0.3;
 /** Time for a seek to settle before the next is considered. */
 const SEEK_REST_MS = 1500;
 /** A range this nearly played out will not carry playback to the next decision. */
@@ -52,6 +54,12 @@ export class LiveEdge {
   underflows = 0;
   seeks = 0;
 
+  /**
+   * Whether a seek into the middle of a GOP would spoil the picture (see mse-player.js), so that
+   * the `keyframes` (seconds, ascending) given to `landing` and `decide` are the only targets.
+   */
+  onlyToKeyframes;
+
   #floor;
   #seekBeyond;
   #canSeek;
@@ -63,17 +71,26 @@ export class LiveEdge {
   #lags = [];
   #isChasing = false;
 
-  constructor({ hasAudio, canSeek = true, target } = {}) {
+  constructor({ hasAudio, canSeek = true, onlyToKeyframes = false, target } = {}) {
     this.#floor = target ?? (hasAudio ? TARGET_AUDIO_SECONDS : TARGET_VIDEO_SECONDS);
     this.target = this.#floor;
     this.#canSeek = canSeek;
+    this.onlyToKeyframes = onlyToKeyframes;
     this.#seekBeyond = hasAudio ? SEEK_BEYOND_AUDIO_SECONDS : SEEK_BEYOND_VIDEO_SECONDS;
   }
 
   /** Where to enter the newest range: near its end, yet inside it. */
-  landing(ranges) {
+  landing(ranges, keyframes = []) {
     const [start, end] = ranges.at(-1);
-    return Math.max(start, end - this.target);
+    const ideal = Math.max(start, end - this.target);
+    if (!this.onlyToKeyframes) return ideal;
+    return keyframes.findLast((time) => time >= start && time <= ideal) ?? start;
+  }
+
+  /** Where to go after a pause, or null when playing on is better. */
+  catchUp(position, ranges, keyframes) {
+    const seekTo = this.landing(ranges, keyframes);
+    return this.onlyToKeyframes && seekTo < position + LEAP_SECONDS ? null : seekTo;
   }
 
   /** Whether enough lies ahead for the first play; a paused first frame shows meanwhile. */
@@ -94,7 +111,7 @@ export class LiveEdge {
    * `ranges` are `[start, end]` in seconds. Returns `{ rate, seekTo, reason }`, `seekTo` null
    * unless a seek is due.
    */
-  decide({ nowMs, position, ranges, isPaused = false, isSeeking = false }) {
+  decide({ nowMs, position, ranges, keyframes = [], isPaused = false, isSeeking = false }) {
     this.#relax(nowMs);
     const moved = this.#lastPosition === null || Math.abs(position - this.#lastPosition) > 0.001;
     if (moved || isPaused || isSeeking) {
@@ -111,27 +128,28 @@ export class LiveEdge {
       if (gap) {
         // Over it once the far side can carry playback, or when this side has nothing left.
         const isDue = gap.isDry || (isSettled && last[1] - last[0] >= this.target);
-        return isDue ? this.#seek(nowMs, ranges, 'gap') : STEADY;
+        return isDue ? this.#seek(nowMs, this.landing(ranges, keyframes), 'gap') : STEADY;
       }
-      if (lag > this.#seekBeyond && isSettled) {
+      const seekTo = isSettled ? this.catchUp(position, ranges, keyframes) : null;
+      if (seekTo !== null && lag > this.#seekBeyond) {
         // A machine too slow for the stream would seek for ever: each time it must be further off.
         this.#seekBeyond = Math.min(SEEK_BEYOND_LONGEST_SECONDS, this.#seekBeyond * 1.5);
-        return this.#seek(nowMs, ranges, 'behind');
+        return this.#seek(nowMs, seekTo, 'behind');
       }
       const isStuck = nowMs - this.#lastMovedMs >= STUCK_MS && lag > this.target;
-      if (isStuck && isSettled) return this.#seek(nowMs, ranges, 'stuck');
+      if (isStuck && isSettled) return this.#seek(nowMs, this.landing(ranges, keyframes), 'stuck');
     }
     const rate = this.#rate(this.#meanLag(lag, nowMs) - this.target);
     return { rate, seekTo: null, reason: this.#isChasing ? 'chasing' : 'steady' };
   }
 
-  #seek(nowMs, ranges, reason) {
+  #seek(nowMs, seekTo, reason) {
     this.seeks += 1;
     this.#lastSeekMs = nowMs;
     this.#lastMovedMs = nowMs;
     this.#lags = [];
     this.#isChasing = false;
-    return { rate: 1, seekTo: this.landing(ranges), reason };
+    return { rate: 1, seekTo, reason };
   }
 
   #meanLag(lag, nowMs) {

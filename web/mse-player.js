@@ -11,7 +11,7 @@
 import { AppendQueue } from './source-buffer.js';
 import { LiveEdge } from './live-edge.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner, codecsOf, isAudioCodec, joined, mimeWithoutKind, withoutKind } from './webm-scan.js';
+import { Scanner, codecsOf, isAudioCodec, joined, mimeWithoutKind, readInit, withoutKind } from './webm-scan.js';
 
 /**
  * Whole blocks that Firefox wants in an append that opens a Cluster, when there are two tracks;
@@ -25,6 +25,18 @@ const TICK_MS = 100;
 const SEEK_ECHO_MS = 1000;
 /** Data this long after playback ran dry was late; after longer, it is a new beginning. */
 const LATE_MS = 1500;
+
+/**
+ * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
+ * whose loss spoils the picture until the next keyframe, with recordings of its own for instance.
+ * Those of Chromium do not suffer. So in Firefox only they are entered in the middle of a GOP;
+ * they are told by the name in the init segment, which may be an earlier publisher's, and by the
+ * width of the blocks' size fields, which is always four bytes in Firefox's own.
+ */
+const HARDY_RECORDER = 'Chrome';
+const FIREFOX_SIZE_LENGTH = 4;
+/** There an underflow costs the picture too, so it begins further from the edge. */
+const FRAIL_TARGET_SECONDS = 0.3;
 
 const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
@@ -51,6 +63,7 @@ export class MsePlayer {
   /** Pieces of a Cluster that has just begun, until enough blocks are there; null otherwise. */
   #hold = null;
   #openingBlocks = 0;
+  #isHardy = true;
   #hasLanded = false;
   #hasStarted = false;
   #landedAtMs = 0;
@@ -77,7 +90,7 @@ export class MsePlayer {
     const { signal } = this.#abort;
     video.addEventListener('waiting', () => this.#ranDry(), { signal });
     video.addEventListener('error', () => {
-      this.#on.failed(new Error(video.error?.message || 'the browser could not play the stream'));
+      this.#on.failed(new Error(video.error?.message || `media error ${video.error?.code}`));
     }, { signal });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -114,7 +127,9 @@ export class MsePlayer {
   /** Back to the live edge, after a pause. */
   catchUp() {
     const ranges = this.#ranges();
-    if (this.#edge && ranges.length) this.#seekTo(this.#edge.landing(ranges));
+    if (!this.#edge || !ranges.length) return;
+    const seekTo = this.#edge.catchUp(this.#video.currentTime, ranges, this.#queue.keyframes);
+    if (seekTo !== null) this.#seekTo(seekTo);
   }
 
   destroy() {
@@ -174,6 +189,7 @@ export class MsePlayer {
     const hasVideo = codecs.some((codec) => !isAudioCodec(codec));
     const kinds = `${hasVideo ? 'video ' : ''}${hasAudio ? 'audio' : ''}`;
     this.#newestMs = { video: null, audio: null };
+    this.#isHardy = !isFirefox || readInit(bytes).writingApp === HARDY_RECORDER;
     this.#openingBlocks = isFirefox && hasAudio && hasVideo ? FIREFOX_OPENING_BLOCKS : 0;
     if (this.#queue && kinds === this.#kinds) {
       this.#queue.changeType(mime);
@@ -239,6 +255,11 @@ export class MsePlayer {
     // A stream without video may be cut anywhere.
     const first = video ?? (this.#kinds.includes('video') ? null : blocks[0]);
     const isKeyframe = startsAppend && first && (first.isKeyframe || first !== video);
+    if (video) {
+      const isHardy = this.#isHardy && !(isFirefox && video.sizeLength === FIREFOX_SIZE_LENGTH);
+      if (!isHardy && !this.#hasLanded) this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
+      this.#edge.onlyToKeyframes = !isHardy;
+    }
     this.#queue.push(bytes, { startsAppend, keyframeAt: isKeyframe ? first.timestampMs / 1000 : null });
   }
 
@@ -268,7 +289,7 @@ export class MsePlayer {
     if (!this.#hasLanded) {
       this.#hasLanded = true;
       this.#landedAtMs = nowMs;
-      this.#seekTo(this.#edge.landing(ranges));
+      this.#seekTo(this.#edge.landing(ranges, this.#queue.keyframes));
     }
     if (!this.#hasStarted) {
       const waitedMs = nowMs - this.#landedAtMs;
@@ -283,6 +304,7 @@ export class MsePlayer {
       nowMs,
       position: video.currentTime,
       ranges,
+      keyframes: this.#queue.keyframes,
       isPaused: video.paused,
       isSeeking: video.seeking,
     });

@@ -48,6 +48,11 @@ export class AppendQueue {
     this.#on = on;
   }
 
+  /** Seconds, ascending. */
+  get keyframes() {
+    return this.#keyframes;
+  }
+
   /** From now on appends go out. Pieces may be pushed before. */
   attach(sourceBuffer) {
     this.#buffer = sourceBuffer;

@@ -121,6 +121,7 @@ function joinAfresh(reason) {
   const nowMs = performance.now();
   faults = faults.filter((atMs) => nowMs - atMs < FAULTS_WITHIN_MS);
   faults.push(nowMs);
+  console.warn(`joining afresh: ${reason?.message ?? `tracks ended, ignoring ${ignoredKind}`}`);
   if (faults.length > FAULTS_MOST) {
     socket.close();
     setState('error', {

@@ -13,6 +13,7 @@ const EBML = 0x1a45dfa3;
 const SEGMENT = 0x18538067;
 const INFO = 0x1549a966;
 const TIMESTAMP_SCALE = 0x2ad7b1;
+const WRITING_APP = 0x5741;
 const TRACKS = 0x1654ae6b;
 const TRACK_ENTRY = 0xae;
 const TRACK_NUMBER = 0xd7;
@@ -63,6 +64,10 @@ function unsigned(bytes, from, length) {
   return value;
 }
 
+function letters(bytes, element) {
+  return String.fromCharCode(...bytes.subarray(element.body, element.end));
+}
+
 /** Whole child elements of `bytes[from..end]`, in order. */
 function* children(bytes, from, end) {
   for (let at = from; at < end; ) {
@@ -74,9 +79,11 @@ function* children(bytes, from, end) {
   }
 }
 
-/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
+/**
+ * What an init segment declares: `{ timestampScale, writingApp, tracks: [{ number, kind, codecId }] }`.
+ */
 export function readInit(init) {
-  const found = { timestampScale: 1_000_000, tracks: [] };
+  const found = { timestampScale: 1_000_000, writingApp: '', tracks: [] };
   const tracks = [];
   for (const top of children(init, 0, init.length)) {
     if (top.id !== SEGMENT) continue;
@@ -84,6 +91,7 @@ export function readInit(init) {
       if (part.id === INFO) {
         for (const field of children(init, part.body, part.end)) {
           if (field.id === TIMESTAMP_SCALE) found.timestampScale = unsigned(init, field.body, field.size);
+          if (field.id === WRITING_APP) found.writingApp = letters(init, field);
         }
       }
       if (part.id === TRACKS) tracks.push(part);
@@ -103,9 +111,7 @@ function readTrack(init, entry) {
     const value = () => unsigned(init, field.body, field.size);
     if (field.id === TRACK_NUMBER) track.number = value();
     if (field.id === TRACK_TYPE) track.kind = KINDS[value()] ?? 'other';
-    if (field.id === CODEC_ID) {
-      track.codecId = String.fromCharCode(...init.subarray(field.body, field.end));
-    }
+    if (field.id === CODEC_ID) track.codecId = letters(init, field);
   }
   return track;
 }
@@ -173,7 +179,7 @@ export class Scanner {
 
   /**
    * `[{ type: 'init' | 'cluster' | 'blocks', bytes, blocks }]` in order, a block being
-   * `{ kind, timestampMs, isKeyframe }`. A piece of type `cluster` begins with a Cluster head.
+   * `{ kind, timestampMs, isKeyframe, sizeLength }`. A piece of type `cluster` begins with a Cluster head.
    * Blocks of ignored kinds are still listed, with `ignored: true`.
    */
   push(message) {
@@ -201,7 +207,7 @@ export class Scanner {
         this.#clusterTicks = unsigned(message, element.body, element.size);
       }
       if (element.id === SIMPLE_BLOCK || element.id === BLOCK_GROUP) {
-        const block = this.#block(message, element, end);
+        const block = this.#block(message, at, element, end);
         if (block) {
           piece.blocks.push(block);
           if (block.ignored) piece.holes.push([at, end]);
@@ -223,7 +229,7 @@ export class Scanner {
     this.#kinds = new Map(tracks.map(({ number, kind }) => [number, kind]));
   }
 
-  #block(bytes, element, end) {
+  #block(bytes, from, element, end) {
     let { body } = element;
     let isReference = false;
     if (element.id === BLOCK_GROUP) {
@@ -239,12 +245,15 @@ export class Scanner {
     if (!numberLength || body + numberLength + 3 > bytes.length) return null;
     const number = unsigned(bytes, body, numberLength) - 2 ** (7 * numberLength);
     const at = body + numberLength;
+    // Both block elements have an ID of one byte.
+    const sizeLength = element.body - from - 1;
     const relative = ((bytes[at] << 24) >> 16) | bytes[at + 1];
     const kind = this.#kinds.get(number) ?? 'other';
     return {
       kind,
       timestampMs: ((this.#clusterTicks + relative) * this.#timestampScale) / 1e6,
       isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
+      sizeLength,
       ignored: this.#ignored.has(kind),
     };
   }

@@ -162,6 +162,11 @@ impl Publisher {
         }
     }
 
+    /// It is leaving: whole blocks that were held back go out.
+    pub fn finish(&mut self, stream: &mut Stream) {
+        self.ingest.finish(stream);
+    }
+
     /// Puts the last words into the outbox: what it did wrong, or that all is well.
     pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
         match (&self.feed, fed) {

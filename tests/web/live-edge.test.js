@@ -113,3 +113,12 @@ test('a paused or seeking player is left alone', () => {
   assert.equal(edge.decide({ nowMs: 5000, position: 1, ranges, isSeeking: true }).seekTo, null);
   assert.equal(edge.decide({ nowMs: 9000, position: 0, ranges: [] }).rate, 1);
 });
+
+test('where only keyframes will do, playback enters and leaps at keyframes', () => {
+  const edge = new LiveEdge({ hasAudio: false, onlyToKeyframes: true });
+  const keyframes = [10, 17.5];
+  assert.equal(edge.landing([[10, 15]], keyframes), 10);
+  assert.equal(edge.decide({ nowMs: 0, position: 12, ranges: [[10, 17.55]], keyframes }).seekTo, null);
+  assert.equal(edge.decide({ nowMs: 100, position: 12, ranges: [[10, 17.8]], keyframes }).seekTo, 17.5);
+  assert.equal(edge.catchUp(18, [[10, 21]], keyframes), null);
+});
