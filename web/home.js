@@ -72,7 +72,7 @@ function fillCard(card, stream) {
   const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}`;
   const metaLine = card.item.querySelector('.card-meta');
   if (metaLine.textContent !== meta) metaLine.textContent = meta;
-  if (performance.now() - card.posterAtMs < POSTER_MS) return;
+  if (!stream.poster || performance.now() - card.posterAtMs < POSTER_MS) return;
   card.posterAtMs = performance.now();
   // Loaded out of sight first: the old poster stays until the new one is whole.
   const picture = new Image();

@@ -152,11 +152,16 @@ function useSrcPlayer() {
   askAbout();
 }
 
-/** Without a socket, what the stream is doing is asked for. */
-async function askAbout() {
+/** What the server says of the stream, or null. */
+async function readState() {
   const key = query.has('key') ? `?key=${encodeURIComponent(query.get('key'))}` : '';
   const response = await fetch(`/api/streams/${encodeURIComponent(name)}${key}`, { cache: 'no-store' }).catch(() => null);
-  const stream = response?.ok ? await response.json().catch(() => null) : null;
+  return response?.ok ? response.json().catch(() => null) : null;
+}
+
+/** Without a socket, what the stream is doing is asked for. */
+async function askAbout() {
+  const stream = await readState();
   isOnAir = Boolean(stream?.live);
   wasOnAir ||= isOnAir;
   mime = stream?.mime ?? mime;
@@ -236,8 +241,8 @@ function showViewers(count) {
 }
 
 /** The last poster, behind the words, while there is no picture. */
-function showStill() {
-  if (video.readyState >= 2) return;
+async function showStill() {
+  if (video.readyState >= 2 || !(await readState())?.poster) return;
   const key = query.has('key') ? `&key=${encodeURIComponent(query.get('key'))}` : '';
   $('still').onload = () => {
     $('still').hidden = state !== 'waiting' && state !== 'ended';

@@ -510,6 +510,7 @@ impl Reactor {
                 let mut tracks = recording.tracks.iter();
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
+            poster: broadcast.poster.is_some(),
             viewers: broadcast.viewers(),
             viewers_ws: broadcast.viewers_ws,
             viewers_http: broadcast.viewers_http,
