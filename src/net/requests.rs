@@ -502,7 +502,7 @@ impl Reactor {
         StreamReport {
             name: stream.name().to_string(),
             live: stream.is_live(),
-            mime: stream.init().map(|init| init.mime.clone()),
+            mime: stream.init().map(|init| init.mime.to_string()),
             codecs: recording.map(|recording| recording.codecs()),
             width: video.map(|track| track.width),
             height: video.map(|track| track.height),

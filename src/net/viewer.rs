@@ -11,7 +11,7 @@ use crate::protocol::http::Method;
 use crate::protocol::response::{Connection, ResponseHead, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
-use crate::stream::{Cursor, Init, Next, Stream, StreamId};
+use crate::stream::{Chunk, Cursor, Init, Next, Stream, StreamId};
 use bytes::Bytes;
 use std::io::{self, Write};
 
@@ -147,7 +147,7 @@ impl Viewer {
                         return (true, true, gathered);
                     }
                     if let Some(init) = stream.init() {
-                        self.announce(init, chunk.generation, cursor, items);
+                        self.announce(init, chunk, cursor, items);
                     }
                     self.push_framed(&chunk.framed, cursor, items);
                 }
@@ -163,16 +163,17 @@ impl Viewer {
     }
 
     /// What comes right before an init segment: a text message, or the response's head.
-    fn announce(&self, init: &Init, generation: u32, after: Cursor, items: &mut Vec<Item>) {
+    fn announce(&self, newest: &Init, chunk: &Chunk, after: Cursor, items: &mut Vec<Item>) {
         let bytes: Bytes = match self.transport {
             Transport::WebSocket { v1: false } => return,
             Transport::WebSocket { v1: true } => {
-                let mime = init.mime.clone();
-                let generation = u64::from(generation);
+                let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
+                let generation = u64::from(chunk.generation);
                 text_frame(&ToViewer::Init { mime, generation }.to_json()).into()
             }
             Transport::Chunked | Transport::UntilClose => {
-                let media_type = init.recording.doc_type.media_type();
+                // Said once, on joining, and so of the newest.
+                let media_type = newest.recording.doc_type.media_type();
                 stream_head(media_type, self.transport).into()
             }
         };

@@ -61,7 +61,7 @@ impl Default for Limits {
 pub struct Init {
     pub chunk: Chunk,
     pub recording: Recording,
-    pub mime: String,
+    pub mime: Arc<str>,
 }
 
 /// One named stream.
@@ -149,9 +149,12 @@ impl Stream {
         self.live = true;
     }
 
-    /// The publisher is gone. Viewers keep what was sent and wait.
+    /// The publisher is gone. Viewers keep what was sent and wait; so does who comes now, for the
+    /// next publisher's first keyframe rather than for the end of what is over.
     pub fn go_offline(&mut self) {
         self.live = false;
+        self.ring.close_join_point();
+        self.joinable_ms = None;
     }
 
     /// Lets go of the media of a stream that has been offline for long.
@@ -176,6 +179,7 @@ impl Stream {
             return track_numbers;
         }
         let segment = recording.init_segment();
+        let mime: Arc<str> = recording.mime().into();
         let mut framer = Framer::with_capacity(segment.len());
         framer.payload().extend_from_slice(&segment);
         let chunk = Chunk {
@@ -183,13 +187,14 @@ impl Stream {
             kind: ChunkKind::Init,
             timestamp_ms: self.timeline.latest_ms(),
             generation: self.generation() + 1,
+            mime: Some(mime.clone()),
         };
         // In the ring as well, so that viewers meet it in its place.
         self.ring.push(chunk.clone());
         self.init = Some(Init {
             chunk,
             recording: recording.clone(),
-            mime: recording.mime(),
+            mime,
         });
         (1..=recording.tracks.len() as u8).collect()
     }
@@ -207,6 +212,7 @@ impl Stream {
             kind,
             timestamp_ms,
             generation: self.generation(),
+            mime: None,
         };
         self.ring.push(chunk);
     }

@@ -2,6 +2,7 @@
 
 use crate::protocol::framing::Framed;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What a chunk begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Chunk {
     pub timestamp_ms: u64,
     /// The init segment that it needs.
     pub generation: u32,
+    /// Of an init segment: the type that players know it by. Here, because a viewer may be behind
+    /// by more than one.
+    pub mime: Option<Arc<str>>,
 }
 
 /// The newest chunks of a stream.
@@ -149,6 +153,7 @@ pub(super) mod tests {
             kind,
             timestamp_ms,
             generation,
+            mime: None,
         }
     }
 

@@ -1,0 +1,173 @@
+//! The program itself, started and stopped as a service manager would.
+
+use super::http::Http;
+use super::{PATIENCE, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A command with no `VIDEOSTREAM_*` variable of whoever runs the tests.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_videostream"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("VIDEOSTREAM_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running server. When it goes out of scope it is stopped by SIGTERM, must end with exit code 0,
+/// and must not have panicked.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    stdout: BufReader<ChildStdout>,
+    log: Option<JoinHandle<String>>,
+}
+
+/// What became of a server.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub log: String,
+    /// From the signal to the end of the process.
+    pub took: Duration,
+}
+
+impl Server {
+    pub fn start() -> Server {
+        Server::with(&[])
+    }
+
+    /// On the loopback address, with further options.
+    pub fn with(options: &[&str]) -> Server {
+        Server::on("127.0.0.1:0", options)
+    }
+
+    pub fn on(listen: &str, options: &[&str]) -> Server {
+        let mut child = program()
+            .args(["--listen", listen])
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            stderr.read_to_end(&mut log).unwrap();
+            String::from_utf8_lossy(&log).into_owned()
+        });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+            let _ = child.wait();
+            panic!("said {line:?}; {}", log.join().unwrap());
+        };
+        Server {
+            address: address.parse().unwrap(),
+            child,
+            stdout,
+            log: Some(log),
+        }
+    }
+
+    /// The next line that it printed.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// What `/api/streams/NAME` says, if there is such a stream.
+    pub fn report(&self, name: &str) -> Option<Value> {
+        let answer = Http::open(self).get(&format!("/api/streams/{name}"));
+        match answer.status {
+            200 => Some(serde_json::from_slice(&answer.body).unwrap()),
+            404 => None,
+            status => panic!("{status}: {}", answer.text()),
+        }
+    }
+
+    /// The report on a stream, once it is as wanted.
+    pub fn report_when(&self, name: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let mut last = None;
+        eventually("a report as wanted", || {
+            last = self.report(name);
+            last.clone().filter(&is_so)
+        })
+    }
+
+    /// Waits until nobody publishes this stream.
+    pub fn wait_until_offline(&self, name: &str) {
+        eventually("the stream goes offline", || {
+            let report = self.report(name);
+            report
+                .is_none_or(|report| report["live"] == false)
+                .then_some(())
+        });
+    }
+
+    /// Whether it is well and takes requests.
+    pub fn assert_healthy(&self) {
+        let answer = Http::open(self).get("/healthz");
+        assert_eq!((answer.status, &*answer.text()), (200, "ok\n"));
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
+    /// Sends a signal, and waits for the end.
+    pub fn end(mut self, signal: Signal) -> Ended {
+        self.end_by(signal)
+    }
+
+    fn end_by(&mut self, signal: Signal) -> Ended {
+        let started = Instant::now();
+        self.signal(signal);
+        self.wait(started)
+    }
+
+    /// Waits until it has ended by a signal sent at `started`.
+    pub fn wait(&mut self, started: Instant) -> Ended {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if started.elapsed() > PATIENCE {
+                self.child.kill().unwrap();
+                panic!("the server does not end");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let took = started.elapsed();
+        let log = self.log.take().unwrap().join().unwrap();
+        assert!(!log.contains("panicked"), "{log}");
+        Ended { status, log, took }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.log.is_none() {
+            return;
+        }
+        if std::thread::panicking() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            let log = self.log.take().and_then(|log| log.join().ok());
+            eprintln!("the server's log:\n{}", log.unwrap_or_default());
+            return;
+        }
+        let ended = self.end_by(Signal::TERM);
+        assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+    }
+}
