@@ -168,7 +168,7 @@ fn a_restart_with_other_tracks_brings_a_new_init_segment_in_its_place() {
 }
 
 #[test]
-fn viewer_two_init_segments_behind_goes_straight_to_the_newest() {
+fn viewer_two_init_segments_behind_meets_both_in_their_places() {
     let mut stream = stream(Limits::default());
     let mut cursor = Cursor::join();
     publish(&mut stream, &read("chromium-restart-1"), 1000);
@@ -176,8 +176,18 @@ fn viewer_two_init_segments_behind_goes_straight_to_the_newest() {
     publish(&mut stream, &read("chromium-vp8-only-100ms"), 1000);
     publish(&mut stream, &read("chromium-vp9-opus-100ms"), 1000);
     let given = drain(&mut cursor, &stream);
-    assert!(matches!(given[0], Given::Skip { .. }));
-    assert_eq!(play(bytes_of(&given)).recording.codecs(), "vp9,opus");
+    let types: Vec<&str> = given
+        .iter()
+        .filter_map(|given| match given {
+            Given::Init(chunk) => chunk.mime.as_deref(),
+            _ => None,
+        })
+        .collect();
+    let (vp8, vp9) = (
+        r#"video/webm;codecs="vp8""#,
+        r#"video/webm;codecs="vp9,opus""#,
+    );
+    assert_eq!(types, [vp8, vp9]);
 }
 
 #[test]

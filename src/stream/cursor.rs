@@ -96,13 +96,6 @@ impl Cursor {
                     let Some(chunk) = ring.chunk(next) else {
                         return Next::Wait;
                     };
-                    if chunk.kind == ChunkKind::Init && chunk.generation != stream.generation() {
-                        // Two recordings behind: what this one needs is not kept any more.
-                        self.position = Position::Joining {
-                            overtaken_ms: Some(seen_ms),
-                        };
-                        continue;
-                    }
                     self.position = Position::At {
                         next: next + 1,
                         seen_ms: chunk.timestamp_ms,
