@@ -56,6 +56,17 @@ impl Ingest {
         result
     }
 
+    /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
+    /// want to know.
+    pub fn finish(&self) -> Result<(), WebmError> {
+        match self.segmenter.is_between_elements() {
+            true => Ok(()),
+            false => Err(WebmError::BrokenOff {
+                offset: self.segmenter.received(),
+            }),
+        }
+    }
+
     fn drain(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
         while let Some(event) = self.segmenter.poll()? {
             match event {
