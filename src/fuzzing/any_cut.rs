@@ -140,7 +140,7 @@ fn publish(
             break;
         }
     }
-    ingest.finish(stream);
+    ingest.flush(stream);
     after_each(stream);
     error
 }

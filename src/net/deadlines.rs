@@ -188,7 +188,7 @@ impl Reactor {
     }
 
     /// Tells all viewers that understand text messages, but for those who are behind anyway.
-    pub(super) fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.broadcasts.get(&stream_id) else {
             return;
         };
@@ -204,6 +204,20 @@ impl Reactor {
                     connection.is_write_queued = true;
                     self.writable.push_back(id);
                 }
+            }
+        }
+    }
+
+    /// Has every viewer of a stream written to, because there may be something to tell.
+    pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
+        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
+            return;
+        };
+        for &id in &broadcast.audience {
+            let connection = &mut self.connections[id];
+            if connection.can_write && !connection.is_write_queued {
+                connection.is_write_queued = true;
+                self.writable.push_back(id);
             }
         }
     }

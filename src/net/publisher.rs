@@ -126,7 +126,7 @@ impl Publisher {
                 },
                 Feed::Body(body) => match buffer.read(socket) {
                     Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
-                        Err(Fed::Finished)
+                        Err(self.finish())
                     }
                     Ok(bytes) if bytes.is_empty() => Err(Fed::Gone),
                     Ok(bytes) => {
@@ -157,14 +157,22 @@ impl Publisher {
             self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
         }
         match body.is_at_end() {
-            true => Err(Fed::Finished),
+            true => Err(self.finish()),
             false => Ok(()),
         }
     }
 
     /// It is leaving: whole blocks that were held back go out.
-    pub fn finish(&mut self, stream: &mut Stream) {
-        self.ingest.finish(stream);
+    pub fn flush(&mut self, stream: &mut Stream) {
+        self.ingest.flush(stream);
+    }
+
+    /// The body is complete; the recording in it may not be.
+    fn finish(&self) -> Fed {
+        match self.ingest.finish() {
+            Ok(()) => Fed::Finished,
+            Err(error) => Fed::BadMedia(error),
+        }
     }
 
     /// Puts the last words into the outbox: what it did wrong, or that all is well.

@@ -7,11 +7,11 @@ use super::connection::{Posting, State};
 use super::inbound::Inbound;
 use super::publisher::Publisher;
 use super::reactor::Reactor;
-use super::viewer::{Transport, Viewer, stream_head};
+use super::viewer::{Transport, Viewer, hello, stream_head};
 use crate::metrics::{Snapshot, StreamReport, prometheus};
 use crate::pages;
 use crate::protocol::access::Secret;
-use crate::protocol::control::{ToPublisher, ToViewer};
+use crate::protocol::control::ToPublisher;
 use crate::protocol::http::{Body, Method, RequestHead, Version, parse_request};
 use crate::protocol::response::{CONTINUE, Connection, switching_protocols};
 use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
@@ -218,14 +218,12 @@ impl Reactor {
         via: Via,
     ) -> Result<(), Refusal> {
         let stream_id = self.catalog.open(name.as_str());
-        let is_live = self.catalog.stream(stream_id).is_live();
+        let stream = self.catalog.stream(stream_id);
+        let told_live = stream.is_live();
+        let hello = hello(stream);
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
-                let hello = ToViewer::Hello {
-                    stream: name.to_string(),
-                    live: is_live,
-                };
-                let v1 = self.upgrade(id, &handshake, &hello.to_json());
+                let v1 = self.upgrade(id, &handshake, hello);
                 // Only who sent frames already needs to be heard now.
                 let message_bytes = self.limits.viewer_message_bytes;
                 let inbound =
@@ -247,6 +245,7 @@ impl Reactor {
                 stream: stream_id,
                 transport,
                 cursor: Cursor::join(),
+                told_live,
                 audience_index,
             },
             inbound,
@@ -289,11 +288,7 @@ impl Reactor {
         if let Some(other) = replaced {
             self.replace_publisher(other);
         }
-        let hello = ToViewer::Hello {
-            stream: name.to_string(),
-            live: true,
-        };
-        self.tell_viewers(stream_id, &hello);
+        self.queue_audience(stream_id);
 
         let ingest = Ingest::new(self.catalog.limits());
         let mut body = Bytes::new();
@@ -302,7 +297,7 @@ impl Reactor {
                 let ready = ToPublisher::Ready {
                     watch: format!("/live/{name}"),
                 };
-                let v1 = self.upgrade(id, &handshake, &ready.to_json());
+                let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
                 let inbound = Inbound::publisher(&rest, self.limits.publisher_message_bytes);
                 Publisher::websocket(stream_id, ingest, inbound, v1, self.now)
             }
@@ -358,12 +353,12 @@ impl Reactor {
 
     /// Answers a WebSocket handshake; a `videostream.v1` client gets its first text message.
     /// Returns whether it is one.
-    fn upgrade(&mut self, id: usize, handshake: &Handshake, first_text: &str) -> bool {
+    fn upgrade(&mut self, id: usize, handshake: &Handshake, first_text: Vec<u8>) -> bool {
         let v1 = handshake.subprotocol.is_some();
         let outbox = &mut self.connections[id].outbox;
         outbox.push(switching_protocols(handshake));
         if v1 {
-            outbox.push(text_frame(first_text));
+            outbox.push(first_text);
         }
         v1
     }

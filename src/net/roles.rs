@@ -9,7 +9,6 @@ use super::connection::{CLOSING_TIMEOUT, State};
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::viewer::Viewer;
-use crate::protocol::control::ToViewer;
 use crate::protocol::http::Method;
 use crate::protocol::response::{self, refuse};
 use crate::protocol::route::Refusal;
@@ -106,7 +105,7 @@ impl Reactor {
 
     fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
         let stream_id = publisher.stream;
-        publisher.finish(self.catalog.stream_mut(stream_id));
+        publisher.flush(self.catalog.stream_mut(stream_id));
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
@@ -115,7 +114,7 @@ impl Reactor {
         if broadcast.publisher == Some(id) {
             broadcast.publisher_left(self.now);
             self.catalog.stream_mut(stream_id).go_offline();
-            self.tell_viewers(stream_id, &ToViewer::Offline);
+            self.queue_audience(stream_id);
         }
         self.forget_if_deserted(stream_id);
     }

@@ -35,6 +35,8 @@ pub struct Viewer {
     pub stream: StreamId,
     pub transport: Transport,
     pub cursor: Cursor,
+    /// Whether it knows the publisher to be here. Only who understands text messages does.
+    pub told_live: bool,
     /// Its place in the audience's list.
     pub audience_index: usize,
 }
@@ -67,6 +69,8 @@ pub struct Item {
     /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
     is_whole: bool,
     is_skip: bool,
+    /// What it is told about the publisher by this.
+    tells_live: Option<bool>,
 }
 
 impl Viewer {
@@ -127,11 +131,27 @@ impl Viewer {
         let mut cursor = self.cursor;
         let mut gathered = cursor;
         let mut bytes = 0;
+        // It was told `offline` after all that it was to see: whatever comes now is newer.
+        if self.is_v1() && !self.told_live && stream.is_live() {
+            items.push(Item {
+                tells_live: Some(true),
+                ..whole(hello(stream), cursor)
+            });
+        }
         while bytes < GATHER_BYTES_MAX && items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
             let before = items.len();
             match cursor.next(stream) {
-                Next::Wait => return (false, true, gathered),
+                Next::Wait => {
+                    // Told last, or a player would take the end of the stream for its return.
+                    if self.is_v1() && self.told_live && !stream.is_live() {
+                        items.push(Item {
+                            tells_live: Some(false),
+                            ..whole(text_frame(&ToViewer::Offline.to_json()), gathered)
+                        });
+                    }
+                    return (false, true, gathered);
+                }
                 Next::Skip { from_ms, to_ms } => {
                     let text = match self.is_v1() {
                         true => text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json()),
@@ -178,10 +198,8 @@ impl Viewer {
             }
         };
         items.push(Item {
-            bytes,
-            after,
             is_whole: false,
-            is_skip: false,
+            ..whole(bytes, after)
         });
     }
 
@@ -192,10 +210,8 @@ impl Viewer {
             Transport::Chunked => {
                 let [head, body] = framed.http();
                 items.push(Item {
-                    bytes: head,
-                    after,
                     is_whole: false,
-                    is_skip: false,
+                    ..whole(head, after)
                 });
                 items.push(whole(body, after));
             }
@@ -222,6 +238,7 @@ impl Viewer {
             is_inside = !item.is_whole;
             if item.is_whole {
                 self.cursor = item.after;
+                self.told_live = item.tells_live.unwrap_or(self.told_live);
                 skips += u64::from(item.is_skip);
                 if is_cut {
                     break;
@@ -261,7 +278,17 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
         after,
         is_whole: true,
         is_skip: false,
+        tells_live: None,
     }
+}
+
+/// What a viewer is told when it comes, and when the publisher comes back.
+pub fn hello(stream: &Stream) -> Vec<u8> {
+    let hello = ToViewer::Hello {
+        stream: stream.name().to_string(),
+        live: stream.is_live(),
+    };
+    text_frame(&hello.to_json())
 }
 
 /// The response head of a stream that is watched over HTTP.

@@ -62,11 +62,22 @@ impl Ingest {
         result
     }
 
+    /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
+    /// want to know.
+    pub fn finish(&self) -> Result<(), WebmError> {
+        match self.segmenter.is_between_elements() {
+            true => Ok(()),
+            false => Err(WebmError::BrokenOff {
+                offset: self.segmenter.received(),
+            }),
+        }
+    }
+
     fn drain(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
         while let Some(event) = self.segmenter.poll()? {
             match event {
                 Event::Recording(recording) => {
-                    self.finish(stream);
+                    self.flush(stream);
                     self.interleaver.begin(&recording);
                     self.track_numbers = stream.begin_recording(&recording);
                     self.video = self.viewed_video(stream);
@@ -91,7 +102,7 @@ impl Ingest {
     }
 
     /// The recording is over, or its publisher gone: what waited for other tracks goes out.
-    pub fn finish(&mut self, stream: &mut Stream) {
+    pub fn flush(&mut self, stream: &mut Stream) {
         while let Some(block) = self.interleaver.poll_rest() {
             self.add(block, stream);
         }

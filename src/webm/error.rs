@@ -39,6 +39,9 @@ pub enum WebmError {
     NoTimestamp { offset: u64 },
     #[error("timestamp out of range at byte {offset}")]
     TimestampRange { offset: u64 },
+    /// Only whoever knows that no more is coming can tell.
+    #[error("ends inside an element, at byte {offset}")]
+    BrokenOff { offset: u64 },
 }
 
 impl WebmError {
@@ -61,7 +64,8 @@ impl WebmError {
             | WebmError::NoTracks { offset }
             | WebmError::TooManyTracks { offset, .. }
             | WebmError::NoTimestamp { offset }
-            | WebmError::TimestampRange { offset } => offset,
+            | WebmError::TimestampRange { offset }
+            | WebmError::BrokenOff { offset } => offset,
         }
     }
 }

@@ -88,10 +88,16 @@ impl Http {
     /// A whole answer to a request made with `method`.
     pub fn answer(&mut self, method: &str) -> Response {
         let mut response = self.head();
+        self.body(method, &mut response);
+        response
+    }
+
+    /// The body that belongs to this head.
+    pub fn body(&mut self, method: &str, response: &mut Response) {
         let has_body =
             method != "HEAD" && response.status >= 200 && ![204, 304].contains(&response.status);
         if !has_body {
-            return response;
+            return;
         }
         if response.field("Transfer-Encoding") == Some("chunked") {
             while let Some(chunk) = self.chunk() {
@@ -103,7 +109,6 @@ impl Http {
         } else {
             self.reader.read_to_end(&mut response.body).unwrap();
         }
-        response
     }
 
     /// An answer's head.

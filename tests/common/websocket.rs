@@ -71,6 +71,20 @@ impl WebSocketClient {
         self.socket.send(message.into()).unwrap();
     }
 
+    /// Sends to who may have hung up.
+    pub fn try_send(&mut self, message: Message) -> Result<(), Error> {
+        self.socket.send(message)
+    }
+
+    /// Begins the closing handshake with who may have begun it.
+    pub fn try_close(&mut self) -> Result<(), Error> {
+        let goodbye = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        self.socket.close(Some(goodbye))
+    }
+
     /// Sends what no client should.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.socket.get_mut().write_all(bytes).unwrap();
@@ -128,11 +142,7 @@ impl WebSocketClient {
 
     /// The closing handshake, to its end.
     pub fn close(mut self) {
-        let goodbye = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "".into(),
-        };
-        self.socket.close(Some(goodbye)).unwrap();
+        self.try_close().unwrap();
         while !matches!(self.hear(), Heard::Gone) {}
     }
 }
