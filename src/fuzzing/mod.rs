@@ -1,6 +1,6 @@
 //! Promises that the fuzz targets and the tests check with the same code.
 //!
-//! [`any_cut`] and [`request`] take bytes that may hold anything, and panic when a promise of
+//! `any_cut` and `request` take bytes that may hold anything, and panic when a promise of
 //! [`crate::webm`], [`crate::stream`] or [`crate::protocol`] is broken. `fuzz/fuzz_targets` has a
 //! target for each; `tests/corpus.rs` holds the same promises against the seeds and everything
 //! that was ever found.
