@@ -11,7 +11,7 @@
 import { AppendQueue } from './source-buffer.js';
 import { LiveEdge } from './live-edge.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner, codecsOf, isAudioCodec, mimeWithoutKind, readInit, withoutKind } from './webm-scan.js';
+import { Scanner, codecsOf, isAudioCodec, joined, mimeWithoutKind, withoutKind } from './webm-scan.js';
 
 /**
  * Whole blocks that Firefox wants in an append that opens a Cluster, when there are two tracks;
@@ -29,12 +29,10 @@ const LATE_MS = 1500;
 /**
  * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
  * whose loss spoils the picture until the next keyframe, with recordings of its own for instance.
- * Those of Chromium do not suffer. So in Firefox only they are entered in the middle of a GOP;
- * they are told by the name in the init segment, which may be an earlier publisher's, and by the
- * width of the blocks' size fields, which is always four bytes in Firefox's own.
+ * Those of Chromium do not suffer. So in Firefox its own are entered at keyframes only; they are
+ * told by their blocks' size fields, always four bytes wide, which nobody else needs for a frame.
  */
-const HARDY_RECORDER = 'Chrome';
-const FIREFOX_SIZE_LENGTH = 4;
+const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */
 const FRAIL_TARGET_SECONDS = 0.3;
 
@@ -63,7 +61,6 @@ export class MsePlayer {
   /** Pieces of a Cluster that has just begun, until enough blocks are there; null otherwise. */
   #hold = null;
   #openingBlocks = 0;
-  #isHardy = true;
   #hasLanded = false;
   #hasStarted = false;
   #landedAtMs = 0;
@@ -189,7 +186,6 @@ export class MsePlayer {
     const hasVideo = codecs.some((codec) => !isAudioCodec(codec));
     const kinds = `${hasVideo ? 'video ' : ''}${hasAudio ? 'audio' : ''}`;
     this.#newestMs = { video: null, audio: null };
-    this.#isHardy = !isFirefox || readInit(bytes).writingApp === HARDY_RECORDER;
     this.#openingBlocks = isFirefox && hasAudio && hasVideo ? FIREFOX_OPENING_BLOCKS : 0;
     if (this.#queue && kinds === this.#kinds) {
       this.#queue.changeType(mime);
@@ -240,7 +236,13 @@ export class MsePlayer {
   #release() {
     const pieces = this.#hold;
     this.#hold = null;
-    pieces?.forEach((piece) => this.#append(piece));
+    if (!pieces?.length) return;
+    // One append: what is pushed piece by piece would go out piece by piece.
+    this.#append({
+      type: 'cluster',
+      bytes: joined(pieces.map(({ bytes }) => bytes)),
+      blocks: pieces.flatMap(({ blocks }) => blocks),
+    });
   }
 
   #append({ type, bytes, blocks }) {
@@ -249,12 +251,15 @@ export class MsePlayer {
     // A stream without video may be cut anywhere.
     const first = video ?? (this.#kinds.includes('video') ? null : blocks[0]);
     const isKeyframe = startsAppend && first && (first.isKeyframe || first !== video);
-    if (video) {
-      const isHardy = this.#isHardy && !(isFirefox && video.sizeLength === FIREFOX_SIZE_LENGTH);
-      if (!isHardy && !this.#hasLanded) this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
-      this.#edge.onlyToKeyframes = !isHardy;
-    }
+    if (isFirefox && video) this.#spare(video.sizeLength === FRAIL_SIZE_LENGTH);
     this.#queue.push(bytes, { startsAppend, keyframeAt: isKeyframe ? first.timestampMs / 1000 : null });
+  }
+
+  #spare(isFrail) {
+    if (isFrail && !this.#hasLanded) {
+      this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
+    }
+    this.#edge.onlyToKeyframes = isFrail;
   }
 
   #observe(blocks, nowMs) {

@@ -13,7 +13,6 @@ const EBML = 0x1a45dfa3;
 const SEGMENT = 0x18538067;
 const INFO = 0x1549a966;
 const TIMESTAMP_SCALE = 0x2ad7b1;
-const WRITING_APP = 0x5741;
 const TRACKS = 0x1654ae6b;
 const TRACK_ENTRY = 0xae;
 const TRACK_NUMBER = 0xd7;
@@ -79,11 +78,9 @@ function* children(bytes, from, end) {
   }
 }
 
-/**
- * What an init segment declares: `{ timestampScale, writingApp, tracks: [{ number, kind, codecId }] }`.
- */
+/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
 export function readInit(init) {
-  const found = { timestampScale: 1_000_000, writingApp: '', tracks: [] };
+  const found = { timestampScale: 1_000_000, tracks: [] };
   const tracks = [];
   for (const top of children(init, 0, init.length)) {
     if (top.id !== SEGMENT) continue;
@@ -91,7 +88,6 @@ export function readInit(init) {
       if (part.id === INFO) {
         for (const field of children(init, part.body, part.end)) {
           if (field.id === TIMESTAMP_SCALE) found.timestampScale = unsigned(init, field.body, field.size);
-          if (field.id === WRITING_APP) found.writingApp = letters(init, field);
         }
       }
       if (part.id === TRACKS) tracks.push(part);

@@ -41,7 +41,6 @@ test('a head that is not whole is no head', () => {
 test('an init segment tells its tracks', () => {
   assert.deepEqual(readInit(bytes(init(VIDEO, AUDIO))), {
     timestampScale: 1_000_000,
-    writingApp: '',
     tracks: [{ number: 1, kind: 'video', codecId: 'V_VP8' }, { number: 2, kind: 'audio', codecId: 'A_OPUS' }],
   });
 });
