@@ -3,7 +3,7 @@
 import { canPlay, mediaSourceClass, MsePlayer } from './mse-player.js';
 import { SrcPlayer } from './src-player.js';
 import { socketUrl, StreamSocket } from './socket.js';
-import { codecsOf } from './webm-scan.js';
+import { codecsOf } from './webm-edit.js';
 import { counted, milliseconds } from './format.js';
 import { nameFromPath } from './stream-name.js';
 import { explainRefusal, explainUnplayable, wordsFor } from './watch-words.js';
@@ -206,7 +206,6 @@ function onAir() {
 function offAir() {
   isOnAir = false;
   offAirAtMs = performance.now();
-  player.flush?.();
   setState('waiting');
   showStill();
 }
