@@ -221,7 +221,7 @@ async function onLost({ opened, attempt }) {
   if (state !== 'error') setState(wasOnAir || attempt > 0 ? 'reconnecting' : 'connecting');
   if (opened || attempt > 0) return;
   const key = query.has('key') ? `?key=${encodeURIComponent(query.get('key'))}` : '';
-  const answer = await fetch(`/live/${encodeURIComponent(name)}${key}`, { method: 'HEAD' }).catch(() => null);
+  const answer = await fetch(`/live/${encodeURIComponent(name)}${key}`, { method: 'HEAD', credentials: 'omit' }).catch(() => null);
   const refusal = answer && explainRefusal(answer.status);
   if (!refusal) return;
   socket.close();
