@@ -1,23 +1,21 @@
 // Plays one stream in a video element through Media Source Extensions.
 //
-//   messages ─► Scanner ─► hold (Firefox) ─► AppendQueue ─► SourceBuffer
-//                 └─► newest timestamps ─► LiveEdge ─► rate, seeks
+//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (Firefox: one lane
+//                        │                                            for each kind)
+//                        └─► newest timestamps ─► LiveEdge ─► rate, seeks
 //
 // The server's timestamps never go back, also when the publisher restarts, so one MediaSource
 // lasts as long as the set of tracks does. What cannot be mended here (a decoder's error, a
 // track that ended and starves the other) is reported, and the page comes again for a fresh
 // join, which the server begins at the newest keyframe.
 
-import { AppendQueue } from './source-buffer.js';
+import { Lane, planLanes } from './lane.js';
+import { FrameTimes } from './frame-times.js';
 import { LiveEdge } from './live-edge.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner, codecsOf, isAudioCodec, joined, mimeWithoutKind, readInit, withoutKind } from './webm-scan.js';
+import { Scanner } from './webm-scan.js';
+import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
 
-/**
- * Whole blocks that Firefox wants in an append that opens a Cluster, when there are two tracks;
- * with fewer it mostly loses the GOP.
- */
-const FIREFOX_OPENING_BLOCKS = 4;
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
 const STARVED_AFTER_MS = 2000;
 const TICK_MS = 100;
@@ -29,12 +27,10 @@ const LATE_MS = 1500;
 /**
  * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
  * whose loss spoils the picture until the next keyframe, with recordings of its own for instance.
- * Those of Chromium do not suffer. So in Firefox only they are entered in the middle of a GOP;
- * they are told by the name in the init segment, which may be an earlier publisher's, and by the
- * width of the blocks' size fields, which is always four bytes in Firefox's own.
+ * Those of Chromium do not suffer. So in Firefox its own are entered at keyframes only; they are
+ * told by their blocks' size fields, always four bytes wide, which nobody else needs for a frame.
  */
-const HARDY_RECORDER = 'Chrome';
-const FIREFOX_SIZE_LENGTH = 4;
+const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */
 const FRAIL_TARGET_SECONDS = 0.3;
 
@@ -54,21 +50,18 @@ export class MsePlayer {
   #on;
   #mediaSource = null;
   #objectUrl = null;
-  #queue = null;
+  #lanes = [];
   #edge = null;
   #scanner = new Scanner();
   #mime = '';
   #kinds = '';
   #ignored = null;
-  /** Pieces of a Cluster that has just begun, until enough blocks are there; null otherwise. */
-  #hold = null;
-  #openingBlocks = 0;
-  #isHardy = true;
   #hasLanded = false;
   #hasStarted = false;
   #landedAtMs = 0;
   #lastSeekMs = -Infinity;
   #newestMs = { video: null, audio: null };
+  #times = new FrameTimes();
   #lead = new Lead();
   /** When playback ran dry, until data comes again. */
   #dryAtMs = null;
@@ -105,11 +98,13 @@ export class MsePlayer {
     const nowMs = performance.now();
     this.#hearAgain(nowMs);
     this.#meter.add(message.length, nowMs);
-    for (const piece of this.#scanner.push(message)) {
+    const pieces = this.#scanner.push(message);
+    if (isFirefox) this.#evenOut(message, pieces);
+    for (const piece of pieces) {
       this.#observe(piece.blocks, nowMs);
       if (!piece.bytes.length) continue;
       if (piece.type === 'init') this.#init(piece.bytes);
-      else this.#media(piece);
+      else if (this.#lanes.length) this.#media(piece);
     }
     this.#watchTracks();
   }
@@ -119,23 +114,18 @@ export class MsePlayer {
     this.#skips += 1;
   }
 
-  /** No more data for now: what is held back plays. */
-  flush() {
-    this.#release();
-  }
-
   /** Back to the live edge, after a pause. */
   catchUp() {
     const ranges = this.#ranges();
     if (!this.#edge || !ranges.length) return;
-    const seekTo = this.#edge.catchUp(this.#video.currentTime, ranges, this.#queue.keyframes);
+    const seekTo = this.#edge.catchUp(this.#video.currentTime, ranges, this.#lanes[0].keyframes);
     if (seekTo !== null) this.#seekTo(seekTo);
   }
 
   destroy() {
     clearInterval(this.#ticker);
     this.#abort.abort();
-    this.#queue?.stop();
+    this.#lanes.forEach((lane) => lane.stop());
     this.#video.removeAttribute('src');
     this.#video.load();
     URL.revokeObjectURL(this.#objectUrl);
@@ -167,7 +157,7 @@ export class MsePlayer {
   }
 
   #openMediaSource() {
-    this.#queue?.stop();
+    this.#lanes.forEach((lane) => lane.stop());
     if (this.#objectUrl) URL.revokeObjectURL(this.#objectUrl);
     const Source = mediaSourceClass();
     this.#mediaSource = new Source();
@@ -175,13 +165,12 @@ export class MsePlayer {
     if (Source !== globalThis.MediaSource) this.#video.disableRemotePlayback = true;
     this.#objectUrl = URL.createObjectURL(this.#mediaSource);
     this.#video.src = this.#objectUrl;
-    this.#queue = null;
+    this.#lanes = [];
     this.#hasLanded = false;
     this.#hasStarted = false;
   }
 
   #init(bytes) {
-    this.#release();
     const mime = this.#ignored ? mimeWithoutKind(this.#mime, this.#ignored) : this.#mime;
     const init = this.#ignored ? withoutKind(bytes, this.#ignored) : bytes;
     const codecs = codecsOf(mime);
@@ -189,33 +178,34 @@ export class MsePlayer {
     const hasVideo = codecs.some((codec) => !isAudioCodec(codec));
     const kinds = `${hasVideo ? 'video ' : ''}${hasAudio ? 'audio' : ''}`;
     this.#newestMs = { video: null, audio: null };
-    this.#isHardy = !isFirefox || readInit(bytes).writingApp === HARDY_RECORDER;
-    this.#openingBlocks = isFirefox && hasAudio && hasVideo ? FIREFOX_OPENING_BLOCKS : 0;
-    if (this.#queue && kinds === this.#kinds) {
-      this.#queue.changeType(mime);
-      this.#queue.push(init, { startsAppend: true });
+    if (this.#lanes.length && kinds === this.#kinds) {
+      for (const lane of this.#lanes) {
+        lane.changeType(mime);
+        lane.init(init);
+      }
       return;
     }
     // Tracks added or removed: a SourceBuffer cannot follow, a new MediaSource can.
-    if (this.#queue) this.#openMediaSource();
+    if (this.#lanes.length) this.#openMediaSource();
     this.#kinds = kinds;
     this.#edge = new LiveEdge({ hasAudio });
-    this.#queue = new AppendQueue(() => this.#video.currentTime, {
+    const plan = planLanes({ hasVideo, hasAudio, isFirefox });
+    this.#lanes = plan.map((without) => new Lane(without, () => this.#video.currentTime, {
       appended: () => this.#tick(),
       failed: (error) => this.#on.failed(error),
-    });
-    this.#queue.push(init, { startsAppend: true });
-    this.#attach(this.#mediaSource, this.#queue, mime);
+    }));
+    this.#lanes.forEach((lane) => lane.init(init));
+    this.#attach(this.#mediaSource, this.#lanes, mime);
   }
 
-  #attach(mediaSource, queue, mime) {
+  #attach(mediaSource, lanes, mime) {
     const attach = () => {
       if (mediaSource !== this.#mediaSource) return;
       try {
-        const sourceBuffer = mediaSource.addSourceBuffer(mime);
+        const buffers = lanes.map((lane) => mediaSource.addSourceBuffer(lane.type(mime)));
         // Before the first append: it may not be set while one runs.
         mediaSource.duration = Infinity;
-        queue.attach(sourceBuffer);
+        lanes.forEach((lane, i) => lane.attach(buffers[i]));
       } catch (error) {
         this.#on.failed(error);
       }
@@ -225,42 +215,24 @@ export class MsePlayer {
   }
 
   #media(piece) {
-    if (!this.#queue) return;
-    if (piece.type === 'cluster') this.#release();
-    if (piece.type === 'cluster' && this.#openingBlocks) this.#hold = [];
-    if (!this.#hold) {
-      this.#append(piece);
-      return;
-    }
-    this.#hold.push(piece);
-    const held = this.#hold.reduce((sum, { blocks }) => sum + blocks.length, 0);
-    if (held >= this.#openingBlocks) this.#release();
+    const video = piece.blocks.find(({ kind }) => kind === 'video');
+    if (isFirefox && video) this.#spare(video.sizeLength === FRAIL_SIZE_LENGTH);
+    this.#lanes.forEach((lane) => lane.push(piece));
   }
 
-  #release() {
-    const pieces = this.#hold;
-    this.#hold = null;
-    if (!pieces?.length) return;
-    // As one: pushed one by one, the first would go into an idle SourceBuffer alone.
-    this.#append({
-      type: 'cluster',
-      bytes: joined(pieces.map(({ bytes }) => bytes)),
-      blocks: pieces.flatMap(({ blocks }) => blocks),
+  #evenOut(message, pieces) {
+    const frames = pieces.flatMap(({ blocks }) => blocks).filter(({ kind }) => kind === 'video');
+    this.#times.date(frames).forEach((atMs, i) => {
+      const byMs = atMs - frames[i].timestampMs;
+      if (byMs) this.#scanner.redate(message, frames[i], byMs);
     });
   }
 
-  #append({ type, bytes, blocks }) {
-    const startsAppend = type === 'cluster';
-    const video = blocks.find(({ kind }) => kind === 'video');
-    // A stream without video may be cut anywhere.
-    const first = video ?? (this.#kinds.includes('video') ? null : blocks[0]);
-    const isKeyframe = startsAppend && first && (first.isKeyframe || first !== video);
-    if (video) {
-      const isHardy = this.#isHardy && !(isFirefox && video.sizeLength === FIREFOX_SIZE_LENGTH);
-      if (!isHardy && !this.#hasLanded) this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
-      this.#edge.onlyToKeyframes = !isHardy;
+  #spare(isFrail) {
+    if (isFrail && !this.#hasLanded) {
+      this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
     }
-    this.#queue.push(bytes, { startsAppend, keyframeAt: isKeyframe ? first.timestampMs / 1000 : null });
+    this.#edge.onlyToKeyframes = isFrail;
   }
 
   #observe(blocks, nowMs) {
@@ -289,7 +261,7 @@ export class MsePlayer {
     if (!this.#hasLanded) {
       this.#hasLanded = true;
       this.#landedAtMs = nowMs;
-      this.#seekTo(this.#edge.landing(ranges, this.#queue.keyframes));
+      this.#seekTo(this.#edge.landing(ranges, this.#lanes[0].keyframes));
     }
     if (!this.#hasStarted) {
       const waitedMs = nowMs - this.#landedAtMs;
@@ -304,7 +276,7 @@ export class MsePlayer {
       nowMs,
       position: video.currentTime,
       ranges,
-      keyframes: this.#queue.keyframes,
+      keyframes: this.#lanes[0].keyframes,
       isPaused: video.paused,
       isSeeking: video.seeking,
     });

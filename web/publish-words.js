@@ -76,7 +76,6 @@ export function explainRefusal(status) {
       return { title: 'This server wants a publish key.', text: 'It was printed when the server started. Enter it here.', wantsKey: true };
     case 403:
       return { title: 'This site may not publish here.', text: "Open the page at the server's own address, or have it allow this origin." };
-    case 404:
     case 400:
       return { title: 'This is not a name that a stream can have.', text: 'Go back and pick another.' };
     case 503:

@@ -230,8 +230,9 @@ async function goLive() {
 async function lost({ opened, attempt }) {
   setState(liveSinceMs === null ? 'connecting' : 'reconnecting');
   if (opened || attempt > 0) return;
-  // A refused socket does not say why. The same server tells a plain request.
-  const answer = await fetch(posterUrl(), { method: 'PUT', body: new Uint8Array(0) }).catch(() => null);
+  // A refused socket does not say why. The same server tells a plain request. Without credentials,
+  // or the browser would put up a login window of its own.
+  const answer = await fetch(posterUrl(), { method: 'PUT', body: new Uint8Array(0), credentials: 'omit' }).catch(() => null);
   const error = answer && explainRefusal(answer.status);
   if (!error || !broadcast || state === 'live') return;
   broadcast.stop();
@@ -256,7 +257,7 @@ function posterUrl() {
 async function sendPoster() {
   const poster = await takePoster(preview);
   if (!poster || state !== 'live') return;
-  await fetch(posterUrl(), { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster }).catch(() => {});
+  await fetch(posterUrl(), { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster, credentials: 'omit' }).catch(() => {});
 }
 
 async function keepAwake() {

@@ -3,7 +3,7 @@
 import { canPlay, mediaSourceClass, MsePlayer } from './mse-player.js';
 import { SrcPlayer } from './src-player.js';
 import { socketUrl, StreamSocket } from './socket.js';
-import { codecsOf } from './webm-scan.js';
+import { codecsOf } from './webm-edit.js';
 import { counted, milliseconds } from './format.js';
 import { nameFromPath } from './stream-name.js';
 import { explainRefusal, explainUnplayable, wordsFor } from './watch-words.js';
@@ -211,7 +211,6 @@ function onAir() {
 function offAir() {
   isOnAir = false;
   offAirAtMs = performance.now();
-  player.flush?.();
   setState('waiting');
   showStill();
 }
@@ -227,7 +226,7 @@ async function onLost({ opened, attempt }) {
   if (state !== 'error') setState(wasOnAir || attempt > 0 ? 'reconnecting' : 'connecting');
   if (opened || attempt > 0) return;
   const key = query.has('key') ? `?key=${encodeURIComponent(query.get('key'))}` : '';
-  const answer = await fetch(`/live/${encodeURIComponent(name)}${key}`, { method: 'HEAD' }).catch(() => null);
+  const answer = await fetch(`/live/${encodeURIComponent(name)}${key}`, { method: 'HEAD', credentials: 'omit' }).catch(() => null);
   const refusal = answer && explainRefusal(answer.status);
   if (!refusal) return;
   socket.close();

@@ -10,12 +10,11 @@
 // the browser's own parser is the one that judges them.
 
 const EBML = 0x1a45dfa3;
-const SEGMENT = 0x18538067;
+export const SEGMENT = 0x18538067;
 const INFO = 0x1549a966;
 const TIMESTAMP_SCALE = 0x2ad7b1;
-const WRITING_APP = 0x5741;
-const TRACKS = 0x1654ae6b;
-const TRACK_ENTRY = 0xae;
+export const TRACKS = 0x1654ae6b;
+export const TRACK_ENTRY = 0xae;
 const TRACK_NUMBER = 0xd7;
 const TRACK_TYPE = 0x83;
 const CODEC_ID = 0x86;
@@ -69,7 +68,7 @@ function letters(bytes, element) {
 }
 
 /** Whole child elements of `bytes[from..end]`, in order. */
-function* children(bytes, from, end) {
+export function* children(bytes, from, end) {
   for (let at = from; at < end; ) {
     const element = elementAt(bytes, at, end);
     if (!element) return;
@@ -79,11 +78,9 @@ function* children(bytes, from, end) {
   }
 }
 
-/**
- * What an init segment declares: `{ timestampScale, writingApp, tracks: [{ number, kind, codecId }] }`.
- */
+/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
 export function readInit(init) {
-  const found = { timestampScale: 1_000_000, writingApp: '', tracks: [] };
+  const found = { timestampScale: 1_000_000, tracks: [] };
   const tracks = [];
   for (const top of children(init, 0, init.length)) {
     if (top.id !== SEGMENT) continue;
@@ -91,7 +88,6 @@ export function readInit(init) {
       if (part.id === INFO) {
         for (const field of children(init, part.body, part.end)) {
           if (field.id === TIMESTAMP_SCALE) found.timestampScale = unsigned(init, field.body, field.size);
-          if (field.id === WRITING_APP) found.writingApp = letters(init, field);
         }
       }
       if (part.id === TRACKS) tracks.push(part);
@@ -105,7 +101,7 @@ export function readInit(init) {
   return found;
 }
 
-function readTrack(init, entry) {
+export function readTrack(init, entry) {
   const track = { number: 0, kind: 'other', codecId: '' };
   for (const field of children(init, entry.body, entry.end)) {
     const value = () => unsigned(init, field.body, field.size);
@@ -114,41 +110,6 @@ function readTrack(init, entry) {
     if (field.id === CODEC_ID) track.codecId = letters(init, field);
   }
   return track;
-}
-
-/**
- * The init segment without the tracks of one kind, for a player that must go on without them.
- * Sizes of Tracks and of a sized Segment are written anew, eight bytes wide.
- */
-export function withoutKind(init, kind) {
-  const kept = [];
-  for (const top of children(init, 0, init.length)) {
-    if (top.id !== SEGMENT) {
-      kept.push(init.subarray(top.at, top.end));
-      continue;
-    }
-    kept.push(new Uint8Array([0x18, 0x53, 0x80, 0x67, 0x01, 255, 255, 255, 255, 255, 255, 255]));
-    for (const part of children(init, top.body, top.end)) {
-      if (part.id !== TRACKS) {
-        kept.push(init.subarray(part.at, part.end));
-        continue;
-      }
-      const entries = [];
-      for (const entry of children(init, part.body, part.end)) {
-        if (entry.id !== TRACK_ENTRY || readTrack(init, entry).kind !== kind) {
-          entries.push(init.subarray(entry.at, entry.end));
-        }
-      }
-      const length = entries.reduce((sum, entry) => sum + entry.length, 0);
-      const head = new Uint8Array(12);
-      const view = new DataView(head.buffer);
-      view.setUint32(0, TRACKS);
-      view.setUint32(4, 0x01000000);
-      view.setUint32(8, length);
-      kept.push(head, ...entries);
-    }
-  }
-  return joined(kept);
 }
 
 /** Several byte arrays as one. */
@@ -179,7 +140,7 @@ export class Scanner {
 
   /**
    * `[{ type: 'init' | 'cluster' | 'blocks', bytes, blocks }]` in order, a block being
-   * `{ kind, timestampMs, isKeyframe, sizeLength }`. A piece of type `cluster` begins with a Cluster head.
+   * `{ kind, timestampMs, isKeyframe, sizeLength, timeAt }`. A piece of type `cluster` begins with a Cluster head.
    * Blocks of ignored kinds are still listed, with `ignored: true`.
    */
   push(message) {
@@ -223,6 +184,14 @@ export class Scanner {
     return pieces.map(({ type, bytes, blocks }) => ({ type, bytes, blocks }));
   }
 
+  /** Dates a block of a message anew, in place, by so many milliseconds. */
+  redate(message, block, byMs) {
+    const view = new DataView(message.buffer, message.byteOffset);
+    const ticks = Math.round((byMs * 1e6) / this.#timestampScale);
+    view.setInt16(block.timeAt, view.getInt16(block.timeAt) + ticks);
+    block.timestampMs += byMs;
+  }
+
   #learn(init) {
     const { timestampScale, tracks } = readInit(init);
     this.#timestampScale = timestampScale;
@@ -254,6 +223,7 @@ export class Scanner {
       timestampMs: ((this.#clusterTicks + relative) * this.#timestampScale) / 1e6,
       isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
       sizeLength,
+      timeAt: at,
       ignored: this.#ignored.has(kind),
     };
   }
@@ -269,21 +239,4 @@ function withoutHoles(message, { from, to, holes }) {
   }
   if (to > at) parts.push(message.subarray(at, to));
   return parts.length ? joined(parts) : new Uint8Array(0);
-}
-
-/** A MIME type's codecs: `video/webm;codecs="vp8,opus"` gives `['vp8', 'opus']`. */
-export function codecsOf(mime) {
-  const [, list = ''] = /codecs\s*=\s*"?([^";]*)/i.exec(mime) ?? [];
-  return list.split(',').map((codec) => codec.trim()).filter(Boolean);
-}
-
-export function isAudioCodec(codec) {
-  return /^(opus|vorbis|pcm|flac|mp4a)/i.test(codec);
-}
-
-/** The MIME type that remains when the tracks of one kind are left out. */
-export function mimeWithoutKind(mime, kind) {
-  const left = codecsOf(mime).filter((codec) => isAudioCodec(codec) !== (kind === 'audio'));
-  const container = kind === 'video' ? mime.replace(/^video\//, 'audio/') : mime;
-  return `${container.split(';')[0]};codecs="${left.join(',')}"`;
 }

@@ -1,6 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { codecsOf, elementAt, mimeWithoutKind, readInit, Scanner, withoutKind } from '../../web/webm-scan.js';
+import { elementAt, readInit, Scanner } from '../../web/webm-scan.js';
+import { codecsOf, mimeWithoutKind, withoutKind } from '../../web/webm-edit.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];
@@ -41,7 +42,6 @@ test('a head that is not whole is no head', () => {
 test('an init segment tells its tracks', () => {
   assert.deepEqual(readInit(bytes(init(VIDEO, AUDIO))), {
     timestampScale: 1_000_000,
-    writingApp: '',
     tracks: [{ number: 1, kind: 'video', codecId: 'V_VP8' }, { number: 2, kind: 'audio', codecId: 'A_OPUS' }],
   });
 });
@@ -90,6 +90,16 @@ test('an ignored kind leaves the bytes, but is still seen', () => {
 test('an init segment can go on without its audio', () => {
   const left = withoutKind(bytes(init(VIDEO, AUDIO)), 'audio');
   assert.deepEqual(readInit(left).tracks.map(({ kind }) => kind), ['video']);
+});
+
+test('a block can be dated anew in its message, before and after its Cluster', () => {
+  const scan = scanner();
+  const message = bytes(cluster(1000), block(1, 0, 0x80), block(1, 200, 0), cluster(2000), block(1, 0, 0x80));
+  const blocks = scan.push(message).flatMap((piece) => piece.blocks);
+  scan.redate(message, blocks[1], -70);
+  scan.redate(message, blocks[2], -30);
+  const again = scanner().push(message).flatMap((piece) => piece.blocks);
+  assert.deepEqual(again.map(({ timestampMs }) => timestampMs), [1000, 1130, 1970]);
 });
 
 test('a type can go on without its audio or its video', () => {

@@ -38,7 +38,7 @@ test('capture errors name the cause and the next step', () => {
 test('refusals are told by their status, and unknown ones are retried', () => {
   assert.ok(publish.explainRefusal(401).wantsKey);
   for (const explain of [publish.explainRefusal, watch.explainRefusal]) {
-    for (const status of [400, 401, 403, 404]) isSentence(explain(status));
+    for (const status of [400, 401, 403]) isSentence(explain(status));
     assert.equal(explain(200), null);
   }
 });
