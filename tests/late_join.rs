@@ -3,6 +3,7 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::http::Http;
 use common::media::{Sample, assert_frames};
 use common::server::Server;
@@ -221,6 +222,27 @@ fn a_block_goes_out_with_its_last_byte() {
     });
     assert_frames(&told.screen.frames(), &sample.frames(0..12));
     assert_frames(&chunked.screen.frames(), &sample.frames(0..12));
+}
+
+#[test]
+fn who_waits_is_given_something_of_a_publisher_that_is_gone_at_once() {
+    // As `curl -T FILE` does.
+    let server = Server::start();
+    let sample = Sample::read("chromium-vp8-opus-100ms");
+    let mut told = Viewer::v1(&server, "demo");
+    let mut chunked = HttpViewer::open(&server, "demo");
+    server.report_when("demo", |report| report["viewers"] == 2);
+    let put = Http::open(&server).upload("PUT", "/live/demo.webm", &[], &sample.bytes);
+    assert_eq!(put.status, 200);
+    let gop = sample.frames(sample.newest_gop(sample.bytes.len()));
+    let last = |frames: &[(_, Bytes)]| frames.last() == gop.last();
+    while !last(&told.screen.frames()) {
+        told.watch(told.screen.frames.len() + 1);
+    }
+    while !last(&chunked.screen.frames()) {
+        chunked.watch(chunked.screen.frames.len() + 1);
+    }
+    told.text("offline");
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl Reactor {
             viewer: Viewer {
                 stream: stream_id,
                 transport,
-                cursor: Cursor::join(),
+                cursor: Cursor::join_now(self.catalog.stream(stream_id)),
                 told_live,
                 audience_index,
             },

@@ -12,8 +12,12 @@ pub struct Cursor {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Position {
-    /// Waits for a join point. Was at `overtaken_ms` when the ring overtook it.
-    Joining { overtaken_ms: Option<u64> },
+    /// Waits for a join point, of sequence `earliest` at least. Was at `overtaken_ms` when the ring
+    /// overtook it.
+    Joining {
+        earliest: u64,
+        overtaken_ms: Option<u64>,
+    },
     /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
     At { next: u64, seen_ms: u64 },
 }
@@ -34,10 +38,29 @@ pub enum Next<'a> {
 }
 
 impl Cursor {
-    /// A viewer who has nothing yet.
+    /// A viewer who has nothing yet, and begins with the newest GOP.
     pub fn join() -> Cursor {
         Cursor {
-            position: Position::Joining { overtaken_ms: None },
+            position: Position::Joining {
+                earliest: 0,
+                overtaken_ms: None,
+            },
+            generation: 0,
+        }
+    }
+
+    /// A viewer who comes now. While the publisher is gone, what is in the ring is over: the viewer
+    /// waits for what comes after it.
+    pub fn join_now(stream: &Stream) -> Cursor {
+        let earliest = match stream.is_live() {
+            true => 0,
+            false => stream.ring().live_edge(),
+        };
+        Cursor {
+            position: Position::Joining {
+                earliest,
+                overtaken_ms: None,
+            },
             generation: 0,
         }
     }
@@ -64,16 +87,21 @@ impl Cursor {
     pub fn next<'a>(&mut self, stream: &'a Stream) -> Next<'a> {
         loop {
             match self.position {
-                Position::Joining { overtaken_ms } => {
+                Position::Joining {
+                    earliest,
+                    overtaken_ms,
+                } => {
                     let ring = stream.ring();
-                    let (Some(join_point), Some(init), true) =
-                        (ring.join_point(), stream.init(), stream.is_live())
-                    else {
+                    let join_point = ring.join_point().filter(|&point| point >= earliest);
+                    let (Some(join_point), Some(init)) = (join_point, stream.init()) else {
                         return Next::Wait;
                     };
                     let to_ms = ring.chunk(join_point).map_or(0, |chunk| chunk.timestamp_ms);
                     if let Some(from_ms) = overtaken_ms {
-                        self.position = Position::Joining { overtaken_ms: None };
+                        self.position = Position::Joining {
+                            earliest,
+                            overtaken_ms: None,
+                        };
                         return Next::Skip { from_ms, to_ms };
                     }
                     if self.generation != init.chunk.generation {
@@ -89,6 +117,7 @@ impl Cursor {
                     let ring = stream.ring();
                     if next < ring.oldest() {
                         self.position = Position::Joining {
+                            earliest: 0,
                             overtaken_ms: Some(seen_ms),
                         };
                         continue;

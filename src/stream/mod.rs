@@ -144,17 +144,17 @@ impl Stream {
         Some(self.timeline.latest_ms().saturating_sub(joinable_ms))
     }
 
-    /// A publisher is here.
+    /// A publisher is here. Who comes from now on begins with its first keyframe, not with the end
+    /// of what was before.
     pub fn go_live(&mut self) {
         self.live = true;
-    }
-
-    /// The publisher is gone. Viewers keep what was sent and wait; so does who comes now, for the
-    /// next publisher's first keyframe rather than for the end of what is over.
-    pub fn go_offline(&mut self) {
-        self.live = false;
         self.ring.close_join_point();
         self.joinable_ms = None;
+    }
+
+    /// The publisher is gone. Viewers are given what there is, and wait.
+    pub fn go_offline(&mut self) {
+        self.live = false;
     }
 
     /// Lets go of the media of a stream that has been offline for long.
