@@ -8,11 +8,12 @@
 //
 // One instance per page: a browser slows down the pages that it does not show.
 
+import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { startChromium } from './chromium.mjs';
 import { startFirefox } from './firefox.mjs';
-import { Server } from './server.mjs';
+import { BINARY, Server } from './server.mjs';
 import { SoundServer } from './sound-server.mjs';
 
 const SCREENSHOTS = fileURLToPath(new URL('./screenshots/', import.meta.url));
@@ -34,6 +35,20 @@ export class Lab {
   async firefox(options) {
     this.#sound ??= this.#keep(await SoundServer.start());
     return this.#keep(await startFirefox({ ...options, env: this.#sound.env }));
+  }
+
+  /** Publishes a file over and over, with the program itself. */
+  async push(server, name, file) {
+    const child = spawn(BINARY, ['push', '--loop', file, server.url(`/publish/${name}`)], { stdio: 'ignore' });
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    this.#keep({
+      close() {
+        process.off('exit', kill);
+        kill();
+      },
+    });
+    await until(`${name} on air`, async () => (await server.stream(name))?.live);
   }
 
   async close() {

@@ -5,8 +5,10 @@ import { after, before, test } from 'node:test';
 import { Lab, picture, sleep, until } from './lab.mjs';
 import { assertMoves } from './moving.mjs';
 
-/** A picture that stands still for longer than this is a stall, unless the machine does it anyway. */
+/** A picture that stands still for longer than this is a stall. */
 const STALL_MS = 700;
+/** With such gaps before anything happened, the machine is too busy to be a judge of stalls. */
+const BUSY_GAP_MS = 300;
 const lab = new Lab();
 let server;
 let publisher;
@@ -48,14 +50,14 @@ test('a newcomer makes the publisher begin anew, and nobody else notices', async
     return (await asked()).length > 0;
   }, { withinMs: 10_000 });
   const seen = await watching;
-  t.diagnostic(`longest gap between frames ${seen.gapMs} ms, ran dry ${seen.dry} times`);
+  t.diagnostic(`longest gap between frames ${seen.gapMs} ms, and ${usual.gapMs} ms before`);
 
   await until('the new recording', async () => (await server.stream('fox')).publisher_restarts > before.publisher_restarts);
   assert.equal((await viewer.messages('init')).filter(({ generation }) => generation !== 1).length, 0);
   assert.equal(await viewer.state(), 'playing');
-  assert.ok(seen.advancedMs > 11_000, `time advanced by ${seen.advancedMs} ms`);
-  const most = Math.max(STALL_MS, 2 * usual.gapMs);
-  assert.ok(seen.gapMs < most, `the viewer saw a gap of ${seen.gapMs} ms, and ${usual.gapMs} ms before`);
+  const { ranges } = await viewer.evaluate(() => window.videostream.stats());
+  assert.equal(ranges.length, 1, `the recordings do not meet: ${JSON.stringify(ranges)}`);
+  if (usual.gapMs < BUSY_GAP_MS) assert.ok(seen.gapMs < STALL_MS, `the viewer saw a gap of ${seen.gapMs} ms`);
   await assertMoves(viewer);
   for (const tab of [publisher, viewer]) assert.deepEqual(tab.complaints, [], tab.browserName);
 });

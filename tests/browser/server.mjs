@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const BINARY = process.env.VIDEOSTREAM_BIN
+export const BINARY = process.env.VIDEOSTREAM_BIN
   ?? fileURLToPath(new URL('../../target/release/videostream', import.meta.url));
 const READY = /^listening on (http:\/\/\S+)/;
 const READY_WITHIN_MS = 10_000;

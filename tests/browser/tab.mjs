@@ -24,8 +24,9 @@ export class Tab {
     page.on('dialog', (dialog) => dialog.accept().catch(() => {}));
   }
 
-  get version() {
-    return this.#browser.version();
+  /** Such as `firefox 153.7.0`. */
+  async version() {
+    return `${this.browserName} ${(await this.#browser.version()).replace(/^[a-z]+\//i, '')}`;
   }
 
   /** Before any page opens: what `window.probe` needs to know from the start. */
