@@ -151,6 +151,11 @@ export class Broadcast {
   #lost(how) {
     this.#recorder.stop();
     this.#settle();
+    // Closed in good order: the server means it.
+    if (how.code === 1000 && !this.#isOver) {
+      this.#give(how);
+      return;
+    }
     // Opened, then closed at once: the server does not like what it gets.
     this.#refusals = how.opened && how.lastedMs < 2000 ? this.#refusals + 1 : 0;
     if (this.#refusals >= REFUSALS_MOST) this.#give(how);

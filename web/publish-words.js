@@ -88,6 +88,6 @@ export function explainRefusal(status) {
 /** Why the server closed a connection that had been open, when trying again as before is no use. */
 export function explainClose(code, reason) {
   const because = reason ? ` It says: ${reason}.` : '';
-  if (code === 1008) return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
+  if (code === 1000 || code === 1008) return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
   return null;
 }

@@ -347,7 +347,7 @@ $('stats-button').onclick = toggleStats;
 $('pip').onclick = togglePip;
 $('pip').hidden = !document.pictureInPictureEnabled;
 $('fullscreen').onclick = toggleFullscreen;
-$('retry').onclick = () => (state === 'error' ? location.reload() : socket.retryNow());
+$('retry').onclick = () => (state === 'error' || !socket ? location.reload() : socket.retryNow());
 video.addEventListener('playing', () => {
   if (isOnAir && wantsPlay && state !== 'error') setState('playing');
 });

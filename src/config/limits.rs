@@ -70,6 +70,9 @@ impl Default for Limits {
     }
 }
 
+/// Far above any frame, and far below the 4 GiB that a chunk's HTTP head can tell.
+const BLOCK_BYTES_MOST: usize = 1024 * MIB;
+
 impl Limits {
     /// Fills in defaults and refuses what could not work.
     pub(super) fn check(options: &Options) -> Result<Limits, ConfigError> {
@@ -130,6 +133,11 @@ impl Limits {
             )?,
             ping_timeout: duration("--ping-timeout", options.ping_timeout, default.ping_timeout)?,
         };
+        if limits.block_bytes > BLOCK_BYTES_MOST {
+            let written = ByteSize(limits.block_bytes as u64);
+            let reason = "must be at most 1 GiB".to_owned();
+            return Err(value_error("--block-bytes", written, reason));
+        }
         // The largest block must fit beside the one a viewer is still reading.
         if limits.ring_bytes / 2 < limits.block_bytes {
             let written = options

@@ -18,7 +18,7 @@ const RESTART_PAUSE: Duration = Duration::from_secs(10);
 const BITRATE_WINDOW: Duration = Duration::from_secs(2);
 
 /// After this long without a publisher the ring's memory is given back.
-const MEDIA_KEPT_OFFLINE: Duration = Duration::from_secs(30);
+const MEDIA_KEPT_OFFLINE: Duration = Duration::from_secs(10);
 
 /// A picture of the stream, from the publisher.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Broadcast {
     pub first: usize,
     /// Whether chunks have come since the last sweep.
     pub is_fresh: bool,
+    /// Of the ring, when it was last looked at.
+    live_edge: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
     pub viewers_peak: u64,
@@ -75,6 +77,7 @@ impl Broadcast {
             audience: Vec::new(),
             first: 0,
             is_fresh: false,
+            live_edge: 0,
             viewers_ws: 0,
             viewers_http: 0,
             viewers_peak: 0,
@@ -159,7 +162,9 @@ impl Broadcast {
 
     /// Notes what the publisher's last bytes brought.
     pub fn note_media(&mut self, stream: &Stream, now: Instant) {
-        self.is_fresh = true;
+        let live_edge = stream.ring().live_edge();
+        self.is_fresh |= live_edge != self.live_edge;
+        self.live_edge = live_edge;
         if stream.gops() != self.keyframe.1 {
             self.keyframe = (now, stream.gops());
             self.has_warned = false;

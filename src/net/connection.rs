@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 /// How long a peer has to take our last bytes and to hang up.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes of replies that may wait for one peer. Pings that are sent without reading the pongs
-/// would fill memory otherwise.
-pub const OUTBOX_BYTES_MAX: usize = 64 << 10;
+/// Replies that may wait for one peer. Pings that are sent without reading the pongs would fill
+/// memory otherwise. Counted, not weighed: the rest of a chunk may wait among them.
+pub const OUTBOX_SLICES_MAX: usize = 64;
 
 /// Where one accepted socket is in its life.
 #[derive(Debug)]

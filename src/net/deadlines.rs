@@ -4,7 +4,7 @@
 //! takes less time than one write, and nothing has to be kept in order.
 
 use super::broadcast::Plea;
-use super::connection::{Connection, OUTBOX_BYTES_MAX, State};
+use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
 use super::reactor::Reactor;
 use crate::config::Limits;
 use crate::protocol::control::{ToPublisher, ToViewer};
@@ -168,7 +168,7 @@ impl Reactor {
     fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &connection.state
-            && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
+            && connection.outbox.len() < OUTBOX_SLICES_MAX
         {
             for message in messages {
                 publisher.tell(&mut connection.outbox, message);
@@ -197,7 +197,7 @@ impl Reactor {
             let connection = &mut self.connections[id];
             if let State::Viewing { viewer, .. } = &connection.state
                 && viewer.is_v1()
-                && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
+                && connection.outbox.len() < OUTBOX_SLICES_MAX
             {
                 connection.outbox.push(frame.clone());
                 if connection.can_write && !connection.is_write_queued {

@@ -19,6 +19,10 @@ const VIEWER_BUFFER_BYTES: usize = 256;
 /// The same for a publisher: two turns of what a recorder sends at 2.5 Mbit/s every 50 ms.
 const PUBLISHER_BUFFER_BYTES: usize = 32 << 10;
 
+/// Bytes read from one socket before others have their turn. tungstenite reads on by itself while
+/// frames come that complete no message, such as empty fragments without end.
+const READ_BYTES_MAX: u64 = 64 << 10;
+
 /// One side of a WebSocket: the frames that come in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -38,6 +42,8 @@ pub enum Heard {
     Control,
     /// Nothing more for now.
     Blocked,
+    /// Its turn is over, and no message is whole.
+    Unfinished,
     /// The closing handshake is done: our answer is in the outbox.
     Closed,
     /// The peer is gone without a word.
@@ -84,11 +90,15 @@ impl Inbound {
             socket,
             replies: Vec::new(),
             received: 0,
+            is_spent: false,
         };
         let result = self.context.read(&mut wire);
         *received += wire.received;
         outbox.push(wire.replies);
         match result {
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock && wire.is_spent => {
+                Heard::Unfinished
+            }
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
             Ok(Message::Text(_)) => Heard::Text,
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
@@ -122,10 +132,16 @@ struct Wire<'a> {
     socket: &'a mut TcpStream,
     replies: Vec<u8>,
     received: u64,
+    /// Whether it said "would block" because the turn was over.
+    is_spent: bool,
 }
 
 impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.received >= READ_BYTES_MAX {
+            self.is_spent = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         loop {
             match self.socket.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -32,6 +32,11 @@ impl Outbox {
         self.queue.is_empty()
     }
 
+    /// Slices that wait: replies, and the one or two of a chunk half written.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub fn byte_len(&self) -> usize {
         self.byte_len
     }

@@ -1,6 +1,7 @@
 //! One publisher: where its bytes come from, and the [`Ingest`] they go into.
 
 use super::body::{BodyReader, ReadBuffer};
+use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
 use crate::protocol::control::ToPublisher;
@@ -19,6 +20,10 @@ use std::time::Instant;
 /// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
 const TURN_BYTES: u64 = 1 << 20;
 
+/// Bytes of a message that are cut before the turn is looked at again: blocks can be as small as
+/// seven bytes, and each costs its own work.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// Messages taken in one turn, however small, so that a flood of empty ones holds nobody up.
 const TURN_MESSAGES: usize = 64;
 
@@ -27,6 +32,8 @@ pub struct Publisher {
     pub stream: StreamId,
     feed: Feed,
     ingest: Ingest,
+    /// The rest of the last message, which the turn was too short for.
+    unread: Bytes,
     /// When it last sent media.
     pub fed_at: Instant,
 }
@@ -76,6 +83,7 @@ impl Publisher {
                 v1,
             },
             ingest,
+            unread: Bytes::new(),
             fed_at: now,
         }
     }
@@ -85,6 +93,7 @@ impl Publisher {
             stream,
             feed: Feed::Body(body),
             ingest,
+            unread: Bytes::new(),
             fed_at: now,
         }
     }
@@ -111,15 +120,45 @@ impl Publisher {
         now: Instant,
     ) -> Fed {
         let before = *received;
+        let mut taken = 0;
+        let mut has_control = false;
         for _ in 0..TURN_MESSAGES {
+            if !self.unread.is_empty() {
+                let piece = self.unread.split_to(PIECE_BYTES.min(self.unread.len()));
+                taken += piece.len() as u64;
+                if let Err(error) = self.ingest.push(piece, stream) {
+                    return Fed::BadMedia(error);
+                }
+                if taken >= TURN_BYTES {
+                    break;
+                }
+                continue;
+            }
             let fed = match &mut self.feed {
                 Feed::WebSocket { inbound, .. } => match inbound.read(socket, outbox, received) {
                     Heard::Binary(bytes) => {
                         self.fed_at = now;
-                        self.ingest.push(bytes, stream).map_err(Fed::BadMedia)
+                        self.unread = bytes;
+                        Ok(())
                     }
-                    Heard::Text | Heard::Control => Ok(()),
-                    Heard::Blocked => Err(Fed::Blocked),
+                    // Replies that it does not read would fill memory.
+                    Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
+                        Err(Fed::Gone)
+                    }
+                    Heard::Text | Heard::Control => {
+                        has_control = true;
+                        Ok(())
+                    }
+                    heard @ (Heard::Blocked | Heard::Unfinished) => {
+                        if !has_control && *received > before {
+                            // A part of a large message, perhaps on a slow link.
+                            self.fed_at = now;
+                        }
+                        Err(match heard {
+                            Heard::Blocked => Fed::Blocked,
+                            _ => Fed::More,
+                        })
+                    }
                     Heard::Closed => Err(Fed::Finished),
                     Heard::Gone => Err(Fed::Gone),
                     Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),

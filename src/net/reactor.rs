@@ -6,7 +6,7 @@
 use super::ServeError;
 use super::body::ReadBuffer;
 use super::broadcast::Broadcast;
-use super::connection::{Connection, OUTBOX_BYTES_MAX, State};
+use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
 use super::deadlines::TICK;
 use super::inbound::{Heard, Inbound};
 use super::listener::{Listener, connections_allowed};
@@ -26,6 +26,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
+use socket2::{SockRef, TcpKeepalive};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
 use std::mem;
@@ -42,6 +43,10 @@ const EVENTS_MAX: usize = 1024;
 /// Sockets written in one turn before publishers are read again: at about 5 us a write, 2.5 ms
 /// that a publisher's next bytes wait at most.
 const WRITES_MAX: usize = 512;
+
+/// The kernel asks a silent peer after a minute, and then a few times more.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u32 = 64;
@@ -258,6 +263,13 @@ impl Reactor {
         if socket.set_nodelay(true).is_err() {
             return;
         }
+        // For those whom nothing is sent: a viewer that waits over HTTP, say, and is long gone.
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL);
+        if let Err(error) = SockRef::from(&socket).set_tcp_keepalive(&keepalive) {
+            tracing::debug!(%error, "no keepalive");
+        }
         let entry = self.connections.vacant_entry();
         let id = entry.key();
         let connection = entry.insert(Connection::new(socket, self.now));
@@ -299,10 +311,12 @@ impl Reactor {
             State::Requesting(_) => self.read_request(id),
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
+            // First it is told why; what it says matters no more.
+            State::Closing { is_shut: false, .. } => false,
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
-            State::Closing { .. } => self.read_nothing(id),
+            State::Closing { is_shut: true, .. } => self.read_nothing(id),
         }
     }
 
@@ -382,7 +396,7 @@ impl Reactor {
             return false;
         };
         if !viewer.is_websocket() {
-            return self.read_nothing(id);
+            return self.read_http_viewer(id);
         }
         let message_bytes = self.limits.viewer_message_bytes;
         let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
@@ -399,9 +413,10 @@ impl Reactor {
         if received > 0 {
             connection.heard(self.now);
         }
-        let waiting_bytes = connection.outbox.byte_len();
+        let waiting = connection.outbox.len();
         match heard {
             Heard::Blocked => connection.can_read = false,
+            Heard::Unfinished => {}
             Heard::Gone => self.drop_connection(id),
             Heard::Closed => self.close_when_written(id),
             Heard::Bad(code, reason) => self.close_with(id, code, &reason),
@@ -409,15 +424,28 @@ impl Reactor {
                 self.close_with(id, CloseCode::Policy, "viewers send nothing");
             }
             Heard::Binary(_) | Heard::Text | Heard::Control => {
-                if waiting_bytes > OUTBOX_BYTES_MAX {
+                if waiting > OUTBOX_SLICES_MAX {
                     self.drop_connection(id);
                 }
             }
         }
-        if waiting_bytes > 0 {
+        if waiting > 0 {
             self.queue_write(id);
         }
         self.connections[id].can_read
+    }
+
+    /// A viewer over HTTP has said all it had to say.
+    fn read_http_viewer(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        if let State::Viewing { viewer, .. } = &mut connection.state {
+            viewer.ignored_reads += 1;
+            if viewer.ignored_reads > IGNORED_MAX {
+                self.drop_connection(id);
+                return false;
+            }
+        }
+        self.read_nothing(id)
     }
 
     /// Reads what has no meaning any more, to see the end of it.
@@ -498,7 +526,7 @@ impl Reactor {
             connection.heard(self.now);
         }
         match result {
-            Ok(Wrote::Level) => {}
+            Ok(Wrote::Level) => connection.blocked_since = None,
             Ok(Wrote::More) => self.queue_write(id),
             Ok(Wrote::Blocked) => {
                 connection.can_write = false;

@@ -12,12 +12,12 @@ use crate::metrics::{Snapshot, StreamReport, prometheus};
 use crate::pages;
 use crate::protocol::access::Secret;
 use crate::protocol::control::ToPublisher;
-use crate::protocol::http::{Body, Method, RequestHead, Version, parse_request};
+use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::response::{CONTINUE, Connection, switching_protocols};
 use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
 use crate::protocol::websocket::{CloseCode, text_frame};
 use crate::stream::{Cursor, Ingest, StreamId};
-use crate::webm::TrackKind;
+use crate::webm::{DocType, TrackKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
@@ -27,6 +27,10 @@ use std::mem;
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
+/// at once; beyond, at the end of a line.
+const EAGER_BYTES_MAX: usize = 256;
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
@@ -51,6 +55,14 @@ impl Reactor {
             Ok(length) => {
                 head_bytes.extend_from_slice(&bytes[..length]);
                 connection.heard_at = self.now;
+                // A head that comes a byte at a time is not parsed anew for each of them.
+                let is_long = head_bytes.len() > EAGER_BYTES_MAX;
+                if is_long
+                    && head_bytes.len() < self.limits.head_bytes
+                    && !bytes[..length].contains(&b'\n')
+                {
+                    return true;
+                }
                 match parse(head_bytes, self.limits.head_bytes) {
                     Some(outcome) => return self.parsed(id, outcome),
                     None => return true,
@@ -96,7 +108,8 @@ impl Reactor {
                 }
                 self.access.watch(&name, key)?;
                 if head.method == Method::Head {
-                    return self.describe_stream(id, &name);
+                    self.describe_stream(id, head, &name);
+                    return Ok(());
                 }
                 return self.open_viewer(id, head, rest, &name, via);
             }
@@ -149,7 +162,7 @@ impl Reactor {
                 self.respond(id, head, rest, |asked| asked.json(&report));
             }
             Route::Metrics => {
-                let text = prometheus(self.snapshot());
+                let text = prometheus(self.snapshot(key));
                 let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 self.respond(id, head, rest, |asked| asked.text(media_type, text));
             }
@@ -196,17 +209,15 @@ impl Reactor {
     }
 
     /// HEAD of a stream: what GET would say before the first byte of it.
-    fn describe_stream(&mut self, id: usize, name: &StreamName) -> Result<(), Refusal> {
-        let media_type = self
+    fn describe_stream(&mut self, id: usize, head: &RequestHead, name: &StreamName) {
+        let known = self
             .catalog
             .find(name.as_str())
-            .and_then(|id| self.catalog.stream(id).init())
-            .map(|init| init.recording.doc_type.media_type());
-        let media_type = media_type.ok_or_else(not_found)?;
-        let head = stream_head(media_type, Transport::Chunked);
+            .and_then(|id| self.catalog.stream(id).init());
+        let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
+        let head = stream_head(doc_type.media_type(), Transport::http(head.version));
         self.connections[id].outbox.push(head);
         self.close_when_written(id);
-        Ok(())
     }
 
     fn open_viewer(
@@ -217,6 +228,14 @@ impl Reactor {
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        let is_new = self.catalog.find(name.as_str()).is_none();
+        let waited_for = self
+            .broadcasts
+            .values()
+            .filter(|other| other.publisher.is_none());
+        if is_new && waited_for.count() >= self.limits.max_streams {
+            return Err(Refusal::full());
+        }
         let stream_id = self.catalog.open(name.as_str());
         let stream = self.catalog.stream(stream_id);
         let told_live = stream.is_live();
@@ -230,8 +249,7 @@ impl Reactor {
                     (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));
                 (Transport::WebSocket { v1 }, inbound)
             }
-            Via::Http if head.version == Version::Http11 => (Transport::Chunked, None),
-            Via::Http => (Transport::UntilClose, None),
+            Via::Http => (Transport::http(head.version), None),
         };
         let is_websocket = matches!(transport, Transport::WebSocket { .. });
         let broadcast = self
@@ -247,6 +265,7 @@ impl Reactor {
                 cursor: Cursor::join_now(self.catalog.stream(stream_id)),
                 told_live,
                 audience_index,
+                ignored_reads: 0,
             },
             inbound,
         };
@@ -347,7 +366,7 @@ impl Reactor {
             .find(name.as_str())
             .and_then(|id| self.broadcasts.get(&id)?.publisher)
             .ok_or_else(not_found)?;
-        self.close_publisher(publisher, CloseCode::Policy, 403, "ended by its owner");
+        self.close_publisher(publisher, CloseCode::Normal, 403, "ended by its owner");
         Ok(())
     }
 
@@ -481,11 +500,12 @@ impl Reactor {
             .collect()
     }
 
-    fn snapshot(&self) -> Snapshot {
+    /// What may be told to whoever has this key.
+    fn snapshot(&self, key: Option<&Secret>) -> Snapshot {
         Snapshot {
             counters: self.counters,
             connections: self.connections.len() as u64,
-            streams: self.catalog.iter().map(|(id, _)| self.report(id)).collect(),
+            streams: self.reports(key),
         }
     }
 

@@ -7,7 +7,7 @@
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
 use crate::protocol::control::ToViewer;
 use crate::protocol::framing::Framed;
-use crate::protocol::http::Method;
+use crate::protocol::http::{Method, Version};
 use crate::protocol::response::{Connection, ResponseHead, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
@@ -30,6 +30,15 @@ pub enum Transport {
     UntilClose,
 }
 
+impl Transport {
+    pub fn http(version: Version) -> Transport {
+        match version {
+            Version::Http11 => Transport::Chunked,
+            Version::Http10 => Transport::UntilClose,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Viewer {
     pub stream: StreamId,
@@ -39,6 +48,8 @@ pub struct Viewer {
     pub told_live: bool,
     /// Its place in the audience's list.
     pub audience_index: usize,
+    /// How often it sent something over HTTP, where it has nothing to say.
+    pub ignored_reads: u32,
 }
 
 /// What became of one write.

@@ -16,8 +16,9 @@ const WAIT_MS_MAX: i64 = 500;
 /// Bytes that wait at most, whatever their timestamps say.
 const WAIT_BYTES_MAX: usize = 1 << 20;
 
-/// What a waiting block costs beside its bytes, about.
-const BLOCK_OVERHEAD: usize = 256;
+/// Blocks that wait at most: half a second of picture and sound is some 40. Each new one is put in
+/// its place among them.
+const WAIT_BLOCKS_MAX: usize = 256;
 
 /// Blocks on their way from the segmenter to the timeline.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ pub struct Interleaver {
     newest_ms: Vec<Option<i64>>,
     /// In order of time. Empty unless `is_sorting`.
     waiting: VecDeque<Block>,
-    /// Invariant: what the blocks in `waiting` take, overhead included.
+    /// Invariant: the bytes of all blocks in `waiting`.
     waiting_bytes: usize,
     /// The newest timestamp let through, and its block's offset in the stream.
     passed: Option<(i64, u64)>,
@@ -64,7 +65,7 @@ impl Interleaver {
         }
         // Copied, so that a small block does not keep the whole message alive that it came in.
         block.element.bytes = Bytes::copy_from_slice(&block.element.bytes);
-        self.waiting_bytes += block.element.bytes.len() + BLOCK_OVERHEAD;
+        self.waiting_bytes += block.element.bytes.len();
         // Behind all that are not later, so that each track keeps its own order.
         let place = self
             .waiting
@@ -81,7 +82,9 @@ impl Interleaver {
             .newest_ms
             .iter()
             .all(|newest_ms| newest_ms.is_some_and(|newest_ms| newest_ms >= first_ms));
-        let is_long = last_ms - first_ms > WAIT_MS_MAX || self.waiting_bytes > WAIT_BYTES_MAX;
+        let is_long = last_ms - first_ms > WAIT_MS_MAX
+            || self.waiting_bytes > WAIT_BYTES_MAX
+            || self.waiting.len() > WAIT_BLOCKS_MAX;
         match is_reached || is_long {
             true => self.poll_rest(),
             false => None,
@@ -91,7 +94,7 @@ impl Interleaver {
     /// The next block in order of time, whether the others have come as far or not.
     pub fn poll_rest(&mut self) -> Option<Block> {
         let block = self.waiting.pop_front()?;
-        self.waiting_bytes -= block.element.bytes.len() + BLOCK_OVERHEAD;
+        self.waiting_bytes -= block.element.bytes.len();
         Some(block)
     }
 }

@@ -29,6 +29,17 @@ pub struct Chunk {
     pub mime: Option<Arc<str>>,
 }
 
+/// What a chunk costs beside its bytes: itself, and its buffer's bookkeeping. Counted, or a ring of
+/// tiny chunks would take many times its capacity.
+const CHUNK_OVERHEAD: usize = 256;
+
+impl Chunk {
+    /// Bytes of memory that it takes.
+    fn memory(&self) -> usize {
+        self.framed.memory() + CHUNK_OVERHEAD
+    }
+}
+
 /// The newest chunks of a stream.
 #[derive(Debug)]
 pub struct Ring {
@@ -64,7 +75,7 @@ impl Ring {
             ChunkKind::JoinPoint => self.join_point = Some(self.live_edge()),
             ChunkKind::Continuation => {}
         }
-        self.byte_len += chunk.framed.memory();
+        self.byte_len += chunk.memory();
         let newest_ms = chunk.timestamp_ms;
         self.chunks.push_back(chunk);
         while self.byte_len > self.byte_capacity && self.chunks.len() > 1 {
@@ -82,7 +93,7 @@ impl Ring {
 
     fn pop_oldest(&mut self) {
         if let Some(chunk) = self.chunks.pop_front() {
-            self.byte_len -= chunk.framed.memory();
+            self.byte_len -= chunk.memory();
             if self.join_point == Some(self.oldest) {
                 self.join_point = None;
             }
@@ -124,7 +135,7 @@ impl Ring {
         self.join_point = None;
     }
 
-    /// Bytes kept, framing included.
+    /// Bytes of memory kept, framing and bookkeeping included.
     pub fn byte_len(&self) -> usize {
         self.byte_len
     }
@@ -144,10 +155,10 @@ pub(super) mod tests {
     use crate::protocol::framing::Framer;
     use bytes::BufMut;
 
-    /// A chunk that takes 100 bytes of memory.
+    /// A chunk that takes 400 bytes of memory.
     pub fn chunk(kind: ChunkKind, timestamp_ms: u64, generation: u32) -> Chunk {
-        let mut framer = Framer::with_capacity(78);
-        framer.payload().put_bytes(0, 78);
+        let mut framer = Framer::with_capacity(122);
+        framer.payload().put_bytes(0, 122);
         Chunk {
             framed: framer.finish(),
             kind,
@@ -161,13 +172,13 @@ pub(super) mod tests {
 
     #[test]
     fn the_oldest_chunks_go_when_bytes_run_out() {
-        let mut ring = Ring::new(300, 10_000);
+        let mut ring = Ring::new(1200, 10_000);
         for ms in 0..5 {
             ring.push(chunk(JoinPoint, ms, 1));
         }
         assert_eq!(
             (ring.oldest(), ring.live_edge(), ring.byte_len()),
-            (2, 5, 300)
+            (2, 5, 1200)
         );
         assert!(ring.chunk(1).is_none());
         assert_eq!(ring.chunk(2).map(|chunk| chunk.timestamp_ms), Some(2));
@@ -190,7 +201,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_gop_larger_than_the_ring_leaves_no_join_point() {
-        let mut ring = Ring::new(250, 10_000);
+        let mut ring = Ring::new(1000, 10_000);
         ring.push(chunk(JoinPoint, 0, 1));
         ring.push(chunk(Continuation, 1, 1));
         assert_eq!(ring.join_point(), Some(0));
@@ -200,7 +211,7 @@ pub(super) mod tests {
 
     #[test]
     fn sequences_go_on_after_clear() {
-        let mut ring = Ring::new(250, 10_000);
+        let mut ring = Ring::new(1000, 10_000);
         ring.push(chunk(JoinPoint, 0, 1));
         ring.clear();
         assert_eq!(

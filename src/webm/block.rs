@@ -220,6 +220,10 @@ fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockE
     let mut rest = payload.get(head.length()..)?;
     let count = usize::from(*rest.first()?) + 1;
     rest = &rest[1..];
+    // An empty frame is none; 256 of them in seven bytes would be an attack.
+    if rest.len() < count {
+        return None;
+    }
     let mut sizes: Vec<usize> = Vec::with_capacity(LACE_FRAMES_MAX.min(count));
     match head.flags & FLAG_LACING {
         // Xiph: each size but the last is a run of 255s and what remains.
@@ -254,8 +258,11 @@ fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockE
                 size = if index == 1 {
                     value
                 } else {
-                    size + value - ((1 << (7 * length - 1)) - 1)
+                    size + (value - ((1 << (7 * length - 1)) - 1))
                 };
+                if size > payload.len() as i64 {
+                    return None;
+                }
                 sizes.push(usize::try_from(size).ok()?);
             }
         }
@@ -263,7 +270,7 @@ fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockE
     let flags = if keyframe { FLAG_KEYFRAME } else { 0 };
     let mut frames = Vec::with_capacity(count);
     for size in sizes {
-        if size > rest.len() {
+        if size == 0 || size > rest.len() {
             return None;
         }
         let (frame, after) = rest.split_at(size);
@@ -342,6 +349,11 @@ mod tests {
             b"\x81\x00\x00\x84\x02AaBbC",
             b"\x81\x00\x00\x86\x02\x83\x80A",
             b"\x81\x00\x00\x86",
+            // Empty frames.
+            b"\x81\x00\x00\x84\xff",
+            b"\x81\x00\x00\x82\x02\x00\x01abc",
+            // Sizes that leave 64 bits.
+            b"\x81\x00\x00\x86\x03\x01\xff\xff\xff\xff\xff\xff\xfe\x01\xff\xff\xff\xff\xff\xff\xfe\x81",
         ] {
             let (bytes, head) = element(ElementId::SIMPLE_BLOCK, payload);
             assert_eq!(read_simple_block(bytes, head), None);

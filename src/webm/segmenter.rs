@@ -37,8 +37,9 @@ pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
 /// Without a bound, one bad size would swallow the rest of a live stream in silence.
 const PASSED_OVER_MAX: u64 = 256 << 20;
 
-/// Latest timestamp: some 34 years in milliseconds. Leaves room to add without overflow.
-const TIMESTAMP_MS_MAX: i64 = 1 << 40;
+/// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
+/// room to add without overflow.
+const TIMESTAMP_MS_MAX: i64 = 1 << 42;
 
 /// What one publisher may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,10 @@ pub const TIMESTAMP_SCALE_DEFAULT: u64 = 1_000_000;
 /// Tracks in one recording. Browsers write two; each costs a comparison a block.
 pub const TRACKS_MAX: usize = 32;
 
+/// Bytes of a CodecID. The longest registered has about 30; it is repeated in every type that we
+/// tell.
+const CODEC_ID_BYTES_MAX: usize = 64;
+
 /// The kinds of EBML document that we carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocType {
@@ -163,7 +167,8 @@ impl Track {
             }
         }
         track.entry = entry.freeze();
-        (track.number > 0 && !track.codec_id.is_empty()).then_some(track)
+        let has_codec = (1..=CODEC_ID_BYTES_MAX).contains(&track.codec_id.len());
+        (track.number > 0 && has_codec).then_some(track)
     }
 
     /// The codec as `mime::codec` names it.
