@@ -6,7 +6,7 @@
 //! The rooms, and who may import whom:
 //!
 //! ```text
-//! main ─┬─► cli ───► config
+//! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
 //!       ├─► net ─┬─► stream ─► webm
 //!       │        │      └────► protocol::framing
 //!       │        ├─► protocol
@@ -22,6 +22,7 @@
 //! - [`client`]: the other end: `push`.
 //! - [`inspect`]: what `webm` sees in a file.
 //! - [`config`], [`pages`], [`metrics`]: options, the embedded pages, counters.
+//! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
 //! bytes and decisions go out.
@@ -31,6 +32,8 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod inspect;
 pub mod metrics;
 pub mod net;

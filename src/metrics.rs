@@ -36,6 +36,9 @@ pub struct StreamReport {
     pub width: Option<u64>,
     pub height: Option<u64>,
     pub audio: bool,
+    /// Whether there is a picture at `/live/NAME.jpg`: asking in vain is an error in a browser's
+    /// console.
+    pub poster: bool,
     pub viewers: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
@@ -222,6 +225,7 @@ mod tests {
             width: None,
             height: None,
             audio: false,
+            poster: false,
             viewers: 3,
             viewers_ws: 2,
             viewers_http: 1,

@@ -45,7 +45,6 @@ const GZIP_LEAST_BYTES: usize = 1024;
 #[exclude = "*.test.js"]
 #[exclude = "*.md"]
 #[exclude = ".*"]
-#[allow_missing = true]
 struct Web;
 
 /// One file of `web/`.

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::Value;
-use videostream::webm::{Event, Limits, Recording, Segmenter, WebmError};
+use videostream::fuzzing;
+use videostream::webm::{Event, Limits, Recording, WebmError};
 
 const RECORDINGS: [&str; 10] = [
     "chromium-vp8-opus-100ms",
@@ -30,20 +31,16 @@ fn facts(name: &str) -> Value {
 
 /// All events of `bytes` when they come in `pieces`; the rest comes as one more piece.
 fn events(bytes: &Bytes, pieces: impl IntoIterator<Item = usize>) -> Result<Vec<Event>, WebmError> {
-    let mut segmenter = Segmenter::new(Limits::default());
-    let mut events = Vec::new();
     let mut rest = bytes.clone();
     let mut pieces = pieces.into_iter();
-    loop {
+    let pieces = std::iter::from_fn(|| {
         let length = pieces.next().unwrap_or(rest.len()).min(rest.len());
-        segmenter.push(rest.split_to(length));
-        while let Some(event) = segmenter.poll()? {
-            events.push(event);
-        }
-        if rest.is_empty() {
-            assert_eq!(segmenter.received(), bytes.len() as u64);
-            return Ok(events);
-        }
+        (!rest.is_empty()).then(|| rest.split_to(length))
+    });
+    let segmented = fuzzing::segment(Limits::default(), pieces);
+    match segmented.error {
+        Some(error) => Err(error),
+        None => Ok(segmented.events),
     }
 }
 

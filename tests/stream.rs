@@ -1,10 +1,11 @@
 //! What goes into the ring, and where viewers stand in it, on real recordings.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use proptest::prelude::*;
 use std::sync::Arc;
-use videostream::stream::{Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream};
-use videostream::webm::{Event, Recording, Segmenter};
+use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
+use videostream::stream::{ChunkKind, Cursor, Ingest, Limits, Stream};
+use videostream::webm::{Event, Segmenter};
 
 fn read(name: &str) -> Bytes {
     let path = format!("{}/tests/data/{name}.webm", env!("CARGO_MANIFEST_DIR"));
@@ -27,83 +28,11 @@ fn publish(stream: &mut Stream, bytes: &Bytes, piece: usize) {
     }
 }
 
-/// Everything a cursor is given now.
-fn drain(cursor: &mut Cursor, stream: &Stream) -> Vec<Given> {
-    let mut given = Vec::new();
-    loop {
-        match cursor.next(stream) {
-            Next::Wait => return given,
-            Next::Init(chunk) => given.push(Given::Init(chunk.clone())),
-            Next::Chunk(chunk) => given.push(Given::Chunk(chunk.clone())),
-            Next::Skip { from_ms, to_ms } => given.push(Given::Skip { from_ms, to_ms }),
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Given {
-    Init(Chunk),
-    Chunk(Chunk),
-    Skip { from_ms: u64, to_ms: u64 },
-}
-
-fn bytes_of(given: &[Given]) -> Bytes {
-    let mut bytes = BytesMut::new();
-    for given in given {
-        if let Given::Init(chunk) | Given::Chunk(chunk) = given {
-            bytes.extend_from_slice(&chunk.framed.payload());
-        }
-    }
-    bytes.freeze()
-}
-
-/// What a player would make of one viewer's bytes: `(track number, timestamp, keyframe, frame)`.
-struct Played {
-    recording: Recording,
-    /// Index into `blocks` at which each Cluster begins.
-    clusters: Vec<usize>,
-    blocks: Vec<(usize, i64, bool, Bytes)>,
-}
-
-/// Parses a viewer's bytes as strictly as the worst player.
+/// What a player would make of bytes with one init segment.
 fn play(bytes: Bytes) -> Played {
-    let mut segmenter = Segmenter::new(Default::default());
-    segmenter.push(bytes);
-    let mut recording = None;
-    let mut clusters = Vec::new();
-    let mut blocks: Vec<(usize, i64, bool, Bytes)> = Vec::new();
-    while let Some(event) = segmenter.poll().expect("a valid stream") {
-        match event {
-            Event::Recording(seen) => assert!(recording.replace(seen).is_none()),
-            Event::Cluster(_) => clusters.push(blocks.len()),
-            Event::Block(block) => {
-                let frame = Bytes::copy_from_slice(block.element.frame());
-                blocks.push((block.track, block.timestamp_ms, block.keyframe, frame));
-            }
-            Event::Stray { .. } => panic!("a stray block"),
-        }
-    }
-    assert!(segmenter.is_between_elements());
-    let recording = recording.expect("an init segment");
-    for (track, number) in recording.tracks.iter().zip(1..) {
-        assert_eq!(track.number, number);
-    }
-    assert!(blocks.is_sorted_by_key(|&(_, timestamp_ms, ..)| timestamp_ms));
-    if let Some(video) = recording.video() {
-        for &begin in &clusters {
-            let (track, _, keyframe, _) = blocks[begin];
-            assert!(track == video && keyframe, "a Cluster opens on a keyframe");
-        }
-        let keyframes = blocks
-            .iter()
-            .filter(|&&(track, _, keyframe, _)| track == video && keyframe);
-        assert_eq!(keyframes.count(), clusters.len(), "one Cluster per GOP");
-    }
-    Played {
-        recording,
-        clusters,
-        blocks,
-    }
+    let mut all = fuzzing::play(bytes);
+    assert_eq!(all.len(), 1, "one init segment");
+    all.remove(0)
 }
 
 #[test]
@@ -236,6 +165,29 @@ fn a_restart_with_other_tracks_brings_a_new_init_segment_in_its_place() {
     // A newcomer gets the second alone.
     let newcomer = play(bytes_of(&drain(&mut Cursor::join(), &stream)));
     assert_eq!(newcomer.recording.tracks.len(), 1);
+}
+
+#[test]
+fn viewer_two_init_segments_behind_meets_both_in_their_places() {
+    let mut stream = stream(Limits::default());
+    let mut cursor = Cursor::join();
+    publish(&mut stream, &read("chromium-restart-1"), 1000);
+    drain(&mut cursor, &stream);
+    publish(&mut stream, &read("chromium-vp8-only-100ms"), 1000);
+    publish(&mut stream, &read("chromium-vp9-opus-100ms"), 1000);
+    let given = drain(&mut cursor, &stream);
+    let types: Vec<&str> = given
+        .iter()
+        .filter_map(|given| match given {
+            Given::Init(chunk) => chunk.mime.as_deref(),
+            _ => None,
+        })
+        .collect();
+    let (vp8, vp9) = (
+        r#"video/webm;codecs="vp8""#,
+        r#"video/webm;codecs="vp9,opus""#,
+    );
+    assert_eq!(types, [vp8, vp9]);
 }
 
 #[test]

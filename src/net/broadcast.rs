@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Milliseconds of backlog beyond which a newcomer is worth a new keyframe: the whole of it has
 /// to be sent and decoded before the first picture.
-const BACKLOG_MS_MAX: u64 = 5000;
+const BACKLOG_MS_MAX: u64 = 3000;
 
 /// Without a keyframe for this long, the publisher is warned.
 const KEYFRAME_WAIT: Duration = Duration::from_secs(10);

@@ -5,7 +5,6 @@ use super::inbound::Inbound;
 use super::outbox::Outbox;
 use super::publisher::Publisher;
 use super::viewer::Viewer;
-use crate::config::Limits;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use bytes::BytesMut;
@@ -73,25 +72,6 @@ pub struct Connection {
     pub blocked_since: Option<Instant>,
 }
 
-/// What a deadline asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// No whole request head in time.
-    HeadTimeout,
-    /// Kept alive, but nobody asked for anything.
-    Idle,
-    /// It takes no bytes.
-    Stalled,
-    /// No media from it.
-    SilentPublisher,
-    /// Time to ask whether it is there.
-    Ping,
-    /// It did not answer.
-    NoPong,
-    /// It had time enough to hang up.
-    Hangup,
-}
-
 impl Connection {
     pub fn new(socket: TcpStream, now: Instant) -> Connection {
         Connection {
@@ -110,53 +90,25 @@ impl Connection {
         }
     }
 
-    /// What its deadlines ask for now, if anything.
-    pub fn due(&self, limits: &Limits, now: Instant) -> Option<Due> {
-        let elapsed = |since: Instant| now.saturating_duration_since(since);
-        let is_stalled = self
-            .blocked_since
-            .is_some_and(|since| elapsed(since) >= limits.viewer_timeout);
-        match &self.state {
-            State::Requesting(bytes) if elapsed(self.since) >= limits.head_timeout => {
-                // Who asked before and is between requests is not late, only idle.
-                Some(match bytes.is_empty() && self.requests > 0 {
-                    true => Due::Idle,
-                    false => Due::HeadTimeout,
-                })
-            }
-            State::Requesting(_) => None,
-            State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
-                Some(Due::SilentPublisher)
-            }
-            State::Responding { .. } | State::Posting(_) => is_stalled.then_some(Due::Stalled),
-            State::Publishing(publisher)
-                if elapsed(publisher.fed_at) >= limits.publisher_timeout =>
-            {
-                Some(Due::SilentPublisher)
-            }
-            State::Publishing(publisher) if publisher.is_websocket() => self.ping_due(limits, now),
-            State::Publishing(_) => None,
-            State::Viewing { .. } if is_stalled => Some(Due::Stalled),
-            State::Viewing { viewer, .. } if viewer.is_websocket() => self.ping_due(limits, now),
-            State::Viewing { .. } => None,
-            State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
-            State::Gone => None,
-        }
-    }
-
-    fn ping_due(&self, limits: &Limits, now: Instant) -> Option<Due> {
-        match self.pinged_at {
-            Some(at) => {
-                (now.saturating_duration_since(at) >= limits.ping_timeout).then_some(Due::NoPong)
-            }
-            None => (now.saturating_duration_since(self.heard_at) >= limits.ping_interval)
-                .then_some(Due::Ping),
-        }
-    }
-
     /// Notes that something came from it.
     pub fn heard(&mut self, now: Instant) {
         self.heard_at = now;
         self.pinged_at = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A viewer costs this in the slab, and its WebSocket reader once it has been heard.
+    #[test]
+    fn a_viewer_costs_a_few_hundred_bytes() {
+        assert!(
+            size_of::<Connection>() <= 256,
+            "{}",
+            size_of::<Connection>()
+        );
+        assert!(size_of::<Inbound>() <= 320, "{}", size_of::<Inbound>());
     }
 }

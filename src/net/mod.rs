@@ -6,8 +6,9 @@
 //! epoll ─► writable ─► Connection ◄── cursor, one write ◄───────┘ fan-out
 //! ```
 //!
-//! - [`reactor`](self): the loop and its phases; what a request leads to is in `requests`.
-//! - `connection`: one socket and its state, and what must happen by when.
+//! - `reactor`: the loop and its phases.
+//! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
+//! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `broadcast`: who publishes and who watches one stream.
@@ -17,12 +18,14 @@ mod answer;
 mod body;
 mod broadcast;
 mod connection;
+mod deadlines;
 mod inbound;
 mod listener;
 mod outbox;
 mod publisher;
 mod reactor;
 mod requests;
+mod roles;
 mod viewer;
 
 use crate::config::Serve;

@@ -162,6 +162,11 @@ impl Publisher {
         }
     }
 
+    /// It is leaving: whole blocks that were held back go out.
+    pub fn flush(&mut self, stream: &mut Stream) {
+        self.ingest.flush(stream);
+    }
+
     /// The body is complete; the recording in it may not be.
     fn finish(&self) -> Fed {
         match self.ingest.finish() {

@@ -5,23 +5,21 @@
 
 use super::ServeError;
 use super::body::ReadBuffer;
-use super::broadcast::{Broadcast, Plea};
-use super::connection::{CLOSING_TIMEOUT, Connection, Due, OUTBOX_BYTES_MAX, State};
+use super::broadcast::Broadcast;
+use super::connection::{Connection, OUTBOX_BYTES_MAX, State};
+use super::deadlines::TICK;
 use super::inbound::{Heard, Inbound};
 use super::listener::{Listener, connections_allowed};
-use super::publisher::{Fed, Publisher};
-use super::viewer::{Item, Sent, Viewer, Wrote};
+use super::publisher::Fed;
+use super::viewer::{Item, Sent, Wrote};
 use crate::config::{Limits, Serve};
 use crate::metrics::Counters;
 use crate::protocol::access::Access;
-use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::http::Method;
-use crate::protocol::response::{self, refuse};
 use crate::protocol::route::Refusal;
-use crate::protocol::websocket::{CloseCode, close_frame, ping_frame, text_frame};
+use crate::protocol::websocket::CloseCode;
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
-use bytes::Bytes;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -45,49 +43,40 @@ const EVENTS_MAX: usize = 1024;
 /// that a publisher's next bytes wait at most.
 const WRITES_MAX: usize = 512;
 
-/// How often deadlines are looked at. The shortest is two seconds.
-const TICK: Duration = Duration::from_millis(250);
-
-/// How often viewers are told how many they are. Each time costs a write per viewer.
-const VIEWERS_PAUSE: Duration = Duration::from_secs(5);
-
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u32 = 64;
-
-/// How long peers have to say goodbye when the server stops.
-const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Connections beyond the limit that are told so, rather than dropped.
 const REFUSED_MAX: usize = 32;
 
 pub struct Reactor {
-    poll: Poll,
-    events: Events,
-    signals: Signals,
-    listeners: Vec<Listener>,
+    pub(super) poll: Poll,
+    pub(super) events: Events,
+    pub(super) signals: Signals,
+    pub(super) listeners: Vec<Listener>,
     pub(super) connections: Slab<Connection>,
     pub(super) catalog: Catalog,
     /// Beside each stream of the catalog.
     pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
     pub(super) access: Access,
     pub(super) limits: Limits,
-    connections_max: usize,
+    pub(super) connections_max: usize,
     pub(super) counters: Counters,
     pub(super) now: Instant,
-    ticked_at: Instant,
-    told_viewers_at: Instant,
+    pub(super) ticked_at: Instant,
+    pub(super) told_viewers_at: Instant,
     /// Connections to be read, and to be written. Whoever is here has its flag set, so that it is
     /// here once; an entry that outlived its connection costs one look.
-    readable: VecDeque<usize>,
-    writable: VecDeque<usize>,
+    pub(super) readable: VecDeque<usize>,
+    pub(super) writable: VecDeque<usize>,
     /// Connections in state `Gone`.
-    gone: Vec<usize>,
+    pub(super) gone: Vec<usize>,
     /// When the server must be done with stopping.
-    stopping: Option<Instant>,
+    pub(super) stopping: Option<Instant>,
     pub(super) read_buffer: ReadBuffer,
     /// Scratch space, kept for its memory.
-    items: Vec<Item>,
-    accepted: Vec<TcpStream>,
+    pub(super) items: Vec<Item>,
+    pub(super) accepted: Vec<TcpStream>,
 }
 
 impl Reactor {
@@ -561,280 +550,10 @@ impl Reactor {
         }
     }
 
-    fn expire(&mut self) {
-        if self.now.saturating_duration_since(self.ticked_at) < TICK {
-            return;
-        }
-        self.ticked_at = self.now;
-        let due: Vec<(usize, Due)> = self
-            .connections
-            .iter()
-            .filter_map(|(id, connection)| Some((id, connection.due(&self.limits, self.now)?)))
-            .collect();
-        for (id, due) in due {
-            self.expire_one(id, due);
-        }
-        self.tend_broadcasts();
-    }
-
-    fn expire_one(&mut self, id: usize, due: Due) {
-        match due {
-            Due::HeadTimeout => {
-                let refusal = Refusal::new(408, "no whole request head came in time");
-                self.refuse(id, &refusal, Method::Other);
-            }
-            Due::SilentPublisher => {
-                tracing::info!("publisher was silent for too long");
-                self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
-            }
-            Due::Ping => {
-                let connection = &mut self.connections[id];
-                connection.pinged_at = Some(self.now);
-                connection.outbox.push(ping_frame(b""));
-                self.queue_write(id);
-            }
-            Due::Stalled => {
-                self.counters.viewers_timed_out += 1;
-                self.drop_connection(id);
-            }
-            Due::Idle | Due::NoPong | Due::Hangup => self.drop_connection(id),
-        }
-    }
-
-    /// What is done for streams now and then.
-    fn tend_broadcasts(&mut self) {
-        let tells_viewers =
-            self.now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
-        if tells_viewers {
-            self.told_viewers_at = self.now;
-        }
-        let ids: Vec<StreamId> = self.broadcasts.keys().copied().collect();
-        for stream_id in ids {
-            let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
-                continue;
-            };
-            broadcast.count_bitrate(self.now);
-            if broadcast.is_stale(self.now) {
-                self.catalog.stream_mut(stream_id).forget_media();
-            }
-            let count = broadcast.viewers();
-            let mut pleas = Vec::new();
-            match broadcast.plea(self.now) {
-                Some(Plea::Restart) => pleas.push(ToPublisher::Restart),
-                Some(Plea::KeyframeWarning) => pleas.push(ToPublisher::Warning {
-                    code: "keyframe-interval".into(),
-                    message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
-                }),
-                None => {}
-            }
-            if broadcast.told_publisher.replace(count) != Some(count) {
-                pleas.push(ToPublisher::Viewers { count });
-            }
-            if let Some(id) = broadcast.publisher {
-                self.tell_publisher(id, &pleas);
-            }
-            if tells_viewers {
-                self.tell_count(stream_id);
-            }
-        }
-    }
-
-    fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
-        let connection = &mut self.connections[id];
-        if let State::Publishing(publisher) = &connection.state
-            && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
-        {
-            for message in messages {
-                publisher.tell(&mut connection.outbox, message);
-            }
-            self.queue_write(id);
-        }
-    }
-
-    fn tell_count(&mut self, stream_id: StreamId) {
-        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
-            return;
-        };
-        let count = broadcast.viewers();
-        if broadcast.told_viewers.replace(count) != Some(count) {
-            self.tell_viewers(stream_id, &ToViewer::Viewers { count });
-        }
-    }
-
-    /// Tells all viewers that understand text messages, but for those who are behind anyway.
-    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
-            return;
-        };
-        let frame = Bytes::from(text_frame(&message.to_json()));
-        for &id in &broadcast.audience {
-            let connection = &mut self.connections[id];
-            if let State::Viewing { viewer, .. } = &connection.state
-                && viewer.is_v1()
-                && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
-            {
-                connection.outbox.push(frame.clone());
-                if connection.can_write && !connection.is_write_queued {
-                    connection.is_write_queued = true;
-                    self.writable.push_back(id);
-                }
-            }
-        }
-    }
-
-    /// Has every viewer of a stream written to, because there may be something to tell.
-    pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
-            return;
-        };
-        for &id in &broadcast.audience {
-            let connection = &mut self.connections[id];
-            if connection.can_write && !connection.is_write_queued {
-                connection.is_write_queued = true;
-                self.writable.push_back(id);
-            }
-        }
-    }
-
     fn sweep(&mut self) {
         for id in mem::take(&mut self.gone) {
             // Closing the descriptor takes it out of epoll.
             self.connections.remove(id);
-        }
-    }
-
-    /// Says no, and closes.
-    pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
-        let bytes = refuse(refusal, method, response::Connection::Close);
-        self.connections[id].outbox.push(bytes);
-        self.close_when_written(id);
-    }
-
-    /// Closes a WebSocket, saying why.
-    fn close_with(&mut self, id: usize, code: CloseCode, reason: &str) {
-        self.connections[id].outbox.push(close_frame(code, reason));
-        self.close_when_written(id);
-    }
-
-    pub(super) fn close_publisher(
-        &mut self,
-        id: usize,
-        code: CloseCode,
-        status: u16,
-        reason: &str,
-    ) {
-        let connection = &mut self.connections[id];
-        match &connection.state {
-            State::Publishing(publisher) => {
-                publisher.close(&mut connection.outbox, code, status, reason);
-            }
-            _ => {
-                let refusal = Refusal::new(status, reason.to_owned());
-                let bytes = refuse(&refusal, Method::Put, response::Connection::Close);
-                connection.outbox.push(bytes);
-            }
-        }
-        self.close_when_written(id);
-    }
-
-    /// What is in the outbox is the last that is sent; then the peer may hang up.
-    pub(super) fn close_when_written(&mut self, id: usize) {
-        let deadline = self.now + CLOSING_TIMEOUT;
-        self.change_state(
-            id,
-            State::Closing {
-                deadline,
-                is_shut: false,
-            },
-        );
-        self.queue_write(id);
-    }
-
-    pub(super) fn drop_connection(&mut self, id: usize) {
-        if !matches!(self.connections[id].state, State::Gone) {
-            self.change_state(id, State::Gone);
-            self.gone.push(id);
-        }
-    }
-
-    /// Takes a connection out of its role, and gives it another.
-    fn change_state(&mut self, id: usize, state: State) {
-        let connection = &mut self.connections[id];
-        connection.can_read &= !matches!(state, State::Gone);
-        match mem::replace(&mut connection.state, state) {
-            State::Viewing { viewer, .. } => self.viewer_left(&viewer),
-            State::Publishing(publisher) => self.publisher_left(id, &publisher),
-            State::Requesting(_)
-            | State::Responding { .. }
-            | State::Posting(_)
-            | State::Closing { .. }
-            | State::Gone => {}
-        }
-    }
-
-    fn viewer_left(&mut self, viewer: &Viewer) {
-        let Some(broadcast) = self.broadcasts.get_mut(&viewer.stream) else {
-            return;
-        };
-        let moved = broadcast.leave(viewer.audience_index, viewer.is_websocket());
-        if let Some(id) = moved
-            && let State::Viewing { viewer: other, .. } = &mut self.connections[id].state
-        {
-            other.audience_index = viewer.audience_index;
-        }
-        self.forget_if_deserted(viewer.stream);
-    }
-
-    fn publisher_left(&mut self, id: usize, publisher: &Publisher) {
-        let stream_id = publisher.stream;
-        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
-            return;
-        };
-        // After a takeover the newer one is there already.
-        if broadcast.publisher == Some(id) {
-            broadcast.publisher_left(self.now);
-            self.catalog.stream_mut(stream_id).go_offline();
-            self.queue_audience(stream_id);
-        }
-        self.forget_if_deserted(stream_id);
-    }
-
-    fn forget_if_deserted(&mut self, stream_id: StreamId) {
-        if self
-            .broadcasts
-            .get(&stream_id)
-            .is_some_and(Broadcast::is_deserted)
-        {
-            self.broadcasts.remove(&stream_id);
-            self.catalog.remove(stream_id);
-        }
-    }
-
-    /// SIGTERM or SIGINT: nobody new is let in, and everybody here is told goodbye.
-    fn stop(&mut self) {
-        if self.stopping.is_some() {
-            return;
-        }
-        tracing::info!("stopping");
-        self.stopping = Some(self.now + STOPPING_TIMEOUT);
-        self.listeners.clear();
-        let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            let connection = &mut self.connections[id];
-            match &mut connection.state {
-                State::Viewing { viewer, .. } => {
-                    let code = CloseCode::GoingAway;
-                    viewer.close(&mut connection.outbox, code, "the server is stopping");
-                    self.close_when_written(id);
-                }
-                State::Publishing(_) => {
-                    let code = CloseCode::GoingAway;
-                    self.close_publisher(id, code, 503, "the server is stopping");
-                }
-                State::Responding { keep_alive, .. } => *keep_alive = false,
-                State::Requesting(_) | State::Posting(_) => self.drop_connection(id),
-                State::Closing { .. } | State::Gone => {}
-            }
         }
     }
 }

@@ -263,6 +263,10 @@ impl Reactor {
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        if via == Via::Http && head.body == Body::None {
+            // It would end the publisher who is there, for nothing.
+            return Err(Refusal::new(400, "a stream has a body"));
+        }
         let known = self.catalog.find(name.as_str());
         let is_taken_over = known.is_some_and(|id| self.catalog.stream(id).is_live());
         let live = self
@@ -501,6 +505,7 @@ impl Reactor {
                 let mut tracks = recording.tracks.iter();
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
+            poster: broadcast.poster.is_some(),
             viewers: broadcast.viewers(),
             viewers_ws: broadcast.viewers_ws,
             viewers_http: broadcast.viewers_http,

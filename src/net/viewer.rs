@@ -7,7 +7,9 @@
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
 use crate::protocol::control::ToViewer;
 use crate::protocol::framing::Framed;
-use crate::protocol::response::{Connection, ResponseHead};
+use crate::protocol::http::Method;
+use crate::protocol::response::{Connection, ResponseHead, refuse};
+use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::stream::{Chunk, Cursor, Init, Next, Stream, StreamId};
 use bytes::Bytes;
@@ -259,9 +261,13 @@ impl Viewer {
     pub fn close(&self, outbox: &mut Outbox, code: CloseCode, reason: &str) {
         match self.transport {
             Transport::WebSocket { .. } => outbox.push(close_frame(code, reason)),
-            // Without a head there is no body to end.
             Transport::Chunked if self.cursor.has_begun() => outbox.push(&b"0\r\n\r\n"[..]),
-            Transport::Chunked | Transport::UntilClose => {}
+            Transport::UntilClose if self.cursor.has_begun() => {}
+            // It waits for a publisher, and has not been answered at all.
+            Transport::Chunked | Transport::UntilClose => {
+                let refusal = Refusal::new(503, reason.to_owned());
+                outbox.push(refuse(&refusal, Method::Get, Connection::Close));
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
 mod catalog;
 mod cursor;
 mod ingest;
+mod interleave;
 mod ring;
 mod timeline;
 

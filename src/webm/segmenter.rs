@@ -487,14 +487,15 @@ impl Segmenter {
             // Until the first EBML header, whatever else comes is another format.
             let expected = matches!(self.level, Level::Start) && self.head.is_none();
             let Some(bytes) = self.view(need) else {
-                return Ok(None);
-            };
-            if expected {
-                let magic = ElementId::EBML.0.to_be_bytes();
-                let length = bytes.len().min(magic.len());
-                if bytes[..length] != magic[..length] {
+                // All that came is in `carry`. It may be too little for a head and too much for
+                // an EBML header.
+                if expected && !may_begin_ebml(&self.carry) {
                     return Err(WebmError::NotWebm { offset });
                 }
+                return Ok(None);
+            };
+            if expected && !may_begin_ebml(bytes) {
+                return Err(WebmError::NotWebm { offset });
             }
             match read_head(bytes) {
                 HeadParse::Complete(head) => return Ok(Some(head)),
@@ -600,6 +601,13 @@ enum Step {
     Partial,
 }
 
+/// Whether nothing in `bytes` speaks against an EBML header's ID at their front.
+fn may_begin_ebml(bytes: &[u8]) -> bool {
+    let magic = ElementId::EBML.0.to_be_bytes();
+    let length = bytes.len().min(magic.len());
+    bytes[..length] == magic[..length]
+}
+
 /// How long the frames of a lace last, each: told by an Opus packet's first byte (RFC 6716,
 /// section 3.1).
 fn frame_duration_ns(track: &Track, frames: &[BlockElement]) -> Option<u64> {
@@ -702,6 +710,17 @@ mod tests {
         assert_eq!(run(b"\x1aE\xdf\xa4").1, error);
         assert_eq!(run(b"\0\0\0\x1cftypisom").1, error);
         assert_eq!(run(b"\x1aE\xdf").1, None);
+    }
+
+    #[test]
+    fn other_formats_are_told_apart_as_soon_when_they_come_in_single_bytes() {
+        let mut segmenter = Segmenter::new(Limits::default());
+        for byte in [0x1a, 0x45, 0xdf] {
+            segmenter.push(Bytes::copy_from_slice(&[byte]));
+            assert_eq!(segmenter.poll(), Ok(None));
+        }
+        segmenter.push(Bytes::from_static(&[0]));
+        assert_eq!(segmenter.poll(), Err(WebmError::NotWebm { offset: 0 }));
     }
 
     #[test]

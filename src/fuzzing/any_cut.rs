@@ -1,0 +1,146 @@
+//! Where we cut never depends on how the bytes arrived.
+
+use super::segmented::{Segmented, segment};
+use super::viewer::{Given, bytes_of, drain, play};
+use super::{cut, split_lengths};
+use crate::stream::{Cursor, Ingest, Limits, Stream};
+use crate::webm::{self, WebmError};
+use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+/// However bytes are cut, the segmenter finds the same in them, and the ring holds the same for
+/// viewers: valid, and with every frame unchanged. In a ring too small for the stream nothing
+/// panics, and what a viewer got is still valid.
+///
+/// The WebM comes first in `input`, so that a recording is nearly a seed and a dictionary is of
+/// use. How to cut it stands at the end, read backwards:
+///
+/// ```text
+/// WebM … | piece lengths, one byte each | how many of them | size of the small ring
+/// ```
+pub fn any_cut(input: &[u8]) {
+    let Some((&ring, input)) = input.split_last() else {
+        return;
+    };
+    let (bytes, lengths) = split_lengths(input);
+
+    let segmented = same_events_however_cut(&bytes, &lengths);
+    same_ring_however_cut(&bytes, &lengths, &segmented);
+    small_ring_stays_valid(&bytes, &lengths, ring, &segmented);
+}
+
+fn same_events_however_cut(bytes: &Bytes, lengths: &[usize]) -> Segmented {
+    let tight = webm::Limits {
+        init_bytes: 200,
+        block_bytes: 400,
+    };
+    for limits in [tight, webm::Limits::default()] {
+        let whole = segment(limits, [bytes.clone()]);
+        segment(limits, cut(bytes, lengths)).assert_same(&whole);
+        segment(limits, cut(bytes, &[1])).assert_same(&whole);
+    }
+    segment(webm::Limits::default(), [bytes.clone()])
+}
+
+fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented) {
+    let limits = Limits {
+        ring_ms: u64::MAX,
+        ..Limits::default()
+    };
+    let mut rings = Vec::new();
+    for pieces in [cut(bytes, &[]), cut(bytes, lengths), cut(bytes, &[1])] {
+        let mut stream = on_air(limits);
+        let mut cursor = Cursor::join();
+        let mut given = Vec::new();
+        let error = publish(&mut stream, limits, pieces, |stream| {
+            given.extend(drain(&mut cursor, stream));
+        });
+        assert_eq!(error, segmented.error);
+        let mut ring = BytesMut::new();
+        for sequence in stream.ring().oldest()..stream.ring().live_edge() {
+            let chunk = stream.ring().chunk(sequence).expect("a ring has no gaps");
+            ring.extend_from_slice(&chunk.framed.payload());
+        }
+        // Whoever watched from early on has the ring's end, behind the init segment it needs.
+        if let Some(Given::Init(init)) = given.first() {
+            let media = bytes_of(&given).split_off(init.framed.payload().len());
+            assert!(ring.ends_with(&media));
+        }
+        if segmented.is_in_time() {
+            play(bytes_of(&given));
+        }
+        rings.push(ring.freeze());
+    }
+    assert!(rings.iter().all(|ring| *ring == rings[0]));
+    if segmented.is_in_time() {
+        let played = play(rings.swap_remove(0));
+        let frames = played.iter().flat_map(|played| &played.blocks);
+        let mut frames: Vec<Bytes> = frames.map(|block| block.3.clone()).collect();
+        let mut expected = segmented.playable_frames();
+        // In another order, perhaps: tracks that were written apart are brought together.
+        frames.sort();
+        expected.sort();
+        assert_eq!(frames, expected);
+    }
+}
+
+/// Two publishers, one after the other; one viewer who reads always and one who reads seldom.
+fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8, segmented: &Segmented) {
+    let limits = Limits {
+        ring_bytes: 1 + usize::from(ring) * 16,
+        ring_ms: u64::from(ring) * 4,
+        ..Limits::default()
+    };
+    let seldom = 2 + usize::from(ring % 7);
+    let mut stream = on_air(limits);
+    let mut viewers = [(); 2].map(|()| (Cursor::join(), Vec::new()));
+    let mut turn = 0;
+    for _ in 0..2 {
+        stream.go_live();
+        publish(&mut stream, limits, cut(bytes, lengths), |stream| {
+            let ring = stream.ring();
+            let is_one = ring.live_edge() - ring.oldest() == 1;
+            assert!(ring.byte_len() <= limits.ring_bytes || is_one);
+            turn += 1;
+            for (index, (cursor, given)) in viewers.iter_mut().enumerate() {
+                if index == 0 || turn % seldom == 0 {
+                    given.extend(drain(cursor, stream));
+                    assert_eq!(cursor.behind(stream), 0);
+                }
+            }
+        });
+        stream.go_offline();
+    }
+    if segmented.is_in_time() {
+        for (_, given) in viewers {
+            play(bytes_of(&given));
+        }
+    }
+}
+
+fn on_air(limits: Limits) -> Stream {
+    let mut stream = Stream::new(Arc::from("demo"), limits);
+    stream.go_live();
+    stream
+}
+
+/// Publishes `pieces` as one connection, up to their end or the first error.
+fn publish(
+    stream: &mut Stream,
+    limits: Limits,
+    pieces: Vec<Bytes>,
+    mut after_each: impl FnMut(&Stream),
+) -> Option<WebmError> {
+    let mut ingest = Ingest::new(limits);
+    let mut error = None;
+    for piece in pieces {
+        error = ingest.push(piece, stream).err();
+        after_each(stream);
+        if error.is_some() {
+            break;
+        }
+    }
+    ingest.flush(stream);
+    after_each(stream);
+    error
+}

@@ -1,0 +1,56 @@
+//! Promises that the fuzz targets and the tests check with the same code.
+//!
+//! `any_cut` and `request` take bytes that may hold anything, and panic when a promise of
+//! [`crate::webm`], [`crate::stream`] or [`crate::protocol`] is broken. `fuzz/fuzz_targets` has a
+//! target for each; `tests/corpus.rs` holds the same promises against the seeds and everything
+//! that was ever found.
+
+mod any_cut;
+mod request;
+mod segmented;
+mod viewer;
+
+pub use any_cut::any_cut;
+pub use request::request;
+pub use segmented::{Segmented, segment};
+pub use viewer::{Given, Played, bytes_of, drain, play};
+
+use bytes::Bytes;
+
+/// Cuts `bytes` into pieces of these lengths, again and again until they end; into one piece
+/// when there is no length to go by.
+pub fn cut(bytes: &Bytes, lengths: &[usize]) -> Vec<Bytes> {
+    if lengths.iter().all(|&length| length == 0) {
+        return vec![bytes.clone()];
+    }
+    let mut rest = bytes.clone();
+    let mut pieces = Vec::new();
+    for &length in lengths.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        pieces.push(rest.split_to(length.min(rest.len())));
+    }
+    pieces
+}
+
+/// Takes from the end of a fuzzer's input how to cut the rest of it: the last byte counts the
+/// bytes before it that each stand for a length. So what is cut comes first, and a recording or a
+/// request is nearly a seed.
+fn split_lengths(input: &[u8]) -> (Bytes, Vec<usize>) {
+    let Some((&count, input)) = input.split_last() else {
+        return (Bytes::new(), Vec::new());
+    };
+    let count = usize::from(count % 32).min(input.len());
+    let (bytes, lengths) = input.split_at(input.len() - count);
+    let lengths = lengths.iter().map(|&code| piece_length(code));
+    (Bytes::copy_from_slice(bytes), lengths.collect())
+}
+
+/// 0 to 127 bytes, or a multiple of 32 up to 4096.
+fn piece_length(code: u8) -> usize {
+    match usize::from(code) {
+        length @ 0..128 => length,
+        more => (more - 127) * 32,
+    }
+}

@@ -1,0 +1,224 @@
+//! What must happen by when.
+//!
+//! Deadlines are looked at a few times a second, all of them: a pass over 10,000 connections
+//! takes less time than one write, and nothing has to be kept in order.
+
+use super::broadcast::Plea;
+use super::connection::{Connection, OUTBOX_BYTES_MAX, State};
+use super::reactor::Reactor;
+use crate::config::Limits;
+use crate::protocol::control::{ToPublisher, ToViewer};
+use crate::protocol::http::Method;
+use crate::protocol::route::Refusal;
+use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
+use crate::stream::StreamId;
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// How often deadlines are looked at. The shortest is two seconds.
+pub const TICK: Duration = Duration::from_millis(250);
+
+/// How often viewers are told how many they are. Each time costs a write per viewer.
+const VIEWERS_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a deadline asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// No whole request head in time.
+    HeadTimeout,
+    /// Kept alive, but nobody asked for anything.
+    Idle,
+    /// It takes no bytes.
+    Stalled,
+    /// No media from it.
+    SilentPublisher,
+    /// Time to ask whether it is there.
+    Ping,
+    /// It did not answer.
+    NoPong,
+    /// It had time enough to hang up.
+    Hangup,
+}
+
+impl Connection {
+    /// What its deadlines ask for now, if anything.
+    pub fn due(&self, limits: &Limits, now: Instant) -> Option<Due> {
+        let elapsed = |since: Instant| now.saturating_duration_since(since);
+        let is_stalled = self
+            .blocked_since
+            .is_some_and(|since| elapsed(since) >= limits.viewer_timeout);
+        match &self.state {
+            State::Requesting(bytes) if elapsed(self.since) >= limits.head_timeout => {
+                // Who asked before and is between requests is not late, only idle.
+                Some(match bytes.is_empty() && self.requests > 0 {
+                    true => Due::Idle,
+                    false => Due::HeadTimeout,
+                })
+            }
+            State::Requesting(_) => None,
+            State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
+                Some(Due::SilentPublisher)
+            }
+            State::Responding { .. } | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Publishing(publisher)
+                if elapsed(publisher.fed_at) >= limits.publisher_timeout =>
+            {
+                Some(Due::SilentPublisher)
+            }
+            State::Publishing(publisher) if publisher.is_websocket() => self.ping_due(limits, now),
+            State::Publishing(_) => None,
+            State::Viewing { .. } if is_stalled => Some(Due::Stalled),
+            State::Viewing { viewer, .. } if viewer.is_websocket() => self.ping_due(limits, now),
+            State::Viewing { .. } => None,
+            State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
+            State::Gone => None,
+        }
+    }
+
+    fn ping_due(&self, limits: &Limits, now: Instant) -> Option<Due> {
+        match self.pinged_at {
+            Some(at) => {
+                (now.saturating_duration_since(at) >= limits.ping_timeout).then_some(Due::NoPong)
+            }
+            None => (now.saturating_duration_since(self.heard_at) >= limits.ping_interval)
+                .then_some(Due::Ping),
+        }
+    }
+}
+
+impl Reactor {
+    pub(super) fn expire(&mut self) {
+        if self.now.saturating_duration_since(self.ticked_at) < TICK {
+            return;
+        }
+        self.ticked_at = self.now;
+        let due: Vec<(usize, Due)> = self
+            .connections
+            .iter()
+            .filter_map(|(id, connection)| Some((id, connection.due(&self.limits, self.now)?)))
+            .collect();
+        for (id, due) in due {
+            self.expire_one(id, due);
+        }
+        self.tend_broadcasts();
+    }
+
+    fn expire_one(&mut self, id: usize, due: Due) {
+        match due {
+            Due::HeadTimeout => {
+                let refusal = Refusal::new(408, "no whole request head came in time");
+                self.refuse(id, &refusal, Method::Other);
+            }
+            Due::SilentPublisher => {
+                tracing::info!("publisher was silent for too long");
+                self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
+            }
+            Due::Ping => {
+                let connection = &mut self.connections[id];
+                connection.pinged_at = Some(self.now);
+                connection.outbox.push(ping_frame(b""));
+                self.queue_write(id);
+            }
+            Due::Stalled => {
+                self.counters.viewers_timed_out += 1;
+                self.drop_connection(id);
+            }
+            Due::Idle | Due::NoPong | Due::Hangup => self.drop_connection(id),
+        }
+    }
+
+    /// What is done for streams now and then.
+    fn tend_broadcasts(&mut self) {
+        let tells_viewers =
+            self.now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
+        if tells_viewers {
+            self.told_viewers_at = self.now;
+        }
+        let ids: Vec<StreamId> = self.broadcasts.keys().copied().collect();
+        for stream_id in ids {
+            let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+                continue;
+            };
+            broadcast.count_bitrate(self.now);
+            if broadcast.is_stale(self.now) {
+                self.catalog.stream_mut(stream_id).forget_media();
+            }
+            let count = broadcast.viewers();
+            let mut pleas = Vec::new();
+            match broadcast.plea(self.now) {
+                Some(Plea::Restart) => pleas.push(ToPublisher::Restart),
+                Some(Plea::KeyframeWarning) => pleas.push(ToPublisher::Warning {
+                    code: "keyframe-interval".into(),
+                    message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
+                }),
+                None => {}
+            }
+            if broadcast.told_publisher.replace(count) != Some(count) {
+                pleas.push(ToPublisher::Viewers { count });
+            }
+            if let Some(id) = broadcast.publisher {
+                self.tell_publisher(id, &pleas);
+            }
+            if tells_viewers {
+                self.tell_count(stream_id);
+            }
+        }
+    }
+
+    fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
+        let connection = &mut self.connections[id];
+        if let State::Publishing(publisher) = &connection.state
+            && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
+        {
+            for message in messages {
+                publisher.tell(&mut connection.outbox, message);
+            }
+            self.queue_write(id);
+        }
+    }
+
+    fn tell_count(&mut self, stream_id: StreamId) {
+        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+            return;
+        };
+        let count = broadcast.viewers();
+        if broadcast.told_viewers.replace(count) != Some(count) {
+            self.tell_viewers(stream_id, &ToViewer::Viewers { count });
+        }
+    }
+
+    /// Tells all viewers that understand text messages, but for those who are behind anyway.
+    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
+            return;
+        };
+        let frame = Bytes::from(text_frame(&message.to_json()));
+        for &id in &broadcast.audience {
+            let connection = &mut self.connections[id];
+            if let State::Viewing { viewer, .. } = &connection.state
+                && viewer.is_v1()
+                && connection.outbox.byte_len() < OUTBOX_BYTES_MAX
+            {
+                connection.outbox.push(frame.clone());
+                if connection.can_write && !connection.is_write_queued {
+                    connection.is_write_queued = true;
+                    self.writable.push_back(id);
+                }
+            }
+        }
+    }
+
+    /// Has every viewer of a stream written to, because there may be something to tell.
+    pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
+        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
+            return;
+        };
+        for &id in &broadcast.audience {
+            let connection = &mut self.connections[id];
+            if connection.can_write && !connection.is_write_queued {
+                connection.is_write_queued = true;
+                self.writable.push_back(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! How a connection takes leave of its role: refused, closed, dropped, or told that the server
+//! stops.
+//!
+//! Whatever the reason, [`Reactor::change_state`] is the one way out of a state, so that no
+//! audience keeps a viewer that is gone, and no stream a publisher.
+
+use super::broadcast::Broadcast;
+use super::connection::{CLOSING_TIMEOUT, State};
+use super::publisher::Publisher;
+use super::reactor::Reactor;
+use super::viewer::Viewer;
+use crate::protocol::http::Method;
+use crate::protocol::response::{self, refuse};
+use crate::protocol::route::Refusal;
+use crate::protocol::websocket::{CloseCode, close_frame};
+use crate::stream::StreamId;
+use std::mem;
+use std::time::Duration;
+
+/// How long peers have to say goodbye when the server stops.
+const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Reactor {
+    /// Says no, and closes.
+    pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
+        let bytes = refuse(refusal, method, response::Connection::Close);
+        self.connections[id].outbox.push(bytes);
+        self.close_when_written(id);
+    }
+
+    /// Closes a WebSocket, saying why.
+    pub(super) fn close_with(&mut self, id: usize, code: CloseCode, reason: &str) {
+        self.connections[id].outbox.push(close_frame(code, reason));
+        self.close_when_written(id);
+    }
+
+    pub(super) fn close_publisher(
+        &mut self,
+        id: usize,
+        code: CloseCode,
+        status: u16,
+        reason: &str,
+    ) {
+        let connection = &mut self.connections[id];
+        match &connection.state {
+            State::Publishing(publisher) => {
+                publisher.close(&mut connection.outbox, code, status, reason);
+            }
+            _ => {
+                let refusal = Refusal::new(status, reason.to_owned());
+                let bytes = refuse(&refusal, Method::Put, response::Connection::Close);
+                connection.outbox.push(bytes);
+            }
+        }
+        self.close_when_written(id);
+    }
+
+    /// What is in the outbox is the last that is sent; then the peer may hang up.
+    pub(super) fn close_when_written(&mut self, id: usize) {
+        let deadline = self.now + CLOSING_TIMEOUT;
+        self.change_state(
+            id,
+            State::Closing {
+                deadline,
+                is_shut: false,
+            },
+        );
+        self.queue_write(id);
+    }
+
+    pub(super) fn drop_connection(&mut self, id: usize) {
+        if !matches!(self.connections[id].state, State::Gone) {
+            self.change_state(id, State::Gone);
+            self.gone.push(id);
+        }
+    }
+
+    /// Takes a connection out of its role, and gives it another.
+    fn change_state(&mut self, id: usize, state: State) {
+        let connection = &mut self.connections[id];
+        connection.can_read &= !matches!(state, State::Gone);
+        match mem::replace(&mut connection.state, state) {
+            State::Viewing { viewer, .. } => self.viewer_left(&viewer),
+            State::Publishing(publisher) => self.publisher_left(id, *publisher),
+            State::Requesting(_)
+            | State::Responding { .. }
+            | State::Posting(_)
+            | State::Closing { .. }
+            | State::Gone => {}
+        }
+    }
+
+    fn viewer_left(&mut self, viewer: &Viewer) {
+        let Some(broadcast) = self.broadcasts.get_mut(&viewer.stream) else {
+            return;
+        };
+        let moved = broadcast.leave(viewer.audience_index, viewer.is_websocket());
+        if let Some(id) = moved
+            && let State::Viewing { viewer: other, .. } = &mut self.connections[id].state
+        {
+            other.audience_index = viewer.audience_index;
+        }
+        self.forget_if_deserted(viewer.stream);
+    }
+
+    fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
+        let stream_id = publisher.stream;
+        publisher.flush(self.catalog.stream_mut(stream_id));
+        self.note_media(stream_id, 0);
+        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+            return;
+        };
+        // After a takeover the newer one is there already.
+        if broadcast.publisher == Some(id) {
+            broadcast.publisher_left(self.now);
+            self.catalog.stream_mut(stream_id).go_offline();
+            self.queue_audience(stream_id);
+        }
+        self.forget_if_deserted(stream_id);
+    }
+
+    fn forget_if_deserted(&mut self, stream_id: StreamId) {
+        if self
+            .broadcasts
+            .get(&stream_id)
+            .is_some_and(Broadcast::is_deserted)
+        {
+            self.broadcasts.remove(&stream_id);
+            self.catalog.remove(stream_id);
+        }
+    }
+
+    /// SIGTERM or SIGINT: nobody new is let in, and everybody here is told goodbye.
+    pub(super) fn stop(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        tracing::info!("stopping");
+        self.stopping = Some(self.now + STOPPING_TIMEOUT);
+        self.listeners.clear();
+        let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let connection = &mut self.connections[id];
+            match &mut connection.state {
+                State::Viewing { viewer, .. } => {
+                    let code = CloseCode::GoingAway;
+                    viewer.close(&mut connection.outbox, code, "the server is stopping");
+                    self.close_when_written(id);
+                }
+                State::Publishing(_) => {
+                    let code = CloseCode::GoingAway;
+                    self.close_publisher(id, code, 503, "the server is stopping");
+                }
+                State::Responding { keep_alive, .. } => *keep_alive = false,
+                State::Requesting(_) | State::Posting(_) => self.drop_connection(id),
+                State::Closing { .. } | State::Gone => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// Chromium with a fake camera and microphone, through playwright-core.
+
+import { chromium } from 'playwright-core';
+import { Tab } from './tab.mjs';
+
+const BINARY = process.env.VIDEOSTREAM_CHROMIUM ?? '/usr/bin/chromium';
+const ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+];
+
+export async function startChromium({ width = 960, height = 640 } = {}) {
+  const browser = await chromium.launch({ executablePath: BINARY, headless: true, args: ['--headless=new', ...ARGS] });
+  const context = await browser.newContext({ viewport: { width, height } });
+  const tab = new Tab('chromium', browser, await context.newPage());
+  await tab.install();
+  return tab;
+}

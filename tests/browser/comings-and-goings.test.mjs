@@ -1,0 +1,66 @@
+// Publishers, viewers and the server itself come and go in any order.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture, until } from './lab.mjs';
+import { assertMoves } from './moving.mjs';
+
+const lab = new Lab();
+let server;
+let publisher;
+let chromium;
+let firefox;
+
+before(async () => {
+  server = await lab.server();
+  [publisher, chromium, firefox] = [await lab.chromium(), await lab.chromium(), await lab.firefox()];
+});
+after(() => lab.close());
+
+const viewers = () => [chromium, firefox];
+
+async function assertAllMove() {
+  for (const viewer of viewers()) await viewer.reaches('playing');
+  for (const viewer of viewers()) await assertMoves(viewer);
+}
+
+test('viewers who come first wait, and play once there is something to see', async () => {
+  for (const viewer of viewers()) {
+    await viewer.open(server.url('/live/early'));
+    await viewer.reaches('waiting');
+    assert.match(await viewer.words(), /not on air yet/);
+  }
+  await picture(chromium, 'waiting');
+  await publisher.open(server.url('/publish/early?source=test&auto&size=640x360'));
+  await publisher.reaches('live');
+  await assertAllMove();
+});
+
+test('when the publisher stops, the pages say so, and play again when it is back', async () => {
+  await publisher.click('#go');
+  await publisher.reaches('ended');
+  await picture(publisher, 'ended');
+  for (const viewer of viewers()) {
+    await viewer.reaches('waiting');
+    assert.match(await viewer.words(), /stopped for a moment/);
+  }
+  await picture(chromium, 'stopped');
+  await until('off air', async () => !(await server.stream('early'))?.live);
+  await publisher.click('#go');
+  await publisher.reaches('live');
+  await assertAllMove();
+});
+
+test('when the server dies and comes back, publisher and viewers find it again', async () => {
+  const { port } = server;
+  await server.kill();
+  await publisher.reaches('reconnecting');
+  for (const viewer of viewers()) await viewer.reaches('reconnecting');
+  await picture(chromium, 'reconnecting');
+  await picture(publisher, 'publish-reconnecting');
+  server = await lab.server({ port });
+  // Retries are up to 8 s apart.
+  await publisher.reaches('live', { withinMs: 20_000 });
+  for (const viewer of viewers()) await viewer.reaches('playing', { withinMs: 20_000 });
+  await assertAllMove();
+});

@@ -1,0 +1,28 @@
+// Firefox with a fake camera and microphone, through puppeteer-core and WebDriver BiDi.
+
+import puppeteer from 'puppeteer-core';
+import { Tab } from './tab.mjs';
+
+const BINARY = process.env.VIDEOSTREAM_FIREFOX ?? '/usr/bin/firefox-esr';
+const PREFERENCES = {
+  'media.navigator.permission.disabled': true,
+  'media.navigator.streams.fake': true,
+  'media.autoplay.default': 0,
+  'app.update.enabled': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+};
+
+export async function startFirefox({ width = 960, height = 640, env = {} } = {}) {
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    protocol: 'webDriverBiDi',
+    executablePath: BINARY,
+    headless: true,
+    defaultViewport: { width, height },
+    extraPrefsFirefox: PREFERENCES,
+    env: { ...process.env, ...env },
+  });
+  const tab = new Tab('firefox', browser, await browser.newPage());
+  await tab.install();
+  return tab;
+}

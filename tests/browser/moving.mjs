@@ -1,0 +1,32 @@
+// What "it plays" means: frames keep coming, they differ, and media time goes on.
+
+import assert from 'node:assert/strict';
+
+const WINDOW_MS = 1500;
+/** Windows to look at, at most: joining may cost a stall, and a busy machine a few more. */
+const WINDOWS = 8;
+const FRAMES_PER_SECOND = 6;
+
+/** Watches until the tab's video moves, and returns what was seen then. */
+export async function assertMoves(tab, { framesPerSecond = FRAMES_PER_SECOND } = {}) {
+  let seen;
+  for (let i = 0; i < WINDOWS; i += 1) {
+    seen = await tab.frames(WINDOW_MS);
+    const isFluent = seen.shown >= (framesPerSecond * WINDOW_MS) / 1000;
+    const isAlive = seen.changed >= 3 && seen.changed >= seen.shown / 4;
+    if (isFluent && isAlive && seen.advancedMs > WINDOW_MS / 2) return seen;
+  }
+  return assert.fail(`the picture of ${tab.browserName} does not move: ${JSON.stringify(seen)}`);
+}
+
+/**
+ * Asserts that all that came in from here on can be played: a player that loses frames, and be it
+ * a whole GOP at a time, has gaps in its buffer however fast the machine is.
+ */
+export async function assertWhole(tab, forMs) {
+  const ranges = () => tab.evaluate(() => window.videostream.stats().ranges);
+  const [from] = (await ranges()).at(-1);
+  await new Promise((resolve) => setTimeout(resolve, forMs));
+  const since = (await ranges()).filter(([, to]) => to > from);
+  assert.equal(since.length, 1, `gaps in the buffer of ${tab.browserName}: ${JSON.stringify(since)}`);
+}

@@ -1,0 +1,75 @@
+// Every page in both browsers: within its security policy, named for all, worked by keys.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture, sleep, until } from './lab.mjs';
+
+const PAGES = ['/', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed', '/dashboard'];
+const TABS_MOST = 30;
+const lab = new Lab();
+let server;
+let tabs;
+
+before(async () => {
+  server = await lab.server();
+  tabs = [await lab.chromium(), await lab.firefox()];
+});
+after(() => lab.close());
+
+for (const path of PAGES) {
+  test(`${path} complains of nothing and gives every control a name`, async (t) => {
+    const { status } = await fetch(server.url(path), { method: 'HEAD' });
+    if (status === 404) {
+      t.skip('not in this build');
+      return;
+    }
+    for (const tab of tabs) {
+      tab.complaints.length = 0;
+      await tab.open(server.url(path));
+      await sleep(500);
+      assert.deepEqual(await tab.evaluate(namelessControls), [], tab.browserName);
+      assert.deepEqual(await tab.violations(), [], tab.browserName);
+      assert.deepEqual(tab.complaints, [], tab.browserName);
+      await picture(tab, `page${path.replaceAll(/\W+/g, '-')}-${tab.browserName}`);
+    }
+  });
+}
+
+test('keys alone lead from the home page to being live', async () => {
+  for (const tab of tabs) {
+    await tab.open(server.url('/'));
+    await tabTo(tab, 'button[value=test]');
+    await tab.press('Enter');
+    await until('the publisher page', () => tab.page.url().includes('/publish/'));
+    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tabTo(tab, '#go');
+    await picture(tab, `focus-${tab.browserName}`);
+    await tab.press('Enter');
+    await tab.reaches('live');
+    await tab.press('Enter');
+    await tab.reaches('ended');
+  }
+});
+
+/** Presses Tab until the element that `selector` finds has the focus, and can be seen to have it. */
+async function tabTo(tab, selector) {
+  for (let i = 0; i < TABS_MOST; i += 1) {
+    await tab.press('Tab');
+    const isThere = await tab.evaluate((wanted) => document.activeElement.matches(wanted), selector);
+    if (!isThere) continue;
+    const outline = await tab.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    assert.notEqual(outline, 'none', `no visible focus on ${selector}`);
+    return;
+  }
+  assert.fail(`${tab.browserName}: Tab never came to ${selector}`);
+}
+
+/** Runs in the page. */
+function namelessControls() {
+  const controls = document.querySelectorAll('a[href], button, input, select');
+  const isShown = (element) => element.getClientRects().length > 0;
+  const nameOf = (element) => element.ariaLabel
+    || [...(element.labels ?? [])].map((label) => label.textContent).join('')
+    || element.textContent;
+  return [...controls].filter((each) => isShown(each) && !nameOf(each).trim()).map((each) => each.outerHTML.slice(0, 120));
+}

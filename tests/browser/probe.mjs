@@ -1,0 +1,72 @@
+// Runs inside every page before its own scripts: sees what a person at the screen would see.
+
+/** Self-contained, because it is sent to the browser as text. */
+export function probe() {
+  const GRID = 24;
+  const first = { frameMs: null, playingMs: null };
+  const violations = [];
+  const messages = [];
+  window.probe = { first, violations, messages, frames };
+
+  document.addEventListener('securitypolicyviolation', (event) => {
+    violations.push(`${event.violatedDirective}: ${event.blockedURI || event.sample}`);
+  });
+
+  const OriginalSocket = window.WebSocket;
+  window.WebSocket = class extends OriginalSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener('message', ({ data }) => {
+        if (typeof data === 'string') messages.push({ ...JSON.parse(data), atMs: performance.now() });
+      });
+    }
+  };
+
+  document.addEventListener('DOMContentLoaded', () => {
+    const video = document.querySelector('video');
+    if (!video) return;
+    video.requestVideoFrameCallback((nowMs) => { first.frameMs = nowMs; });
+    video.addEventListener('playing', () => { first.playingMs ??= performance.now(); });
+  });
+
+  /**
+   * Counts shown frames, how many differ from the one before, and the longest time without one.
+   * Time starts with the call, so a picture that stands still is one long gap.
+   */
+  async function frames(forMs) {
+    const video = document.querySelector('video');
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = GRID;
+    const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+    const from = video.currentTime;
+    let [shown, changed, gapMs, dry, lastMs, former] = [0, 0, 0, 0, performance.now(), ''];
+    let isOver = false;
+    const onDry = () => { dry += 1; };
+    video.addEventListener('waiting', onDry);
+    const onFrame = (nowMs) => {
+      if (isOver) return;
+      shown += 1;
+      gapMs = Math.max(gapMs, nowMs - lastMs);
+      lastMs = nowMs;
+      context.drawImage(video, 0, 0, GRID, GRID);
+      const pixels = context.getImageData(0, 0, GRID, GRID).data.join();
+      if (pixels !== former) changed += 1;
+      former = pixels;
+      video.requestVideoFrameCallback(onFrame);
+    };
+    video.requestVideoFrameCallback(onFrame);
+    await new Promise((resolve) => setTimeout(resolve, forMs));
+    isOver = true;
+    video.removeEventListener('waiting', onDry);
+    return {
+      shown,
+      changed,
+      dry,
+      gapMs: Math.round(Math.max(gapMs, performance.now() - lastMs)),
+      advancedMs: Math.round((video.currentTime - from) * 1000),
+      width: video.videoWidth,
+      height: video.videoHeight,
+      hasSound: Boolean(video.mozHasAudio || video.webkitAudioDecodedByteCount),
+    };
+  }
+}

@@ -1,0 +1,124 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/live-edge.js';
+
+/** Plays for a while: chunks come every `periodMs`, the position moves at the decided rate. */
+function play(edge, { lag, forMs, periodMs = 60 }) {
+  let end = 100;
+  let position = end - lag;
+  const rates = new Set();
+  let changes = 0;
+  let last = 1;
+  let lowest = Infinity;
+  for (let nowMs = 0; nowMs < forMs; nowMs += 10) {
+    if (nowMs % periodMs === 0) end = 100 + nowMs / 1000;
+    const { rate, seekTo } = edge.decide({ nowMs, position, ranges: [[90, end]] });
+    if (seekTo !== null) position = seekTo;
+    if (rate !== last) changes += 1;
+    last = rate;
+    rates.add(rate);
+    position = Math.min(end, position + rate * 0.01);
+    if (nowMs > forMs / 2) lowest = Math.min(lowest, end - position);
+  }
+  return { rates, changes, lowest, lag: end - position };
+}
+
+test('playback enters near the end of the newest range', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  assert.equal(edge.landing([[0, 5], [8, 20]]), 20 - TARGET_AUDIO_SECONDS);
+  assert.equal(edge.landing([[7.9, 8]]), 7.9);
+});
+
+test('the first play waits for the target, but not for ever', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  const ranges = [[10, 10.05]];
+  assert.ok(!edge.mayStart({ position: 10, ranges, waitedMs: 100 }));
+  assert.ok(edge.mayStart({ position: 10, ranges: [[10, 10 + TARGET_VIDEO_SECONDS]], waitedMs: 100 }));
+  assert.ok(edge.mayStart({ position: 10, ranges, waitedMs: 1000 }));
+});
+
+test('a little lag is won back by speed and ends near the target without running dry', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const { lag, lowest, changes, rates } = play(edge, { lag: 0.7, forMs: 12_000 });
+  assert.equal(edge.seeks, 0);
+  assert.ok(lag < TARGET_AUDIO_SECONDS + 0.1, `lag ${lag}`);
+  assert.ok(lowest > 0.1, `lowest ${lowest}`);
+  assert.ok(Math.max(...rates) <= 1.25);
+  assert.ok(changes <= 6, `${changes} changes of speed`);
+});
+
+test('at the live edge the speed stays at one', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const { rates } = play(edge, { lag: TARGET_AUDIO_SECONDS, forMs: 10_000 });
+  assert.deepEqual([...rates], [1]);
+});
+
+test('whole seconds behind is a seek', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const decision = edge.decide({ nowMs: 0, position: 10, ranges: [[5, 14]] });
+  assert.equal(decision.reason, 'behind');
+  assert.equal(decision.seekTo, 14 - TARGET_AUDIO_SECONDS);
+});
+
+test('a machine too slow for the stream seeks less and less', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  let position = 0;
+  let seeks = 0;
+  for (let nowMs = 0; nowMs < 120_000; nowMs += 100) {
+    const { seekTo } = edge.decide({ nowMs, position, ranges: [[0, 10 + nowMs / 1000]] });
+    if (seekTo !== null) {
+      seeks += 1;
+      position = seekTo;
+    }
+    position += 0.05; // half speed, whatever rate was asked for
+  }
+  assert.ok(seeks < 12, `${seeks} seeks`);
+});
+
+test('an underflow makes the target grow, quiet lets it shrink again', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  edge.underflow(0);
+  edge.underflow(100);
+  const grown = edge.target;
+  assert.ok(Math.abs(grown - TARGET_VIDEO_SECONDS * 1.44) < 1e-9);
+  for (let nowMs = 0; nowMs < 3_600_000; nowMs += 1000) {
+    edge.decide({ nowMs, position: nowMs / 1000, ranges: [[0, nowMs / 1000 + grown]] });
+  }
+  assert.equal(edge.target, TARGET_VIDEO_SECONDS);
+  for (let i = 0; i < 100; i += 1) edge.underflow(4_000_000);
+  assert.equal(edge.target, 2);
+});
+
+test('a gap is crossed once the far side can carry playback, or this side runs dry', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  const near = [10, 11];
+  assert.equal(edge.decide({ nowMs: 0, position: 10.5, ranges: [near, [13, 13.05]] }).seekTo, null);
+  assert.equal(edge.decide({ nowMs: 10, position: 10.5, ranges: [near, [13, 13.5]] }).reason, 'gap');
+  const dry = new LiveEdge({ hasAudio: false });
+  assert.equal(dry.decide({ nowMs: 0, position: 10.97, ranges: [near, [13, 13.05]] }).seekTo, 13);
+});
+
+test('playback that stands still with data ahead is nudged', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const decide = (nowMs) => edge.decide({ nowMs, position: 10, ranges: [[9, 10.9]] });
+  decide(0);
+  assert.equal(decide(900).seekTo, null);
+  assert.equal(decide(1000).reason, 'stuck');
+});
+
+test('a paused or seeking player is left alone', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const ranges = [[0, 60]];
+  assert.equal(edge.decide({ nowMs: 0, position: 1, ranges, isPaused: true }).seekTo, null);
+  assert.equal(edge.decide({ nowMs: 5000, position: 1, ranges, isSeeking: true }).seekTo, null);
+  assert.equal(edge.decide({ nowMs: 9000, position: 0, ranges: [] }).rate, 1);
+});
+
+test('where only keyframes will do, playback enters and leaps at keyframes', () => {
+  const edge = new LiveEdge({ hasAudio: false, onlyToKeyframes: true });
+  const keyframes = [10, 17.5];
+  assert.equal(edge.landing([[10, 15]], keyframes), 10);
+  assert.equal(edge.decide({ nowMs: 0, position: 12, ranges: [[10, 17.55]], keyframes }).seekTo, null);
+  assert.equal(edge.decide({ nowMs: 100, position: 12, ranges: [[10, 17.8]], keyframes }).seekTo, 17.5);
+  assert.equal(edge.catchUp(18, [[10, 21]], keyframes), null);
+});

@@ -1,0 +1,28 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { isStreamName, nameFromPath, suggestName, toStreamName } from '../../web/stream-name.js';
+
+test('a name has 1 to 64 plain characters and no leading dot', () => {
+  for (const good of ['a', 'A-z_0.9', '-x', '_', 'x'.repeat(64), 'a.b']) assert.ok(isStreamName(good), good);
+  for (const bad of ['', '.hidden', 'x'.repeat(65), 'a b', 'ä', 'a/b', 'a?']) assert.ok(!isStreamName(bad), bad);
+});
+
+test('what people type becomes a name', () => {
+  assert.equal(toStreamName('My first show!'), 'My-first-show');
+  assert.equal(toStreamName('..Café'), 'Cafe');
+  assert.equal(toStreamName('日本'), '');
+  assert.equal(toStreamName('x'.repeat(80)).length, 64);
+});
+
+test('the address names the stream', () => {
+  assert.equal(nameFromPath('/live/show-1'), 'show-1');
+  assert.equal(nameFromPath('/publish/a%2Eb'), 'a.b');
+  assert.equal(nameFromPath('/live/'), null);
+  assert.equal(nameFromPath('/live/%E0%A4%A'), null);
+});
+
+test('every suggestion is a good name', () => {
+  for (let i = 0; i < 500; i += 1) assert.ok(isStreamName(suggestName()));
+  assert.ok(isStreamName(suggestName(() => 0)));
+  assert.ok(isStreamName(suggestName(() => 0.999999)));
+});

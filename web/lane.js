@@ -1,0 +1,75 @@
+// One SourceBuffer's share of a stream: all its tracks, or those of one kind.
+//
+// Chromium takes everything in one lane. Firefox gets picture and sound in a lane each, because
+// in a shared SourceBuffer a gap in one track makes it throw the other away up to the next
+// keyframe, and so does a Cluster that opens with fewer than four blocks.
+
+import { AppendQueue } from './source-buffer.js';
+import { Scanner } from './webm-scan.js';
+import { mimeWithoutKind, withoutKind } from './webm-edit.js';
+
+/** What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure. */
+export function planLanes({ hasVideo, hasAudio, isFirefox }) {
+  return isFirefox && hasVideo && hasAudio ? ['audio', 'video'] : [null];
+}
+
+export class Lane {
+  #without;
+  /** Takes out the other kind; what is already alone passes as it is. */
+  #filter = null;
+  #queue;
+
+  /** `without` is the kind left to another lane, or null. */
+  constructor(without, position, on) {
+    this.#without = without;
+    if (without) {
+      this.#filter = new Scanner();
+      this.#filter.ignore(without);
+    }
+    this.#queue = new AppendQueue(position, on);
+  }
+
+  /** Seconds, ascending: where the buffered GOPs begin. */
+  get keyframes() {
+    return this.#queue.keyframes;
+  }
+
+  /** The SourceBuffer's type for the whole stream's. */
+  type(mime) {
+    return this.#without ? mimeWithoutKind(mime, this.#without) : mime;
+  }
+
+  attach(sourceBuffer) {
+    this.#queue.attach(sourceBuffer);
+  }
+
+  changeType(mime) {
+    this.#queue.changeType(this.type(mime));
+  }
+
+  stop() {
+    this.#queue.stop();
+  }
+
+  init(bytes) {
+    this.#filter?.push(bytes);
+    const init = this.#without ? withoutKind(bytes, this.#without) : bytes;
+    this.#queue.push(init, { startsAppend: true });
+  }
+
+  /** A piece of the whole stream that is no init segment. */
+  push(piece) {
+    const pieces = this.#filter ? this.#filter.push(piece.bytes) : [piece];
+    pieces.forEach((each) => this.#append(each));
+  }
+
+  #append({ type, bytes, blocks }) {
+    if (!bytes.length) return;
+    const own = blocks.filter(({ ignored }) => !ignored);
+    const startsAppend = type === 'cluster';
+    // Sound may be cut anywhere, pictures only at a keyframe.
+    const first = own.find(({ kind }) => kind === 'video') ?? own[0];
+    const isEntry = startsAppend && first && (first.kind !== 'video' || first.isKeyframe);
+    this.#queue.push(bytes, { startsAppend, keyframeAt: isEntry ? first.timestampMs / 1000 : null });
+  }
+}

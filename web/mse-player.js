@@ -1,0 +1,337 @@
+// Plays one stream in a video element through Media Source Extensions.
+//
+//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (Firefox: one lane
+//                        │                                            for each kind)
+//                        └─► newest timestamps ─► LiveEdge ─► rate, seeks
+//
+// The server's timestamps never go back, also when the publisher restarts, so one MediaSource
+// lasts as long as the set of tracks does. What cannot be mended here (a decoder's error, a
+// track that ended and starves the other) is reported, and the page comes again for a fresh
+// join, which the server begins at the newest keyframe.
+
+import { Lane, planLanes } from './lane.js';
+import { FrameTimes } from './frame-times.js';
+import { LiveEdge } from './live-edge.js';
+import { RateMeter } from './rate-meter.js';
+import { Scanner } from './webm-scan.js';
+import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
+
+/** One track this far behind the other has ended: `buffered` is what all tracks cover. */
+const STARVED_AFTER_MS = 2000;
+const TICK_MS = 100;
+/** A `waiting` this soon after our own seek is the seek's. */
+const SEEK_ECHO_MS = 1000;
+/** Data this long after playback ran dry was late; after longer, it is a new beginning. */
+const LATE_MS = 1500;
+
+/**
+ * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
+ * whose loss spoils the picture until the next keyframe, with recordings of its own for instance.
+ * Those of Chromium do not suffer. So in Firefox its own are entered at keyframes only; they are
+ * told by their blocks' size fields, always four bytes wide, which nobody else needs for a frame.
+ */
+const FRAIL_SIZE_LENGTH = 4;
+/** There an underflow costs the picture too, so it begins further from the edge. */
+const FRAIL_TARGET_SECONDS = 0.3;
+
+const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
+
+/** The browser's MediaSource, the managed one where that is all there is (iOS), or null. */
+export function mediaSourceClass() {
+  return globalThis.MediaSource ?? globalThis.ManagedMediaSource ?? null;
+}
+
+export function canPlay(mime) {
+  return mediaSourceClass()?.isTypeSupported(mime) ?? false;
+}
+
+export class MsePlayer {
+  #video;
+  #on;
+  #mediaSource = null;
+  #objectUrl = null;
+  #lanes = [];
+  #edge = null;
+  #scanner = new Scanner();
+  #mime = '';
+  #kinds = '';
+  #ignored = null;
+  #hasLanded = false;
+  #hasStarted = false;
+  #landedAtMs = 0;
+  #lastSeekMs = -Infinity;
+  #newestMs = { video: null, audio: null };
+  #times = new FrameTimes();
+  #lead = new Lead();
+  /** When playback ran dry, until data comes again. */
+  #dryAtMs = null;
+  #meter = new RateMeter();
+  #skips = 0;
+  #ticker;
+  #abort = new AbortController();
+
+  /**
+   * `on.ready()` once enough is buffered to play, `on.failed(error)` when a fresh join is needed,
+   * `on.starved(kind)` when the tracks of `kind` ended. `ignore` leaves one kind out.
+   */
+  constructor(video, on, { ignore = null } = {}) {
+    this.#video = video;
+    this.#on = on;
+    this.#ignored = ignore;
+    if (ignore) this.#scanner.ignore(ignore);
+    this.#openMediaSource();
+    const { signal } = this.#abort;
+    video.addEventListener('waiting', () => this.#ranDry(), { signal });
+    video.addEventListener('error', () => {
+      this.#on.failed(new Error(video.error?.message || `media error ${video.error?.code}`));
+    }, { signal });
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** The stream's type, told just before its init segment. */
+  announce(mime) {
+    this.#mime = mime;
+  }
+
+  /** One binary message. */
+  push(message) {
+    const nowMs = performance.now();
+    this.#hearAgain(nowMs);
+    this.#meter.add(message.length, nowMs);
+    const pieces = this.#scanner.push(message);
+    if (isFirefox) this.#evenOut(message, pieces);
+    for (const piece of pieces) {
+      this.#observe(piece.blocks, nowMs);
+      if (!piece.bytes.length) continue;
+      if (piece.type === 'init') this.#init(piece.bytes);
+      else if (this.#lanes.length) this.#media(piece);
+    }
+    this.#watchTracks();
+  }
+
+  /** The next data leaves a gap. */
+  skipped() {
+    this.#skips += 1;
+  }
+
+  /** Back to the live edge, after a pause. */
+  catchUp() {
+    const ranges = this.#ranges();
+    if (!this.#edge || !ranges.length) return;
+    const seekTo = this.#edge.catchUp(this.#video.currentTime, ranges, this.#lanes[0].keyframes);
+    if (seekTo !== null) this.#seekTo(seekTo);
+  }
+
+  destroy() {
+    clearInterval(this.#ticker);
+    this.#abort.abort();
+    this.#lanes.forEach((lane) => lane.stop());
+    this.#video.removeAttribute('src');
+    this.#video.load();
+    URL.revokeObjectURL(this.#objectUrl);
+  }
+
+  stats() {
+    const nowMs = performance.now();
+    const ranges = this.#ranges();
+    const end = ranges.at(-1)?.[1] ?? null;
+    const { currentTime } = this.#video;
+    const quality = this.#video.getVideoPlaybackQuality?.();
+    const leadMs = this.#lead.at(nowMs);
+    const latency = leadMs === null ? null : nowMs + leadMs - currentTime * 1000;
+    return {
+      player: 'mse',
+      mime: this.#mime,
+      latency_ms: this.#hasStarted ? latency : null,
+      buffer_ms: end === null ? 0 : Math.max(0, (end - currentTime) * 1000),
+      target_ms: this.#edge ? this.#edge.target * 1000 : null,
+      rate: this.#video.playbackRate,
+      bitrate_bps: this.#meter.bitsPerSecond(nowMs),
+      frames: quality?.totalVideoFrames ?? null,
+      dropped: quality?.droppedVideoFrames ?? null,
+      underflows: this.#edge?.underflows ?? 0,
+      seeks: this.#edge?.seeks ?? 0,
+      skips: this.#skips,
+      ranges,
+    };
+  }
+
+  #openMediaSource() {
+    this.#lanes.forEach((lane) => lane.stop());
+    if (this.#objectUrl) URL.revokeObjectURL(this.#objectUrl);
+    const Source = mediaSourceClass();
+    this.#mediaSource = new Source();
+    // Without this iOS refuses a managed source.
+    if (Source !== globalThis.MediaSource) this.#video.disableRemotePlayback = true;
+    this.#objectUrl = URL.createObjectURL(this.#mediaSource);
+    this.#video.src = this.#objectUrl;
+    this.#lanes = [];
+    this.#hasLanded = false;
+    this.#hasStarted = false;
+  }
+
+  #init(bytes) {
+    const mime = this.#ignored ? mimeWithoutKind(this.#mime, this.#ignored) : this.#mime;
+    const init = this.#ignored ? withoutKind(bytes, this.#ignored) : bytes;
+    const codecs = codecsOf(mime);
+    const hasAudio = codecs.some(isAudioCodec);
+    const hasVideo = codecs.some((codec) => !isAudioCodec(codec));
+    const kinds = `${hasVideo ? 'video ' : ''}${hasAudio ? 'audio' : ''}`;
+    this.#newestMs = { video: null, audio: null };
+    if (this.#lanes.length && kinds === this.#kinds) {
+      for (const lane of this.#lanes) {
+        lane.changeType(mime);
+        lane.init(init);
+      }
+      return;
+    }
+    // Tracks added or removed: a SourceBuffer cannot follow, a new MediaSource can.
+    if (this.#lanes.length) this.#openMediaSource();
+    this.#kinds = kinds;
+    this.#edge = new LiveEdge({ hasAudio });
+    const plan = planLanes({ hasVideo, hasAudio, isFirefox });
+    this.#lanes = plan.map((without) => new Lane(without, () => this.#video.currentTime, {
+      appended: () => this.#tick(),
+      failed: (error) => this.#on.failed(error),
+    }));
+    this.#lanes.forEach((lane) => lane.init(init));
+    this.#attach(this.#mediaSource, this.#lanes, mime);
+  }
+
+  #attach(mediaSource, lanes, mime) {
+    const attach = () => {
+      if (mediaSource !== this.#mediaSource) return;
+      try {
+        const buffers = lanes.map((lane) => mediaSource.addSourceBuffer(lane.type(mime)));
+        // Before the first append: it may not be set while one runs.
+        mediaSource.duration = Infinity;
+        lanes.forEach((lane, i) => lane.attach(buffers[i]));
+      } catch (error) {
+        this.#on.failed(error);
+      }
+    };
+    if (mediaSource.readyState === 'open') attach();
+    else mediaSource.addEventListener('sourceopen', attach, { once: true });
+  }
+
+  #media(piece) {
+    const video = piece.blocks.find(({ kind }) => kind === 'video');
+    if (isFirefox && video) this.#spare(video.sizeLength === FRAIL_SIZE_LENGTH);
+    this.#lanes.forEach((lane) => lane.push(piece));
+  }
+
+  #evenOut(message, pieces) {
+    const frames = pieces.flatMap(({ blocks }) => blocks).filter(({ kind }) => kind === 'video');
+    this.#times.date(frames).forEach((atMs, i) => {
+      const byMs = atMs - frames[i].timestampMs;
+      if (byMs) this.#scanner.redate(message, frames[i], byMs);
+    });
+  }
+
+  #spare(isFrail) {
+    if (isFrail && !this.#hasLanded) {
+      this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
+    }
+    this.#edge.onlyToKeyframes = isFrail;
+  }
+
+  #observe(blocks, nowMs) {
+    for (const { kind, timestampMs } of blocks) {
+      if (kind in this.#newestMs) this.#newestMs[kind] = timestampMs;
+      this.#lead.add(timestampMs - nowMs, nowMs);
+    }
+  }
+
+  #watchTracks() {
+    const { video, audio } = this.#newestMs;
+    if (video === null || audio === null) return;
+    const isBehind = Math.abs(video - audio) > STARVED_AFTER_MS;
+    const kind = video > audio ? 'audio' : 'video';
+    if (this.#ignored ? !isBehind : isBehind) {
+      this.#newestMs = { video: null, audio: null };
+      this.#on.starved(this.#ignored ? null : kind);
+    }
+  }
+
+  #tick() {
+    const video = this.#video;
+    const ranges = this.#ranges();
+    if (!ranges.length || !this.#edge) return;
+    const nowMs = performance.now();
+    if (!this.#hasLanded) {
+      this.#hasLanded = true;
+      this.#landedAtMs = nowMs;
+      this.#seekTo(this.#edge.landing(ranges, this.#lanes[0].keyframes));
+    }
+    if (!this.#hasStarted) {
+      const waitedMs = nowMs - this.#landedAtMs;
+      if (!this.#edge.mayStart({ position: video.currentTime, ranges, waitedMs })) return;
+      this.#hasStarted = true;
+      // The rest of the backlog came after the first look: enter at its end.
+      if (ranges.at(-1)[1] - video.currentTime > this.#edge.target + 0.3) this.catchUp();
+      this.#on.ready();
+      return;
+    }
+    const { rate, seekTo } = this.#edge.decide({
+      nowMs,
+      position: video.currentTime,
+      ranges,
+      keyframes: this.#lanes[0].keyframes,
+      isPaused: video.paused,
+      isSeeking: video.seeking,
+    });
+    if (seekTo !== null) this.#seekTo(seekTo);
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  }
+
+  #seekTo(seconds) {
+    this.#lastSeekMs = performance.now();
+    this.#video.currentTime = seconds;
+  }
+
+  #ranDry() {
+    const nowMs = performance.now();
+    const isOurs = nowMs - this.#lastSeekMs < SEEK_ECHO_MS || this.#video.seeking;
+    if (this.#hasStarted && !isOurs && !this.#video.paused) this.#dryAtMs = nowMs;
+  }
+
+  /** Only data that comes late is an underflow; none at all is a publisher that stopped. */
+  #hearAgain(nowMs) {
+    if (this.#dryAtMs !== null && nowMs - this.#dryAtMs < LATE_MS) this.#edge?.underflow(nowMs);
+    this.#dryAtMs = null;
+  }
+
+  #ranges() {
+    const { buffered } = this.#video;
+    return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+  }
+}
+
+/**
+ * Newest media time less arrival time: how fast the way from the publisher has been at best.
+ * With it the playback position becomes a latency, without a clock in common.
+ */
+class Lead {
+  /** The best of this half window and of the one before. */
+  #bestMs = null;
+  #formerMs = null;
+  #turnedAtMs = 0;
+
+  add(leadMs, nowMs) {
+    this.#turn(nowMs);
+    this.#bestMs = this.#bestMs === null ? leadMs : Math.max(this.#bestMs, leadMs);
+  }
+
+  at(nowMs) {
+    this.#turn(nowMs);
+    if (this.#bestMs === null || this.#formerMs === null) return this.#bestMs ?? this.#formerMs;
+    return Math.max(this.#bestMs, this.#formerMs);
+  }
+
+  #turn(nowMs) {
+    if (nowMs - this.#turnedAtMs < 2500) return;
+    this.#turnedAtMs = nowMs;
+    this.#formerMs = this.#bestMs;
+    this.#bestMs = null;
+  }
+}

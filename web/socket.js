@@ -1,0 +1,144 @@
+// One stream's WebSocket, which comes back by itself.
+//
+// A page and its socket share one address, so the socket's URL is the page's, with another
+// scheme. Text messages are JSON objects with a `type`; binary messages are the stream.
+//
+//   connecting ─► open ─► (lost) ─► waiting, longer each time ─► connecting
+//
+// The page hears of every change and never has to ask for a retry.
+
+export const SUBPROTOCOL = 'videostream.v1';
+
+/** The first retry comes after a quarter of a second at most, later ones after 8 s at most. */
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 8000;
+/** A connection that lasted this long was a good one: the next loss starts from the first delay. */
+const GOOD_AFTER_MS = 5000;
+
+/**
+ * How long to wait before retry number `attempt` (0 is the first).
+ *
+ * Half fixed, half random, so that a thousand viewers of a server that restarted do not all
+ * come back in the same instant.
+ */
+export function retryDelayMs(attempt, random = Math.random) {
+  const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 16));
+  return Math.round(full * (0.5 + 0.5 * random()));
+}
+
+/** The socket's address for a page's address; of the query only the key is passed on. */
+export function socketUrl(pageUrl) {
+  const url = new URL(pageUrl);
+  const key = url.searchParams.get('key');
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.hash = '';
+  url.search = '';
+  if (key !== null) url.searchParams.set('key', key);
+  return url.href;
+}
+
+/** A control message, or null for what is not one. Unknown types are the caller's to ignore. */
+export function parseMessage(text) {
+  try {
+    const message = JSON.parse(text);
+    return message && typeof message.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+export class StreamSocket {
+  #url;
+  #on;
+  #socket = null;
+  #retryTimer = null;
+  #attempt = 0;
+  #openedAtMs = null;
+  #closed = false;
+
+  /**
+   * `on.open()`, `on.message(object)`, `on.data(Uint8Array)`,
+   * `on.lost({ code, reason, opened, lastedMs, attempt, retryInMs })`; all optional.
+   */
+  constructor(url, on) {
+    this.#url = url;
+    this.#on = on;
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  get bufferedAmount() {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /** Bytes or a Blob; Blobs are sent in the order of the calls. False when not connected. */
+  send(data) {
+    if (!this.isOpen) return false;
+    this.#socket.send(data);
+    return true;
+  }
+
+  connect() {
+    if (this.#closed || this.#socket) return;
+    clearTimeout(this.#retryTimer);
+    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    this.#openedAtMs = null;
+    socket.onopen = () => {
+      this.#openedAtMs = performance.now();
+      this.#on.open?.();
+    };
+    socket.onmessage = ({ data }) => {
+      if (typeof data !== 'string') {
+        this.#on.data?.(new Uint8Array(data));
+        return;
+      }
+      const message = parseMessage(data);
+      if (message) this.#on.message?.(message);
+    };
+    socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+  }
+
+  /** Drops the connection and comes back at once, as after a wake-up or a stall. */
+  reconnect() {
+    if (this.#closed) return;
+    this.#discard();
+    this.#attempt = 0;
+    this.connect();
+  }
+
+  /** Brings a waiting retry forward: the network is back, or the person pressed the button. */
+  retryNow() {
+    if (!this.#closed && !this.#socket) this.connect();
+  }
+
+  /** For good. */
+  close(code = 1000) {
+    this.#closed = true;
+    this.#discard(code);
+  }
+
+  #discard(code = 1000) {
+    clearTimeout(this.#retryTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(code);
+  }
+
+  #lost(code, reason) {
+    this.#socket = null;
+    const opened = this.#openedAtMs !== null;
+    const lastedMs = opened ? performance.now() - this.#openedAtMs : 0;
+    if (lastedMs > GOOD_AFTER_MS) this.#attempt = 0;
+    const attempt = this.#attempt;
+    const retryInMs = retryDelayMs(attempt);
+    this.#attempt += 1;
+    this.#retryTimer = setTimeout(() => this.connect(), retryInMs);
+    this.#on.lost?.({ code, reason, opened, lastedMs, attempt, retryInMs });
+  }
+}

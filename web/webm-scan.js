@@ -1,0 +1,242 @@
+// Looks at the few WebM elements that a player must know about.
+//
+// The server sends whole elements, so a message can be cut into pieces without keeping bytes
+// from one message to the next:
+//
+//   EBML header, Segment, Info, Tracks | Cluster, Timestamp, SimpleBlock… | SimpleBlock…
+//   └─────────────── init ────────────┘ └──────── cluster ──────────────┘  └─ blocks ─┘
+//
+// Only heads are read; frame payloads are stepped over. Malformed bytes end the scan quietly:
+// the browser's own parser is the one that judges them.
+
+const EBML = 0x1a45dfa3;
+export const SEGMENT = 0x18538067;
+const INFO = 0x1549a966;
+const TIMESTAMP_SCALE = 0x2ad7b1;
+export const TRACKS = 0x1654ae6b;
+export const TRACK_ENTRY = 0xae;
+const TRACK_NUMBER = 0xd7;
+const TRACK_TYPE = 0x83;
+const CODEC_ID = 0x86;
+const CLUSTER = 0x1f43b675;
+const TIMESTAMP = 0xe7;
+const SIMPLE_BLOCK = 0xa3;
+const BLOCK_GROUP = 0xa0;
+const BLOCK = 0xa1;
+const REFERENCE_BLOCK = 0xfb;
+
+const KINDS = { 1: 'video', 2: 'audio' };
+
+/**
+ * An element's head at `at`: `{ id, size, body }`, `body` being where its content begins.
+ * An unknown size is `Infinity`. Null when the head is not whole or not EBML.
+ */
+export function elementAt(bytes, at, end = bytes.length) {
+  const idLength = vintLength(bytes[at], 4);
+  if (!idLength || at + idLength >= end) return null;
+  let id = 0;
+  for (let i = 0; i < idLength; i += 1) id = id * 256 + bytes[at + i];
+
+  const sizeAt = at + idLength;
+  const sizeLength = vintLength(bytes[sizeAt], 8);
+  if (!sizeLength || sizeAt + sizeLength > end) return null;
+  const mask = 0xff >> sizeLength;
+  let size = bytes[sizeAt] & mask;
+  let allOnes = size === mask;
+  for (let i = 1; i < sizeLength; i += 1) {
+    const byte = bytes[sizeAt + i];
+    allOnes &&= byte === 0xff;
+    size = size * 256 + byte;
+  }
+  return { id, size: allOnes ? Infinity : size, body: sizeAt + sizeLength };
+}
+
+/** Bytes of a variable-size integer, told by its first byte; 0 when longer than `longest`. */
+function vintLength(first, longest) {
+  const length = Math.clz32(first ?? 0) - 23;
+  return length >= 1 && length <= longest ? length : 0;
+}
+
+function unsigned(bytes, from, length) {
+  let value = 0;
+  for (let i = 0; i < length; i += 1) value = value * 256 + bytes[from + i];
+  return value;
+}
+
+function letters(bytes, element) {
+  return String.fromCharCode(...bytes.subarray(element.body, element.end));
+}
+
+/** Whole child elements of `bytes[from..end]`, in order. */
+export function* children(bytes, from, end) {
+  for (let at = from; at < end; ) {
+    const element = elementAt(bytes, at, end);
+    if (!element) return;
+    const next = Math.min(end, element.body + element.size);
+    yield { ...element, at, end: next };
+    at = next;
+  }
+}
+
+/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
+export function readInit(init) {
+  const found = { timestampScale: 1_000_000, tracks: [] };
+  const tracks = [];
+  for (const top of children(init, 0, init.length)) {
+    if (top.id !== SEGMENT) continue;
+    for (const part of children(init, top.body, top.end)) {
+      if (part.id === INFO) {
+        for (const field of children(init, part.body, part.end)) {
+          if (field.id === TIMESTAMP_SCALE) found.timestampScale = unsigned(init, field.body, field.size);
+        }
+      }
+      if (part.id === TRACKS) tracks.push(part);
+    }
+  }
+  for (const part of tracks) {
+    for (const entry of children(init, part.body, part.end)) {
+      if (entry.id === TRACK_ENTRY) found.tracks.push(readTrack(init, entry));
+    }
+  }
+  return found;
+}
+
+export function readTrack(init, entry) {
+  const track = { number: 0, kind: 'other', codecId: '' };
+  for (const field of children(init, entry.body, entry.end)) {
+    const value = () => unsigned(init, field.body, field.size);
+    if (field.id === TRACK_NUMBER) track.number = value();
+    if (field.id === TRACK_TYPE) track.kind = KINDS[value()] ?? 'other';
+    if (field.id === CODEC_ID) track.codecId = letters(init, field);
+  }
+  return track;
+}
+
+/** Several byte arrays as one. */
+export function joined(parts) {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Cuts a stream's messages into pieces, and says what blocks each holds. */
+export class Scanner {
+  #timestampScale = 1_000_000;
+  #clusterTicks = 0;
+  /** Track number to kind, from the newest init segment. */
+  #kinds = new Map();
+  /** Kinds whose blocks are left out of the pieces. */
+  #ignored = new Set();
+
+  /** Leaves the blocks of one kind of track out from now on. */
+  ignore(kind) {
+    this.#ignored.add(kind);
+  }
+
+  /**
+   * `[{ type: 'init' | 'cluster' | 'blocks', bytes, blocks }]` in order, a block being
+   * `{ kind, timestampMs, isKeyframe, sizeLength, timeAt }`. A piece of type `cluster` begins with a Cluster head.
+   * Blocks of ignored kinds are still listed, with `ignored: true`.
+   */
+  push(message) {
+    const pieces = [];
+    let piece = null;
+    const open = (type, at) => {
+      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [] };
+      pieces.push(piece);
+    };
+    for (let at = 0; at < message.length; ) {
+      const element = elementAt(message, at);
+      if (!element) {
+        // Not an element that we can read: pass it on whole with what came before.
+        if (!piece) open('blocks', at);
+        piece.to = message.length;
+        break;
+      }
+      if (element.id === EBML) open('init', at);
+      if (element.id === CLUSTER) open('cluster', at);
+      if (!piece) open('blocks', at);
+      // Segment and Cluster are stepped into, everything else is stepped over.
+      const isMaster = element.id === SEGMENT || element.id === CLUSTER;
+      const end = isMaster ? element.body : Math.min(message.length, element.body + element.size);
+      if (element.id === TIMESTAMP) {
+        this.#clusterTicks = unsigned(message, element.body, element.size);
+      }
+      if (element.id === SIMPLE_BLOCK || element.id === BLOCK_GROUP) {
+        const block = this.#block(message, at, element, end);
+        if (block) {
+          piece.blocks.push(block);
+          if (block.ignored) piece.holes.push([at, end]);
+        }
+      }
+      piece.to = end;
+      at = end;
+    }
+    for (const each of pieces) {
+      each.bytes = withoutHoles(message, each);
+      if (each.type === 'init') this.#learn(each.bytes);
+    }
+    return pieces.map(({ type, bytes, blocks }) => ({ type, bytes, blocks }));
+  }
+
+  /** Dates a block of a message anew, in place, by so many milliseconds. */
+  redate(message, block, byMs) {
+    const view = new DataView(message.buffer, message.byteOffset);
+    const ticks = Math.round((byMs * 1e6) / this.#timestampScale);
+    view.setInt16(block.timeAt, view.getInt16(block.timeAt) + ticks);
+    block.timestampMs += byMs;
+  }
+
+  #learn(init) {
+    const { timestampScale, tracks } = readInit(init);
+    this.#timestampScale = timestampScale;
+    this.#kinds = new Map(tracks.map(({ number, kind }) => [number, kind]));
+  }
+
+  #block(bytes, from, element, end) {
+    let { body } = element;
+    let isReference = false;
+    if (element.id === BLOCK_GROUP) {
+      let block = null;
+      for (const child of children(bytes, element.body, end)) {
+        if (child.id === BLOCK) block = child;
+        if (child.id === REFERENCE_BLOCK) isReference = true;
+      }
+      if (!block) return null;
+      body = block.body;
+    }
+    const numberLength = vintLength(bytes[body], 8);
+    if (!numberLength || body + numberLength + 3 > bytes.length) return null;
+    const number = unsigned(bytes, body, numberLength) - 2 ** (7 * numberLength);
+    const at = body + numberLength;
+    // Both block elements have an ID of one byte.
+    const sizeLength = element.body - from - 1;
+    const relative = ((bytes[at] << 24) >> 16) | bytes[at + 1];
+    const kind = this.#kinds.get(number) ?? 'other';
+    return {
+      kind,
+      timestampMs: ((this.#clusterTicks + relative) * this.#timestampScale) / 1e6,
+      isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
+      sizeLength,
+      timeAt: at,
+      ignored: this.#ignored.has(kind),
+    };
+  }
+}
+
+function withoutHoles(message, { from, to, holes }) {
+  if (!holes.length) return message.subarray(from, to);
+  const parts = [];
+  let at = from;
+  for (const [holeFrom, holeTo] of holes) {
+    if (holeFrom > at) parts.push(message.subarray(at, holeFrom));
+    at = holeTo;
+  }
+  if (to > at) parts.push(message.subarray(at, to));
+  return parts.length ? joined(parts) : new Uint8Array(0);
+}
