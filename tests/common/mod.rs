@@ -6,6 +6,7 @@
 // Each file of `tests/` is a crate of its own that needs a part of this.
 #![allow(dead_code)]
 
+pub mod ffmpeg;
 pub mod http;
 pub mod media;
 pub mod server;
