@@ -12,6 +12,8 @@ use common::websocket::{Heard, Publisher, WebSocketClient};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use std::io::Write;
+use std::time::{Duration, Instant};
 use tungstenite::Message;
 use videostream::webm::{Event, Limits, Segmenter};
 
@@ -225,18 +227,18 @@ fn a_viewer_that_talks_is_ignored_and_then_closed() {
 #[test]
 fn pings_without_end_fill_no_memory() {
     let server = Server::start();
-    let mut client = WebSocketClient::open(&server, "/live/demo", &[]);
-    let ping = frame(0x89, &[b'x'; 125]);
-    // 16 MB of pings by one who reads no pong: it is dropped, or the pongs wait in the kernel.
-    use std::io::Write;
-    let many = ping.repeat(1000);
-    for _ in 0..125 {
-        if client.stream().write_all(&many).is_err() {
-            break;
+    let many = frame(0x89, &[b'x'; 125]).repeat(1000);
+    for target in ["/live/demo", "/publish/demo"] {
+        let mut client = WebSocketClient::open(&server, target, &[]);
+        // 16 MB of pings by one who reads no pong: it is dropped, or the pongs wait in the kernel.
+        for _ in 0..125 {
+            if client.stream().write_all(&many).is_err() {
+                break;
+            }
         }
+        server.assert_healthy();
+        while !matches!(client.hear(), Heard::Gone) {}
     }
-    server.assert_healthy();
-    while !matches!(client.hear(), Heard::Gone) {}
 }
 
 #[test]
@@ -323,4 +325,31 @@ fn no_bytes_break_the_server() {
     });
     asking.unwrap();
     server.assert_healthy();
+}
+
+#[test]
+fn fragments_without_end_hold_nobody_up() {
+    let server = Server::start();
+    let floods = ["/live/demo", "/publish/other"].map(|target| {
+        let client = WebSocketClient::open(&server, target, &[]);
+        std::thread::spawn(move || {
+            // Empty fragments of a message that never ends, for two seconds.
+            let first = frame(0x01, b"");
+            let more = frame(0x00, b"").repeat(10_000);
+            let until = Instant::now() + Duration::from_secs(2);
+            let mut result = client.stream().write_all(&first);
+            while result.is_ok() && Instant::now() < until {
+                result = client.stream().write_all(&more);
+            }
+        })
+    });
+    let mut answers = 0;
+    while floods.iter().any(|flood| !flood.is_finished()) {
+        assert_eq!(Http::open(&server).get("/healthz").status, 200);
+        answers += 1;
+    }
+    assert!(answers > 5, "{answers} answers");
+    for flood in floods {
+        flood.join().unwrap();
+    }
 }

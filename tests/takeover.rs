@@ -149,7 +149,7 @@ fn the_owner_can_end_a_publisher() {
     let mut socket = WebSocketClient::open(&server, "/publish/demo?key=owner", &[]);
     assert_eq!(end(&[]), 401);
     assert_eq!(end(&[key]), 204);
-    assert_eq!(socket.closed(), (1008, "ended by its owner".to_owned()));
+    assert_eq!(socket.closed(), (1000, "ended by its owner".to_owned()));
     viewer.text("offline");
 
     let mut http = Http::open(&server);
