@@ -142,6 +142,23 @@ fn a_body_that_breaks_off_inside_a_block_is_told_where() {
 }
 
 #[test]
+fn an_empty_body_takes_nobodys_place() {
+    let server = Server::start();
+    let sample = Sample::read("chromium-restart-1");
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    publisher.open_stream(&sample);
+    viewer.watch(1);
+    for target in ["/publish/demo", "/live/demo.webm"] {
+        let answer = Http::open(&server).upload("PUT", target, &[], b"");
+        assert_eq!(answer.status, 400);
+    }
+    publisher.go_on(&sample);
+    viewer.watch(sample.all_frames().len());
+    assert!(!viewer.told().contains(&"offline"));
+}
+
+#[test]
 fn messages_over_the_limit_close_with_1009() {
     let server = Server::with(&["--publisher-message-bytes", "64KiB"]);
     let mut publisher = Publisher::open(&server, "demo");
