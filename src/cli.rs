@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::client::Address;
+use crate::client::{Address, load};
 use crate::config::Options;
 use crate::protocol::access::Secret;
 
@@ -38,6 +38,11 @@ pub enum Command {
     Serve(Box<Options>),
     /// Publish a WebM file as if it were live
     Push(Push),
+    /// Open many viewers, and measure what they receive
+    Load(Box<load::Options>),
+    /// The viewers of one process of `load`
+    #[command(name = load::WORKER_COMMAND, hide = true)]
+    LoadWorker,
     /// Show what the server's parser sees in a WebM file
     Inspect(Inspect),
 }

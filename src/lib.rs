@@ -19,7 +19,7 @@
 //! - [`stream`]: what is on air, and where each viewer stands.
 //! - [`protocol`]: HTTP and WebSocket, as bytes.
 //! - [`net`]: the only room where sockets meet the clock.
-//! - [`client`]: the other end: `push`.
+//! - [`client`]: the other end: `push`, `load`.
 //! - [`inspect`]: what `webm` sees in a file.
 //! - [`config`], [`pages`], [`metrics`]: options, the embedded pages, counters.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.

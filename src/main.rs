@@ -1,6 +1,7 @@
 //! Picks a command; errors become exit codes.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -8,8 +9,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
 use videostream::config::{LogFormat, LogLevel, Options, Serve};
 use videostream::inspect;
@@ -37,6 +40,11 @@ fn main() -> ExitCode {
         None => serve(cli.serve),
         Some(Command::Serve(options)) => serve(*options),
         Some(Command::Push(options)) => push(options),
+        Some(Command::Load(options)) => load(&options),
+        Some(Command::LoadWorker) => match load::worker() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(EXIT_FAILED, error),
+        },
         Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
     }
 }
@@ -87,20 +95,43 @@ fn inspect(file: &Path, json: bool) -> ExitCode {
         Ok(report) => report,
         Err(error) => return fail(EXIT_FAILED, format_args!("{name}: {error}")),
     };
+    match print(&report, json) {
+        Ok(()) if report.errors.is_empty() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(EXIT_FAILED),
+        Err(error) => fail(EXIT_FAILED, error),
+    }
+}
+
+fn load(options: &load::Options) -> ExitCode {
+    let ended = match load::load(options) {
+        Ok(ended) => ended,
+        Err(error) if error.is_usage() => return fail(EXIT_USAGE, error),
+        Err(error) => return fail(EXIT_FAILED, error),
+    };
+    if let Err(error) = print(&ended.report, options.json) {
+        return fail(EXIT_FAILED, error);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for failure in ended.failures {
+        code = fail(EXIT_FAILED, failure);
+    }
+    code
+}
+
+/// A report on standard output: one JSON object, or a table.
+fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> {
     let mut stdout = io::stdout().lock();
     let printed = if json {
-        serde_json::to_writer(&mut stdout, &report)
+        serde_json::to_writer(&mut stdout, report)
             .map_err(io::Error::from)
             .and_then(|()| writeln!(stdout))
     } else {
         write!(stdout, "{report}")
     };
     match printed {
-        Ok(()) if report.errors.is_empty() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::from(EXIT_FAILED),
         // Whoever reads has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => fail(EXIT_FAILED, format_args!("standard output: {error}")),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| format!("standard output: {error}")),
     }
 }
 
@@ -124,7 +155,7 @@ fn log_to_stderr(format: LogFormat, level: LogLevel) {
 }
 
 /// One line on standard error.
-fn fail(code: u8, error: impl std::fmt::Display) -> ExitCode {
+fn fail(code: u8, error: impl Display) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(code)
 }

@@ -1,10 +1,13 @@
 //! The other end: programs that connect to a server, this one or another.
 //!
-//! A client may block, and does: one thread, one socket, and timeouts on both of its directions.
+//! [`push`] may block, and does: one thread, one socket, and timeouts on both of its directions.
+//! [`load`] opens thousands of them on a reactor of its own.
+//!
 //! What it sends and receives is checked with [`webm`](crate::webm); it shares nothing with
 //! `stream` or `net`.
 
 mod address;
+pub mod load;
 mod pace;
 mod progress;
 pub mod push;

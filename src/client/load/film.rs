@@ -1,0 +1,350 @@
+//! What the load's own publisher plays: a file, or a recording made up to a rate.
+//!
+//! Either way it is a list of blocks and their times, played in a loop. [`Reel::take`] gives out
+//! what is due, as one chunk with a delivery stamp at its end; Clusters are written anew, one for
+//! each GOP, because the stamps stand between the blocks.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::stamp::{self, Stamp};
+use crate::webm::{
+    BlockElement, ClusterWriter, ElementId, Event, Limits, Recording, Segmenter, TRACKS_MAX, Track,
+    WebmError,
+};
+
+/// A file is kept in memory whole, so that playing it costs nothing.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// How long the last frame lasts when the file does not tell.
+const FRAME_MS_DEFAULT: u64 = 33;
+
+/// Milliseconds of sound in one Cluster when there is no picture.
+const AUDIO_GOP_MS: u64 = 1000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FilmError {
+    #[error("{0}")]
+    Read(#[from] io::Error),
+    #[error("{0}")]
+    Webm(#[from] WebmError),
+    #[error("it has no block to send")]
+    NoBlocks,
+    #[error("over {} MiB: cut it", FILE_BYTES_MAX >> 20)]
+    TooLarge,
+    #[error("{TRACKS_MAX} tracks leave no room for the delivery stamps")]
+    TooManyTracks,
+}
+
+/// Blocks and their times. The last track of `recording` is for stamps and has none.
+#[derive(Debug)]
+pub(super) struct Film {
+    pub recording: Recording,
+    /// In the order in which they are sent. Invariant: `due_ms` never goes back.
+    pub frames: Vec<Frame>,
+    /// From the start of one showing to the start of the next.
+    pub length_ms: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub due_ms: u64,
+    /// Later than `due_ms` only for codecs that reorder.
+    pub timestamp_ms: u64,
+    pub track: usize,
+    pub opens_cluster: bool,
+    pub element: BlockElement,
+}
+
+impl Film {
+    /// The first recording in a file.
+    pub fn read(path: &Path) -> Result<Film, FilmError> {
+        let mut bytes = Vec::new();
+        File::open(path)?
+            .take(FILE_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(FilmError::TooLarge);
+        }
+        Film::parse(bytes.into())
+    }
+
+    fn parse(bytes: Bytes) -> Result<Film, FilmError> {
+        let mut segmenter = Segmenter::new(Limits::default());
+        segmenter.push(bytes);
+        let mut film: Option<Film> = None;
+        let (mut first_ms, mut frame_ms) = (None, FRAME_MS_DEFAULT);
+        let mut cluster_ms = None;
+        while let Some(event) = segmenter.poll()? {
+            match event {
+                Event::Recording(_) if film.is_some() => break,
+                Event::Recording(recording) => film = Some(Film::new(recording)?),
+                Event::Block(block) => {
+                    let Some(film) = &mut film else { continue };
+                    let first_ms = *first_ms.get_or_insert(block.timestamp_ms);
+                    let timestamp_ms = u64::try_from(block.timestamp_ms - first_ms).unwrap_or(0);
+                    let last_ms = film.frames.last().map_or(0, |last| last.due_ms);
+                    let opens_cluster = match (film.recording.video(), cluster_ms) {
+                        (Some(video), _) => block.track == video && block.keyframe,
+                        (None, Some(cluster_ms)) => timestamp_ms >= cluster_ms + AUDIO_GOP_MS,
+                        (None, None) => true,
+                    };
+                    if opens_cluster {
+                        cluster_ms = Some(timestamp_ms);
+                    }
+                    if let step @ 1..=1000 = timestamp_ms.saturating_sub(last_ms) {
+                        frame_ms = step;
+                    }
+                    film.frames.push(Frame {
+                        // Frames that a codec reorders go out with the ones they were written among.
+                        due_ms: timestamp_ms.max(last_ms),
+                        timestamp_ms,
+                        track: block.track,
+                        opens_cluster,
+                        element: block.element,
+                    });
+                }
+                Event::Cluster(_) | Event::Stray { .. } => {}
+            }
+        }
+        let mut film = film.ok_or(FilmError::NoBlocks)?;
+        film.length_ms = film.frames.last().ok_or(FilmError::NoBlocks)?.due_ms + frame_ms;
+        Ok(film)
+    }
+
+    /// Nothing yet, but a track for stamps.
+    fn new(mut recording: Recording) -> Result<Film, FilmError> {
+        if recording.tracks.len() >= TRACKS_MAX {
+            return Err(FilmError::TooManyTracks);
+        }
+        recording.tracks.push(stamp_track());
+        Ok(Film {
+            recording,
+            frames: Vec::new(),
+            length_ms: 0,
+        })
+    }
+
+    /// A recording with these TrackEntries, read by our own parser as any other.
+    pub fn with_tracks(entries: &[Vec<u8>]) -> Film {
+        Film::new(recording_of(entries)).expect("two tracks leave room for a third")
+    }
+}
+
+/// One showing after another.
+#[derive(Debug)]
+pub(super) struct Reel {
+    film: Arc<Film>,
+    run: u64,
+    /// Index of the next frame, and when its showing began.
+    next: usize,
+    showing_ms: u64,
+    clusters: ClusterWriter,
+    /// Of all blocks sent, the latest timestamp: a stamp comes after them.
+    latest_ms: u64,
+    /// Chunks sent.
+    sequence: u64,
+}
+
+impl Reel {
+    pub fn new(film: Arc<Film>, run: u64) -> Reel {
+        Reel {
+            film,
+            run,
+            next: 0,
+            showing_ms: 0,
+            clusters: ClusterWriter::new(),
+            latest_ms: 0,
+            sequence: 0,
+        }
+    }
+
+    /// All that is due `now_ms` after the start and was not taken before, with a stamp of `now_ns`.
+    /// Nothing, and no stamp, when nothing is due.
+    pub fn take(&mut self, now_ms: u64, now_ns: u64) -> Bytes {
+        let mut out = BytesMut::new();
+        if self.sequence == 0 {
+            out.put_slice(&self.film.recording.init_segment());
+        }
+        let mut is_empty = true;
+        while let Some(frame) = self.film.frames.get(self.next)
+            && self.showing_ms + frame.due_ms <= now_ms
+        {
+            let timestamp_ms = self.showing_ms + frame.timestamp_ms;
+            self.clusters.write(
+                &mut out,
+                &frame.element,
+                frame.track as u8 + 1,
+                timestamp_ms,
+                frame.opens_cluster,
+            );
+            self.latest_ms = self.latest_ms.max(timestamp_ms);
+            is_empty = false;
+            self.next += 1;
+            if self.next == self.film.frames.len() {
+                self.next = 0;
+                self.showing_ms += self.film.length_ms;
+            }
+        }
+        if is_empty {
+            return Bytes::new();
+        }
+        let stamp = Stamp {
+            run: self.run,
+            sequence: self.sequence,
+            sent_ns: now_ns,
+        };
+        self.sequence += 1;
+        let track = self.film.recording.tracks.len() as u8;
+        let element = simple_block(&stamp.to_bytes(), true);
+        self.clusters
+            .write(&mut out, &element, track, self.latest_ms, false);
+        out.freeze()
+    }
+}
+
+/// A SimpleBlock of one frame, whose track and time are set when it is written.
+pub(super) fn simple_block(frame: &[u8], keyframe: bool) -> BlockElement {
+    let mut payload = vec![0x80, 0, 0, if keyframe { 0x80 } else { 0 }];
+    payload.extend_from_slice(frame);
+    let bytes = element(ElementId::SIMPLE_BLOCK, &payload);
+    let track_at = bytes.len() - payload.len();
+    BlockElement {
+        bytes: bytes.into(),
+        track_at,
+        frame_at: track_at + 4,
+        frame_length: frame.len(),
+    }
+}
+
+/// A whole element, with a size of four bytes.
+pub(super) fn element(id: ElementId, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + 8);
+    id.write(&mut bytes);
+    bytes.put_u32(0x1000_0000 | payload.len() as u32);
+    bytes.put_slice(payload);
+    bytes
+}
+
+/// The recording of an init segment with these TrackEntries.
+fn recording_of(entries: &[Vec<u8>]) -> Recording {
+    let mut init = element(ElementId::EBML, &element(ElementId::DOC_TYPE, b"webm"));
+    ElementId::SEGMENT.write(&mut init);
+    init.put_u8(0xff);
+    init.put_slice(&element(ElementId::TRACKS, &entries.concat()));
+    ElementId::CLUSTER.write(&mut init);
+    init.put_u8(0xff);
+    let mut segmenter = Segmenter::new(Limits::default());
+    segmenter.push(init.into());
+    match segmenter.poll() {
+        Ok(Some(Event::Recording(recording))) => recording,
+        other => unreachable!("an init segment of our own making: {other:?}"),
+    }
+}
+
+/// A TrackEntry; `children` follow its number, type and codec.
+pub(super) fn track_entry(number: u8, kind: u8, codec_id: &str, children: &[u8]) -> Vec<u8> {
+    let entry = [
+        element(ElementId::TRACK_NUMBER, &[number]),
+        element(ElementId::TRACK_UID, &[number]),
+        element(ElementId::TRACK_TYPE, &[kind]),
+        element(ElementId::FLAG_LACING, &[0]),
+        element(ElementId::CODEC_ID, codec_id.as_bytes()),
+        children.to_vec(),
+    ];
+    element(ElementId::TRACK_ENTRY, &entry.concat())
+}
+
+fn stamp_track() -> Track {
+    let entry = track_entry(1, stamp::TRACK_TYPE, stamp::CODEC_ID, &[]);
+    recording_of(&[entry]).tracks.remove(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn film(name: &str) -> Film {
+        let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+        Film::read(Path::new(&path)).unwrap()
+    }
+
+    fn events(bytes: Bytes) -> Vec<Event> {
+        let mut segmenter = Segmenter::new(Limits::default());
+        segmenter.push(bytes);
+        std::iter::from_fn(|| segmenter.poll().unwrap()).collect()
+    }
+
+    #[test]
+    fn each_chunk_ends_with_its_stamp() {
+        for name in [
+            "chromium-vp8-opus-100ms.webm",
+            "chromium-opus-only-100ms.webm",
+        ] {
+            let mut reel = Reel::new(Arc::new(film(name)), 9);
+            let mut all = BytesMut::new();
+            let mut sent = Vec::new();
+            for now_ms in (0..1000).step_by(100) {
+                let chunk = reel.take(now_ms, now_ms + 1);
+                if !chunk.is_empty() {
+                    sent.push(now_ms + 1);
+                }
+                all.extend_from_slice(&chunk);
+            }
+            let events = events(all.freeze());
+            let Event::Recording(recording) = &events[0] else {
+                panic!()
+            };
+            let track = recording.tracks.iter().position(stamp::is_stamped).unwrap();
+            let stamps: Vec<Stamp> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Block(block) if block.track == track => {
+                        Some(Stamp::read(block.element.frame()).unwrap())
+                    }
+                    _ => None,
+                })
+                .collect();
+            assert!(stamps.iter().map(|stamp| stamp.sent_ns).eq(sent), "{name}");
+            assert!(
+                stamps
+                    .iter()
+                    .map(|stamp| stamp.sequence)
+                    .eq(0..stamps.len() as u64)
+            );
+            assert!(matches!(events.last(), Some(Event::Block(block)) if block.track == track));
+        }
+    }
+
+    #[test]
+    fn a_showing_follows_the_last_without_going_back_in_time() {
+        let film = Arc::new(film("chromium-vp8-opus-100ms.webm"));
+        let per_showing = film.frames.len();
+        let mut reel = Reel::new(film.clone(), 1);
+        let bytes = reel.take(3 * film.length_ms - 1, 5);
+        let times: Vec<i64> = events(bytes)
+            .iter()
+            .filter_map(|event| match event {
+                Event::Block(block) => Some(block.timestamp_ms),
+                _ => None,
+            })
+            .collect();
+        assert!(times.is_sorted());
+        assert_eq!(times.len(), 3 * per_showing + 1);
+    }
+
+    #[test]
+    fn what_is_no_film_says_why() {
+        let error = |bytes: &'static [u8]| Film::parse(Bytes::from_static(bytes)).unwrap_err();
+        assert_eq!(
+            error(b"GIF89a").to_string(),
+            "not WebM: expected EBML header at byte 0"
+        );
+        assert_eq!(error(b"").to_string(), "it has no block to send");
+        assert!(Film::read(Path::new("/nowhere")).is_err());
+    }
+}

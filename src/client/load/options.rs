@@ -1,0 +1,266 @@
+//! The flags of `videostream load`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::conditions::Conditions;
+use super::target::Target;
+use crate::protocol::access::Secret;
+
+/// Longest that a ramp or a measurement may be asked to take.
+const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
+
+const VIEWERS: &str = "Viewers";
+const PUBLISHER: &str = "Publisher";
+const REPORT: &str = "Report";
+
+/// Open many viewers, measure what they receive, and judge whether it would play.
+///
+/// The viewers come within --ramp; once each has its first byte of media, the measurement begins,
+/// lasts for --duration, and ends in a table. Most viewers only count bytes, which costs next to
+/// nothing; a sample of them takes every byte apart as a player would.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Names for --fail-if: p50, p90, p99, max (delay); join_p50, join_p90, join_p99, \
+                  join_max; connected, failed, dropped, skips, invalid; bytes_total, bytes_min, \
+                  bytes_median, bytes_max; worst (what the worst viewer got, in percent of what \
+                  was published); cpu_s, cpu_s_per_gb, rss_bytes, rss_bytes_peak.\nExit codes: 0 \
+                  ended as asked, 1 nothing could connect or a --fail-if condition held, 2 bad \
+                  usage."
+)]
+pub struct Options {
+    /// What to watch: http://HOST:PORT/live/NAME, ws://HOST:PORT/live/NAME or
+    /// HOST:PORT/live/NAME.webm
+    pub url: Target,
+
+    /// How many viewers
+    #[arg(long, env = "VIDEOSTREAM_VIEWERS", value_name = "N", help_heading = VIEWERS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub viewers: u64,
+
+    /// How they watch [default: http when the address ends in .webm, else ws]
+    #[arg(long, env = "VIDEOSTREAM_PROTOCOL", help_heading = VIEWERS)]
+    pub protocol: Option<Protocol>,
+
+    /// Time over which they come, evenly
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_RAMP",
+        value_name = "DURATION",
+        default_value = "1s"
+    )]
+    #[arg(value_parser = duration, help_heading = VIEWERS)]
+    pub ramp: Duration,
+
+    /// Time that is measured, once they are all there
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_DURATION",
+        value_name = "DURATION",
+        default_value = "10s"
+    )]
+    #[arg(value_parser = duration, help_heading = VIEWERS)]
+    pub duration: Duration,
+
+    /// Viewers that leave each second, each followed by a new one [default: 0]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_CHURN",
+        value_name = "RATE",
+        default_value_t = 0.0
+    )]
+    #[arg(value_parser = per_second, help_heading = VIEWERS, hide_default_value = true)]
+    pub churn: f64,
+
+    /// Viewers that stop reading after their first bytes
+    #[arg(long, env = "VIDEOSTREAM_STALL", value_name = "K", default_value_t = 0)]
+    #[arg(help_heading = VIEWERS)]
+    pub stall: u64,
+
+    /// How long they stop; then they read on, and are judged [default: to the end]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_STALL_FOR",
+        value_name = "DURATION",
+        requires = "stall"
+    )]
+    #[arg(value_parser = duration, help_heading = VIEWERS)]
+    pub stall_for: Option<Duration>,
+
+    /// Bits a second that slow viewers read, such as 500k [default: none is slow]
+    #[arg(long, env = "VIDEOSTREAM_SLOW", value_name = "RATE", help_heading = VIEWERS)]
+    pub slow: Option<BitRate>,
+
+    /// How many are slow [default: a tenth of all]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_SLOW_VIEWERS",
+        value_name = "K",
+        requires = "slow"
+    )]
+    #[arg(help_heading = VIEWERS)]
+    pub slow_viewers: Option<u64>,
+
+    /// Spread viewers (and publishers) over the streams NAME-1, NAME-2, … up to this number
+    #[arg(long, env = "VIDEOSTREAM_STREAMS", value_name = "N", help_heading = VIEWERS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub streams: Option<u64>,
+
+    /// How many viewers take apart and judge what they receive
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_SAMPLE",
+        value_name = "N",
+        default_value_t = 20
+    )]
+    #[arg(help_heading = VIEWERS)]
+    pub sample: u64,
+
+    /// Processes that share the viewers [default: as many as the descriptor limit asks for]
+    #[arg(long, env = "VIDEOSTREAM_PROCESSES", value_name = "N", help_heading = VIEWERS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=256))]
+    pub processes: Option<u64>,
+
+    /// Publish this WebM file to the same stream, again and again, with delivery stamps
+    #[arg(long, env = "VIDEOSTREAM_PUBLISH", value_name = "FILE", help_heading = PUBLISHER)]
+    pub publish: Option<PathBuf>,
+
+    /// Publish a made-up recording of so many bits a second, such as 2.5M, with delivery stamps
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_PUBLISH_RATE",
+        value_name = "RATE",
+        conflicts_with = "publish"
+    )]
+    #[arg(help_heading = PUBLISHER)]
+    pub publish_rate: Option<BitRate>,
+
+    /// Milliseconds of media that the publisher sends at once
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_CHUNK_MS",
+        value_name = "MS",
+        default_value_t = 100
+    )]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = PUBLISHER)]
+    pub chunk_ms: u64,
+
+    /// Key for publishing and watching, if the server asks for one [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = PUBLISHER)]
+    pub key: Option<Secret>,
+
+    /// The server's process on this machine, for its CPU time and memory [default: not looked at]
+    #[arg(long, env = "VIDEOSTREAM_PID", value_name = "PID", help_heading = REPORT)]
+    pub pid: Option<u32>,
+
+    /// Print one JSON object instead of a table
+    #[arg(long, help_heading = REPORT)]
+    pub json: bool,
+
+    /// End with exit code 1 if any of these holds, such as 'p99>200ms,failed>0' [default: none]
+    #[arg(long, env = "VIDEOSTREAM_FAIL_IF", value_name = "CONDITIONS", help_heading = REPORT)]
+    pub fail_if: Option<Conditions>,
+
+    /// Write a page with charts of delay and throughput over time [default: none]
+    #[arg(long, env = "VIDEOSTREAM_HTML", value_name = "FILE", help_heading = REPORT)]
+    pub html: Option<PathBuf>,
+}
+
+/// How a viewer watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    Ws,
+    Http,
+}
+
+impl Protocol {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Ws => "ws",
+            Protocol::Http => "http",
+        }
+    }
+}
+
+/// Bits a second, written `2.5M`, `500k` or `800000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitRate(pub u64);
+
+impl FromStr for BitRate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<BitRate, &'static str> {
+        const EXPECTED: &str = "expected bits a second, such as 2.5M or 500k";
+        let text = text
+            .trim()
+            .trim_end_matches("bit/s")
+            .trim_end_matches("bps");
+        let (number, unit) = match text.trim_end().char_indices().last() {
+            Some((at, 'k' | 'K')) => (&text[..at], 1e3),
+            Some((at, 'M')) => (&text[..at], 1e6),
+            Some((at, 'G')) => (&text[..at], 1e9),
+            _ => (text, 1.0),
+        };
+        let bits = number.trim().parse::<f64>().map_err(|_| EXPECTED)? * unit;
+        match bits {
+            10e3..=10e9 => Ok(BitRate(bits.round() as u64)),
+            _ => Err("expected 10k to 10G bits a second"),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; expected such as 500ms, 10s or 2m"))?;
+    if duration >= DURATION_MAX {
+        return Err("expected less than a day".into());
+    }
+    Ok(duration)
+}
+
+fn per_second(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(rate @ 0.0..=100_000.0) => Ok(rate),
+        _ => Err("expected viewers a second, from 0 to 100000"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_bits_a_second() {
+        for (text, bits) in [
+            ("2.5M", 2_500_000),
+            ("500k", 500_000),
+            ("800000", 800_000),
+            ("1 Mbit/s", 1_000_000),
+            ("10kbps", 10_000),
+            ("1G", 1_000_000_000),
+        ] {
+            assert_eq!(text.parse(), Ok(BitRate(bits)), "{text}");
+        }
+        for text in ["", "M", "-1M", "fast", "9k", "nan", "11G", "1e"] {
+            assert!(text.parse::<BitRate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_end_within_a_day() {
+        assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
+        assert!(duration("1d").is_err() && duration("soon").is_err());
+        assert!(per_second("NaN").is_err() && per_second("-1").is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! Which viewers there are, and which process has which of them.
+//!
+//! Roles are spread evenly over the joins: of ten viewers with a sample of two, the first and the
+//! sixth are sampled. The plan goes to each process as JSON; what a process does follows from it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::options::Protocol;
+
+/// What all viewers of one load test have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub server: SocketAddr,
+    pub host: String,
+    /// Path and query of each stream.
+    pub targets: Vec<String>,
+    pub key: Option<String>,
+    pub protocol: Protocol,
+    pub viewers: u64,
+    pub ramp: Duration,
+    /// Viewers a second.
+    pub churn: f64,
+    pub stall: u64,
+    pub stall_for: Option<Duration>,
+    pub slow: u64,
+    pub slow_bits_per_s: u64,
+    pub sample: u64,
+    /// Our publisher's stamps; `None` when someone else publishes.
+    pub run: Option<u64>,
+    pub part: Part,
+}
+
+/// The share of one process or thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Part {
+    /// Those whose bytes are looked at. They have a thread of their own, so that the time at which
+    /// a stamp is read does not depend on how long the crowd takes.
+    Watched,
+    /// One share of the rest.
+    Crowd { nth: u64, of: u64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Counts bytes.
+    Crowd,
+    /// Takes apart and judges what comes.
+    Sampled,
+    /// As sampled, at a rate of its own.
+    Slow,
+    /// As sampled, but reads nothing for a time.
+    Stalled,
+}
+
+impl Role {
+    /// Whether it reads all that comes as soon as it comes.
+    pub fn is_healthy(self) -> bool {
+        matches!(self, Role::Crowd | Role::Sampled)
+    }
+}
+
+/// One viewer's place: when it comes, and what it watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seat {
+    /// Its number among all viewers.
+    pub index: u64,
+    pub role: Role,
+    /// Index into [`Plan::targets`].
+    pub stream: usize,
+    /// From the start of the load test.
+    pub comes_at: Duration,
+}
+
+impl Plan {
+    /// The seats of this part, in the order in which they come.
+    pub fn seats(&self) -> Vec<Seat> {
+        let mut seats = Vec::new();
+        let awake = self.viewers - self.stall;
+        let healthy = awake - self.slow;
+        let (mut nth_awake, mut nth_healthy, mut nth_crowd) = (0, 0, 0);
+        for index in 0..self.viewers {
+            let role = if is_chosen(index, self.viewers, self.stall) {
+                Role::Stalled
+            } else if is_chosen(next(&mut nth_awake), awake, self.slow) {
+                Role::Slow
+            } else if is_chosen(next(&mut nth_healthy), healthy, self.sample) {
+                Role::Sampled
+            } else {
+                Role::Crowd
+            };
+            let is_ours = match (self.part, role) {
+                (Part::Crowd { nth, of }, Role::Crowd) => next(&mut nth_crowd) % of == nth,
+                (Part::Watched, role) => role != Role::Crowd,
+                (Part::Crowd { .. }, _) => false,
+            };
+            if is_ours {
+                seats.push(Seat {
+                    index,
+                    role,
+                    stream: (index % self.targets.len() as u64) as usize,
+                    comes_at: self.ramp.mul_f64(index as f64 / self.viewers as f64),
+                });
+            }
+        }
+        seats
+    }
+
+    /// Viewers of the crowd.
+    pub fn crowd(&self) -> u64 {
+        (self.viewers - self.stall - self.slow).saturating_sub(self.sample)
+    }
+
+    /// This part's share of the churn, by its healthy viewers.
+    pub fn churn_of(&self, seats: &[Seat]) -> f64 {
+        let ours = seats.iter().filter(|seat| seat.role.is_healthy()).count();
+        let all = self.viewers - self.stall - self.slow;
+        self.churn * ours as f64 / all.max(1) as f64
+    }
+}
+
+fn next(count: &mut u64) -> u64 {
+    *count += 1;
+    *count - 1
+}
+
+/// Chooses `chosen` of `all`, evenly, the first among them.
+fn is_chosen(nth: u64, all: u64, chosen: u64) -> bool {
+    chosen >= all || nth * chosen % all < chosen
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn plan() -> Plan {
+        Plan {
+            server: ([127, 0, 0, 1], 8080).into(),
+            host: "127.0.0.1:8080".into(),
+            targets: vec!["/live/a".into()],
+            key: None,
+            protocol: Protocol::Ws,
+            viewers: 100,
+            ramp: Duration::from_secs(1),
+            churn: 0.0,
+            stall: 0,
+            stall_for: None,
+            slow: 0,
+            slow_bits_per_s: 0,
+            sample: 20,
+            run: None,
+            part: Part::Watched,
+        }
+    }
+
+    #[test]
+    fn every_viewer_has_one_seat_in_one_part() {
+        let base = Plan {
+            stall: 10,
+            slow: 7,
+            targets: vec![String::new(); 3],
+            ..plan()
+        };
+        let parts = [
+            Part::Watched,
+            Part::Crowd { nth: 0, of: 2 },
+            Part::Crowd { nth: 1, of: 2 },
+        ];
+        let seats = parts.map(|part| {
+            Plan {
+                part,
+                ..base.clone()
+            }
+            .seats()
+        });
+        let count = |role| {
+            seats
+                .iter()
+                .flatten()
+                .filter(|seat| seat.role == role)
+                .count()
+        };
+        assert_eq!(count(Role::Stalled), 10);
+        assert_eq!(count(Role::Slow), 7);
+        assert_eq!(count(Role::Sampled), 20);
+        assert_eq!(count(Role::Crowd) as u64, base.crowd());
+        assert!(seats[1].len().abs_diff(seats[2].len()) <= 1);
+        let mut all: Vec<u64> = seats.iter().flatten().map(|seat| seat.index).collect();
+        all.sort();
+        assert!(all.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn the_sample_is_spread_over_the_joins() {
+        let seats = Plan {
+            sample: 4,
+            ..plan()
+        }
+        .seats();
+        let indexes: Vec<u64> = seats.iter().map(|seat| seat.index).collect();
+        assert_eq!(indexes, [0, 25, 50, 75]);
+        assert_eq!(seats[2].comes_at, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_sample_of_more_than_there_are_takes_all() {
+        let all = Plan {
+            viewers: 5,
+            sample: 20,
+            ..plan()
+        };
+        assert_eq!((all.seats().len(), all.crowd()), (5, 0));
+        assert!(
+            Plan {
+                viewers: 5,
+                stall: 5,
+                sample: 20,
+                ..plan()
+            }
+            .seats()
+            .iter()
+            .all(|seat| seat.role == Role::Stalled)
+        );
+    }
+
+    #[test]
+    fn a_plan_survives_the_way_to_another_process() {
+        let text = serde_json::to_string(&plan()).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan());
+    }
+}
