@@ -1,7 +1,6 @@
 // Plays one stream in a video element through Media Source Extensions.
 //
-//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (Firefox: one lane
-//                        │                                            for each kind)
+//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (one for each kind)
 //                        └─► newest timestamps ─► LiveEdge ─► rate, seeks
 //
 // The server's timestamps never go back, also when the publisher restarts, so one MediaSource
@@ -189,7 +188,7 @@ export class MsePlayer {
     if (this.#lanes.length) this.#openMediaSource();
     this.#kinds = kinds;
     this.#edge = new LiveEdge({ hasAudio });
-    const plan = planLanes({ hasVideo, hasAudio, isFirefox });
+    const plan = planLanes({ hasVideo, hasAudio });
     this.#lanes = plan.map((without) => new Lane(without, () => this.#video.currentTime, {
       appended: () => this.#tick(),
       failed: (error) => this.#on.failed(error),
