@@ -35,6 +35,11 @@ export class Lane {
     return this.#queue.keyframes;
   }
 
+  /** Whether all that was pushed is in the SourceBuffer. */
+  get isIdle() {
+    return this.#queue.isIdle;
+  }
+
   /** The SourceBuffer's type for the whole stream's. */
   type(mime) {
     return this.#without ? mimeWithoutKind(mime, this.#without) : mime;
