@@ -1,16 +1,17 @@
 // One SourceBuffer's share of a stream: all its tracks, or those of one kind.
 //
-// Chromium takes everything in one lane. Firefox gets picture and sound in a lane each, because
-// in a shared SourceBuffer a gap in one track makes it throw the other away up to the next
-// keyframe, and so does a Cluster that opens with fewer than four blocks.
+// Picture and sound get a lane each, because in a shared SourceBuffer a gap in the sound costs the
+// picture up to the next keyframe: Chromium where a Cluster begins (as when a Firefox publisher
+// begins anew: it ends its sound up to 0.7 s before its picture), Firefox everywhere, and there so
+// does a Cluster that opens with fewer than four blocks.
 
 import { AppendQueue } from './source-buffer.js';
 import { Scanner } from './webm-scan.js';
 import { mimeWithoutKind, withoutKind } from './webm-edit.js';
 
 /** What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure. */
-export function planLanes({ hasVideo, hasAudio, isFirefox }) {
-  return isFirefox && hasVideo && hasAudio ? ['audio', 'video'] : [null];
+export function planLanes({ hasVideo, hasAudio }) {
+  return hasVideo && hasAudio ? ['audio', 'video'] : [null];
 }
 
 export class Lane {
@@ -32,6 +33,11 @@ export class Lane {
   /** Seconds, ascending: where the buffered GOPs begin. */
   get keyframes() {
     return this.#queue.keyframes;
+  }
+
+  /** Whether all that was pushed is in the SourceBuffer. */
+  get isIdle() {
+    return this.#queue.isIdle;
   }
 
   /** The SourceBuffer's type for the whole stream's. */

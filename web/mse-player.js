@@ -1,7 +1,6 @@
 // Plays one stream in a video element through Media Source Extensions.
 //
-//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (Firefox: one lane
-//                        │                                            for each kind)
+//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (one for each kind)
 //                        └─► newest timestamps ─► LiveEdge ─► rate, seeks
 //
 // The server's timestamps never go back, also when the publisher restarts, so one MediaSource
@@ -19,6 +18,10 @@ import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edi
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
 const STARVED_AFTER_MS = 2000;
 const TICK_MS = 100;
+/** The backlog that a newcomer gets comes in one burst: after this long without more, it is in. */
+const BURST_OVER_MS = 20;
+/** On a slow way in, playback begins although the backlog is still coming. */
+const BURST_MOST_MS = 500;
 /** A `waiting` this soon after our own seek is the seek's. */
 const SEEK_ECHO_MS = 1000;
 /** Data this long after playback ran dry was late; after longer, it is a new beginning. */
@@ -58,6 +61,9 @@ export class MsePlayer {
   #ignored = null;
   #hasLanded = false;
   #hasStarted = false;
+  /** When the first and the newest message came. */
+  #firstPushMs = null;
+  #lastPushMs = 0;
   #landedAtMs = 0;
   #lastSeekMs = -Infinity;
   #newestMs = { video: null, audio: null };
@@ -107,6 +113,9 @@ export class MsePlayer {
       else if (this.#lanes.length) this.#media(piece);
     }
     this.#watchTracks();
+    this.#firstPushMs ??= nowMs;
+    this.#lastPushMs = nowMs;
+    if (!this.#hasLanded) setTimeout(() => this.#tick(), BURST_OVER_MS + 1);
   }
 
   /** The next data leaves a gap. */
@@ -189,7 +198,7 @@ export class MsePlayer {
     if (this.#lanes.length) this.#openMediaSource();
     this.#kinds = kinds;
     this.#edge = new LiveEdge({ hasAudio });
-    const plan = planLanes({ hasVideo, hasAudio, isFirefox });
+    const plan = planLanes({ hasVideo, hasAudio });
     this.#lanes = plan.map((without) => new Lane(without, () => this.#video.currentTime, {
       appended: () => this.#tick(),
       failed: (error) => this.#on.failed(error),
@@ -259,6 +268,7 @@ export class MsePlayer {
     if (!ranges.length || !this.#edge) return;
     const nowMs = performance.now();
     if (!this.#hasLanded) {
+      if (!this.#isBacklogIn(nowMs)) return;
       this.#hasLanded = true;
       this.#landedAtMs = nowMs;
       this.#seekTo(this.#edge.landing(ranges, this.#lanes[0].keyframes));
@@ -282,6 +292,15 @@ export class MsePlayer {
     });
     if (seekTo !== null) this.#seekTo(seekTo);
     if (video.playbackRate !== rate) video.playbackRate = rate;
+  }
+
+  /**
+   * Landing on the first piece of it would mean to seek a second time, or to hurry: with a GOP of
+   * seconds the decoder would start over, and the picture stand still meanwhile.
+   */
+  #isBacklogIn(nowMs) {
+    if (nowMs - this.#firstPushMs >= BURST_MOST_MS) return true;
+    return nowMs - this.#lastPushMs >= BURST_OVER_MS && this.#lanes.every(({ isIdle }) => isIdle);
   }
 
   #seekTo(seconds) {

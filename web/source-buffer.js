@@ -53,6 +53,11 @@ export class AppendQueue {
     return this.#keyframes;
   }
 
+  /** Whether all that was pushed is in the SourceBuffer. */
+  get isIdle() {
+    return this.#buffer !== null && !this.#buffer.updating && !this.#waiting.length;
+  }
+
   /** From now on appends go out. Pieces may be pushed before. */
   attach(sourceBuffer) {
     this.#buffer = sourceBuffer;

