@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use videostream::protocol::websocket::{SUBPROTOCOL, check_response, client_request};
 
@@ -14,6 +14,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_videostream");
 /// A server on a port of its own, ended when dropped.
 struct Server {
     child: Child,
+    /// Kept open: the links to open follow the ready line.
+    _stdout: BufReader<ChildStdout>,
     address: String,
     start: Duration,
 }
@@ -28,7 +30,8 @@ impl Server {
             .expect("the binary that cargo has built");
         let stdout = child.stdout.take().expect("it is piped");
         let mut line = String::new();
-        BufReader::new(stdout)
+        let mut stdout = BufReader::new(stdout);
+        stdout
             .read_line(&mut line)
             .expect("a line on standard output");
         let start = begun.elapsed();
@@ -39,6 +42,7 @@ impl Server {
             .to_owned();
         Server {
             child,
+            _stdout: stdout,
             address,
             start,
         }

@@ -51,7 +51,10 @@ pub enum ServeError {
 pub fn serve(config: Serve) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
     let mut reactor = Reactor::new(config)?;
-    greet(random_publish_key.as_ref(), &reactor.addresses())?;
+    if let Err(error) = greet(random_publish_key.as_ref(), &reactor.addresses()) {
+        // Whoever started us has stopped reading. That is no reason not to serve.
+        tracing::warn!(%error, "standard output");
+    }
     reactor.run()?;
     Ok(())
 }
