@@ -11,8 +11,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
 
+mod histogram;
+
+pub use histogram::{Sizes, Times};
+
 /// Counts since the server started.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Counters {
     pub connections_accepted: u64,
     pub connections_refused: u64,
@@ -22,6 +26,14 @@ pub struct Counters {
     pub skips: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
+    /// Viewers visited by sweeps. With the number of sweeps: how large they are.
+    pub sweep_visits: u64,
+    /// How long the reactor's turns take, the wait for events left out.
+    pub turns: Times,
+    /// From new chunks to the last viewer written to.
+    pub sweeps: Times,
+    /// Bytes that viewers' sockets took in one write.
+    pub write_bytes: Sizes,
 }
 
 /// The state of one stream, as `/api/streams/NAME` tells it.
@@ -53,6 +65,9 @@ pub struct StreamReport {
     pub ring_ms: u64,
     pub skips: u64,
     pub publisher_restarts: u64,
+    /// Viewers whose sockets are full. For `/metrics` alone.
+    #[serde(skip)]
+    pub viewers_behind: u64,
 }
 
 /// Everything there is to tell at one moment.
@@ -124,6 +139,12 @@ impl Collector for Snapshot {
                 None,
                 counters.viewers_timed_out,
             ),
+            (
+                "sweep_visits",
+                "Viewers visited in sweeps over audiences",
+                None,
+                counters.sweep_visits,
+            ),
         ];
         for (name, help, unit, value) in total {
             let counter = ConstCounter::new(value);
@@ -131,6 +152,21 @@ impl Collector for Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
             counter.encode(metric)?;
         }
+        counters.turns.encode(
+            &mut encoder,
+            "turn",
+            "Time that one turn of the event loop took, without its wait",
+        )?;
+        counters.sweeps.encode(
+            &mut encoder,
+            "sweep",
+            "Time from new chunks to the last viewer of the stream written to",
+        )?;
+        counters.write_bytes.encode(
+            &mut encoder,
+            "write",
+            "Bytes that a viewer's socket took in one write",
+        )?;
         let now = [
             ("connections", "Connections open", self.connections),
             (
@@ -151,7 +187,7 @@ impl Collector for Snapshot {
 impl Snapshot {
     fn encode_streams(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
         type Value = fn(&StreamReport) -> u64;
-        let gauges: [(&str, &str, Option<Unit>, Value); 4] = [
+        let gauges: [(&str, &str, Option<Unit>, Value); 6] = [
             ("stream_live", "Whether a publisher is here", None, |s| {
                 u64::from(s.live)
             }),
@@ -161,6 +197,18 @@ impl Snapshot {
                 "Media kept for slow and late viewers",
                 Some(Unit::Bytes),
                 |s| s.ring_bytes,
+            ),
+            (
+                "stream_ring_ms",
+                "Milliseconds of media kept for slow and late viewers",
+                None,
+                |s| s.ring_ms,
+            ),
+            (
+                "stream_viewers_behind",
+                "Viewers whose sockets are full",
+                None,
+                |s| s.viewers_behind,
             ),
             (
                 "stream_bitrate_bps",
@@ -214,6 +262,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn the_prometheus_text_names_every_stream() {
@@ -239,12 +288,16 @@ mod tests {
             ring_ms: 50,
             skips: 5,
             publisher_restarts: 6,
+            viewers_behind: 1,
         };
+        let mut counters = Counters {
+            sent_bytes: 77,
+            ..Counters::default()
+        };
+        counters.turns.record(Duration::from_millis(3));
+        counters.write_bytes.record(31_250);
         let text = prometheus(Snapshot {
-            counters: Counters {
-                sent_bytes: 77,
-                ..Counters::default()
-            },
+            counters,
             connections: 8,
             streams: vec![stream],
         });
@@ -253,6 +306,12 @@ mod tests {
             "videostream_connections 8",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
+            "videostream_stream_viewers_behind{stream=\"demo\"} 1",
+            "videostream_turn_seconds_count 1",
+            "videostream_turn_seconds_bucket{le=\"0.0025\"} 0",
+            "videostream_turn_seconds_bucket{le=\"0.005\"} 1",
+            "videostream_write_bytes_bucket{le=\"32768.0\"} 1",
+            "videostream_sweep_seconds_count 0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         }

@@ -24,6 +24,12 @@ pub struct Limits {
     /// Age, in milliseconds, past which a chunk leaves the ring. Nobody wants to resume half a
     /// minute behind a live picture.
     pub ring_ms: u64,
+    /// How long new media wait for more, so that one write carries them all.
+    pub max_delay: Duration,
+    /// How long, in milliseconds, media wait for a viewer before it skips.
+    pub lag_ms: u64,
+    /// Unsent bytes that the kernel may hold for a viewer. `None`: by the stream's bit rate.
+    pub viewer_buffer_bytes: Option<u32>,
     /// One init segment.
     pub init_bytes: usize,
     /// One block.
@@ -55,6 +61,9 @@ impl Default for Limits {
             max_streams: 256,
             ring_bytes: stream::RING_BYTES_DEFAULT,
             ring_ms: stream::RING_MS_DEFAULT,
+            max_delay: Duration::ZERO,
+            lag_ms: stream::LAG_MS_DEFAULT,
+            viewer_buffer_bytes: None,
             init_bytes: webm::INIT_BYTES_DEFAULT,
             block_bytes: webm::BLOCK_BYTES_DEFAULT,
             publisher_message_bytes: 8 * MIB,
@@ -73,12 +82,17 @@ impl Default for Limits {
 /// Far above any frame, and far below the 4 GiB that a chunk's HTTP head can tell.
 const BLOCK_BYTES_MOST: usize = 1024 * MIB;
 
+/// Longer than anybody calls live.
+const MAX_DELAY_MOST: Duration = Duration::from_secs(10);
+
 impl Limits {
     /// Fills in defaults and refuses what could not work.
     pub(super) fn check(options: &Options) -> Result<Limits, ConfigError> {
         let default = Limits::default();
         let ring = Duration::from_millis(default.ring_ms);
         let ring = duration("--ring-duration", options.ring_duration, ring)?;
+        let lag = Duration::from_millis(default.lag_ms);
+        let lag = duration("--max-lag", options.max_lag, lag)?;
         let limits = Limits {
             max_connections: match options.max_connections {
                 Some(count) => Some(count_of("--max-connections", Some(count), 0)?),
@@ -88,6 +102,15 @@ impl Limits {
             ring_bytes: size("--ring-bytes", options.ring_bytes, default.ring_bytes, KIB)?,
             // At most a day, so the conversion keeps the value.
             ring_ms: ring.as_millis().try_into().unwrap_or(u64::MAX),
+            max_delay: match options.max_delay {
+                Some(delay) if *delay > MAX_DELAY_MOST => {
+                    let reason = "must be at most 10s".to_owned();
+                    return Err(value_error("--max-delay", delay, reason));
+                }
+                delay => delay.map_or(default.max_delay, Duration::from),
+            },
+            lag_ms: lag.as_millis().try_into().unwrap_or(u64::MAX),
+            viewer_buffer_bytes: viewer_buffer(options.viewer_buffer)?,
             init_bytes: size("--init-bytes", options.init_bytes, default.init_bytes, KIB)?,
             block_bytes: size(
                 "--block-bytes",
@@ -138,6 +161,15 @@ impl Limits {
             let reason = "must be at most 1 GiB".to_owned();
             return Err(value_error("--block-bytes", written, reason));
         }
+        // Nobody is behind because of what the server holds back itself.
+        if limits.max_delay >= lag {
+            let reason = format!(
+                "must be less than --max-lag ({})",
+                humantime::format_duration(lag)
+            );
+            let delay = humantime::format_duration(limits.max_delay);
+            return Err(value_error("--max-delay", delay, reason));
+        }
         // The largest block must fit beside the one a viewer is still reading.
         if limits.ring_bytes / 2 < limits.block_bytes {
             let written = options
@@ -180,6 +212,20 @@ fn size(
                 Err(value_error(option, size, reason))
             }
         },
+    }
+}
+
+/// Less than 16 KiB would cut every chunk in two; more than 1 GiB is more than kernels count.
+fn viewer_buffer(size: Option<ByteSize>) -> Result<Option<u32>, ConfigError> {
+    let Some(size) = size else {
+        return Ok(None);
+    };
+    match u32::try_from(size.0) {
+        Ok(bytes @ 0x4000..=0x4000_0000) => Ok(Some(bytes)),
+        _ => {
+            let reason = "must be between 16 KiB and 1 GiB";
+            Err(value_error("--viewer-buffer", size, reason))
+        }
     }
 }
 
@@ -256,5 +302,30 @@ mod tests {
             }),
             "--ping-timeout 0s: must be between 1ms and 1day"
         );
+        assert_eq!(
+            refusal(&Options {
+                viewer_buffer: Some(ByteSize(100)),
+                ..none()
+            }),
+            "--viewer-buffer 100 B: must be between 16 KiB and 1 GiB"
+        );
+    }
+
+    #[test]
+    fn media_are_held_back_for_less_time_than_viewers_may_lag() {
+        let options = |delay_ms| Options {
+            max_delay: Some(Duration::from_millis(delay_ms).into()),
+            ..Options::default()
+        };
+        assert_eq!(
+            refusal(&options(1000)),
+            "--max-delay 1s: must be less than --max-lag (1s)"
+        );
+        assert_eq!(
+            refusal(&options(11_000)),
+            "--max-delay 11s: must be at most 10s"
+        );
+        let limits = Limits::check(&options(250)).unwrap();
+        assert_eq!(limits.max_delay, Duration::from_millis(250));
     }
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
@@ -97,6 +98,24 @@ pub struct Options {
     #[serde(default, deserialize_with = "duration")]
     pub ring_duration: Option<humantime::Duration>,
 
+    /// Time that new media wait for more, so that one write carries several chunks: costs delay,
+    /// saves CPU on a constrained host. In milliseconds, or such as 250ms [default: 0ms]
+    #[arg(long, env = "VIDEOSTREAM_MAX_DELAY", value_name = "MS", help_heading = LIMITS)]
+    #[arg(value_parser = milliseconds)]
+    #[serde(default, deserialize_with = "delay")]
+    pub max_delay: Option<humantime::Duration>,
+
+    /// Time that media wait for a slow viewer before it skips to the newest keyframe, if there is
+    /// a newer one; more than --max-delay [default: 1s]
+    #[arg(long, env = "VIDEOSTREAM_MAX_LAG", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub max_lag: Option<humantime::Duration>,
+
+    /// Unsent media that the kernel may hold for one viewer who does not keep up [default: what
+    /// the stream sends in one to two seconds]
+    #[arg(long, env = "VIDEOSTREAM_VIEWER_BUFFER", value_name = "SIZE", help_heading = LIMITS)]
+    pub viewer_buffer: Option<ByteSize>,
+
     /// Largest init segment (WebM headers up to the first Cluster) [default: 1MiB]
     #[arg(long, env = "VIDEOSTREAM_INIT_BYTES", value_name = "SIZE", help_heading = LIMITS)]
     pub init_bytes: Option<ByteSize>,
@@ -178,6 +197,9 @@ impl Options {
             max_streams: self.max_streams.or(other.max_streams),
             ring_bytes: self.ring_bytes.or(other.ring_bytes),
             ring_duration: self.ring_duration.or(other.ring_duration),
+            max_delay: self.max_delay.or(other.max_delay),
+            max_lag: self.max_lag.or(other.max_lag),
+            viewer_buffer: self.viewer_buffer.or(other.viewer_buffer),
             init_bytes: self.init_bytes.or(other.init_bytes),
             block_bytes: self.block_bytes.or(other.block_bytes),
             publisher_message_bytes: self
@@ -205,6 +227,34 @@ impl Options {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+}
+
+/// A duration, or a plain number of milliseconds.
+fn milliseconds(text: &str) -> Result<humantime::Duration, humantime::DurationError> {
+    match text.parse() {
+        Ok(milliseconds) => Ok(Duration::from_millis(milliseconds).into()),
+        Err(_) => text.parse(),
+    }
+}
+
+/// As [`milliseconds`], from a file that has numbers.
+fn delay<'de, D>(deserializer: D) -> Result<Option<humantime::Duration>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected milliseconds, such as 250 or \"250ms\""
+    )]
+    enum Delay {
+        Milliseconds(u64),
+        Text(String),
+    }
+    match Delay::deserialize(deserializer)? {
+        Delay::Milliseconds(ms) => Ok(Some(Duration::from_millis(ms).into())),
+        Delay::Text(text) => milliseconds(&text).map(Some).map_err(D::Error::custom),
+    }
 }
 
 /// `humantime` has no `serde` of its own.

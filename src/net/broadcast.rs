@@ -1,5 +1,7 @@
 //! What the reactor keeps for one stream beside its media: who publishes, who watches, counts.
 
+use super::sweep::Sweep;
+use super::unsent::Unsent;
 use crate::stream::Stream;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -34,8 +36,9 @@ pub struct Broadcast {
     pub publisher: Option<usize>,
     /// The viewers' connections, in no order.
     pub audience: Vec<usize>,
-    /// Where the next sweep over the audience begins, so that nobody is always last.
-    pub first: usize,
+    pub sweep: Sweep,
+    /// What the kernel may hold for each viewer.
+    pub unsent: Unsent,
     /// Whether chunks have come since the last sweep.
     pub is_fresh: bool,
     /// Of the ring, when it was last looked at.
@@ -71,11 +74,12 @@ pub enum Plea {
 }
 
 impl Broadcast {
-    pub fn new(now: Instant) -> Broadcast {
+    pub fn new(unsent: Unsent, now: Instant) -> Broadcast {
         Broadcast {
             publisher: None,
             audience: Vec::new(),
-            first: 0,
+            sweep: Sweep::default(),
+            unsent,
             is_fresh: false,
             live_edge: 0,
             viewers_ws: 0,
@@ -142,6 +146,12 @@ impl Broadcast {
         }
         self.audience.swap_remove(index);
         self.audience.get(index).copied()
+    }
+
+    /// The connection that is next in the sweep over the audience.
+    pub fn next_in_sweep(&mut self) -> Option<usize> {
+        let index = self.sweep.next(self.audience.len())?;
+        Some(self.audience[index])
     }
 
     /// Whether nobody is here.
@@ -215,7 +225,7 @@ mod tests {
 
     #[test]
     fn who_leaves_gives_its_index_to_the_last() {
-        let mut broadcast = Broadcast::new(Instant::now());
+        let mut broadcast = Broadcast::new(Unsent::new(None), Instant::now());
         let stream = stream();
         for connection in [10, 11, 12] {
             broadcast.join(connection, true, &stream);
@@ -229,7 +239,7 @@ mod tests {
     fn a_publisher_is_asked_for_a_keyframe_only_when_a_newcomer_needs_one() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut broadcast = Broadcast::new(start);
+        let mut broadcast = Broadcast::new(Unsent::new(None), start);
         broadcast.publisher_came(1, start);
         assert_eq!(broadcast.plea(after(5)), None);
         broadcast.join(2, true, &stream());
@@ -244,7 +254,7 @@ mod tests {
     #[test]
     fn the_bit_rate_is_that_of_the_last_two_seconds() {
         let start = Instant::now();
-        let mut broadcast = Broadcast::new(start);
+        let mut broadcast = Broadcast::new(Unsent::new(None), start);
         broadcast.received_bytes = 250_000;
         broadcast.count_bitrate(start + Duration::from_secs(1));
         assert_eq!(broadcast.bitrate_bps, 0);

@@ -140,6 +140,11 @@ impl Reactor {
                 continue;
             };
             broadcast.count_bitrate(self.now);
+            if broadcast.unsent.follow(broadcast.bitrate_bps) {
+                for &id in &broadcast.audience {
+                    broadcast.unsent.apply(&self.connections[id].socket);
+                }
+            }
             if broadcast.is_stale(self.now) {
                 self.catalog.stream_mut(stream_id).forget_media();
             }
@@ -200,25 +205,11 @@ impl Reactor {
                 && connection.outbox.len() < OUTBOX_SLICES_MAX
             {
                 connection.outbox.push(frame.clone());
-                if connection.can_write && !connection.is_write_queued {
-                    connection.is_write_queued = true;
-                    self.writable.push_back(id);
-                }
             }
         }
-    }
-
-    /// Has every viewer of a stream written to, because there may be something to tell.
-    pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
-            return;
-        };
-        for &id in &broadcast.audience {
-            let connection = &mut self.connections[id];
-            if connection.can_write && !connection.is_write_queued {
-                connection.is_write_queued = true;
-                self.writable.push_back(id);
-            }
+        // While media come, it goes out with them: a write of its own would cost as much.
+        if !self.catalog.stream(stream_id).is_live() {
+            self.queue_audience(stream_id);
         }
     }
 }

@@ -10,7 +10,9 @@
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
+//! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
+//! - `unsent`: what the kernel holds for a viewer who does not keep up.
 //! - `broadcast`: who publishes and who watches one stream.
 //! - `answer`, `listener`: whole responses; listening sockets.
 
@@ -19,6 +21,7 @@ mod body;
 mod broadcast;
 mod connection;
 mod deadlines;
+mod fan_out;
 mod inbound;
 mod listener;
 mod outbox;
@@ -26,6 +29,8 @@ mod publisher;
 mod reactor;
 mod requests;
 mod roles;
+mod sweep;
+mod unsent;
 mod viewer;
 
 use crate::config::Serve;

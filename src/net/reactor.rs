@@ -11,7 +11,7 @@ use super::deadlines::TICK;
 use super::inbound::{Heard, Inbound};
 use super::listener::{Listener, connections_allowed};
 use super::publisher::Fed;
-use super::viewer::{Item, Sent, Wrote};
+use super::viewer::Item;
 use crate::config::{Limits, Serve};
 use crate::metrics::Counters;
 use crate::protocol::access::Access;
@@ -30,7 +30,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
 use std::mem;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Tokens below are connections' slots.
@@ -40,9 +40,9 @@ const LISTENERS: usize = usize::MAX / 2;
 /// Events taken from the kernel in one call: 12 bytes each.
 const EVENTS_MAX: usize = 1024;
 
-/// Sockets written in one turn before publishers are read again: at about 5 us a write, 2.5 ms
-/// that a publisher's next bytes wait at most.
-const WRITES_MAX: usize = 512;
+/// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
+/// hold up the stream.
+const READS_MAX: usize = 128;
 
 /// The kernel asks a silent peer after a minute, and then a few times more.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
@@ -67,13 +67,18 @@ pub struct Reactor {
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) counters: Counters,
+    pub(super) started_at: Instant,
     pub(super) now: Instant,
     pub(super) ticked_at: Instant,
     pub(super) told_viewers_at: Instant,
-    /// Connections to be read, and to be written. Whoever is here has its flag set, so that it is
-    /// here once; an entry that outlived its connection costs one look.
+    /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
+    /// than in a sweep. Whoever is here has its flag set, so that it is here once; an entry that
+    /// outlived its connection costs one look.
+    pub(super) feeding: VecDeque<usize>,
     pub(super) readable: VecDeque<usize>,
     pub(super) writable: VecDeque<usize>,
+    /// Streams whose audience is being visited, or will be: each has its slice in turn.
+    pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
     pub(super) gone: Vec<usize>,
     /// When the server must be done with stopping.
@@ -107,6 +112,7 @@ impl Reactor {
             },
             ring_bytes: limits.ring_bytes,
             ring_ms: limits.ring_ms,
+            lag_ms: limits.lag_ms,
         };
         let allowed = connections_allowed();
         Ok(Reactor {
@@ -121,11 +127,14 @@ impl Reactor {
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             limits,
             counters: Counters::default(),
+            started_at: now,
             now,
             ticked_at: now,
             told_viewers_at: now,
+            feeding: VecDeque::new(),
             readable: VecDeque::new(),
             writable: VecDeque::new(),
+            sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
             read_buffer: ReadBuffer::new(),
@@ -146,7 +155,7 @@ impl Reactor {
             self.wait()?; // the only call that sleeps
             self.accept();
             self.read(); // publishers' bytes become chunks
-            self.fan_out(); // viewers with new chunks become ready
+            self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
             self.sweep(); // the only place a slot is freed
@@ -164,12 +173,18 @@ impl Reactor {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let timeout = self.timeout();
+        let done = Instant::now();
+        self.counters
+            .turns
+            .record(done.saturating_duration_since(self.now));
+        let timeout = self.timeout(done);
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
         self.now = Instant::now();
+        self.catalog
+            .set_clock(self.now.saturating_duration_since(self.started_at));
         let events = mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             self.mark(event);
@@ -180,8 +195,9 @@ impl Reactor {
 
     /// Edge-triggered: a socket left before "would block" gets no second event, so while any
     /// remains on a list the next wait must not sleep.
-    fn timeout(&self) -> Option<Duration> {
-        if !self.readable.is_empty() || !self.writable.is_empty() {
+    fn timeout(&self, now: Instant) -> Option<Duration> {
+        let queues = [&self.feeding, &self.readable, &self.writable];
+        if queues.iter().any(|queue| !queue.is_empty()) {
             return Some(Duration::ZERO);
         }
         let accept = self
@@ -190,8 +206,11 @@ impl Reactor {
             .filter_map(|listener| listener.wake_at(self.now))
             .min();
         let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
-        let wake = accept.into_iter().chain(tick).min()?;
-        Some(wake.saturating_duration_since(Instant::now()))
+        let wake = [accept, tick, self.sweep_at()]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Some(wake.saturating_duration_since(now))
     }
 
     fn mark(&mut self, event: &Event) {
@@ -228,7 +247,10 @@ impl Reactor {
         let connection = &mut self.connections[id];
         if !connection.is_read_queued {
             connection.is_read_queued = true;
-            self.readable.push_back(id);
+            match connection.state {
+                State::Publishing(_) => self.feeding.push_back(id),
+                _ => self.readable.push_back(id),
+            }
         }
     }
 
@@ -290,18 +312,26 @@ impl Reactor {
         }
     }
 
+    /// Publishers first, all of them: whoever watches waits for what they say.
     fn read(&mut self) {
-        for _ in 0..self.readable.len() {
-            let Some(id) = self.readable.pop_front() else {
-                return;
-            };
-            let Some(connection) = self.connections.get_mut(id) else {
-                continue;
-            };
-            connection.is_read_queued = false;
-            if connection.can_read && self.read_one(id) {
-                self.queue_read(id);
-            }
+        for _ in 0..self.feeding.len() {
+            let id = self.feeding.pop_front();
+            self.read_queued(id);
+        }
+        for _ in 0..self.readable.len().min(READS_MAX) {
+            let id = self.readable.pop_front();
+            self.read_queued(id);
+        }
+    }
+
+    fn read_queued(&mut self, id: Option<usize>) {
+        let Some((id, connection)) = id.and_then(|id| Some((id, self.connections.get_mut(id)?)))
+        else {
+            return;
+        };
+        connection.is_read_queued = false;
+        if connection.can_read && self.read_one(id) {
+            self.queue_read(id);
         }
     }
 
@@ -460,122 +490,6 @@ impl Reactor {
             Err(_) => self.drop_connection(id),
         }
         self.connections[id].can_read
-    }
-
-    /// Puts every viewer of a stream that has new chunks on the list. Who is still on it from the
-    /// chunk before simply gets more in one write.
-    fn fan_out(&mut self) {
-        let mut writable = mem::take(&mut self.writable);
-        for broadcast in self.broadcasts.values_mut() {
-            if !mem::take(&mut broadcast.is_fresh) || broadcast.audience.is_empty() {
-                continue;
-            }
-            let first = broadcast.first % broadcast.audience.len();
-            broadcast.first = first + 1;
-            let (late, early) = broadcast.audience.split_at(first);
-            for &id in early.iter().chain(late) {
-                let connection = &mut self.connections[id];
-                if connection.can_write && !connection.is_write_queued {
-                    connection.is_write_queued = true;
-                    writable.push_back(id);
-                }
-            }
-        }
-        self.writable = writable;
-    }
-
-    fn write(&mut self) {
-        for _ in 0..self.writable.len().min(WRITES_MAX) {
-            let Some(id) = self.writable.pop_front() else {
-                return;
-            };
-            let Some(connection) = self.connections.get_mut(id) else {
-                continue;
-            };
-            connection.is_write_queued = false;
-            match connection.state {
-                State::Gone => {}
-                State::Viewing { .. } => self.write_viewer(id),
-                _ => self.write_outbox(id),
-            }
-        }
-    }
-
-    fn write_viewer(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
-        let State::Viewing { viewer, .. } = &mut connection.state else {
-            return;
-        };
-        let stream_id = viewer.stream;
-        let mut sent = Sent::default();
-        let result = viewer.write(
-            &mut connection.socket,
-            &mut connection.outbox,
-            self.catalog.stream(stream_id),
-            &mut self.items,
-            &mut sent,
-        );
-        self.counters.sent_bytes += sent.bytes as u64;
-        self.counters.skips += sent.skips;
-        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
-            broadcast.sent_bytes += sent.bytes as u64;
-            broadcast.skips += sent.skips;
-        }
-        if sent.bytes > 0 && connection.blocked_since.take().is_some() {
-            // Room in a buffer that was full: the peer has taken something, so it is there.
-            connection.heard(self.now);
-        }
-        match result {
-            Ok(Wrote::Level) => connection.blocked_since = None,
-            Ok(Wrote::More) => self.queue_write(id),
-            Ok(Wrote::Blocked) => {
-                connection.can_write = false;
-                connection.blocked_since.get_or_insert(self.now);
-            }
-            Ok(Wrote::Ended) => self.close_when_written(id),
-            Err(_) => self.drop_connection(id),
-        }
-    }
-
-    fn write_outbox(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
-        let before = connection.outbox.byte_len();
-        let result = connection.outbox.write_to(&mut connection.socket);
-        if connection.outbox.byte_len() < before {
-            connection.blocked_since = None;
-        }
-        match result {
-            Ok(_) => self.outbox_written(id),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                connection.can_write = false;
-                connection.blocked_since.get_or_insert(self.now);
-            }
-            Err(_) => self.drop_connection(id),
-        }
-    }
-
-    /// All that was to be said has been written.
-    fn outbox_written(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
-        match &mut connection.state {
-            State::Responding { keep_alive, rest } => {
-                if !*keep_alive {
-                    self.close_when_written(id);
-                    return;
-                }
-                connection.state = State::Requesting(mem::take(rest));
-                connection.since = self.now;
-                self.queue_read(id);
-            }
-            State::Closing { is_shut, .. } if !*is_shut => {
-                *is_shut = true;
-                // Half-closed, so that what was written last is not lost to a reset when the peer
-                // is still sending. The peer may be gone already.
-                let _ = connection.socket.shutdown(Shutdown::Write);
-                self.queue_read(id);
-            }
-            _ => {}
-        }
     }
 
     fn sweep(&mut self) {

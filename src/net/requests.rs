@@ -7,6 +7,7 @@ use super::connection::{Posting, State};
 use super::inbound::Inbound;
 use super::publisher::Publisher;
 use super::reactor::Reactor;
+use super::unsent::Unsent;
 use super::viewer::{Transport, Viewer, hello, stream_head};
 use crate::metrics::{Snapshot, StreamReport, prometheus};
 use crate::pages;
@@ -252,12 +253,14 @@ impl Reactor {
             Via::Http => (Transport::http(head.version), None),
         };
         let is_websocket = matches!(transport, Transport::WebSocket { .. });
+        let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
         let broadcast = self
             .broadcasts
             .entry(stream_id)
-            .or_insert_with(|| Broadcast::new(self.now));
+            .or_insert_with(|| Broadcast::new(unsent, self.now));
         let stream = self.catalog.stream(stream_id);
         let audience_index = broadcast.join(id, is_websocket, stream);
+        broadcast.unsent.apply(&self.connections[id].socket);
         self.connections[id].state = State::Viewing {
             viewer: Viewer {
                 stream: stream_id,
@@ -296,10 +299,11 @@ impl Reactor {
             return Err(Refusal::full());
         }
         let stream_id = self.catalog.open(name.as_str());
+        let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
         let broadcast = self
             .broadcasts
             .entry(stream_id)
-            .or_insert_with(|| Broadcast::new(self.now));
+            .or_insert_with(|| Broadcast::new(unsent, self.now));
         let replaced = broadcast.publisher;
         broadcast.publisher_came(id, self.now);
         self.catalog.stream_mut(stream_id).go_live();
@@ -503,7 +507,7 @@ impl Reactor {
     /// What may be told to whoever has this key.
     fn snapshot(&self, key: Option<&Secret>) -> Snapshot {
         Snapshot {
-            counters: self.counters,
+            counters: self.counters.clone(),
             connections: self.connections.len() as u64,
             streams: self.reports(key),
         }
@@ -539,7 +543,14 @@ impl Reactor {
             ring_ms: stream.ring().span_ms(),
             skips: broadcast.skips,
             publisher_restarts: stream.publisher_restarts(),
+            viewers_behind: self.viewers_behind(broadcast),
         }
+    }
+
+    fn viewers_behind(&self, broadcast: &Broadcast) -> u64 {
+        let audience = broadcast.audience.iter();
+        let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
+        behind.count() as u64
     }
 }
 

@@ -99,6 +99,8 @@ impl Reactor {
             && let State::Viewing { viewer: other, .. } = &mut self.connections[id].state
         {
             other.audience_index = viewer.audience_index;
+            // A sweep may have passed its new place, and not have reached the old one.
+            self.queue_write(id);
         }
         self.forget_if_deserted(viewer.stream);
     }
@@ -126,6 +128,7 @@ impl Reactor {
             .is_some_and(Broadcast::is_deserted)
         {
             self.broadcasts.remove(&stream_id);
+            self.sweeping.retain(|&id| id != stream_id);
             self.catalog.remove(stream_id);
         }
     }

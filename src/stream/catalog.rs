@@ -4,6 +4,7 @@ use super::{Limits, Stream};
 use slab::Slab;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A stream's place in the catalog. Valid until [`Catalog::remove`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +23,7 @@ pub struct Catalog {
     streams: Slab<Stream>,
     ids: BTreeMap<Arc<str>, StreamId>,
     limits: Limits,
+    now_ms: u64,
 }
 
 impl Catalog {
@@ -30,7 +32,13 @@ impl Catalog {
             streams: Slab::new(),
             ids: BTreeMap::new(),
             limits,
+            now_ms: 0,
         }
+    }
+
+    /// The time since any fixed moment. Streams tell by it how long a chunk has been waiting.
+    pub fn set_clock(&mut self, now: Duration) {
+        self.now_ms = now.as_millis() as u64;
     }
 
     pub fn limits(&self) -> Limits {
@@ -65,11 +73,15 @@ impl Catalog {
         &self.streams[id.0]
     }
 
+    /// The stream, at the catalog's time.
+    ///
     /// # Panics
     ///
     /// As [`Catalog::stream`].
     pub fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
-        &mut self.streams[id.0]
+        let stream = &mut self.streams[id.0];
+        stream.now_ms = self.now_ms;
+        stream
     }
 
     /// In order of names.

@@ -114,15 +114,14 @@ impl Cursor {
                     };
                 }
                 Position::At { next, seen_ms } => {
-                    let ring = stream.ring();
-                    if next < ring.oldest() {
+                    if stream.has_overtaken(next) {
                         self.position = Position::Joining {
                             earliest: 0,
                             overtaken_ms: Some(seen_ms),
                         };
                         continue;
                     }
-                    let Some(chunk) = ring.chunk(next) else {
+                    let Some(chunk) = stream.ring().chunk(next) else {
                         return Next::Wait;
                     };
                     self.position = Position::At {

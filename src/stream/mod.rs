@@ -35,6 +35,11 @@ pub const RING_BYTES_DEFAULT: usize = 16 << 20;
 /// Milliseconds of media kept. A viewer further behind than this wants the present, not the past.
 pub const RING_MS_DEFAULT: u64 = 30_000;
 
+/// Milliseconds that chunks wait for a viewer before it skips to a newer keyframe, where there is
+/// one. With the second or two that sockets hold, it is about as far behind by then as players
+/// bear before they seek by themselves.
+pub const LAG_MS_DEFAULT: u64 = 1000;
+
 // The largest block must fit beside the one a viewer is still reading.
 const _: () = assert!(RING_BYTES_DEFAULT >= 2 * webm::BLOCK_BYTES_DEFAULT);
 
@@ -44,6 +49,7 @@ pub struct Limits {
     pub webm: webm::Limits,
     pub ring_bytes: usize,
     pub ring_ms: u64,
+    pub lag_ms: u64,
 }
 
 impl Default for Limits {
@@ -52,6 +58,7 @@ impl Default for Limits {
             webm: webm::Limits::default(),
             ring_bytes: RING_BYTES_DEFAULT,
             ring_ms: RING_MS_DEFAULT,
+            lag_ms: LAG_MS_DEFAULT,
         }
     }
 }
@@ -82,6 +89,9 @@ pub struct Stream {
     gops: u64,
     /// Timestamp of the newest join point.
     joinable_ms: Option<u64>,
+    lag_ms: u64,
+    /// The time since any fixed moment, as it was told last.
+    now_ms: u64,
 }
 
 impl Stream {
@@ -97,6 +107,8 @@ impl Stream {
             keyframe_interval_ms: None,
             gops: 0,
             joinable_ms: None,
+            lag_ms: limits.lag_ms,
+            now_ms: 0,
         }
     }
 
@@ -144,6 +156,19 @@ impl Stream {
         Some(self.timeline.latest_ms().saturating_sub(joinable_ms))
     }
 
+    /// Whether a viewer who is to be given this chunk next is better off at a newer keyframe: the
+    /// chunk has left the ring, or has been waiting for longer than viewers may lag.
+    ///
+    /// By the time at which chunks came, not by their timestamps: those of a publisher that was held
+    /// up come all at once, and are late for nobody.
+    fn has_overtaken(&self, sequence: u64) -> bool {
+        let Some(chunk) = self.ring.chunk(sequence) else {
+            return sequence < self.ring.oldest();
+        };
+        let is_late = self.now_ms.saturating_sub(chunk.came_ms) > self.lag_ms;
+        is_late && self.ring.join_point().is_some_and(|point| point > sequence)
+    }
+
     /// A publisher is here. Who comes from now on begins with its first keyframe, not with the end
     /// of what was before.
     pub fn go_live(&mut self) {
@@ -186,6 +211,7 @@ impl Stream {
             framed: framer.finish(),
             kind: ChunkKind::Init,
             timestamp_ms: self.timeline.latest_ms(),
+            came_ms: self.now_ms,
             generation: self.generation() + 1,
             mime: Some(mime.clone()),
         };
@@ -211,6 +237,7 @@ impl Stream {
             framed: framer.finish(),
             kind,
             timestamp_ms,
+            came_ms: self.now_ms,
             generation: self.generation(),
             mime: None,
         };

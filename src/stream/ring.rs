@@ -22,6 +22,8 @@ pub struct Chunk {
     pub kind: ChunkKind,
     /// Of its first block.
     pub timestamp_ms: u64,
+    /// When it came, by the catalog's clock.
+    pub came_ms: u64,
     /// The init segment that it needs.
     pub generation: u32,
     /// Of an init segment: the type that players know it by. Here, because a viewer may be behind
@@ -163,6 +165,7 @@ pub(super) mod tests {
             framed: framer.finish(),
             kind,
             timestamp_ms,
+            came_ms: timestamp_ms,
             generation,
             mime: None,
         }
