@@ -3,6 +3,7 @@
 //! Histograms count microseconds; between processes they travel as pairs of value and count.
 
 use std::fmt;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,8 @@ impl Counts {
 pub(super) struct Totals {
     pub counts: Counts,
     pub joins: Times,
+    /// From the start to the first media of the last who came before the measured time.
+    pub came: Duration,
     /// Of the measured time.
     pub delays: Times,
     pub bytes: u64,
@@ -188,6 +191,7 @@ impl Totals {
     pub fn add(&mut self, other: Totals) {
         self.counts.add(&other.counts);
         self.joins.add(&other.joins);
+        self.came = self.came.max(other.came);
         self.delays.add(&other.delays);
         self.bytes += other.bytes;
         self.bytes_each.extend(other.bytes_each);

@@ -54,6 +54,8 @@ pub struct Beside {
     /// Viewers whose bytes were compared, and stamps that were read.
     pub compared: u64,
     pub stamps: u64,
+    /// From the start of the ramp to the first media of the last viewer.
+    pub came_s: f64,
     pub processes: u64,
     /// CPU seconds of the load test itself, its publisher included.
     pub own_cpu_s: Option<f64>,
@@ -109,6 +111,7 @@ impl Report {
         self.beside.compared = totals.bytes_each.len() as u64;
         self.bytes = Bytes::of(totals.bytes, totals.bytes_each);
         self.join_ms = totals.joins.percentiles();
+        self.beside.came_s = totals.came.as_secs_f64();
         self.beside.stamps = totals.delays.len();
         self.delay_ms = totals.delays.percentiles();
         self.beside.reasons = totals.reasons;
@@ -201,6 +204,7 @@ pub(super) mod tests {
             beside: Beside {
                 published: Some(3_125_000),
                 compared: 50,
+                came_s: 1.284,
                 processes: 1,
                 reasons: Reasons {
                     invalid: vec!["a & b".into()],

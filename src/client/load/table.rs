@@ -28,7 +28,17 @@ pub(super) fn rows(report: &Report) -> Vec<(&'static str, String)> {
             format!("{published}; the worst viewer got {worst:.1} % of it"),
         ));
     }
-    rows.push(("join", times(report.join_ms)));
+    rows.push((
+        "join",
+        match report.join_ms {
+            Some(_) => format!(
+                "{}; the last after {:.2} s",
+                times(report.join_ms),
+                report.beside.came_s
+            ),
+            None => times(None),
+        },
+    ));
     rows.push((
         "delay",
         match report.delay_ms {
@@ -132,7 +142,7 @@ mod tests {
             "received       156.2 MB, 125.0 Mbit/s\n",
             "per viewer     min 3100.0 kB, median 3125.0 kB, max 3130.0 kB\n",
             "published      3125.0 kB; the worst viewer got 99.2 % of it\n",
-            "join           p50 1.2, p90 2.0, p99 3.0, max 4.0 ms\n",
+            "join           p50 1.2, p90 2.0, p99 3.0, max 4.0 ms; the last after 1.28 s\n",
             "delay          not measured\n",
             "server CPU     0.05 s, 0 % of a core, 0.320 s/GB\n",
             "server memory  12.6 MB, peak 13.6 MB\n",
