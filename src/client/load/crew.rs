@@ -12,7 +12,8 @@ use mio::{Events, Poll, Token};
 use super::answer::NONCE;
 use super::findings::{Counts, Findings, News, Order, Tick, Times, Totals, keep};
 use super::options::Protocol;
-use super::plan::{Plan, Role};
+use super::plan::{Part, Plan, Role};
+use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use crate::protocol::access::Secret;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
@@ -60,6 +61,8 @@ pub(super) struct Crew<'a> {
     /// Sum of all viewers' bytes at the last report.
     bytes_told: u64,
     is_measuring: bool,
+    /// Since the start, or of the measured time.
+    gauge: Option<Gauge>,
     counts: Counts,
     joins: Times,
     /// From the start to when the last of the first comers had its first media.
@@ -106,6 +109,7 @@ impl<'a> Crew<'a> {
             bytes_of_gone: 0,
             bytes_told: 0,
             is_measuring: false,
+            gauge: None,
             counts: Counts::default(),
             joins: Times::default(),
             came: Duration::ZERO,
@@ -120,6 +124,7 @@ impl<'a> Crew<'a> {
 
     /// Runs until it is told to finish, or nobody is left to tell.
     pub fn run(mut self, orders: &Receiver<Order>, mut tell: impl FnMut(News)) -> io::Result<()> {
+        self.gauge = Gauge::start();
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0; READ_BYTES];
         loop {
@@ -313,6 +318,7 @@ impl<'a> Crew<'a> {
         self.bytes_told = 0;
         self.measured_delays.clear();
         self.is_measuring = true;
+        self.gauge = Gauge::start();
     }
 
     fn tick(&mut self) -> Tick {
@@ -353,7 +359,12 @@ impl<'a> Crew<'a> {
             // Ended before everyone had come.
             false => viewer.is_watching() && viewer.seat.role.is_healthy(),
         };
+        let reads_stamps = self.plan.part == Part::Watched;
         Totals {
+            strain: self
+                .gauge
+                .as_ref()
+                .and_then(|gauge| gauge.read(reads_stamps)),
             bytes: self.bytes(),
             bytes_each: self
                 .viewers

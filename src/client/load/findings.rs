@@ -8,6 +8,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use super::strain::Strain;
+
 /// Longest time that is told apart: ten minutes.
 const MICROS_MAX: u64 = 600_000_000;
 
@@ -185,6 +187,8 @@ pub(super) struct Totals {
     /// Of each healthy viewer that was there from the start of the measured time.
     pub bytes_each: Vec<u64>,
     pub reasons: Reasons,
+    /// `None` where the system does not tell.
+    pub strain: Option<Strain>,
 }
 
 impl Totals {
@@ -196,6 +200,9 @@ impl Totals {
         self.bytes += other.bytes;
         self.bytes_each.extend(other.bytes_each);
         self.reasons.add(other.reasons);
+        if let Some(strain) = other.strain {
+            self.strain.get_or_insert_default().add(strain);
+        }
     }
 }
 
