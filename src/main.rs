@@ -111,6 +111,9 @@ fn load(options: &load::Options) -> ExitCode {
     if let Err(error) = print(&ended.report, options.json) {
         return fail(EXIT_FAILED, error);
     }
+    for warning in ended.report.warnings() {
+        eprintln!("warning: {warning}");
+    }
     let mut code = ExitCode::SUCCESS;
     for failure in ended.failures {
         code = fail(EXIT_FAILED, failure);

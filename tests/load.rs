@@ -198,11 +198,16 @@ fn a_condition_that_holds_fails_the_test_with_its_figure() {
         1,
         &[&base[..], &["join_p99>0.001ms, invalid>0"], &RATE].concat(),
     );
+    // A machine that is busy with other tests may be warned of.
+    let errors: Vec<&str> = told
+        .lines()
+        .filter(|line| !line.starts_with("warning: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{told}");
     assert!(
-        told.starts_with("error: --fail-if join_p99>0.001ms: join_p99 is "),
+        errors[0].starts_with("error: --fail-if join_p99>0.001ms: join_p99 is "),
         "{told}"
     );
-    assert_eq!(told.lines().count(), 1, "{told}");
     report(
         0,
         &[&base[..], &["p99>5s,failed>0,worst<50%"], &RATE].concat(),

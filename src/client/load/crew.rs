@@ -12,7 +12,8 @@ use mio::{Events, Poll, Token};
 use super::answer::NONCE;
 use super::findings::{Counts, Findings, News, Order, Tick, Times, Totals, keep};
 use super::options::Protocol;
-use super::plan::{Plan, Role};
+use super::plan::{Part, Plan, Role};
+use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use crate::protocol::access::Secret;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
@@ -20,9 +21,9 @@ use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 /// Longest sleep: orders, newcomers and slow readers are looked after so often.
 const TURN: Duration = Duration::from_millis(20);
 
-/// Viewers between their SYN and the answer to their request. More would fill the server's queue of
-/// connections, and what was measured were retries of TCP.
-const CONNECTING_MAX: usize = 256;
+/// Viewers between their SYN and the answer to their request: more than come during one sweep of a
+/// busy server, or they would queue here, where nobody measures it.
+const CONNECTING_MAX: usize = 1024;
 
 /// Time in which a connection, and the answer to an upgrade, must come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,9 +37,9 @@ const TICK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a slow viewer reads.
 const SLOW_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The crowd tells that it is there in so many parts, one each second: well within the 20 s after
-/// which a server asks.
-const PRESENCE_PARTS: u64 = 8;
+/// The crowd tells that it is there in so many parts, one each second: within the 20 s after which
+/// a server asks. Each telling costs the server a read.
+const PRESENCE_PARTS: u64 = 16;
 
 pub(super) struct Crew<'a> {
     plan: &'a Plan,
@@ -60,8 +61,12 @@ pub(super) struct Crew<'a> {
     /// Sum of all viewers' bytes at the last report.
     bytes_told: u64,
     is_measuring: bool,
+    /// Since the start, or of the measured time.
+    gauge: Option<Gauge>,
     counts: Counts,
     joins: Times,
+    /// From the start to when the last of the first comers had its first media.
+    came: Duration,
     measured_delays: Times,
     findings: Findings,
 }
@@ -104,8 +109,10 @@ impl<'a> Crew<'a> {
             bytes_of_gone: 0,
             bytes_told: 0,
             is_measuring: false,
+            gauge: None,
             counts: Counts::default(),
             joins: Times::default(),
+            came: Duration::ZERO,
             measured_delays: Times::default(),
             findings: Findings::default(),
             viewers: seats
@@ -117,6 +124,7 @@ impl<'a> Crew<'a> {
 
     /// Runs until it is told to finish, or nobody is left to tell.
     pub fn run(mut self, orders: &Receiver<Order>, mut tell: impl FnMut(News)) -> io::Result<()> {
+        self.gauge = Gauge::start();
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0; READ_BYTES];
         loop {
@@ -179,6 +187,9 @@ impl<'a> Crew<'a> {
             Outcome::Joined { just_connected } => {
                 self.counts.connected += u64::from(just_connected);
                 self.joins.record(viewer.began.elapsed().as_micros() as u64);
+                if !self.is_measuring {
+                    self.came = self.started.elapsed();
+                }
             }
             Outcome::Failed => self.counts.failed += 1,
             Outcome::Dropped { just_connected } => {
@@ -307,6 +318,7 @@ impl<'a> Crew<'a> {
         self.bytes_told = 0;
         self.measured_delays.clear();
         self.is_measuring = true;
+        self.gauge = Gauge::start();
     }
 
     fn tick(&mut self) -> Tick {
@@ -347,7 +359,12 @@ impl<'a> Crew<'a> {
             // Ended before everyone had come.
             false => viewer.is_watching() && viewer.seat.role.is_healthy(),
         };
+        let reads_stamps = self.plan.part == Part::Watched;
         Totals {
+            strain: self
+                .gauge
+                .as_ref()
+                .and_then(|gauge| gauge.read(reads_stamps)),
             bytes: self.bytes(),
             bytes_each: self
                 .viewers
@@ -357,6 +374,7 @@ impl<'a> Crew<'a> {
                 .collect(),
             counts: self.counts,
             joins: std::mem::take(&mut self.joins),
+            came: self.came,
             delays: std::mem::take(&mut self.measured_delays),
             reasons: std::mem::take(&mut self.findings.reasons),
         }

@@ -3,9 +3,12 @@
 //! Histograms count microseconds; between processes they travel as pairs of value and count.
 
 use std::fmt;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+
+use super::strain::Strain;
 
 /// Longest time that is told apart: ten minutes.
 const MICROS_MAX: u64 = 600_000_000;
@@ -176,22 +179,30 @@ impl Counts {
 pub(super) struct Totals {
     pub counts: Counts,
     pub joins: Times,
+    /// From the start to the first media of the last who came before the measured time.
+    pub came: Duration,
     /// Of the measured time.
     pub delays: Times,
     pub bytes: u64,
     /// Of each healthy viewer that was there from the start of the measured time.
     pub bytes_each: Vec<u64>,
     pub reasons: Reasons,
+    /// `None` where the system does not tell.
+    pub strain: Option<Strain>,
 }
 
 impl Totals {
     pub fn add(&mut self, other: Totals) {
         self.counts.add(&other.counts);
         self.joins.add(&other.joins);
+        self.came = self.came.max(other.came);
         self.delays.add(&other.delays);
         self.bytes += other.bytes;
         self.bytes_each.extend(other.bytes_each);
         self.reasons.add(other.reasons);
+        if let Some(strain) = other.strain {
+            self.strain.get_or_insert_default().add(strain);
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::parts::{Parts, Processes};
 use super::plan::Plan;
 use super::progress::{Moment, Progress};
 use super::publisher::Publisher;
-use super::report::{Beside, Report, Server};
+use super::report::{Beside, Late, Report, Server};
 use super::server::Usage;
 use super::timeline::Timeline;
 
@@ -151,6 +151,7 @@ impl Lead<'_> {
                 Phase::Coming { settled, since } => match self.come(settled, since, now) {
                     Some((settled, since)) => Phase::Coming { settled, since },
                     None => {
+                        self.take_late();
                         self.parts.order(Order::Measure);
                         Phase::Measuring(self.take_stock())
                     }
@@ -211,6 +212,15 @@ impl Lead<'_> {
         }
     }
 
+    /// How late a publisher was, at most, since this was last asked, and the chunk it should keep to.
+    fn take_late(&self) -> Option<Late> {
+        let by = self.publishers.iter().map(Publisher::take_late).max()?;
+        Some(Late {
+            by,
+            chunk: Duration::from_millis(self.options.chunk_ms),
+        })
+    }
+
     /// CPU seconds of all our processes.
     fn own_cpu_s(&self) -> Option<f64> {
         self.parts
@@ -229,6 +239,7 @@ impl Lead<'_> {
         let streams = self.publishers.len() as u64;
         self.report.beside.published =
             (streams > 0).then(|| (end.published - from.published) / streams);
+        self.report.beside.late = self.take_late();
         self.report.beside.own_cpu_s = match (from.own_cpu_s, end.own_cpu_s) {
             (Some(before), Some(after)) => Some((after - before).max(0.0)),
             _ => None,

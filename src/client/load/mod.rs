@@ -10,7 +10,8 @@
 //! - A viewer: `viewer` goes from its `socket` over the `answer` to the media, `unframe` and `judge`
 //!   look at these, `crew` runs many.
 //! - Our own publisher: `film` (a file, or `synthetic`), `stamp`, `publisher`.
-//! - The run: `parts` are threads and processes, `lead` tells them when to measure.
+//! - The run: `parts` are threads and processes, `lead` tells them when to measure, `strain` whether
+//!   they can keep up.
 //! - What is told: `findings` on their way, `timeline`, `report`, and for people `progress`,
 //!   `table` and `page`.
 //!
@@ -35,6 +36,7 @@ mod report;
 mod server;
 mod socket;
 mod stamp;
+mod strain;
 mod synthetic;
 mod table;
 mod target;

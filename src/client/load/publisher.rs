@@ -19,6 +19,7 @@ pub(super) struct Publisher {
     thread: JoinHandle<Result<(), UplinkError>>,
     stop: Arc<AtomicBool>,
     sent_bytes: Arc<AtomicU64>,
+    late_us: Arc<AtomicU64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +52,15 @@ impl Publisher {
                 });
             }
         };
-        let (stop, sent_bytes) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicU64::new(0)),
-        );
+        let stop = Arc::<AtomicBool>::default();
+        let (sent_bytes, late_us) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let play = Play {
             uplink,
             reel,
             chunk,
             stop: stop.clone(),
             sent_bytes: sent_bytes.clone(),
+            late_us: late_us.clone(),
         };
         let thread = std::thread::spawn(move || play.run(delay));
         Ok(Publisher {
@@ -68,11 +68,18 @@ impl Publisher {
             thread,
             stop,
             sent_bytes,
+            late_us,
         })
     }
 
     pub fn sent_bytes(&self) -> u64 {
         self.sent_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How much later than due a chunk was taken up, at most, since this was last asked. That the
+    /// server did not take the one before does not count.
+    pub fn take_late(&self) -> Duration {
+        Duration::from_micros(self.late_us.swap(0, Ordering::Relaxed))
     }
 
     /// Whether it ended although nobody asked it to.
@@ -97,6 +104,7 @@ struct Play {
     chunk: Duration,
     stop: Arc<AtomicBool>,
     sent_bytes: Arc<AtomicU64>,
+    late_us: Arc<AtomicU64>,
 }
 
 impl Play {
@@ -104,13 +112,19 @@ impl Play {
         self.uplink.listen(Instant::now() + delay, &mut |_| {})?;
         let started = Instant::now();
         let mut due = Duration::ZERO;
+        // When it had nothing to do but to wait for the next chunk's time.
+        let mut free = started;
         while !self.stop.load(Ordering::Relaxed) {
+            let late = Instant::now().saturating_duration_since(free.max(started + due));
+            self.late_us
+                .fetch_max(late.as_micros() as u64, Ordering::Relaxed);
             let bytes = self.reel.take(due.as_millis() as u64, stamp::now_ns());
             let length = bytes.len() as u64;
             if length > 0 {
                 self.uplink.send(bytes)?;
                 self.sent_bytes.fetch_add(length, Ordering::Relaxed);
             }
+            free = Instant::now();
             // One that was held up sends what it missed at once, as a recorder does.
             due = (due + self.chunk).max(started.elapsed().saturating_sub(self.chunk));
             self.uplink.listen(started + due, &mut |_| {})?;

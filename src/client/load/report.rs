@@ -1,10 +1,16 @@
 //! The figures of a load test: what `--json` prints, and what `--fail-if` is held against.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::conditions::Name;
 use super::findings::{Percentiles, Reasons, Totals};
 use super::server::Usage;
+use super::strain::Strain;
+
+/// A wait for a core that is not worth a warning.
+const WAIT_MS_MIN: f64 = 1.0;
 
 /// The contract's shape.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,11 +60,23 @@ pub struct Beside {
     /// Viewers whose bytes were compared, and stamps that were read.
     pub compared: u64,
     pub stamps: u64,
+    /// From the start of the ramp to the first media of the last viewer.
+    pub came_s: f64,
     pub processes: u64,
     /// CPU seconds of the load test itself, its publisher included.
     pub own_cpu_s: Option<f64>,
+    /// How the test's own threads kept up; `None` where the system does not tell.
+    pub(super) strain: Option<Strain>,
+    pub(super) late: Option<Late>,
     pub(super) reasons: Reasons,
     pub(super) seconds: Vec<Second>,
+}
+
+/// How late our publisher was at most, and how long its chunks are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Late {
+    pub by: Duration,
+    pub chunk: Duration,
 }
 
 /// One step of the charts.
@@ -109,9 +127,45 @@ impl Report {
         self.beside.compared = totals.bytes_each.len() as u64;
         self.bytes = Bytes::of(totals.bytes, totals.bytes_each);
         self.join_ms = totals.joins.percentiles();
+        self.beside.came_s = totals.came.as_secs_f64();
         self.beside.stamps = totals.delays.len();
         self.delay_ms = totals.delays.percentiles();
         self.beside.reasons = totals.reasons;
+        self.beside.strain = totals.strain;
+    }
+
+    /// Why the figures may be the load test's own rather than the server's.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(strain) = self.beside.strain {
+            if strain.is_too_much() {
+                warnings.push(format!(
+                    "this test itself is at its limit (a thread of it was busy for {:.0} % of the \
+                     time): its delays and bytes say little of the server; use more --processes, \
+                     fewer viewers or another machine",
+                    strain.load * 100.0
+                ));
+            }
+            if let (Some(wait_ms), Some(delay)) = (strain.wait_ms, self.delay_ms)
+                && wait_ms > WAIT_MS_MIN
+                && wait_ms > delay.p50 / 4.0
+            {
+                warnings.push(format!(
+                    "this machine is too busy: of each delay, some {wait_ms:.1} ms are the wait of \
+                     this test for a core"
+                ));
+            }
+        }
+        if let Some(late) = self.beside.late
+            && late.by > late.chunk
+        {
+            warnings.push(format!(
+                "the publisher was late by up to {:.0} ms, and then sent more at once: this machine \
+                 is too busy",
+                late.by.as_secs_f64() * 1e3
+            ));
+        }
+        warnings
     }
 
     /// What the worst viewer got of what was published, in percent.
@@ -201,6 +255,16 @@ pub(super) mod tests {
             beside: Beside {
                 published: Some(3_125_000),
                 compared: 50,
+                came_s: 1.284,
+                own_cpu_s: Some(2.5),
+                strain: Some(Strain {
+                    load: 0.25,
+                    wait_ms: Some(0.04),
+                }),
+                late: Some(Late {
+                    by: Duration::from_micros(4500),
+                    chunk: Duration::from_millis(100),
+                }),
                 processes: 1,
                 reasons: Reasons {
                     invalid: vec!["a & b".into()],
@@ -225,6 +289,24 @@ pub(super) mod tests {
                 + r#""skips":0,"invalid":1,"server":{"cpu_s":0.05,"cpu_s_per_gb":0.32,"#
                 + r#""rss_bytes":12582912,"rss_bytes_peak":13631488}}"#
         );
+    }
+
+    #[test]
+    fn a_test_that_cannot_keep_up_says_so() {
+        let mut report = report();
+        let mut told = |load, wait_ms, late_ms| {
+            report.delay_ms = report.join_ms;
+            report.beside.strain = Some(Strain { load, wait_ms });
+            report.beside.late = Some(Late {
+                by: Duration::from_millis(late_ms),
+                chunk: Duration::from_millis(100),
+            });
+            report.warnings().join("\n")
+        };
+        assert_eq!(told(0.5, Some(0.2), 90), "");
+        assert!(told(0.97, None, 0).contains("(a thread of it was busy for 97 % of the time)"));
+        assert!(told(0.5, Some(1.5), 0).contains("some 1.5 ms are the wait of this test"));
+        assert!(told(0.5, None, 101).starts_with("the publisher was late by up to 101 ms"));
     }
 
     #[test]

@@ -28,7 +28,17 @@ pub(super) fn rows(report: &Report) -> Vec<(&'static str, String)> {
             format!("{published}; the worst viewer got {worst:.1} % of it"),
         ));
     }
-    rows.push(("join", times(report.join_ms)));
+    rows.push((
+        "join",
+        match report.join_ms {
+            Some(_) => format!(
+                "{}; the last after {:.2} s",
+                times(report.join_ms),
+                report.beside.came_s
+            ),
+            None => times(None),
+        },
+    ));
     rows.push((
         "delay",
         match report.delay_ms {
@@ -60,7 +70,26 @@ pub(super) fn rows(report: &Report) -> Vec<(&'static str, String)> {
             1 => String::new(),
             count => format!(", {count} processes"),
         };
-        rows.push(("this test's CPU", format!("{cpu_s:.2} s{processes}")));
+        let busiest = match report.beside.strain {
+            Some(strain) => format!("; its busiest thread {:.0} % busy", strain.load * 100.0),
+            None => String::new(),
+        };
+        rows.push((
+            "this test's CPU",
+            format!("{cpu_s:.2} s{processes}{busiest}"),
+        ));
+    }
+    let wait_ms = report.beside.strain.and_then(|strain| strain.wait_ms);
+    let waits = [
+        wait_ms.map(|ms| format!("{ms:.1} ms for a core in each delay")),
+        report.beside.late.map(|late| {
+            let ms = late.by.as_secs_f64() * 1e3;
+            format!("publisher late by {ms:.1} ms at most")
+        }),
+    ];
+    let waits: Vec<String> = waits.into_iter().flatten().collect();
+    if !waits.is_empty() {
+        rows.push(("its waits", waits.join(", ")));
     }
     for (name, reasons) in [
         ("why failed", &report.beside.reasons.failed),
@@ -128,15 +157,17 @@ mod tests {
     fn the_table_tells_all_figures() {
         let text = report().to_string();
         for line in [
-            "viewers        50 (ws): 50 connected, 0 failed, 0 dropped\n",
-            "received       156.2 MB, 125.0 Mbit/s\n",
-            "per viewer     min 3100.0 kB, median 3125.0 kB, max 3130.0 kB\n",
-            "published      3125.0 kB; the worst viewer got 99.2 % of it\n",
-            "join           p50 1.2, p90 2.0, p99 3.0, max 4.0 ms\n",
-            "delay          not measured\n",
-            "server CPU     0.05 s, 0 % of a core, 0.320 s/GB\n",
-            "server memory  12.6 MB, peak 13.6 MB\n",
-            "why invalid    a & b\n",
+            "viewers          50 (ws): 50 connected, 0 failed, 0 dropped\n",
+            "received         156.2 MB, 125.0 Mbit/s\n",
+            "per viewer       min 3100.0 kB, median 3125.0 kB, max 3130.0 kB\n",
+            "published        3125.0 kB; the worst viewer got 99.2 % of it\n",
+            "join             p50 1.2, p90 2.0, p99 3.0, max 4.0 ms; the last after 1.28 s\n",
+            "delay            not measured\n",
+            "server CPU       0.05 s, 0 % of a core, 0.320 s/GB\n",
+            "server memory    12.6 MB, peak 13.6 MB\n",
+            "this test's CPU  2.50 s; its busiest thread 25 % busy\n",
+            "its waits        0.0 ms for a core in each delay, publisher late by 4.5 ms at most\n",
+            "why invalid      a & b\n",
         ] {
             assert!(text.contains(line), "{line}{text}");
         }
