@@ -11,11 +11,14 @@ use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher};
 use socket2::{Domain, Socket, Type};
 use std::net::TcpStream;
+use std::time::Duration;
 use videostream::protocol::websocket::SUBPROTOCOL;
 use videostream::webm::TrackKind;
 
 const RING_BYTES: u64 = 512 << 10;
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
+/// Only the ring decides who is too slow, however long a test takes.
+const ANY_LAG: [&str; 2] = ["--max-lag", "1h"];
 
 /// A connection that takes a few KiB and then no more until it is read.
 fn narrow(server: &Server) -> TcpStream {
@@ -119,7 +122,7 @@ impl OnAir {
 
 #[test]
 fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
-    let mut on_air = OnAir::new(&[]);
+    let mut on_air = OnAir::new(&ANY_LAG);
     let stream = narrow(&on_air.server);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
     slow.watch(1);
@@ -152,7 +155,7 @@ fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
 
 #[test]
 fn an_overtaken_plain_viewer_gets_a_valid_stream() {
-    let mut on_air = OnAir::new(&[]);
+    let mut on_air = OnAir::new(&ANY_LAG);
     let stream = narrow(&on_air.server);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[]);
     slow.watch(1);
@@ -167,7 +170,7 @@ fn an_overtaken_plain_viewer_gets_a_valid_stream() {
 
 #[test]
 fn an_overtaken_http_viewer_gets_a_valid_stream() {
-    let mut on_air = OnAir::new(&[]);
+    let mut on_air = OnAir::new(&ANY_LAG);
     let mut http = Http::from_stream(narrow(&on_air.server), &on_air.server);
     http.ask("GET", "/live/demo.webm", &[]);
     let mut slow = HttpViewer::new(http);
@@ -179,6 +182,31 @@ fn an_overtaken_http_viewer_gets_a_valid_stream() {
     on_air.assert_all_seen_by_the_fast();
     on_air.assert_one_jump(&slow.screen);
     assert_eq!(on_air.server.report("demo").unwrap()["skips"], 1);
+}
+
+#[test]
+fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
+    let lag = Duration::from_millis(100);
+    let options = ["--max-lag", "100ms", "--viewer-buffer", "16KiB"];
+    let mut on_air = OnAir::new(&options);
+    let stream = narrow(&on_air.server);
+    let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
+    slow.watch(1);
+    // More than the kernel holds for it, and less than the ring does.
+    on_air.publish();
+    std::thread::sleep(2 * lag);
+    on_air.publish();
+    let report = on_air.server.report("demo").unwrap();
+    assert!(report["ring_bytes"].as_u64().unwrap() < RING_BYTES);
+    while !slow.told().contains(&"skip") {
+        slow.hear();
+    }
+    let before = slow.screen.frames.len();
+    while slow.screen.frames.last().unwrap().timestamp_ms < on_air.last_ms() {
+        assert!(matches!(slow.hear(), Heard::Text(_) | Heard::Media(_)));
+    }
+    on_air.assert_all_seen_by_the_fast();
+    assert_eq!(on_air.assert_one_jump(&slow.screen), before);
 }
 
 #[test]

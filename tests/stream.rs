@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
-use videostream::stream::{ChunkKind, Cursor, Ingest, Limits, Stream};
+use videostream::stream::{Catalog, ChunkKind, Cursor, Ingest, Limits, Stream, StreamId};
 use videostream::webm::{Event, Segmenter};
 
 fn read(name: &str) -> Bytes {
@@ -222,6 +223,87 @@ fn overtaken_viewer_skips_to_the_newest_join_point() {
     given.extend(rest);
     let played = play(bytes_of(&given));
     assert_eq!(played.clusters.len(), 2);
+}
+
+/// A stream on air by a clock, and one viewer of it.
+struct Clocked {
+    catalog: Catalog,
+    id: StreamId,
+    ingest: Ingest,
+    cursor: Cursor,
+}
+
+impl Clocked {
+    fn new() -> Clocked {
+        let limits = Limits::default();
+        let mut catalog = Catalog::new(limits);
+        let id = catalog.open("demo");
+        catalog.stream_mut(id).go_live();
+        Clocked {
+            catalog,
+            id,
+            ingest: Ingest::new(limits),
+            cursor: Cursor::join(),
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], now_ms: u64) {
+        self.catalog.set_clock(Duration::from_millis(now_ms));
+        let stream = self.catalog.stream_mut(self.id);
+        self.ingest
+            .push(Bytes::copy_from_slice(bytes), stream)
+            .unwrap();
+    }
+
+    fn drain(&mut self, now_ms: u64) -> Vec<Given> {
+        self.catalog.set_clock(Duration::from_millis(now_ms));
+        drain(&mut self.cursor, self.catalog.stream_mut(self.id))
+    }
+}
+
+#[test]
+fn viewer_for_whom_media_wait_too_long_skips_where_there_is_a_newer_gop() {
+    let source = read("chromium-vp8-opus-100ms");
+    let newest = {
+        let mut clocked = Clocked::new();
+        clocked.push(&source, 0);
+        let Given::Chunk(chunk) = &clocked.drain(0)[1] else {
+            panic!("the newest GOP follows the init segment")
+        };
+        chunk.timestamp_ms
+    };
+    // All but the first 20 kB waits for so long before the viewer asks again.
+    for (waits_ms, skips) in [(1000, 0), (1001, 1)] {
+        let mut clocked = Clocked::new();
+        clocked.push(&source[..20_000], 0);
+        clocked.drain(0);
+        clocked.push(&source[20_000..], 500);
+        let given = clocked.drain(500 + waits_ms);
+        let skipped: Vec<u64> = given
+            .iter()
+            .filter_map(|given| match given {
+                Given::Skip { to_ms, .. } => Some(*to_ms),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(skipped, vec![newest; skips]);
+        assert!(given.len() > skips);
+        // Later, at the live edge, nothing waits for it.
+        assert!(clocked.drain(9000).is_empty());
+    }
+}
+
+#[test]
+fn viewer_in_the_newest_gop_never_skips_however_late() {
+    let source = read("chromium-vp8-opus-100ms");
+    let mut clocked = Clocked::new();
+    clocked.push(&source[..20_000], 0);
+    clocked.drain(0);
+    // Short of the second keyframe.
+    clocked.push(&source[20_000..30_000], 100);
+    let given = clocked.drain(60_000);
+    assert!(!given.is_empty());
+    assert!(given.iter().all(|given| matches!(given, Given::Chunk(_))));
 }
 
 #[test]
