@@ -2,16 +2,21 @@
 
 use super::ServeError;
 use mio::net::{TcpListener, TcpStream};
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Connections accepted in one turn, so that a crowd does not hold up those who are there.
-const ACCEPTS_MAX: usize = 256;
+const ACCEPTS_MAX: usize = 64;
 
 /// How long accepting rests when the process or the system is out of descriptors. Asking again at
 /// once would spin.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The kernel asks a silent peer after a minute, and then a few times more.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Descriptors kept back: listeners, epoll, signals, standard streams, and files to come.
 const DESCRIPTORS_RESERVED: u64 = 64;
@@ -31,6 +36,17 @@ impl Listener {
         let socket =
             TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })?;
         let address = socket.local_addr()?;
+        // Here, once, rather than on each connection: accepted sockets inherit both.
+        // A chunk is a whole message: waiting to fill a packet would only delay it.
+        let options = SockRef::from(&socket);
+        options.set_tcp_nodelay(true)?;
+        // For those whom nothing is sent: a viewer that waits over HTTP, say, and is long gone.
+        let keepalive = TcpKeepalive::new()
+            .with_time(KEEPALIVE_TIME)
+            .with_interval(KEEPALIVE_INTERVAL);
+        if let Err(error) = options.set_tcp_keepalive(&keepalive) {
+            tracing::debug!(%error, "no keepalive");
+        }
         Ok(Listener {
             socket,
             address,
@@ -81,4 +97,23 @@ pub fn connections_allowed() -> usize {
         .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _hard)| soft));
     let allowed = allowed.unwrap_or(1024);
     usize::try_from(allowed.saturating_sub(DESCRIPTORS_RESERVED).max(1)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_sockets_inherit_the_options_of_their_listener() {
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let _peer = std::net::TcpStream::connect(listener.address).unwrap();
+        let mut accepted = Vec::new();
+        while accepted.is_empty() {
+            listener.ready();
+            listener.accept(Instant::now(), &mut accepted);
+        }
+        let options = SockRef::from(&accepted[0]);
+        assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
+        assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
+    }
 }

@@ -26,7 +26,6 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
-use socket2::{SockRef, TcpKeepalive};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read};
 use std::mem;
@@ -43,10 +42,6 @@ const EVENTS_MAX: usize = 1024;
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
 /// hold up the stream.
 const READS_MAX: usize = 128;
-
-/// The kernel asks a silent peer after a minute, and then a few times more.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u32 = 64;
@@ -280,17 +275,6 @@ impl Reactor {
             if self.connections.len() >= self.connections_max + REFUSED_MAX {
                 return;
             }
-        }
-        // A chunk is a whole message: waiting to fill a packet would only delay it.
-        if socket.set_nodelay(true).is_err() {
-            return;
-        }
-        // For those whom nothing is sent: a viewer that waits over HTTP, say, and is long gone.
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_TIME)
-            .with_interval(KEEPALIVE_INTERVAL);
-        if let Err(error) = SockRef::from(&socket).set_tcp_keepalive(&keepalive) {
-            tracing::debug!(%error, "no keepalive");
         }
         let entry = self.connections.vacant_entry();
         let id = entry.key();
