@@ -311,6 +311,7 @@ mod tests {
             "videostream_turn_seconds_bucket{le=\"0.0025\"} 0",
             "videostream_turn_seconds_bucket{le=\"0.005\"} 1",
             "videostream_write_bytes_bucket{le=\"32768.0\"} 1",
+            "videostream_turn_seconds_bucket{le=\"+Inf\"} 1",
             "videostream_sweep_seconds_count 0",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");

@@ -65,7 +65,7 @@ impl Distribution {
             above = self.counts.next_non_equivalent(bound);
         }
         let told: u64 = buckets.iter().map(|(_, count)| count).sum();
-        buckets.push((f64::MAX, self.counts.len() - told));
+        buckets.push((f64::INFINITY, self.counts.len() - told));
         encoder
             .encode_descriptor(name, help, Some(unit), MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(

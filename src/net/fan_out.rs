@@ -2,9 +2,9 @@
 //! told is told it.
 //!
 //! A turn writes for a few milliseconds at most, so that publishers' next bytes are read soon. Of
-//! these, those who are written to for themselves (room in a full socket, a join, a reply) get one
-//! half when sweeps want the other; sweeps share theirs in slices, stream by stream, so that a
-//! small stream is through at once beside a large one.
+//! these, those who are written to for themselves (room in a full socket, a join, a reply) get a
+//! quarter when sweeps want the rest; sweeps share theirs in slices, stream by stream, so that a
+//! small stream is through at once beside a large one, and a crowd that joins holds up nobody.
 
 use super::broadcast::Broadcast;
 use super::connection::State;
@@ -62,11 +62,11 @@ impl Reactor {
 
     pub(super) fn write(&mut self) {
         let mut budget = TURN_BYTES;
-        let half = match self.set_out() {
-            true => TURN_BYTES / 2,
+        let for_sweeps = match self.set_out() {
+            true => TURN_BYTES / 4 * 3,
             false => 0,
         };
-        self.write_queued(&mut budget, half);
+        self.write_queued(&mut budget, for_sweeps);
         self.write_sweeps(&mut budget);
         self.write_queued(&mut budget, 0);
     }

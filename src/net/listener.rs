@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Connections accepted in one turn, so that a crowd does not hold up those who are there.
-const ACCEPTS_MAX: usize = 64;
+const ACCEPTS_MAX: usize = 32;
 
 /// How long accepting rests when the process or the system is out of descriptors. Asking again at
 /// once would spin.

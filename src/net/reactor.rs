@@ -41,7 +41,7 @@ const EVENTS_MAX: usize = 1024;
 
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
 /// hold up the stream.
-const READS_MAX: usize = 128;
+const READS_MAX: usize = 32;
 
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u32 = 64;
