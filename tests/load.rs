@@ -190,6 +190,21 @@ fn stalled_viewers_are_left_out_of_the_bytes_and_judged_when_they_wake() {
 }
 
 #[test]
+fn the_stream_may_be_published_elsewhere_than_the_viewers_address_says() {
+    let server = Server::start();
+    let url = live(&server, "there");
+    for (publish_to, viewers) in [
+        (format!("{url}.webm"), "5"),
+        (format!("ws://{}/publish/there", server.address), "10"),
+    ] {
+        let arguments = [&*url, "--viewers", viewers, "--publish-to", &publish_to];
+        let (report, _) = report(0, &[&arguments[..], &RATE, &SHORT].concat());
+        assert_all_well(&report, viewers.parse().unwrap());
+        assert!(report["delay_ms"]["p99"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
 fn a_condition_that_holds_fails_the_test_with_its_figure() {
     let server = Server::start();
     let url = live(&server, "gate");

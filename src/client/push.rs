@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::address::{Address, Scheme};
+use super::address::Address;
 use super::pace::Pacer;
 use super::progress::Progress;
-use super::uplink::{Uplink, UplinkError};
-use super::upload::HttpUplink;
-use super::websocket::WebSocketUplink;
+use super::uplink::{self, Uplink, UplinkError};
 use crate::protocol::access::Secret;
 use crate::webm::WebmError;
 
@@ -176,13 +174,7 @@ impl Session {
             Err(source) => return Err(PushError::Connect { address, source }),
         };
         let key = push.key.as_ref();
-        let uplink: Result<Box<dyn Uplink>, UplinkError> = match push.address.scheme {
-            Scheme::WebSocket => WebSocketUplink::open(stream, &push.address, key)
-                .map(|uplink| Box::new(uplink) as Box<dyn Uplink>),
-            Scheme::Http => HttpUplink::open(stream, &push.address, key)
-                .map(|uplink| Box::new(uplink) as Box<dyn Uplink>),
-        };
-        match uplink {
+        match uplink::open(stream, &push.address, key) {
             Ok(uplink) => {
                 eprintln!("publishing to {address}");
                 Ok(Session {

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::address::{Address, Scheme};
+use super::upload::HttpUplink;
+use super::websocket::WebSocketUplink;
+use crate::protocol::access::Secret;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::websocket::HandshakeError;
 
@@ -27,6 +31,18 @@ pub(super) trait Uplink {
 
     /// Ends the stream in good order. `Ok` when the server took all of it.
     fn finish(&mut self) -> Result<(), UplinkError>;
+}
+
+/// Opens one on a new connection, as the address says.
+pub(super) fn open(
+    stream: TcpStream,
+    address: &Address,
+    bearer: Option<&Secret>,
+) -> Result<Box<dyn Uplink + Send>, UplinkError> {
+    Ok(match address.scheme {
+        Scheme::WebSocket => Box::new(WebSocketUplink::open(stream, address, bearer)?),
+        Scheme::Http => Box::new(HttpUplink::open(stream, address, bearer)?),
+    })
 }
 
 /// Why a stream could not be sent on.

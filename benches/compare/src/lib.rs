@@ -11,10 +11,12 @@
 //! The binaries `floor`, `tokio-tungstenite` and `fastwebsockets` are servers, and so are
 //! `node-ws/` and Icecast, which `icecast.xml` sets up.
 
+pub mod bridge;
 pub mod load;
 pub mod machine;
 pub mod process;
 pub mod programs;
+pub mod relay;
 pub mod runs;
 pub mod search;
 pub mod servers;

@@ -105,6 +105,11 @@ pub fn run(
     stop.check()?;
     let report = serde_json::from_str(&said.stdout)
         .with_context(|| format!("the load tester: {}", said.stderr.trim()))?;
+    for line in said.stderr.lines() {
+        if line.starts_with("warning: ") {
+            eprintln!("the load tester: {line}");
+        }
+    }
     let misses = misses(&said.stderr);
     ensure!(
         said.status.success() || !misses.is_empty(),

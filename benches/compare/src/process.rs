@@ -111,10 +111,6 @@ impl Process {
         self.child.id()
     }
 
-    pub fn has_ended(&mut self) -> io::Result<bool> {
-        Ok(self.child.try_wait()?.is_some())
-    }
-
     /// Waits until it listens.
     pub fn listens_on(&mut self, address: SocketAddr, stop: &Stop) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;

@@ -22,7 +22,7 @@ pub fn table(runs: &Runs, counts: &[u64], has_held: bool) -> String {
         "memory per viewer".into(),
         format!("delay p50 / p99 ms at {at}"),
         format!("join p50 ms at {at}"),
-        format!("invalid at {at}"),
+        format!("faults at {at}"),
     ];
     if has_held {
         head.push("viewers one core held".into());
@@ -126,7 +126,7 @@ mod tests {
             table(&runs, &[100, 1000, 4000], false),
             "| server | CPU-s/GB at 100 / 1000 / 4000 viewers | ratio to the floor | \
              memory per viewer | delay p50 / p99 ms at 1000 | join p50 ms at 1000 | \
-             invalid at 1000 |\n\
+             faults at 1000 |\n\
              | --- | --- | --- | --- | --- | --- | --- |\n\
              | floor | 0.40 / 0.20 / - | 1.00 / 1.00 / - | - | 8 / 19 | 1.0 | 0 |\n\
              | other | 0.60 / 0.30 / - | 1.50 / 1.50 / - | - | 8 / 19 | 1.0 | 0 |\n"

@@ -139,8 +139,8 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
     let streams = names.as_ref().map_or(1, Vec::len) as u64;
     let publishing = if film.is_some() { streams } else { 0 };
     let processes = Processes::choose(&plan, publishing, options.processes)?;
-    let publishers = match (film, names, run) {
-        (Some(film), Some(names), Some(run)) => start_publishers(options, film, &names, run)?,
+    let publishers = match (film, run) {
+        (Some(film), Some(run)) => start_publishers(options, film, names, run)?,
         _ => Vec::new(),
     };
 
@@ -178,11 +178,12 @@ fn check(options: &Options) -> Result<(), LoadError> {
     };
     let has_publisher = options.publish.is_some() || options.publish_rate.is_some();
     let has_name = options.url.names(None).is_some();
+    let finds_stream = has_name || options.publish_to.is_some();
     if options.stall + slow_viewers(options) > options.viewers {
         let option = format!("--viewers {}", options.viewers);
         return refuse(option, "fewer than are to be stalled and slow");
     }
-    if !has_name && (has_publisher || options.streams.is_some()) {
+    if (has_publisher && !finds_stream) || (options.streams.is_some() && !has_name) {
         let option = if has_publisher {
             "--publish"
         } else {
@@ -259,25 +260,31 @@ fn open_page(path: &Path) -> Result<File, LoadError> {
 fn start_publishers(
     options: &Options,
     film: Film,
-    names: &[String],
+    names: Option<Vec<String>>,
     run: u64,
 ) -> Result<Vec<Publisher>, LoadError> {
+    let addresses = match &options.publish_to {
+        Some(address) => vec![address.clone()],
+        None => {
+            let names = names.unwrap_or_default();
+            let addresses = names.iter().map(|name| options.url.publish(name));
+            addresses
+                .collect::<Result<_, _>>()
+                .map_err(|error| LoadError::Usage {
+                    option: options.url.url(Protocol::Ws),
+                    reason: error.to_string(),
+                })?
+        }
+    };
     let film = Arc::new(film);
     let chunk = Duration::from_millis(options.chunk_ms);
-    let mut publishers = Vec::with_capacity(names.len());
-    for (n, name) in names.iter().enumerate() {
-        let address = options
-            .url
-            .publish(name)
-            .map_err(|error| LoadError::Usage {
-                option: name.clone(),
-                reason: error.to_string(),
-            })?;
+    let mut publishers = Vec::with_capacity(addresses.len());
+    for (n, address) in addresses.iter().enumerate() {
         let reel = Reel::new(film.clone(), run);
         // Not all at once: one server hears them one after another.
-        let delay = chunk.mul_f64(n as f64 / names.len() as f64);
+        let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
         publishers.push(Publisher::start(
-            &address,
+            address,
             options.key.as_ref(),
             reel,
             chunk,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
 use super::target::Target;
+use crate::client::Address;
 use crate::protocol::access::Secret;
 
 /// Longest that a ramp or a measurement may be asked to take.
@@ -138,6 +139,16 @@ pub struct Options {
     )]
     #[arg(help_heading = PUBLISHER)]
     pub publish_rate: Option<BitRate>,
+
+    /// Where to publish, if it is not /publish/NAME of the same server: ws://… or http://…
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_PUBLISH_TO",
+        value_name = "URL",
+        conflicts_with = "streams"
+    )]
+    #[arg(help_heading = PUBLISHER)]
+    pub publish_to: Option<Address>,
 
     /// Milliseconds of media that the publisher sends at once
     #[arg(

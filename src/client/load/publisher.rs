@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::film::Reel;
 use super::stamp;
 use crate::client::Address;
-use crate::client::uplink::{Uplink, UplinkError};
-use crate::client::websocket::WebSocketUplink;
+use crate::client::uplink::{self, Uplink, UplinkError};
 use crate::protocol::access::Secret;
 
 /// A publisher at work.
@@ -42,7 +41,7 @@ impl Publisher {
         let opened = address
             .connect()
             .map_err(UplinkError::from)
-            .and_then(|stream| WebSocketUplink::open(stream, address, key));
+            .and_then(|stream| uplink::open(stream, address, key));
         let uplink = match opened {
             Ok(uplink) => uplink,
             Err(error) => {
@@ -99,7 +98,7 @@ impl Publisher {
 }
 
 struct Play {
-    uplink: WebSocketUplink,
+    uplink: Box<dyn Uplink + Send>,
     reel: Reel,
     chunk: Duration,
     stop: Arc<AtomicBool>,

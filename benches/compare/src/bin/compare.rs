@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Parser;
 use videostream_compare::load::{self, Stream};
 use videostream_compare::machine::Machine;
@@ -100,6 +100,12 @@ fn main() -> anyhow::Result<()> {
         None => Runs::default(),
     };
     for server in options.servers() {
+        if let Some(lack) = server.kind.lacks(&stage.stop)? {
+            // What was asked for by name must be there.
+            ensure!(options.servers.is_empty(), "{}: {lack}", server.name);
+            eprintln!("{}: skipped: {lack}", server.name);
+            continue;
+        }
         options.measure(&stage, &server, &mut runs)?;
     }
     let counts = options.counts();
