@@ -75,6 +75,7 @@ fn bench_push(criterion: &mut Criterion) {
         framed: framer.finish(),
         kind: ChunkKind::Continuation,
         timestamp_ms: 0,
+        came_ms: 0,
         generation: 1,
         mime: None,
     };
