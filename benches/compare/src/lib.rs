@@ -6,12 +6,16 @@
 //!    ├─► load ─────────────┘
 //!    ├─► search           how many viewers one core holds
 //!    └─► runs, table, chart, machine    what is told
+//! constrained ─► servers under a limit, search, cell
 //! ```
 //!
 //! The binaries `floor`, `tokio-tungstenite` and `fastwebsockets` are servers, and so are
 //! `node-ws/` and Icecast, which `icecast.xml` sets up.
 
 pub mod bridge;
+pub mod cell;
+pub mod chart;
+pub mod limit;
 pub mod load;
 pub mod machine;
 pub mod process;

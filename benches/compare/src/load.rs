@@ -33,7 +33,8 @@ pub struct Stream {
     #[arg(long, value_name = "MS", default_value_t = 100)]
     pub chunk_ms: u64,
 
-    /// Time that is measured, once all viewers are there
+    /// Time that is measured, once all viewers are there; under 8s, a keyframe more or less at its
+    /// edges looks like a viewer that falls behind
     #[arg(long, value_name = "DURATION", default_value = "15s")]
     #[arg(value_parser = humantime::parse_duration)]
     pub duration: Duration,
@@ -119,6 +120,12 @@ pub fn run(
     Ok((report, misses))
 }
 
+/// `2.5M` is 2.5 Mbit/s.
+pub fn spell_rate(rate: &str) -> String {
+    let (number, unit) = rate.split_at(rate.find(char::is_alphabetic).unwrap_or(rate.len()));
+    format!("{number} {unit}bit/s")
+}
+
 /// Why it failed: `error: --fail-if worst<97%: worst is 3 %` is `worst is 3 %`.
 fn misses(stderr: &str) -> Vec<String> {
     let errors = stderr
@@ -147,6 +154,12 @@ mod tests {
         assert_eq!((report.connected, report.invalid), (50, 1));
         assert_eq!(report.server.cpu_s_per_gb, Some(0.32));
         assert_eq!(report.delay_ms, None);
+    }
+
+    #[test]
+    fn rates_are_spelled_with_their_unit() {
+        assert_eq!(spell_rate("2.5M"), "2.5 Mbit/s");
+        assert_eq!(spell_rate("800000"), "800000 bit/s");
     }
 
     #[test]

@@ -27,6 +27,14 @@ impl Run {
         self.misses.is_empty()
     }
 
+    /// Whether all viewers came, stayed, and had something to measure.
+    pub fn is_sound(&self) -> bool {
+        let report = &self.report;
+        report.connected >= self.viewers
+            && (report.failed, report.dropped) == (0, 0)
+            && report.delay_ms.is_some()
+    }
+
     /// Of one core, in percent.
     pub fn cpu_percent(&self) -> f64 {
         self.report.server.cpu_s / self.report.duration_s * 100.0

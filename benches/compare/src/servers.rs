@@ -13,6 +13,7 @@ use anyhow::ensure;
 use tempfile::TempDir;
 
 use crate::bridge;
+use crate::limit::Limit;
 use crate::load::Place;
 use crate::process::{self, Cores, Process, Stop, free_address};
 use crate::programs::{HOME, Programs};
@@ -27,6 +28,9 @@ pub const NAMES: [&str; 7] = [
     "node-ws",
     "icecast",
 ];
+
+/// Descriptors of a server that are no viewers.
+pub const DESCRIPTORS_RESERVED: u64 = 100;
 
 const MOUNT: &str = "/live/test.webm";
 
@@ -137,14 +141,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn start(&self, server: &Server) -> anyhow::Result<Running> {
+    /// Starts a server, if need be under a limit, and waits until it listens.
+    pub fn start(&self, server: &Server, limit: Option<&Limit>) -> anyhow::Result<Running> {
         let address = free_address()?;
         let folder = match server.kind {
             Kind::Icecast => Some(set_up_icecast(address)?),
             _ => None,
         };
         let mut command = self.command(server, address, folder.as_ref());
-        let mut process = self.cores.start_server(&mut command)?;
+        if let Some(limit) = limit {
+            command = limit.around(&command);
+        }
+        let mut process = self.cores.start_server(command.stdout(Stdio::null()))?;
         process.listens_on(address, &self.stop)?;
         let watch = match server.kind {
             Kind::Videostream { http: true } | Kind::Icecast => format!("http://{address}{MOUNT}"),
@@ -201,7 +209,7 @@ impl Stage {
                 command
             }
         };
-        command.args(&server.arguments).stdout(Stdio::null());
+        command.args(&server.arguments);
         command
     }
 }

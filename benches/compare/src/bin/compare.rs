@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
+use videostream_compare::chart;
 use videostream_compare::load::{self, Stream};
 use videostream_compare::machine::Machine;
 use videostream_compare::process::{Cores, Stop};
 use videostream_compare::programs::Programs;
 use videostream_compare::runs::{Run, Runs};
 use videostream_compare::search::Search;
-use videostream_compare::servers::{Kind, NAMES, Server, Stage};
+use videostream_compare::servers::{DESCRIPTORS_RESERVED, Kind, NAMES, Server, Stage};
 use videostream_compare::table::table;
-
-/// Descriptors of a server that are no viewers.
-const DESCRIPTORS_RESERVED: u64 = 100;
 
 /// Measure videostream, its peers and the floor under all of them on the same stream.
 ///
@@ -74,6 +72,14 @@ struct Options {
     #[arg(long, value_name = "N")]
     server_core: Option<usize>,
 
+    /// Fail when a viewer was refused, dropped or never measured, which a busy server may do
+    #[arg(long)]
+    strict: bool,
+
+    /// Write a chart of viewers against server CPU
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
     /// File that runs are kept in and taken from, so that a comparison can be made in parts
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -109,8 +115,15 @@ fn main() -> anyhow::Result<()> {
         options.measure(&stage, &server, &mut runs)?;
     }
     let counts = options.counts();
-    println!("{}\n", Machine::here());
+    let machine = Machine::here();
+    println!("{machine}\n");
     print!("{}", table(&runs, &counts, options.hold));
+    if let Some(path) = &options.svg {
+        let stream = &options.stream;
+        let rate = load::spell_rate(&stream.rate);
+        let title = format!("{rate} in {} ms chunks; {machine}", stream.chunk_ms);
+        chart::draw(&runs, &title, path)?;
+    }
     Ok(())
 }
 
@@ -172,7 +185,7 @@ impl Options {
         viewers: u64,
         runs: &mut Runs,
     ) -> anyhow::Result<bool> {
-        let running = stage.start(server)?;
+        let running = stage.start(server, None)?;
         let (report, misses) = load::run(
             &stage.programs.videostream,
             &running.place,
@@ -188,6 +201,11 @@ impl Options {
             misses,
         };
         eprintln!("{run}");
+        let name = &server.name;
+        ensure!(
+            !self.strict || run.is_sound(),
+            "{name}: viewers are missing"
+        );
         if let Some(path) = &self.save {
             Runs::append(path, &run).with_context(|| path.display().to_string())?;
         }
