@@ -263,6 +263,42 @@ fn without_a_publisher_viewers_wait_and_nothing_is_measured_of_media() {
 }
 
 #[test]
+fn a_server_that_ends_is_the_end_of_the_test() {
+    let server = Server::start();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/chromium-vp8-opus-100ms.webm"
+    );
+    let mut publisher = program()
+        .args(["push", file, "--loop"])
+        .arg(format!("ws://{}/publish/mortal", server.address))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let child = program()
+        .args(["load", &live(&server, "mortal"), "--json"])
+        .args(["--viewers", "5", "--duration", "1h"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    server.report_when("mortal", |report| report["viewers"] == 5);
+    let started = Instant::now();
+    drop(server);
+    let output = child.wait_with_output().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(8));
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = text(&output.stderr);
+    assert!(stderr.contains("error: no viewer is left: "), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["connected"], &report["dropped"]),
+        (&5.into(), &5.into())
+    );
+    publisher.wait().unwrap();
+}
+
+#[test]
 fn an_interrupt_ends_it_with_the_report_so_far() {
     let server = Server::start();
     let child = program()

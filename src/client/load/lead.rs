@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Coming ── all settled, or none for a while ──► Measuring ── --duration ──► Finishing ──► report
-//!    └───────────────── Ctrl-C, or a publisher that failed ─────────────────────┘
+//!    └───────── Ctrl-C, a publisher that failed, or nobody left who watches ────┘
 //! ```
 
 use std::sync::Arc;
@@ -140,8 +140,9 @@ impl Lead<'_> {
                 None => {}
             }
             let now = Instant::now();
-            let is_over =
-                stop.load(Ordering::Relaxed) || self.publishers.iter().any(Publisher::has_ended);
+            let is_over = stop.load(Ordering::Relaxed)
+                || self.publishers.iter().any(Publisher::has_ended)
+                || self.is_deserted();
             phase = match phase {
                 Phase::Finishing { until } if now >= until => {
                     return Err(self.give_up("no report came at the end".into()));
@@ -165,6 +166,11 @@ impl Lead<'_> {
         }
         self.progress.clear();
         let mut failures = Vec::new();
+        if self.is_deserted() && self.totals.counts.connected > 0 {
+            let reason = self.totals.reasons.dropped.first();
+            let reason = reason.map_or(String::new(), |reason| format!(": {reason}"));
+            failures.push(format!("no viewer is left{reason}"));
+        }
         for publisher in std::mem::take(&mut self.publishers) {
             let ended_early = publisher.has_ended();
             match publisher.stop() {
@@ -201,6 +207,12 @@ impl Lead<'_> {
             || now >= since.max(come) + SETTLE_TIMEOUT
             || now >= come + COME_TIMEOUT;
         (!is_enough).then_some((settled_now, since))
+    }
+
+    /// Whether all viewers have come, and all are gone: there is nothing more to measure.
+    fn is_deserted(&self) -> bool {
+        let settled: u64 = self.ticks.iter().map(|tick| tick.settled).sum();
+        settled >= self.plan.viewers && self.ticks.iter().all(|tick| tick.watching == 0)
     }
 
     fn take_stock(&self) -> Start {

@@ -30,8 +30,8 @@ const REPORT: &str = "Report";
                   join_max; connected, failed, dropped, skips, invalid; bytes_total, bytes_min, \
                   bytes_median, bytes_max; worst (what the worst viewer got, in percent of what \
                   was published); cpu_s, cpu_s_per_gb, rss_bytes, rss_bytes_peak.\nExit codes: 0 \
-                  ended as asked, 1 nothing could connect or a --fail-if condition held, 2 bad \
-                  usage."
+                  ended as asked, 1 nothing could connect, no viewer or no publisher was left, \
+                  or a --fail-if condition held, 2 bad usage."
 )]
 pub struct Options {
     /// What to watch: http://HOST:PORT/live/NAME, ws://HOST:PORT/live/NAME or
