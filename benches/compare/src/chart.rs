@@ -35,7 +35,7 @@ pub fn draw(runs: &Runs, title: &str, path: &Path) -> anyhow::Result<()> {
         .x_label_area_size(40)
         .y_label_area_size(50)
         // The lines' names stand to the right of them.
-        .build_cartesian_2d(0..most + most / 3, 0f64..105f64)?;
+        .build_cartesian_2d(0..most + most * 2 / 5, 0f64..105f64)?;
     chart
         .configure_mesh()
         .x_desc("viewers")

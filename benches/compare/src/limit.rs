@@ -1,10 +1,9 @@
 //! A limit of memory for one server, and what the kernel holds for it.
 //!
-//! | by | covers |
-//! | --- | --- |
-//! | cgroup v2 | the process, kernel objects such as sockets, and TCP buffers, all together |
-//! | cgroup v1 | the process and kernel objects; TCP buffers have a limit of their own, which kernels rather exceed than fail a send |
-//! | `ulimit -d` | the data of the process alone |
+//! - By cgroup v2: the process, kernel objects such as sockets, and TCP buffers, all together.
+//! - By cgroup v1: the process and kernel objects. TCP buffers have a limit of their own, which
+//!   kernels exceed rather than fail a send; setting it makes them count.
+//! - By `ulimit -d`, where there is neither: the data of the process alone.
 
 use std::fmt;
 use std::fs;
