@@ -30,7 +30,7 @@ pub struct Counters {
     pub sweep_visits: u64,
     /// How long the reactor's turns take, the wait for events left out.
     pub turns: Times,
-    /// From new chunks to the last viewer written to.
+    /// From setting out to the last viewer written to.
     pub sweeps: Times,
     /// Bytes that viewers' sockets took in one write.
     pub write_bytes: Sizes,
@@ -160,7 +160,7 @@ impl Collector for Snapshot {
         counters.sweeps.encode(
             &mut encoder,
             "sweep",
-            "Time from new chunks to the last viewer of the stream written to",
+            "Time of one round over a stream's viewers, from the first written to to the last",
         )?;
         counters.write_bytes.encode(
             &mut encoder,

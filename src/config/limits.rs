@@ -82,6 +82,9 @@ impl Default for Limits {
 /// Far above any frame, and far below the 4 GiB that a chunk's HTTP head can tell.
 const BLOCK_BYTES_MOST: usize = 1024 * MIB;
 
+/// What a large sweep takes on a busy host, and nobody is called slow for.
+const SWEEP_ROOM: Duration = Duration::from_millis(500);
+
 /// Longer than anybody calls live.
 const MAX_DELAY_MOST: Duration = Duration::from_secs(10);
 
@@ -161,10 +164,10 @@ impl Limits {
             let reason = "must be at most 1 GiB".to_owned();
             return Err(value_error("--block-bytes", written, reason));
         }
-        // Nobody is behind because of what the server holds back itself.
-        if limits.max_delay >= lag {
+        // Nobody is behind because of what the server holds back itself, nor for a sweep.
+        if limits.max_delay + SWEEP_ROOM > lag {
             let reason = format!(
-                "must be less than --max-lag ({})",
+                "must be half a second less than --max-lag ({}) at least",
                 humantime::format_duration(lag)
             );
             let delay = humantime::format_duration(limits.max_delay);
@@ -319,7 +322,7 @@ mod tests {
         };
         assert_eq!(
             refusal(&options(1000)),
-            "--max-delay 1s: must be less than --max-lag (1s)"
+            "--max-delay 1s: must be half a second less than --max-lag (1s) at least"
         );
         assert_eq!(
             refusal(&options(11_000)),

@@ -37,9 +37,11 @@ pub struct Broadcast {
     /// The viewers' connections, in no order.
     pub audience: Vec<usize>,
     pub sweep: Sweep,
+    /// Whether it is on the reactor's list of those to be swept.
+    pub is_sweeping: bool,
     /// What the kernel may hold for each viewer.
     pub unsent: Unsent,
-    /// Whether chunks have come since the last sweep.
+    /// Whether chunks have come that no sweep was told of.
     pub is_fresh: bool,
     /// Of the ring, when it was last looked at.
     live_edge: u64,
@@ -79,6 +81,7 @@ impl Broadcast {
             publisher: None,
             audience: Vec::new(),
             sweep: Sweep::default(),
+            is_sweeping: false,
             unsent,
             is_fresh: false,
             live_edge: 0,
@@ -134,6 +137,7 @@ impl Broadcast {
             .backlog_ms()
             .is_none_or(|backlog_ms| backlog_ms > BACKLOG_MS_MAX);
         self.audience.push(connection);
+        self.sweep.joined();
         self.viewers_peak = self.viewers_peak.max(self.viewers());
         self.audience.len() - 1
     }
@@ -149,8 +153,8 @@ impl Broadcast {
     }
 
     /// The connection that is next in the sweep over the audience.
-    pub fn next_in_sweep(&mut self) -> Option<usize> {
-        let index = self.sweep.next(self.audience.len())?;
+    pub fn next_in_sweep(&mut self, now: Instant) -> Option<usize> {
+        let index = self.sweep.next(self.audience.len(), now)?;
         Some(self.audience[index])
     }
 

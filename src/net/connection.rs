@@ -36,7 +36,7 @@ pub enum State {
     },
     /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
     Closing { deadline: Instant, is_shut: bool },
-    /// Nothing more to do with it: `sweep` frees the slot.
+    /// Nothing more to do with it: `free_slots` has the last word.
     Gone,
 }
 

@@ -68,6 +68,8 @@ impl Connection {
             State::Publishing(publisher) if publisher.is_websocket() => self.ping_due(limits, now),
             State::Publishing(_) => None,
             State::Viewing { .. } if is_stalled => Some(Due::Stalled),
+            // A ping would wait behind the media that it does not take.
+            State::Viewing { .. } if self.blocked_since.is_some() => None,
             State::Viewing { viewer, .. } if viewer.is_websocket() => self.ping_due(limits, now),
             State::Viewing { .. } => None,
             State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
@@ -211,5 +213,41 @@ impl Reactor {
         if !self.catalog.stream(stream_id).is_live() {
             self.queue_audience(stream_id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::viewer::{Transport, Viewer};
+    use crate::stream::{self, Catalog, Cursor};
+    use mio::net::TcpStream;
+
+    #[test]
+    fn a_viewer_that_takes_nothing_has_until_its_own_deadline() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut connection = Connection::new(socket, start);
+        connection.state = State::Viewing {
+            viewer: Viewer {
+                stream: Catalog::new(stream::Limits::default()).open("demo"),
+                transport: Transport::WebSocket { v1: false },
+                cursor: Cursor::join(),
+                told_live: false,
+                audience_index: 0,
+                ignored_reads: 0,
+            },
+            inbound: None,
+        };
+        let limits = Limits::default();
+        assert_eq!(connection.due(&limits, after(20)), Some(Due::Ping));
+        connection.pinged_at = Some(after(20));
+        assert_eq!(connection.due(&limits, after(40)), Some(Due::NoPong));
+        // The ping is behind media that it does not take: it cannot have been heard.
+        connection.blocked_since = Some(after(15));
+        assert_eq!(connection.due(&limits, after(44)), None);
+        assert_eq!(connection.due(&limits, after(45)), Some(Due::Stalled));
     }
 }

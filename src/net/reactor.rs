@@ -1,7 +1,8 @@
 //! The loop.
 //!
 //! Events only mark sockets ready; work happens in phases, each with a budget, so that nobody
-//! holds the others up: see [`Reactor::run`]. The clock is read once a turn.
+//! holds the others up: see [`Reactor::run`]. All that happens in a turn happens at one time; the
+//! clock is read again only to tell how long things took.
 
 use super::ServeError;
 use super::body::ReadBuffer;
@@ -67,7 +68,7 @@ pub struct Reactor {
     pub(super) ticked_at: Instant,
     pub(super) told_viewers_at: Instant,
     /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
-    /// than in a sweep. Whoever is here has its flag set, so that it is here once; an entry that
+    /// than in a sweep. Whoever is here has its flag set, so as not to be here twice; an entry that
     /// outlived its connection costs one look.
     pub(super) feeding: VecDeque<usize>,
     pub(super) readable: VecDeque<usize>,
@@ -153,7 +154,7 @@ impl Reactor {
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
-            self.sweep(); // the only place a slot is freed
+            self.free_slots(); // nowhere else
         }
         Ok(())
     }
@@ -220,7 +221,7 @@ impl Reactor {
                     listener.ready();
                 }
             }
-            // Slots are freed only in `sweep`, so no event in this batch can name a newer
+            // Slots are freed only in `free_slots`, so no event in this batch can name a newer
             // connection that took an old one's place.
             Token(id) => {
                 let Some(connection) = self.connections.get_mut(id) else {
@@ -476,7 +477,7 @@ impl Reactor {
         self.connections[id].can_read
     }
 
-    fn sweep(&mut self) {
+    fn free_slots(&mut self) {
         for id in mem::take(&mut self.gone) {
             // Closing the descriptor takes it out of epoll.
             self.connections.remove(id);

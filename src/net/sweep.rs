@@ -28,12 +28,14 @@ pub struct Sweep {
     left: usize,
     /// Newer chunks than that wait until then.
     held_until: Option<Instant>,
-    /// When it set out, and visits since then.
+    /// When the round began that is under way, and visits since then.
     began: Option<Instant>,
     visits: u64,
+    /// The round that ended last, until it is told.
+    ended: Option<Swept>,
 }
 
-/// A sweep that is over.
+/// Once round the audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Swept {
     pub began: Instant,
@@ -66,34 +68,40 @@ impl Sweep {
         }
         self.held_until = None;
         if self.left == 0 {
-            self.next += audience / ROTATION + 1;
+            self.next = (self.next + audience / ROTATION + 1) % audience.max(1);
             self.began = Some(now);
-            self.visits = 0;
         }
         self.left = audience;
     }
 
+    /// Somebody has joined, at the end of the audience: one more to visit on the way round.
+    pub fn joined(&mut self) {
+        self.left += usize::from(self.left > 0);
+    }
+
     /// The index of who is visited next.
-    pub fn next(&mut self, audience: usize) -> Option<usize> {
+    pub fn next(&mut self, audience: usize, now: Instant) -> Option<usize> {
         // Some have left meanwhile.
         self.left = self.left.min(audience);
         self.left = self.left.checked_sub(1)?;
         if self.next >= audience {
-            self.next %= audience;
+            self.next = 0;
         }
         let index = self.next;
         self.next += 1;
         self.visits += 1;
+        // A round, even where newer chunks keep the sweep from ending.
+        if self.visits >= audience as u64 || self.left == 0 {
+            let visits = std::mem::take(&mut self.visits);
+            let began = self.began.replace(now).unwrap_or(now);
+            self.ended = Some(Swept { began, visits });
+        }
         Some(index)
     }
 
-    /// The sweep that has just ended, told once.
+    /// The round that has just ended, told once.
     pub fn poll_end(&mut self) -> Option<Swept> {
-        if self.left > 0 {
-            return None;
-        }
-        let visits = self.visits;
-        self.began.take().map(|began| Swept { began, visits })
+        self.ended.take()
     }
 
     pub fn is_under_way(&self) -> bool {
@@ -104,11 +112,12 @@ impl Sweep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const NO_DELAY: Duration = Duration::ZERO;
 
     fn visited(sweep: &mut Sweep, audience: usize, most: usize) -> Vec<usize> {
-        std::iter::from_fn(|| sweep.next(audience))
+        std::iter::from_fn(|| sweep.next(audience, Instant::now()))
             .take(most)
             .collect()
     }
@@ -143,8 +152,11 @@ mod tests {
         sweep.chunks_came(now, NO_DELAY);
         sweep.set_out(4, now);
         assert_eq!(sweep.poll_end(), None);
-        assert_eq!(visited(&mut sweep, 4, usize::MAX), [3, 0, 1, 2]);
-        assert_eq!(sweep.poll_end().map(|swept| swept.visits), Some(6));
+        // Twice where it was before them.
+        assert_eq!(visited(&mut sweep, 4, 2), [3, 0]);
+        assert_eq!(sweep.poll_end().map(|swept| swept.visits), Some(4));
+        assert_eq!(visited(&mut sweep, 4, usize::MAX), [1, 2]);
+        assert_eq!(sweep.poll_end().map(|swept| swept.visits), Some(2));
     }
 
     #[test]
@@ -156,7 +168,7 @@ mod tests {
             sweep.chunks_came(after(ms), Duration::from_millis(100));
             sweep.set_out(2, after(ms));
             assert_eq!(sweep.due(after(ms)), Some(after(100)));
-            assert_eq!(sweep.next(2), None);
+            assert_eq!(sweep.next(2, now), None);
         }
         sweep.set_out(2, after(101));
         assert_eq!(sweep.due(after(101)), Some(after(101)));
@@ -168,16 +180,71 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_that_left_is_not_visited() {
+    fn nobody_is_visited_where_nobody_is() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
-        sweep.chunks_came(now, NO_DELAY);
-        sweep.set_out(5, now);
-        assert_eq!(visited(&mut sweep, 5, 1), [1]);
-        assert_eq!(visited(&mut sweep, 2, usize::MAX), [0, 1]);
         sweep.hurry(now);
-        sweep.set_out(5, now);
-        assert_eq!(sweep.next(0), None);
-        assert!(sweep.poll_end().is_some());
+        sweep.set_out(0, now);
+        assert_eq!((sweep.next(0, now), sweep.poll_end()), (None, None));
+    }
+
+    /// What happens between two visits.
+    #[derive(Debug, Clone)]
+    enum Happening {
+        Visit,
+        Join,
+        /// The viewer at this index, of so many as there are.
+        Leave(prop::sample::Index),
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_stays_is_visited_whoever_comes_and_goes(
+            audience in 1..200_usize,
+            before in 0..200_usize,
+            happenings in prop::collection::vec(
+                prop_oneof![
+                    4 => Just(Happening::Visit),
+                    1 => Just(Happening::Join),
+                    1 => any::<prop::sample::Index>().prop_map(Happening::Leave),
+                ],
+                0..300,
+            ),
+        ) {
+            let now = Instant::now();
+            let mut sweep = Sweep { next: before, ..Sweep::default() };
+            sweep.hurry(now);
+            sweep.set_out(audience, now);
+            // As an audience is kept: who leaves gives its place to the last, who is seen to.
+            let mut names: Vec<usize> = (0..audience).collect();
+            let mut unseen: std::collections::BTreeSet<usize> = (0..audience).collect();
+            let mut visit = |sweep: &mut Sweep, names: &[usize]| {
+                let index = sweep.next(names.len(), now)?;
+                unseen.remove(&names[index]);
+                Some(())
+            };
+            let (mut joined, mut moved, mut gone) = (audience, Vec::new(), Vec::new());
+            for happening in happenings {
+                match happening {
+                    Happening::Visit => drop(visit(&mut sweep, &names)),
+                    Happening::Join => {
+                        names.push(joined);
+                        joined += 1;
+                        sweep.joined();
+                    }
+                    Happening::Leave(index) if !names.is_empty() => {
+                        let index = index.index(names.len());
+                        gone.push(names.swap_remove(index));
+                        moved.extend(names.get(index).copied());
+                    }
+                    Happening::Leave(_) => {}
+                }
+            }
+            while visit(&mut sweep, &names).is_some() {}
+            for name in moved.into_iter().chain(gone) {
+                unseen.remove(&name);
+            }
+            prop_assert!(unseen.is_empty(), "{unseen:?}");
+        }
     }
 }

@@ -37,12 +37,13 @@ impl Unsent {
             return false;
         }
         // One second, rounded up to a power of two: up to two.
-        let second = u32::try_from(bits_per_s / 8).unwrap_or(UNSENT_BYTES_MOST);
-        let bytes = second
-            .clamp(UNSENT_BYTES_LEAST, UNSENT_BYTES_MOST)
-            .next_power_of_two();
-        // It does not swing with a rate that swings about a bound.
-        let is_other = bytes > self.bytes || bytes < self.bytes / 2;
+        let second = u32::try_from(bits_per_s / 8)
+            .unwrap_or(UNSENT_BYTES_MOST)
+            .clamp(UNSENT_BYTES_LEAST, UNSENT_BYTES_MOST);
+        let bytes = second.next_power_of_two();
+        // With some room above two seconds, so that it does not swing with a rate that does.
+        let is_too_large = u64::from(self.bytes) * 2 > u64::from(second) * 5;
+        let is_other = bytes > self.bytes || (bytes < self.bytes && is_too_large);
         if is_other {
             self.bytes = bytes;
         }
@@ -72,8 +73,9 @@ mod tests {
             (0, false, 256 << 10),
             (2_500_000, true, 512 << 10),
             (4_400_000, true, 1 << 20),
-            // Half of it is not other enough.
+            // Two seconds and a little.
             (4_100_000, false, 1 << 20),
+            (3_000_000, true, 512 << 10),
             (1_000_000, true, 128 << 10),
             (10_000, false, 128 << 10),
             (1_000_000_000, true, 4 << 20),

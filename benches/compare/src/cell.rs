@@ -81,6 +81,13 @@ impl Cell {
         let best = held.max_by_key(|trial| trial.viewers);
         let missed = self.trials.iter().filter(|trial| !trial.is_held());
         let end = match missed.min_by_key(|trial| trial.viewers) {
+            Some(trial) if self.is_cut_short => {
+                format!(
+                    "at {}: {}; not searched to the end",
+                    trial.viewers,
+                    trial.end()
+                )
+            }
             Some(trial) => format!("at {}: {}", trial.viewers, trial.end()),
             None if self.is_cut_short => "the time for the search".into(),
             None => "the limit of descriptors".into(),
@@ -119,7 +126,7 @@ impl Cell {
     }
 }
 
-/// Where to begin the search: about a quarter of what a core of today holds.
+/// Where to begin the search: about a tenth of what a core of today holds.
 pub fn first_guess(bits_per_s: f64) -> u64 {
     (2.5e9 / bits_per_s) as u64
 }

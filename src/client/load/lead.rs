@@ -209,8 +209,12 @@ impl Lead<'_> {
         (!is_enough).then_some((settled_now, since))
     }
 
-    /// Whether all viewers have come, and all are gone: there is nothing more to measure.
+    /// Whether all viewers have come, and all are gone: there is nothing more to measure. Of few that
+    /// come and go, all may be away for a moment.
     fn is_deserted(&self) -> bool {
+        if self.plan.churn > 0.0 {
+            return false;
+        }
         let settled: u64 = self.ticks.iter().map(|tick| tick.settled).sum();
         settled >= self.plan.viewers && self.ticks.iter().all(|tick| tick.watching == 0)
     }

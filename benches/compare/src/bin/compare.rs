@@ -171,8 +171,12 @@ impl Options {
             let held = self.run(stage, server, viewers, runs)?;
             search.tell(viewers, held);
         }
-        if search.is_open() {
-            eprintln!("{}: {} viewers, perhaps more", server.name, search.held());
+        if search.next().is_some() || search.is_open() {
+            eprintln!(
+                "{}: {} viewers at least; not searched to the end",
+                server.name,
+                search.held()
+            );
         }
         Ok(())
     }
