@@ -119,13 +119,16 @@ impl fmt::Debug for ElementId {
     }
 }
 
+/// Longest element head: an ID of 4 bytes and a size of 8.
+pub const HEAD_LENGTH_MAX: usize = 12;
+
 /// An element's ID and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ElementHead {
     pub id: ElementId,
     /// Bytes of payload; `None` when unknown.
     pub size: Option<u64>,
-    /// Bytes of the head itself: 2 to 12, an ID of 4 at most and a size of 8.
+    /// Bytes of the head itself: 2 to [`HEAD_LENGTH_MAX`].
     pub length: usize,
 }
 

@@ -17,7 +17,7 @@
 //! put together, in a buffer that never holds more than one element.
 
 use super::block::{BlockElement, Frames, RawBlock, read_block_group, read_simple_block};
-use super::element::{ElementHead, ElementId, HeadParse, read_head};
+use super::element::{ElementHead, ElementId, HEAD_LENGTH_MAX, HeadParse, read_head};
 use super::error::WebmError;
 use super::tracks::{
     DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
@@ -515,6 +515,11 @@ impl Segmenter {
         }
         let missing = need.saturating_sub(self.carry.len());
         let moved = missing.min(self.input.len());
+        if moved > 0 {
+            // For all of it, and a whole head at least, so that what is there need not move when
+            // the rest comes. An element that never comes costs no more than its limit.
+            self.carry.reserve(missing.max(HEAD_LENGTH_MAX));
+        }
         self.carry.extend_from_slice(&self.input[..moved]);
         self.input.advance(moved);
         (self.carry.len() >= need).then_some(&self.carry)
