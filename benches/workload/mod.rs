@@ -1,5 +1,8 @@
 //! What the benches work on: real recordings, and one with frames as large as they are live.
 
+// Each bench is a crate of its own that needs a part of this.
+#![allow(dead_code)]
+
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use videostream::webm::{Block, BlockElement, ClusterWriter, Event, Limits, Recording, Segmenter};
