@@ -68,6 +68,11 @@ fn read(name: &str, extension: &str) -> Bytes {
     std::fs::read(path).expect("a file of tests/data").into()
 }
 
+/// What a recording of `tests/data` says of itself.
+pub fn recording(name: &str) -> Recording {
+    blocks(&read(name, "webm")).0
+}
+
 /// The recording that `bytes` hold, and its blocks, each with whether a Cluster begins there.
 fn blocks(bytes: &Bytes) -> (Recording, Vec<(Block, bool)>) {
     let mut segmenter = Segmenter::new(Limits::default());
@@ -136,7 +141,11 @@ fn live_recording(name: &str, duration_ms: i64, bits_per_second: usize) -> Bytes
 }
 
 /// With a size of four bytes, as Chromium writes it.
-fn simple_block(keyframe: bool, frame: impl Iterator<Item = u8>, length: usize) -> BlockElement {
+pub fn simple_block(
+    keyframe: bool,
+    frame: impl Iterator<Item = u8>,
+    length: usize,
+) -> BlockElement {
     let mut bytes = vec![0xa3];
     bytes.extend((0x1000_0000 | (length as u32 + 4)).to_be_bytes());
     let track_at = bytes.len();
