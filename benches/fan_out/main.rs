@@ -9,8 +9,8 @@
 //!   Its publisher sends those frames themselves, so it has nothing to parse, unmask or assemble.
 //!
 //! What is measured is the **server's time on a processor**, not the clock's: publisher and viewers
-//! are threads of this bench and would count otherwise. The kernel's work within the server's
-//! `send` counts, and that is most of it: on loopback, it includes the receiver's half of TCP. So
+//! are this bench itself, and would count otherwise. The kernel's work within the server's `send`
+//! counts, and that is most of it: on loopback, it includes the receiver's half of TCP. So
 //! `1 / thrpt` is processor time for each byte delivered, and is printed below as CPU-s/GB.
 
 mod audience;
