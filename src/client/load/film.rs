@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::stamp::{self, Stamp};
+use super::stamp::{self, Stamp, Tally};
 use crate::webm::{
     BlockElement, ClusterWriter, ElementId, Event, Limits, Recording, Segmenter, TRACKS_MAX, Track,
     WebmError,
@@ -58,6 +58,7 @@ pub(super) struct Frame {
     pub track: usize,
     pub opens_cluster: bool,
     pub element: BlockElement,
+    pub tally: Tally,
 }
 
 impl Film {
@@ -105,6 +106,7 @@ impl Film {
                         timestamp_ms,
                         track: block.track,
                         opens_cluster,
+                        tally: Tally::of(block.element.frame()),
                         element: block.element,
                     });
                 }
@@ -112,6 +114,14 @@ impl Film {
             }
         }
         let mut film = film.ok_or(FilmError::NoBlocks)?;
+        // A file may have its tracks some way apart. Live, they are not; and a server that puts them
+        // into order may move a block to the other side of a stamp.
+        if !film.recording.tracks.iter().any(Track::reorders) {
+            film.frames.sort_by_key(|frame| frame.timestamp_ms);
+            for frame in &mut film.frames {
+                frame.due_ms = frame.timestamp_ms;
+            }
+        }
         film.length_ms = film.frames.last().ok_or(FilmError::NoBlocks)?.due_ms + frame_ms;
         Ok(film)
     }
@@ -146,8 +156,9 @@ pub(super) struct Reel {
     clusters: ClusterWriter,
     /// Of all blocks sent, the latest timestamp: a stamp comes after them.
     latest_ms: u64,
-    /// Chunks sent.
+    /// Chunks sent, and the blocks in them.
     sequence: u64,
+    sent: Tally,
 }
 
 impl Reel {
@@ -160,6 +171,7 @@ impl Reel {
             clusters: ClusterWriter::new(),
             latest_ms: 0,
             sequence: 0,
+            sent: Tally::default(),
         }
     }
 
@@ -182,6 +194,7 @@ impl Reel {
                 timestamp_ms,
                 frame.opens_cluster,
             );
+            self.sent.add(frame.tally);
             self.latest_ms = self.latest_ms.max(timestamp_ms);
             is_empty = false;
             self.next += 1;
@@ -197,6 +210,7 @@ impl Reel {
             run: self.run,
             sequence: self.sequence,
             sent_ns: now_ns,
+            sent: self.sent,
         };
         self.sequence += 1;
         let track = self.film.recording.tracks.len() as u8;

@@ -4,7 +4,7 @@
 //! - The first video block, and the first after a skip, is a keyframe.
 //! - Time never goes back, unless the codec reorders frames.
 //! - Nothing is missing but what a skip announced. With our own stamps every chunk is known by its
-//!   number. Without, time that runs more than a second ahead of the clock has left something out.
+//!   number, and its blocks by their count and hashes. Without, time that runs more than a second ahead of the clock has left something out.
 //!   An HTTP viewer cannot be told of a skip: for it, a Cluster that opens on a keyframe after the
 //!   gap is one.
 //!
@@ -13,7 +13,7 @@
 use bytes::Bytes;
 
 use super::findings::Findings;
-use super::stamp::{Stamp, is_stamped};
+use super::stamp::{Stamp, Tally, is_stamped};
 use crate::protocol::control::ToViewer;
 use crate::webm::{Block, Event, Limits, Recording, Segmenter, Track};
 
@@ -41,7 +41,9 @@ pub(super) struct Judge {
     is_gop_new: bool,
     /// Timestamp of the last block, and when it came.
     last: Option<(i64, u64)>,
-    last_sequence: Option<u64>,
+    last_stamp: Option<Stamp>,
+    /// Blocks since then.
+    received: Tally,
     /// When the first byte of media came: stamps from before that are the backlog's.
     joined_ns: Option<u64>,
     /// The bytes are no WebM: there is nothing left to judge.
@@ -70,7 +72,8 @@ impl Judge {
             is_cluster_new: false,
             is_gop_new: false,
             last: None,
-            last_sequence: None,
+            last_stamp: None,
+            received: Tally::default(),
             joined_ns: None,
             is_broken: false,
         }
@@ -84,7 +87,7 @@ impl Judge {
                 findings.skips += 1;
                 self.is_skipping = true;
                 self.expects_keyframe = true;
-                self.last_sequence = None;
+                self.last_stamp = None;
             }
             // The publisher that comes next begins with a keyframe, and in its own time.
             Some(ToViewer::Offline) => self.expects_keyframe = true,
@@ -168,8 +171,11 @@ impl Judge {
         };
         match stamp {
             Some(stamp) => self.read_stamp(stamp, ms, now_ns, findings),
-            None if self.run.is_none() => self.check_gap(ms, now_ns, opens_gop, findings),
-            None => {}
+            None if self.run.is_some() && tracks.stamps.is_some() => {
+                self.received.add(Tally::of(block.element.frame()));
+            }
+            // Someone else publishes, or the server keeps the stamps to itself.
+            None => self.check_gap(ms, now_ns, opens_gop, findings),
         }
         self.is_skipping = false;
         self.last = Some((ms.max(self.last.map_or(ms, |(last_ms, _)| last_ms)), now_ns));
@@ -177,13 +183,20 @@ impl Judge {
 
     fn read_stamp(&mut self, stamp: Stamp, ms: i64, now_ns: u64, findings: &mut Findings) {
         let is_gop_new = std::mem::take(&mut self.is_gop_new);
-        if let Some(last) = self.last_sequence.replace(stamp.sequence)
-            && stamp.sequence != last + 1
-        {
-            if !self.is_v1 && is_gop_new && stamp.sequence > last {
+        let received = std::mem::take(&mut self.received);
+        if let Some(last) = self.last_stamp.replace(stamp) {
+            let (from, to) = (last.sequence, stamp.sequence);
+            let sent = stamp.sent.since(last.sent);
+            if to == from + 1 && received.blocks != sent.blocks {
+                findings.fault(format!(
+                    "chunk {to} at {ms} ms came with {} of its {} blocks",
+                    received.blocks, sent.blocks
+                ));
+            } else if to == from + 1 && received != sent {
+                findings.fault(format!("chunk {to} at {ms} ms is not what was sent"));
+            } else if to != from + 1 && !self.is_v1 && is_gop_new && to > from {
                 findings.skips += 1;
-            } else {
-                let (from, to) = (last, stamp.sequence);
+            } else if to != from + 1 {
                 findings.fault(format!(
                     "chunk {to} follows chunk {from} at {ms} ms, unannounced"
                 ));
@@ -313,6 +326,59 @@ mod tests {
         // HTTP has no announcements: a jump to a keyframe is a skip, any other a hole.
         assert_eq!(run(None, 5, 20, false), (0, 1));
         assert_eq!(run(None, 5, 21, false), (1, 0));
+    }
+
+    /// The faults of a stream whose sixth chunk is not what was sent.
+    fn faults_of(mend: impl Fn(Vec<u8>) -> Vec<u8>) -> Vec<String> {
+        let mut all = chunks(60);
+        all[5] = mend(all[5].to_vec()).into();
+        let mut findings = Findings::default();
+        let mut judge = Judge::new(false, Some(9), true);
+        show(&mut judge, &all, 0, &mut findings);
+        findings.reasons.invalid
+    }
+
+    #[test]
+    fn a_block_that_is_missing_twice_there_or_changed_is_a_fault() {
+        assert_eq!(faults_of(|chunk| chunk), Vec::<String>::new());
+        // The first block of a chunk: ID, four bytes of size, payload.
+        let first = |chunk: &[u8]| {
+            let size = u32::from_be_bytes([chunk[1], chunk[2], chunk[3], chunk[4]]);
+            5 + (size & 0x0fff_ffff) as usize
+        };
+        let missing = faults_of(|chunk| chunk[first(&chunk)..].to_vec());
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        assert!(missing[0].starts_with("chunk 5 at ") && missing[0].contains(" came with "));
+        let twice = faults_of(|chunk| [&chunk[..first(&chunk)], &chunk].concat());
+        assert!(
+            twice[0].contains(" came with 9 of its 8 blocks"),
+            "{twice:?}"
+        );
+        let changed = faults_of(|mut chunk| {
+            let at = first(&chunk) - 1;
+            chunk[at] ^= 1;
+            chunk
+        });
+        assert!(changed[0].ends_with(" is not what was sent"), "{changed:?}");
+        let cut = faults_of(|chunk| chunk[..chunk.len() / 2].to_vec());
+        assert!(!cut.is_empty());
+    }
+
+    #[test]
+    fn where_the_server_keeps_the_stamps_the_clock_judges() {
+        let mut findings = Findings::default();
+        let mut judge = Judge::new(false, Some(9), true);
+        // Its codec, as another server might leave it out.
+        let codec = b"D_WEBVTT/METADATA";
+        let mut first = chunks(1)[0].to_vec();
+        let at = first.windows(codec.len()).position(|part| part == codec);
+        first[at.unwrap()] = b'X';
+        judge.media(first.into(), 1000 * MS, &mut findings);
+        judge.media(chunks(20)[19].clone(), 1100 * MS, &mut findings);
+        assert!(
+            findings.reasons.invalid[0].contains(" ms are missing before "),
+            "{findings:?}"
+        );
     }
 
     #[test]

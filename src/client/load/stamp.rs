@@ -4,8 +4,13 @@
 //! WebM's kind for metadata, which players pass over and servers pass on.
 //!
 //! ```text
-//! run 8 bytes | sequence 8 bytes | nanoseconds of the machine's monotonic clock 8 bytes
+//! run | sequence | nanoseconds of the machine's monotonic clock | blocks so far | sum of their hashes
 //! ```
+//!
+//! Eight bytes each. The last two tell whoever reads two stamps in a row whether all that was sent
+//! between them has come, and nothing else.
+
+use std::hash::{DefaultHasher, Hasher};
 
 use crate::webm::Track;
 
@@ -22,17 +27,51 @@ pub(super) struct Stamp {
     /// Counts the chunks of one publisher.
     pub sequence: u64,
     pub sent_ns: u64,
+    /// All blocks before this one, since the publisher began.
+    pub sent: Tally,
+}
+
+/// Blocks, in whatever order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub blocks: u64,
+    /// Sum of the hashes of their frames.
+    digest: u64,
+}
+
+impl Tally {
+    /// Of one block with this frame. Our processes are one program, so they hash alike.
+    pub fn of(frame: &[u8]) -> Tally {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(frame);
+        Tally {
+            blocks: 1,
+            digest: hasher.finish(),
+        }
+    }
+
+    pub fn add(&mut self, other: Tally) {
+        self.blocks += other.blocks;
+        self.digest = self.digest.wrapping_add(other.digest);
+    }
+
+    /// What came after `earlier`.
+    pub fn since(self, earlier: Tally) -> Tally {
+        Tally {
+            blocks: self.blocks.wrapping_sub(earlier.blocks),
+            digest: self.digest.wrapping_sub(earlier.digest),
+        }
+    }
 }
 
 impl Stamp {
-    pub const LENGTH: usize = 24;
+    pub const LENGTH: usize = 40;
 
     pub fn to_bytes(self) -> [u8; Stamp::LENGTH] {
         let mut bytes = [0; Stamp::LENGTH];
-        for (part, value) in bytes
-            .chunks_mut(8)
-            .zip([self.run, self.sequence, self.sent_ns])
-        {
+        let Tally { blocks, digest } = self.sent;
+        let values = [self.run, self.sequence, self.sent_ns, blocks, digest];
+        for (part, value) in bytes.chunks_mut(8).zip(values) {
             part.copy_from_slice(&value.to_be_bytes());
         }
         bytes
@@ -41,10 +80,15 @@ impl Stamp {
     pub fn read(frame: &[u8]) -> Option<Stamp> {
         let frame: &[u8; Stamp::LENGTH] = frame.try_into().ok()?;
         let (parts, _) = frame.as_chunks::<8>();
+        let value = |nth: usize| u64::from_be_bytes(parts[nth]);
         Some(Stamp {
-            run: u64::from_be_bytes(parts[0]),
-            sequence: u64::from_be_bytes(parts[1]),
-            sent_ns: u64::from_be_bytes(parts[2]),
+            run: value(0),
+            sequence: value(1),
+            sent_ns: value(2),
+            sent: Tally {
+                blocks: value(3),
+                digest: value(4),
+            },
         })
     }
 }
@@ -71,9 +115,25 @@ mod tests {
             run: 7,
             sequence: 1 << 40,
             sent_ns: u64::MAX,
+            sent: Tally::of(b"frame"),
         };
         assert_eq!(Stamp::read(&stamp.to_bytes()), Some(stamp));
         assert_eq!(Stamp::read(&stamp.to_bytes()[1..]), None);
+    }
+
+    #[test]
+    fn a_tally_knows_what_is_missing_or_changed_but_no_order() {
+        let tally = |frames: &[&[u8]]| {
+            let mut tally = Tally::default();
+            for frame in frames {
+                tally.add(Tally::of(frame));
+            }
+            tally
+        };
+        assert_eq!(tally(&[b"a", b"b"]), tally(&[b"b", b"a"]));
+        assert_ne!(tally(&[b"a", b"b"]), tally(&[b"a", b"a"]));
+        assert_ne!(tally(&[b"a", b"b"]), tally(&[b"ab"]));
+        assert_eq!(tally(&[b"a", b"b"]).since(tally(&[b"a"])), tally(&[b"b"]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! a decoder could.
 
 use super::film::{Film, Frame, element, simple_block, track_entry};
+use super::stamp::{Stamp, Tally};
 use crate::webm::ElementId;
 
 const GOP_MS: u64 = 2000;
@@ -19,7 +20,7 @@ const PACKET_BYTES_MAX: u64 = 160;
 
 /// Bytes that a block, and the stamp of a chunk, take beside their frames.
 const BLOCK_OVERHEAD: u64 = 9;
-const STAMPS_BYTES: u64 = 20 * 33;
+const STAMPS_BYTES: u64 = 20 * (Stamp::LENGTH as u64 + BLOCK_OVERHEAD);
 
 const WIDTH: u16 = 1280;
 const HEIGHT: u16 = 720;
@@ -65,6 +66,7 @@ pub(super) fn film(bits_per_s: u64) -> Film {
             track,
             opens_cluster: track == 0 && is_keyframe,
             element: simple_block(&frame, is_keyframe),
+            tally: Tally::of(&frame),
         })
         .collect();
     film

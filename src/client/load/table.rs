@@ -47,6 +47,9 @@ pub(super) fn rows(report: &Report) -> Vec<(&'static str, String)> {
                 times(report.delay_ms),
                 report.beside.stamps
             ),
+            None if report.beside.published.is_some() && report.join_ms.is_some() => {
+                "no delivery stamp came".into()
+            }
             None => "not measured".into(),
         },
     ));
@@ -162,7 +165,7 @@ mod tests {
             "per viewer       min 3100.0 kB, median 3125.0 kB, max 3130.0 kB\n",
             "published        3125.0 kB; the worst viewer got 99.2 % of it\n",
             "join             p50 1.2, p90 2.0, p99 3.0, max 4.0 ms; the last after 1.28 s\n",
-            "delay            not measured\n",
+            "delay            no delivery stamp came\n",
             "server CPU       0.05 s, 0 % of a core, 0.320 s/GB\n",
             "server memory    12.6 MB, peak 13.6 MB\n",
             "this test's CPU  2.50 s; its busiest thread 25 % busy\n",
