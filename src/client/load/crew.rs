@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use super::answer::NONCE;
-use super::findings::{Counts, Findings, News, Order, Tick, Times, Totals, keep};
+use super::findings::{Counts, Findings, News, Order, Stalled, Tick, Times, Totals, keep};
 use super::options::Protocol;
 use super::plan::{Part, Plan, Role};
+use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use crate::protocol::access::Secret;
@@ -148,6 +149,7 @@ impl<'a> Crew<'a> {
                     self.measure();
                 }
                 Ok(Order::Finish) | Err(TryRecvError::Disconnected) => {
+                    self.end_judgement();
                     tell(News::Tick(self.tick()));
                     tell(News::Totals(Box::new(self.totals())));
                     return Ok(());
@@ -343,6 +345,26 @@ impl<'a> Crew<'a> {
         self.bytes_of_gone + self.viewers.iter().map(|viewer| viewer.bytes).sum::<u64>()
     }
 
+    fn end_judgement(&mut self) {
+        let now_ns = stamp::now_ns();
+        for judge in self.viewers.iter().filter_map(Viewer::judge) {
+            judge.end(now_ns, &mut self.findings);
+        }
+    }
+
+    fn stalled(&self) -> Stalled {
+        let stalled = self.viewers.iter();
+        let stalled = stalled.filter(|viewer| viewer.seat.role == Role::Stalled);
+        let woken = stalled
+            .clone()
+            .filter_map(|viewer| viewer.judge()?.is_back());
+        Stalled {
+            all: stalled.count() as u64,
+            woken: woken.clone().count() as u64,
+            back: woken.filter(|&is_back| is_back).count() as u64,
+        }
+    }
+
     fn totals(&mut self) -> Totals {
         let is_unanswered =
             |viewer: &&Viewer| viewer.is_connecting() && viewer.began.elapsed() > PATIENCE;
@@ -365,6 +387,7 @@ impl<'a> Crew<'a> {
                 .gauge
                 .as_ref()
                 .and_then(|gauge| gauge.read(reads_stamps)),
+            stalled: self.stalled(),
             bytes: self.bytes(),
             bytes_each: self
                 .viewers

@@ -187,8 +187,19 @@ pub(super) struct Totals {
     /// Of each healthy viewer that was there from the start of the measured time.
     pub bytes_each: Vec<u64>,
     pub reasons: Reasons,
+    pub stalled: Stalled,
     /// `None` where the system does not tell.
     pub strain: Option<Strain>,
+}
+
+/// What became of those who stopped reading.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stalled {
+    pub all: u64,
+    /// Read on, and are still connected.
+    pub woken: u64,
+    /// Of these, had something that was sent after they woke.
+    pub back: u64,
 }
 
 impl Totals {
@@ -200,6 +211,9 @@ impl Totals {
         self.bytes += other.bytes;
         self.bytes_each.extend(other.bytes_each);
         self.reasons.add(other.reasons);
+        self.stalled.all += other.stalled.all;
+        self.stalled.woken += other.stalled.woken;
+        self.stalled.back += other.stalled.back;
         if let Some(strain) = other.strain {
             self.strain.get_or_insert_default().add(strain);
         }

@@ -8,6 +8,8 @@
 //!   An HTTP viewer cannot be told of a skip: for it, a Cluster that opens on a keyframe after the
 //!   gap is one.
 //!
+//! - At the end, bytes that still come are blocks, and who had stopped reading is live again.
+//!
 //! Pure: bytes and the time come in, [`Findings`] go out.
 
 use bytes::Bytes;
@@ -20,6 +22,10 @@ use crate::webm::{Block, Event, Limits, Recording, Segmenter, Track};
 /// How far media time may run ahead of the clock: a publisher that was held up for so long catches
 /// up.
 const AHEAD_MS_MAX: i64 = 1000;
+
+/// At the end, a viewer that woke before so long has to have had something new, and one to which
+/// bytes come, a block.
+const PATIENCE_NS: u64 = 3_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -46,6 +52,12 @@ pub(super) struct Judge {
     received: Tally,
     /// When the first byte of media came: stamps from before that are the backlog's.
     joined_ns: Option<u64>,
+    /// When the newest byte of media came.
+    heard_ns: u64,
+    /// When it read on after it had stopped.
+    woke_ns: Option<u64>,
+    /// Whether something has come that is newer than that.
+    is_back: bool,
     /// The bytes are no WebM: there is nothing left to judge.
     is_broken: bool,
 }
@@ -75,6 +87,9 @@ impl Judge {
             last_stamp: None,
             received: Tally::default(),
             joined_ns: None,
+            heard_ns: 0,
+            woke_ns: None,
+            is_back: false,
             is_broken: false,
         }
     }
@@ -90,7 +105,10 @@ impl Judge {
                 self.last_stamp = None;
             }
             // The publisher that comes next begins with a keyframe, and in its own time.
-            Some(ToViewer::Offline) => self.expects_keyframe = true,
+            Some(ToViewer::Offline) => {
+                self.expects_keyframe = true;
+                self.is_back = true;
+            }
             Some(ToViewer::Hello { .. } | ToViewer::Viewers { .. }) | None => {}
         }
     }
@@ -98,6 +116,7 @@ impl Judge {
     /// The next bytes of the stream, which came at `now_ns`.
     pub fn media(&mut self, bytes: Bytes, now_ns: u64, findings: &mut Findings) {
         self.joined_ns.get_or_insert(now_ns);
+        self.heard_ns = now_ns;
         if self.is_broken {
             return;
         }
@@ -122,6 +141,31 @@ impl Judge {
                     return;
                 }
             }
+        }
+    }
+
+    /// It had stopped reading, and reads on.
+    pub fn wake(&mut self, now_ns: u64) {
+        self.woke_ns = Some(now_ns);
+    }
+
+    /// Whether it woke, and then, whether it is live again.
+    pub fn is_back(&self) -> Option<bool> {
+        self.woke_ns.map(|_| self.is_back)
+    }
+
+    /// The test ends: what has not come?
+    pub fn end(&self, now_ns: u64, findings: &mut Findings) {
+        let Some(last_ns) = self.last.map(|(_, last_ns)| last_ns) else {
+            return;
+        };
+        if let Some(woke_ns) = self.woke_ns
+            && !self.is_back
+            && now_ns > woke_ns + PATIENCE_NS
+        {
+            findings.fault("it read on, and nothing new has come since".into());
+        } else if !self.is_broken && self.heard_ns > last_ns + PATIENCE_NS {
+            findings.fault("bytes come, but no more blocks".into());
         }
     }
 
@@ -169,6 +213,13 @@ impl Judge {
             true => Stamp::read(block.element.frame()).filter(|stamp| Some(stamp.run) == self.run),
             false => None,
         };
+        // Without stamps, what came some time after it woke cannot have waited in its socket.
+        let is_new = match (stamp, self.woke_ns) {
+            (Some(stamp), Some(woke_ns)) => stamp.sent_ns >= woke_ns,
+            (None, Some(woke_ns)) => now_ns > woke_ns + PATIENCE_NS / 3,
+            (_, None) => false,
+        };
+        self.is_back |= is_new;
         match stamp {
             Some(stamp) => self.read_stamp(stamp, ms, now_ns, findings),
             None if self.run.is_some() && tracks.stamps.is_some() => {
@@ -362,6 +413,56 @@ mod tests {
         assert!(changed[0].ends_with(" is not what was sent"), "{changed:?}");
         let cut = faults_of(|chunk| chunk[..chunk.len() / 2].to_vec());
         assert!(!cut.is_empty());
+    }
+
+    #[test]
+    fn who_wakes_has_to_be_live_again() {
+        let all = chunks(60);
+        // It has read five chunks, sleeps to 3 s, and then gets these.
+        let run = |rest: std::ops::Range<usize>, until_ms: u64| {
+            let mut findings = Findings::default();
+            let mut judge = Judge::new(true, Some(9), false);
+            judge.text(&init(), &mut findings);
+            show(&mut judge, &all[..5], 0, &mut findings);
+            assert_eq!(judge.is_back(), None);
+            judge.wake(3000 * MS);
+            if rest.start > 5 {
+                judge.text(&skip(), &mut findings);
+            }
+            for n in rest {
+                let chunk = match n {
+                    20 | 40 => all[n].clone(),
+                    _ => in_cluster(&all[n]),
+                };
+                judge.media(chunk, 3001.max(1005 + n as u64 * 100) * MS, &mut findings);
+            }
+            judge.end(until_ms * MS, &mut findings);
+            (judge.is_back(), findings.reasons.invalid)
+        };
+        // Chunk 20 was sent when it woke.
+        assert_eq!(run(20..22, 9000), (Some(true), Vec::new()));
+        let lost = "it read on, and nothing new has come since";
+        assert_eq!(run(5..8, 9000), (Some(false), vec![lost.to_owned()]));
+        assert_eq!(run(5..8, 5000), (Some(false), Vec::new()));
+        let (is_back, faults) = run(25..27, 9000);
+        assert!(is_back == Some(true) && faults.len() == 1, "{faults:?}");
+        assert!(faults[0].ends_with("without a keyframe"), "{faults:?}");
+    }
+
+    #[test]
+    fn bytes_without_blocks_are_a_fault() {
+        let mut findings = Findings::default();
+        let mut judge = Judge::new(false, None, true);
+        show(&mut judge, &chunks(5), 0, &mut findings);
+        // A Void element that never ends.
+        judge.media(
+            Bytes::from_static(b"\xec\x18\0\0\0"),
+            1500 * MS,
+            &mut findings,
+        );
+        judge.media(Bytes::from_static(&[0; 1000]), 9000 * MS, &mut findings);
+        judge.end(9000 * MS, &mut findings);
+        assert_eq!(findings.reasons.invalid, ["bytes come, but no more blocks"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::conditions::Name;
-use super::findings::{Percentiles, Reasons, Totals};
+use super::findings::{Percentiles, Reasons, Stalled, Totals};
 use super::server::Usage;
 use super::strain::Strain;
 
@@ -68,6 +68,7 @@ pub struct Beside {
     /// How the test's own threads kept up; `None` where the system does not tell.
     pub(super) strain: Option<Strain>,
     pub(super) late: Option<Late>,
+    pub(super) stalled: Stalled,
     pub(super) reasons: Reasons,
     pub(super) seconds: Vec<Second>,
 }
@@ -132,6 +133,7 @@ impl Report {
         self.delay_ms = totals.delays.percentiles();
         self.beside.reasons = totals.reasons;
         self.beside.strain = totals.strain;
+        self.beside.stalled = totals.stalled;
     }
 
     /// Why the figures may be the load test's own rather than the server's.
@@ -257,6 +259,11 @@ pub(super) mod tests {
                 compared: 50,
                 came_s: 1.284,
                 own_cpu_s: Some(2.5),
+                stalled: Stalled {
+                    all: 5,
+                    woken: 4,
+                    back: 3,
+                },
                 strain: Some(Strain {
                     load: 0.25,
                     wait_ms: Some(0.04),

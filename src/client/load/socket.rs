@@ -4,10 +4,20 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections from one address to one server. Linux has 28,232 ports for them.
 const PORTS_PER_ADDRESS: u64 = 25_000;
+
+/// Bytes that the kernel holds for a viewer that does not read as it should. Linux lets a receive
+/// buffer grow to 6 MB and more, which hides a slow reader from the server for as long as that
+/// takes to fill: a real one is slow on its way, where nothing holds so much.
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Keeps a viewer's receive buffer at what Linux begins with.
+pub(super) fn hold_little(socket: &TcpStream) -> io::Result<()> {
+    SockRef::from(socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)
+}
 
 /// A socket that begins to connect. Beyond what one source address has ports for, from another one
 /// of the loopback network.
@@ -84,7 +94,7 @@ pub(super) fn discard(
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;
@@ -103,6 +113,28 @@ mod tests {
             assert_eq!(peer.ip().to_string(), source);
             assert!(is_connected(&socket).unwrap());
         }
+    }
+
+    #[test]
+    fn a_slow_viewers_socket_holds_little() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = open_socket(listener.local_addr().unwrap(), 0).unwrap();
+        hold_little(&socket).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.set_nonblocking(true).unwrap();
+        let (mut sent, mut bytes, mut scratch) = (0, 0, vec![0; 4096]);
+        for _ in 0..4000 {
+            sent += server.write(&[7; 8192]).unwrap_or(0);
+            bytes += (&socket).read(&mut scratch).unwrap_or(0);
+        }
+        // What it did not read is with the sender.
+        let mut held = vec![0; 16 << 20];
+        let held = socket.peek(&mut held).unwrap();
+        assert!(
+            held <= 2 * RECEIVE_BUFFER_BYTES,
+            "{held} of {}",
+            sent - bytes
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::findings::Percentiles;
+use super::findings::{Percentiles, Stalled};
 use super::report::Report;
 
 /// A name and what it came to, in words.
@@ -53,6 +53,13 @@ pub(super) fn rows(report: &Report) -> Vec<(&'static str, String)> {
             None => "not measured".into(),
         },
     ));
+    let Stalled { all, woken, back } = report.beside.stalled;
+    if all > 0 {
+        rows.push((
+            "stalled",
+            format!("{all}, {woken} read on, {back} of them live again"),
+        ));
+    }
     rows.push(("skips", report.skips.to_string()));
     rows.push(("invalid", report.invalid.to_string()));
     if let Some(server) = &report.server {
@@ -166,6 +173,7 @@ mod tests {
             "published        3125.0 kB; the worst viewer got 99.2 % of it\n",
             "join             p50 1.2, p90 2.0, p99 3.0, max 4.0 ms; the last after 1.28 s\n",
             "delay            no delivery stamp came\n",
+            "stalled          5, 4 read on, 3 of them live again\n",
             "server CPU       0.05 s, 0 % of a core, 0.320 s/GB\n",
             "server memory    12.6 MB, peak 13.6 MB\n",
             "this test's CPU  2.50 s; its busiest thread 25 % busy\n",

@@ -16,7 +16,7 @@ use super::findings::{Findings, keep};
 use super::judge::Judge;
 use super::options::Protocol;
 use super::plan::{Role, Seat};
-use super::socket::{discard, is_connected, open_socket};
+use super::socket::{discard, hold_little, is_connected, open_socket};
 use super::stamp;
 use super::unframe::{MASKED_CLOSE, Piece, Unframer, masked_pong};
 
@@ -135,6 +135,9 @@ impl Viewer {
     ) -> io::Result<()> {
         self.began = now;
         let mut socket = open_socket(server, self.seat.index)?;
+        if !self.seat.role.is_healthy() {
+            hold_little(&socket)?;
+        }
         registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
         self.life = Life::Connecting(socket);
         self.is_settled = false;
@@ -155,6 +158,17 @@ impl Viewer {
 
     pub fn is_watching(&self) -> bool {
         matches!(self.life, Life::Watching { .. })
+    }
+
+    /// Who judges it; nobody while it does not read.
+    pub fn judge(&self) -> Option<&Judge> {
+        match &self.life {
+            Life::Watching {
+                screen: Screen::Lit(reader),
+                ..
+            } => reader.judge.as_ref(),
+            _ => None,
+        }
     }
 
     /// Whether it still waits for an answer.
@@ -307,7 +321,10 @@ impl Screen {
     }
 
     fn thaw(&mut self) {
-        if let Screen::Frozen { reader, .. } = std::mem::replace(self, Screen::Blank) {
+        if let Screen::Frozen { mut reader, .. } = std::mem::replace(self, Screen::Blank) {
+            if let Some(judge) = &mut reader.judge {
+                judge.wake(stamp::now_ns());
+            }
             *self = Screen::Lit(reader);
         }
     }
