@@ -165,7 +165,7 @@ impl Limits {
             return Err(value_error("--block-bytes", written, reason));
         }
         // Nobody is behind because of what the server holds back itself, nor for a sweep.
-        if limits.max_delay + SWEEP_ROOM > lag {
+        if !limits.max_delay.is_zero() && limits.max_delay + SWEEP_ROOM > lag {
             let reason = format!(
                 "must be half a second less than --max-lag ({}) at least",
                 humantime::format_duration(lag)

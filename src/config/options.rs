@@ -106,7 +106,7 @@ pub struct Options {
     pub max_delay: Option<humantime::Duration>,
 
     /// Time that media wait for a slow viewer before it skips to the newest keyframe, if there is
-    /// a newer one; --max-delay and half a second at least [default: 1s]
+    /// a newer one; half a second more than --max-delay at least [default: 1s]
     #[arg(long, env = "VIDEOSTREAM_MAX_LAG", value_name = "DURATION", help_heading = LIMITS)]
     #[serde(default, deserialize_with = "duration")]
     pub max_lag: Option<humantime::Duration>,
