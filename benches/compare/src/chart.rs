@@ -9,8 +9,9 @@ use crate::runs::{Run, Runs};
 
 const SIZE: (u32, u32) = (800, 440);
 
-/// Lines of different servers differ (Okabe and Ito's colours, which most people can tell apart).
-const COLOURS: [RGBColor; 8] = [
+/// Lines of different servers differ (mostly Okabe and Ito's colours, which most people can tell
+/// apart).
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 0, 0),
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -19,6 +20,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
     RGBColor(140, 140, 140),
+    RGBColor(120, 70, 20),
 ];
 
 /// Draws what was held; a server's last point is the most that it held.
@@ -35,7 +37,7 @@ pub fn draw(runs: &Runs, title: &str, path: &Path) -> anyhow::Result<()> {
         .x_label_area_size(40)
         .y_label_area_size(50)
         // The lines' names stand to the right of them.
-        .build_cartesian_2d(0..most + most * 2 / 5, 0f64..105f64)?;
+        .build_cartesian_2d(0..most + most * 7 / 10, 0f64..105f64)?;
     chart
         .configure_mesh()
         .x_desc("viewers")
