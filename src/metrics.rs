@@ -26,6 +26,10 @@ pub struct Counters {
     pub skips: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
+    /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
+    pub auth_waits: u64,
+    pub auth_refused: u64,
+    pub auth_failed: u64,
     /// Viewers visited by sweeps. With the number of sweeps: how large they are.
     pub sweep_visits: u64,
     /// How long the reactor's turns take, the wait for events left out.
@@ -138,6 +142,24 @@ impl Collector for Snapshot {
                 "Viewers closed because they accepted nothing",
                 None,
                 counters.viewers_timed_out,
+            ),
+            (
+                "auth_waits",
+                "Requests that waited for an answer of --auth-url",
+                None,
+                counters.auth_waits,
+            ),
+            (
+                "auth_refused",
+                "Requests that --auth-url did not let in",
+                None,
+                counters.auth_refused,
+            ),
+            (
+                "auth_failed",
+                "Requests refused because --auth-url did not decide",
+                None,
+                counters.auth_failed,
             ),
             (
                 "sweep_visits",
