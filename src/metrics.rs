@@ -79,6 +79,8 @@ pub struct StreamReport {
 pub struct Snapshot {
     pub counters: Counters,
     pub connections: u64,
+    /// Requests that wait for the hook's answer.
+    pub auth_waiting: u64,
     pub streams: Vec<StreamReport>,
 }
 
@@ -191,6 +193,11 @@ impl Collector for Snapshot {
         )?;
         let now = [
             ("connections", "Connections open", self.connections),
+            (
+                "auth_waiting",
+                "Requests that wait for an answer of --auth-url",
+                self.auth_waiting,
+            ),
             (
                 "streams",
                 "Streams with a publisher",
@@ -321,11 +328,13 @@ mod tests {
         let text = prometheus(Snapshot {
             counters,
             connections: 8,
+            auth_waiting: 2,
             streams: vec![stream],
         });
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
+            "videostream_auth_waiting 2",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

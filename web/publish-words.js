@@ -83,7 +83,7 @@ export function explainRefusal(status) {
     case 400:
       return { title: 'This is not a name that a stream can have.', text: 'Go back and pick another.' };
     case 503:
-      return { title: 'The server is full.', text: 'Wait a little and press Try again.' };
+      return { title: 'The server cannot take this stream now.', text: 'Wait a little and press Try again.' };
     default:
       return null;
   }

@@ -4,7 +4,7 @@
 //! It is answered by its serial number, never by its slot alone: the slot may be somebody else's by
 //! the time the hook has made up its mind.
 
-use super::connection::State;
+use super::connection::{Connection, State};
 use super::hook::{Answer, Hook, Question};
 use super::reactor::Reactor;
 use super::verdicts::{QuestionId, Verdict, Verdicts};
@@ -130,11 +130,8 @@ impl Reactor {
         };
         let serial = match porter.ask(id, &question, self.now) {
             Leave::Asked(serial) => serial,
-            Leave::Decided(verdict) => {
-                self.obey(Some(verdict))?;
-                return self.serve(id, &head, rest, route);
-            }
-            Leave::Busy => return self.obey(None),
+            Leave::Decided(verdict) => return self.obey(id, Some(verdict), &head, rest, route),
+            Leave::Busy => return self.obey(id, None, &head, rest, route),
         };
         self.counters.auth_waits += 1;
         let deadline = self.now + porter.hook.timeout() + GRACE;
@@ -148,10 +145,18 @@ impl Reactor {
         Ok(())
     }
 
-    /// `None`: nobody has decided, and so nobody is let in.
-    fn obey(&mut self, verdict: Option<Verdict>) -> Result<(), Refusal> {
+    /// Serves or refuses a request as the hook has decided. `None`: it has not, and so nobody is let
+    /// in.
+    fn obey(
+        &mut self,
+        id: usize,
+        verdict: Option<Verdict>,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: Route,
+    ) -> Result<(), Refusal> {
         let refusal = match verdict {
-            Some(Verdict::Allowed) => return Ok(()),
+            Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
             Some(Verdict::Unauthorized) => Refusal::unauthorized(),
             Some(Verdict::Forbidden) => Refusal::forbidden("you may not do this here"),
             None => {
@@ -160,6 +165,11 @@ impl Reactor {
             }
         };
         self.counters.auth_refused += 1;
+        if route.need() == Some(Need::List) {
+            // As with keys: who may watch nothing sees no names, and is asked for no password.
+            self.tell_streams(id, head, rest, &route, Vec::new());
+            return Ok(());
+        }
         Err(refusal)
     }
 
@@ -192,10 +202,7 @@ impl Reactor {
             head, route, rest, ..
         } = *asking;
         let method = head.method;
-        let served = self
-            .obey(verdict)
-            .and_then(|()| self.serve(id, &head, rest, route));
-        if let Err(refusal) = served {
+        if let Err(refusal) = self.obey(id, verdict, &head, rest, route) {
             self.refuse(id, &refusal, method);
         }
     }
@@ -203,10 +210,16 @@ impl Reactor {
     /// It took longer than it may.
     pub(super) fn give_up_asking(&mut self, id: usize) {
         if let State::Asking(asking) = &self.connections[id].state {
-            let method = asking.head.method;
-            if let Err(refusal) = self.obey(None) {
-                self.refuse(id, &refusal, method);
-            }
+            self.decide(id, asking.serial, None);
+        }
+    }
+
+    /// Requests that wait for the hook now.
+    pub(super) fn waiters(&self) -> u64 {
+        let is_waiting = |(_, one): &(usize, &Connection)| matches!(one.state, State::Asking(_));
+        match self.porter {
+            Some(_) => self.connections.iter().filter(is_waiting).count() as u64,
+            None => 0,
         }
     }
 

@@ -29,6 +29,9 @@ const THREADS: usize = 4;
 /// time, and is told to come again.
 const QUESTIONS_MAX: usize = 256;
 
+/// Bytes of each of a connection's two buffers, and of an answer's head.
+const BUFFER_BYTES: usize = 16 << 10;
+
 /// Bytes of an answer's body that are read, for the connection's sake: it can be used again then.
 const BODY_BYTES_MAX: u64 = 16 << 10;
 
@@ -150,6 +153,10 @@ impl Caller {
             .proxy(None)
             .user_agent(concat!("videostream/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections_per_host(THREADS)
+            // Questions and answers are small, and the crate's own buffers are not.
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
+            .max_response_header_size(BUFFER_BYTES)
             .build();
         let (url, authorization) = split_user_info(url);
         Caller {
@@ -183,9 +190,27 @@ impl Caller {
     }
 
     fn call(&self, letter: &Letter) -> Result<Verdict, String> {
+        // A connection that was kept may be closed by the hook in the moment it is used again. Asking
+        // twice does no harm.
+        match self.call_once(letter) {
+            Err(ureq::Error::Io(error)) if is_hang_up(error.kind()) => self.call_once(letter),
+            result => result,
+        }
+        .map_err(|error| words(&error))
+        .and_then(|status| match status {
+            200..=299 => Ok(Verdict::Allowed),
+            401 => Ok(Verdict::Unauthorized),
+            403 => Ok(Verdict::Forbidden),
+            other => Err(format!("it answered {other}")),
+        })
+    }
+
+    /// The status that the hook answers with.
+    fn call_once(&self, letter: &Letter) -> Result<u16, ureq::Error> {
         let left = letter.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err("too many questions waited".to_owned());
+            // It waited behind too many others.
+            return Err(ureq::Error::Timeout(ureq::Timeout::Global));
         }
         let mut request = self
             .agent
@@ -204,13 +229,16 @@ impl Caller {
         let body = answer.body_mut().as_reader();
         // What it says matters nothing, nor whether it can be read.
         let _ = io::copy(&mut body.take(BODY_BYTES_MAX), &mut io::sink());
-        match status {
-            200..=299 => Ok(Verdict::Allowed),
-            401 => Ok(Verdict::Unauthorized),
-            403 => Ok(Verdict::Forbidden),
-            other => Err(format!("it answered {other}")),
-        }
+        Ok(status)
     }
+}
+
+fn is_hang_up(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
 }
 
 /// The crate's own words may have the address in them.

@@ -148,19 +148,14 @@ impl Reactor {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
                 self.respond(id, head, rest, |asked| asked.poster(&poster));
             }
-            Route::Streams => {
+            Route::Streams | Route::Metrics => {
                 let reports = self.reports(&self.shown(head));
-                self.respond(id, head, rest, |asked| asked.json(&reports));
+                self.tell_streams(id, head, rest, &route, reports);
             }
             Route::Stream(name) => {
                 let report = self.catalog.find(name.as_str()).map(|id| self.report(id));
                 let report = report.ok_or_else(not_found)?;
                 self.respond(id, head, rest, |asked| asked.json(&report));
-            }
-            Route::Metrics => {
-                let text = prometheus(self.snapshot(&self.shown(head)));
-                let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                self.respond(id, head, rest, |asked| asked.text(media_type, text));
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -168,6 +163,29 @@ impl Reactor {
             }
         }
         Ok(())
+    }
+
+    /// Answers with these streams, as `route` has them told.
+    pub(super) fn tell_streams(
+        &mut self,
+        id: usize,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: &Route,
+        reports: Vec<StreamReport>,
+    ) {
+        if *route == Route::Metrics {
+            let text = prometheus(Snapshot {
+                counters: self.counters.clone(),
+                connections: self.connections.len() as u64,
+                auth_waiting: self.waiters(),
+                streams: reports,
+            });
+            let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            self.respond(id, head, rest, |asked| asked.text(media_type, text));
+        } else {
+            self.respond(id, head, rest, |asked| asked.json(&reports));
+        }
     }
 
     fn page(
@@ -505,15 +523,6 @@ impl Reactor {
             .map(|(id, _)| self.report(id))
             .filter(|report| report.live)
             .collect()
-    }
-
-    /// What may be told to whoever shows this.
-    fn snapshot(&self, shown: &Shown<'_>) -> Snapshot {
-        Snapshot {
-            counters: self.counters.clone(),
-            connections: self.connections.len() as u64,
-            streams: self.reports(shown),
-        }
     }
 
     fn report(&self, stream_id: StreamId) -> StreamReport {

@@ -34,6 +34,8 @@ pub struct Server {
 pub struct Ended {
     pub status: ExitStatus,
     pub log: String,
+    /// What it printed and nobody has read yet.
+    pub output: String,
     /// From the signal to the end of the process.
     pub took: Duration,
 }
@@ -49,9 +51,12 @@ impl Server {
     }
 
     pub fn on(listen: &str, options: &[&str]) -> Server {
-        let mut child = program()
-            .args(["--listen", listen])
-            .args(options)
+        Server::run(program().args(["--listen", listen]).args(options))
+    }
+
+    /// The program with all its options and variables. It has to listen on port 0.
+    pub fn run(command: &mut Command) -> Server {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -151,7 +156,14 @@ impl Server {
         let took = started.elapsed();
         let log = self.log.take().unwrap().join().unwrap();
         assert!(!log.contains("panicked"), "{log}");
-        Ended { status, log, took }
+        let mut output = String::new();
+        self.stdout.read_to_string(&mut output).unwrap();
+        Ended {
+            status,
+            log,
+            output,
+            took,
+        }
     }
 }
 
