@@ -141,7 +141,7 @@ pub struct Token {
     #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print the whole link, for the server at this address, such as <https://example.org>
+    /// Print the whole link, for the server at this address, such as `https://example.org`
     #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
     pub url: Option<String>,
 }

@@ -143,7 +143,11 @@ fn a_key_comes_by_flag_by_variable_and_by_file() {
             ("/live/demo", "right", 101),
         ] {
             let field = format!("Authorization: Bearer {key}");
-            assert_eq!(upgrade(server, target, &[&field]).status, status, "{target}");
+            assert_eq!(
+                upgrade(server, target, &[&field]).status,
+                status,
+                "{target}"
+            );
         }
     }
 }
@@ -224,7 +228,10 @@ fn pages_from_elsewhere_open_no_websocket() {
         };
         for origin in [&own, "https://friend.example", "HTTPS://Friend.example:443"] {
             let status = knock(origin);
-            assert!(door.opens.contains(&status), "{status}: {door} from {origin}");
+            assert!(
+                door.opens.contains(&status),
+                "{status}: {door} from {origin}"
+            );
         }
         for origin in [
             "https://foe.example",

@@ -83,12 +83,20 @@ fn every_door_is_the_hooks_to_open() {
             Guard::List => json!("list"),
             Guard::Nothing => Value::Null,
         };
+        if door.waits_for_media() {
+            // See `who_waits_holds_up_nobody`.
+            continue;
+        }
         for (key, status) in [("come%20in", 200), ("not%20you", 403), ("", 401)] {
             let answer = door.knock(&server, &Shown::Key(key.to_owned()));
             // Who may not see the list sees an empty one, and is asked for no password.
             let is_open = status == 200 || matches!(door.guard, Guard::List | Guard::Nothing);
             let expected = if is_open { door.opens } else { &[status] };
-            assert!(expected.contains(&answer.status), "{}: {door}", answer.status);
+            assert!(
+                expected.contains(&answer.status),
+                "{}: {door}",
+                answer.status
+            );
             let schemes = answer.all("WWW-Authenticate");
             assert_eq!(schemes.len(), if answer.status == 401 { 2 } else { 0 });
             if action.is_null() {
@@ -137,7 +145,10 @@ fn the_address_of_the_hook_may_have_a_password() {
     let server = Server::with(&["--auth-url", &url]);
     assert_eq!(Http::open(&server).get("/live/demo.jpg").status, 404);
     let asked = hook.asked();
-    assert_eq!((asked.user.as_deref(), asked.password.as_deref()), (Some("video"), Some("s@crt")));
+    assert_eq!(
+        (asked.user.as_deref(), asked.password.as_deref()),
+        (Some("video"), Some("s@crt"))
+    );
     assert_eq!(asked.path, "/may");
 }
 
@@ -176,6 +187,9 @@ fn a_hook_that_is_not_there_closes_the_door() {
     let url = format!("http://{}/", address.unwrap());
     let server = Server::with(&["--auth-url", &url]);
     for door in doors() {
+        if door.waits_for_media() {
+            continue;
+        }
         let answer = door.knock(&server, &Shown::Nothing);
         match door.guard {
             Guard::Nothing => assert!(door.opens.contains(&answer.status), "{door}"),
@@ -246,7 +260,12 @@ fn an_answer_holds_for_a_while_and_for_the_same_question_alone() {
     // Trouble may be over soon.
     expect("/live/demo.jpg?key=trouble", 503, 6);
     expect("/live/demo.jpg?key=trouble", 503, 7);
-    assert_eq!(Http::open(&server).request("DELETE", "/api/streams/demo", &[]).status, 404);
+    assert_eq!(
+        Http::open(&server)
+            .request("DELETE", "/api/streams/demo", &[])
+            .status,
+        404
+    );
     assert_eq!(calls.load(Ordering::SeqCst), 8);
 
     let server = Server::with(&["--auth-url", &url, "--auth-cache", "50ms"]);
@@ -310,23 +329,32 @@ fn what_comes_behind_the_request_is_not_lost() {
     let server = server(&hook, &["--auth-timeout", "15s"]);
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = HttpViewer::open(&server, "demo");
-    assert_eq!(viewer.head().status, 200);
+    eventually("the viewer is let in", || server.report("demo"));
     // Head and media at once, in pieces and in one.
     let mut publisher = Http::open(&server);
     let length = sample.bytes.len();
-    let head = format!("PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    let head =
+        format!("PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
     publisher.send([head.as_bytes(), &sample.bytes[..1000]].concat());
     wait_for_waiters(&server, 1);
     publisher.send(&sample.bytes[1000..]);
     assert_eq!(server.report("demo").unwrap()["live"], false);
     gate.open("publish");
-    viewer.watch(sample.all_frames().len());
-    common::media::assert_frames(&viewer.screen.frames(), &sample.all_frames());
+    let answer = publisher.answer("PUT");
+    assert!((200..300).contains(&answer.status), "{}", answer.text());
+    server.report_when("demo", |report| report["received_bytes"] == length);
+    // The viewer's picture ends where the film does.
+    let last = sample.all_frames().pop();
+    while viewer.screen.frames().pop() != last {
+        assert!(viewer.take());
+    }
 
     // And the requests behind one that waited.
     let mut http = Http::open(&server);
     let next = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
-    http.send(format!("GET /api/streams/demo HTTP/1.1\r\nHost: a\r\n\r\n{next}{next}"));
+    http.send(format!(
+        "GET /api/streams/demo HTTP/1.1\r\nHost: a\r\n\r\n{next}{next}"
+    ));
     assert_eq!(http.answer("GET").status, 200);
     assert_eq!(http.answer("GET").text(), "ok\n");
     assert_eq!(http.answer("GET").text(), "ok\n");

@@ -92,7 +92,10 @@ fn a_whole_link_is_printed_that_opens_a_page_and_its_socket() {
         let url = format!("http://{}/", server.address);
         let link = token(&["demo", "--act", act, "--url", &url]);
         let target = link.strip_prefix(url.trim_end_matches('/')).unwrap();
-        assert!(target.starts_with(&format!("/{room}/demo?token=")), "{link}");
+        assert!(
+            target.starts_with(&format!("/{room}/demo?token=")),
+            "{link}"
+        );
         assert_ne!(Http::open(&server).get(target).status, 401);
         let token = target.split_once("token=").unwrap().1;
         let doors = doors();
@@ -151,10 +154,7 @@ fn every_bad_token_gets_the_same_401() {
         ("no end", hs(without("exp"))),
         ("for others", hs(with("aud", json!("shop")))),
         ("oversized", hs(with("more", json!("x".repeat(3000))))),
-        (
-            "another secret",
-            signed(&"x".repeat(32), &header, &good),
-        ),
+        ("another secret", signed(&"x".repeat(32), &header, &good)),
         (
             "another algorithm",
             signed(SECRET, &json!({ "alg": "HS512" }), &good),
@@ -164,7 +164,10 @@ fn every_bad_token_gets_the_same_401() {
             signed(SECRET, &json!({ "alg": "none" }), &good),
         ),
         ("no algorithm", format!("{none}.{claims}.")),
-        ("no algorithm, old signature", format!("{none}.{claims}.{signature}")),
+        (
+            "no algorithm, old signature",
+            format!("{none}.{claims}.{signature}"),
+        ),
         ("no signature", format!("{}.{claims}.", parts[0])),
         (
             "tampered",
@@ -324,7 +327,9 @@ fn the_secret_comes_by_flag_by_variable_and_by_file() {
         servers.push(Server::run(program().args(listen).env(name, value)));
     }
     let jpeg = |server: &Server, query: &str| {
-        Http::open(server).get(&format!("/live/demo.jpg{query}")).status
+        Http::open(server)
+            .get(&format!("/live/demo.jpg{query}"))
+            .status
     };
     for (token, server) in made.into_iter().zip(&servers) {
         let token = String::from_utf8(token.unwrap().stdout).unwrap();
@@ -370,10 +375,7 @@ fn what_cannot_be_signed_is_refused_in_one_line() {
         assert!(line.contains(named) && !line.contains(SECRET), "{line}");
     }
     // So does the server with a short one.
-    let output = program()
-        .args(["--token-secret", "hush"])
-        .output()
-        .unwrap();
+    let output = program().args(["--token-secret", "hush"]).output().unwrap();
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(

@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// How often trouble with the hook is told in the log. Each request may be the cause of some.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
+/// Waiters for one answer from which on those who have left are looked for among them.
+const WAITERS_MANY: usize = 1024;
+
 /// A request that waits for the hook.
 #[derive(Debug)]
 pub struct Asking {
@@ -66,7 +69,14 @@ impl Porter {
         })
     }
 
-    fn ask(&mut self, id: usize, question: &Question, now: Instant) -> Leave {
+    /// `is_waiting` tells by slot and serial number who still does.
+    fn ask(
+        &mut self,
+        id: usize,
+        question: &Question,
+        now: Instant,
+        is_waiting: impl Fn(usize, u64) -> bool,
+    ) -> Leave {
         let question_id = Hook::id(question);
         if let Some(verdict) = self.verdicts.find(&question_id, now) {
             return Leave::Decided(verdict);
@@ -79,6 +89,11 @@ impl Porter {
         }
         self.serial += 1;
         let waiters = self.waiting.entry(question_id).or_default();
+        // A peer that asks and leaves, again and again, would fill memory. Looking each time their
+        // number has doubled costs next to nothing.
+        if waiters.len() >= WAITERS_MANY && waiters.len().is_power_of_two() {
+            waiters.retain(|&(id, serial)| is_waiting(id, serial));
+        }
         waiters.push((id, self.serial));
         Leave::Asked(self.serial)
     }
@@ -100,6 +115,11 @@ impl Porter {
         }
         self.waiting.remove(&answer.id).unwrap_or_default()
     }
+}
+
+/// Whether this is the one who waits with this serial number.
+fn waits(connection: &Connection, serial: u64) -> bool {
+    matches!(&connection.state, State::Asking(asking) if asking.serial == serial)
 }
 
 impl Reactor {
@@ -128,7 +148,9 @@ impl Reactor {
             key: head.key.as_ref().map(|key| key.expose()),
             token: head.token.as_ref().map(|token| token.expose()),
         };
-        let serial = match porter.ask(id, &question, self.now) {
+        let connections = &self.connections;
+        let is_waiting = |id, serial| connections.get(id).is_some_and(|it| waits(it, serial));
+        let serial = match porter.ask(id, &question, self.now, is_waiting) {
             Leave::Asked(serial) => serial,
             Leave::Decided(verdict) => return self.obey(id, Some(verdict), &head, rest, route),
             Leave::Busy => return self.obey(id, None, &head, rest, route),
@@ -190,14 +212,16 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let is_meant = matches!(&connection.state, State::Asking(it) if it.serial == serial);
-        if !is_meant {
+        if !waits(connection, serial) {
             return;
         }
         let state = mem::replace(&mut connection.state, State::Requesting(BytesMut::new()));
         let State::Asking(asking) = state else {
             return;
         };
+        // Nothing has been read since, so that nothing is known of what there is to read: what came
+        // behind the head is here, or in the kernel.
+        connection.can_read = true;
         let Asking {
             head, route, rest, ..
         } = *asking;

@@ -222,9 +222,7 @@ impl Caller {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut answer = request
-            .send(&letter.body[..])
-            .map_err(|error| words(&error))?;
+        let mut answer = request.send(&letter.body[..])?;
         let status = answer.status().as_u16();
         let body = answer.body_mut().as_reader();
         // What it says matters nothing, nor whether it can be read.

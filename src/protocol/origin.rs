@@ -92,6 +92,8 @@ impl LocalNames {
     pub fn admit(&self, host: Option<&str>) -> Result<(), Refusal> {
         let host = host.unwrap_or_default().to_ascii_lowercase();
         let name = host_and_port(&host, 0).map_or(host.as_str(), |(name, _)| name);
+        // The dot at the end of a whole name does not make it another.
+        let name = name.strip_suffix('.').unwrap_or(name);
         let is_welcome = self.any || is_local(name) || self.listed.iter().any(|one| one == name);
         if is_welcome {
             return Ok(());
@@ -105,8 +107,6 @@ impl LocalNames {
 
 fn is_local(name: &str) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    // The dot at the end of a whole name does not make it another.
-    let name = name.strip_suffix('.').unwrap_or(name);
     !name.contains('.') || name.ends_with(".localhost") || bare.parse::<std::net::IpAddr>().is_ok()
 }
 
@@ -242,7 +242,7 @@ mod tests {
             "192.168.0.7",
             "raspberry:8080",
             "video.example",
-            "VIDEO.example:8080",
+            "VIDEO.example.:8080",
             // The host of an origin that may act here.
             "good.example",
         ] {

@@ -5,6 +5,7 @@ use super::server::Server;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::fmt;
+use std::net::Shutdown;
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: c2l4dGVlbiBsZXR0ZXJzLg==\r\n";
@@ -49,11 +50,7 @@ impl Shown {
     /// A key in its three forms.
     pub fn key_forms(key: &str) -> [Shown; 3] {
         let key = || key.to_owned();
-        [
-            Shown::Bearer(key()),
-            Shown::Basic(key()),
-            Shown::Key(key()),
-        ]
+        [Shown::Bearer(key()), Shown::Basic(key()), Shown::Key(key())]
     }
 }
 
@@ -97,7 +94,14 @@ pub fn doors() -> Vec<Door> {
         door(Publish, "SOURCE", "/live/demo.webm", BODY, source, true),
         door(Publish, "PUT", "/live/demo.jpg", BODY, &[100, 404], true),
         door(Publish, "POST", "/live/demo.jpg", BODY, &[100, 404], true),
-        door(Publish, "DELETE", "/api/streams/demo", "", &[204, 404], true),
+        door(
+            Publish,
+            "DELETE",
+            "/api/streams/demo",
+            "",
+            &[204, 404],
+            true,
+        ),
         door(Watch, "GET", "/live/demo", "", page, false),
         door(Watch, "GET", "/live/demo?embed", "", page, false),
         door(Watch, "HEAD", "/live/demo", "", page, false),
@@ -134,6 +138,18 @@ impl Door {
     ) -> Response {
         let mut http = Http::open(server);
         http.send(self.request(shown, host, origin));
+        if self.waits_for_media() {
+            // Who is let in and hangs up gets nothing.
+            http.stream().shutdown(Shutdown::Write).unwrap();
+            if http.stream().peek(&mut [0]).unwrap() == 0 {
+                return Response {
+                    version: "HTTP/1.1".to_owned(),
+                    status: 200,
+                    fields: Vec::new(),
+                    body: Vec::new(),
+                };
+            }
+        }
         let mut answer = http.head();
         // What goes on without end is not read, nor what comes after 100.
         let is_whole = answer.field("Content-Length").is_some();
@@ -141,6 +157,12 @@ impl Door {
             http.body(self.method, &mut answer);
         }
         answer
+    }
+
+    /// The stream over HTTP answers once there are media, and here are none. A refusal comes at once,
+    /// unless a hook is asked first.
+    pub fn waits_for_media(&self) -> bool {
+        self.method == "GET" && self.target == "/live/demo.webm"
     }
 
     pub fn request(&self, shown: &Shown, host: &str, origin: Option<&str>) -> String {
