@@ -98,6 +98,13 @@ fn a_streams_own_keys_take_the_place_of_the_servers() {
     });
 }
 
+fn run(flags: &[&str], variables: &[(&str, &str)]) -> Server {
+    let mut command = program();
+    command.args(["--listen", "127.0.0.1:0"]).args(flags);
+    command.envs(variables.iter().copied());
+    Server::run(command)
+}
+
 #[test]
 fn a_key_comes_by_flag_by_variable_and_by_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,10 +136,8 @@ fn a_key_comes_by_flag_by_variable_and_by_file() {
         ],
         &[("VIDEOSTREAM_CONFIG", &config)],
     ];
-    let listen = ["--listen", "127.0.0.1:0"];
-    let by_flags = flags.map(|flags| Server::run(program().args(listen).args(flags)));
-    let by_variables = variables
-        .map(|variables| Server::run(program().args(listen).envs(variables.iter().copied())));
+    let by_flags = flags.map(|flags| run(flags, &[]));
+    let by_variables = variables.map(|variables| run(&[], variables));
     for server in by_flags.iter().chain(&by_variables) {
         for (target, key, status) in [
             ("/publish/demo", "", 401),

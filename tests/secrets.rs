@@ -45,15 +45,15 @@ fn nothing_secret_is_told_whatever_is_asked() {
     let own = format!("[streams.own]\npublish_key = '{OWN_KEY}'\nwatch_key = '{OWN_KEY}'\n");
     std::fs::write(&file, own).unwrap();
     for format in ["text", "json"] {
-        let server = Server::run(
-            program()
-                .args(["--listen", "127.0.0.1:0", "--log-level", "trace"])
-                .args(["--log", format, "--config", file.to_str().unwrap()])
-                .args(["--publish-key", PUBLISH_KEY, "--watch-key", WATCH_KEY])
-                .args(["--token-secret", TOKEN_SECRET, "--auth-url", &url])
-                .args(["--auth-cache", "0s"])
-                .env("RUST_LOG", "trace"),
-        );
+        let mut command = program();
+        command
+            .args(["--listen", "127.0.0.1:0", "--log-level", "trace"])
+            .args(["--log", format, "--config", file.to_str().unwrap()])
+            .args(["--publish-key", PUBLISH_KEY, "--watch-key", WATCH_KEY])
+            .args(["--token-secret", TOKEN_SECRET, "--auth-url", &url])
+            .args(["--auth-cache", "0s"])
+            .env("RUST_LOG", "trace");
+        let server = Server::run(command);
         let told = ask_everything(&server);
         let ended = server.end(Signal::TERM);
         assert!(ended.log.contains("stopping"), "{}", ended.log);

@@ -319,12 +319,14 @@ fn the_secret_comes_by_flag_by_variable_and_by_file() {
     let mut servers = Vec::new();
     for flags in flags {
         made.push(program().args(["token", "demo"]).args(flags).output());
-        servers.push(Server::run(program().args(listen).args(flags)));
+        servers.push(Server::with(&flags));
     }
     for (name, value) in variables {
         let token = program().args(["token", "demo"]).env(name, value).output();
         made.push(token);
-        servers.push(Server::run(program().args(listen).env(name, value)));
+        let mut command = program();
+        command.args(listen).env(name, value);
+        servers.push(Server::run(command));
     }
     let jpeg = |server: &Server, query: &str| {
         Http::open(server)

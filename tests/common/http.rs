@@ -2,8 +2,10 @@
 
 use super::PATIENCE;
 use super::server::Server;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// One connection.
 pub struct Http {
@@ -24,6 +26,23 @@ pub fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address).unwrap();
     prepare(&stream);
     stream
+}
+
+/// A connection that takes a few KiB and then no more until it is read.
+pub fn connect_narrow(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Before it connects: later the window would be open already.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    prepare(&stream);
+    stream
+}
+
+/// When it is dropped, its peer gets a reset rather than an end.
+pub fn reset_on_drop(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// Nothing takes longer than our patience.

@@ -51,11 +51,13 @@ impl Server {
     }
 
     pub fn on(listen: &str, options: &[&str]) -> Server {
-        Server::run(program().args(["--listen", listen]).args(options))
+        let mut command = program();
+        command.args(["--listen", listen]).args(options);
+        Server::run(command)
     }
 
-    /// The program with all its options and variables. It has to listen on port 0.
-    pub fn run(command: &mut Command) -> Server {
+    /// Starts what was made of [`program`].
+    pub fn run(mut command: Command) -> Server {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -109,6 +111,16 @@ impl Server {
         })
     }
 
+    /// A value of `/metrics`, by its name and labels as they are written there.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = Http::open(self).get("/metrics").text();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.parse().unwrap()
+    }
+
     /// Waits until nobody publishes this stream.
     pub fn wait_until_offline(&self, name: &str) {
         eventually("the stream goes offline", || {
@@ -123,6 +135,10 @@ impl Server {
     pub fn assert_healthy(&self) {
         let answer = Http::open(self).get("/healthz");
         assert_eq!((answer.status, &*answer.text()), (200, "ok\n"));
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {
