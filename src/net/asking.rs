@@ -252,7 +252,7 @@ impl Reactor {
         let connection = &mut self.connections[id];
         match connection.socket.peek(&mut [0]) {
             Ok(0) => self.drop_connection(id),
-            // For later; but a peer that goes now will be heard of.
+            // For later. If it has left behind these bytes, that is seen when they have been read.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
