@@ -83,7 +83,7 @@ impl Porter {
         }
         // Who asks the same as another waits for the same answer.
         if !self.waiting.contains_key(&question_id)
-            && self.hook.ask(question, question_id, now).is_err()
+            && self.hook.ask(question, question_id).is_err()
         {
             return Leave::Busy;
         }

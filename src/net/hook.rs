@@ -113,11 +113,12 @@ impl Hook {
     }
 
     /// Has a question asked, soon.
-    pub fn ask(&self, question: &Question, id: QuestionId, now: Instant) -> Result<(), Busy> {
+    pub fn ask(&self, question: &Question, id: QuestionId) -> Result<(), Busy> {
         let letter = Letter {
             id,
             body: question.body(),
-            deadline: now + self.timeout,
+            // By the threads' clock: the reactor's own is behind it once the server has stood still.
+            deadline: Instant::now() + self.timeout,
         };
         // The threads live as long as the channel, so that it can only be full.
         self.letters.try_send(letter).map_err(|_| Busy)
