@@ -82,8 +82,7 @@ impl Porter {
             return Leave::Decided(verdict);
         }
         // Who asks the same as another waits for the same answer.
-        if !self.waiting.contains_key(&question_id)
-            && self.hook.ask(question, question_id).is_err()
+        if !self.waiting.contains_key(&question_id) && self.hook.ask(question, question_id).is_err()
         {
             return Leave::Busy;
         }
