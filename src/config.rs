@@ -7,10 +7,12 @@
 //! Sizes are bytes, durations are [`std::time::Duration`]s, and secrets never appear in `Debug`
 //! output.
 
+mod bit_rate;
 mod file;
 mod limits;
 mod options;
 
+pub use bit_rate::BitRate;
 pub use limits::Limits;
 pub use options::Options;
 
@@ -23,6 +25,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::protocol::access::{Access, PublishPolicy, Secret};
+use crate::protocol::forwarded::TrustedProxies;
 
 /// Everything the server needs to know before it listens.
 #[derive(Debug, Clone)]
@@ -33,6 +36,10 @@ pub struct Serve {
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
+    /// Who may say for whom it asks.
+    pub proxies: TrustedProxies,
+    /// Whether every connection begins with a PROXY header.
+    pub proxy_protocol: bool,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -126,14 +133,25 @@ impl Serve {
             }
             Some(key) => PublishPolicy::Key(key),
             None if open || is_loopback_only(&listen) => PublishPolicy::Open,
-            None => PublishPolicy::Key(random_publish_key.insert(random_key()?).clone()),
+            None => {
+                let key = options.handed_publish_key.map_or_else(random_key, Ok)?;
+                PublishPolicy::Key(random_publish_key.insert(key).clone())
+            }
         };
+        let proxies = TrustedProxies::new(options.trusted_proxy.unwrap_or_default());
+        let proxy_protocol = options.proxy_protocol.unwrap_or(false);
+        if proxy_protocol && proxies.is_empty() {
+            let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
+            return Err(option_error("--proxy-protocol", reason));
+        }
         let origins = options.allow_origin.unwrap_or_default();
         Ok(Serve {
             access: Access::new(publish, options.watch_key, options.streams, &origins)
                 .map_err(|error| option_error("--allow-origin", error))?,
             listen,
             random_publish_key,
+            proxies,
+            proxy_protocol,
             limits,
             log: options.log.unwrap_or_default(),
             log_level: options.log_level.unwrap_or_default(),
@@ -266,6 +284,44 @@ mod tests {
         assert_eq!(URL_SAFE_NO_PAD.decode(key).unwrap().len(), 16);
         assert!(may_publish(&one, "any", Some(key)) && !may_publish(&two, "any", Some(key)));
         assert!(!may_publish(&one, "any", None) && may_watch(&one, "any", None));
+    }
+
+    #[test]
+    fn a_random_key_is_handed_on_where_one_would_be_made() {
+        let options = Options {
+            listen: addresses(&["0.0.0.0:8080"]),
+            handed_publish_key: secret("from before"),
+            ..Options::default()
+        };
+        let serve = Serve::resolve(options.clone()).unwrap();
+        assert_eq!(serve.random_publish_key, secret("from before"));
+        assert!(may_publish(&serve, "any", Some("from before")));
+        // The one who looks after the server has given another meanwhile.
+        let given = Options {
+            publish_key: secret("k"),
+            ..options
+        };
+        let serve = Serve::resolve(given).unwrap();
+        assert_eq!(serve.random_publish_key, None);
+        assert!(!may_publish(&serve, "any", Some("from before")));
+    }
+
+    #[test]
+    fn the_proxy_protocol_wants_to_know_whom_to_believe() {
+        let options = Options {
+            proxy_protocol: Some(true),
+            ..Options::default()
+        };
+        assert_eq!(
+            refusal(options.clone()),
+            "--proxy-protocol: whose word is to be taken? Name the proxy with --trusted-proxy"
+        );
+        let named = Options {
+            trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
+            ..options
+        };
+        let serve = Serve::resolve(named).unwrap();
+        assert!(serve.proxy_protocol && serve.proxies.trusts("127.0.0.1".parse().unwrap()));
     }
 
     #[test]

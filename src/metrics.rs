@@ -20,6 +20,7 @@ pub use histogram::{Sizes, Times};
 pub struct Counters {
     pub connections_accepted: u64,
     pub connections_refused: u64,
+    pub refused_for_memory: u64,
     pub requests: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
@@ -75,6 +76,7 @@ pub struct StreamReport {
 pub struct Snapshot {
     pub counters: Counters,
     pub connections: u64,
+    pub held_bytes: u64,
     pub streams: Vec<StreamReport>,
 }
 
@@ -99,9 +101,15 @@ impl Collector for Snapshot {
             ),
             (
                 "connections_refused",
-                "Connections refused because the server was full",
+                "Connections refused because the server was full, or their client had too many",
                 None,
                 counters.connections_refused,
+            ),
+            (
+                "refused_for_memory",
+                "Streams and viewers refused because of --max-memory",
+                None,
+                counters.refused_for_memory,
             ),
             (
                 "requests",
@@ -135,7 +143,7 @@ impl Collector for Snapshot {
             ),
             (
                 "viewers_timed_out",
-                "Viewers closed because they accepted nothing",
+                "Viewers closed because they accepted nothing, or too little",
                 None,
                 counters.viewers_timed_out,
             ),
@@ -180,6 +188,11 @@ impl Collector for Snapshot {
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
+        let held = ConstGauge::new(self.held_bytes as i64);
+        let help = "Media, posters and what waits to be written: see --max-memory";
+        let metric =
+            encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
+        held.encode(metric)?;
         self.encode_streams(&mut encoder)
     }
 }
@@ -299,11 +312,13 @@ mod tests {
         let text = prometheus(Snapshot {
             counters,
             connections: 8,
+            held_bytes: 90,
             streams: vec![stream],
         });
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
+            "videostream_held_bytes 90",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

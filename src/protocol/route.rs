@@ -161,6 +161,14 @@ impl Refusal {
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
     }
 
+    /// 503, for who has too many connections.
+    pub fn too_many_connections() -> Self {
+        Self {
+            reason: "too many connections from your address, try again soon".into(),
+            ..Self::full()
+        }
+    }
+
     fn not_found() -> Self {
         Self::new(404, "there is nothing at this address")
     }
