@@ -106,7 +106,11 @@ pub struct Options {
 
     /// Connections at once from one client, which is an address or an IPv6 network of 64 bits;
     /// through a trusted proxy only who publishes or watches is counted [default: none]
-    #[arg(long, env = "VIDEOSTREAM_MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT"
+    )]
     #[arg(help_heading = LIMITS)]
     pub max_connections_per_address: Option<usize>,
 

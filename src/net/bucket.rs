@@ -61,7 +61,10 @@ mod tests {
         let mut bucket = Bucket::new(8_000_000, start);
         assert_eq!(bucket.allowance(start), 1_000_000);
         bucket.take(400_000, start);
-        assert_eq!((bucket.allowance(start), bucket.rests_until(start)), (600_000, None));
+        assert_eq!(
+            (bucket.allowance(start), bucket.rests_until(start)),
+            (600_000, None)
+        );
         bucket.take(600_000, start);
         assert_eq!(bucket.allowance(start), 0);
         assert_eq!(bucket.rests_until(start), Some(after(20)));
@@ -86,7 +89,7 @@ mod tests {
         let start = Instant::now();
         for bits_per_s in [64_000, 2_500_000, 10_000_000_000] {
             let mut bucket = Bucket::new(bits_per_s, start);
-            let (mut now, mut taken) = (start, 0);
+            let (mut now, mut taken) = (start, 0_u64);
             while now < start + Duration::from_secs(60) {
                 while bucket.allowance(now) > 0 {
                     bucket.take(65_536, now);
@@ -97,7 +100,10 @@ mod tests {
             // The burst, a minute, and one read too many.
             let expected = bits_per_s as f64 / 8.0 * 61.0;
             let off = (taken as f64 - expected).abs();
-            assert!(off <= 65_536.0 * 2.0 + expected * 0.001, "{bits_per_s}: {taken}, {expected}");
+            assert!(
+                off <= 65_536.0 * 2.0 + expected * 0.001,
+                "{bits_per_s}: {taken}, {expected}"
+            );
         }
     }
 }

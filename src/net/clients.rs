@@ -101,7 +101,13 @@ mod tests {
             assert_eq!(clients.come(ip(address)), Admission::Welcome);
         }
         assert_eq!(clients.come(ip("2001:db8::3")), Admission::Refused);
-        for address in ["192.0.2.1", "2001:db8::9", "192.0.2.1", "2001:db8::2", "2001:db8::1"] {
+        for address in [
+            "192.0.2.1",
+            "2001:db8::9",
+            "192.0.2.1",
+            "2001:db8::2",
+            "2001:db8::1",
+        ] {
             clients.leave(ip(address));
         }
         assert!(clients.counts.is_empty());

@@ -116,7 +116,9 @@ impl Reactor {
         }
         self.ticked_at = self.now;
         let waiting = self.connections.iter();
-        self.waiting_bytes = waiting.map(|(_, connection)| connection.waiting_bytes()).sum();
+        self.waiting_bytes = waiting
+            .map(|(_, connection)| connection.waiting_bytes())
+            .sum();
         let due: Vec<(usize, Due)> = self
             .connections
             .iter()

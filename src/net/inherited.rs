@@ -129,7 +129,9 @@ impl HandOver {
     pub fn send(&self, to: &UnixStream, sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
         let message = serde_json::to_vec(self)?;
         if sockets.len() > SOCKETS_MAX {
-            return Err(io::Error::other(format!("more than {SOCKETS_MAX} listeners")));
+            return Err(io::Error::other(format!(
+                "more than {SOCKETS_MAX} listeners"
+            )));
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
         let mut descriptors = SendAncillaryBuffer::new(&mut space);
@@ -182,7 +184,8 @@ mod tests {
     #[test]
     fn sockets_and_words_arrive_together() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (addresses, sockets): (Vec<_>, Vec<_>) = [(); 3].map(|()| listener()).into_iter().unzip();
+        let (addresses, sockets): (Vec<_>, Vec<_>) =
+            [(); 3].map(|()| listener()).into_iter().unzip();
         let hand_over = HandOver {
             activated: false,
             listeners: addresses.clone(),

@@ -17,7 +17,7 @@
 //! - `answer`, `listener`: whole responses; listening sockets.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
 //! - `bucket`, `memory`: how fast publishers may be, and how much is held at all.
-//! - `service`, `inherited`, `upgrade`: what a service manager is told, and how one process takes
+//! - `service`, `inherited`, `successor`: what a service manager is told, and how one process takes
 //!   over from another.
 
 mod answer;
@@ -39,9 +39,9 @@ mod reactor;
 mod requests;
 mod roles;
 mod service;
+mod successor;
 mod sweep;
 mod unsent;
-mod upgrade;
 mod viewer;
 
 use crate::config::Serve;
@@ -82,7 +82,11 @@ pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> 
     }
     match predecessor {
         // It tells the service manager, which knows it and not us.
-        Some(predecessor) => inherited::say_ready(predecessor)?,
+        Some(predecessor) => {
+            if let Err(error) = inherited::say_ready(predecessor) {
+                tracing::warn!(%error, "whom we take over from is gone");
+            }
+        }
         None => reactor.service.ready(),
     }
     reactor.run()?;

@@ -15,7 +15,7 @@ use super::inherited::Inherited;
 use super::listener::{Listener, connections_allowed};
 use super::publisher::Fed;
 use super::service::Service;
-use super::upgrade::{Origin, Successor};
+use super::successor::{Origin, Successor};
 use super::viewer::Item;
 use crate::config::{Limits, Serve};
 use crate::metrics::Counters;
@@ -189,7 +189,7 @@ impl Reactor {
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
-            self.tend_upgrade();
+            self.tend_successor();
             self.free_slots(); // nowhere else
             self.service.tend(self.now);
         }
@@ -241,8 +241,8 @@ impl Reactor {
         let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
         let rested = self.resting.iter().map(|&(until, _)| until).min();
         let service = self.service.wake_at();
-        let upgrade = self.upgrade_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, service, upgrade]
+        let successor = self.successor_wake_at();
+        let wake = [accept, tick, self.sweep_at(), rested, service, successor]
             .into_iter()
             .flatten()
             .min()?;
@@ -255,7 +255,7 @@ impl Reactor {
                 let signals: Vec<i32> = self.signals.pending().collect();
                 for signal in signals {
                     match signal {
-                        SIGUSR2 => self.upgrade(),
+                        SIGUSR2 => self.call_successor(),
                         _ => self.stop(),
                     }
                 }

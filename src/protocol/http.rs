@@ -209,7 +209,12 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
         if_none_match: joined(&fields.list("If-None-Match")?),
         // What cannot be read must not matter where nobody asks.
-        forwarded_for: joined(&fields.lines("X-Forwarded-For").flatten().collect::<Vec<_>>()),
+        forwarded_for: joined(
+            &fields
+                .lines("X-Forwarded-For")
+                .flatten()
+                .collect::<Vec<_>>(),
+        ),
         upgrade: upgrade(&fields)?,
     })
 }

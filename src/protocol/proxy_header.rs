@@ -1,14 +1,25 @@
 //! The PROXY protocol: what a proxy says about a connection before the client's first byte.
 //!
-//! Both versions, text and binary, as haproxy's `send-proxy` and `send-proxy-v2` write them. The
-//! syntax is the work of `ppp`; here is what it means to us: from where the client came.
+//! Both versions, text and binary, as haproxy's `send-proxy` and `send-proxy-v2` write them. Where a
+//! header ends is found here, what is in it by `ppp`.
 
-use ppp::{HeaderResult, PartialResult, v1, v2};
+use ppp::{v1, v2};
 use std::net::IpAddr;
 
-/// Bytes of the longest header that is looked at: 107 of text, or 16, two IPv6 addresses, and what
-/// a proxy adds about TLS.
+/// Bytes of the longest header that is looked at. What it must hold are 107 of text, or 52; a proxy
+/// may add what it knows about TLS.
 pub const HEADER_BYTES_MAX: usize = 4096;
+
+/// The longest text (PROXY protocol, 2.1).
+const LINE_BYTES_MAX: usize = 107;
+
+/// What a text begins with.
+const WORD: &[u8] = b"PROXY ";
+
+/// What a binary header begins with, and how long it is at least: the last two of these bytes tell
+/// how many follow.
+const SIGNATURE: &[u8] = v2::PROTOCOL_PREFIX;
+const FIXED_BYTES: usize = 16;
 
 /// What the header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,41 +39,59 @@ pub struct NoProxyHeader;
 /// The header at the front of `bytes`, which are all that came so far; `None` when more of it has
 /// to come.
 pub fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let result = HeaderResult::parse(bytes);
-    if result.is_incomplete() && bytes.len() < HEADER_BYTES_MAX {
-        return Ok(None);
-    }
-    let header = match result {
-        HeaderResult::V1(Ok(header)) => ProxyHeader {
-            source: match header.addresses {
-                v1::Addresses::Tcp4(pair) => Some(pair.source_address.into()),
-                v1::Addresses::Tcp6(pair) => Some(pair.source_address.into()),
-                v1::Addresses::Unknown => None,
-            },
-            length: header.header.len(),
-        },
-        HeaderResult::V2(Ok(header)) => ProxyHeader {
-            source: match (header.command, header.addresses) {
-                (v2::Command::Local, _) => None,
-                (v2::Command::Proxy, v2::Addresses::IPv4(pair)) => Some(pair.source_address.into()),
-                (v2::Command::Proxy, v2::Addresses::IPv6(pair)) => Some(pair.source_address.into()),
-                (v2::Command::Proxy, v2::Addresses::Unix(_) | v2::Addresses::Unspecified) => None,
-            },
-            length: header.header.len(),
-        },
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(NoProxyHeader),
+    let begins_with = |start: &[u8]| {
+        let length = start.len().min(bytes.len());
+        bytes[..length] == start[..length]
     };
-    Ok(Some(header))
+    let length = if begins_with(SIGNATURE) {
+        match bytes.get(FIXED_BYTES - 2..FIXED_BYTES) {
+            Some(&[high, low]) => FIXED_BYTES + usize::from(u16::from_be_bytes([high, low])),
+            _ => return Ok(None),
+        }
+    } else if begins_with(WORD) {
+        match bytes.iter().position(|&byte| byte == b'\n') {
+            Some(end) => end + 1,
+            None if bytes.len() < LINE_BYTES_MAX => return Ok(None),
+            None => return Err(NoProxyHeader),
+        }
+    } else {
+        return Err(NoProxyHeader);
+    };
+    if length > HEADER_BYTES_MAX {
+        return Err(NoProxyHeader);
+    }
+    let Some(header) = bytes.get(..length) else {
+        return Ok(None);
+    };
+    let source = match header.starts_with(WORD) {
+        true => source_of_text(header)?,
+        false => source_of_binary(header)?,
+    };
+    Ok(Some(ProxyHeader { source, length }))
+}
+
+fn source_of_text(header: &[u8]) -> Result<Option<IpAddr>, NoProxyHeader> {
+    let header = v1::Header::try_from(header).map_err(|_| NoProxyHeader)?;
+    Ok(match header.addresses {
+        v1::Addresses::Tcp4(pair) => Some(pair.source_address.into()),
+        v1::Addresses::Tcp6(pair) => Some(pair.source_address.into()),
+        v1::Addresses::Unknown => None,
+    })
+}
+
+fn source_of_binary(header: &[u8]) -> Result<Option<IpAddr>, NoProxyHeader> {
+    let header = v2::Header::try_from(header).map_err(|_| NoProxyHeader)?;
+    Ok(match (header.command, header.addresses) {
+        (v2::Command::Local, _) => None,
+        (v2::Command::Proxy, v2::Addresses::IPv4(pair)) => Some(pair.source_address.into()),
+        (v2::Command::Proxy, v2::Addresses::IPv6(pair)) => Some(pair.source_address.into()),
+        (v2::Command::Proxy, v2::Addresses::Unix(_) | v2::Addresses::Unspecified) => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
     /// A header of version 2: command, family and protocol, and what follows its length.
     fn binary(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -71,7 +100,11 @@ mod tests {
     }
 
     fn ipv4() -> Vec<u8> {
-        binary(0x21, 0x11, &[203, 0, 113, 9, 10, 0, 0, 1, 0x12, 0x34, 0, 80])
+        binary(
+            0x21,
+            0x11,
+            &[203, 0, 113, 9, 10, 0, 0, 1, 0x12, 0x34, 0, 80],
+        )
     }
 
     fn source(bytes: &[u8]) -> Option<IpAddr> {
@@ -138,8 +171,11 @@ mod tests {
         ] {
             assert_eq!(parse(bytes), Err(NoProxyHeader), "{bytes:?}");
         }
-        assert_eq!(parse(&[b"PROXY ", &[b'1'; 200][..]].concat()), Err(NoProxyHeader));
+        assert_eq!(
+            parse(&[b"PROXY ", &[b'1'; 200][..]].concat()),
+            Err(NoProxyHeader)
+        );
         let endless = binary(0x21, 0x11, &[0; 5000]);
-        assert_eq!(parse(&endless[..HEADER_BYTES_MAX]), Err(NoProxyHeader));
+        assert_eq!(parse(&endless[..FIXED_BYTES]), Err(NoProxyHeader));
     }
 }

@@ -54,6 +54,7 @@ pub use options::{Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
+use crate::config::BitRate;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};

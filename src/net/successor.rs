@@ -78,14 +78,17 @@ pub struct Successor {
 }
 
 impl Reactor {
-    pub(super) fn upgrade(&mut self) {
+    pub(super) fn call_successor(&mut self) {
         if !self.is_serving() || self.successor.is_some() {
             tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
             return;
         }
         match self.start_successor() {
             Ok(successor) => {
-                tracing::info!(pid = successor.process.id(), "another process is taking over");
+                tracing::info!(
+                    pid = successor.process.id(),
+                    "another process is taking over"
+                );
                 self.successor = Some(successor);
             }
             Err(error) => tracing::error!(%error, "no other process can take over"),
@@ -102,7 +105,11 @@ impl Reactor {
                 .as_ref()
                 .map(|key| key.expose().to_owned()),
         };
-        let sockets: Vec<_> = self.listeners.iter().map(|one| one.socket.as_fd()).collect();
+        let sockets: Vec<_> = self
+            .listeners
+            .iter()
+            .map(|one| one.socket.as_fd())
+            .collect();
         hand_over.send(&ours, &sockets)?;
         ours.set_nonblocking(true)?;
         let mut successor = Successor {
@@ -158,14 +165,14 @@ impl Reactor {
     }
 
     /// When there is something to do about it, whatever happens.
-    pub(super) fn upgrade_wake_at(&self) -> Option<Instant> {
+    pub(super) fn successor_wake_at(&self) -> Option<Instant> {
         let is_stopping = self.stopping.is_some();
         let drained = self.draining.filter(|_| !is_stopping);
         let deadline = self.successor.as_ref().map(|successor| successor.deadline);
         drained.into_iter().chain(deadline).min()
     }
 
-    pub(super) fn tend_upgrade(&mut self) {
+    pub(super) fn tend_successor(&mut self) {
         let now = self.now;
         if self.draining.is_some_and(|until| now >= until) {
             self.stop();
