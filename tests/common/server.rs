@@ -49,10 +49,14 @@ impl Server {
     }
 
     pub fn on(listen: &str, options: &[&str]) -> Server {
-        let mut child = program()
-            .args(["--listen", listen])
-            .args(options)
-            .stdin(Stdio::null())
+        let mut command = program();
+        command.args(["--listen", listen]).args(options);
+        Server::run(command.stdin(Stdio::null()))
+    }
+
+    /// By a command of which only the outputs are ours.
+    pub fn run(command: &mut Command) -> Server {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -120,9 +124,28 @@ impl Server {
         assert_eq!((answer.status, &*answer.text()), (200, "ok\n"));
     }
 
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// How it ended, if it has. What it started may still run.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Seconds of CPU that it has used, to a hundredth.
+    pub fn cpu_s(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the name, which may have spaces: user and system time are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let times = fields.split(' ').skip(11).take(2);
+        times
+            .map(|ticks| ticks.parse::<f64>().unwrap() / 100.0)
+            .sum()
     }
 
     /// Sends a signal, and waits for the end.
