@@ -4,13 +4,11 @@
 mod common;
 
 use common::eventually;
-use common::http::{Http, prepare};
+use common::http::{Http, narrow};
 use common::media::{Sample, Screen};
 use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher};
-use socket2::{Domain, Socket, Type};
-use std::net::TcpStream;
 use std::time::Duration;
 use videostream::protocol::websocket::SUBPROTOCOL;
 use videostream::webm::TrackKind;
@@ -19,17 +17,6 @@ const RING_BYTES: u64 = 512 << 10;
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
 /// Only the ring decides who is too slow, however long a test takes.
 const ANY_LAG: [&str; 2] = ["--max-lag", "1h"];
-
-/// A connection that takes a few KiB and then no more until it is read.
-fn narrow(server: &Server) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // Before it connects: later the window would be open already.
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    prepare(&stream);
-    stream
-}
 
 /// A stream with one viewer who sees everything, and whose publisher never tires.
 struct OnAir {

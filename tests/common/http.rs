@@ -2,6 +2,7 @@
 
 use super::PATIENCE;
 use super::server::Server;
+use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
@@ -22,6 +23,17 @@ pub struct Response {
 
 pub fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address).unwrap();
+    prepare(&stream);
+    stream
+}
+
+/// A connection that takes a few KiB and then no more until it is read.
+pub fn narrow(server: &Server) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Before it connects: later the window would be open already.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let stream = TcpStream::from(socket);
     prepare(&stream);
     stream
 }
