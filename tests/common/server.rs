@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,9 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     stdout: BufReader<ChildStdout>,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<Vec<u8>>>,
+    /// Reads the log to its end; `None` once that has been waited for.
+    logging: Option<JoinHandle<()>>,
 }
 
 /// What became of a server.
@@ -62,24 +65,45 @@ impl Server {
             .spawn()
             .unwrap();
         let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8_lossy(&log).into_owned()
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let shared = log.clone();
+        let logging = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                match stderr.read(&mut bytes).unwrap() {
+                    0 => return,
+                    length => shared.lock().unwrap().extend_from_slice(&bytes[..length]),
+                }
+            }
         });
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
             let _ = child.wait();
-            panic!("said {line:?}; {}", log.join().unwrap());
+            logging.join().unwrap();
+            let log = log.lock().unwrap();
+            panic!("said {line:?}; {}", String::from_utf8_lossy(&log));
         };
         Server {
             address: address.parse().unwrap(),
             child,
             stdout,
-            log: Some(log),
+            log,
+            logging: Some(logging),
         }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until it has logged this so many times.
+    pub fn wait_for_log(&self, words: &str, times: usize) {
+        eventually(words, || {
+            (self.log().matches(words).count() >= times).then_some(())
+        });
     }
 
     /// The next line that it printed.
@@ -172,24 +196,89 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         };
         let took = started.elapsed();
-        let log = self.log.take().unwrap().join().unwrap();
+        self.logging.take().unwrap().join().unwrap();
+        let log = self.log();
         assert!(!log.contains("panicked"), "{log}");
         Ended { status, log, took }
     }
 }
 
+/// A process that a server has started, and that may outlive it. Killed when it goes out of scope.
+pub struct Orphan {
+    pid: Pid,
+}
+
+impl Orphan {
+    /// The server's only child, as soon as there is one.
+    pub fn of(server: &Server) -> Orphan {
+        Orphan::child_of(server.pid())
+    }
+
+    fn child_of(parent: Pid) -> Orphan {
+        let pid = eventually("another process", || {
+            let processes = std::fs::read_dir("/proc").unwrap().flatten();
+            let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+            let mut living = numbers.filter_map(Pid::from_raw).filter(|&pid| {
+                let state = state(pid);
+                state.is_some_and(|(state, of)| state != 'Z' && of == parent.as_raw_nonzero().get())
+            });
+            living.next()
+        });
+        Orphan { pid }
+    }
+
+    /// Its own child.
+    pub fn child(&self) -> Orphan {
+        Orphan::child_of(self.pid)
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    /// Waits for its end. Nobody may come to collect what is left of it.
+    pub fn wait(self) {
+        eventually("the end of another process", || {
+            state(self.pid)
+                .is_none_or(|(state, _)| state == 'Z')
+                .then_some(())
+        });
+    }
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if state(self.pid).is_some_and(|(state, _)| state != 'Z') {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// State and parent of a process, if there is one.
+fn state(pid: Pid) -> Option<(char, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.log.is_none() {
+        let Some(logging) = self.logging.take() else {
             return;
-        }
+        };
         if std::thread::panicking() {
             let _ = self.child.kill();
             let _ = self.child.wait();
-            let log = self.log.take().and_then(|log| log.join().ok());
-            eprintln!("the server's log:\n{}", log.unwrap_or_default());
+            // What it has started may still hold the other end: that is not waited for.
+            eprintln!("the server's log:\n{}", self.log());
             return;
         }
+        self.logging = Some(logging);
         let ended = self.end_by(Signal::TERM);
         assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
     }
