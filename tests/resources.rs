@@ -4,13 +4,13 @@
 mod common;
 
 use bytes::Bytes;
-use common::http::{Http, connect, narrow};
+use common::http::{Http, connect, connect_narrow};
 use common::media::Sample;
 use common::server::Server;
 use common::viewer::Viewer;
 use common::websocket::{Publisher, WebSocketClient};
 use common::{PATIENCE, eventually};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,28 +76,18 @@ impl OnAir {
     }
 }
 
-fn metric(server: &Server, name: &str) -> u64 {
-    let text = Http::open(server).get("/metrics").text();
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("videostream_{name} ")));
-    value
-        .unwrap_or_else(|| panic!("no {name} in {text}"))
-        .parse()
-        .unwrap()
-}
-
 #[test]
 fn without_descriptors_viewers_go_on_and_newcomers_wait() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
-    let descriptors = format!("/proc/{}/fd", server.pid().as_raw_nonzero());
+    let descriptors = format!("/proc/{}/fd", server.pid());
     let open = std::fs::read_dir(descriptors).unwrap().count() as u64;
+    let pid = Pid::from_raw(server.pid().try_into().unwrap()).unwrap();
     let limit = Rlimit {
         current: Some(open + 2),
         maximum: getrlimit(Resource::Nofile).maximum,
     };
-    prlimit(Some(server.pid()), Resource::Nofile, limit).unwrap();
+    prlimit(Some(pid), Resource::Nofile, limit).unwrap();
 
     let mut crowd: Vec<Http> = (0..12)
         .map(|_| Http::from_stream(connect(&server), &server))
@@ -161,7 +151,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
     let server = Server::with(&options);
     let mut first = OnAir::new(&server, "one");
     let mut second = OnAir::new(&server, "two");
-    while metric(&server, "held_bytes") < RING_BYTES {
+    while server.metric("videostream_held_bytes") < RING_BYTES {
         first.go_on();
         second.go_on();
     }
@@ -171,7 +161,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
         assert_eq!(refused.status, 503);
         assert!(refused.field("Retry-After").is_some());
     }
-    assert_eq!(metric(&server, "refused_for_memory_total"), 2);
+    assert_eq!(server.metric("videostream_refused_for_memory_total"), 2);
     // Pages are no media, and whoever takes a stream over adds none.
     assert_eq!(Http::open(&server).get("/").status, 200);
     let successor = Publisher::open(&server, "one");
@@ -186,14 +176,14 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
         let answer = Http::open(&server).upload("PUT", "/publish/three", &[], b"x");
         (answer.status != 503).then_some(())
     });
-    assert!(metric(&server, "held_bytes") < RING_BYTES);
+    assert!(server.metric("videostream_held_bytes") < RING_BYTES);
 }
 
 #[test]
 fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
     let server = Server::with(&["--viewer-timeout", "1s", "--viewer-buffer", "16KiB"]);
     let sample = Sample::read("chromium-vp8-only-100ms");
-    let mut stream = narrow(&server);
+    let mut stream = connect_narrow(server.address);
     let request = "GET /live/demo.webm HTTP/1.1\r\nHost: a\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();
     let mut healthy = Viewer::v1(&server, "demo");
@@ -222,7 +212,7 @@ fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
         thread::sleep(Duration::from_millis(50));
     };
     assert!(received < 3 << 20, "it has got all of it in {closed:?}");
-    assert_eq!(metric(&server, "viewers_timed_out_total"), 1);
+    assert_eq!(server.metric("videostream_viewers_timed_out_total"), 1);
     let report = server.report("demo").unwrap();
     assert_eq!(
         (&report["viewers"], &report["live"]),

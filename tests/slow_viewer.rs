@@ -4,7 +4,7 @@
 mod common;
 
 use common::eventually;
-use common::http::{Http, narrow};
+use common::http::{Http, connect_narrow};
 use common::media::{Sample, Screen};
 use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
@@ -110,7 +110,7 @@ impl OnAir {
 #[test]
 fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
     slow.watch(1);
     on_air.overtake();
@@ -143,7 +143,7 @@ fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
 #[test]
 fn an_overtaken_plain_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[]);
     slow.watch(1);
     on_air.overtake();
@@ -158,7 +158,7 @@ fn an_overtaken_plain_viewer_gets_a_valid_stream() {
 #[test]
 fn an_overtaken_http_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let mut http = Http::from_stream(narrow(&on_air.server), &on_air.server);
+    let mut http = Http::from_stream(connect_narrow(on_air.server.address), &on_air.server);
     http.ask("GET", "/live/demo.webm", &[]);
     let mut slow = HttpViewer::new(http);
     slow.watch(1);
@@ -176,7 +176,7 @@ fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
     let lag = Duration::from_millis(100);
     let options = ["--max-lag", "100ms", "--viewer-buffer", "16KiB"];
     let mut on_air = OnAir::new(&options);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
     slow.watch(1);
     // More than the kernel holds for it, and less than the ring does.
@@ -199,7 +199,7 @@ fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
 #[test]
 fn a_viewer_that_takes_nothing_for_too_long_is_closed() {
     let mut on_air = OnAir::new(&["--viewer-timeout", "300ms"]);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut stuck = Viewer::on(stream, &on_air.server, "demo", &[]);
     stuck.watch(1);
     // Until it is full it is not stuck: so more is published until it is gone.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::http::{Http, narrow};
+use common::http::{Http, connect_narrow};
 use common::media::Sample;
 use common::server::{Server, program};
 use common::viewer::{HttpViewer, Viewer};
@@ -77,15 +77,12 @@ fn who_has_stopped_reading_holds_up_nobodys_goodbye() {
     publisher.open_stream(&sample);
     healthy.watch(1);
     let stalled: Vec<Viewer> = (0..20)
-        .map(|_| Viewer::on(narrow(&server), &server, "demo", &[]))
+        .map(|_| Viewer::on(connect_narrow(server.address), &server, "demo", &[]))
         .collect();
     // Until their sockets are full: then no goodbye can reach them.
     let mut rounds = 0;
-    while !Http::open(&server)
-        .get("/metrics")
-        .text()
-        .contains("stream_viewers_behind{stream=\"demo\"} 20\n")
-    {
+    let behind = "videostream_stream_viewers_behind{stream=\"demo\"}";
+    while server.metric(behind) < 20 {
         publisher.send_all(&sample.chunks);
         rounds += 1;
         healthy.watch(rounds * sample.all_frames().len());

@@ -12,7 +12,6 @@ use common::websocket::Publisher;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
@@ -154,8 +153,8 @@ fn what_was_started_is_ended_with_it() {
     let name = folder.path().join("videostream");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_videostream"), &name).unwrap();
     let mut command = std::process::Command::new(&name);
-    command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null());
-    let mut server = Server::run(&mut command);
+    command.args(["--listen", "127.0.0.1:0"]);
+    let mut server = Server::run(command);
     std::fs::remove_file(&name).unwrap();
     server.signal(Signal::USR2);
     // Nothing is there at all.
@@ -202,8 +201,7 @@ fn a_stray_variable_is_nobodys_predecessor() {
     let mut command = program();
     command
         .args(["--listen", "127.0.0.1:0"])
-        .env("VIDEOSTREAM_PREDECESSOR", "1")
-        .stdin(Stdio::null());
-    let server = Server::run(&mut command);
+        .env("VIDEOSTREAM_PREDECESSOR", "1");
+    let server = Server::run(command);
     server.assert_healthy();
 }

@@ -248,14 +248,37 @@ mod tests {
     use crate::stream::{self, Catalog, Cursor};
     use mio::net::TcpStream;
 
-    #[test]
-    fn a_viewer_that_takes_nothing_has_until_its_own_deadline() {
+    fn connection(now: Instant) -> Connection {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = listener.local_addr().unwrap();
+        Connection::new(TcpStream::connect(peer).unwrap(), peer.ip(), now)
+    }
+
+    #[test]
+    fn a_whole_answer_has_to_be_taken_in_the_end() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let peer = listener.local_addr().unwrap().ip();
-        let mut connection = Connection::new(socket, peer, start);
+        let mut connection = connection(start);
+        connection.state = State::Responding {
+            keep_alive: true,
+            rest: bytes::BytesMut::new(),
+        };
+        let limits = Limits::default();
+        // It takes a byte now and then.
+        connection.blocked_since = Some(after(110));
+        assert_eq!(connection.due(&limits, after(119)), None);
+        assert_eq!(connection.due(&limits, after(120)), Some(Due::Stalled));
+        // It takes none.
+        connection.blocked_since = Some(after(10));
+        assert_eq!(connection.due(&limits, after(39)), None);
+        assert_eq!(connection.due(&limits, after(40)), Some(Due::Stalled));
+    }
+
+    #[test]
+    fn a_viewer_that_takes_nothing_has_until_its_own_deadline() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut connection = connection(start);
         connection.state = State::Viewing {
             viewer: Viewer {
                 stream: Catalog::new(stream::Limits::default()).open("demo"),

@@ -16,8 +16,8 @@
 //! - `broadcast`: who publishes and who watches one stream.
 //! - `answer`, `listener`: whole responses; listening sockets.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
-//! - `bucket`, `memory`: how fast publishers may be, and how much is held at all.
-//! - `service`, `inherited`, `successor`: what a service manager is told, and how one process takes
+//! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
+//! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
 //!   over from another.
 
 mod answer;
@@ -37,8 +37,9 @@ mod outbox;
 mod publisher;
 mod reactor;
 mod requests;
+mod resting;
 mod roles;
-mod service;
+mod service_manager;
 mod successor;
 mod sweep;
 mod unsent;
@@ -87,7 +88,7 @@ pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> 
                 tracing::warn!(%error, "whom we take over from is gone");
             }
         }
-        None => reactor.service.ready(),
+        None => reactor.manager.ready(),
     }
     reactor.run()?;
     Ok(())

@@ -14,7 +14,7 @@ use super::inbound::{Heard, Inbound};
 use super::inherited::Inherited;
 use super::listener::{Listener, connections_allowed};
 use super::publisher::Fed;
-use super::service::Service;
+use super::service_manager::ServiceManager;
 use super::successor::{Origin, Successor};
 use super::viewer::Item;
 use crate::config::{Limits, Serve};
@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
-pub(super) const SUCCESSOR: Token = Token(usize::MAX - 2);
+pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -95,7 +95,7 @@ pub struct Reactor {
     /// When the server must be done with stopping.
     pub(super) stopping: Option<Instant>,
     /// The service manager that we may have.
-    pub(super) service: Service,
+    pub(super) manager: ServiceManager,
     pub(super) origin: Origin,
     /// The process that is to take over, while it starts.
     pub(super) successor: Option<Successor>,
@@ -164,7 +164,7 @@ impl Reactor {
             sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
-            service: Service::new(now),
+            manager: ServiceManager::new(now),
             origin: Origin::new(inherited.is_activated),
             successor: None,
             draining: None,
@@ -191,7 +191,7 @@ impl Reactor {
             self.expire();
             self.tend_successor();
             self.free_slots(); // nowhere else
-            self.service.tend(self.now);
+            self.manager.tend(self.now);
         }
         Ok(())
     }
@@ -240,9 +240,9 @@ impl Reactor {
             .min();
         let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
         let rested = self.resting.iter().map(|&(until, _)| until).min();
-        let service = self.service.wake_at();
+        let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, service, successor]
+        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
             .into_iter()
             .flatten()
             .min()?;
@@ -431,37 +431,6 @@ impl Reactor {
             self.queue_write(id);
         }
         self.connections[id].can_read
-    }
-
-    /// Whether this publisher was too fast, and is left alone for a while: what it sends waits in the
-    /// kernel, and then on its side.
-    fn rests(&mut self, id: usize) -> bool {
-        let State::Publishing(publisher) = &mut self.connections[id].state else {
-            return false;
-        };
-        // Then it is on the list.
-        if publisher.is_resting(self.now) {
-            return true;
-        }
-        let until = publisher.rest(self.now);
-        self.resting.extend(until.map(|until| (until, id)));
-        until.is_some()
-    }
-
-    fn wake_rested(&mut self) {
-        let mut rested = Vec::new();
-        self.resting.retain(|&(until, id)| {
-            let rests = until > self.now;
-            if !rests {
-                rested.push(id);
-            }
-            rests
-        });
-        for id in rested {
-            if self.connections.contains(id) {
-                self.queue_read(id);
-            }
-        }
     }
 
     pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {

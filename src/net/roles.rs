@@ -141,7 +141,7 @@ impl Reactor {
         tracing::info!("stopping");
         // Whoever has been taken over from is the service no more.
         if self.draining.is_none() {
-            self.service.stopping();
+            self.manager.stopping();
         }
         self.give_up_successor("the server is stopping");
         self.stopping = Some(self.now + STOPPING_TIMEOUT);

@@ -154,7 +154,7 @@ impl Reactor {
         };
         let pid = successor.process.id();
         tracing::info!(pid, connections = self.connections.len(), "taken over from");
-        self.service.taken_over(pid);
+        self.manager.taken_over(pid);
         for mut listener in self.listeners.drain(..) {
             // The socket lives on over there, and so would its place in our epoll.
             if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {

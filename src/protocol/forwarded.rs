@@ -114,6 +114,7 @@ pub fn counted_as(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -183,5 +184,19 @@ mod tests {
         assert_eq!(counted_as(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
         assert_eq!(counted_as(ip("::ffff:192.0.2.1")), ip("192.0.2.1"));
         assert_eq!(counted_as(ip("192.0.2.1")), ip("192.0.2.1"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_the_client_is_the_peer_or_one_that_was_named(
+            said in "[0-9a-f.:, \\[\\]x]{0,60}",
+            trusted in any::<bool>(),
+        ) {
+            let proxies = if trusted { proxies(&["0.0.0.0/0", "::/0"]) } else { proxies(&[]) };
+            let peer = ip("192.0.2.1");
+            let client = proxies.client(peer, Some(&said));
+            let named: Vec<IpAddr> = said.split(',').filter_map(|hop| address(hop.trim())).collect();
+            prop_assert!(client == peer || (trusted && named.contains(&client)));
+        }
     }
 }

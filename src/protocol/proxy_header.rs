@@ -92,6 +92,7 @@ fn source_of_binary(header: &[u8]) -> Result<Option<IpAddr>, NoProxyHeader> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// A header of version 2: command, family and protocol, and what follows its length.
     fn binary(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -177,5 +178,19 @@ mod tests {
         );
         let endless = binary(0x21, 0x11, &[0; 5000]);
         assert_eq!(parse(&endless[..FIXED_BYTES]), Err(NoProxyHeader));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(
+            start in prop_oneof![Just(SIGNATURE), Just(WORD), Just(&b"PROXY TCP4 "[..])],
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            cut in 0..300_usize,
+        ) {
+            let bytes = [start, &bytes].concat();
+            let whole = parse(&bytes);
+            let part = parse(&bytes[..cut.min(bytes.len())]);
+            prop_assert!(part == Ok(None) || part == whole, "{part:?}, {whole:?}");
+        }
     }
 }

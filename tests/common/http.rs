@@ -28,11 +28,11 @@ pub fn connect(server: &Server) -> TcpStream {
 }
 
 /// A connection that takes a few KiB and then no more until it is read.
-pub fn narrow(server: &Server) -> TcpStream {
+pub fn connect_narrow(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     // Before it connects: later the window would be open already.
     socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(&server.address.into()).unwrap();
+    socket.connect(&address.into()).unwrap();
     let stream = TcpStream::from(socket);
     prepare(&stream);
     stream

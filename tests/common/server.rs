@@ -54,11 +54,17 @@ impl Server {
     pub fn on(listen: &str, options: &[&str]) -> Server {
         let mut command = program();
         command.args(["--listen", listen]).args(options);
-        Server::run(command.stdin(Stdio::null()))
+        Server::run(command)
     }
 
-    /// By a command of which only the outputs are ours.
-    pub fn run(command: &mut Command) -> Server {
+    /// Starts what was made of [`program`].
+    pub fn run(mut command: Command) -> Server {
+        command.stdin(Stdio::null());
+        Server::run_on_stdin(command)
+    }
+
+    /// Starts what has a standard input.
+    pub fn run_on_stdin(mut command: Command) -> Server {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,6 +138,16 @@ impl Server {
         })
     }
 
+    /// A value of `/metrics`, by its name and labels as they are written there.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = Http::open(self).get("/metrics").text();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.parse().unwrap()
+    }
+
     /// Waits until nobody publishes this stream.
     pub fn wait_until_offline(&self, name: &str) {
         eventually("the stream goes offline", || {
@@ -148,12 +164,13 @@ impl Server {
         assert_eq!((answer.status, &*answer.text()), (200, "ok\n"));
     }
 
-    pub fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
+        let pid = i32::try_from(self.child.id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
     /// How it ended, if it has. What it started may still run.
@@ -211,16 +228,16 @@ pub struct Orphan {
 impl Orphan {
     /// The server's only child, as soon as there is one.
     pub fn of(server: &Server) -> Orphan {
-        Orphan::child_of(server.pid())
+        Orphan::child_of(i32::try_from(server.pid()).unwrap())
     }
 
-    fn child_of(parent: Pid) -> Orphan {
+    fn child_of(parent: i32) -> Orphan {
         let pid = eventually("another process", || {
             let processes = std::fs::read_dir("/proc").unwrap().flatten();
             let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
             let mut living = numbers.filter_map(Pid::from_raw).filter(|&pid| {
                 let state = state(pid);
-                state.is_some_and(|(state, of)| state != 'Z' && of == parent.as_raw_nonzero().get())
+                state.is_some_and(|(state, of)| state != 'Z' && of == parent)
             });
             living.next()
         });
@@ -229,7 +246,7 @@ impl Orphan {
 
     /// Its own child.
     pub fn child(&self) -> Orphan {
-        Orphan::child_of(self.pid)
+        Orphan::child_of(self.pid.as_raw_nonzero().get())
     }
 
     pub fn pid(&self) -> Pid {

@@ -5,19 +5,19 @@ use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
-pub struct Service {
+pub struct ServiceManager {
     /// How often it wants to hear from the loop.
     interval: Option<Duration>,
     next: Instant,
 }
 
-impl Service {
-    pub fn new(now: Instant) -> Service {
+impl ServiceManager {
+    pub fn new(now: Instant) -> ServiceManager {
         // Twice as often as it asks: one turn may be late.
         let interval = watchdog().map(|limit| limit / 2);
-        Service {
+        ServiceManager {
             interval,
-            next: now,
+            next: now + interval.unwrap_or_default(),
         }
     }
 
