@@ -147,7 +147,11 @@ fn a_socket_that_is_handed_over_is_served_on() {
     let address = socket.local_addr().unwrap();
     // Who comes before the server waits for it.
     let early = std::net::TcpStream::connect(address).unwrap();
-    let mut server = activated(&socket, "$$", &["--listen", "127.0.0.1:1", "--drain-timeout=50ms"]);
+    let mut server = activated(
+        &socket,
+        "$$",
+        &["--listen", "127.0.0.1:1", "--drain-timeout=50ms"],
+    );
     assert_eq!(server.address, address);
     let mut early = Http::from_stream(early, &server);
     assert_eq!(early.get("/healthz").status, 200);
@@ -194,7 +198,11 @@ fn what_is_no_socket_is_one_line() {
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+    assert_eq!(
+        (output.status.code(), said.lines().count()),
+        (Some(1), 1),
+        "{said}"
+    );
     assert!(said.starts_with("error: LISTEN_FDS: "), "{said}");
 }
 
@@ -203,8 +211,16 @@ fn what_is_no_socket_is_one_line() {
 fn the_unit_files_name_options_that_there_are() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
     let service = std::fs::read_to_string(format!("{folder}/videostream.service")).unwrap();
-    for line in ["Type=notify", "WatchdogSec=", "NoNewPrivileges=yes", "DynamicUser=yes"] {
-        assert!(service.lines().any(|other| other.starts_with(line)), "{line}");
+    for line in [
+        "Type=notify",
+        "WatchdogSec=",
+        "NoNewPrivileges=yes",
+        "DynamicUser=yes",
+    ] {
+        assert!(
+            service.lines().any(|other| other.starts_with(line)),
+            "{line}"
+        );
     }
     let Ok(output) = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=no"])
@@ -217,10 +233,11 @@ fn the_unit_files_name_options_that_there_are() {
     };
     let said = String::from_utf8_lossy(&output.stderr);
     // The program itself need not be installed here.
-    let complaints = said.lines().filter(|line| !line.contains("is not executable"));
+    let complaints = said
+        .lines()
+        .filter(|line| !line.contains("is not executable"));
     let complaints: Vec<&str> = complaints
         .filter(|line| line.contains("videostream."))
         .collect();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
-

@@ -78,7 +78,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
         publisher.open_stream(&sample);
         viewer.watch(1);
         orphan.signal(Signal::USR2);
-        let third = orphan.child();
+        let third = Orphan::nth(&server, 2);
         assert_eq!(viewer.closed().0, 1001);
         drop((viewer, publisher));
         orphan.wait();
@@ -134,9 +134,9 @@ fn if_no_other_process_comes_up_this_one_goes_on() {
     viewer.watch(1);
 
     // Once the mistake is mended, it is done.
-    std::fs::write(&file, "max_streams = 5\n").unwrap();
+    std::fs::write(&file, "max_streams = 5\ndrain_timeout = '50ms'\n").unwrap();
     server.signal(Signal::USR2);
-    let orphan = Orphan::of(&server);
+    let orphan = Orphan::nth(&server, 3);
     assert_eq!(viewer.closed().0, 1001);
     drop((viewer, publisher));
     assert!(eventually("the old process ends", || server.ended()).success());
@@ -177,7 +177,9 @@ fn what_was_started_is_ended_with_it() {
 fn a_random_publish_key_stays_the_same() {
     let mut server = Server::on("0.0.0.0:0", &["--drain-timeout", "50ms"]);
     let link = server.line();
-    let (_, key) = link.split_once("?key=").unwrap_or_else(|| panic!("no key in {link}"));
+    let (_, key) = link
+        .split_once("?key=")
+        .unwrap_or_else(|| panic!("no key in {link}"));
     let publish = |server: &Server, key: &str| {
         let target = format!("/live/demo.webm?key={key}");
         let mut http = Http::open(server);

@@ -226,27 +226,22 @@ pub struct Orphan {
 }
 
 impl Orphan {
-    /// The server's only child, as soon as there is one.
+    /// The first that takes over from this server, once it has been started.
     pub fn of(server: &Server) -> Orphan {
-        Orphan::child_of(i32::try_from(server.pid()).unwrap())
+        Orphan::nth(server, 1)
     }
 
-    fn child_of(parent: i32) -> Orphan {
+    /// The one that takes over from the one that … from this server. They share its log.
+    pub fn nth(server: &Server, number: usize) -> Orphan {
+        let words = "another process is taking over pid=";
         let pid = eventually("another process", || {
-            let processes = std::fs::read_dir("/proc").unwrap().flatten();
-            let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            let mut living = numbers.filter_map(Pid::from_raw).filter(|&pid| {
-                let state = state(pid);
-                state.is_some_and(|(state, of)| state != 'Z' && of == parent)
-            });
-            living.next()
+            let log = server.log();
+            let (pid, _) = log.split(words).nth(number)?.split_once('\n')?;
+            pid.parse().ok()
         });
-        Orphan { pid }
-    }
-
-    /// Its own child.
-    pub fn child(&self) -> Orphan {
-        Orphan::child_of(self.pid.as_raw_nonzero().get())
+        Orphan {
+            pid: Pid::from_raw(pid).unwrap(),
+        }
     }
 
     pub fn pid(&self) -> Pid {
@@ -261,7 +256,7 @@ impl Orphan {
     pub fn wait(self) {
         eventually("the end of another process", || {
             state(self.pid)
-                .is_none_or(|(state, _)| state == 'Z')
+                .is_none_or(|state| state == 'Z')
                 .then_some(())
         });
     }
@@ -269,18 +264,17 @@ impl Orphan {
 
 impl Drop for Orphan {
     fn drop(&mut self) {
-        if state(self.pid).is_some_and(|(state, _)| state != 'Z') {
+        if state(self.pid).is_some_and(|state| state != 'Z') {
             let _ = kill_process(self.pid, Signal::KILL);
         }
     }
 }
 
-/// State and parent of a process, if there is one.
-fn state(pid: Pid) -> Option<(char, i32)> {
+/// The state of a process, if there is one.
+fn state(pid: Pid) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
-    let mut fields = fields.split(' ');
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+    fields.chars().next()
 }
 
 impl Drop for Server {
