@@ -180,6 +180,33 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
 }
 
 #[test]
+fn what_stalled_viewers_share_is_counted_once() {
+    let server = Server::with(&[&SMALL_RING[..], &["--max-lag", "1h"]].concat());
+    let mut on_air = OnAir::new(&server, "demo");
+    let stalled: Vec<Viewer> = (0..20)
+        .map(|_| Viewer::on(connect_narrow(server.address), &server, "demo", &[]))
+        .collect();
+    while server.metric("videostream_stream_viewers_behind{stream=\"demo\"}") < 20 {
+        on_air.go_on();
+    }
+    // Until the ring has overtaken them: then each holds the rest of a chunk.
+    let ring_bytes = || server.metric("videostream_stream_ring_bytes{stream=\"demo\"}");
+    for _ in 0..8 {
+        on_air.go_on();
+    }
+    let pinned = server.metric("videostream_held_bytes") - ring_bytes();
+    // A chunk of this recording has some 4 KB, a keyframe's 10.
+    assert!(
+        (1..40_000).contains(&pinned),
+        "{pinned} bytes beyond the ring"
+    );
+    // What they hold goes with them.
+    drop(stalled);
+    server.report_when("demo", |report| report["viewers"] == 1);
+    assert_eq!(server.metric("videostream_held_bytes"), ring_bytes());
+}
+
+#[test]
 fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
     let server = Server::with(&["--viewer-timeout", "1s", "--viewer-buffer", "16KiB"]);
     let sample = Sample::read("chromium-vp8-only-100ms");

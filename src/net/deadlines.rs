@@ -115,10 +115,7 @@ impl Reactor {
             return;
         }
         self.ticked_at = self.now;
-        let waiting = self.connections.iter();
-        self.waiting_bytes = waiting
-            .map(|(_, connection)| connection.waiting_bytes())
-            .sum();
+        self.tend_memory();
         let due: Vec<(usize, Due)> = self
             .connections
             .iter()

@@ -73,7 +73,7 @@ pub struct Reactor {
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) clients: Clients,
-    /// Bytes that waited in connections when deadlines were looked at last.
+    /// Bytes that waited in connections when deadlines were looked at last; 0 while no option asks.
     pub(super) waiting_bytes: u64,
     pub(super) counters: Counters,
     pub(super) started_at: Instant,
