@@ -4,23 +4,15 @@
 mod common;
 
 use common::eventually;
-use common::http::{Http, prepare};
+use common::http::{Http, connect_from};
 use common::server::Server;
 use common::websocket::WebSocketClient;
 use rustix::process::Signal;
-use socket2::{Domain, Socket, Type};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Instant;
 
-/// The loopback network has many addresses.
 fn from(address: [u8; 4], server: &Server) -> Http {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let address = SocketAddr::from((Ipv4Addr::from(address), 0));
-    socket.bind(&address.into()).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    prepare(&stream);
-    Http::from_stream(stream, server)
+    Http::from_stream(connect_from(address, server.address), server)
 }
 
 const HERE: [u8; 4] = [127, 0, 0, 1];

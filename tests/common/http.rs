@@ -2,9 +2,10 @@
 
 use super::PATIENCE;
 use super::server::Server;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// One connection.
 pub struct Http {
@@ -36,6 +37,23 @@ pub fn connect_narrow(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::from(socket);
     prepare(&stream);
     stream
+}
+
+/// A connection from one of the many addresses of the loopback network.
+pub fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from = SocketAddr::from((from, 0));
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    prepare(&stream);
+    stream
+}
+
+/// When it is dropped, its peer gets a reset rather than an end.
+pub fn reset_on_drop(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// Nothing takes longer than our patience.

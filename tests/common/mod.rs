@@ -8,7 +8,9 @@
 
 pub mod ffmpeg;
 pub mod http;
+pub mod link;
 pub mod media;
+pub mod proxy;
 pub mod server;
 pub mod viewer;
 pub mod websocket;
