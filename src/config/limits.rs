@@ -285,7 +285,7 @@ fn publish_rate(rate: Option<BitRate>) -> Result<Option<u64>, ConfigError> {
     }
 }
 
-fn duration(
+pub(super) fn duration(
     option: &'static str,
     value: Option<humantime::Duration>,
     default: Duration,

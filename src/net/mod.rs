@@ -8,6 +8,7 @@
 //!
 //! - `reactor`: the loop and its phases.
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
+//! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
 //! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
@@ -21,6 +22,7 @@
 //!   over from another.
 
 mod answer;
+mod asking;
 mod body;
 mod broadcast;
 mod bucket;
@@ -28,6 +30,7 @@ mod clients;
 mod connection;
 mod deadlines;
 mod fan_out;
+mod hook;
 mod inbound;
 mod inherited;
 mod introduction;
@@ -43,6 +46,7 @@ mod service_manager;
 mod successor;
 mod sweep;
 mod unsent;
+mod verdicts;
 mod viewer;
 
 use crate::config::Serve;

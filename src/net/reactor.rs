@@ -5,6 +5,7 @@
 //! clock is read again only to tell how long things took.
 
 use super::ServeError;
+use super::asking::Porter;
 use super::body::ReadBuffer;
 use super::broadcast::Broadcast;
 use super::clients::{Admission, Clients};
@@ -28,7 +29,7 @@ use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
@@ -41,6 +42,7 @@ use std::time::{Duration, Instant};
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
+const HOOK: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -74,6 +76,8 @@ pub struct Reactor {
     pub(super) random_publish_key: Option<Secret>,
     pub(super) proxies: TrustedProxies,
     pub(super) proxy_protocol: bool,
+    /// Asks the web hook, if there is one.
+    pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) clients: Clients,
@@ -133,6 +137,10 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
+        let porter = match &config.hook {
+            Some(hook) => Some(Porter::new(hook, Waker::new(poll.registry(), HOOK)?)?),
+            None => None,
+        };
         let stream_limits = stream::Limits {
             webm: webm::Limits {
                 init_bytes: limits.init_bytes,
@@ -155,6 +163,7 @@ impl Reactor {
             random_publish_key: config.random_publish_key,
             proxies: config.proxies,
             proxy_protocol: config.proxy_protocol,
+            porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             clients: Clients::new(limits.max_connections_per_address),
             waiting_bytes: 0,
@@ -193,6 +202,7 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
+            self.hear_verdicts(); // who waited for the hook is let in, or not
             self.read(); // publishers' bytes become chunks
             self.fan_out(); // audiences with new chunks become due
             self.write();
@@ -280,6 +290,8 @@ impl Reactor {
                 }
             }
             SUCCESSOR => self.hear_successor(),
+            // Its answers are heard in a phase of their own.
+            HOOK => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
@@ -404,6 +416,10 @@ impl Reactor {
     fn read_one(&mut self, id: usize) -> bool {
         match self.connections[id].state {
             State::Requesting(_) => self.read_request(id),
+            State::Asking(_) => {
+                self.look_after_waiter(id);
+                false
+            }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
             // First it is told why; what it says matters no more.

@@ -10,7 +10,8 @@
 //!
 //! - [`http`]: request heads, and in `target` their addresses (RFC 9112).
 //! - [`route`]: which address means what, and what is refused there.
-//! - [`access`]: keys and origins: who may publish, who may watch.
+//! - [`access`]: who may publish, who may watch: keys, and what goes before them.
+//! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
@@ -24,8 +25,10 @@ pub mod control;
 pub mod forwarded;
 pub mod framing;
 pub mod http;
+pub mod origin;
 pub mod proxy_header;
 pub mod response;
 pub mod route;
 mod target;
+pub mod token;
 pub mod websocket;

@@ -6,7 +6,9 @@
 // Each file of `tests/` is a crate of its own that needs a part of this.
 #![allow(dead_code)]
 
+pub mod door;
 pub mod ffmpeg;
+pub mod hook;
 pub mod http;
 pub mod link;
 pub mod media;
