@@ -45,8 +45,8 @@ pub struct Options {
     #[arg(value_parser = address)]
     pub listen: Option<Vec<SocketAddr>>,
 
-    /// Key that publishers must show [default: none on loopback addresses, or with --token-secret
-    /// or --auth-url; else a random one, which is printed]
+    /// Key that publishers must show [default: none on loopback addresses without --trusted-proxy,
+    /// or with --token-secret or --auth-url; else a random one, which is printed]
     #[arg(
         long,
         env = "VIDEOSTREAM_PUBLISH_KEY",
