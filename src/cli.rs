@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::client::{Address, load};
+use crate::client::{Address, Trust, load};
 use crate::config::Options;
 use crate::protocol::access::Secret;
 
@@ -53,7 +53,8 @@ pub struct Push {
     /// WebM file, or - for standard input, which is sent on as it comes
     pub file: PathBuf,
 
-    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm
+    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm, or wss://
+    /// and https:// where it is encrypted
     pub url: Address,
 
     /// Start the file again whenever it ends [default: false]
@@ -68,6 +69,9 @@ pub struct Push {
         hide_env_values = true
     )]
     pub key: Option<Secret>,
+
+    #[command(flatten)]
+    pub trust: Trust,
 
     /// Milliseconds of media sent at once
     #[arg(

@@ -7,10 +7,12 @@
 //! Sizes are bytes, durations are [`std::time::Duration`]s, and secrets never appear in `Debug`
 //! output.
 
+mod certificate;
 mod file;
 mod limits;
 mod options;
 
+pub use certificate::Tls;
 pub use limits::Limits;
 pub use options::Options;
 
@@ -29,6 +31,10 @@ use crate::protocol::access::{Access, PublishPolicy, Secret};
 pub struct Serve {
     /// Invariant: never empty.
     pub listen: Vec<SocketAddr>,
+    /// How `listen` is encrypted, if it is.
+    pub tls: Option<Tls>,
+    /// Plain addresses that only tell where the encrypted ones are.
+    pub http_redirect: Vec<SocketAddr>,
     /// Who may publish, who may watch, and which web origins may open WebSockets.
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
@@ -104,11 +110,14 @@ impl Serve {
 
     fn check(options: Options) -> Result<Serve, ConfigError> {
         let limits = Limits::check(&options)?;
-        let listen = match options.listen {
-            Some(listen) => listen,
+        let listen = match &options.listen {
+            Some(listen) => listen.clone(),
             None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
         };
         check_listen(&listen)?;
+        let tls = Tls::check(&options, &listen)?;
+        let http_redirect = options.http_redirect.unwrap_or_default();
+        check_redirect(&http_redirect, &listen, tls.is_some())?;
         for (option, key) in [
             ("--publish-key", &options.publish_key),
             ("--watch-key", &options.watch_key),
@@ -133,6 +142,8 @@ impl Serve {
             access: Access::new(publish, options.watch_key, options.streams, &origins)
                 .map_err(|error| option_error("--allow-origin", error))?,
             listen,
+            tls,
+            http_redirect,
             random_publish_key,
             limits,
             log: options.log.unwrap_or_default(),
@@ -162,6 +173,27 @@ fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
     for (index, address) in listen.iter().enumerate() {
         if address.port() != 0 && listen[..index].contains(address) {
             return Err(value_error("--listen", address, "given twice"));
+        }
+    }
+    Ok(())
+}
+
+fn check_redirect(
+    redirect: &[SocketAddr],
+    listen: &[SocketAddr],
+    is_encrypted: bool,
+) -> Result<(), ConfigError> {
+    const OPTION: &str = "--http-redirect";
+    for (index, address) in redirect.iter().enumerate() {
+        if !is_encrypted {
+            let reason = "leads to https://, which needs --tls-cert or --tls-self-signed";
+            return Err(value_error(OPTION, address, reason));
+        }
+        if address.port() != 0 && listen.contains(address) {
+            return Err(value_error(OPTION, address, "is taken by --listen"));
+        }
+        if address.port() != 0 && redirect[..index].contains(address) {
+            return Err(value_error(OPTION, address, "given twice"));
         }
     }
     Ok(())

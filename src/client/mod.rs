@@ -7,12 +7,15 @@
 //! `stream` or `net`.
 
 mod address;
+mod connection;
 pub mod load;
 mod pace;
 mod progress;
 pub mod push;
+mod trust;
 mod uplink;
 mod upload;
 mod websocket;
 
 pub use address::{Address, AddressError, Scheme};
+pub use trust::{Trust, TrustError};

@@ -4,11 +4,11 @@ use super::body::BodyReader;
 use super::inbound::Inbound;
 use super::outbox::Outbox;
 use super::publisher::Publisher;
+use super::socket::Socket;
 use super::viewer::Viewer;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use bytes::BytesMut;
-use mio::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// How long a peer has to take our last bytes and to hang up.
@@ -51,7 +51,7 @@ pub struct Posting {
 
 #[derive(Debug)]
 pub struct Connection {
-    pub socket: TcpStream,
+    pub socket: Socket,
     pub state: State,
     pub outbox: Outbox,
     /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
@@ -61,6 +61,8 @@ pub struct Connection {
     /// Whether it is on the list of the next phase.
     pub is_read_queued: bool,
     pub is_write_queued: bool,
+    /// On a listener that only tells where https is: the port there.
+    pub redirects_to: Option<u16>,
     /// When it came, or its last request was answered.
     pub since: Instant,
     /// Requests it has made.
@@ -73,15 +75,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(socket: TcpStream, now: Instant) -> Connection {
+    pub fn new(socket: impl Into<Socket>, now: Instant) -> Connection {
         Connection {
-            socket,
+            socket: socket.into(),
             state: State::Requesting(BytesMut::new()),
             outbox: Outbox::default(),
             can_read: true,
             can_write: true,
             is_read_queued: false,
             is_write_queued: false,
+            redirects_to: None,
             since: now,
             requests: 0,
             heard_at: now,

@@ -21,20 +21,36 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// Descriptors kept back: listeners, epoll, signals, standard streams, and files to come.
 const DESCRIPTORS_RESERVED: u64 = 64;
 
+/// What those who come to a listener get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Plain,
+    Encrypted,
+    /// They are told where the encrypted one is.
+    Redirect,
+}
+
 #[derive(Debug)]
 pub struct Listener {
     pub socket: TcpListener,
     pub address: SocketAddr,
+    pub service: Service,
     /// Edge-triggered: there may be more to accept until the kernel says "would block".
     is_ready: bool,
     paused_until: Option<Instant>,
 }
 
 impl Listener {
-    pub fn bind(address: SocketAddr) -> Result<Listener, ServeError> {
+    pub fn bind(address: SocketAddr, service: Service) -> Result<Listener, ServeError> {
         // mio sets SO_REUSEADDR, so a restart gets its port at once.
-        let socket =
-            TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })?;
+        let socket = TcpListener::bind(address).map_err(|source| ServeError::Bind {
+            option: match service {
+                Service::Plain | Service::Encrypted => "--listen",
+                Service::Redirect => "--http-redirect",
+            },
+            address,
+            source,
+        })?;
         let address = socket.local_addr()?;
         // Here, once, rather than on each connection: accepted sockets inherit both.
         // A chunk is a whole message: waiting to fill a packet would only delay it.
@@ -50,6 +66,7 @@ impl Listener {
         Ok(Listener {
             socket,
             address,
+            service,
             is_ready: true,
             paused_until: None,
         })
@@ -105,7 +122,7 @@ mod tests {
 
     #[test]
     fn accepted_sockets_inherit_the_options_of_their_listener() {
-        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain).unwrap();
         let _peer = std::net::TcpStream::connect(listener.address).unwrap();
         let mut accepted = Vec::new();
         while accepted.is_empty() {

@@ -11,6 +11,7 @@
 //! - [`http`]: request heads, and in `target` their addresses (RFC 9112).
 //! - [`route`]: which address means what, and what is refused there.
 //! - [`access`]: keys and origins: who may publish, who may watch.
+//! - [`redirect`]: from a plain address to its encrypted one.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
@@ -22,6 +23,7 @@ pub mod chunked;
 pub mod control;
 pub mod framing;
 pub mod http;
+pub mod redirect;
 pub mod response;
 pub mod route;
 mod target;

@@ -1,7 +1,7 @@
 //! `videostream load`: many viewers, cheap enough that the server is what is measured.
 //!
 //! ```text
-//! publishers ──► server ──► crowd: the kernel discards and counts (MSG_TRUNC)
+//! publishers ──► server ──► crowd: the kernel discards and counts (MSG_TRUNC); over TLS we do
 //!  (film, stamps)       └─► watched: frames, WebM, stamps taken apart and judged
 //!                lead ◄───── news of both, a report at the end
 //! ```
@@ -43,6 +43,7 @@ mod target;
 mod timeline;
 mod unframe;
 mod viewer;
+mod wire;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -54,6 +55,7 @@ pub use options::{BitRate, Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
+use super::TrustError;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};
@@ -71,6 +73,8 @@ pub enum LoadError {
     #[error("{url}: {source}")]
     Connect { url: String, source: io::Error },
     #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("--viewers: {0}")]
     TooFew(#[from] TooFew),
@@ -85,7 +89,10 @@ pub enum LoadError {
 impl LoadError {
     /// Whether something else should have been asked.
     pub fn is_usage(&self) -> bool {
-        matches!(self, LoadError::Usage { .. } | LoadError::TooFew(_))
+        matches!(
+            self,
+            LoadError::Usage { .. } | LoadError::TooFew(_) | LoadError::Trust(_)
+        )
     }
 }
 
@@ -134,6 +141,10 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
         slow_bits_per_s: options.slow.map_or(0, |BitRate(bits)| bits),
         sample: options.sample,
         run,
+        tls: options.url.is_encrypted.then(|| plan::Tls {
+            server_name: options.url.server_name.clone(),
+            trust: options.trust.clone(),
+        }),
         part: Part::Watched,
     };
     let streams = names.as_ref().map_or(1, Vec::len) as u64;
@@ -276,6 +287,8 @@ fn start_publishers(
                 })?
         }
     };
+    let is_encrypted = addresses.iter().any(|address| address.is_encrypted);
+    let tls = options.trust.config_if(is_encrypted)?;
     let film = Arc::new(film);
     let chunk = Duration::from_millis(options.chunk_ms);
     let mut publishers = Vec::with_capacity(addresses.len());
@@ -285,6 +298,7 @@ fn start_publishers(
         let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
         publishers.push(Publisher::start(
             address,
+            tls.as_ref(),
             options.key.as_ref(),
             reel,
             chunk,
