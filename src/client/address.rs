@@ -84,9 +84,7 @@ impl FromStr for Address {
                 .map_or("/", |target| target.as_str())
                 .to_owned(),
             host: host.to_owned(),
-            port: authority
-                .port_u16()
-                .unwrap_or(default_port(is_encrypted)),
+            port: authority.port_u16().unwrap_or(default_port(is_encrypted)),
         })
     }
 }
@@ -173,11 +171,17 @@ mod tests {
             (address.authority.as_str(), address.target.as_str()),
             ("[::1]:8080", "/")
         );
-        assert_eq!((address.scheme, address.is_encrypted), (Scheme::Http, false));
+        assert_eq!(
+            (address.scheme, address.is_encrypted),
+            (Scheme::Http, false)
+        );
 
         let address: Address = "wss://example.org/publish/door".parse().unwrap();
         assert_eq!((address.host.as_str(), address.port), ("example.org", 443));
-        assert_eq!((address.scheme, address.is_encrypted), (Scheme::WebSocket, true));
+        assert_eq!(
+            (address.scheme, address.is_encrypted),
+            (Scheme::WebSocket, true)
+        );
         assert_eq!(address.to_string(), "wss://example.org/publish/door");
     }
 

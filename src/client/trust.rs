@@ -79,7 +79,9 @@ impl Trust {
             error => refuse(format!("not PEM: {error}")),
         })?;
         if certificates.is_empty() {
-            return Err(refuse("there is no certificate in it (PEM is expected)".into()));
+            return Err(refuse(
+                "there is no certificate in it (PEM is expected)".into(),
+            ));
         }
         for certificate in certificates {
             roots

@@ -96,7 +96,8 @@ impl Tls {
         let Certificate::Files { cert, key } = &certificate else {
             unreachable!("only files are read");
         };
-        let chain = read_chain(cert).map_err(|error| pem_error(CERT, cert, "certificate", error))?;
+        let chain =
+            read_chain(cert).map_err(|error| pem_error(CERT, cert, "certificate", error))?;
         let secret = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| pem_error(KEY, key, "private key", error))?;
         let config = server_config(chain, secret).map_err(|error| match error {
@@ -164,17 +165,32 @@ fn names(listen: &[SocketAddr]) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().to_lowercase();
-    if !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
+    if !host.is_empty()
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    {
         if !host.contains('.') {
             names.push(format!("{host}.local"));
         }
         names.push(host);
     }
-    let mut addresses: Vec<IpAddr> = listen.iter().map(|address| address.ip().to_canonical()).collect();
+    let mut addresses: Vec<IpAddr> = listen
+        .iter()
+        .map(|address| address.ip().to_canonical())
+        .collect();
     if addresses.iter().any(IpAddr::is_unspecified) {
-        addresses.extend(if_addrs::get_if_addrs().into_iter().flatten().map(|interface| interface.ip()));
+        addresses.extend(
+            if_addrs::get_if_addrs()
+                .into_iter()
+                .flatten()
+                .map(|interface| interface.ip()),
+        );
     }
-    addresses.extend([IpAddr::from([127, 0, 0, 1]), std::net::Ipv6Addr::LOCALHOST.into()]);
+    addresses.extend([
+        IpAddr::from([127, 0, 0, 1]),
+        std::net::Ipv6Addr::LOCALHOST.into(),
+    ]);
     addresses.retain(|address| !address.is_unspecified());
     addresses.sort();
     addresses.dedup();
@@ -241,11 +257,41 @@ mod tests {
         let bad = written(folder.path(), "bad.pem", bad);
         let missing = folder.path().join("missing.pem");
         for (cert, key, option, file, reason) in [
-            (&missing, &key, CERT, &missing, "No such file or directory (os error 2)"),
-            (&cert, &missing, KEY, &missing, "No such file or directory (os error 2)"),
-            (&junk, &key, CERT, &junk, "there is no certificate in it (PEM is expected)"),
-            (&cert, &junk, KEY, &junk, "there is no private key in it (PEM is expected)"),
-            (&cert, &cert, KEY, &cert, "there is no private key in it (PEM is expected)"),
+            (
+                &missing,
+                &key,
+                CERT,
+                &missing,
+                "No such file or directory (os error 2)",
+            ),
+            (
+                &cert,
+                &missing,
+                KEY,
+                &missing,
+                "No such file or directory (os error 2)",
+            ),
+            (
+                &junk,
+                &key,
+                CERT,
+                &junk,
+                "there is no certificate in it (PEM is expected)",
+            ),
+            (
+                &cert,
+                &junk,
+                KEY,
+                &junk,
+                "there is no private key in it (PEM is expected)",
+            ),
+            (
+                &cert,
+                &cert,
+                KEY,
+                &cert,
+                "there is no private key in it (PEM is expected)",
+            ),
             (&bad, &key, CERT, &bad, "no certificate that can be used"),
             (&cert, &other, KEY, &other, "does not belong to --tls-cert"),
         ] {
@@ -259,11 +305,23 @@ mod tests {
     #[test]
     fn half_a_pair_and_two_ways_at_once_are_refused() {
         let file = Path::new("a.pem");
-        assert_eq!(refused(Some(file), None, false), "--tls-cert a.pem: needs --tls-key, too");
-        assert_eq!(refused(None, Some(file), false), "--tls-key a.pem: needs --tls-cert, too");
+        assert_eq!(
+            refused(Some(file), None, false),
+            "--tls-cert a.pem: needs --tls-key, too"
+        );
+        assert_eq!(
+            refused(None, Some(file), false),
+            "--tls-key a.pem: needs --tls-cert, too"
+        );
         let both = "contradicts --tls-self-signed: give one of them";
-        assert_eq!(refused(Some(file), Some(file), true), format!("--tls-cert a.pem: {both}"));
-        assert_eq!(refused(None, Some(file), true), format!("--tls-key a.pem: {both}"));
+        assert_eq!(
+            refused(Some(file), Some(file), true),
+            format!("--tls-cert a.pem: {both}")
+        );
+        assert_eq!(
+            refused(None, Some(file), true),
+            format!("--tls-key a.pem: {both}")
+        );
     }
 
     #[test]

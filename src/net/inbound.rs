@@ -80,12 +80,7 @@ impl Inbound {
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
-    pub fn read(
-        &mut self,
-        socket: &mut Socket,
-        outbox: &mut Outbox,
-        received: &mut u64,
-    ) -> Heard {
+    pub fn read(&mut self, socket: &mut Socket, outbox: &mut Outbox, received: &mut u64) -> Heard {
         let mut wire = Wire {
             socket,
             replies: Vec::new(),

@@ -62,7 +62,11 @@ pub fn serve(config: Serve) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
     let tls = config.tls.clone();
     let mut reactor = Reactor::new(config)?;
-    if let Err(error) = greet(random_publish_key.as_ref(), tls.as_ref(), &reactor.addresses()) {
+    if let Err(error) = greet(
+        random_publish_key.as_ref(),
+        tls.as_ref(),
+        &reactor.addresses(),
+    ) {
         // Whoever started us has stopped reading. That is no reason not to serve.
         tracing::warn!(%error, "standard output");
     }

@@ -319,10 +319,10 @@ impl Reactor {
         let connection = entry.insert(Connection::new(socket, self.now));
         connection.redirects_to = redirects_to;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self
-            .poll
-            .registry()
-            .register(connection.socket.tcp_mut(), Token(id), interest);
+        let registered =
+            self.poll
+                .registry()
+                .register(connection.socket.tcp_mut(), Token(id), interest);
         if registered.is_err() {
             self.connections.remove(id);
             return;

@@ -11,8 +11,17 @@ const HTTPS_PORT: u16 = 443;
 ///
 /// 308 has clients keep their method and body (RFC 9110, 15.4.9): a publisher is sent on as well.
 pub fn to_https(head: &RequestHead, head_bytes: &[u8], port: u16) -> Refusal {
-    let host = head.host.as_deref().unwrap_or_default();
-    let Ok(authority) = host.parse::<Authority>() else {
+    let authority = head
+        .host
+        .as_deref()
+        .and_then(|host| host.parse::<Authority>().ok());
+    // The port that was asked for is ours to change, but has to be one.
+    let is_whole = |authority: &Authority| {
+        let host = authority.host();
+        let has_port = authority.as_str().len() > host.len();
+        !host.is_empty() && (!has_port || authority.port_u16().is_some())
+    };
+    let Some(authority) = authority.filter(is_whole) else {
         return Refusal::new(400, "Host does not say where to go on by https://");
     };
     let port = match port {
@@ -58,7 +67,12 @@ mod tests {
     fn host_path_and_query_stay_as_they_were_written() {
         for (target, host, port, url) in [
             ("/", "h", 443, "https://h/"),
-            ("/live/a%20b?key=k%2B&x", "h:8080", 8443, "https://h:8443/live/a%20b?key=k%2B&x"),
+            (
+                "/live/a%20b?key=k%2B&x",
+                "h:8080",
+                8443,
+                "https://h:8443/live/a%20b?key=k%2B&x",
+            ),
             ("/a", "[::1]:80", 443, "https://[::1]/a"),
             ("/a", "192.0.2.1", 8443, "https://192.0.2.1:8443/a"),
             ("/a?u=http://b/c", "h", 443, "https://h/a?u=http://b/c"),
@@ -67,7 +81,11 @@ mod tests {
             ("*", "h", 443, "https://h"),
         ] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            assert_eq!(sent_on(&request, port), (308, Some(url.to_owned())), "{target}");
+            assert_eq!(
+                sent_on(&request, port),
+                (308, Some(url.to_owned())),
+                "{target}"
+            );
         }
     }
 

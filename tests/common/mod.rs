@@ -6,12 +6,14 @@
 // Each file of `tests/` is a crate of its own that needs a part of this.
 #![allow(dead_code)]
 
+pub mod certificate;
 pub mod ffmpeg;
 pub mod http;
 pub mod media;
 pub mod server;
 pub mod viewer;
 pub mod websocket;
+pub mod wire;
 
 use std::thread;
 use std::time::{Duration, Instant};

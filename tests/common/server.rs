@@ -3,10 +3,12 @@
 use super::http::Http;
 use super::{PATIENCE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,8 @@ pub fn program() -> Command {
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// What clients need where all is encrypted.
+    pub tls: Option<Arc<ClientConfig>>,
     stdout: BufReader<ChildStdout>,
     log: Option<JoinHandle<String>>,
 }
@@ -66,12 +70,18 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+        let url = line.trim_end().strip_prefix("listening on ");
+        let address = url.and_then(|url| {
+            let plain = url.strip_prefix("http://");
+            plain.or_else(|| url.strip_prefix("https://"))
+        });
+        let Some(address) = address else {
             let _ = child.wait();
             panic!("said {line:?}; {}", log.join().unwrap());
         };
         Server {
             address: address.parse().unwrap(),
+            tls: None,
             child,
             stdout,
             log: Some(log),

@@ -222,7 +222,13 @@ impl<'a> Crew<'a> {
     fn connect(&mut self, index: usize, now: Instant) {
         let registry = self.poll.registry();
         let viewer = &mut self.viewers[index];
-        match viewer.connect(self.plan.server, self.tls.as_ref(), registry, Token(index), now) {
+        match viewer.connect(
+            self.plan.server,
+            self.tls.as_ref(),
+            registry,
+            Token(index),
+            now,
+        ) {
             Ok(()) => self.connecting += 1,
             Err(error) => {
                 self.counts.failed += 1;

@@ -98,11 +98,7 @@ impl Target {
     /// Where a stream of this name is published.
     pub(super) fn publish(&self, name: &str) -> Result<Address, AddressError> {
         let scheme = Scheme::WebSocket.name(self.is_encrypted);
-        format!(
-            "{scheme}://{}/publish/{name}{}",
-            self.authority, self.query
-        )
-        .parse()
+        format!("{scheme}://{}/publish/{name}{}", self.authority, self.query).parse()
     }
 
     /// The address for the report: without the query, where a key may stand.
