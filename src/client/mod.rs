@@ -3,7 +3,9 @@
 //! [`push`] may block, and does: one thread, one socket, and timeouts on both of its directions.
 //! [`load`] opens thousands of them on a reactor of its own.
 //!
-//! What it sends and receives is checked with [`webm`](crate::webm); it shares nothing with
+//! Both speak TLS where the address asks for it, and believe whom `trust` says.
+//!
+//! What they send and receive is checked with [`webm`](crate::webm); they share nothing with
 //! `stream` or `net`.
 
 mod address;

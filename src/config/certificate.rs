@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest, Sha256};
@@ -100,7 +100,7 @@ impl Tls {
             read_chain(cert).map_err(|error| pem_error(CERT, cert, "certificate", error))?;
         let secret = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| pem_error(KEY, key, "private key", error))?;
-        let config = server_config(chain, secret).map_err(|error| match error {
+        let config = server_config(chain, secret, has_aes()).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
                 let reason = format!("does not belong to --tls-cert {}", cert.display());
                 value_error(KEY, key.display(), reason)
@@ -152,7 +152,7 @@ fn self_signed(listen: &[SocketAddr]) -> Result<Tls, ConfigError> {
     let chain = vec![certificate.der().clone()];
     let fingerprint = fingerprint(&chain[0]);
     let secret = PrivatePkcs8KeyDer::from(key.serialize_der());
-    let config = server_config(chain, secret.into()).map_err(|error| failed(&error))?;
+    let config = server_config(chain, secret.into(), has_aes()).map_err(|error| failed(&error))?;
     Ok(Tls {
         config: Arc::new(config),
         certificate: Certificate::SelfSigned { fingerprint },
@@ -209,19 +209,35 @@ fn fingerprint(certificate: &CertificateDer) -> String {
 fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    has_aes: bool,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+    let mut provider = ring::default_provider();
+    // Stable, so that the newer version's cipher stays before the older one's.
+    provider.cipher_suites.sort_by_key(|suite| {
+        let name = format!("{:?}", suite.suite());
+        name.contains("CHACHA20") == has_aes
+    });
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    // Where AES is not the processor's own business (a Raspberry Pi 4, say) it takes several times
+    // as long as the other cipher, so there our order counts. Elsewhere the client knows better.
+    config.ignore_client_order = !has_aes;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A client that comes again saves a signature; the server keeps nothing for it (RFC 5077).
     config.ticketer = ring::Ticketer::new()?;
     Ok(config)
 }
 
-fn provider() -> CryptoProvider {
-    ring::default_provider()
+/// Whether this processor has instructions for AES.
+fn has_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
 }
 
 #[cfg(test)]
@@ -322,6 +338,21 @@ mod tests {
             refused(None, Some(file), true),
             format!("--tls-key a.pem: {both}")
         );
+    }
+
+    #[test]
+    fn without_instructions_for_aes_the_other_cipher_is_taken() {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        for has_aes in [true, false] {
+            let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+            let chain = vec![made.cert.der().clone()];
+            let config = server_config(chain, key.into(), has_aes).unwrap();
+            assert_eq!(config.ignore_client_order, !has_aes);
+            let suites = &config.crypto_provider().cipher_suites;
+            let first = format!("{:?}", suites[0].suite());
+            assert_eq!(first.contains("CHACHA20"), !has_aes, "{first}");
+            assert!(first.starts_with("TLS13"), "{first}");
+        }
     }
 
     #[test]

@@ -47,9 +47,9 @@ const READ_MOST: usize = 64 << 10;
 /// whole record of either version may have (RFC 5246, 6.2.3).
 const INCOMPLETE_BYTES_MAX: usize = 20 << 10;
 
-/// Reads in a row that bring records and no plaintext. A handshake takes a few; whoever sends
-/// empty records without end is not to be followed.
-const EMPTY_READS_MAX: usize = 64;
+/// Reads in a row that bring records and no plaintext. The largest record takes five, a handshake
+/// as many; whoever sends empty ones without end is not to be followed.
+const EMPTY_READS_MAX: usize = 16;
 
 /// The first byte of every TLS connection: a record of the handshake (RFC 8446, 5.1).
 const HANDSHAKE_RECORD: u8 = 22;

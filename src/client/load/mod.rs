@@ -8,7 +8,7 @@
 //!
 //! - What is asked: `options`, `target`, `conditions`; who sits where: `plan`.
 //! - A viewer: `viewer` goes from its `socket` over the `answer` to the media, `unframe` and `judge`
-//!   look at these, `crew` runs many.
+//!   look at these, `crew` runs many; `wire` is what TLS makes of the socket.
 //! - Our own publisher: `film` (a file, or `synthetic`), `stamp`, `publisher`.
 //! - The run: `parts` are threads and processes, `lead` tells them when to measure, `strain` whether
 //!   they can keep up.
@@ -107,6 +107,8 @@ pub struct Ended {
 /// Runs a load test: opens the viewers, measures, and writes the page if one was asked for.
 pub fn load(options: &Options) -> Result<Ended, LoadError> {
     check(options)?;
+    // Before anything is opened: what it makes is made again where it is needed.
+    options.trust.config_if(options.url.is_encrypted)?;
     let protocol = options.protocol.unwrap_or_else(|| options.url.protocol());
     let names = options.url.names(options.streams);
     let film = open_film(options)?;
