@@ -22,7 +22,10 @@ use videostream::protocol::websocket::SUBPROTOCOL;
 
 /// A server with a certificate, whose clients trust it.
 fn encrypted(options: &[&str]) -> (Server, Certificate) {
-    let certificate = Certificate::new();
+    encrypted_by(Certificate::new(), options)
+}
+
+fn encrypted_by(certificate: Certificate, options: &[&str]) -> (Server, Certificate) {
     let given = certificate.options();
     let given: Vec<&str> = given.iter().map(String::as_str).collect();
     let mut server = Server::with(&[&given, options].concat());
@@ -458,6 +461,28 @@ fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
 }
 
 #[test]
+fn a_server_that_shows_the_very_certificate_is_believed() {
+    let (server, certificate) = encrypted_by(Certificate::of_an_authority(), &[]);
+    let ca = certificate.cert().display().to_string();
+    let url = format!("wss://{}/live/demo", server.address);
+    let times = [
+        "--ramp",
+        "0s",
+        "--duration",
+        "500ms",
+        "--publish-rate",
+        "500k",
+    ];
+    let output = run(&[
+        &["load", &url, "--viewers", "2", "--tls-ca", &ca],
+        &times[..],
+    ]
+    .concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
 fn push_and_load_connect_by_tls() {
     let (server, certificate) = encrypted(&[]);
     let ca = certificate.cert().display().to_string();
@@ -525,7 +550,8 @@ fn push_and_load_connect_by_tls() {
     let expected = "error: --tls-ca /nowhere.pem: No such file or directory (os error 2)\n";
     assert_eq!((output.status.code(), &*said), (Some(2), expected));
     // Another's certificate is not this server's.
-    let other = Certificate::new().cert().display().to_string();
+    let others = Certificate::new();
+    let other = others.cert().display().to_string();
     let output = run(&["load", &url, "--viewers", "1", "--tls-ca", &other]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -1,11 +1,13 @@
 //! Which servers a client believes to be who they say they are.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{self, CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
+use rustls::crypto::{
+    self, CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -31,6 +33,8 @@ pub enum TrustError {
     NoRoots,
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
+    #[error("TLS: {0}")]
+    Verifier(#[from] VerifierBuilderError),
 }
 
 impl Trust {
@@ -44,51 +48,49 @@ impl Trust {
 
     fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
         let provider = Arc::new(provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()?;
-        let mut config = match self.insecure {
-            true => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-                .with_no_client_auth(),
-            false => builder
-                .with_root_certificates(self.roots()?)
-                .with_no_client_auth(),
+        let known = match (&self.tls_ca, self.insecure) {
+            (_, true) => None,
+            (Some(path), false) => Some(read(path)?),
+            (None, false) => Some(rustls_native_certs::load_native_certs().certs),
         };
+        let known = match known {
+            None => None,
+            Some(certificates) => {
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(certificates.iter().cloned());
+                if roots.is_empty() {
+                    return Err(TrustError::NoRoots);
+                }
+                let roots = Arc::new(roots);
+                let chains =
+                    WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build()?;
+                Some((certificates, chains))
+            }
+        };
+        let algorithms = provider.signature_verification_algorithms;
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier { known, algorithms }))
+            .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
+}
 
-    fn roots(&self) -> Result<RootCertStore, TrustError> {
-        let mut roots = RootCertStore::empty();
-        let Some(path) = &self.tls_ca else {
-            let found = rustls_native_certs::load_native_certs().certs;
-            roots.add_parsable_certificates(found);
-            return match roots.is_empty() {
-                true => Err(TrustError::NoRoots),
-                false => Ok(roots),
-            };
-        };
-        let refuse = |reason: String| TrustError::File {
-            path: path.clone(),
-            reason,
-        };
-        let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-        let certificates: Vec<_> = certificates.map_err(|error| match error {
-            pem::Error::Io(error) => refuse(error.to_string()),
-            error => refuse(format!("not PEM: {error}")),
-        })?;
-        if certificates.is_empty() {
-            return Err(refuse(
-                "there is no certificate in it (PEM is expected)".into(),
-            ));
-        }
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .map_err(|error| refuse(error.to_string()))?;
-        }
-        Ok(roots)
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let refuse = |reason| TrustError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    match certificates {
+        Ok(certificates) if Vec::is_empty(&certificates) => Err(refuse(
+            "there is no certificate in it (PEM is expected)".into(),
+        )),
+        Ok(certificates) => Ok(certificates),
+        Err(pem::Error::Io(error)) => Err(refuse(error.to_string())),
+        Err(error) => Err(refuse(format!("not PEM: {error}"))),
     }
 }
 
@@ -107,25 +109,31 @@ fn provider() -> CryptoProvider {
     provider
 }
 
-/// Takes any certificate, if only the server has its key.
-struct Anybody(Arc<CryptoProvider>);
-
-impl fmt::Debug for Anybody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Anybody")
-    }
+/// Believes chains of certificates that end at a known one, as everybody does. And a server that
+/// shows a known one itself, whatever it calls itself: who was given that one certificate wants
+/// whoever has its key.
+#[derive(Debug)]
+struct Verifier {
+    /// `None` believes everybody.
+    known: Option<(Vec<CertificateDer<'static>>, Arc<WebPkiServerVerifier>)>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        certificate: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.known {
+            Some((known, chains)) if !known.contains(certificate) => {
+                chains.verify_server_cert(certificate, others, name, ocsp, now)
+            }
+            _ => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -134,8 +142,7 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -144,11 +151,10 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }

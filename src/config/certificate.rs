@@ -20,6 +20,8 @@ const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
 const SELF_SIGNED: &str = "--tls-self-signed";
 
+const CONTRADICTION: &str = "contradicts --tls-self-signed: give one of them";
+
 /// How long a certificate made here is valid: what browsers take at most (CA/Browser Forum's
 /// Baseline Requirements, 6.3.2, of 2020). It is made anew at each start.
 const VALIDITY: Duration = Duration::from_secs(398 * 24 * 3600);
@@ -49,39 +51,27 @@ impl Tls {
         listen: &[SocketAddr],
     ) -> Result<Option<Tls>, ConfigError> {
         let is_self_signed = options.tls_self_signed.unwrap_or(false);
-        let certificate = match (&options.tls_cert, &options.tls_key) {
+        match (&options.tls_cert, &options.tls_key) {
             (Some(cert), _) if is_self_signed => {
-                let reason = "contradicts --tls-self-signed: give one of them";
-                return Err(value_error(CERT, cert.display(), reason));
+                Err(value_error(CERT, cert.display(), CONTRADICTION))
             }
             (None, Some(key)) if is_self_signed => {
-                let reason = "contradicts --tls-self-signed: give one of them";
-                return Err(value_error(KEY, key.display(), reason));
+                Err(value_error(KEY, key.display(), CONTRADICTION))
             }
-            (Some(cert), None) => {
-                return Err(value_error(CERT, cert.display(), "needs --tls-key, too"));
-            }
-            (None, Some(key)) => {
-                return Err(value_error(KEY, key.display(), "needs --tls-cert, too"));
-            }
-            (None, None) if is_self_signed => return self_signed(listen).map(Some),
-            (None, None) => return Ok(None),
-            (Some(cert), Some(key)) => Certificate::Files {
-                cert: cert.clone(),
-                key: key.clone(),
-            },
-        };
-        Self::read(certificate).map(Some)
+            (Some(cert), None) => Err(value_error(CERT, cert.display(), "needs --tls-key, too")),
+            (None, Some(key)) => Err(value_error(KEY, key.display(), "needs --tls-cert, too")),
+            (None, None) if is_self_signed => self_signed(listen).map(Some),
+            (None, None) => Ok(None),
+            (Some(cert), Some(key)) => Self::read(cert, key).map(Some),
+        }
     }
 
-    /// Reads the files again. One that was made at start stays.
+    /// Reads the files again. One that was made at start stays: clients know its fingerprint.
     pub fn reread(&self) -> Result<Tls, ConfigError> {
-        Self::read(self.certificate.clone())
-    }
-
-    /// Whether there are files that can be read again.
-    pub fn is_from_files(&self) -> bool {
-        matches!(self.certificate, Certificate::Files { .. })
+        match &self.certificate {
+            Certificate::SelfSigned { .. } => Ok(self.clone()),
+            Certificate::Files { cert, key } => Self::read(cert, key),
+        }
     }
 
     /// Of a certificate that was made at start: SHA-256, in hex, with colons.
@@ -92,10 +82,7 @@ impl Tls {
         }
     }
 
-    fn read(certificate: Certificate) -> Result<Tls, ConfigError> {
-        let Certificate::Files { cert, key } = &certificate else {
-            unreachable!("only files are read");
-        };
+    fn read(cert: &Path, key: &Path) -> Result<Tls, ConfigError> {
         let chain =
             read_chain(cert).map_err(|error| pem_error(CERT, cert, "certificate", error))?;
         let secret = PrivateKeyDer::from_pem_file(key)
@@ -113,7 +100,10 @@ impl Tls {
         })?;
         Ok(Tls {
             config: Arc::new(config),
-            certificate,
+            certificate: Certificate::Files {
+                cert: cert.to_owned(),
+                key: key.to_owned(),
+            },
         })
     }
 }
@@ -365,6 +355,7 @@ mod tests {
         let tls = self_signed(&[]).unwrap();
         let fingerprint = tls.fingerprint().unwrap();
         assert_eq!(fingerprint.split(':').count(), 32, "{fingerprint}");
-        assert!(!tls.is_from_files());
+        // It stays when it is read again.
+        assert_eq!(tls.reread().unwrap().fingerprint(), Some(fingerprint));
     }
 }

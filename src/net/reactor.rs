@@ -102,7 +102,7 @@ impl Reactor {
             let acceptor = Acceptor::new(tls.config.clone());
             (tls, acceptor)
         });
-        if tls.as_ref().is_some_and(|(tls, _)| tls.is_from_files()) {
+        if tls.is_some() {
             signals.add_signal(SIGHUP)?;
         }
         poll.registry()

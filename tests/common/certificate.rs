@@ -15,9 +15,23 @@ pub struct Certificate {
 
 impl Certificate {
     pub fn new() -> Certificate {
+        Certificate::of(make())
+    }
+
+    /// One that says to certify others, and is for another host, as `openssl req -x509` makes it of
+    /// answers given in haste.
+    pub fn of_an_authority() -> Certificate {
+        let mut params = rcgen::CertificateParams::new(["elsewhere.example".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        Certificate::of(rcgen::CertifiedKey { cert, signing_key })
+    }
+
+    fn of(made: rcgen::CertifiedKey<rcgen::KeyPair>) -> Certificate {
         let certificate = Certificate {
             folder: tempfile::tempdir().unwrap(),
-            made: make(),
+            made,
         };
         certificate.write();
         certificate
