@@ -150,6 +150,52 @@ fn a_request_body_is_published_to_its_last_byte() {
     assert!(http.rest().is_empty());
 }
 
+/// A viewer whose connection takes a few KiB and then no more until it is read.
+fn narrow(server: &Server, certificate: &Certificate) -> Viewer {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&server.address.into()).unwrap();
+    let wire = Wire::encrypt(socket.into(), &certificate.trusted());
+    Viewer::on(wire, server, "demo", &[SUBPROTOCOL])
+}
+
+/// What was sent and is not the fast viewer's is the slow one's.
+fn sent_to_slow(server: &Server, fast: &Viewer) -> u64 {
+    let sent = server.report("demo").unwrap()["sent_bytes"].clone();
+    let published = fast.screen.bytes.len() as u64;
+    sent.as_u64().unwrap().saturating_sub(published)
+}
+
+#[test]
+fn what_waits_for_a_viewer_who_does_not_read_comes_before_the_goodbye() {
+    let (mut server, certificate) = encrypted(&["--max-lag", "1h", "--viewer-buffer", "64KiB"]);
+    let sample = Sample::read("chromium-vp8-opus-100ms");
+    let round = sample.all_frames().len();
+    let mut slow = narrow(&server, &certificate);
+    let mut fast = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    publisher.open_stream(&sample);
+    slow.watch(1);
+    fast.watch(1);
+    publisher.go_on(&sample);
+    fast.watch(round);
+    let mut rounds = 1;
+    while sent_to_slow(&server, &fast) + (256 << 10) > fast.screen.bytes.len() as u64 {
+        assert!(rounds < 100, "the slow viewer takes everything");
+        publisher.send_all(&sample.chunks);
+        rounds += 1;
+        fast.watch(rounds * round);
+    }
+    let started = Instant::now();
+    server.signal(Signal::TERM);
+    // All that it was given, to a whole message, and both goodbyes.
+    assert_eq!(slow.closed().0, 1001);
+    assert!(matches!(slow.client.hear(), Heard::Gone));
+    assert!(slow.screen.frames.len() < fast.screen.frames.len());
+    drop((slow, fast, publisher));
+    assert!(server.wait(started).status.success());
+}
+
 #[test]
 fn a_viewer_who_stops_reading_skips_and_goes_on() {
     let small_ring = [
@@ -167,11 +213,7 @@ fn a_viewer_who_stops_reading_skips_and_goes_on() {
     let mut publisher = Publisher::open(&server, "demo");
     publish(&mut publisher, &mut fast, &sample);
 
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let wire = Wire::encrypt(socket.into(), &certificate.trusted());
-    let mut slow = Viewer::on(wire, &server, "demo", &[SUBPROTOCOL]);
+    let mut slow = narrow(&server, &certificate);
     slow.watch(1);
     let joined_at = fast.screen.bytes.len() as u64;
     let mut rounds = 1;
@@ -182,10 +224,7 @@ fn a_viewer_who_stops_reading_skips_and_goes_on() {
         rounds += 1;
         fast.watch(rounds * round);
         let published = fast.screen.bytes.len() as u64;
-        let sent = server.report("demo").unwrap()["sent_bytes"].clone();
-        // What is not the fast viewer's is the slow one's.
-        let slow = sent.as_u64().unwrap().saturating_sub(published);
-        if published - joined_at > slow + 2 * (512 << 10) {
+        if published - joined_at > sent_to_slow(&server, &fast) + 2 * (512 << 10) {
             break;
         }
     }
