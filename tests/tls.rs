@@ -166,26 +166,60 @@ fn sent_to_slow(server: &Server, fast: &Viewer) -> u64 {
     sent.as_u64().unwrap().saturating_sub(published)
 }
 
-#[test]
-fn what_waits_for_a_viewer_who_does_not_read_comes_before_the_goodbye() {
-    let (mut server, certificate) = encrypted(&["--max-lag", "1h", "--viewer-buffer", "64KiB"]);
-    let sample = Sample::read("chromium-vp8-opus-100ms");
-    let round = sample.all_frames().len();
-    let mut slow = narrow(&server, &certificate);
-    let mut fast = Viewer::v1(&server, "demo");
-    let mut publisher = Publisher::open(&server, "demo");
-    publisher.open_stream(&sample);
-    slow.watch(1);
-    fast.watch(1);
-    publisher.go_on(&sample);
-    fast.watch(round);
-    let mut rounds = 1;
-    while sent_to_slow(&server, &fast) + (256 << 10) > fast.screen.bytes.len() as u64 {
-        assert!(rounds < 100, "the slow viewer takes everything");
-        publisher.send_all(&sample.chunks);
-        rounds += 1;
-        fast.watch(rounds * round);
+/// A viewer who falls behind by more than TLS may hold for it, and one who does not.
+struct Behind {
+    slow: Viewer,
+    fast: Viewer,
+    publisher: Publisher,
+    server: Server,
+}
+
+impl Behind {
+    fn new() -> Behind {
+        let (server, certificate) = encrypted(&["--max-lag", "1h", "--viewer-buffer", "64KiB"]);
+        let sample = Sample::read("chromium-vp8-opus-100ms");
+        let round = sample.all_frames().len();
+        let mut slow = narrow(&server, &certificate);
+        let mut fast = Viewer::v1(&server, "demo");
+        let mut publisher = Publisher::open(&server, "demo");
+        publisher.open_stream(&sample);
+        slow.watch(1);
+        fast.watch(1);
+        publisher.go_on(&sample);
+        fast.watch(round);
+        let mut rounds = 1;
+        while sent_to_slow(&server, &fast) + (256 << 10) > fast.screen.bytes.len() as u64 {
+            assert!(rounds < 100, "the slow viewer takes everything");
+            publisher.send_all(&sample.chunks);
+            rounds += 1;
+            fast.watch(rounds * round);
+        }
+        Behind {
+            slow,
+            fast,
+            publisher,
+            server,
+        }
     }
+}
+
+/// The last of it waits in TLS, not in the stream: nothing new makes the server write.
+#[test]
+fn what_waits_for_a_viewer_comes_although_nothing_new_does() {
+    let mut behind = Behind::new();
+    let all = behind.fast.screen.frames();
+    behind.slow.watch(all.len());
+    assert!(behind.slow.screen.frames() == all);
+}
+
+#[test]
+fn what_waits_for_a_viewer_comes_before_the_goodbye() {
+    let Behind {
+        mut slow,
+        fast,
+        publisher,
+        mut server,
+    } = Behind::new();
     let started = Instant::now();
     server.signal(Signal::TERM);
     // All that it was given, to a whole message, and both goodbyes.
