@@ -4,13 +4,11 @@
 mod common;
 
 use common::eventually;
-use common::http::{Http, prepare};
+use common::http::{Http, connect_narrow};
 use common::media::{Sample, Screen};
 use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher};
-use socket2::{Domain, Socket, Type};
-use std::net::TcpStream;
 use std::time::Duration;
 use videostream::protocol::websocket::SUBPROTOCOL;
 use videostream::webm::TrackKind;
@@ -19,17 +17,6 @@ const RING_BYTES: u64 = 512 << 10;
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
 /// Only the ring decides who is too slow, however long a test takes.
 const ANY_LAG: [&str; 2] = ["--max-lag", "1h"];
-
-/// A connection that takes a few KiB and then no more until it is read.
-fn narrow(server: &Server) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    // Before it connects: later the window would be open already.
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    prepare(&stream);
-    stream
-}
 
 /// A stream with one viewer who sees everything, and whose publisher never tires.
 struct OnAir {
@@ -123,7 +110,7 @@ impl OnAir {
 #[test]
 fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
     slow.watch(1);
     on_air.overtake();
@@ -156,7 +143,7 @@ fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
 #[test]
 fn an_overtaken_plain_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[]);
     slow.watch(1);
     on_air.overtake();
@@ -171,7 +158,7 @@ fn an_overtaken_plain_viewer_gets_a_valid_stream() {
 #[test]
 fn an_overtaken_http_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
-    let mut http = Http::from_stream(narrow(&on_air.server), &on_air.server);
+    let mut http = Http::from_stream(connect_narrow(on_air.server.address), &on_air.server);
     http.ask("GET", "/live/demo.webm", &[]);
     let mut slow = HttpViewer::new(http);
     slow.watch(1);
@@ -189,7 +176,7 @@ fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
     let lag = Duration::from_millis(100);
     let options = ["--max-lag", "100ms", "--viewer-buffer", "16KiB"];
     let mut on_air = OnAir::new(&options);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
     slow.watch(1);
     // More than the kernel holds for it, and less than the ring does.
@@ -212,7 +199,7 @@ fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
 #[test]
 fn a_viewer_that_takes_nothing_for_too_long_is_closed() {
     let mut on_air = OnAir::new(&["--viewer-timeout", "300ms"]);
-    let stream = narrow(&on_air.server);
+    let stream = connect_narrow(on_air.server.address);
     let mut stuck = Viewer::on(stream, &on_air.server, "demo", &[]);
     stuck.watch(1);
     // Until it is full it is not stuck: so more is published until it is gone.

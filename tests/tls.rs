@@ -4,7 +4,7 @@
 mod common;
 
 use common::certificate::Certificate;
-use common::http::{Http, prepare};
+use common::http::{Http, connect_narrow, prepare};
 use common::media::{Sample, path};
 use common::server::{Server, program};
 use common::viewer::{HttpViewer, Viewer};
@@ -152,10 +152,8 @@ fn a_request_body_is_published_to_its_last_byte() {
 
 /// A viewer whose connection takes a few KiB and then no more until it is read.
 fn narrow(server: &Server, certificate: &Certificate) -> Viewer {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(&server.address.into()).unwrap();
-    let wire = Wire::encrypt(socket.into(), &certificate.trusted());
+    let tcp = connect_narrow(server.address);
+    let wire = Wire::encrypt(tcp, &certificate.trusted());
     Viewer::on(wire, server, "demo", &[SUBPROTOCOL])
 }
 

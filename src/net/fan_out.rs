@@ -117,15 +117,16 @@ impl Reactor {
                 let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
                     continue;
                 };
-                if let Some(swept) = broadcast.sweep.poll_end() {
-                    let took = Instant::now().saturating_duration_since(swept.began);
-                    self.counters.sweeps.record(took);
-                    self.counters.sweep_visits += swept.visits;
-                }
+                let ended = broadcast.sweep.poll_end();
                 // Under way, or waiting for --max-delay.
                 broadcast.is_sweeping = broadcast.sweep.due(self.now).is_some();
                 if broadcast.is_sweeping {
                     self.sweeping.push_back(stream_id);
+                }
+                if let Some(swept) = ended {
+                    let took = self.clock().saturating_duration_since(swept.began);
+                    self.counters.sweeps.record(took);
+                    self.counters.sweep_visits += swept.visits;
                 }
             }
         }

@@ -52,6 +52,10 @@ const HANDSHAKE_COST: usize = 8;
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u32 = 64;
 
+/// A turn that takes longer than this while connections are here, for which ticks wake the loop,
+/// was none: the process or its machine stood still. Far more than any turn takes.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// Connections beyond the limit that are told so, rather than dropped.
 const REFUSED_MAX: usize = 32;
 
@@ -71,7 +75,10 @@ pub struct Reactor {
     pub(super) connections_max: usize,
     pub(super) counters: Counters,
     pub(super) started_at: Instant,
+    /// When this turn began, by [`Reactor::clock`], as all times here are.
     pub(super) now: Instant,
+    /// Time for which the server stood still.
+    stood_still: Duration,
     pub(super) ticked_at: Instant,
     pub(super) told_viewers_at: Instant,
     /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
@@ -147,6 +154,7 @@ impl Reactor {
             counters: Counters::default(),
             started_at: now,
             now,
+            stood_still: Duration::ZERO,
             ticked_at: now,
             told_viewers_at: now,
             feeding: VecDeque::new(),
@@ -190,8 +198,14 @@ impl Reactor {
             .is_some_and(|until| self.connections.is_empty() || self.now >= until)
     }
 
+    /// The monotonic clock, which nobody can set, less the time for which the server stood still:
+    /// nobody is late for that.
+    pub(super) fn clock(&self) -> Instant {
+        Instant::now() - self.stood_still
+    }
+
     fn wait(&mut self) -> io::Result<()> {
-        let done = Instant::now();
+        let done = self.clock();
         self.counters
             .turns
             .record(done.saturating_duration_since(self.now));
@@ -200,7 +214,12 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
-        self.now = Instant::now();
+        let turn = self.clock().saturating_duration_since(self.now);
+        if turn > STANDSTILL && !self.connections.is_empty() {
+            tracing::warn!(?turn, "the server stood still");
+            self.stood_still += turn - TICK;
+        }
+        self.now = self.clock();
         self.catalog
             .set_clock(self.now.saturating_duration_since(self.started_at));
         let events = mem::replace(&mut self.events, Events::with_capacity(0));

@@ -460,14 +460,19 @@ impl Segmenter {
             .head
             .as_ref()
             .map_or(TIMESTAMP_SCALE_DEFAULT, |head| head.timestamp_scale);
-        // Nanoseconds that 64 bits do not hold are far out of range: 292 years.
-        let nanoseconds = i64::try_from(scale).ok().and_then(|scale| {
-            let ticks = i64::try_from(cluster).ok()?;
-            ticks.checked_add(relative.into())?.checked_mul(scale)
-        });
-        nanoseconds
-            .map(|nanoseconds| nanoseconds.div_euclid(1_000_000))
-            .filter(|ms| (-TIMESTAMP_MS_MAX..=TIMESTAMP_MS_MAX).contains(ms))
+        let ticks = i64::try_from(cluster)
+            .ok()
+            .and_then(|cluster| cluster.checked_add(relative.into()));
+        let ms = match scale {
+            // Nearly always, and for each block.
+            TIMESTAMP_SCALE_DEFAULT => ticks,
+            // Nanoseconds that 64 bits do not hold are far out of range: 292 years.
+            _ => ticks.and_then(|ticks| {
+                let nanoseconds = ticks.checked_mul(scale.try_into().ok()?)?;
+                Some(nanoseconds.div_euclid(1_000_000))
+            }),
+        };
+        ms.filter(|ms| (-TIMESTAMP_MS_MAX..=TIMESTAMP_MS_MAX).contains(ms))
             .ok_or(WebmError::TimestampRange { offset })
     }
 

@@ -3,8 +3,10 @@
 use super::PATIENCE;
 use super::server::Server;
 use super::wire::Wire;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// One connection.
 pub struct Http {
@@ -23,6 +25,23 @@ pub struct Response {
 
 pub fn connect(server: &Server) -> Wire {
     Wire::open(server)
+}
+
+/// A connection that takes a few KiB and then no more until it is read.
+pub fn connect_narrow(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    // Before it connects: later the window would be open already.
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    prepare(&stream);
+    stream
+}
+
+/// When it is dropped, its peer gets a reset rather than an end.
+pub fn reset_on_drop(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    socket.set_linger(Some(Duration::ZERO)).unwrap();
 }
 
 /// Nothing takes longer than our patience.

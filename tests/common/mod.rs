@@ -9,7 +9,9 @@
 pub mod certificate;
 pub mod ffmpeg;
 pub mod http;
+pub mod link;
 pub mod media;
+pub mod proxy;
 pub mod server;
 pub mod viewer;
 pub mod websocket;

@@ -53,9 +53,14 @@ impl Server {
     }
 
     pub fn on(listen: &str, options: &[&str]) -> Server {
-        let mut child = program()
-            .args(["--listen", listen])
-            .args(options)
+        let mut command = program();
+        command.args(["--listen", listen]).args(options);
+        Server::run(command)
+    }
+
+    /// Starts what was made of [`program`].
+    pub fn run(mut command: Command) -> Server {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -114,6 +119,16 @@ impl Server {
         })
     }
 
+    /// A value of `/metrics`, by its name and labels as they are written there.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = Http::open(self).get("/metrics").text();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.parse().unwrap()
+    }
+
     /// Waits until nobody publishes this stream.
     pub fn wait_until_offline(&self, name: &str) {
         eventually("the stream goes offline", || {
@@ -128,6 +143,10 @@ impl Server {
     pub fn assert_healthy(&self) {
         let answer = Http::open(self).get("/healthz");
         assert_eq!((answer.status, &*answer.text()), (200, "ok\n"));
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -122,6 +122,8 @@ impl Viewer {
 
 pub struct HttpViewer {
     http: Http,
+    /// Somebody in between cuts chunks of its own.
+    is_cut_anew: bool,
     pub head: Option<Response>,
     pub screen: Screen,
 }
@@ -144,8 +146,17 @@ impl HttpViewer {
     pub fn new(http: Http) -> HttpViewer {
         HttpViewer {
             http,
+            is_cut_anew: false,
             head: None,
             screen: Screen::new(),
+        }
+    }
+
+    /// One whose chunks end anywhere.
+    pub fn behind_proxy(http: Http) -> HttpViewer {
+        HttpViewer {
+            is_cut_anew: true,
+            ..HttpViewer::new(http)
         }
     }
 
@@ -166,7 +177,10 @@ impl HttpViewer {
                 assert!(self.http.some().is_empty(), "bytes behind the last chunk");
                 return false;
             };
-            self.screen.show(Bytes::from(chunk));
+            match self.is_cut_anew {
+                true => self.screen.show_part(Bytes::from(chunk)),
+                false => self.screen.show(Bytes::from(chunk)),
+            }
             return true;
         }
         let bytes = self.http.some();

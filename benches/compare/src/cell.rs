@@ -126,9 +126,9 @@ impl Cell {
     }
 }
 
-/// Where to begin the search: about a tenth of what a core of today holds.
+/// Where to begin the search: about a quarter of what a core of today holds, or what 32 MiB hold.
 pub fn first_guess(bits_per_s: f64) -> u64 {
-    (2.5e9 / bits_per_s) as u64
+    ((10e9 / bits_per_s) as u64).min(5000)
 }
 
 /// Bits a second, written as the load tester wants them.
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn rates_are_read_as_the_load_tester_reads_them() {
-        assert_eq!(bits_per_s("2.5M").map(first_guess), Some(1000));
+        assert_eq!(bits_per_s("2.5M").map(first_guess), Some(4000));
         assert_eq!(bits_per_s("500k").map(first_guess), Some(5000));
         assert_eq!((bits_per_s("fast"), bits_per_s("1")), (None, None));
     }

@@ -1,7 +1,7 @@
 //! What was measured: one run for each server and number of viewers.
 //!
 //! With `--save`, runs are kept in a file, one JSON object a line, so that a comparison can be made
-//! in parts.
+//! in parts: of one stream, whatever else is in the file.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -11,12 +11,14 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::load::Report;
+use crate::load::{Report, Stream};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub server: String,
     pub viewers: u64,
+    /// What viewers were sent, in words.
+    pub stream: String,
     pub report: Report,
     /// Why the viewers were not held; empty when they were.
     pub misses: Vec<String>,
@@ -63,15 +65,19 @@ impl fmt::Display for Run {
 pub struct Runs(pub Vec<Run>);
 
 impl Runs {
-    /// Those of an earlier part, if there was one.
-    pub fn read(path: &Path) -> anyhow::Result<Runs> {
+    /// Those of an earlier part with this stream, if there was one.
+    pub fn read(path: &Path, stream: &Stream) -> anyhow::Result<Runs> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Runs::default()),
             text => text.with_context(|| path.display().to_string())?,
         };
         let mut runs = Runs::default();
         for line in text.lines() {
-            runs.add(serde_json::from_str(line).with_context(|| path.display().to_string())?);
+            let run: Run =
+                serde_json::from_str(line).with_context(|| path.display().to_string())?;
+            if run.stream == stream.to_string() {
+                runs.add(run);
+            }
         }
         Ok(runs)
     }
@@ -121,6 +127,8 @@ impl Runs {
 
 #[cfg(test)]
 pub mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::load::{Percentiles, Server};
 
@@ -133,6 +141,7 @@ pub mod tests {
         Run {
             server: server.into(),
             viewers,
+            stream: "2.5 Mbit/s in 100 ms chunks".into(),
             report: Report {
                 duration_s: 10.0,
                 connected: viewers,
@@ -175,11 +184,18 @@ pub mod tests {
     fn runs_are_kept_in_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.jsonl");
-        assert_eq!(Runs::read(&path).unwrap(), Runs::default());
+        let stream = |rate: &str| Stream {
+            rate: rate.into(),
+            chunk_ms: 100,
+            duration: Duration::from_secs(15),
+        };
+        let read = |rate| Runs::read(&path, &stream(rate)).unwrap();
+        assert_eq!(read("2.5M"), Runs::default());
         let kept = [run("floor", 100, 0.4), run("a", 1, 0.25)];
         for run in &kept {
             Runs::append(&path, run).unwrap();
         }
-        assert_eq!(Runs::read(&path).unwrap(), Runs(kept.to_vec()));
+        assert_eq!(read("2.5M"), Runs(kept.to_vec()));
+        assert_eq!(read("5M"), Runs::default());
     }
 }

@@ -166,6 +166,7 @@ impl Stage {
             pid: process.id(),
             watch,
             publish,
+            promises_playback: matches!(server.kind, Kind::Videostream { .. }),
         };
         Ok(Running {
             process,

@@ -130,7 +130,7 @@ impl Options {
         let most = rlimit::Resource::NOFILE
             .get_hard()?
             .saturating_sub(DESCRIPTORS_RESERVED);
-        let mut search = Search::new(from, from / 2, most);
+        let mut search = Search::new(from, from / 4, most);
         let mut cell = Cell {
             rate: rate.to_owned(),
             protocol: match protocol {
