@@ -4,13 +4,17 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::client::{Address, Trust, load};
 use crate::config::Options;
 use crate::protocol::access::Secret;
+use crate::protocol::route::StreamName;
+use crate::protocol::token::Act;
 
 /// Live WebM from one browser to every viewer, through one small server.
 ///
@@ -45,6 +49,8 @@ pub enum Command {
     LoadWorker,
     /// Show what the server's parser sees in a WebM file
     Inspect(Inspect),
+    /// Make a token, or a whole link, that lets publish or watch one stream for a time
+    Token(Token),
 }
 
 /// Publish a WebM file as if it were live, paced by its timestamps.
@@ -93,6 +99,86 @@ pub struct Inspect {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Make a token that lets its bearer publish or watch one stream until it expires, on every server
+/// that has the same secret. It goes behind an address as `?token=`, or in a key's place.
+#[derive(Debug, clap::Args)]
+pub struct Token {
+    /// Stream that the token is for
+    pub stream: StreamName,
+
+    /// What it lets its bearer do; who may publish may watch, too
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_ACT",
+        value_name = "ACT",
+        default_value = "watch"
+    )]
+    #[arg(value_parser = PossibleValuesParser::new(["watch", "publish"]).map(|act| act_of(&act)))]
+    pub act: Act,
+
+    /// How long it is good for, such as 90s, 1h or 7days; who is connected then may stay
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_EXPIRES",
+        value_name = "DURATION",
+        default_value = "1h"
+    )]
+    #[arg(value_parser = expiry)]
+    pub expires: Duration,
+
+    /// Secret that the server has as well
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_TOKEN_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub token_secret: Option<Secret>,
+
+    /// File with that secret
+    #[arg(long, env = "VIDEOSTREAM_TOKEN_SECRET_FILE", value_name = "FILE")]
+    pub token_secret_file: Option<PathBuf>,
+
+    /// The server's TOML file, to take the secret from
+    #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the whole link, for the server at this address, such as `https://example.org`
+    #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
+    pub url: Option<String>,
+}
+
+fn act_of(act: &str) -> Act {
+    match act {
+        "publish" => Act::Publish,
+        _ => Act::Watch,
+    }
+}
+
+/// Up to ten years: a token cannot be taken back, but by changing the secret.
+fn expiry(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+    let duration = match text.parse::<humantime::Duration>() {
+        Ok(duration) => Duration::from(duration),
+        Err(error) => return Err(format!("{error}, such as 90s, 1h or 7days")),
+    };
+    match (Duration::from_secs(1)..=MOST).contains(&duration) {
+        true => Ok(duration),
+        false => Err("must be between 1s and 10 years".to_owned()),
+    }
+}
+
+/// Scheme and host, perhaps the path of a proxy; without the slash at its end.
+fn web_address(text: &str) -> Result<String, &'static str> {
+    let is_one = text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+    });
+    match is_one && !text.contains('#') {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err("expected the server's address, such as https://example.org"),
+    }
 }
 
 /// A `clap` refusal in one line. `arguments` tell a flag's value from its variable's.

@@ -7,11 +7,13 @@
 //! Sizes are bytes, durations are [`std::time::Duration`]s, and secrets never appear in `Debug`
 //! output.
 
+mod access;
 mod certificate;
 mod file;
 mod limits;
 mod options;
 
+pub use access::Hook;
 pub use certificate::Tls;
 pub use limits::Limits;
 pub use options::Options;
@@ -20,11 +22,10 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::protocol::access::{Access, PublishPolicy, Secret};
+use crate::protocol::access::{Access, Secret};
+use crate::protocol::token::TokenKey;
 
 /// Everything the server needs to know before it listens.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Serve {
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
+    /// Who is asked before anybody is let in.
+    pub hook: Option<Hook>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -116,53 +119,38 @@ impl Serve {
         };
         check_listen(&listen)?;
         let tls = Tls::check(&options, &listen)?;
-        let http_redirect = options.http_redirect.unwrap_or_default();
+        let http_redirect = options.http_redirect.clone().unwrap_or_default();
         check_redirect(&http_redirect, &listen, tls.is_some())?;
-        for (option, key) in [
-            ("--publish-key", &options.publish_key),
-            ("--watch-key", &options.watch_key),
-        ] {
-            if key.as_ref().is_some_and(|key| !is_key(key)) {
-                return Err(option_error(option, WHAT_A_KEY_IS));
-            }
-        }
-        let open = options.publish_open.unwrap_or(false);
-        let mut random_publish_key = None;
-        let publish = match options.publish_key {
-            Some(_) if open => {
-                let reason = "contradicts --publish-key: give one of them";
-                return Err(option_error("--publish-open", reason));
-            }
-            Some(key) => PublishPolicy::Key(key),
-            None if open || is_loopback_only(&listen) => PublishPolicy::Open,
-            None => PublishPolicy::Key(random_publish_key.insert(random_key()?).clone()),
-        };
-        let origins = options.allow_origin.unwrap_or_default();
+        let (log, log_level) = (options.log, options.log_level);
+        let rules = access::check(options, &listen)?;
         Ok(Serve {
-            access: Access::new(publish, options.watch_key, options.streams, &origins)
-                .map_err(|error| option_error("--allow-origin", error))?,
             listen,
             tls,
             http_redirect,
-            random_publish_key,
+            access: rules.access,
+            random_publish_key: rules.random_publish_key,
+            hook: rules.hook,
             limits,
-            log: options.log.unwrap_or_default(),
-            log_level: options.log_level.unwrap_or_default(),
+            log: log.unwrap_or_default(),
+            log_level: log_level.unwrap_or_default(),
         })
     }
 }
 
-/// 128 random bits, in letters that need no escaping in a URL.
-fn random_key() -> Result<Secret, ConfigError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(ConfigError::Random)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bits)))
-}
-
-fn is_loopback_only(listen: &[SocketAddr]) -> bool {
-    listen
-        .iter()
-        .all(|address| address.ip().to_canonical().is_loopback())
+/// What `videostream token` signs with: the secret that `serve` would check with.
+///
+/// `options` are what the command line and the variables say of it, and of the file.
+pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
+    let file = match &options.config {
+        Some(path) => file::read(path)?,
+        None => Options::default(),
+    };
+    let options = options.or(file);
+    let key = access::token_key(options.token_secret, options.token_secret_file.as_deref())?;
+    key.ok_or_else(|| {
+        let reason = "is needed: the secret that the server has, too";
+        option_error("--token-secret", reason)
+    })
 }
 
 fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
@@ -199,14 +187,6 @@ fn check_redirect(
     Ok(())
 }
 
-/// A key has to survive an HTTP header, a URL and a shell as it is.
-fn is_key(key: &Secret) -> bool {
-    let key = key.expose();
-    (1..=256).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-const WHAT_A_KEY_IS: &str = "a key is 1 to 256 visible ASCII characters, without spaces";
-
 fn option_error(option: &'static str, reason: impl fmt::Display) -> ConfigError {
     ConfigError::Option {
         option,
@@ -228,14 +208,7 @@ fn value_error(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::protocol::access::StreamKeys;
-
-    fn secret(key: &str) -> Option<Secret> {
-        Some(Secret::from(key))
-    }
 
     fn addresses(list: &[&str]) -> Option<Vec<SocketAddr>> {
         Some(
@@ -249,119 +222,11 @@ mod tests {
         Serve::resolve(options).unwrap_err().to_string()
     }
 
-    fn may_publish(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
-        let stream = stream.parse().unwrap();
-        serve
-            .access
-            .publish(&stream, key.map(Secret::from).as_ref())
-            .is_ok()
-    }
-
-    fn may_watch(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
-        let stream = stream.parse().unwrap();
-        serve
-            .access
-            .watch(&stream, key.map(Secret::from).as_ref())
-            .is_ok()
-    }
-
     #[test]
-    fn nothing_asked_listens_on_loopback_and_lets_anyone_publish() {
+    fn nothing_asked_listens_on_loopback_with_the_default_limits() {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.listen, [SocketAddr::from(([127, 0, 0, 1], 8080))]);
-        assert_eq!(serve.random_publish_key, None);
-        assert!(may_publish(&serve, "any", None) && may_watch(&serve, "any", None));
         assert_eq!(serve.limits, Limits::default());
-    }
-
-    #[test]
-    fn every_loopback_address_counts_as_loopback() {
-        let listen = addresses(&["127.1.2.3:80", "[::1]:80", "[::ffff:127.0.0.1]:80"]);
-        let serve = Serve::resolve(Options {
-            listen,
-            ..Options::default()
-        })
-        .unwrap();
-        assert!(may_publish(&serve, "any", None));
-    }
-
-    #[test]
-    fn an_address_others_can_reach_gets_a_random_key() {
-        let listen = addresses(&["127.0.0.1:8080", "[::]:8080"]);
-        let options = Options {
-            listen,
-            ..Options::default()
-        };
-        let [one, two] = [(); 2].map(|()| Serve::resolve(options.clone()).unwrap());
-        assert_ne!(one.random_publish_key, two.random_publish_key);
-        let key = one.random_publish_key.as_ref().unwrap().expose();
-        assert_eq!(URL_SAFE_NO_PAD.decode(key).unwrap().len(), 16);
-        assert!(may_publish(&one, "any", Some(key)) && !may_publish(&two, "any", Some(key)));
-        assert!(!may_publish(&one, "any", None) && may_watch(&one, "any", None));
-    }
-
-    #[test]
-    fn publish_open_turns_the_check_off_on_any_address() {
-        let listen = addresses(&["0.0.0.0:8080"]);
-        let options = Options {
-            listen,
-            publish_open: Some(true),
-            ..Options::default()
-        };
-        assert!(may_publish(
-            &Serve::resolve(options.clone()).unwrap(),
-            "any",
-            None
-        ));
-        let both = Options {
-            publish_key: secret("k"),
-            ..options
-        };
-        assert_eq!(
-            refusal(both),
-            "--publish-open: contradicts --publish-key: give one of them"
-        );
-    }
-
-    #[test]
-    fn a_streams_own_key_takes_the_place_of_the_servers() {
-        let own = StreamKeys {
-            publish: secret("own"),
-            watch: None,
-        };
-        let options = Options {
-            publish_key: secret("all"),
-            watch_key: secret("see"),
-            streams: BTreeMap::from([("door".parse().unwrap(), own)]),
-            ..Options::default()
-        };
-        let serve = Serve::resolve(options).unwrap();
-        assert!(may_publish(&serve, "door", Some("own")));
-        assert!(!may_publish(&serve, "door", Some("all")));
-        assert!(may_publish(&serve, "other", Some("all")));
-        assert!(may_watch(&serve, "door", Some("see")) && !may_watch(&serve, "door", None));
-    }
-
-    #[test]
-    fn an_empty_key_is_refused_rather_than_taken_for_none() {
-        let refused = refusal(Options {
-            publish_key: secret(""),
-            ..Options::default()
-        });
-        assert!(
-            refused.starts_with("--publish-key: a key is 1 to 256"),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn keys_stay_out_of_debug_output() {
-        let options = Options {
-            publish_key: secret("hush-hush"),
-            ..Options::default()
-        };
-        assert!(!format!("{options:?}").contains("hush"));
-        assert!(!format!("{:?}", Serve::resolve(options).unwrap()).contains("hush"));
     }
 
     #[test]
@@ -386,19 +251,6 @@ mod tests {
         });
         assert!(
             refused.starts_with("--listen: names no address"),
-            "{refused}"
-        );
-    }
-
-    #[test]
-    fn what_is_no_origin_is_refused() {
-        let allow_origin = Some(vec!["example.org".to_owned()]);
-        let refused = refusal(Options {
-            allow_origin,
-            ..Options::default()
-        });
-        assert!(
-            refused.starts_with("--allow-origin: \"example.org\" is not "),
             "{refused}"
         );
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use serde::Serialize;
@@ -14,8 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 use videostream::cli::{self, Cli, Command, Inspect, one_line};
 use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
-use videostream::config::{LogFormat, LogLevel, Options, Serve};
+use videostream::config::{self, LogFormat, LogLevel, Options, Serve};
 use videostream::inspect;
+use videostream::protocol::token::{Act, Grant};
 
 /// Failed at run time.
 const EXIT_FAILED: u8 = 1;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             Err(error) => fail(EXIT_FAILED, error),
         },
         Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
+        Some(Command::Token(options)) => token(options),
     }
 }
 
@@ -121,6 +123,40 @@ fn load(options: &load::Options) -> ExitCode {
         code = fail(EXIT_FAILED, failure);
     }
     code
+}
+
+fn token(options: cli::Token) -> ExitCode {
+    let secret = Options {
+        config: options.config,
+        token_secret: options.token_secret,
+        token_secret_file: options.token_secret_file,
+        ..Options::default()
+    };
+    let key = match config::token_key(secret) {
+        Ok(key) => key,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let Ok(now) = now else {
+        return fail(EXIT_FAILED, "the clock is before 1970");
+    };
+    let grant = Grant {
+        stream: options.stream,
+        act: options.act,
+    };
+    let token = key.sign(&grant, (now + options.expires).as_secs());
+    let room = match grant.act {
+        Act::Publish => "publish",
+        Act::Watch => "live",
+    };
+    let printed = match options.url {
+        Some(url) => writeln!(io::stdout(), "{url}/{room}/{}?token={token}", grant.stream),
+        None => writeln!(io::stdout(), "{token}"),
+    };
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(EXIT_FAILED, format_args!("standard output: {error}")),
+    }
 }
 
 /// A report on standard output: one JSON object, or a table.

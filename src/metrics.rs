@@ -26,6 +26,10 @@ pub struct Counters {
     pub skips: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
+    /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
+    pub auth_waits: u64,
+    pub auth_refused: u64,
+    pub auth_failed: u64,
     /// Viewers visited by sweeps. With the number of sweeps: how large they are.
     pub sweep_visits: u64,
     /// How long the reactor's turns take, the wait for events left out.
@@ -75,6 +79,8 @@ pub struct StreamReport {
 pub struct Snapshot {
     pub counters: Counters,
     pub connections: u64,
+    /// Requests that wait for the hook's answer.
+    pub auth_waiting: u64,
     pub streams: Vec<StreamReport>,
 }
 
@@ -140,6 +146,24 @@ impl Collector for Snapshot {
                 counters.viewers_timed_out,
             ),
             (
+                "auth_waits",
+                "Requests that waited for an answer of --auth-url",
+                None,
+                counters.auth_waits,
+            ),
+            (
+                "auth_refused",
+                "Requests that --auth-url did not let in",
+                None,
+                counters.auth_refused,
+            ),
+            (
+                "auth_failed",
+                "Requests refused because --auth-url did not decide",
+                None,
+                counters.auth_failed,
+            ),
+            (
                 "sweep_visits",
                 "Viewers visited in sweeps over audiences",
                 None,
@@ -169,6 +193,11 @@ impl Collector for Snapshot {
         )?;
         let now = [
             ("connections", "Connections open", self.connections),
+            (
+                "auth_waiting",
+                "Requests that wait for an answer of --auth-url",
+                self.auth_waiting,
+            ),
             (
                 "streams",
                 "Streams with a publisher",
@@ -299,11 +328,13 @@ mod tests {
         let text = prometheus(Snapshot {
             counters,
             connections: 8,
+            auth_waiting: 2,
             streams: vec![stream],
         });
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
+            "videostream_auth_waiting 2",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

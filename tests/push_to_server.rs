@@ -115,7 +115,7 @@ fn a_push_that_is_refused_or_replaced_says_why() {
         let url = format!("{scheme}://{}{target}", server.address);
         let said = end(push(&[&name, &url, "--key", "wrong"], Stdio::null()), 1);
         assert!(
-            said.contains("the server answered 401: a key is needed"),
+            said.contains("the server answered 401: a key or a token is needed"),
             "{said}"
         );
     }

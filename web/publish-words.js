@@ -73,13 +73,17 @@ export function actionFor(state) {
 export function explainRefusal(status) {
   switch (status) {
     case 401:
-      return { title: 'This server wants a publish key.', text: 'It was printed when the server started. Enter it here.', wantsKey: true };
+      return {
+        title: 'This server wants a publish key, or a newer link.',
+        text: 'A key was printed when the server started, unless its owner chose one. Enter it here.',
+        wantsKey: true,
+      };
     case 403:
-      return { title: 'This site may not publish here.', text: "Open the page at the server's own address, or have it allow this origin." };
+      return { title: 'You may not publish here.', text: "Open the page at the server's own address, or ask its owner to let you, or this site, in." };
     case 400:
       return { title: 'This is not a name that a stream can have.', text: 'Go back and pick another.' };
     case 503:
-      return { title: 'The server is full.', text: 'Wait a little and press Try again.' };
+      return { title: 'The server cannot take this stream now.', text: 'Wait a little and press Try again.' };
     default:
       return null;
   }

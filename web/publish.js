@@ -2,6 +2,7 @@
 
 import { Broadcast } from './broadcast.js';
 import { explainCaptureError, listDevices, openSource, SOURCES } from './capture.js';
+import { withCredentials } from './credentials.js';
 import { bitRate, clock, counted } from './format.js';
 import { takePoster } from './poster.js';
 import { CODECS, recordableCodecs, typeFor } from './recorder.js';
@@ -250,8 +251,7 @@ function end(ending) {
 }
 
 function posterUrl() {
-  const key = new URLSearchParams(location.search).get('key');
-  return `${watchPath}.jpg${key === null ? '' : `?key=${encodeURIComponent(key)}`}`;
+  return withCredentials(`${watchPath}.jpg`, location.search);
 }
 
 async function sendPoster() {

@@ -7,6 +7,8 @@
 //
 // The page hears of every change and never has to ask for a retry.
 
+import { withCredentials } from './credentials.js';
+
 export const SUBPROTOCOL = 'videostream.v1';
 
 /** The first retry comes after a quarter of a second at most, later ones after 8 s at most. */
@@ -26,14 +28,11 @@ export function retryDelayMs(attempt, random = Math.random) {
   return Math.round(full * (0.5 + 0.5 * random()));
 }
 
-/** The socket's address for a page's address; of the query only the key is passed on. */
+/** The socket's address for a page's address; of the query only key and token are passed on. */
 export function socketUrl(pageUrl) {
-  const url = new URL(pageUrl);
-  const key = url.searchParams.get('key');
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  url.hash = '';
-  url.search = '';
-  if (key !== null) url.searchParams.set('key', key);
+  const page = new URL(pageUrl);
+  const url = new URL(withCredentials(page.pathname, page.search), page);
+  url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }
 

@@ -32,12 +32,12 @@ export function wordsFor(state, { name, error = null, isPaused = false, wasOnAir
 export function explainRefusal(status) {
   switch (status) {
     case 401:
-      return { title: 'This stream needs a key.', text: 'Ask whoever sent you the link for the whole of it, ending in ?key=.' };
+      return { title: 'This stream needs a key, or a newer link.', text: 'Ask whoever sent you the link for the whole of it: the end may be missing, or its time is over.' };
     case 400:
     case 404:
       return { title: 'There is no such stream.', text: 'Check the address, or pick one from all streams.' };
     case 403:
-      return { title: 'This stream may not be shown on this site.', text: 'Open it at its own address.' };
+      return { title: 'This stream may not be shown to you here.', text: 'Open it at its own address, or ask whoever sent you the link.' };
     default:
       return null;
   }

@@ -3,6 +3,7 @@
 import { canPlay, mediaSourceClass, MsePlayer } from './mse-player.js';
 import { SrcPlayer } from './src-player.js';
 import { socketUrl, StreamSocket } from './socket.js';
+import { withCredentials } from './credentials.js';
 import { codecsOf } from './webm-edit.js';
 import { counted, milliseconds } from './format.js';
 import { nameFromPath } from './stream-name.js';
@@ -26,6 +27,7 @@ const stage = $('stage');
 const video = $('video');
 const query = new URLSearchParams(location.search);
 const name = nameFromPath(location.pathname) ?? '';
+const watchPath = `/live/${encodeURIComponent(name)}`;
 const strip = new StripReader();
 
 let state = 'idle';
@@ -138,8 +140,7 @@ function joinAfresh(reason) {
 function useSrcPlayer() {
   socket?.close();
   player?.destroy();
-  const url = new URL(`/live/${encodeURIComponent(name)}.webm`, location.href);
-  if (query.has('key')) url.searchParams.set('key', query.get('key'));
+  const url = new URL(withCredentials(`${watchPath}.webm`, location.search), location.href);
   setState('connecting');
   player = new SrcPlayer(video, {
     ready: startPlaying,
@@ -154,8 +155,8 @@ function useSrcPlayer() {
 
 /** What the server says of the stream, or null. */
 async function readState() {
-  const key = query.has('key') ? `?key=${encodeURIComponent(query.get('key'))}` : '';
-  const response = await fetch(`/api/streams/${encodeURIComponent(name)}${key}`, { cache: 'no-store' }).catch(() => null);
+  const url = withCredentials(`/api/streams/${encodeURIComponent(name)}`, location.search);
+  const response = await fetch(url, { cache: 'no-store' }).catch(() => null);
   return response?.ok ? response.json().catch(() => null) : null;
 }
 
@@ -225,8 +226,8 @@ async function onLost({ opened, attempt }) {
   isStale = true;
   if (state !== 'error') setState(wasOnAir || attempt > 0 ? 'reconnecting' : 'connecting');
   if (opened || attempt > 0) return;
-  const key = query.has('key') ? `?key=${encodeURIComponent(query.get('key'))}` : '';
-  const answer = await fetch(`/live/${encodeURIComponent(name)}${key}`, { method: 'HEAD', credentials: 'omit' }).catch(() => null);
+  const url = withCredentials(watchPath, location.search);
+  const answer = await fetch(url, { method: 'HEAD', credentials: 'omit' }).catch(() => null);
   const refusal = answer && explainRefusal(answer.status);
   if (!refusal) return;
   socket.close();
@@ -242,11 +243,10 @@ function showViewers(count) {
 /** The last poster, behind the words, while there is no picture. */
 async function showStill() {
   if (video.readyState >= 2 || !(await readState())?.poster) return;
-  const key = query.has('key') ? `&key=${encodeURIComponent(query.get('key'))}` : '';
   $('still').onload = () => {
     $('still').hidden = state !== 'waiting' && state !== 'ended';
   };
-  $('still').src = `/live/${encodeURIComponent(name)}.jpg?t=${Date.now()}${key}`;
+  $('still').src = withCredentials(`${watchPath}.jpg`, location.search, { t: Date.now() });
 }
 
 // --- Figures

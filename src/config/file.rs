@@ -85,10 +85,38 @@ mod tests {
     #[test]
     fn a_wrong_type_is_named_with_its_key_and_line() {
         assert_eq!(
+            refusal("\nmax_streams = 'many'\n"),
+            (
+                2,
+                "max_streams: invalid type: string \"many\", expected usize".into()
+            )
+        );
+    }
+
+    #[test]
+    fn a_key_of_a_wrong_type_is_not_shown() {
+        for (value, what) in [
+            ("4711", ""),
+            ("-4711", ""),
+            ("4711.5", ""),
+            ("true", ""),
+            ("['4711']", "sequence"),
+        ] {
+            for key in ["publish_key", "token_secret", "auth_url"] {
+                let (line, message) = refusal(&format!("\n{key} = {value}\n"));
+                let is_told = message.starts_with(&format!("{key}: ")) && message.contains(what);
+                assert!(line == 2 && is_told, "{message}");
+                assert!(
+                    !message.contains("4711") && !message.contains("true"),
+                    "{message}"
+                );
+            }
+        }
+        assert_eq!(
             refusal("\n[streams.door]\nwatch_key = 5\n"),
             (
                 3,
-                "streams.door.watch_key: invalid type: integer `5`, expected a string".into()
+                "streams.door.watch_key: a secret is text in quotes".into()
             )
         );
     }

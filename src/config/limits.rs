@@ -232,7 +232,7 @@ fn viewer_buffer(size: Option<ByteSize>) -> Result<Option<u32>, ConfigError> {
     }
 }
 
-fn duration(
+pub(super) fn duration(
     option: &'static str,
     value: Option<humantime::Duration>,
     default: Duration,

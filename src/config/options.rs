@@ -15,7 +15,8 @@ use clap::builder::BoolishValueParser;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::{LogFormat, LogLevel, WHAT_A_KEY_IS, is_key};
+use super::access::{WHAT_A_KEY_IS, is_key};
+use super::{LogFormat, LogLevel};
 use crate::protocol::access::{Secret, StreamKeys};
 use crate::protocol::route::StreamName;
 
@@ -70,8 +71,8 @@ pub struct Options {
     #[arg(value_parser = address, help_heading = TLS)]
     pub http_redirect: Option<Vec<SocketAddr>>,
 
-    /// Key that publishers must show [default: none on loopback addresses, else a random one,
-    /// which is printed]
+    /// Key that publishers must show [default: none on loopback addresses, or with --token-secret
+    /// or --auth-url; else a random one, which is printed]
     #[arg(
         long,
         env = "VIDEOSTREAM_PUBLISH_KEY",
@@ -81,13 +82,17 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub publish_key: Option<Secret>,
 
+    /// File with the key that publishers must show, for secrets that are mounted [default: none]
+    #[arg(long, env = "VIDEOSTREAM_PUBLISH_KEY_FILE", value_name = "FILE", help_heading = ACCESS)]
+    pub publish_key_file: Option<PathBuf>,
+
     /// Let anyone publish, on any address [default: false]
     #[arg(long, env = "VIDEOSTREAM_PUBLISH_OPEN", value_name = "BOOL", help_heading = ACCESS)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub publish_open: Option<bool>,
 
-    /// Key that viewers must show [default: none]
+    /// Key that viewers must show; publishers' keys will do as well [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_WATCH_KEY",
@@ -96,6 +101,54 @@ pub struct Options {
     )]
     #[arg(help_heading = ACCESS)]
     pub watch_key: Option<Secret>,
+
+    /// File with the key that viewers must show [default: none]
+    #[arg(long, env = "VIDEOSTREAM_WATCH_KEY_FILE", value_name = "FILE", help_heading = ACCESS)]
+    pub watch_key_file: Option<PathBuf>,
+
+    /// Let anyone watch, although there is a --token-secret [default: false]
+    #[arg(long, env = "VIDEOSTREAM_WATCH_OPEN", value_name = "BOOL", help_heading = ACCESS)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub watch_open: Option<bool>,
+
+    /// Secret of 32 bytes or more that links are signed with, see `videostream token`. Publishing
+    /// and watching then need a token or a key, but for what --publish-open and --watch-open let
+    /// anyone do [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_TOKEN_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub token_secret: Option<Secret>,
+
+    /// File with the secret that links are signed with [default: none]
+    #[arg(long, env = "VIDEOSTREAM_TOKEN_SECRET_FILE", value_name = "FILE", help_heading = ACCESS)]
+    pub token_secret_file: Option<PathBuf>,
+
+    /// Web address that is asked, by a POST with JSON, whether somebody may publish or watch, once
+    /// keys and tokens are right or none are set: 2xx lets in, 401 and 403 do not, and anything else
+    /// is answered 503 [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_AUTH_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub auth_url: Option<Secret>,
+
+    /// Time that --auth-url has to answer [default: 5s]
+    #[arg(long, env = "VIDEOSTREAM_AUTH_TIMEOUT", value_name = "DURATION", help_heading = ACCESS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub auth_timeout: Option<humantime::Duration>,
+
+    /// Time for which an answer of --auth-url holds; 0s asks anew for each request [default: 10s]
+    #[arg(long, env = "VIDEOSTREAM_AUTH_CACHE", value_name = "DURATION", help_heading = ACCESS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub auth_cache: Option<humantime::Duration>,
 
     /// Web origin, besides this server's own, whose pages may open WebSockets, such as
     /// `https://example.org`; may be given more than once [default: none]
@@ -107,6 +160,17 @@ pub struct Options {
     )]
     #[arg(help_heading = ACCESS)]
     pub allow_origin: Option<Vec<String>>,
+
+    /// Host name, besides localhost, by which browsers may call a server that listens on loopback
+    /// alone and lets anyone publish; may be given more than once [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_ALLOW_HOST",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    #[arg(help_heading = ACCESS)]
+    pub allow_host: Option<Vec<String>>,
 
     /// Connections at once [default: what the file-descriptor limit allows]
     #[arg(long, env = "VIDEOSTREAM_MAX_CONNECTIONS", value_name = "COUNT", help_heading = LIMITS)]
@@ -222,9 +286,18 @@ impl Options {
             tls_self_signed: self.tls_self_signed.or(other.tls_self_signed),
             http_redirect: self.http_redirect.or(other.http_redirect),
             publish_key: self.publish_key.or(other.publish_key),
+            publish_key_file: self.publish_key_file.or(other.publish_key_file),
             publish_open: self.publish_open.or(other.publish_open),
             watch_key: self.watch_key.or(other.watch_key),
+            watch_key_file: self.watch_key_file.or(other.watch_key_file),
+            watch_open: self.watch_open.or(other.watch_open),
+            token_secret: self.token_secret.or(other.token_secret),
+            token_secret_file: self.token_secret_file.or(other.token_secret_file),
+            auth_url: self.auth_url.or(other.auth_url),
+            auth_timeout: self.auth_timeout.or(other.auth_timeout),
+            auth_cache: self.auth_cache.or(other.auth_cache),
             allow_origin: self.allow_origin.or(other.allow_origin),
+            allow_host: self.allow_host.or(other.allow_host),
             max_connections: self.max_connections.or(other.max_connections),
             max_streams: self.max_streams.or(other.max_streams),
             ring_bytes: self.ring_bytes.or(other.ring_bytes),

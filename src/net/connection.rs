@@ -1,5 +1,6 @@
 //! One accepted socket and its state.
 
+use super::asking::Asking;
 use super::body::BodyReader;
 use super::inbound::Inbound;
 use super::outbox::Outbox;
@@ -23,6 +24,8 @@ pub const OUTBOX_SLICES_MAX: usize = 64;
 pub enum State {
     /// Waiting for a whole HTTP request head; these bytes of it are here.
     Requesting(BytesMut),
+    /// It has asked for something that the hook is to decide.
+    Asking(Box<Asking>),
     /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
     Responding { keep_alive: bool, rest: BytesMut },
     /// Sending us a poster.

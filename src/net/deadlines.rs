@@ -28,6 +28,8 @@ pub enum Due {
     HeadTimeout,
     /// Kept alive, but nobody asked for anything.
     Idle,
+    /// The hook has not decided.
+    Undecided,
     /// It takes no bytes.
     Stalled,
     /// No media from it.
@@ -56,6 +58,7 @@ impl Connection {
                 })
             }
             State::Requesting(_) => None,
+            State::Asking(asking) => (now >= asking.deadline).then_some(Due::Undecided),
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
                 Some(Due::SilentPublisher)
             }
@@ -115,6 +118,7 @@ impl Reactor {
                 let refusal = Refusal::new(408, "no whole request head came in time");
                 self.refuse(id, &refusal, Method::Other);
             }
+            Due::Undecided => self.give_up_asking(id),
             Due::SilentPublisher => {
                 tracing::info!("publisher was silent for too long");
                 self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");

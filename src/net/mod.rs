@@ -9,6 +9,7 @@
 //! - `reactor`: the loop and its phases.
 //! - `socket`: a connection's, encrypted or not; `tls`: its records.
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
+//! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
 //! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
@@ -18,11 +19,13 @@
 //! - `answer`, `listener`: whole responses; listening sockets.
 
 mod answer;
+mod asking;
 mod body;
 mod broadcast;
 mod connection;
 mod deadlines;
 mod fan_out;
+mod hook;
 mod inbound;
 mod listener;
 mod outbox;
@@ -34,6 +37,7 @@ mod socket;
 mod sweep;
 mod tls;
 mod unsent;
+mod verdicts;
 mod viewer;
 
 use crate::config::{Serve, Tls};

@@ -5,6 +5,7 @@
 //! clock is read again only to tell how long things took.
 
 use super::ServeError;
+use super::asking::Porter;
 use super::body::ReadBuffer;
 use super::broadcast::Broadcast;
 use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
@@ -25,7 +26,7 @@ use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
 use mio::event::Event;
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
@@ -37,6 +38,7 @@ use std::time::{Duration, Instant};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
+const HOOK: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -71,6 +73,8 @@ pub struct Reactor {
     /// Beside each stream of the catalog.
     pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
     pub(super) access: Access,
+    /// Asks the web hook, if there is one.
+    pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) counters: Counters,
@@ -129,6 +133,10 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
+        let porter = match &config.hook {
+            Some(hook) => Some(Porter::new(hook, Waker::new(poll.registry(), HOOK)?)?),
+            None => None,
+        };
         let stream_limits = stream::Limits {
             webm: webm::Limits {
                 init_bytes: limits.init_bytes,
@@ -149,6 +157,7 @@ impl Reactor {
             catalog: Catalog::new(stream_limits),
             broadcasts: BTreeMap::new(),
             access: config.access,
+            porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             limits,
             counters: Counters::default(),
@@ -180,6 +189,7 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
+            self.hear_verdicts(); // who waited for the hook is let in, or not
             self.read(); // publishers' bytes become chunks
             self.fan_out(); // audiences with new chunks become due
             self.write();
@@ -261,6 +271,8 @@ impl Reactor {
                     }
                 }
             }
+            // Its answers are heard in a phase of their own.
+            HOOK => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
@@ -405,6 +417,10 @@ impl Reactor {
     fn read_one(&mut self, id: usize) -> bool {
         match self.connections[id].state {
             State::Requesting(_) => self.read_request(id),
+            State::Asking(_) => {
+                self.look_after_waiter(id);
+                false
+            }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
             // First it is told why; what it says matters no more, but for what lets us tell it.

@@ -11,7 +11,7 @@ use super::unsent::Unsent;
 use super::viewer::{Transport, Viewer, hello, stream_head};
 use crate::metrics::{Snapshot, StreamReport, prometheus};
 use crate::pages;
-use crate::protocol::access::Secret;
+use crate::protocol::access::Shown;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
@@ -26,6 +26,7 @@ use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
 use std::io::{self, Read};
 use std::mem;
+use std::time::SystemTime;
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
@@ -94,8 +95,9 @@ impl Reactor {
         connection.since = self.now;
         match outcome {
             Ok((head, rest)) => {
-                if let Err(refusal) = self.request(id, &head, rest) {
-                    self.refuse(id, &refusal, head.method);
+                let method = head.method;
+                if let Err(refusal) = self.request(id, head, rest) {
+                    self.refuse(id, &refusal, method);
                 }
             }
             Err((refusal, method)) => self.refuse(id, &refusal, method),
@@ -103,49 +105,44 @@ impl Reactor {
         self.connections[id].can_read
     }
 
-    /// Does what one request asks for. `rest` are the bytes that came behind its head.
-    fn request(&mut self, id: usize, head: &RequestHead, rest: BytesMut) -> Result<(), Refusal> {
-        let key = head.key.as_ref();
-        match route(head)? {
+    /// Does what one request asks for, if it may. `rest` are the bytes that came behind its head.
+    fn request(&mut self, id: usize, head: RequestHead, rest: BytesMut) -> Result<(), Refusal> {
+        let route = route(&head)?;
+        self.access.admit(&route, &head, &self.shown(&head))?;
+        self.serve_if_let(id, head, rest, route)
+    }
+
+    /// Does what one request asks for. Whether it may has been seen to.
+    pub(super) fn serve(
+        &mut self,
+        id: usize,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: Route,
+    ) -> Result<(), Refusal> {
+        match route {
             Route::Publish { name, via } => {
-                self.access
-                    .origin(head.origin.as_deref(), head.host.as_deref())?;
-                self.access.publish(&name, key)?;
                 return self.open_publisher(id, head, rest, &name, via);
             }
+            Route::Watch { name, .. } if head.method == Method::Head => {
+                self.describe_stream(id, head, &name);
+            }
             Route::Watch { name, via } => {
-                if let Via::WebSocket(_) = via {
-                    self.access
-                        .origin(head.origin.as_deref(), head.host.as_deref())?;
-                }
-                self.access.watch(&name, key)?;
-                if head.method == Method::Head {
-                    self.describe_stream(id, head, &name);
-                    return Ok(());
-                }
                 return self.open_viewer(id, head, rest, &name, via);
             }
             Route::PutPoster(name) => {
-                self.access
-                    .origin(head.origin.as_deref(), head.host.as_deref())?;
-                self.access.publish(&name, key)?;
                 return self.open_posting(id, head, rest, name);
             }
             Route::EndPublisher(name) => {
-                self.access
-                    .origin(head.origin.as_deref(), head.host.as_deref())?;
-                self.access.publish(&name, key)?;
                 self.end_publisher(&name)?;
                 self.respond(id, head, rest, |asked| asked.no_content());
             }
             Route::Home => self.page(id, head, rest, "home.html", Framing::SameOrigin)?,
             Route::Dashboard => self.page(id, head, rest, "dashboard.html", Framing::SameOrigin)?,
-            Route::PublishPage(name) => {
-                self.access.publish(&name, key)?;
+            Route::PublishPage(_) => {
                 self.page(id, head, rest, "publish.html", Framing::SameOrigin)?;
             }
-            Route::WatchPage { name, embed } => {
-                self.access.watch(&name, key)?;
+            Route::WatchPage { embed, .. } => {
                 let framing = match embed {
                     true => Framing::Anyone,
                     false => Framing::SameOrigin,
@@ -159,24 +156,17 @@ impl Reactor {
                 });
             }
             Route::Poster(name) => {
-                self.access.watch(&name, key)?;
                 let poster = self.poster(&name).ok_or_else(not_found)?;
                 self.respond(id, head, rest, |asked| asked.poster(&poster));
             }
-            Route::Streams => {
-                let reports = self.reports(key);
-                self.respond(id, head, rest, |asked| asked.json(&reports));
+            Route::Streams | Route::Metrics => {
+                let reports = self.reports(&self.shown(head));
+                self.tell_streams(id, head, rest, &route, reports);
             }
             Route::Stream(name) => {
-                self.access.watch(&name, key)?;
                 let report = self.catalog.find(name.as_str()).map(|id| self.report(id));
                 let report = report.ok_or_else(not_found)?;
                 self.respond(id, head, rest, |asked| asked.json(&report));
-            }
-            Route::Metrics => {
-                let text = prometheus(self.snapshot(key));
-                let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                self.respond(id, head, rest, |asked| asked.text(media_type, text));
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -184,6 +174,29 @@ impl Reactor {
             }
         }
         Ok(())
+    }
+
+    /// Answers with these streams, as `route` has them told.
+    pub(super) fn tell_streams(
+        &mut self,
+        id: usize,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: &Route,
+        reports: Vec<StreamReport>,
+    ) {
+        if *route == Route::Metrics {
+            let text = prometheus(Snapshot {
+                counters: self.counters.clone(),
+                connections: self.connections.len() as u64,
+                auth_waiting: self.waiters(),
+                streams: reports,
+            });
+            let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            self.respond(id, head, rest, |asked| asked.text(media_type, text));
+        } else {
+            self.respond(id, head, rest, |asked| asked.json(&reports));
+        }
     }
 
     fn page(
@@ -502,26 +515,25 @@ impl Reactor {
         self.broadcasts.get(&stream_id)?.poster.clone()
     }
 
-    /// All streams that may be watched with this key.
-    fn reports(&self, key: Option<&Secret>) -> Vec<StreamReport> {
+    /// What a request shows to be let in, now.
+    fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        // Before 1970 no token is good: they expire at the end of time.
+        let now = since_1970.map_or(u64::MAX, |since| since.as_secs());
+        self.access.shown(head, now)
+    }
+
+    /// All streams that may be watched by whoever shows this.
+    fn reports(&self, shown: &Shown<'_>) -> Vec<StreamReport> {
         self.catalog
             .iter()
             .filter(|(_, stream)| {
                 StreamName::try_from(&**stream.name())
-                    .is_ok_and(|name| self.access.watch(&name, key).is_ok())
+                    .is_ok_and(|name| self.access.may_watch(&name, shown))
             })
             .map(|(id, _)| self.report(id))
             .filter(|report| report.live)
             .collect()
-    }
-
-    /// What may be told to whoever has this key.
-    fn snapshot(&self, key: Option<&Secret>) -> Snapshot {
-        Snapshot {
-            counters: self.counters.clone(),
-            connections: self.connections.len() as u64,
-            streams: self.reports(key),
-        }
     }
 
     fn report(&self, stream_id: StreamId) -> StreamReport {

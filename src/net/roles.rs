@@ -83,6 +83,7 @@ impl Reactor {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Requesting(_)
+            | State::Asking(_)
             | State::Responding { .. }
             | State::Posting(_)
             | State::Closing { .. }
@@ -155,7 +156,9 @@ impl Reactor {
                     self.close_publisher(id, code, 503, "the server is stopping");
                 }
                 State::Responding { keep_alive, .. } => *keep_alive = false,
-                State::Requesting(_) | State::Posting(_) => self.drop_connection(id),
+                State::Requesting(_) | State::Asking(_) | State::Posting(_) => {
+                    self.drop_connection(id);
+                }
                 State::Closing { .. } | State::Gone => {}
             }
         }

@@ -47,6 +47,14 @@ impl Socket {
         self.tls.take_if(is_plain).is_some()
     }
 
+    /// How many bytes could be read, at least, which stay; 0 at the end of the connection.
+    pub fn peek(&mut self) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.tcp.peek(&mut [0]),
+            Some(tls) => tls.peek(&mut self.tcp),
+        }
+    }
+
     /// Whether something that was written has not left yet.
     pub fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())

@@ -140,20 +140,38 @@ impl Tls {
 
     /// Reads plaintext; nothing at the peer's proper end. The handshake happens meanwhile.
     pub fn read(&mut self, wire: &mut (impl Read + Write), buffer: &mut [u8]) -> io::Result<usize> {
-        for _ in 0..EMPTY_READS_MAX {
-            if !self.plain.is_empty() {
-                let length = buffer.len().min(self.plain.len());
-                self.plain.copy_to_slice(&mut buffer[..length]);
-                if self.plain.is_empty() {
-                    self.plain = BytesMut::new();
-                }
+        if self.plain.is_empty() {
+            let length = self.fetch(wire, buffer)?;
+            if length > 0 || self.plain.is_empty() {
                 return Ok(length);
             }
-            if self.has_ended || buffer.is_empty() {
+        }
+        let length = buffer.len().min(self.plain.len());
+        self.plain.copy_to_slice(&mut buffer[..length]);
+        if self.plain.is_empty() {
+            self.plain = BytesMut::new();
+        }
+        Ok(length)
+    }
+
+    /// The length of the plaintext that is here, if need be after a look at the wire; 0 at the
+    /// peer's proper end. It stays.
+    pub fn peek(&mut self, wire: &mut (impl Read + Write)) -> io::Result<usize> {
+        if self.plain.is_empty() {
+            self.fetch(wire, &mut [])?;
+        }
+        Ok(self.plain.len())
+    }
+
+    /// Takes from the wire until there is plaintext, in `buffer` as far as it has room and then in
+    /// `plain`, or the peer's proper end. Returns the length of what is in `buffer`.
+    fn fetch(&mut self, wire: &mut (impl Read + Write), buffer: &mut [u8]) -> io::Result<usize> {
+        for _ in 0..EMPTY_READS_MAX {
+            if self.has_ended {
                 return Ok(0);
             }
             let length = self.read_records(wire, buffer)?;
-            if length > 0 {
+            if length > 0 || !self.plain.is_empty() {
                 return Ok(length);
             }
         }
@@ -619,6 +637,16 @@ mod tests {
         }
         assert!(read == said, "{} of {} read", read.len(), said.len());
         assert!(heard == all, "{} of {} heard", heard.len(), all.len());
+
+        // What is only looked at stays.
+        client.writer().write_all(b"more").unwrap();
+        pump(&mut client, &mut wire, &mut heard);
+        wire.readable = 1 << 20;
+        for _ in 0..2 {
+            assert_eq!(tls.peek(&mut wire).unwrap(), 4);
+        }
+        assert_eq!(tls.read(&mut wire, &mut buffer[..1]).unwrap(), 1);
+        assert!(tls.plain == b"ore"[..]);
 
         // A goodbye that has no room is said when there is some.
         wire.writable = 0;

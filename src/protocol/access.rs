@@ -1,20 +1,25 @@
-//! Keys and origins: who may publish, who may watch.
+//! Keys and tokens: who may publish, who may watch.
 //!
-//! The key comes with the request ([`RequestHead::key`](super::http::RequestHead::key)), the rules
-//! from the options. A stream's own key takes the place of the server's. A publish key also opens
-//! viewing of its stream.
+//! What a request shows ([`Shown`]) comes with its head, the rules from the options, the time from
+//! outside. [`Access::admit`] goes through all that guards a [`Route`]:
 //!
-//! Origins guard against one thing: a page elsewhere that opens a WebSocket in the name of the
-//! person who looks at it (RFC 6455, 10.2). A client that is no browser can send any Origin, so it
-//! is no substitute for a key.
+//! ```text
+//! names (a server on loopback alone) ─► origins (what pages may do) ─► a key, or a token
+//! ```
+//!
+//! A stream's own key takes the place of the server's. A publish key, and a publish token, also
+//! open viewing of their stream. A token is good wherever a key is, and takes no key's place.
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use sha1::{Digest as _, Sha1};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::route::{Refusal, StreamName};
+use super::http::RequestHead;
+use super::origin::{LocalNames, Origins};
+use super::route::{Need, Refusal, Route, StreamName};
+use super::token::{Grant, TokenKey};
 
 /// A key, which no log and no error message may show: its `Debug` is `***`.
 ///
@@ -22,8 +27,7 @@ use super::route::{Refusal, StreamName};
 /// worked out once when each is made: so the lengths are equal, and neither the length nor the
 /// first letters of a configured key can be found by timing guesses. (No collision helps a guesser:
 /// one of the two texts is unknown to them.)
-#[derive(Clone, Eq, Deserialize)]
-#[serde(from = "String")]
+#[derive(Clone, Eq)]
 pub struct Secret {
     text: String,
     digest: [u8; 20],
@@ -70,11 +74,55 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Who may publish to streams that have no key of their own.
+/// `serde`'s own message for a number or a truth where text should be would show it.
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        fn not_text<E: Error>() -> E {
+            E::custom("a secret is text in quotes")
+        }
+
+        impl Visitor<'_> for Text {
+            type Value = Secret;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("text in quotes")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret::new(text))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Secret, E> {
+                Err(not_text())
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Secret, E> {
+                Err(not_text())
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Secret, E> {
+                Err(not_text())
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Secret, E> {
+                Err(not_text())
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Who may do one thing, publish or watch, with streams that have no key of their own for it.
 #[derive(Debug, Clone)]
-pub enum PublishPolicy {
+pub enum Policy {
     Open,
+    /// Whoever has this key, or a token.
     Key(Secret),
+    /// Whoever has a token.
+    Token,
 }
 
 /// One stream's own keys; `None` leaves the server's rule.
@@ -84,281 +132,281 @@ pub struct StreamKeys {
     pub watch: Option<Secret>,
 }
 
-/// An `allow_origin` that no browser would send.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a web origin such as https://example.com, nor *")]
-pub struct BadOrigin(pub String);
-
 /// All rules about who may do what.
 #[derive(Debug, Clone)]
 pub struct Access {
-    publish: PublishPolicy,
-    watch_key: Option<Secret>,
-    streams: BTreeMap<StreamName, StreamKeys>,
-    any_origin: bool,
-    origins: Vec<Origin>,
+    pub publish: Policy,
+    pub watch: Policy,
+    pub streams: BTreeMap<StreamName, StreamKeys>,
+    /// What tokens are checked with, if there are any.
+    pub tokens: Option<TokenKey>,
+    pub origins: Origins,
+    /// By which names the server is spoken to, if that matters.
+    pub local_names: Option<LocalNames>,
+}
+
+/// What a request shows to be let in.
+#[derive(Debug, Clone, Default)]
+pub struct Shown<'a> {
+    pub key: Option<&'a Secret>,
+    /// What its token grants, if it is good.
+    pub grant: Option<Grant>,
 }
 
 impl Access {
-    /// `allow_origin` are origins as browsers send them (`https://example.com`), or `*` for any.
-    pub fn new(
-        publish: PublishPolicy,
-        watch_key: Option<Secret>,
-        streams: BTreeMap<StreamName, StreamKeys>,
-        allow_origin: &[String],
-    ) -> Result<Self, BadOrigin> {
-        let mut access = Self {
-            publish,
-            watch_key,
-            streams,
-            any_origin: false,
-            origins: Vec::new(),
-        };
-        for text in allow_origin {
-            match Origin::parse(text) {
-                Some(origin) => access.origins.push(origin),
-                None if text == "*" => access.any_origin = true,
-                None => return Err(BadOrigin(text.clone())),
-            }
-        }
-        Ok(access)
-    }
-
-    /// May whoever offers this key publish (or send a poster to, or end) this stream?
-    pub fn publish(&self, name: &StreamName, offered: Option<&Secret>) -> Result<(), Refusal> {
-        let Some(key) = self.publish_key(name) else {
-            return Ok(());
-        };
-        admit(offered.map(|offered| key.matches(offered)))
-    }
-
-    /// May whoever offers this key watch this stream?
-    pub fn watch(&self, name: &StreamName, offered: Option<&Secret>) -> Result<(), Refusal> {
-        let Some(key) = self.watch_key(name) else {
-            return Ok(());
-        };
-        admit(offered.map(|offered| match self.publish_key(name) {
-            Some(publish) => key.matches(offered) | publish.matches(offered),
-            None => key.matches(offered),
-        }))
-    }
-
-    /// May a page of this origin open a WebSocket here? `host` is the request's own Host.
-    pub fn origin(&self, origin: Option<&str>, host: Option<&str>) -> Result<(), Refusal> {
-        let Some(origin) = origin else { return Ok(()) };
-        if self.any_origin {
-            return Ok(());
-        }
-        let is_welcome = Origin::parse(origin).is_some_and(|origin| {
-            host.is_some_and(|host| origin.is_at(host)) || self.origins.contains(&origin)
-        });
-        if is_welcome {
-            return Ok(());
-        }
-        Err(Refusal::forbidden(
-            "pages of this origin may not connect here: see --allow-origin",
-        ))
-    }
-
-    fn publish_key(&self, name: &StreamName) -> Option<&Secret> {
-        let own = self
-            .streams
-            .get(name)
-            .and_then(|keys| keys.publish.as_ref());
-        own.or(match &self.publish {
-            PublishPolicy::Open => None,
-            PublishPolicy::Key(key) => Some(key),
-        })
-    }
-
-    fn watch_key(&self, name: &StreamName) -> Option<&Secret> {
-        let own = self.streams.get(name).and_then(|keys| keys.watch.as_ref());
-        own.or(self.watch_key.as_ref())
-    }
-}
-
-fn admit(matched: Option<Choice>) -> Result<(), Refusal> {
-    match matched.map(bool::from) {
-        Some(true) => Ok(()),
-        Some(false) | None => Err(Refusal::unauthorized()),
-    }
-}
-
-/// A web origin (RFC 6454): scheme, host and port, in lower case.
-///
-/// `null`, which browsers send for sandboxed frames and files, is none: it matches nothing but `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin {
-    scheme: String,
-    host: String,
-    port: u16,
-}
-
-impl Origin {
-    fn parse(origin: &str) -> Option<Self> {
-        let origin = origin.to_ascii_lowercase();
-        let (scheme, authority) = origin.split_once("://")?;
-        // The slash that people copy from the address bar does no harm.
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = host_and_port(authority, default_port(scheme)?)?;
-        Some(Self {
-            scheme: scheme.to_owned(),
-            host: host.to_owned(),
-            port,
-        })
-    }
-
-    /// Whether `host`, a Host field, names the server that this origin's pages came from.
+    /// What this request shows, at `now` in seconds since 1970.
     ///
-    /// A Host without a port is taken to mean the default port of the origin's scheme: behind a
-    /// proxy that ends TLS, we could not know whether the person sees `http` or `https`.
-    fn is_at(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
-        let default = default_port(&self.scheme);
-        let found = default.and_then(|default| host_and_port(&host, default));
-        found.is_some_and(|(host, port)| host == self.host && port == self.port)
+    /// A token may also come in a key's place: programs that know keys alone, as Bearer or as
+    /// Basic's password, need not learn of it.
+    pub fn shown<'a>(&self, head: &'a RequestHead, now: u64) -> Shown<'a> {
+        let key = head.key.as_ref();
+        let grant = self.tokens.as_ref().and_then(|tokens| {
+            let mut offered = [head.token.as_ref(), key].into_iter().flatten();
+            offered.find_map(|token| tokens.check(token.expose(), now))
+        });
+        Shown { key, grant }
     }
-}
 
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
-        _ => None,
-    }
-}
-
-fn host_and_port(authority: &str, default: u16) -> Option<(&str, u16)> {
-    // The colons inside `[::1]` are not the port's.
-    let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match authority[after_brackets..].find(':') {
-        Some(colon) => {
-            let (host, port) = authority.split_at(after_brackets + colon);
-            (host, port[1..].parse().ok()?)
+    /// May this request be served?
+    pub fn admit(
+        &self,
+        route: &Route,
+        head: &RequestHead,
+        shown: &Shown<'_>,
+    ) -> Result<(), Refusal> {
+        let Some(need) = route.need() else {
+            return Ok(());
+        };
+        let host = head.host.as_deref();
+        if let Some(names) = &self.local_names {
+            names.admit(host)?;
         }
-        None => (authority, default),
-    };
-    let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
-    is_host.then_some((host, port))
+        if route.acts_for_a_page() {
+            self.origins.admit(head.origin.as_deref(), host)?;
+        }
+        let is_admitted = match need {
+            Need::Publish(name) => self.may_publish(name, shown),
+            Need::Watch(name) => self.may_watch(name, shown),
+            // Everybody, but of those streams that they may watch.
+            Need::List => true,
+        };
+        match is_admitted {
+            true => Ok(()),
+            false => Err(Refusal::unauthorized()),
+        }
+    }
+
+    /// May whoever shows this publish this stream, send its poster, or end it?
+    pub fn may_publish(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
+        let guard = self.publish_guard(name);
+        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_publish(name));
+        guard.is_open || guard.is_opened_by(shown.key).into() || has_token()
+    }
+
+    /// May whoever shows this watch this stream?
+    pub fn may_watch(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
+        let (guard, publish) = (self.watch_guard(name), self.publish_guard(name));
+        let has_key = || guard.is_opened_by(shown.key) | publish.is_opened_by(shown.key);
+        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_watch(name));
+        guard.is_open || has_key().into() || has_token()
+    }
+
+    fn publish_guard(&self, name: &StreamName) -> Guard<'_> {
+        let own = self.streams.get(name);
+        Guard::new(own.and_then(|keys| keys.publish.as_ref()), &self.publish)
+    }
+
+    fn watch_guard(&self, name: &StreamName) -> Guard<'_> {
+        let own = self.streams.get(name);
+        Guard::new(own.and_then(|keys| keys.watch.as_ref()), &self.watch)
+    }
+}
+
+/// What stands before one stream.
+struct Guard<'a> {
+    is_open: bool,
+    key: Option<&'a Secret>,
+}
+
+impl<'a> Guard<'a> {
+    fn new(own: Option<&'a Secret>, policy: &'a Policy) -> Self {
+        let (is_open, key) = match (own, policy) {
+            (Some(own), _) => (false, Some(own)),
+            (None, Policy::Key(key)) => (false, Some(key)),
+            (None, Policy::Token) => (false, None),
+            (None, Policy::Open) => (true, None),
+        };
+        Self { is_open, key }
+    }
+
+    fn is_opened_by(&self, shown: Option<&Secret>) -> Choice {
+        match (self.key, shown) {
+            (Some(key), Some(shown)) => key.matches(shown),
+            _ => Choice::from(0),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::http::{HEAD_BYTES_DEFAULT, parse_request};
+    use crate::protocol::route::route;
+    use crate::protocol::token::Act;
+
+    const NOW: u64 = 1_800_000_000;
 
     fn name(name: &str) -> StreamName {
         StreamName::try_from(name).expect("a valid name")
     }
 
-    fn access(publish: PublishPolicy, watch: Option<&str>) -> Access {
+    fn tokens() -> TokenKey {
+        TokenKey::new(&Secret::new("0123456789abcdef0123456789abcdef")).expect("long enough")
+    }
+
+    fn token(stream: &str, act: Act) -> String {
+        let stream = name(stream);
+        tokens().sign(&Grant { stream, act }, NOW + 60)
+    }
+
+    fn access(publish: Policy, watch: Policy) -> Access {
         let own = StreamKeys {
             publish: Some("own-p".into()),
             watch: Some("own-w".into()),
         };
-        let streams = BTreeMap::from([(name("own"), own)]);
-        let origins = ["https://Good.example/".to_owned(), "http://b:81".to_owned()];
-        Access::new(publish, watch.map(Secret::from), streams, &origins).expect("origins")
+        Access {
+            publish,
+            watch,
+            streams: BTreeMap::from([(name("own"), own)]),
+            tokens: Some(tokens()),
+            origins: Origins::default(),
+            local_names: None,
+        }
     }
 
     fn keyed() -> Access {
-        access(PublishPolicy::Key("p".into()), Some("w"))
+        access(Policy::Key("p".into()), Policy::Key("w".into()))
+    }
+
+    fn head(request: &str) -> RequestHead {
+        let request = format!("{request}\r\n\r\n");
+        let parsed = parse_request(request.as_bytes(), HEAD_BYTES_DEFAULT);
+        parsed.expect("a valid head").expect("a whole head").0
+    }
+
+    /// The status that a request gets from these rules; 200 when it is let through.
+    fn status(access: &Access, request: &str) -> u16 {
+        let head = head(request);
+        let route = route(&head).expect("a route");
+        let shown = access.shown(&head, NOW);
+        access
+            .admit(&route, &head, &shown)
+            .map_or_else(|refusal| refusal.status, |()| 200)
+    }
+
+    fn shows(key: &Secret) -> Shown<'_> {
+        Shown {
+            key: Some(key),
+            grant: None,
+        }
     }
 
     #[test]
     fn publishing_needs_the_key_unless_open() {
-        let key = |key: &'static str| Some(Secret::from(key));
-        let may = |access: &Access, stream, offered: Option<Secret>| {
-            access.publish(&name(stream), offered.as_ref()).is_ok()
+        let may = |access: &Access, stream, key: &str| {
+            access.may_publish(&name(stream), &shows(&key.into()))
         };
-        assert!(may(&keyed(), "a", key("p")));
-        for wrong in [None, key("w"), key("P"), key("pp"), key("")] {
-            assert_eq!(
-                keyed().publish(&name("a"), wrong.as_ref()),
-                Err(Refusal::unauthorized())
-            );
+        assert!(may(&keyed(), "a", "p"));
+        for wrong in ["w", "P", "pp", "", "own-p"] {
+            assert!(!may(&keyed(), "a", wrong), "{wrong}");
         }
-        let open = access(PublishPolicy::Open, None);
-        assert!(may(&open, "a", None) && may(&open, "a", key("anything")));
-        assert!(!may(&open, "own", None) && may(&open, "own", key("own-p")));
-        assert!(!may(&keyed(), "own", key("p")));
+        assert!(!keyed().may_publish(&name("a"), &Shown::default()));
+        let open = access(Policy::Open, Policy::Open);
+        assert!(open.may_publish(&name("a"), &Shown::default()) && may(&open, "a", "anything"));
+        assert!(!open.may_publish(&name("own"), &Shown::default()));
+        assert!(may(&open, "own", "own-p") && !may(&keyed(), "own", "p"));
     }
 
     #[test]
     fn watching_needs_the_watch_key_or_the_publish_key_of_the_stream() {
-        let may = |stream, key: &str| keyed().watch(&name(stream), Some(&key.into())).is_ok();
+        let may = |stream, key: &str| keyed().may_watch(&name(stream), &shows(&key.into()));
         assert!(may("a", "w") && may("a", "p") && !may("a", "own-w"));
         assert!(may("own", "own-w") && may("own", "own-p") && !may("own", "w"));
-        assert!(keyed().watch(&name("a"), None).is_err());
-        assert!(
-            access(PublishPolicy::Key("p".into()), None)
-                .watch(&name("a"), None)
-                .is_ok()
-        );
+        assert!(!keyed().may_watch(&name("a"), &Shown::default()));
+        let open = access(Policy::Key("p".into()), Policy::Open);
+        assert!(open.may_watch(&name("a"), &Shown::default()));
+        // An open door to publishing does not open a closed one to viewing.
+        let closed = access(Policy::Open, Policy::Key("w".into()));
+        assert!(!closed.may_watch(&name("a"), &Shown::default()));
     }
 
     #[test]
-    fn same_origin_counts_default_ports_and_ignores_case() {
-        let same = |origin, host| keyed().origin(Some(origin), Some(host)).is_ok();
-        assert!(same("http://localhost:8080", "localhost:8080"));
-        assert!(same("http://Example.com", "example.COM:80"));
-        assert!(same("https://example.com", "example.com"));
-        assert!(same("http://[::1]:8080", "[::1]:8080"));
-        assert!(same("http://[::1]", "[::1]"));
-        assert!(!same("http://localhost:8080", "localhost:8081"));
-        assert!(!same("http://localhost:8080", "127.0.0.1:8080"));
-        assert!(!same("http://example.com", "example.com:443"));
-        assert!(!same("http://evil.example", "example.com"));
-    }
-
-    #[test]
-    fn foreign_origin_gets_403_unless_listed() {
-        let origin = |origin| keyed().origin(Some(origin), Some("here"));
-        assert!(
-            origin("https://good.example").is_ok() && origin("https://good.example:443").is_ok()
-        );
-        assert!(origin("http://b:81").is_ok());
-        for foreign in [
-            "http://good.example",
-            "http://b",
-            "null",
-            "",
-            "file://",
-            "http://",
-            "*",
-        ] {
-            assert_eq!(
-                origin(foreign).map_err(|refusal| refusal.status),
-                Err(403),
-                "{foreign}"
-            );
+    fn a_token_is_good_for_its_stream_beside_every_key() {
+        for access in [keyed(), access(Policy::Token, Policy::Token)] {
+            let get = |target: &str, token: &str| {
+                status(&access, &format!("GET {target}?token={token} HTTP/1.0"))
+            };
+            for stream in ["a", "own"] {
+                let (publish, watch) = (token(stream, Act::Publish), token(stream, Act::Watch));
+                assert_eq!(get(&format!("/publish/{stream}"), &publish), 200);
+                assert_eq!(get(&format!("/publish/{stream}"), &watch), 401);
+                assert_eq!(get(&format!("/live/{stream}.webm"), &publish), 200);
+                assert_eq!(get(&format!("/live/{stream}.webm"), &watch), 200);
+                assert_eq!(get("/live/b", &publish), 401);
+                assert_eq!(get("/publish/b", &publish), 401);
+            }
+            assert_eq!(get("/live/a", "nonsense"), 401);
+            assert_eq!(get("/live/a", ""), 401);
         }
-        assert!(keyed().origin(None, None).is_ok());
-        assert!(keyed().origin(Some("http://here"), None).is_err());
     }
 
     #[test]
-    fn star_lets_every_origin_in() {
-        let listed = |origin: &str| {
-            Access::new(
-                PublishPolicy::Open,
-                None,
-                BTreeMap::new(),
-                &[origin.to_owned()],
-            )
-        };
-        let any = listed("*").expect("any origin");
-        assert!(any.origin(Some("null"), Some("a")).is_ok());
-        assert!(any.origin(Some("http://evil.example"), None).is_ok());
+    fn a_token_comes_in_a_keys_place_as_well() {
+        let access = access(Policy::Token, Policy::Token);
+        let token = token("a", Act::Watch);
+        let bearer = format!("GET /live/a HTTP/1.0\r\nAuthorization: Bearer {token}");
+        assert_eq!(status(&access, &bearer), 200);
         assert_eq!(
-            listed("example.com").err(),
-            Some(BadOrigin("example.com".to_owned()))
+            status(&access, &format!("GET /live/a?key={token} HTTP/1.0")),
+            200
         );
+        // One that is out of date does not stand in the way of one that is good.
+        let both = format!("GET /live/a?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
+        assert_eq!(status(&access, &both), 200);
+        // Without a secret no token is good.
+        let none = Access {
+            tokens: None,
+            ..keyed()
+        };
+        assert_eq!(status(&none, &bearer), 401);
+    }
+
+    #[test]
+    fn names_come_before_origins_and_origins_before_keys() {
+        let access = Access {
+            local_names: Some(LocalNames::default()),
+            ..keyed()
+        };
+        let socket = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                      Sec-WebSocket-Key: c2l4dGVlbiBsZXR0ZXJzLg==";
+        let ask = |fields: &str| status(&access, &format!("GET /live/a HTTP/1.1\r\n{fields}"));
+        assert_eq!(ask("Host: evil.example"), 403);
+        assert_eq!(ask("Host: localhost"), 401);
+        let foreign = "Host: localhost\r\nOrigin: http://evil.example";
+        assert_eq!(ask(&format!("{foreign}\r\n{socket}")), 403);
+        // A page elsewhere may link to ours, and show our pictures.
+        assert_eq!(ask(foreign), 401);
+        // What needs no leave is had by any name.
+        let health = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nOrigin: null";
+        assert_eq!(status(&access, health), 200);
     }
 
     #[test]
     fn debug_shows_no_key() {
         let key = Secret::new("hunter2");
         assert_eq!(format!("{key:?}"), "***");
-        assert!(!format!("{:?}", access(PublishPolicy::Key(key), None)).contains("hunter2"));
+        let access = access(Policy::Key(key.clone()), Policy::Open);
+        assert!(!format!("{access:?}").contains("hunter2"));
+        assert!(!format!("{:?}", shows(&key)).contains("hunter2"));
     }
 }

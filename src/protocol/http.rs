@@ -41,6 +41,10 @@ pub struct RequestHead {
     pub origin: Option<String>,
     /// From `Authorization: Bearer`, Basic's password, or `?key=`, in this order.
     pub key: Option<Secret>,
+    /// From `?token=`.
+    pub token: Option<Secret>,
+    /// Basic's user, who means nothing to us. May be empty.
+    pub user: Option<String>,
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
     pub if_none_match: Option<String>,
@@ -188,6 +192,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
     let target = Target::parse(request.path.unwrap_or_default())?;
     let body = body(&fields, method, version)?;
     let expects = fields.single("Expect")?;
+    let (user, key) = authorization(&fields)?;
     Ok(RequestHead {
         method,
         path: target.path,
@@ -201,7 +206,9 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
             && expects.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
         host: host(&fields, target.authority, version)?,
         origin: fields.single("Origin")?.map(str::to_owned),
-        key: authorization(&fields)?.or(target.key),
+        key: key.or(target.key),
+        token: target.token,
+        user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
         if_none_match: joined(&fields.list("If-None-Match")?),
@@ -362,28 +369,26 @@ fn host(
     Ok(authority.or(host).map(str::to_owned))
 }
 
-/// A key that cannot be read counts as none: then publishing says 401, and pages work.
-fn authorization(fields: &Fields<'_>) -> Result<Option<Secret>, HttpError> {
-    let Some(value) = fields.single("Authorization")? else {
-        return Ok(None);
-    };
-    let Some((scheme, credentials)) = value.split_once(' ') else {
-        return Ok(None);
-    };
+/// User and key. A key that cannot be read counts as none: then publishing says 401, and pages work.
+fn authorization(fields: &Fields<'_>) -> Result<(Option<String>, Option<Secret>), HttpError> {
+    let value = fields.single("Authorization")?.unwrap_or_default();
+    let (scheme, credentials) = value.split_once(' ').unwrap_or((value, ""));
     let credentials = credentials.trim_matches(' ');
-    let key = if scheme.eq_ignore_ascii_case("bearer") {
-        Some(credentials.to_owned())
+    let (user, key) = if scheme.eq_ignore_ascii_case("bearer") {
+        (None, Some(credentials.to_owned()))
     } else if scheme.eq_ignore_ascii_case("basic") {
         let decoded = BASE64_STANDARD.decode(credentials).ok();
         let user_and_password = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = user_and_password
             .as_deref()
             .and_then(|pair| pair.split_once(':'));
-        pair.map(|(_user, password)| password.to_owned())
+        pair.map(|(user, password)| (user.to_owned(), password.to_owned()))
+            .unzip()
     } else {
-        None
+        (None, None)
     };
-    Ok(key.filter(|key| !key.is_empty()).map(Secret::new))
+    let key = key.filter(|key| !key.is_empty());
+    Ok((user, key.map(Secret::new)))
 }
 
 fn accepts_gzip(codings: &[&str]) -> bool {
@@ -476,6 +481,7 @@ mod tests {
         );
         assert_eq!((head.method, head.body), (Method::Source, Body::UntilClose));
         assert_eq!(head.key, Some(Secret::new("hack:me")));
+        assert_eq!(head.user.as_deref(), Some("source"));
         assert_eq!(head.content_type.as_deref(), Some("video/webm"));
         assert!(!head.keep_alive && head.host.is_none());
     }
@@ -625,7 +631,11 @@ mod tests {
             Some(Secret::new("third"))
         );
         assert_eq!(get("A: b").key, Some(Secret::new("third")));
+        assert_eq!((get("A: b").token, get("A: b").user), (None, None));
         assert!(!format!("{:?}", get("A: b")).contains("third"));
+        let token = head(&with("GET /?token=fourth HTTP/1.1", &[]));
+        assert_eq!(token.token, Some(Secret::new("fourth")));
+        assert!(!format!("{token:?}").contains("fourth"));
     }
 
     #[test]

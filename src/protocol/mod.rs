@@ -10,7 +10,8 @@
 //!
 //! - [`http`]: request heads, and in `target` their addresses (RFC 9112).
 //! - [`route`]: which address means what, and what is refused there.
-//! - [`access`]: keys and origins: who may publish, who may watch.
+//! - [`access`]: who may publish, who may watch: keys, and what goes before them.
+//! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
 //! - [`redirect`]: from a plain address to its encrypted one.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
@@ -23,8 +24,10 @@ pub mod chunked;
 pub mod control;
 pub mod framing;
 pub mod http;
+pub mod origin;
 pub mod redirect;
 pub mod response;
 pub mod route;
 mod target;
+pub mod token;
 pub mod websocket;

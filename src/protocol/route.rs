@@ -48,6 +48,54 @@ pub enum Route {
     Asset(String),
 }
 
+/// What leave a route takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need<'a> {
+    /// To publish this stream, and with it to send its poster and to end it.
+    Publish(&'a StreamName),
+    /// To watch this stream, and with it to know of it.
+    Watch(&'a StreamName),
+    /// To know which streams there are.
+    List,
+}
+
+impl Route {
+    /// What leave it takes to be served; `None` for what anybody may have.
+    pub fn need(&self) -> Option<Need<'_>> {
+        match self {
+            Self::PublishPage(name)
+            | Self::Publish { name, .. }
+            | Self::PutPoster(name)
+            | Self::EndPublisher(name) => Some(Need::Publish(name)),
+            Self::WatchPage { name, .. }
+            | Self::Watch { name, .. }
+            | Self::Poster(name)
+            | Self::Stream(name) => Some(Need::Watch(name)),
+            Self::Streams | Self::Metrics => Some(Need::List),
+            Self::Home | Self::Dashboard | Self::Health | Self::Asset(_) => None,
+        }
+    }
+
+    /// Whether a page could have a browser do this without having it read the answer: the origin of
+    /// such a page matters. What is only read, browsers keep from pages elsewhere by themselves.
+    pub fn acts_for_a_page(&self) -> bool {
+        match self {
+            Self::Publish { .. } | Self::PutPoster(_) | Self::EndPublisher(_) => true,
+            Self::Watch { via, .. } => matches!(via, Via::WebSocket(_)),
+            Self::Home
+            | Self::PublishPage(_)
+            | Self::WatchPage { .. }
+            | Self::Poster(_)
+            | Self::Streams
+            | Self::Stream(_)
+            | Self::Dashboard
+            | Self::Metrics
+            | Self::Health
+            | Self::Asset(_) => false,
+        }
+    }
+}
+
 /// How the media travel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
@@ -143,12 +191,15 @@ impl Refusal {
 
     /// 401. Basic comes first: it is what makes a browser ask for the key.
     pub fn unauthorized() -> Self {
-        Self::new(401, "a key is needed here, and the right one was not given")
-            .with(
-                "WWW-Authenticate",
-                "Basic realm=\"videostream\", charset=\"UTF-8\"",
-            )
-            .with("WWW-Authenticate", "Bearer realm=\"videostream\"")
+        Self::new(
+            401,
+            "a key or a token is needed here, and no right one was given",
+        )
+        .with(
+            "WWW-Authenticate",
+            "Basic realm=\"videostream\", charset=\"UTF-8\"",
+        )
+        .with("WWW-Authenticate", "Bearer realm=\"videostream\"")
     }
 
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
@@ -158,6 +209,12 @@ impl Refusal {
     /// 503, for any of the server's limits: connections, streams, memory.
     pub fn full() -> Self {
         Self::new(503, "the server is full, try again soon")
+            .with("Retry-After", Self::RETRY_AFTER_S.to_string())
+    }
+
+    /// 503, when those who decide cannot be asked.
+    pub fn undecided() -> Self {
+        Self::new(503, "whether you may cannot be told now, try again soon")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
     }
 

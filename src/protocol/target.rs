@@ -1,11 +1,11 @@
 //! The request target: path and query, decoded (RFC 9112, 3.2).
 //!
-//! A key in the query is taken out of it here, so that what is left may be logged.
+//! A key and a token in the query are taken out of it here, so that what is left may be logged.
 
 use super::{access::Secret, http::HttpError};
 
-/// The query's names and values, decoded. Without `key`: that one is in
-/// [`RequestHead::key`](super::http::RequestHead::key), so that a query may be logged.
+/// The query's names and values, decoded. Without `key` and `token`: those are in
+/// [`RequestHead`](super::http::RequestHead), so that a query may be logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
 
@@ -27,6 +27,8 @@ pub(super) struct Target<'a> {
     pub(super) query: Query,
     /// `?key=`, if it is there and not empty.
     pub(super) key: Option<Secret>,
+    /// `?token=`, the same.
+    pub(super) token: Option<Secret>,
     pub(super) authority: Option<&'a str>,
 }
 
@@ -48,11 +50,12 @@ impl<'a> Target<'a> {
             ("*", None) => "*".to_owned(),
             _ => decode_path(path)?,
         };
-        let (query, key) = parse_query(query);
+        let (query, key, token) = parse_query(query);
         Ok(Self {
             path,
             query,
             key,
+            token,
             authority,
         })
     }
@@ -81,17 +84,23 @@ fn decode_path(path: &str) -> Result<String, HttpError> {
     Ok(decoded.into_owned())
 }
 
-fn parse_query(query: &str) -> (Query, Option<Secret>) {
+fn parse_query(query: &str) -> (Query, Option<Secret>, Option<Secret>) {
     let mut pairs = Vec::new();
-    let mut key = None;
+    let (mut key, mut token) = (None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name != "key" {
-            pairs.push((name.into_owned(), value.into_owned()));
-        } else if key.is_none() && !value.is_empty() {
-            key = Some(Secret::new(value));
+        let secret = match &*name {
+            "key" => &mut key,
+            "token" => &mut token,
+            _ => {
+                pairs.push((name.into_owned(), value.into_owned()));
+                continue;
+            }
+        };
+        if secret.is_none() && !value.is_empty() {
+            *secret = Some(Secret::new(value));
         }
     }
-    (Query(pairs), key)
+    (Query(pairs), key, token)
 }
 
 #[cfg(test)]
@@ -136,11 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn query_gives_first_values_and_hides_the_key() {
-        let target = parse("/?a=1&a=2&b&c=%26+x&key=&key=k%31&key=k2&%zz").expect("valid");
+    fn query_gives_first_values_and_hides_key_and_token() {
+        let target = parse("/?a=1&a=2&b&c=%26+x&key=&key=k%31&key=k2&token=&token=t&token=u&%zz")
+            .expect("valid");
         assert_eq!(target.query.value("a"), Some("1"));
         assert_eq!(target.query.value("c"), Some("& x"));
         assert!(target.query.has("b") && !target.query.has("key") && !target.query.has("d"));
         assert_eq!(target.key, Some(Secret::new("k1")));
+        assert_eq!(target.token, Some(Secret::new("t")));
+        assert!(!target.query.has("token"));
     }
 }

@@ -7,7 +7,9 @@
 #![allow(dead_code)]
 
 pub mod certificate;
+pub mod door;
 pub mod ffmpeg;
+pub mod hook;
 pub mod http;
 pub mod link;
 pub mod media;

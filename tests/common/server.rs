@@ -38,6 +38,8 @@ pub struct Server {
 pub struct Ended {
     pub status: ExitStatus,
     pub log: String,
+    /// What it printed and nobody has read yet.
+    pub output: String,
     /// From the signal to the end of the process.
     pub took: Duration,
 }
@@ -180,7 +182,14 @@ impl Server {
         let took = started.elapsed();
         let log = self.log.take().unwrap().join().unwrap();
         assert!(!log.contains("panicked"), "{log}");
-        Ended { status, log, took }
+        let mut output = String::new();
+        self.stdout.read_to_string(&mut output).unwrap();
+        Ended {
+            status,
+            log,
+            output,
+            took,
+        }
     }
 }
 

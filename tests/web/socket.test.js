@@ -12,9 +12,11 @@ test('half of every delay is left to chance', () => {
   assert.equal(retryDelayMs(3, () => 0.5), 1500);
 });
 
-test('the socket shares the address of its page and takes only the key along', () => {
+test('the socket shares the address of its page and takes only key and token along', () => {
   assert.equal(socketUrl('http://host:8080/publish/a?source=test&auto'), 'ws://host:8080/publish/a');
   assert.equal(socketUrl('https://host/live/a?key=s%20e&embed#x'), 'wss://host/live/a?key=s+e');
+  assert.equal(socketUrl('https://host/live/a?embed&token=e.y-_.J'), 'wss://host/live/a?token=e.y-_.J');
+  assert.equal(socketUrl('http://host/live/a?token=t&key=k'), 'ws://host/live/a?key=k&token=t');
 });
 
 test('what is no control message is ignored', () => {

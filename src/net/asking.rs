@@ -1,0 +1,265 @@
+//! Who has asked for something that the hook is to decide waits here, and costs nothing meanwhile.
+//!
+//! A connection in [`State::Asking`] is not read: what comes behind its request waits in the kernel.
+//! It is answered by its serial number, never by its slot alone: the slot may be somebody else's by
+//! the time the hook has made up its mind.
+
+use super::connection::{Connection, State};
+use super::hook::{Answer, Hook, Question};
+use super::reactor::Reactor;
+use super::verdicts::{QuestionId, Verdict, Verdicts};
+use crate::config;
+use crate::protocol::http::RequestHead;
+use crate::protocol::route::{Need, Refusal, Route};
+use bytes::BytesMut;
+use mio::Waker;
+use std::collections::HashMap;
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+/// The hook has its own deadline. This is for what comes between: a name server, say.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How often trouble with the hook is told in the log. Each request may be the cause of some.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
+
+/// Waiters for one answer from which on those who have left are looked for among them.
+const WAITERS_MANY: usize = 1024;
+
+/// A request that waits for the hook.
+#[derive(Debug)]
+pub struct Asking {
+    pub head: RequestHead,
+    pub route: Route,
+    /// What came behind the head with it.
+    pub rest: BytesMut,
+    pub deadline: Instant,
+    serial: u64,
+}
+
+/// The hook, and what hangs on its answers.
+#[derive(Debug)]
+pub struct Porter {
+    hook: Hook,
+    verdicts: Verdicts,
+    /// Slots and serial numbers of those who wait for the same answer. Some may have left.
+    waiting: HashMap<QuestionId, Vec<(usize, u64)>>,
+    serial: u64,
+    complained_at: Option<Instant>,
+}
+
+/// What can be said of a wish at once.
+enum Leave {
+    Decided(Verdict),
+    /// In time it will be. The serial number is the waiter's.
+    Asked(u64),
+    /// Too many ask.
+    Busy,
+}
+
+impl Porter {
+    pub fn new(options: &config::Hook, waker: Waker) -> io::Result<Porter> {
+        Ok(Porter {
+            hook: Hook::start(options, waker)?,
+            verdicts: Verdicts::new(options.cache),
+            waiting: HashMap::new(),
+            serial: 0,
+            complained_at: None,
+        })
+    }
+
+    /// `is_waiting` tells by slot and serial number who still does.
+    fn ask(
+        &mut self,
+        id: usize,
+        question: &Question,
+        now: Instant,
+        is_waiting: impl Fn(usize, u64) -> bool,
+    ) -> Leave {
+        let question_id = Hook::id(question);
+        if let Some(verdict) = self.verdicts.find(&question_id, now) {
+            return Leave::Decided(verdict);
+        }
+        // Who asks the same as another waits for the same answer.
+        if !self.waiting.contains_key(&question_id) && self.hook.ask(question, question_id).is_err()
+        {
+            return Leave::Busy;
+        }
+        self.serial += 1;
+        let waiters = self.waiting.entry(question_id).or_default();
+        // A peer that asks and leaves, again and again, would fill memory. Looking each time their
+        // number has doubled costs next to nothing.
+        if waiters.len() >= WAITERS_MANY && waiters.len().is_power_of_two() {
+            waiters.retain(|&(id, serial)| is_waiting(id, serial));
+        }
+        waiters.push((id, self.serial));
+        Leave::Asked(self.serial)
+    }
+
+    /// Notes an answer. Returns who waits for it.
+    fn hear(&mut self, answer: &Answer, now: Instant) -> Vec<(usize, u64)> {
+        match (answer.verdict, &answer.trouble) {
+            (Some(verdict), _) => self.verdicts.remember(answer.id, verdict, now),
+            (None, trouble) => {
+                let is_time = self
+                    .complained_at
+                    .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_PAUSE);
+                if is_time {
+                    self.complained_at = Some(now);
+                    let trouble = trouble.as_deref().unwrap_or_default();
+                    tracing::warn!(trouble, "--auth-url cannot be asked: nobody is let in");
+                }
+            }
+        }
+        self.waiting.remove(&answer.id).unwrap_or_default()
+    }
+}
+
+/// Whether this is the one who waits with this serial number.
+fn waits(connection: &Connection, serial: u64) -> bool {
+    matches!(&connection.state, State::Asking(asking) if asking.serial == serial)
+}
+
+impl Reactor {
+    /// Serves a request for which keys and tokens are right, once the hook lets it.
+    pub(super) fn serve_if_let(
+        &mut self,
+        id: usize,
+        head: RequestHead,
+        rest: BytesMut,
+        route: Route,
+    ) -> Result<(), Refusal> {
+        let (Some(porter), Some(need)) = (&mut self.porter, route.need()) else {
+            return self.serve(id, &head, rest, route);
+        };
+        let (action, stream) = match need {
+            Need::Publish(name) => ("publish", Some(name.as_str())),
+            Need::Watch(name) => ("watch", Some(name.as_str())),
+            Need::List => ("list", None),
+        };
+        let socket = &self.connections[id].socket;
+        let question = Question {
+            action,
+            stream,
+            address: socket
+                .tcp()
+                .peer_addr()
+                .ok()
+                .map(|it| it.ip().to_canonical()),
+            user: head.user.as_deref(),
+            key: head.key.as_ref().map(|key| key.expose()),
+            token: head.token.as_ref().map(|token| token.expose()),
+        };
+        let connections = &self.connections;
+        let is_waiting = |id, serial| connections.get(id).is_some_and(|it| waits(it, serial));
+        let serial = match porter.ask(id, &question, self.now, is_waiting) {
+            Leave::Asked(serial) => serial,
+            Leave::Decided(verdict) => return self.obey(id, Some(verdict), &head, rest, route),
+            Leave::Busy => return self.obey(id, None, &head, rest, route),
+        };
+        self.counters.auth_waits += 1;
+        let deadline = self.now + porter.hook.timeout() + GRACE;
+        self.connections[id].state = State::Asking(Box::new(Asking {
+            head,
+            route,
+            rest,
+            deadline,
+            serial,
+        }));
+        Ok(())
+    }
+
+    /// Serves or refuses a request as the hook has decided. `None`: it has not, and so nobody is let
+    /// in.
+    fn obey(
+        &mut self,
+        id: usize,
+        verdict: Option<Verdict>,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: Route,
+    ) -> Result<(), Refusal> {
+        let refusal = match verdict {
+            Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
+            Some(Verdict::Unauthorized) => Refusal::unauthorized(),
+            Some(Verdict::Forbidden) => Refusal::forbidden("you may not do this here"),
+            None => {
+                self.counters.auth_failed += 1;
+                return Err(Refusal::undecided());
+            }
+        };
+        self.counters.auth_refused += 1;
+        if route.need() == Some(Need::List) {
+            // As with keys: who may watch nothing sees no names, and is asked for no password.
+            self.tell_streams(id, head, rest, &route, Vec::new());
+            return Ok(());
+        }
+        Err(refusal)
+    }
+
+    /// Hears what the hook has decided, and serves or refuses those who waited for it.
+    pub(super) fn hear_verdicts(&mut self) {
+        while let Some(porter) = &mut self.porter
+            && let Some(answer) = porter.hook.poll()
+        {
+            let waiters = porter.hear(&answer, self.now);
+            for (id, serial) in waiters {
+                self.decide(id, serial, answer.verdict);
+            }
+        }
+    }
+
+    /// One who waits gets its answer, if it still does.
+    fn decide(&mut self, id: usize, serial: u64, verdict: Option<Verdict>) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if !waits(connection, serial) {
+            return;
+        }
+        let state = mem::replace(&mut connection.state, State::Requesting(BytesMut::new()));
+        let State::Asking(asking) = state else {
+            return;
+        };
+        // Nothing has been read since, so that nothing is known of what there is to read: what came
+        // behind the head is here, or in the kernel.
+        connection.can_read = true;
+        let Asking {
+            head, route, rest, ..
+        } = *asking;
+        let method = head.method;
+        if let Err(refusal) = self.obey(id, verdict, &head, rest, route) {
+            self.refuse(id, &refusal, method);
+        }
+    }
+
+    /// It took longer than it may.
+    pub(super) fn give_up_asking(&mut self, id: usize) {
+        if let State::Asking(asking) = &self.connections[id].state {
+            self.decide(id, asking.serial, None);
+        }
+    }
+
+    /// Requests that wait for the hook now.
+    pub(super) fn waiters(&self) -> u64 {
+        let is_waiting = |(_, one): &(usize, &Connection)| matches!(one.state, State::Asking(_));
+        match self.porter {
+            Some(_) => self.connections.iter().filter(is_waiting).count() as u64,
+            None => 0,
+        }
+    }
+
+    /// Sees whether one who waits has left. Nothing is taken from its socket.
+    pub(super) fn look_after_waiter(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        match connection.socket.peek() {
+            Ok(0) => self.drop_connection(id),
+            // For later. If it has left behind these bytes, that is seen when they have been read.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => self.drop_connection(id),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The web hook (`--auth-url`): asked on threads of its own, because an answer may take seconds and
+//! the loop must not.
+//!
+//! ```text
+//! reactor ─ Question ─► [at most 256] ─► one of 4 threads ─ POST ─► the hook
+//!    ▲                                         │
+//!    └──────── waker, Answer ◄─────────────────┘
+//! ```
+//!
+//! Whatever is not a plain yes or no is [`Answer::verdict`] `None`, and closes the door.
+
+use super::verdicts::{QuestionId, Verdict};
+use crate::config;
+use mio::Waker;
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Questions asked at once: a hook that takes 20 ms then decides 200 a second.
+const THREADS: usize = 4;
+
+/// Questions that wait for a thread. Who comes when they are so many would hardly get an answer in
+/// time, and is told to come again.
+const QUESTIONS_MAX: usize = 256;
+
+/// Bytes of each of a connection's two buffers, and of an answer's head.
+const BUFFER_BYTES: usize = 16 << 10;
+
+/// Bytes of an answer's body that are read, for the connection's sake: it can be used again then.
+const BODY_BYTES_MAX: u64 = 16 << 10;
+
+/// What the hook is told, as JSON.
+#[derive(Serialize)]
+pub struct Question<'a> {
+    /// `publish`, `watch` or `list`.
+    pub action: &'static str,
+    /// `null` for `list`.
+    pub stream: Option<&'a str>,
+    pub address: Option<IpAddr>,
+    /// Of Basic authentication.
+    pub user: Option<&'a str>,
+    pub key: Option<&'a str>,
+    pub token: Option<&'a str>,
+}
+
+/// On its way to a thread. No `Debug`: a key may be in it.
+struct Letter {
+    id: QuestionId,
+    body: Vec<u8>,
+    /// Nobody waits for it any longer.
+    deadline: Instant,
+}
+
+/// What became of one question.
+#[derive(Debug)]
+pub struct Answer {
+    pub id: QuestionId,
+    /// `None` when nothing is decided.
+    pub verdict: Option<Verdict>,
+    /// Why not, in words that name neither the hook's address nor what it was asked.
+    pub trouble: Option<String>,
+}
+
+/// Too many questions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+/// The threads, from outside. They end once this is gone, and their last question answered.
+#[derive(Debug)]
+pub struct Hook {
+    letters: SyncSender<Letter>,
+    answers: Receiver<Answer>,
+    timeout: Duration,
+}
+
+impl Question<'_> {
+    fn body(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a question has string keys alone")
+    }
+}
+
+impl Hook {
+    /// `waker` is called for each answer.
+    pub fn start(options: &config::Hook, waker: Waker) -> io::Result<Hook> {
+        let (letters, incoming) = mpsc::sync_channel(QUESTIONS_MAX);
+        let (outgoing, answers) = mpsc::channel();
+        let incoming = Arc::new(Mutex::new(incoming));
+        let waker = Arc::new(waker);
+        let caller = Caller::new(options.url.expose());
+        for _ in 0..THREADS {
+            let (incoming, outgoing) = (Arc::clone(&incoming), outgoing.clone());
+            let (waker, caller) = (Arc::clone(&waker), caller.clone());
+            thread::Builder::new()
+                .name("auth hook".to_owned())
+                .spawn(move || caller.work(&incoming, &outgoing, &waker))?;
+        }
+        Ok(Hook {
+            letters,
+            answers,
+            timeout: options.timeout,
+        })
+    }
+
+    /// By which the same question is known again.
+    pub fn id(question: &Question) -> QuestionId {
+        Sha256::digest(question.body()).into()
+    }
+
+    /// Has a question asked, soon.
+    pub fn ask(&self, question: &Question, id: QuestionId) -> Result<(), Busy> {
+        let letter = Letter {
+            id,
+            body: question.body(),
+            // By the threads' clock: the reactor's own is behind it once the server has stood still.
+            deadline: Instant::now() + self.timeout,
+        };
+        // The threads live as long as the channel, so that it can only be full.
+        self.letters.try_send(letter).map_err(|_| Busy)
+    }
+
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The next answer that has come.
+    pub fn poll(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+/// What a thread needs to ask.
+#[derive(Clone)]
+struct Caller {
+    agent: ureq::Agent,
+    url: String,
+    authorization: Option<String>,
+}
+
+impl Caller {
+    fn new(url: &str) -> Caller {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A hook that has moved is to be told by its new address. It would be asked there with a
+            // GET, which says nothing.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // What viewers show is for the hook alone.
+            .proxy(None)
+            .user_agent(concat!("videostream/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections_per_host(THREADS)
+            // Questions and answers are small, and the crate's own buffers are not.
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
+            .max_response_header_size(BUFFER_BYTES)
+            .build();
+        let (url, authorization) = split_user_info(url);
+        Caller {
+            agent: config.into(),
+            url,
+            authorization,
+        }
+    }
+
+    fn work(&self, letters: &Mutex<Receiver<Letter>>, answers: &Sender<Answer>, waker: &Waker) {
+        loop {
+            let next = letters
+                .lock()
+                .expect("nobody panics while waiting for a letter")
+                .recv();
+            let Ok(letter) = next else { return };
+            let (verdict, trouble) = match self.call(&letter) {
+                Ok(verdict) => (Some(verdict), None),
+                Err(trouble) => (None, Some(trouble)),
+            };
+            let answer = Answer {
+                id: letter.id,
+                verdict,
+                trouble,
+            };
+            // Nobody is left to be told when the server has ended.
+            if answers.send(answer).is_err() || waker.wake().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn call(&self, letter: &Letter) -> Result<Verdict, String> {
+        // A connection that was kept may be closed by the hook in the moment it is used again. Asking
+        // twice does no harm.
+        match self.call_once(letter) {
+            Err(ureq::Error::Io(error)) if is_hang_up(error.kind()) => self.call_once(letter),
+            result => result,
+        }
+        .map_err(|error| words(&error))
+        .and_then(|status| match status {
+            200..=299 => Ok(Verdict::Allowed),
+            401 => Ok(Verdict::Unauthorized),
+            403 => Ok(Verdict::Forbidden),
+            other => Err(format!("it answered {other}")),
+        })
+    }
+
+    /// The status that the hook answers with.
+    fn call_once(&self, letter: &Letter) -> Result<u16, ureq::Error> {
+        let left = letter.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // It waited behind too many others.
+            return Err(ureq::Error::Timeout(ureq::Timeout::Global));
+        }
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .config()
+            .timeout_global(Some(left))
+            .build()
+            .header("Content-Type", "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let mut answer = request.send(&letter.body[..])?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().as_reader();
+        // What it says matters nothing, nor whether it can be read.
+        let _ = io::copy(&mut body.take(BODY_BYTES_MAX), &mut io::sink());
+        Ok(status)
+    }
+}
+
+fn is_hang_up(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    )
+}
+
+/// The crate's own words may have the address in them.
+fn words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
+        ureq::Error::Io(error) => error.kind().to_string(),
+        ureq::Error::HostNotFound => "its host is not found".to_owned(),
+        ureq::Error::ConnectionFailed => "it cannot be connected to".to_owned(),
+        ureq::Error::Protocol(_) => "it does not speak HTTP".to_owned(),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "no secure connection to it".to_owned(),
+        _ => "it cannot be asked".to_owned(),
+    }
+}
+
+/// `http://user:password@host/` as an address without them, and the field that says them.
+fn split_user_info(url: &str) -> (String, Option<String>) {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return (url.to_owned(), None);
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let Some((user_info, host)) = rest[..end].rsplit_once('@') else {
+        return (url.to_owned(), None);
+    };
+    let pair: Vec<u8> = percent_decode_str(user_info).collect();
+    let field = format!("Basic {}", STANDARD.encode(pair));
+    (format!("{scheme}://{host}{}", &rest[end..]), Some(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_says_what_the_hook_needs_to_judge() {
+        let question = Question {
+            action: "watch",
+            stream: Some("demo"),
+            address: Some("203.0.113.9".parse().unwrap()),
+            user: None,
+            key: None,
+            token: Some("a.b.c"),
+        };
+        assert_eq!(
+            String::from_utf8(question.body()).unwrap(),
+            "{\"action\":\"watch\",\"stream\":\"demo\",\"address\":\"203.0.113.9\",\"user\":null,\
+             \"key\":null,\"token\":\"a.b.c\"}"
+        );
+    }
+
+    #[test]
+    fn user_and_password_leave_the_address() {
+        let split = |url: &str| split_user_info(url);
+        assert_eq!(split("http://h/a?b@c"), ("http://h/a?b@c".into(), None));
+        assert_eq!(
+            split("https://source:a%40b@h:1/x@y?z"),
+            (
+                "https://h:1/x@y?z".into(),
+                Some("Basic c291cmNlOmFAYg==".into())
+            )
+        );
+        assert_eq!(
+            split("http://user@h"),
+            ("http://h".into(), Some("Basic dXNlcg==".into()))
+        );
+    }
+}
