@@ -351,6 +351,19 @@ fn a_connection_too_many_is_told_so_over_tls() {
     assert!(second.rest().is_empty());
 }
 
+/// A proxy that passes TLS on says first, and in plain, for whom.
+#[test]
+fn a_proxys_word_comes_before_the_handshake() {
+    let (server, certificate) = encrypted(&["--proxy-protocol", "--trusted-proxy", "127.0.0.1"]);
+    for (introduction, status) in [("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 200), ("", 400)] {
+        let mut stream = raw(&server);
+        stream.write_all(introduction.as_bytes()).unwrap();
+        let wire = Wire::encrypt(stream, &certificate.trusted());
+        let answer = Http::from_stream(wire, &server).get("/healthz");
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
+}
+
 #[test]
 fn sighup_renews_the_certificate_and_drops_nobody() {
     let (mut server, mut certificate) = encrypted(&[]);

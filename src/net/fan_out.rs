@@ -212,6 +212,7 @@ impl Reactor {
             return 0;
         };
         let stream_id = viewer.stream;
+        let cursor = viewer.cursor;
         let mut sent = Sent::default();
         let result = viewer.write(
             &mut connection.socket,
@@ -220,6 +221,9 @@ impl Reactor {
             &mut self.items,
             &mut sent,
         );
+        if viewer.cursor != cursor {
+            connection.since = self.now;
+        }
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             broadcast.sent_bytes += sent.bytes as u64;
             broadcast.skips += sent.skips;

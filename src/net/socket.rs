@@ -55,6 +55,12 @@ impl Socket {
         }
     }
 
+    /// Bytes that wait in TLS, in either direction: beyond the kernel's own, and this connection's
+    /// alone.
+    pub fn held_bytes(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.held_bytes())
+    }
+
     /// Whether something that was written has not left yet.
     pub fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())

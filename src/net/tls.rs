@@ -133,6 +133,11 @@ impl Tls {
         self.stage == Stage::Plain
     }
 
+    /// Bytes that wait here, in either direction.
+    pub fn held_bytes(&self) -> usize {
+        self.incoming.len() + self.plain.len() + self.unsent.len()
+    }
+
     /// Whether ciphertext waits for room on the wire.
     pub fn has_unsent(&self) -> bool {
         !self.unsent.is_empty()

@@ -51,11 +51,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use options::{BitRate, Options, Protocol};
+pub use options::{Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
 use super::TrustError;
+use crate::config::BitRate;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};
