@@ -120,13 +120,15 @@ impl Serve {
 
     fn check(options: Options) -> Result<Serve, ConfigError> {
         let limits = Limits::check(&options)?;
-        let listen = match &options.listen {
+        let mut listen = match &options.listen {
             Some(listen) => listen.clone(),
             None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
         };
         check_listen(&listen)?;
-        let tls = Tls::check(&options, &listen)?;
         let http_redirect = options.http_redirect.clone().unwrap_or_default();
+        // A service manager's sockets are all named there, those for this among them.
+        listen.retain(|address| address.port() == 0 || !http_redirect.contains(address));
+        let tls = Tls::check(&options, &listen)?;
         check_redirect(&http_redirect, &listen, tls.is_some())?;
         let (log, log_level) = (options.log, options.log_level);
         let proxies = TrustedProxies::new(options.trusted_proxy.clone().unwrap_or_default());
@@ -192,8 +194,9 @@ fn check_redirect(
             let reason = "leads to https://, which needs --tls-cert or --tls-self-signed";
             return Err(value_error(OPTION, address, reason));
         }
-        if address.port() != 0 && listen.contains(address) {
-            return Err(value_error(OPTION, address, "is taken by --listen"));
+        if listen.is_empty() {
+            let reason = "leaves no --listen address to lead to";
+            return Err(value_error(OPTION, address, reason));
         }
         if address.port() != 0 && redirect[..index].contains(address) {
             return Err(value_error(OPTION, address, "given twice"));
@@ -235,6 +238,26 @@ mod tests {
 
     fn refusal(options: Options) -> String {
         Serve::resolve(options).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_address_that_only_leads_on_is_not_served() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let [http, https] = ["127.0.0.1:80", "127.0.0.1:443"].map(address);
+        let options = |listen: &[SocketAddr]| Options {
+            listen: Some(listen.to_vec()),
+            http_redirect: Some(vec![http]),
+            tls_self_signed: Some(true),
+            ..Options::default()
+        };
+        let serve = Serve::check(options(&[http, https])).unwrap();
+        assert_eq!(
+            (serve.listen, serve.http_redirect),
+            (vec![https], vec![http])
+        );
+        let refused = Serve::check(options(&[http])).unwrap_err().to_string();
+        let expected = "--http-redirect 127.0.0.1:80: leaves no --listen address to lead to";
+        assert_eq!(refused, expected);
     }
 
     #[test]
