@@ -5,11 +5,11 @@ use super::body::BodyReader;
 use super::inbound::Inbound;
 use super::outbox::Outbox;
 use super::publisher::Publisher;
+use super::socket::Socket;
 use super::viewer::Viewer;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use bytes::BytesMut;
-use mio::net::TcpStream;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ pub struct Posting {
 
 #[derive(Debug)]
 pub struct Connection {
-    pub socket: TcpStream,
+    pub socket: Socket,
     pub state: State,
     pub outbox: Outbox,
     /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
@@ -65,6 +65,8 @@ pub struct Connection {
     /// Whether it is on the list of the next phase.
     pub is_read_queued: bool,
     pub is_write_queued: bool,
+    /// On a listener that only tells where https is: the port there.
+    pub redirects_to: Option<u16>,
     /// Whose it is: the peer's address, until a trusted proxy has told for whom it asks.
     pub client: IpAddr,
     /// Whether it is among that client's connections.
@@ -84,15 +86,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(socket: TcpStream, peer: IpAddr, now: Instant) -> Connection {
+    pub fn new(socket: impl Into<Socket>, peer: IpAddr, now: Instant) -> Connection {
         Connection {
-            socket,
+            socket: socket.into(),
             state: State::Requesting(BytesMut::new()),
             outbox: Outbox::default(),
             can_read: true,
             can_write: true,
             is_read_queued: false,
             is_write_queued: false,
+            redirects_to: None,
             client: peer.to_canonical(),
             is_counted: false,
             is_introduced: true,

@@ -132,6 +132,10 @@ impl Reactor {
 
     fn expire_one(&mut self, id: usize, due: Due) {
         match due {
+            // It could not be told.
+            Due::HeadTimeout if self.connections[id].socket.is_handshaking() => {
+                self.drop_connection(id);
+            }
             Due::HeadTimeout => {
                 let refusal = Refusal::new(408, "no whole request head came in time");
                 self.refuse(id, &refusal, Method::Other);
@@ -170,7 +174,7 @@ impl Reactor {
             broadcast.count_bitrate(self.now);
             if broadcast.unsent.follow(broadcast.bitrate_bps) {
                 for &id in &broadcast.audience {
-                    broadcast.unsent.apply(&self.connections[id].socket);
+                    broadcast.unsent.apply(self.connections[id].socket.tcp());
                 }
             }
             if broadcast.is_stale(self.now) {

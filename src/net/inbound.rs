@@ -4,9 +4,9 @@
 //! frame starts only between media frames.
 
 use super::outbox::Outbox;
+use super::socket::Socket;
 use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
-use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
@@ -80,12 +80,7 @@ impl Inbound {
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
-    pub fn read(
-        &mut self,
-        socket: &mut TcpStream,
-        outbox: &mut Outbox,
-        received: &mut u64,
-    ) -> Heard {
+    pub fn read(&mut self, socket: &mut Socket, outbox: &mut Outbox, received: &mut u64) -> Heard {
         let mut wire = Wire {
             socket,
             replies: Vec::new(),
@@ -129,7 +124,7 @@ impl From<Error> for Heard {
 
 /// The socket as tungstenite sees it.
 struct Wire<'a> {
-    socket: &'a mut TcpStream,
+    socket: &'a mut Socket,
     replies: Vec<u8>,
     received: u64,
     /// Whether it said "would block" because the turn was over.

@@ -5,6 +5,7 @@ use super::bucket::Bucket;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
+use super::socket::Socket;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, refuse};
@@ -14,7 +15,6 @@ use crate::protocol::{http::Method, response::ResponseHead};
 use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
 use bytes::Bytes;
-use mio::net::TcpStream;
 use std::io;
 use std::time::Instant;
 
@@ -132,7 +132,7 @@ impl Publisher {
     /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
     pub fn read(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut Socket,
         outbox: &mut Outbox,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
@@ -149,7 +149,7 @@ impl Publisher {
 
     fn read_turn(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut Socket,
         outbox: &mut Outbox,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
