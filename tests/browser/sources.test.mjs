@@ -55,7 +55,7 @@ test('the embedded player plays in another site\'s frame', async () => {
   }, server.url('/live/test?embed'));
   const embedded = await until('the frame', () => viewer.page.frames().find((frame) => frame.url().endsWith('?embed')));
   await until('playing', () => embedded.evaluate(() => document.documentElement.dataset.state === 'playing'));
-  const seen = await embedded.evaluate(() => window.probe.frames(1500));
+  const seen = await embedded.evaluate(() => window.probe.frames(4000));
   assert.ok(seen.shown > 5 && seen.changed > 1, JSON.stringify(seen));
   await picture(viewer, 'embed');
 });
