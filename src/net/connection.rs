@@ -52,9 +52,10 @@ pub struct Posting {
     pub jpeg: BytesMut,
 }
 
+/// `S` is a socket; tests and `fuzzing` have others than the reactor.
 #[derive(Debug)]
-pub struct Connection {
-    pub socket: TcpStream,
+pub struct Connection<S = TcpStream> {
+    pub socket: S,
     pub state: State,
     pub outbox: Outbox,
     /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
@@ -75,8 +76,8 @@ pub struct Connection {
     pub blocked_since: Option<Instant>,
 }
 
-impl Connection {
-    pub fn new(socket: TcpStream, now: Instant) -> Connection {
+impl<S> Connection<S> {
+    pub fn new(socket: S, now: Instant) -> Connection<S> {
         Connection {
             socket,
             state: State::Requesting(BytesMut::new()),

@@ -42,7 +42,7 @@ pub enum Due {
     Hangup,
 }
 
-impl Connection {
+impl<S> Connection<S> {
     /// What its deadlines ask for now, if anything.
     pub fn due(&self, limits: &Limits, now: Instant) -> Option<Due> {
         let elapsed = |since: Instant| now.saturating_duration_since(since);

@@ -6,7 +6,6 @@
 use super::outbox::Outbox;
 use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
-use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
@@ -82,7 +81,7 @@ impl Inbound {
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
     pub fn read(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut impl Read,
         outbox: &mut Outbox,
         received: &mut u64,
     ) -> Heard {
@@ -128,15 +127,15 @@ impl From<Error> for Heard {
 }
 
 /// The socket as tungstenite sees it.
-struct Wire<'a> {
-    socket: &'a mut TcpStream,
+struct Wire<'a, S> {
+    socket: &'a mut S,
     replies: Vec<u8>,
     received: u64,
     /// Whether it said "would block" because the turn was over.
     is_spent: bool,
 }
 
-impl Read for Wire<'_> {
+impl<S: Read> Read for Wire<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.received >= READ_BYTES_MAX {
             self.is_spent = true;
@@ -155,7 +154,7 @@ impl Read for Wire<'_> {
     }
 }
 
-impl Write for Wire<'_> {
+impl<S> Write for Wire<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.replies.extend_from_slice(bytes);
         Ok(bytes.len())

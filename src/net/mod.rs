@@ -11,6 +11,7 @@
 //! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
+//! - `turn`: what one connection reads and writes in a turn, whatever its socket.
 //! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
@@ -33,6 +34,7 @@ mod reactor;
 mod requests;
 mod roles;
 mod sweep;
+mod turn;
 mod unsent;
 mod verdicts;
 mod viewer;

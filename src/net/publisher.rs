@@ -13,8 +13,7 @@ use crate::protocol::{http::Method, response::ResponseHead};
 use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
 use bytes::Bytes;
-use mio::net::TcpStream;
-use std::io;
+use std::io::{self, Read};
 use std::time::Instant;
 
 /// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
@@ -112,7 +111,7 @@ impl Publisher {
     /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
     pub fn read(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut impl Read,
         outbox: &mut Outbox,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
