@@ -348,11 +348,295 @@ fn request_seeds() -> Vec<(String, Vec<u8>)> {
         ("smuggler", "POST /publish/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
         ("end", "DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned()),
         ("nowhere", "HEAD /live/.hidden?embed HTTP/1.0\r\n\r\n".to_owned()),
-        ("chunks", "5\r\nhello\r\n0005;e=\"f\"\r\nworld\r\n0\r\n\r\nrest".to_owned()),
     ];
     let with_cuts =
         |(name, text): (&str, String)| (name.into(), [text.as_bytes(), &[3, 0, 40, 3]].concat());
     requests.map(with_cuts).into()
+}
+
+/// Inputs of `body`.
+fn body_seeds() -> Vec<(String, Vec<u8>)> {
+    let chunked = [
+        (
+            "chunks",
+            "5\r\nhello\r\n0005;e=\"f\"\r\nworld\r\n0\r\n\r\nrest",
+        ),
+        (
+            "padded",
+            "05 ;a\r\nhello\r\n0;x\r\nA: b\r\nC: d\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ),
+        ("large", "ffffffffffffffff\r\nhello"),
+        ("too-large", "10000000000000000\r\nhello"),
+        ("longer-than-its-size", "1\r\nhello\r\n0\r\n\r\n"),
+        ("lone-line-feeds", "5\nhello\n0\n\n"),
+        ("plain", "hello, and what is behind it"),
+    ];
+    let framings = chunked.iter().flat_map(|&(name, text)| {
+        [0, 3, 255].map(|framing| {
+            let name = format!("{name}-{framing}");
+            (name, [text.as_bytes(), &[3, 0, 40, 3, framing]].concat())
+        })
+    });
+    framings.collect()
+}
+
+/// Inputs of `connection`: see `Step` there.
+fn connection_seeds() -> Vec<(String, Vec<u8>)> {
+    const READ: [u8; 2] = [12, 0];
+    const WRITE: [u8; 2] = [13, 0];
+    const LITTLE_ROOM: [u8; 2] = [10, 40];
+    const ROOM: [u8; 2] = [11, 20];
+    const MEDIA: [u8; 2] = [7, 20];
+    const GROW: [u8; 2] = [14, 60];
+    const PING: [u8; 2] = [1, 9];
+    const TEXT: [u8; 2] = [3, 2];
+    let close: &[u8] = &[5, 0, 0];
+    let watch = [
+        GROW,
+        ROOM,
+        WRITE,
+        PING,
+        READ,
+        LITTLE_ROOM,
+        WRITE,
+        GROW,
+        WRITE,
+    ]
+    .concat();
+    let publish = [MEDIA, READ, PING, TEXT, READ, ROOM, WRITE, MEDIA, READ].concat();
+    let fragments = [
+        [9, 2],
+        READ,
+        PING,
+        READ,
+        [9, 0],
+        [9, 128],
+        READ,
+        ROOM,
+        WRITE,
+    ]
+    .concat();
+    let changes = [
+        [16, 0],
+        WRITE,
+        [16, 250],
+        GROW,
+        GROW,
+        WRITE,
+        [17, 255],
+        GROW,
+        WRITE,
+    ]
+    .concat();
+    let slow = [
+        [15, 200],
+        LITTLE_ROOM,
+        WRITE,
+        [17, 255],
+        [15, 200],
+        ROOM,
+        WRITE,
+    ]
+    .concat();
+    let wrong = [&[0, 3, 0x81][..], b"\xff\xc3x", &READ].concat();
+    let raw = [&[6, 8][..], &[0x89, 0x82, 1, 2, 3, 4, 5, 6], &READ].concat();
+    let scripts = [
+        ("watch", [&watch[..], &watch, close, &READ].concat()),
+        ("publish", [&publish[..], &publish, close, &READ].concat()),
+        ("fragments", [&fragments[..], &publish].concat()),
+        ("changes", [&watch[..], &changes, &watch].concat()),
+        ("slow", [&slow[..], &slow, &watch].concat()),
+        ("wrong", [&watch[..], &wrong].concat()),
+        ("raw", [&raw[..], &[19, 255], &READ].concat()),
+        (
+            "interrupted",
+            [&[18, 3][..], &[18, 102], &[18, 220], &watch, &publish].concat(),
+        ),
+    ];
+    let roles = scripts.iter().flat_map(|(name, script)| {
+        (0..4).map(move |role| {
+            let ring = [0, 200][usize::from(role % 2)];
+            (
+                format!("{name}-{role}"),
+                [&[role, ring][..], script].concat(),
+            )
+        })
+    });
+    roles.collect()
+}
+
+/// Inputs of `ring`: see `Step` there.
+fn ring_seeds() -> Vec<(String, Vec<u8>)> {
+    const COME: [u8; 2] = [14, 1];
+    const KEYFRAME: [u8; 2] = [4, 100];
+    const DELTA: [u8; 2] = [0, 50];
+    const JOIN: [u8; 2] = [8, 0];
+    const READ: [u8; 2] = [9, 0];
+    const READ_ALL: [u8; 2] = [11, 0];
+    const LATER: [u8; 2] = [6, 20];
+    const WAIT: [u8; 2] = [7, 250];
+    let gop = [KEYFRAME, DELTA, LATER, DELTA, DELTA].concat();
+    let scripts = [
+        (
+            "watch",
+            [&COME[..], &gop, &JOIN, &READ, &READ, &gop, &READ_ALL].concat(),
+        ),
+        (
+            "late",
+            [
+                &JOIN[..],
+                &COME,
+                &gop,
+                &READ,
+                &READ,
+                &READ,
+                &WAIT,
+                &gop,
+                &READ_ALL,
+            ]
+            .concat(),
+        ),
+        (
+            "back",
+            [
+                &COME[..],
+                &gop,
+                &JOIN,
+                &READ,
+                &READ,
+                &[12, 0],
+                &READ_ALL,
+                &[12, 0],
+            ]
+            .concat(),
+        ),
+        (
+            "gone",
+            [
+                &COME[..],
+                &gop,
+                &JOIN,
+                &READ_ALL,
+                &[13, 0],
+                &JOIN,
+                &[14, 0],
+                &gop,
+            ]
+            .concat(),
+        ),
+        (
+            "anew",
+            [
+                &COME[..],
+                &gop,
+                &JOIN,
+                &READ,
+                &[15, 12],
+                &gop,
+                &[15, 13],
+                &gop,
+            ]
+            .concat(),
+        ),
+        (
+            "forgotten",
+            [&COME[..], &gop, &JOIN, &READ, &[15, 5], &READ, &gop].concat(),
+        ),
+    ];
+    let limits = scripts.iter().flat_map(|(name, script)| {
+        [[255, 255, 255], [40, 9, 60], [4, 0, 0]].map(|limits| {
+            let name = format!("{name}-{}", limits[0]);
+            (name, [&limits[..], script, &READ_ALL, &[9, 1]].concat())
+        })
+    });
+    limits.collect()
+}
+
+/// Inputs of `control`.
+fn control_seeds() -> Vec<(String, Vec<u8>)> {
+    let texts = [
+        (0, r#"{"type":"hello","stream":"a","live":true}"#),
+        (
+            0,
+            r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":2}"#,
+        ),
+        (
+            0,
+            r#"{"type":"skip","from_ms":1,"to_ms":18446744073709551615}"#,
+        ),
+        (0, r#"{"type":"offline","new":[1,{"a":null}]}"#),
+        (0, r#"{"type":"viewers","count":3}"#),
+        (0, r#"{"type":"ready","watch":"/live/a"}"#),
+        (
+            0,
+            r#"{"type":"warning","code":"keyframe-interval","message":"no\n\u0000 \ud83d\ude00"}"#,
+        ),
+        (0, r#"{"type":"restart"}"#),
+        (
+            1,
+            "listen = ['0.0.0.0:80', '[::]:80']\npublish_open = true\nring_bytes = '16MiB'\n",
+        ),
+        (
+            1,
+            "publish_key = 'hunter'\nwatch_key = \"hunter\"\nlog = 'json'\nlog_level = 'debug'\n",
+        ),
+        (1, "publish_key = 'hunter\n"),
+        (
+            1,
+            "allow_origin = ['https://a.example', 'http://b:1']\nhead_timeout = '1m 30s'\n",
+        ),
+        (
+            1,
+            "[streams.door]\npublish_key = 'hunter'\nwatch_key = 'hunter '\n",
+        ),
+        (
+            1,
+            "max_streams = -1\nblock_bytes = 99999999999\nring_bytes = '1KiB'\n",
+        ),
+        (
+            2,
+            "--listen\n127.0.0.1:0\n--publish-key\nhunter\n--max-streams=5",
+        ),
+        (
+            2,
+            "serve\n--publish-open\n--ring-bytes=16MiB\n--ring-duration\n30s",
+        ),
+        (
+            2,
+            "push\n--loop\nfile.webm\nws://127.0.0.1:8080/publish/live",
+        ),
+        (
+            2,
+            "load\nhttp://127.0.0.1:8080/live/live\n--viewers\n9\n--json",
+        ),
+        (2, "inspect\n--json"),
+        (2, "--no-such-flag"),
+        (3, "ws://127.0.0.1:8080/publish/live?key=hunter"),
+        (3, "http://[::1]:80/live/live.webm"),
+        (3, "ws://u:p@a/publish/b"),
+        (3, "front-door.2_a"),
+    ];
+    let named = texts.iter().enumerate().map(|(index, (kind, text))| {
+        (
+            format!("{kind}-{index}"),
+            [text.as_bytes(), &[*kind]].concat(),
+        )
+    });
+    named.collect()
+}
+
+/// A promise of `fuzz/`, and inputs to begin with.
+type Target = (&'static str, fn(&[u8]), Vec<(String, Vec<u8>)>);
+
+fn targets() -> [Target; 6] {
+    [
+        ("any_cut", fuzzing::any_cut, any_cut_seeds()),
+        ("body", fuzzing::body, body_seeds()),
+        ("connection", fuzzing::connection, connection_seeds()),
+        ("control", fuzzing::control, control_seeds()),
+        ("request", fuzzing::request, request_seeds()),
+        ("ring", fuzzing::ring, ring_seeds()),
+    ]
 }
 
 fn hold_findings(target: &str, promise: impl Fn(&[u8])) {
@@ -367,18 +651,12 @@ fn hold_findings(target: &str, promise: impl Fn(&[u8])) {
 }
 
 #[test]
-fn any_cut_of_a_seed_gives_viewers_the_same() {
-    for (name, seed) in any_cut_seeds() {
-        println!("{name}");
-        fuzzing::any_cut(&seed);
-    }
-}
-
-#[test]
-fn any_cut_of_a_request_gets_the_same_answer() {
-    for (name, seed) in request_seeds() {
-        println!("{name}");
-        fuzzing::request(&seed);
+fn promises_hold_for_every_seed() {
+    for (target, promise, seeds) in targets() {
+        for (name, seed) in seeds {
+            println!("{target} {name}");
+            promise(&seed);
+        }
     }
 }
 
@@ -393,15 +671,31 @@ fn seeds_are_what_their_names_say() {
 
 #[test]
 fn whatever_the_fuzzer_found_stays_mended() {
-    hold_findings("any_cut", fuzzing::any_cut);
-    hold_findings("request", fuzzing::request);
+    for (target, promise, _) in targets() {
+        hold_findings(target, promise);
+    }
+}
+
+/// A target that is not here would find what nobody mends.
+#[test]
+fn every_target_is_held_here() {
+    let manifest = std::fs::read_to_string(project("fuzz/Cargo.toml")).expect("a manifest");
+    let script = std::fs::read_to_string(project("tests/run")).expect("a script");
+    let names = targets().map(|(name, _, _)| name);
+    for name in names {
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name}");
+        assert!(
+            script.contains(&format!("[{name}]=")),
+            "{name} has no dictionary"
+        );
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), names.len());
 }
 
 #[test]
 #[ignore = "writes fuzz/corpus, for the fuzzer to start from"]
 fn write_seeds() {
-    let targets = [("any_cut", any_cut_seeds()), ("request", request_seeds())];
-    for (target, seeds) in targets {
+    for (target, _, seeds) in targets() {
         let corpus = project("fuzz/corpus").join(target);
         std::fs::create_dir_all(&corpus).expect("a folder that can be made");
         for (name, seed) in seeds {

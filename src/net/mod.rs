@@ -20,24 +20,24 @@
 
 mod answer;
 mod asking;
-mod body;
+pub(crate) mod body;
 mod broadcast;
-mod connection;
+pub(crate) mod connection;
 mod deadlines;
 mod fan_out;
 mod hook;
-mod inbound;
+pub(crate) mod inbound;
 mod listener;
 mod outbox;
-mod publisher;
+pub(crate) mod publisher;
 mod reactor;
 mod requests;
 mod roles;
 mod sweep;
-mod turn;
+pub(crate) mod turn;
 mod unsent;
 mod verdicts;
-mod viewer;
+pub(crate) mod viewer;
 
 use crate::config::Serve;
 use crate::protocol::access::Secret;
