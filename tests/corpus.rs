@@ -449,20 +449,34 @@ fn connection_seeds() -> Vec<(String, Vec<u8>)> {
         ("wrong", [&watch[..], &wrong].concat()),
         ("raw", [&raw[..], &[19, 255], &READ].concat()),
         (
+            "early",
+            [&[0, 9][..], &[1, 9], &READ, &[19, 254], &READ, &WRITE].concat(),
+        ),
+        (
             "interrupted",
             [&[18, 3][..], &[18, 102], &[18, 220], &watch, &publish].concat(),
         ),
     ];
     let roles = scripts.iter().flat_map(|(name, script)| {
-        (0..4).map(move |role| {
+        (0..6).map(move |role| {
             let ring = [0, 200][usize::from(role % 2)];
             (
                 format!("{name}-{role}"),
-                [&[role, ring][..], script].concat(),
+                [&[role, ring, 0][..], script].concat(),
             )
         })
     });
-    roles.collect()
+    let rest = [2, 200, 12, 0x89, 0x83, 1, 2, 3, 4, 5, 6, 7, 0x83, 0x80, 0];
+    let with_rest = (
+        "rest".to_owned(),
+        [&rest[..], &READ, &ROOM, &WRITE].concat(),
+    );
+    let chunk = b"\x05\0\x0f4\r\n\x1aE\xdf\xa3\r\n0\r\n";
+    let with_chunk = (
+        "rest-of-a-body".to_owned(),
+        [&chunk[..], &READ, &ROOM, &WRITE].concat(),
+    );
+    roles.chain([with_rest, with_chunk]).collect()
 }
 
 /// Inputs of `ring`: see `Step` there.

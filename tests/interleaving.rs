@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use videostream::fuzzing;
 
-const ROLES: u8 = 4;
+const ROLES: u8 = 6;
 
 /// What happens in a script, as `fuzzing::connection` encodes it.
 fn happening() -> impl Strategy<Value = Vec<u8>> {
@@ -48,7 +48,7 @@ proptest! {
         ring in any::<u8>(),
         happenings in vec(happening(), 0..120),
     ) {
-        fuzzing::connection(&[&[role, ring][..], &happenings.concat()].concat());
+        fuzzing::connection(&[&[role, ring, 0][..], &happenings.concat()].concat());
     }
 
     #[test]

@@ -38,7 +38,11 @@ pub fn same_however_cut(body: Body, bytes: &Bytes, lengths: &[usize]) {
             let (data, behind) = bytes.split_at(here);
             owned(data, here as u64 == length, behind)
         }
-        Body::Chunked => unchunk(bytes),
+        Body::Chunked => {
+            let mut data = Vec::new();
+            unchunk(bytes, &mut data)
+                .and_then(|end| owned(&data, end.is_some(), end.unwrap_or_default()))
+        }
     };
     assert_eq!(whole.ok(), expected);
 }
@@ -68,29 +72,25 @@ fn read(body: Body, pieces: Vec<Bytes>) -> Reading {
 /// Bytes of extensions of one chunk, and of all trailers: as `protocol::chunked` has it.
 const ASIDE_BYTES_MAX: usize = 4 * 1024;
 
-/// RFC 9112, 7.1, read with all bytes at hand. `None` when they are no chunked body, nor the
-/// beginning of one.
-fn unchunk(bytes: &[u8]) -> Found {
+/// RFC 9112, 7.1, read with all bytes at hand: `data` are added to, and what is behind the body is
+/// returned, if that has ended. `None` when the bytes are no chunked body, nor the beginning of one.
+pub fn unchunk<'a>(bytes: &'a [u8], data: &mut Vec<u8>) -> Option<Option<&'a [u8]>> {
     let mut rest = bytes;
-    let mut data = Vec::new();
     loop {
         let line = line(rest)?;
         let size = size(line.text, line.is_ended)?;
         let Some(behind) = line.behind else {
-            return Some((data, false, Vec::new()));
+            return Some(None);
         };
         rest = behind;
         if size == 0 {
-            return trailers(rest).map(|behind| match behind {
-                Some(behind) => (data, true, behind.to_vec()),
-                None => (data, false, Vec::new()),
-            });
+            return trailers(rest);
         }
         let here = size.min(rest.len() as u64) as usize;
         data.extend_from_slice(&rest[..here]);
         rest = &rest[here..];
         match rest {
-            [] | [b'\r'] => return Some((data, false, Vec::new())),
+            [] | [b'\r'] => return Some(None),
             [b'\r', b'\n', behind @ ..] => rest = behind,
             _ => return None,
         }

@@ -9,6 +9,8 @@ pub struct Line {
     /// Sent by the peer, not yet read.
     pub incoming: VecDeque<u8>,
     pub is_hung_up: bool,
+    /// The peer is gone without having hung up.
+    pub is_reset: bool,
     /// Bytes that one read brings at most; 0 for any number.
     pub read_most: usize,
     /// Bytes that it takes before it is full.
@@ -32,6 +34,9 @@ impl Line {
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.interrupt()?;
+        if self.is_reset {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
         if self.incoming.is_empty() {
             return match self.is_hung_up {
                 true => Ok(0),
@@ -54,6 +59,9 @@ impl Write for Line {
     /// Takes what there is room for. As with a real one: less than offered, and it is full.
     fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
         self.interrupt()?;
+        if self.is_reset {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         if self.room == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }

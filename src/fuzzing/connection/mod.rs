@@ -1,4 +1,5 @@
-//! A whole WebSocket connection, of a viewer or a publisher, through the code that the reactor runs.
+//! A whole connection of a viewer or a publisher, mostly a WebSocket, through the code that the
+//! reactor runs.
 //!
 //! ```text
 //! script ─► Step ─► Stage { Connection<Line>, Stream } ─► bytes ─► verdict
@@ -21,7 +22,8 @@ use stage::Stage;
 /// 6455 says; the frames that come out are whole, media and control frames each in their order;
 /// and what a viewer has is a valid stream.
 ///
-/// The input is a script: a byte for the role, a byte for the ring, then steps.
+/// The input is a script: a byte for the role, a byte for the ring, what comes with the request (a
+/// byte for its length, and its bytes), then steps.
 pub fn connection(input: &[u8]) {
     // Only a script that is over ends early.
     let _ = act(&mut Unstructured::new(input));
@@ -30,7 +32,8 @@ pub fn connection(input: &[u8]) {
 fn act(script: &mut Unstructured) -> Result<()> {
     let role = Role::arbitrary(script)?;
     let ring: u8 = script.arbitrary()?;
-    let mut stage = Stage::new(role, ring);
+    let length = usize::from(script.arbitrary::<u8>()? % 32).min(script.len());
+    let mut stage = Stage::new(role, ring, script.bytes(length)?);
     while !script.is_empty() {
         stage.step(Step::arbitrary(script)?);
     }

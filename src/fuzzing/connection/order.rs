@@ -39,6 +39,16 @@ impl<'a> Order<'a> {
         }
     }
 
+    /// Where nothing but their bytes tells chunks apart: the length of the one that `bytes` begin
+    /// with, if all of it is there.
+    pub fn length_of_next(&self, bytes: &[u8]) -> Option<usize> {
+        let known = self.known.range(self.next.unwrap_or(0)..);
+        let chunks = known.map(|(_, known)| &known.payload);
+        let mut payloads = self.inits.iter().chain(chunks);
+        let next = payloads.find(|payload| bytes.starts_with(payload))?;
+        Some(next.len())
+    }
+
     pub fn next(&mut self, payload: &[u8]) -> Went {
         self.bytes.extend_from_slice(payload);
         let is_same = |known: &Known| known.payload == payload;

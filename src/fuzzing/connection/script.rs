@@ -8,18 +8,34 @@ pub enum Role {
     Viewer {
         v1: bool,
     },
+    Publisher,
     /// A viewer over HTTP, whose chunks must not be torn either.
     HttpViewer,
-    Publisher,
+    /// The same in HTTP/1.0, where there are none.
+    OldViewer,
+    /// A publisher whose chunks hold the recording.
+    HttpPublisher,
+}
+
+impl Role {
+    pub fn is_publisher(self) -> bool {
+        matches!(self, Role::Publisher | Role::HttpPublisher)
+    }
+
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Role::Viewer { .. } | Role::Publisher)
+    }
 }
 
 impl<'a> Arbitrary<'a> for Role {
     fn arbitrary(script: &mut Unstructured<'a>) -> Result<Role> {
-        Ok(match script.arbitrary::<u8>()? % 4 {
+        Ok(match script.arbitrary::<u8>()? % 6 {
             0 => Role::Viewer { v1: true },
             1 => Role::Viewer { v1: false },
             2 => Role::Publisher,
-            _ => Role::HttpViewer,
+            3 => Role::HttpViewer,
+            4 => Role::OldViewer,
+            _ => Role::HttpPublisher,
         })
     }
 }
@@ -34,6 +50,7 @@ pub enum Step {
     /// Bytes that may be anything.
     Raw(Vec<u8>),
     HangUp,
+    Reset,
     /// The socket takes so much more.
     Room(usize),
     /// So much comes with a read.
@@ -90,7 +107,8 @@ impl<'a> Arbitrary<'a> for Step {
                 _ => Step::Ping,
             },
             _ => match n {
-                250.. => Step::HangUp,
+                255 => Step::HangUp,
+                254 => Step::Reset,
                 _ => Step::Frame(0x82, payload(script)?),
             },
         })

@@ -5,12 +5,13 @@ use super::script::{Role, Step, frame};
 use crate::fuzzing::frames::read_server;
 use crate::fuzzing::line::Line;
 use crate::fuzzing::recording::{Tracks, recording};
-use crate::net::body::ReadBuffer;
+use crate::net::body::{BodyReader, ReadBuffer};
 use crate::net::connection::{CLOSING_TIMEOUT, Connection, State};
 use crate::net::inbound::Inbound;
 use crate::net::publisher::{Fed, Publisher};
 use crate::net::turn::After;
 use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
+use crate::protocol::http::Body;
 use crate::protocol::websocket::ping_frame;
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
 use bytes::Bytes;
@@ -48,7 +49,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(role: Role, ring: u8) -> Stage {
+    /// `rest` are the bytes that came behind the request.
+    pub fn new(role: Role, ring: u8, rest: &[u8]) -> Stage {
         let limits = Limits {
             ring_bytes: match ring {
                 0..=127 => Limits::default().ring_bytes,
@@ -62,41 +64,47 @@ impl Stage {
         let now = Instant::now();
         let mut connection = Connection::new(Line::default(), now);
         catalog.stream_mut(stream).go_live();
-        let mut ingest = None;
-        let transport = match role {
-            Role::Viewer { v1 } => Transport::WebSocket { v1 },
-            Role::HttpViewer | Role::Publisher => Transport::Chunked,
-        };
-        connection.state = if role == Role::Publisher {
-            let inbound = Inbound::publisher(&[], MESSAGE_BYTES);
-            let publisher = Publisher::websocket(stream, Ingest::new(limits), inbound, false, now);
-            State::Publishing(Box::new(publisher))
-        } else {
-            ingest = Some(Ingest::new(limits));
-            let viewer = Viewer {
+        let viewing = |transport, inbound| State::Viewing {
+            viewer: Viewer {
                 stream,
                 transport,
                 cursor: Cursor::join_now(catalog.stream(stream)),
                 told_live: true,
                 audience_index: 0,
                 ignored_reads: 0,
-            };
-            State::Viewing {
-                viewer,
-                inbound: None,
+            },
+            inbound,
+        };
+        let ingest = Ingest::new(limits);
+        connection.state = match role {
+            Role::Viewer { v1 } => {
+                let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
+                viewing(Transport::WebSocket { v1 }, inbound.map(Box::new))
+            }
+            Role::HttpViewer => viewing(Transport::Chunked, None),
+            Role::OldViewer => viewing(Transport::UntilClose, None),
+            Role::Publisher => {
+                let inbound = Inbound::publisher(rest, MESSAGE_BYTES);
+                let publisher = Publisher::websocket(stream, ingest, inbound, false, now);
+                State::Publishing(Box::new(publisher))
+            }
+            Role::HttpPublisher => {
+                let body = BodyReader::new(Body::Chunked);
+                let publisher = Publisher::body(stream, ingest, body, now);
+                State::Publishing(Box::new(publisher))
             }
         };
-        Stage {
+        let mut stage = Stage {
             role,
             connection,
             catalog,
             stream,
             limits,
-            ingest,
+            ingest: (!role.is_publisher()).then(|| Ingest::new(limits)),
             recording: recording(Tracks::Both, 5),
             known: BTreeMap::new(),
             inits: Vec::new(),
-            sent: Vec::new(),
+            sent: rest.to_vec(),
             pings: 0,
             is_gone: false,
             is_over: false,
@@ -104,28 +112,53 @@ impl Stage {
             began: now,
             buffer: ReadBuffer::new(),
             items: Vec::new(),
+        };
+        if role == Role::HttpPublisher {
+            stage.feed(rest);
+        }
+        stage
+    }
+
+    /// The part of a body that came behind its head.
+    fn feed(&mut self, rest: &[u8]) {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return;
+        };
+        let stream = self.catalog.stream_mut(self.stream);
+        let fed = publisher.feed(Bytes::copy_from_slice(rest), stream);
+        self.note_chunks();
+        if let Err(fed) = fed {
+            let after = self.answer(&fed);
+            self.go_on(after);
         }
     }
 
     pub fn step(&mut self, step: Step) {
         match step {
-            Step::Frame(first, payload) => self.send(&frame(first, &payload)),
+            // A body has no other frames than its chunks.
+            Step::Frame(first, _) if !self.role.is_websocket() && first != 0x82 => {}
+            Step::Frame(first, payload) => self.send_framed(first, &payload),
             Step::Media(first, length) => {
                 let length = length.min(self.recording.len());
-                if self.role == Role::Publisher {
-                    let piece = self.recording.split_to(length);
-                    self.send(&frame(first, &piece));
-                } else {
-                    self.send(&frame(first, &vec![0xff; length]));
-                }
+                let piece = match self.role.is_publisher() {
+                    true => self.recording.split_to(length),
+                    false => Bytes::from(vec![0xff; length]),
+                };
+                self.send_framed(first, &piece);
             }
+            Step::Close(..) if !self.role.is_websocket() => self.send(b"0\r\n\r\n"),
             Step::Close(code, reason) => {
-                self.send(&frame(0x88, &[&code.to_be_bytes()[..], &reason].concat()));
+                self.send_framed(0x88, &[&code.to_be_bytes()[..], &reason].concat());
             }
             Step::Raw(bytes) => self.send(&bytes),
             Step::HangUp => {
                 self.connection.socket.is_hung_up = true;
                 self.connection.can_read = true;
+            }
+            Step::Reset => {
+                self.connection.socket.is_reset = true;
+                self.connection.can_read = true;
+                self.connection.can_write = true;
             }
             Step::Room(room) => {
                 self.connection.socket.room += room;
@@ -140,7 +173,7 @@ impl Stage {
             Step::Come(tracks) => {
                 self.leave();
                 self.recording = recording(tracks, 4);
-                if self.role != Role::Publisher {
+                if !self.role.is_publisher() {
                     self.ingest = Some(Ingest::new(self.limits));
                     self.catalog.stream_mut(self.stream).go_live();
                 }
@@ -154,10 +187,21 @@ impl Stage {
                     self.connection.state,
                     State::Viewing { .. } | State::Publishing(_)
                 );
-                if is_open && self.role != Role::HttpViewer {
+                if is_open && self.role.is_websocket() {
                     self.pings += 1;
                     self.connection.outbox.push(ping_frame(b""));
                 }
+            }
+        }
+    }
+
+    fn send_framed(&mut self, first: u8, payload: &[u8]) {
+        match self.role.is_websocket() {
+            true => self.send(&frame(first, payload)),
+            false if payload.is_empty() => {}
+            false => {
+                let head = format!("{:x}\r\n", payload.len());
+                self.send(&[head.as_bytes(), payload, b"\r\n"].concat());
             }
         }
     }
@@ -173,7 +217,7 @@ impl Stage {
     }
 
     fn grow(&mut self, length: usize) {
-        if self.role == Role::Publisher {
+        if self.role.is_publisher() {
             return;
         }
         let Some(ingest) = &mut self.ingest else {
@@ -186,7 +230,7 @@ impl Stage {
     }
 
     fn leave(&mut self) {
-        if self.role == Role::Publisher {
+        if self.role.is_publisher() {
             return;
         }
         let stream = self.catalog.stream_mut(self.stream);
@@ -265,14 +309,17 @@ impl Stage {
                     self.go_on(After::Ends);
                 }
                 Ok(_) => {}
-                Err(error) => panic!("{error}"),
+                Err(_) => {
+                    assert!(self.connection.socket.is_reset);
+                    self.go_on(After::Gone);
+                }
             }
             return;
         }
-        let is_all = self
-            .connection
-            .write_outbox(&mut 0, self.now)
-            .expect("a line does not break");
+        let Ok(is_all) = self.connection.write_outbox(&mut 0, self.now) else {
+            assert!(self.connection.socket.is_reset);
+            return self.go_on(After::Gone);
+        };
         assert_eq!(is_all, self.connection.outbox.is_empty());
         if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
             *is_shut = true;
@@ -326,15 +373,18 @@ impl Stage {
             let mut cursor = viewer.cursor;
             assert!(matches!(cursor.next(stream), Next::Wait));
         }
-        if self.role == Role::HttpViewer {
-            return self.check_http(is_open);
-        }
         let outgoing = std::mem::take(&mut self.connection.socket.outgoing);
-        let said = read_server(&outgoing);
-        self.check_replies(&said, is_open);
         match self.role {
-            Role::Publisher => self.check_published(is_open),
-            _ => self.check_media(&said),
+            Role::Viewer { .. } | Role::Publisher => {
+                let said = read_server(&outgoing);
+                self.check_replies(&said, is_open);
+                match self.role {
+                    Role::Publisher => self.check_messages(is_open),
+                    _ => self.check_media(&said),
+                }
+            }
+            Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),
+            Role::HttpPublisher => self.check_body(&outgoing, is_open),
         }
     }
 }

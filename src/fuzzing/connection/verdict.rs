@@ -3,6 +3,7 @@
 use super::order::{Order, Went};
 use super::script::Role;
 use super::stage::{MESSAGE_BYTES, Stage};
+use crate::fuzzing::body::unchunk;
 use crate::fuzzing::frames::{Said, Told, read_client};
 use crate::fuzzing::viewer::play;
 use crate::protocol::control::ToViewer;
@@ -17,7 +18,7 @@ impl Stage {
     /// What the peer's bytes ask for, in full. A viewer that talks too much is told to go.
     fn told(&self) -> Vec<Told> {
         let mut told = read_client(&self.sent, MESSAGE_BYTES);
-        if self.role != Role::Publisher {
+        if !self.role.is_publisher() {
             let is_data = |told: &Told| matches!(told, Told::Text | Told::Binary(_));
             let mut data = told.iter().enumerate().filter(|(_, told)| is_data(told));
             if let Some((index, _)) = data.nth(IGNORED_MAX) {
@@ -33,7 +34,7 @@ impl Stage {
 
     /// The message that is not WebM, and the code that says so.
     fn media_error(&self, told: &[Told]) -> Option<(usize, u16)> {
-        let (_, error) = self.publish(told);
+        let (_, error, _) = self.publish(told);
         let (index, is_other_format) = error?;
         let code = match is_other_format {
             true => CloseCode::Unsupported,
@@ -42,8 +43,9 @@ impl Stage {
         Some((index, code.into()))
     }
 
-    /// What a stream holds when these messages are published straight into it, and which is wrong.
-    fn publish(&self, told: &[Told]) -> (Vec<u8>, Option<(usize, bool)>) {
+    /// What a stream holds when these messages are published straight into it, which is wrong and
+    /// how, and whether they could end here.
+    fn publish(&self, told: &[Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
         let mut catalog = Catalog::new(Limits::default());
         let id = catalog.open("demo");
         let stream = catalog.stream_mut(id);
@@ -62,7 +64,7 @@ impl Stage {
         let ring = stream.ring();
         let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
         let media: Vec<Bytes> = chunks.map(|chunk| chunk.framed.payload()).collect();
-        (media.concat(), error)
+        (media.concat(), error, ingest.finish().is_ok())
     }
 
     /// Pings are answered each in its turn; the end is the one that the peer has earned.
@@ -101,9 +103,33 @@ impl Stage {
     }
 
     /// What was published is what the messages hold, whatever came between them.
-    pub fn check_published(&self, is_open: bool) {
-        let told = self.told();
-        let (media, _) = self.publish(&told);
+    pub fn check_messages(&self, is_open: bool) {
+        let (media, _, _) = self.publish(&self.told());
+        self.check_published(&media, is_open);
+    }
+
+    /// The same for a body, whose answer says how it ended.
+    pub fn check_body(&self, outgoing: &[u8], is_open: bool) {
+        let mut data = Vec::new();
+        let end = unchunk(&self.sent, &mut data);
+        let (media, error, is_whole) = self.publish(&[Told::Binary(data)]);
+        let status = match (end, error) {
+            (_, Some((_, true))) => Some(415),
+            (_, Some((_, false))) | (None, None) => Some(400),
+            (Some(Some(_)), None) if is_whole => Some(200),
+            (Some(Some(_)), None) => Some(400),
+            (Some(None), None) => None,
+        };
+        self.check_published(&media, is_open);
+        if self.is_gone {
+            return;
+        }
+        assert_eq!(is_open, status.is_none());
+        let head = response_head(outgoing).map(|(status, _)| status);
+        assert_eq!(head, status);
+    }
+
+    fn check_published(&self, media: &[u8], is_open: bool) {
         let known: Vec<&Bytes> = self.known.values().map(|known| &known.payload).collect();
         let known = known.into_iter().flatten().copied().collect::<Vec<u8>>();
         // Of a small ring something was lost between two looks.
@@ -154,19 +180,27 @@ impl Stage {
         play(order.bytes.freeze());
     }
 
-    pub fn check_http(mut self, is_open: bool) {
-        let outgoing = Bytes::from(std::mem::take(&mut self.connection.socket.outgoing));
+    /// The same over HTTP.
+    pub fn check_stream(&self, outgoing: &[u8], is_open: bool) {
         if outgoing.is_empty() {
             return;
         }
-        let mut fields = [httparse::EMPTY_HEADER; 16];
-        let mut head = httparse::Response::new(&mut fields);
-        let Ok(httparse::Status::Complete(length)) = head.parse(&outgoing) else {
+        let Some((status, length)) = response_head(outgoing) else {
             assert!(self.is_gone, "half a response head");
             return;
         };
-        assert_eq!(head.code, Some(200));
+        assert_eq!(status, 200);
         let mut rest = &outgoing[length..];
+        if self.role == Role::OldViewer {
+            let mut order = Order::new(&self.known, &self.inits);
+            while let Some(length) = order.length_of_next(rest) {
+                order.next(&rest[..length]);
+                rest = &rest[length..];
+            }
+            assert!(self.is_gone || rest.is_empty());
+            play(order.bytes.freeze());
+            return;
+        }
         let mut order = Order::new(&self.known, &self.inits);
         let mut is_whole = false;
         while let (Some((payload, behind)), false) = (chunk(rest), is_whole) {
@@ -182,6 +216,16 @@ impl Stage {
             false => assert!(self.is_gone || (is_open && rest.is_empty())),
         }
         play(order.bytes.freeze());
+    }
+}
+
+/// Status and length of a whole response head.
+fn response_head(bytes: &[u8]) -> Option<(u16, usize)> {
+    let mut fields = [httparse::EMPTY_HEADER; 16];
+    let mut head = httparse::Response::new(&mut fields);
+    match head.parse(bytes).expect("a response that others can read") {
+        httparse::Status::Complete(length) => Some((head.code?, length)),
+        httparse::Status::Partial => None,
     }
 }
 
