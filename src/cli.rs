@@ -26,7 +26,8 @@ use crate::protocol::token::Act;
     after_help = "Exit codes: 0 ended as asked, 1 failed at run time, 2 bad usage or \
                         configuration.\nEvery option is also a variable, as shown, and a key in \
                         the file given with --config. A flag wins over the variable, the variable \
-                        over the file."
+                        over the file.\nSignals: SIGTERM and SIGINT end the server; SIGUSR2 has \
+                        another process, of the same arguments, take over from it."
 )]
 pub struct Cli {
     #[command(subcommand)]

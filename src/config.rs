@@ -8,11 +8,13 @@
 //! output.
 
 mod access;
+mod bit_rate;
 mod file;
 mod limits;
 mod options;
 
 pub use access::Hook;
+pub use bit_rate::BitRate;
 pub use limits::Limits;
 pub use options::Options;
 
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::token::TokenKey;
 
 /// Everything the server needs to know before it listens.
@@ -34,6 +37,10 @@ pub struct Serve {
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
+    /// Who may say for whom it asks.
+    pub proxies: TrustedProxies,
+    /// Whether every connection begins with a PROXY header.
+    pub proxy_protocol: bool,
     /// Who is asked before anybody is let in.
     pub hook: Option<Hook>,
     pub limits: Limits,
@@ -118,12 +125,20 @@ impl Serve {
         };
         check_listen(&listen)?;
         let (log, log_level) = (options.log, options.log_level);
+        let proxies = TrustedProxies::new(options.trusted_proxy.clone().unwrap_or_default());
+        let proxy_protocol = options.proxy_protocol.unwrap_or(false);
+        if proxy_protocol && proxies.is_empty() {
+            let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
+            return Err(option_error("--proxy-protocol", reason));
+        }
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
             access: rules.access,
             random_publish_key: rules.random_publish_key,
             hook: rules.hook,
+            proxies,
+            proxy_protocol,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),
@@ -200,6 +215,24 @@ mod tests {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.listen, [SocketAddr::from(([127, 0, 0, 1], 8080))]);
         assert_eq!(serve.limits, Limits::default());
+    }
+
+    #[test]
+    fn the_proxy_protocol_wants_to_know_whom_to_believe() {
+        let options = Options {
+            proxy_protocol: Some(true),
+            ..Options::default()
+        };
+        assert_eq!(
+            refusal(options.clone()),
+            "--proxy-protocol: whose word is to be taken? Name the proxy with --trusted-proxy"
+        );
+        let named = Options {
+            trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
+            ..options
+        };
+        let serve = Serve::resolve(named).unwrap();
+        assert!(serve.proxy_protocol && serve.proxies.trusts("127.0.0.1".parse().unwrap()));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!       │        │      └────► protocol::framing
 //!       │        ├─► protocol
 //!       │        └─► metrics, pages, config
-//!       ├─► client ─► webm, protocol
+//!       ├─► client ─► webm, protocol, config
 //!       └─► inspect ─► webm
 //! ```
 //!

@@ -16,6 +16,7 @@ use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
 use videostream::config::{self, LogFormat, LogLevel, Options, Serve};
 use videostream::inspect;
+use videostream::net::Inherited;
 use videostream::protocol::token::{Act, Grant};
 
 /// Failed at run time.
@@ -51,13 +52,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(options: Options) -> ExitCode {
+fn serve(mut options: Options) -> ExitCode {
+    let inherited = match Inherited::receive() {
+        Ok(inherited) => inherited,
+        Err(error) => return fail(EXIT_FAILED, error),
+    };
+    inherited.apply(&mut options);
     let config = match Serve::resolve(options) {
         Ok(config) => config,
         Err(error) => return fail(EXIT_USAGE, error),
     };
     log_to_stderr(config.log, config.log_level);
-    match videostream::net::serve(config) {
+    match videostream::net::serve(config, inherited) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(EXIT_FAILED, error),
     }

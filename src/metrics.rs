@@ -20,6 +20,7 @@ pub use histogram::{Sizes, Times};
 pub struct Counters {
     pub connections_accepted: u64,
     pub connections_refused: u64,
+    pub refused_for_memory: u64,
     pub requests: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
@@ -79,6 +80,7 @@ pub struct StreamReport {
 pub struct Snapshot {
     pub counters: Counters,
     pub connections: u64,
+    pub held_bytes: u64,
     /// Requests that wait for the hook's answer.
     pub auth_waiting: u64,
     pub streams: Vec<StreamReport>,
@@ -105,9 +107,15 @@ impl Collector for Snapshot {
             ),
             (
                 "connections_refused",
-                "Connections refused because the server was full",
+                "Connections refused because the server was full, or their client had too many",
                 None,
                 counters.connections_refused,
+            ),
+            (
+                "refused_for_memory",
+                "Streams and viewers refused because of --max-memory",
+                None,
+                counters.refused_for_memory,
             ),
             (
                 "requests",
@@ -141,7 +149,7 @@ impl Collector for Snapshot {
             ),
             (
                 "viewers_timed_out",
-                "Viewers closed because they accepted nothing",
+                "Viewers closed because they accepted nothing, or too little",
                 None,
                 counters.viewers_timed_out,
             ),
@@ -209,6 +217,11 @@ impl Collector for Snapshot {
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
+        let held = ConstGauge::new(self.held_bytes as i64);
+        let help = "Media, posters and what waits to be written: see --max-memory";
+        let metric =
+            encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
+        held.encode(metric)?;
         self.encode_streams(&mut encoder)
     }
 }
@@ -328,12 +341,14 @@ mod tests {
         let text = prometheus(Snapshot {
             counters,
             connections: 8,
+            held_bytes: 90,
             auth_waiting: 2,
             streams: vec![stream],
         });
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
+            "videostream_held_bytes 90",
             "videostream_auth_waiting 2",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",

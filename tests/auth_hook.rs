@@ -6,7 +6,7 @@ mod common;
 use common::door::{Guard, Shown, doors};
 use common::eventually;
 use common::hook::{Hook, Says};
-use common::http::{Http, Response};
+use common::http::{Http, Response, connect_from};
 use common::media::Sample;
 use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
@@ -136,6 +136,25 @@ fn the_hook_judges_user_password_and_token() {
         json!({ "action": "watch", "stream": "demo", "address": "127.0.0.1",
                 "user": "ann", "key": "secret", "token": "t.o.k" }),
     );
+}
+
+#[test]
+fn the_hook_judges_the_client_of_a_trusted_proxy() {
+    let hook = Hook::start(|question| match question["address"].as_str() {
+        Some("192.0.2.7") => Says::Status(204),
+        _ => Says::Status(403),
+    });
+    let server = server(&hook, &["--trusted-proxy", "127.0.0.1"]);
+    let mut http = Http::open(&server);
+    for (client, status) in [("192.0.2.7", 200), ("192.0.2.8", 403)] {
+        let forwarded_for = format!("X-Forwarded-For: {client}");
+        let answer = http.request("GET", "/live/demo", &[&forwarded_for]);
+        assert_eq!(answer.status, status, "{client}");
+    }
+    let direct = connect_from([127, 0, 0, 2], server.address);
+    let mut direct = Http::from_stream(direct, &server);
+    let answer = direct.request("GET", "/live/demo", &["X-Forwarded-For: 192.0.2.7"]);
+    assert_eq!(answer.status, 403);
 }
 
 #[test]

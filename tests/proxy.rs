@@ -33,7 +33,11 @@ struct Site {
 
 impl Site {
     fn new(kind: Kind) -> Site {
-        let server = Server::with(&OPTIONS);
+        Site::with(kind, &[])
+    }
+
+    fn with(kind: Kind, options: &[&str]) -> Site {
+        let server = Server::with(&[&OPTIONS[..], options].concat());
         let proxy = Proxy::before(server.address, kind);
         Site { proxy, server }
     }
@@ -251,6 +255,32 @@ fn the_viewers_address_is_forwarded_and_no_other(kind: Kind) {
     assert!(field("Connection")[0].eq_ignore_ascii_case("upgrade"));
 }
 
+fn viewers_are_told_apart_by_their_address(kind: Kind) {
+    let site = Site::with(
+        kind,
+        &[
+            "--trusted-proxy=127.0.0.1",
+            "--max-connections-per-address=1",
+        ],
+    );
+    let watch = |address: [u8; 4]| {
+        let stream = http::connect_from(address, site.proxy.address);
+        let mut http = Http::from_stream(stream, &site.server);
+        http.ask("GET", "/live/demo", &UPGRADE);
+        (http.head().status, http)
+    };
+    let (first, one) = watch([127, 0, 0, 5]);
+    let (second, _two) = watch([127, 0, 0, 6]);
+    assert_eq!((first, second), (101, 101));
+    let (again, refused) = watch([127, 0, 0, 5]);
+    assert_eq!(again, 503);
+    drop((one, refused));
+    eventually("there is room again", || {
+        let (status, _) = watch([127, 0, 0, 5]);
+        (status == 101).then_some(())
+    });
+}
+
 /// Each of these for each proxy, as tests of their own.
 macro_rules! behind {
     ($module:ident, $kind:expr, [$($promise:ident),* $(,)?]) => {
@@ -278,6 +308,7 @@ behind!(
         keys_in_addresses_are_not_logged,
         pages_of_the_proxys_own_origin_may_open_websockets,
         the_viewers_address_is_forwarded_and_no_other,
+        viewers_are_told_apart_by_their_address,
     ]
 );
 behind!(
@@ -292,5 +323,6 @@ behind!(
         keys_in_addresses_are_not_logged,
         pages_of_the_proxys_own_origin_may_open_websockets,
         the_viewers_address_is_forwarded_and_no_other,
+        viewers_are_told_apart_by_their_address,
     ]
 );

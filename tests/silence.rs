@@ -62,6 +62,29 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
 }
 
 #[test]
+fn a_poster_that_does_not_come_is_not_waited_for() {
+    let server = Server::with(&["--publisher-timeout", "500ms"]);
+    let sample = Sample::read("chromium-restart-1");
+    let mut publisher = Publisher::open(&server, "demo");
+    let mut http = Http::open(&server);
+    http.ask("PUT", "/live/demo.jpg", &["Content-Length: 1000"]);
+    http.send(b"\xff\xd8\xff");
+    // The stream itself goes on, and a byte of the poster now and then does not help.
+    publisher.open_stream(&sample);
+    for chunk in sample.chunks_after(sample.opening()) {
+        publisher.send(&chunk);
+        if http.stream().set_nonblocking(true).is_ok() && http.stream().peek(&mut [0]).is_ok() {
+            break;
+        }
+        let _ = std::io::Write::write(&mut http.stream(), b"x");
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    http.stream().set_nonblocking(false).unwrap();
+    assert_eq!(http.answer("PUT").status, 408);
+    assert_eq!(server.report("demo").unwrap()["live"], true);
+}
+
+#[test]
 fn pings_alone_do_not_keep_a_publisher() {
     let server = Server::with(&["--publisher-timeout", "500ms"]);
     let mut publisher = Publisher::open(&server, "demo");

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::http::Http;
+use common::http::{Http, connect_narrow};
 use common::media::Sample;
 use common::server::{Server, program};
 use common::viewer::{HttpViewer, Viewer};
@@ -66,6 +66,35 @@ fn who_does_not_answer_is_not_waited_for_long() {
     let ended = server.end(Signal::TERM);
     assert!(ended.status.success());
     assert!(ended.took < SOON, "{:?}", ended.took);
+}
+
+#[test]
+fn who_has_stopped_reading_holds_up_nobodys_goodbye() {
+    let mut server = Server::start();
+    let sample = Sample::read("chromium-vp8-opus-100ms");
+    let mut healthy = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    publisher.open_stream(&sample);
+    healthy.watch(1);
+    let stalled: Vec<Viewer> = (0..20)
+        .map(|_| Viewer::on(connect_narrow(server.address), &server, "demo", &[]))
+        .collect();
+    // Until their sockets are full: then no goodbye can reach them.
+    let mut rounds = 0;
+    let behind = "videostream_stream_viewers_behind{stream=\"demo\"}";
+    while server.metric(behind) < 20 {
+        publisher.send_all(&sample.chunks);
+        rounds += 1;
+        healthy.watch(rounds * sample.all_frames().len());
+    }
+    let started = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(healthy.closed().0, 1001);
+    assert_eq!(publisher.client.closed().0, 1001);
+    let ended = server.wait(started);
+    assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
+    assert!(ended.took < SOON, "{:?}", ended.took);
+    drop(stalled);
 }
 
 #[test]

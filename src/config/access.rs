@@ -1,7 +1,7 @@
 //! Who may publish and watch: from the options to the rules.
 //!
 //! The rule that was asked for by name holds. Where none was, publishing is open on loopback
-//! addresses alone, and watching everywhere; but whoever signs links or has a hook asked wants both
+//! addresses alone, unless a proxy stands before them, and watching everywhere; but whoever signs links or has a hook asked wants both
 //! guarded, so nothing is open then that was not opened by name.
 
 use std::fs::File;
@@ -70,7 +70,9 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
         .transpose()?;
 
     let mut random_publish_key = None;
-    let is_local = is_loopback_only(listen);
+    // Whoever trusts a proxy expects others than this machine through it.
+    let has_proxy = options.trusted_proxy.is_some_and(|list| !list.is_empty());
+    let is_local = is_loopback_only(listen) && !has_proxy;
     let mut is_open_to_the_machine = false;
     let publish = match publish_key {
         Some((option, _)) if options.publish_open == Some(true) => {
@@ -85,7 +87,10 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
             is_open_to_the_machine = true;
             Policy::Open
         }
-        None => Policy::Key(random_publish_key.insert(random_key()?).clone()),
+        None => {
+            let key = options.handed_publish_key.map_or_else(random_key, Ok)?;
+            Policy::Key(random_publish_key.insert(key).clone())
+        }
     };
     let watch = match watch_key {
         Some((option, _)) if options.watch_open == Some(true) => {
@@ -253,6 +258,40 @@ mod tests {
 
     fn guards_names(serve: &Serve) -> bool {
         serve.access.local_names.is_some()
+    }
+
+    #[test]
+    fn through_a_proxy_others_come_to_a_loopback_address() {
+        let options = Options {
+            trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
+            ..Options::default()
+        };
+        let serve = Serve::resolve(options.clone()).unwrap();
+        assert!(serve.random_publish_key.is_some() && !may_publish(&serve, "any", None));
+        let open = Options {
+            publish_open: Some(true),
+            ..options
+        };
+        assert!(may_publish(&Serve::resolve(open).unwrap(), "any", None));
+    }
+
+    #[test]
+    fn a_random_key_is_handed_on_where_one_would_be_made() {
+        let options = Options {
+            handed_publish_key: secret("from before"),
+            ..everywhere()
+        };
+        let serve = Serve::resolve(options.clone()).unwrap();
+        assert_eq!(serve.random_publish_key, secret("from before"));
+        assert!(may_publish(&serve, "any", Some("from before")));
+        // The one who looks after the server has given another meanwhile.
+        let given = Options {
+            publish_key: secret("k"),
+            ..options
+        };
+        let serve = Serve::resolve(given).unwrap();
+        assert_eq!(serve.random_publish_key, None);
+        assert!(!may_publish(&serve, "any", Some("from before")));
     }
 
     #[test]

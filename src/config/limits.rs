@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{ConfigError, Options, value_error};
+use super::{BitRate, ConfigError, Options, value_error};
 use crate::protocol::http;
 use crate::{stream, webm};
 
@@ -17,8 +17,16 @@ const MIB: usize = 1024 * KIB;
 pub struct Limits {
     /// Sockets at once. `None`: what the descriptor limit allows, less a reserve.
     pub max_connections: Option<usize>,
+    /// Sockets of one client at once. `None`: as many as it likes. Whoever is behind one address with
+    /// others, in an office or on a phone, would be refused for them.
+    pub max_connections_per_address: Option<usize>,
     /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
     pub max_streams: usize,
+    /// Bytes of media, posters and what waits to be written, beyond which no stream and no viewer is
+    /// added. `None`: what `max_streams` and `ring_bytes` come to.
+    pub max_memory_bytes: Option<usize>,
+    /// How fast one publisher is read. `None`: as fast as it sends.
+    pub max_publish_bits_per_s: Option<u64>,
     /// Bytes of media one stream keeps for slow and late viewers: a cost per stream, not per viewer.
     pub ring_bytes: usize,
     /// Age, in milliseconds, past which a chunk leaves the ring. Nobody wants to resume half a
@@ -46,19 +54,26 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// A publisher that sends nothing for so long is gone.
     pub publisher_timeout: Duration,
-    /// A viewer that accepts no byte for so long is gone.
+    /// A viewer that accepts no byte for so long is gone, and so is one that takes longer for a
+    /// single chunk: it keeps the chunk's memory, long after the ring has let go of it.
     pub viewer_timeout: Duration,
     /// A WebSocket silent for so long is asked whether it is there …
     pub ping_interval: Duration,
     /// … and has so long to answer.
     pub ping_timeout: Duration,
+    /// How long connections go on when another process has taken over. Short: viewers here and
+    /// publishers there do not meet.
+    pub drain_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             max_connections: None,
+            max_connections_per_address: None,
             max_streams: 256,
+            max_memory_bytes: None,
+            max_publish_bits_per_s: None,
             ring_bytes: stream::RING_BYTES_DEFAULT,
             ring_ms: stream::RING_MS_DEFAULT,
             max_delay: Duration::ZERO,
@@ -75,6 +90,7 @@ impl Default for Limits {
             viewer_timeout: Duration::from_secs(30),
             ping_interval: Duration::from_secs(20),
             ping_timeout: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -101,7 +117,16 @@ impl Limits {
                 Some(count) => Some(count_of("--max-connections", Some(count), 0)?),
                 None => None,
             },
+            max_connections_per_address: match options.max_connections_per_address {
+                Some(count) => Some(count_of("--max-connections-per-address", Some(count), 0)?),
+                None => None,
+            },
             max_streams: count_of("--max-streams", options.max_streams, default.max_streams)?,
+            max_memory_bytes: match options.max_memory {
+                Some(memory) => Some(size("--max-memory", Some(memory), 0, KIB)?),
+                None => None,
+            },
+            max_publish_bits_per_s: publish_rate(options.max_publish_rate)?,
             ring_bytes: size("--ring-bytes", options.ring_bytes, default.ring_bytes, KIB)?,
             // At most a day, so the conversion keeps the value.
             ring_ms: ring.as_millis().try_into().unwrap_or(u64::MAX),
@@ -158,6 +183,11 @@ impl Limits {
                 default.ping_interval,
             )?,
             ping_timeout: duration("--ping-timeout", options.ping_timeout, default.ping_timeout)?,
+            drain_timeout: duration(
+                "--drain-timeout",
+                options.drain_timeout,
+                default.drain_timeout,
+            )?,
         };
         if limits.block_bytes > BLOCK_BYTES_MOST {
             let written = ByteSize(limits.block_bytes as u64);
@@ -181,6 +211,16 @@ impl Limits {
             let block = ByteSize(limits.block_bytes as u64);
             let reason = format!("must be at least twice --block-bytes ({block})");
             return Err(value_error("--ring-bytes", written, reason));
+        }
+        // Less would let nobody in as soon as the first stream is under way.
+        if let Some(memory) = options.max_memory
+            && limits
+                .max_memory_bytes
+                .is_some_and(|bytes| bytes < limits.ring_bytes)
+        {
+            let ring = ByteSize(limits.ring_bytes as u64);
+            let reason = format!("must be at least one stream's --ring-bytes ({ring})");
+            return Err(value_error("--max-memory", memory, reason));
         }
         Ok(limits)
     }
@@ -229,6 +269,19 @@ fn viewer_buffer(size: Option<ByteSize>) -> Result<Option<u32>, ConfigError> {
             let reason = "must be between 16 KiB and 1 GiB";
             Err(value_error("--viewer-buffer", size, reason))
         }
+    }
+}
+
+/// One read brings up to 64 KiB: more slowly than this, a publisher would be away for many seconds.
+const PUBLISH_RATE_LEAST: BitRate = BitRate(64_000);
+
+fn publish_rate(rate: Option<BitRate>) -> Result<Option<u64>, ConfigError> {
+    match rate {
+        Some(rate) if rate.0 < PUBLISH_RATE_LEAST.0 => {
+            let reason = format!("must be at least {PUBLISH_RATE_LEAST}");
+            Err(value_error("--max-publish-rate", rate, reason))
+        }
+        rate => Ok(rate.map(|rate| rate.0)),
     }
 }
 
@@ -304,6 +357,27 @@ mod tests {
                 ..none()
             }),
             "--ping-timeout 0s: must be between 1ms and 1day"
+        );
+        assert_eq!(
+            refusal(&Options {
+                max_publish_rate: Some(BitRate(50_000)),
+                ..none()
+            }),
+            "--max-publish-rate 50k: must be at least 64k"
+        );
+        assert_eq!(
+            refusal(&Options {
+                max_memory: Some(ByteSize::mib(15)),
+                ..none()
+            }),
+            "--max-memory 15.0 MiB: must be at least one stream's --ring-bytes (16.0 MiB)"
+        );
+        assert_eq!(
+            refusal(&Options {
+                max_connections_per_address: Some(0),
+                ..none()
+            }),
+            "--max-connections-per-address 0: must be at least 1"
         );
         assert_eq!(
             refusal(&Options {

@@ -16,11 +16,13 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{WHAT_A_KEY_IS, is_key};
-use super::{LogFormat, LogLevel};
+use super::{BitRate, LogFormat, LogLevel};
 use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::forwarded::Network;
 use crate::protocol::route::StreamName;
 
 const ACCESS: &str = "Who may publish and watch";
+const PROXY: &str = "Behind a proxy";
 const LIMITS: &str = "Limits (sizes such as 512KiB or 16MiB, durations such as 500ms or 30s)";
 const LOG: &str = "Log";
 
@@ -43,8 +45,8 @@ pub struct Options {
     #[arg(value_parser = address)]
     pub listen: Option<Vec<SocketAddr>>,
 
-    /// Key that publishers must show [default: none on loopback addresses, or with --token-secret
-    /// or --auth-url; else a random one, which is printed]
+    /// Key that publishers must show [default: none on loopback addresses without --trusted-proxy,
+    /// or with --token-secret or --auth-url; else a random one, which is printed]
     #[arg(
         long,
         env = "VIDEOSTREAM_PUBLISH_KEY",
@@ -133,6 +135,23 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub allow_origin: Option<Vec<String>>,
 
+    /// Proxy whose word is taken for whom it asks, as X-Forwarded-For or PROXY protocol; an address
+    /// or a network, may be given more than once [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_TRUSTED_PROXY",
+        value_name = "ADDR[/PREFIX]",
+        value_delimiter = ','
+    )]
+    #[arg(help_heading = PROXY)]
+    pub trusted_proxy: Option<Vec<Network>>,
+
+    /// Expect a PROXY protocol header (version 1 or 2) at the start of every connection; believed
+    /// from --trusted-proxy alone [default: false]
+    #[arg(long, env = "VIDEOSTREAM_PROXY_PROTOCOL", value_name = "BOOL", help_heading = PROXY)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub proxy_protocol: Option<bool>,
     /// Host name, besides localhost, by which browsers may call a server that listens on loopback
     /// alone and lets anyone publish; may be given more than once [default: none]
     #[arg(
@@ -148,9 +167,29 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_MAX_CONNECTIONS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_connections: Option<usize>,
 
+    /// Connections at once from one client, which is an address or an IPv6 network of 64 bits;
+    /// through a trusted proxy only who publishes or watches is counted [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_MAX_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT"
+    )]
+    #[arg(help_heading = LIMITS)]
+    pub max_connections_per_address: Option<usize>,
+
     /// Streams at once [default: 256]
     #[arg(long, env = "VIDEOSTREAM_MAX_STREAMS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_streams: Option<usize>,
+
+    /// Memory for media, posters and what waits to be written; once it is reached, new streams and
+    /// viewers are refused [default: none]
+    #[arg(long, env = "VIDEOSTREAM_MAX_MEMORY", value_name = "SIZE", help_heading = LIMITS)]
+    pub max_memory: Option<ByteSize>,
+
+    /// Bits a second taken from one publisher, such as 20M; a faster one is read more slowly, and
+    /// so lags [default: none]
+    #[arg(long, env = "VIDEOSTREAM_MAX_PUBLISH_RATE", value_name = "RATE", help_heading = LIMITS)]
+    pub max_publish_rate: Option<BitRate>,
 
     /// Media kept per stream for slow and late viewers, in bytes; at least twice --block-bytes
     /// [default: 16MiB]
@@ -217,7 +256,8 @@ pub struct Options {
     #[serde(default, deserialize_with = "duration")]
     pub publisher_timeout: Option<humantime::Duration>,
 
-    /// Time after which a viewer that accepts no byte is closed [default: 30s]
+    /// Time after which a viewer that accepts no byte, or has not taken one chunk whole, is closed
+    /// [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_VIEWER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
     #[serde(default, deserialize_with = "duration")]
@@ -233,6 +273,12 @@ pub struct Options {
     #[serde(default, deserialize_with = "duration")]
     pub ping_timeout: Option<humantime::Duration>,
 
+    /// Time that connections go on for after another process has taken over (SIGUSR2) before they
+    /// are closed; newcomers see a stream once its publisher has come back [default: 5s]
+    #[arg(long, env = "VIDEOSTREAM_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
+    #[serde(default, deserialize_with = "duration")]
+    pub drain_timeout: Option<humantime::Duration>,
+
     /// Format of the log, which goes to standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
     pub log: Option<LogFormat>,
@@ -240,6 +286,11 @@ pub struct Options {
     /// Least important level that is logged [default: info]
     #[arg(long, env = "VIDEOSTREAM_LOG_LEVEL", value_name = "LEVEL", help_heading = LOG)]
     pub log_level: Option<LogLevel>,
+
+    /// The random key of the process that this one takes over from.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub handed_publish_key: Option<Secret>,
 
     /// Tables of the file only.
     #[arg(skip)]
@@ -265,9 +316,16 @@ impl Options {
             auth_timeout: self.auth_timeout.or(other.auth_timeout),
             auth_cache: self.auth_cache.or(other.auth_cache),
             allow_origin: self.allow_origin.or(other.allow_origin),
+            trusted_proxy: self.trusted_proxy.or(other.trusted_proxy),
+            proxy_protocol: self.proxy_protocol.or(other.proxy_protocol),
             allow_host: self.allow_host.or(other.allow_host),
             max_connections: self.max_connections.or(other.max_connections),
+            max_connections_per_address: self
+                .max_connections_per_address
+                .or(other.max_connections_per_address),
             max_streams: self.max_streams.or(other.max_streams),
+            max_memory: self.max_memory.or(other.max_memory),
+            max_publish_rate: self.max_publish_rate.or(other.max_publish_rate),
             ring_bytes: self.ring_bytes.or(other.ring_bytes),
             ring_duration: self.ring_duration.or(other.ring_duration),
             max_delay: self.max_delay.or(other.max_delay),
@@ -286,8 +344,10 @@ impl Options {
             viewer_timeout: self.viewer_timeout.or(other.viewer_timeout),
             ping_interval: self.ping_interval.or(other.ping_interval),
             ping_timeout: self.ping_timeout.or(other.ping_timeout),
+            drain_timeout: self.drain_timeout.or(other.drain_timeout),
             log: self.log.or(other.log),
             log_level: self.log_level.or(other.log_level),
+            handed_publish_key: self.handed_publish_key.or(other.handed_publish_key),
             streams: if self.streams.is_empty() {
                 other.streams
             } else {

@@ -82,8 +82,7 @@ impl Porter {
             return Leave::Decided(verdict);
         }
         // Who asks the same as another waits for the same answer.
-        if !self.waiting.contains_key(&question_id)
-            && self.hook.ask(question, question_id).is_err()
+        if !self.waiting.contains_key(&question_id) && self.hook.ask(question, question_id).is_err()
         {
             return Leave::Busy;
         }
@@ -139,11 +138,12 @@ impl Reactor {
             Need::Watch(name) => ("watch", Some(name.as_str())),
             Need::List => ("list", None),
         };
-        let socket = &self.connections[id].socket;
+        let peer = self.connections[id].client;
+        let client = self.proxies.client(peer, head.forwarded_for.as_deref());
         let question = Question {
             action,
             stream,
-            address: socket.peer_addr().ok().map(|it| it.ip().to_canonical()),
+            address: Some(client),
             user: head.user.as_deref(),
             key: head.key.as_ref().map(|key| key.expose()),
             token: head.token.as_ref().map(|token| token.expose()),

@@ -10,6 +10,7 @@ use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use bytes::BytesMut;
 use mio::net::TcpStream;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How long a peer has to take our last bytes and to hang up.
@@ -65,7 +66,14 @@ pub struct Connection<S = TcpStream> {
     /// Whether it is on the list of the next phase.
     pub is_read_queued: bool,
     pub is_write_queued: bool,
-    /// When it came, or its last request was answered.
+    /// Whose it is: the peer's address, until a trusted proxy has told for whom it asks.
+    pub client: IpAddr,
+    /// Whether it is among that client's connections.
+    pub is_counted: bool,
+    /// Whether its PROXY header has been read, or none is to come.
+    pub is_introduced: bool,
+    /// When it came, or its last request came or was answered; of a viewer, when it began to take
+    /// the chunk that the rest of waits in the outbox.
     pub since: Instant,
     /// Requests it has made.
     pub requests: u32,
@@ -77,7 +85,7 @@ pub struct Connection<S = TcpStream> {
 }
 
 impl<S> Connection<S> {
-    pub fn new(socket: S, now: Instant) -> Connection<S> {
+    pub fn new(socket: S, peer: IpAddr, now: Instant) -> Connection<S> {
         Connection {
             socket,
             state: State::Requesting(BytesMut::new()),
@@ -86,12 +94,30 @@ impl<S> Connection<S> {
             can_write: true,
             is_read_queued: false,
             is_write_queued: false,
+            client: peer.to_canonical(),
+            is_counted: false,
+            is_introduced: true,
             since: now,
             requests: 0,
             heard_at: now,
             pinged_at: None,
             blocked_since: None,
         }
+    }
+
+    /// Bytes that it holds for its peer: what is to be written, and a request not yet whole.
+    pub fn waiting_bytes(&self) -> u64 {
+        let coming = match &self.state {
+            State::Requesting(bytes) => bytes.len(),
+            State::Asking(asking) => asking.rest.len(),
+            State::Posting(posting) => posting.jpeg.len(),
+            State::Responding { .. }
+            | State::Publishing(_)
+            | State::Viewing { .. }
+            | State::Closing { .. }
+            | State::Gone => 0,
+        };
+        (self.outbox.byte_len() + coming) as u64
     }
 
     /// Notes that something came from it.

@@ -21,6 +21,10 @@ pub const TICK: Duration = Duration::from_millis(250);
 /// How often viewers are told how many they are. Each time costs a write per viewer.
 const VIEWERS_PAUSE: Duration = Duration::from_secs(5);
 
+/// How many times `viewer_timeout` a whole answer may take: with the defaults, two minutes for a
+/// poster of 256 KiB.
+const ANSWER_TIMEOUTS: u32 = 4;
+
 /// What a deadline asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -62,7 +66,14 @@ impl<S> Connection<S> {
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
                 Some(Due::SilentPublisher)
             }
+            State::Responding { .. }
+                if elapsed(self.since) >= limits.viewer_timeout * ANSWER_TIMEOUTS =>
+            {
+                Some(Due::Stalled)
+            }
             State::Responding { .. } | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            // It is we who do not read.
+            State::Publishing(publisher) if publisher.is_resting(now) => None,
             State::Publishing(publisher)
                 if elapsed(publisher.fed_at) >= limits.publisher_timeout =>
             {
@@ -70,7 +81,9 @@ impl<S> Connection<S> {
             }
             State::Publishing(publisher) if publisher.is_websocket() => self.ping_due(limits, now),
             State::Publishing(_) => None,
-            State::Viewing { .. } if is_stalled => Some(Due::Stalled),
+            State::Viewing { .. } if is_stalled || self.is_trickling(limits, now) => {
+                Some(Due::Stalled)
+            }
             // A ping would wait behind the media that it does not take.
             State::Viewing { .. } if self.blocked_since.is_some() => None,
             State::Viewing { viewer, .. } if viewer.is_websocket() => self.ping_due(limits, now),
@@ -78,6 +91,14 @@ impl<S> Connection<S> {
             State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
             State::Gone => None,
         }
+    }
+
+    /// Whether it has been taking one chunk for so long that it may be the last to hold its memory.
+    /// So all viewers together hold no more beyond the ring than what came in that time.
+    fn is_trickling(&self, limits: &Limits, now: Instant) -> bool {
+        self.blocked_since.is_some()
+            && !self.outbox.is_empty()
+            && now.saturating_duration_since(self.since) >= limits.viewer_timeout
     }
 
     fn ping_due(&self, limits: &Limits, now: Instant) -> Option<Due> {
@@ -97,6 +118,7 @@ impl Reactor {
             return;
         }
         self.ticked_at = self.now;
+        self.tend_memory();
         let due: Vec<(usize, Due)> = self
             .connections
             .iter()
@@ -227,13 +249,37 @@ mod tests {
     use crate::stream::{self, Catalog, Cursor};
     use mio::net::TcpStream;
 
-    #[test]
-    fn a_viewer_that_takes_nothing_has_until_its_own_deadline() {
+    fn connection(now: Instant) -> Connection {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = listener.local_addr().unwrap();
+        Connection::new(TcpStream::connect(peer).unwrap(), peer.ip(), now)
+    }
+
+    #[test]
+    fn a_whole_answer_has_to_be_taken_in_the_end() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut connection = Connection::new(socket, start);
+        let mut connection = connection(start);
+        connection.state = State::Responding {
+            keep_alive: true,
+            rest: bytes::BytesMut::new(),
+        };
+        let limits = Limits::default();
+        // It takes a byte now and then.
+        connection.blocked_since = Some(after(110));
+        assert_eq!(connection.due(&limits, after(119)), None);
+        assert_eq!(connection.due(&limits, after(120)), Some(Due::Stalled));
+        // It takes none.
+        connection.blocked_since = Some(after(10));
+        assert_eq!(connection.due(&limits, after(39)), None);
+        assert_eq!(connection.due(&limits, after(40)), Some(Due::Stalled));
+    }
+
+    #[test]
+    fn a_viewer_that_takes_nothing_has_until_its_own_deadline() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut connection = connection(start);
         connection.state = State::Viewing {
             viewer: Viewer {
                 stream: Catalog::new(stream::Limits::default()).open("demo"),
@@ -253,5 +299,15 @@ mod tests {
         connection.blocked_since = Some(after(15));
         assert_eq!(connection.due(&limits, after(44)), None);
         assert_eq!(connection.due(&limits, after(45)), Some(Due::Stalled));
+        // It takes a byte now and then, but no whole chunk.
+        connection.outbox.push(vec![0; 1000]);
+        connection.since = after(50);
+        connection.blocked_since = Some(after(79));
+        assert_eq!(connection.due(&limits, after(79)), None);
+        connection.blocked_since = Some(after(80));
+        assert_eq!(connection.due(&limits, after(80)), Some(Due::Stalled));
+        // Level with the stream, it holds nothing.
+        connection.blocked_since = None;
+        assert_eq!(connection.due(&limits, after(80)), Some(Due::NoPong));
     }
 }

@@ -4,7 +4,7 @@ use super::ServeError;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Connections accepted in one turn, so that a crowd does not hold up those who are there.
@@ -25,9 +25,13 @@ const DESCRIPTORS_RESERVED: u64 = 64;
 pub struct Listener {
     pub socket: TcpListener,
     pub address: SocketAddr,
+    /// As the options name it: with port 0, any.
+    pub asked: SocketAddr,
     /// Edge-triggered: there may be more to accept until the kernel says "would block".
     is_ready: bool,
     paused_until: Option<Instant>,
+    /// Whether accepting has failed, and not worked since.
+    is_failing: bool,
 }
 
 impl Listener {
@@ -35,6 +39,16 @@ impl Listener {
         // mio sets SO_REUSEADDR, so a restart gets its port at once.
         let socket =
             TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })?;
+        Ok(Listener::new(socket, address)?)
+    }
+
+    /// A socket that listened before this process began.
+    pub fn adopt(asked: SocketAddr, socket: std::net::TcpListener) -> io::Result<Listener> {
+        socket.set_nonblocking(true)?;
+        Listener::new(TcpListener::from_std(socket), asked)
+    }
+
+    fn new(socket: TcpListener, asked: SocketAddr) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         // Here, once, rather than on each connection: accepted sockets inherit both.
         // A chunk is a whole message: waiting to fill a packet would only delay it.
@@ -50,8 +64,10 @@ impl Listener {
         Ok(Listener {
             socket,
             address,
+            asked,
             is_ready: true,
             paused_until: None,
+            is_failing: false,
         })
     }
 
@@ -65,14 +81,19 @@ impl Listener {
     }
 
     /// Accepts up to one turn's worth of connections.
-    pub fn accept(&mut self, now: Instant, accepted: &mut Vec<TcpStream>) {
+    pub fn accept(&mut self, now: Instant, accepted: &mut Vec<(TcpStream, IpAddr)>) {
         if !self.is_ready || self.paused_until.is_some_and(|until| now < until) {
             return;
         }
         self.paused_until = None;
         for _ in 0..ACCEPTS_MAX {
             match self.socket.accept() {
-                Ok((socket, _)) => accepted.push(socket),
+                Ok((socket, peer)) => {
+                    accepted.push((socket, peer.ip()));
+                    if std::mem::take(&mut self.is_failing) {
+                        tracing::info!(address = %self.address, "accepting goes on");
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_ready = false;
                     return;
@@ -81,7 +102,10 @@ impl Listener {
                 // The peer hung up before we came: accept(2) says to go on.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::warn!(%error, address = %self.address, "accepting rests");
+                    // Told once, not ten times a second for as long as it lasts.
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        tracing::warn!(%error, address = %self.address, "accepting rests");
+                    }
                     self.paused_until = Some(now + PAUSE);
                     return;
                 }
@@ -112,7 +136,7 @@ mod tests {
             listener.ready();
             listener.accept(Instant::now(), &mut accepted);
         }
-        let options = SockRef::from(&accepted[0]);
+        let options = SockRef::from(&accepted[0].0);
         assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
         assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
     }

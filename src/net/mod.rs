@@ -17,22 +17,34 @@
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
 //! - `broadcast`: who publishes and who watches one stream.
 //! - `answer`, `listener`: whole responses; listening sockets.
+//! - `introduction`, `clients`: whose a connection is, and how many that one has.
+//! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
+//! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
+//!   over from another.
 
 mod answer;
 mod asking;
 pub(crate) mod body;
 mod broadcast;
+mod bucket;
+mod clients;
 pub(crate) mod connection;
 mod deadlines;
 mod fan_out;
 mod hook;
 pub(crate) mod inbound;
+mod inherited;
+mod introduction;
 mod listener;
+mod memory;
 mod outbox;
 pub(crate) mod publisher;
 mod reactor;
 mod requests;
+mod resting;
 mod roles;
+mod service_manager;
+mod successor;
 mod sweep;
 pub(crate) mod turn;
 mod unsent;
@@ -41,6 +53,7 @@ pub(crate) mod viewer;
 
 use crate::config::Serve;
 use crate::protocol::access::Secret;
+pub use inherited::Inherited;
 use reactor::Reactor;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -53,18 +66,35 @@ pub enum ServeError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("LISTEN_FDS: {0}")]
+    Activation(io::Error),
+    #[error("standard input leads to no process that could be taken over from: {0}")]
+    Predecessor(io::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT. Once it listens, it prints one line for each address, and the
-/// links to open.
-pub fn serve(config: Serve) -> Result<(), ServeError> {
+/// Serves until SIGTERM or SIGINT, or until another process has taken over. Once it listens, it
+/// prints one line for each address, and the links to open.
+pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
-    let mut reactor = Reactor::new(config)?;
+    let predecessor = inherited.take_predecessor();
+    if inherited.is_activated {
+        tracing::info!("the sockets are the service manager's, --listen does not count");
+    }
+    let mut reactor = Reactor::new(config, inherited)?;
     if let Err(error) = greet(random_publish_key.as_ref(), &reactor.addresses()) {
         // Whoever started us has stopped reading. That is no reason not to serve.
         tracing::warn!(%error, "standard output");
+    }
+    match predecessor {
+        // It tells the service manager, which knows it and not us.
+        Some(predecessor) => {
+            if let Err(error) = inherited::say_ready(predecessor) {
+                tracing::warn!(%error, "whom we take over from is gone");
+            }
+        }
+        None => reactor.manager.ready(),
     }
     reactor.run()?;
     Ok(())

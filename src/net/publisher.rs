@@ -1,6 +1,7 @@
 //! One publisher: where its bytes come from, and the [`Ingest`] they go into.
 
 use super::body::{BodyReader, ReadBuffer};
+use super::bucket::Bucket;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
@@ -35,6 +36,10 @@ pub struct Publisher {
     unread: Bytes,
     /// When it last sent media.
     pub fed_at: Instant,
+    /// How fast it may be.
+    pub bucket: Option<Bucket>,
+    /// It was faster, and is not read before then.
+    rests_until: Option<Instant>,
 }
 
 /// How a publisher's media travel.
@@ -84,6 +89,8 @@ impl Publisher {
             ingest,
             unread: Bytes::new(),
             fed_at: now,
+            bucket: None,
+            rests_until: None,
         }
     }
 
@@ -94,7 +101,20 @@ impl Publisher {
             ingest,
             unread: Bytes::new(),
             fed_at: now,
+            bucket: None,
+            rests_until: None,
         }
+    }
+
+    /// Whether it is not to be read yet, because it was too fast.
+    pub fn is_resting(&self, now: Instant) -> bool {
+        self.rests_until.is_some_and(|until| now < until)
+    }
+
+    /// Has it rest, if it was too fast, and tells until when.
+    pub fn rest(&mut self, now: Instant) -> Option<Instant> {
+        self.rests_until = self.bucket.and_then(|bucket| bucket.rests_until(now));
+        self.rests_until
     }
 
     pub fn is_websocket(&self) -> bool {
@@ -118,6 +138,27 @@ impl Publisher {
         received: &mut u64,
         now: Instant,
     ) -> Fed {
+        let before = *received;
+        let fed = self.read_turn(socket, outbox, stream, buffer, received, now);
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(*received - before, now);
+        }
+        fed
+    }
+
+    fn read_turn(
+        &mut self,
+        socket: &mut impl Read,
+        outbox: &mut Outbox,
+        stream: &mut Stream,
+        buffer: &mut ReadBuffer,
+        received: &mut u64,
+        now: Instant,
+    ) -> Fed {
+        let turn_bytes = match &self.bucket {
+            Some(bucket) => TURN_BYTES.min(bucket.allowance(now)),
+            None => TURN_BYTES,
+        };
         let before = *received;
         let mut taken = 0;
         let mut has_control = false;
@@ -179,7 +220,7 @@ impl Publisher {
             if let Err(fed) = fed {
                 return fed;
             }
-            if *received - before >= TURN_BYTES {
+            if *received - before >= turn_bytes {
                 break;
             }
         }

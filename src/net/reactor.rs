@@ -8,15 +8,20 @@ use super::ServeError;
 use super::asking::Porter;
 use super::body::ReadBuffer;
 use super::broadcast::Broadcast;
+use super::clients::{Admission, Clients};
 use super::connection::{Connection, State};
 use super::deadlines::TICK;
+use super::inherited::Inherited;
 use super::listener::{Listener, connections_allowed};
 use super::publisher::Fed;
+use super::service_manager::ServiceManager;
+use super::successor::{Origin, Successor};
 use super::turn::After;
 use super::viewer::Item;
 use crate::config::{Limits, Serve};
 use crate::metrics::Counters;
-use crate::protocol::access::Access;
+use crate::protocol::access::{Access, Secret};
+use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::stream::{self, Catalog, StreamId};
@@ -24,17 +29,18 @@ use crate::webm;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
+pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
 const HOOK: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
@@ -62,10 +68,17 @@ pub struct Reactor {
     /// Beside each stream of the catalog.
     pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
     pub(super) access: Access,
+    /// To be handed on to the process that takes over.
+    pub(super) random_publish_key: Option<Secret>,
+    pub(super) proxies: TrustedProxies,
+    pub(super) proxy_protocol: bool,
     /// Asks the web hook, if there is one.
     pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
+    pub(super) clients: Clients,
+    /// Bytes that waited in connections when deadlines were looked at last; 0 while no option asks.
+    pub(super) waiting_bytes: u64,
     pub(super) counters: Counters,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
@@ -80,29 +93,41 @@ pub struct Reactor {
     pub(super) feeding: VecDeque<usize>,
     pub(super) readable: VecDeque<usize>,
     pub(super) writable: VecDeque<usize>,
+    /// Publishers that were too fast, and when each is read again.
+    pub(super) resting: Vec<(Instant, usize)>,
     /// Streams whose audience is being visited, or will be: each has its slice in turn.
     pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
     pub(super) gone: Vec<usize>,
     /// When the server must be done with stopping.
     pub(super) stopping: Option<Instant>,
+    /// The service manager that we may have.
+    pub(super) manager: ServiceManager,
+    pub(super) origin: Origin,
+    /// The process that is to take over, while it starts.
+    pub(super) successor: Option<Successor>,
+    /// When the last connections are closed, after another process has taken over.
+    pub(super) draining: Option<Instant>,
     pub(super) read_buffer: ReadBuffer,
     /// Scratch space, kept for its memory.
     pub(super) items: Vec<Item>,
-    pub(super) accepted: Vec<TcpStream>,
+    pub(super) accepted: Vec<(TcpStream, IpAddr)>,
 }
 
 impl Reactor {
-    pub fn new(config: Serve) -> Result<Reactor, ServeError> {
+    pub fn new(config: Serve, mut inherited: Inherited) -> Result<Reactor, ServeError> {
         let now = Instant::now();
         let limits = config.limits;
         let poll = Poll::new()?;
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR2])?;
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut listeners = Vec::new();
         for (address, index) in config.listen.into_iter().zip(0..) {
-            let mut listener = Listener::bind(address)?;
+            let mut listener = match inherited.take(address) {
+                Some(socket) => Listener::adopt(address, socket)?,
+                None => Listener::bind(address)?,
+            };
             let token = Token(LISTENERS + index);
             poll.registry()
                 .register(&mut listener.socket, token, Interest::READABLE)?;
@@ -131,8 +156,13 @@ impl Reactor {
             catalog: Catalog::new(stream_limits),
             broadcasts: BTreeMap::new(),
             access: config.access,
+            random_publish_key: config.random_publish_key,
+            proxies: config.proxies,
+            proxy_protocol: config.proxy_protocol,
             porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
+            clients: Clients::new(limits.max_connections_per_address),
+            waiting_bytes: 0,
             limits,
             counters: Counters::default(),
             started_at: now,
@@ -143,9 +173,14 @@ impl Reactor {
             feeding: VecDeque::new(),
             readable: VecDeque::new(),
             writable: VecDeque::new(),
+            resting: Vec::new(),
             sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
+            manager: ServiceManager::new(now),
+            origin: Origin::new(inherited.is_activated),
+            successor: None,
+            draining: None,
             read_buffer: ReadBuffer::new(),
             items: Vec::new(),
             accepted: Vec::new(),
@@ -168,18 +203,20 @@ impl Reactor {
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
+            self.tend_successor();
             self.free_slots(); // nowhere else
+            self.manager.tend(self.now);
         }
         Ok(())
     }
 
     pub(super) fn is_serving(&self) -> bool {
-        self.stopping.is_none()
+        self.stopping.is_none() && self.draining.is_none()
     }
 
     fn is_done(&self) -> bool {
-        self.stopping
-            .is_some_and(|until| self.connections.is_empty() || self.now >= until)
+        let is_over = self.stopping.is_some_and(|until| self.now >= until);
+        is_over || (!self.is_serving() && self.connections.is_empty())
     }
 
     /// The monotonic clock, which nobody can set, less the time for which the server stood still:
@@ -227,7 +264,10 @@ impl Reactor {
             .filter_map(|listener| listener.wake_at(self.now))
             .min();
         let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
-        let wake = [accept, tick, self.sweep_at()]
+        let rested = self.resting.iter().map(|&(until, _)| until).min();
+        let manager = self.manager.wake_at();
+        let successor = self.successor_wake_at();
+        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
             .into_iter()
             .flatten()
             .min()?;
@@ -237,10 +277,15 @@ impl Reactor {
     fn mark(&mut self, event: &Event) {
         match event.token() {
             SIGNALS => {
-                if self.signals.pending().count() > 0 {
-                    self.stop();
+                let signals: Vec<i32> = self.signals.pending().collect();
+                for signal in signals {
+                    match signal {
+                        SIGUSR2 => self.call_successor(),
+                        _ => self.stop(),
+                    }
                 }
             }
+            SUCCESSOR => self.hear_successor(),
             // Its answers are heard in a phase of their own.
             HOOK => {}
             Token(index) if index >= LISTENERS => {
@@ -290,13 +335,13 @@ impl Reactor {
         for listener in &mut self.listeners {
             listener.accept(self.now, &mut accepted);
         }
-        for socket in accepted.drain(..) {
-            self.admit(socket);
+        for (socket, peer) in accepted.drain(..) {
+            self.admit(socket, peer);
         }
         self.accepted = accepted;
     }
 
-    fn admit(&mut self, socket: TcpStream) {
+    fn admit(&mut self, socket: TcpStream, peer: IpAddr) {
         let is_full = self.connections.len() >= self.connections_max;
         if is_full {
             self.counters.connections_refused += 1;
@@ -304,21 +349,36 @@ impl Reactor {
                 return;
             }
         }
+        let is_direct = self.is_direct(peer);
+        let admission = match is_direct {
+            true => self.clients.come(peer),
+            false => Admission::Welcome,
+        };
+        if admission != Admission::Welcome {
+            self.counters.connections_refused += 1;
+        }
+        if admission == Admission::Dropped {
+            return;
+        }
         let entry = self.connections.vacant_entry();
         let id = entry.key();
-        let connection = entry.insert(Connection::new(socket, self.now));
+        let connection = entry.insert(Connection::new(socket, peer, self.now));
+        connection.is_counted = is_direct;
+        connection.is_introduced = !self.proxy_protocol;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registered = self
             .poll
             .registry()
             .register(&mut connection.socket, Token(id), interest);
         if registered.is_err() {
-            self.connections.remove(id);
+            self.drop_connection(id);
             return;
         }
         self.counters.connections_accepted += 1;
         if is_full {
             self.refuse(id, &Refusal::full(), Method::Other);
+        } else if admission == Admission::Refused {
+            self.refuse(id, &Refusal::too_many_connections(), Method::Other);
         } else {
             self.queue_read(id);
         }
@@ -326,6 +386,7 @@ impl Reactor {
 
     /// Publishers first, all of them: whoever watches waits for what they say.
     fn read(&mut self) {
+        self.wake_rested();
         for _ in 0..self.feeding.len() {
             let id = self.feeding.pop_front();
             self.read_queued(id);
@@ -367,6 +428,9 @@ impl Reactor {
     }
 
     fn read_publisher(&mut self, id: usize) -> bool {
+        if self.rests(id) {
+            return false;
+        }
         let connection = &mut self.connections[id];
         let State::Publishing(publisher) = &connection.state else {
             return false;
@@ -405,20 +469,21 @@ impl Reactor {
         };
         publisher.answer(fed, &mut connection.outbox);
         let name = self.catalog.stream(publisher.stream).name();
+        let client = connection.client;
         match fed {
             Fed::BadFrames(_, reason) => {
                 self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, reason, "publisher broke the protocol");
+                tracing::warn!(stream = %name, %client, reason, "publisher broke the protocol");
             }
             Fed::BadBody(error) => {
                 self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %error, "publisher broke the protocol");
+                tracing::warn!(stream = %name, %client, %error, "publisher broke the protocol");
             }
             Fed::BadMedia(error) => {
                 self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %error, "publisher sent what we cannot carry");
+                tracing::warn!(stream = %name, %client, %error, "publisher sent what we cannot carry");
             }
-            _ => tracing::info!(stream = %name, "publisher left"),
+            _ => tracing::info!(stream = %name, %client, "publisher left"),
         }
         match fed {
             Fed::Gone => self.drop_connection(id),
@@ -455,7 +520,10 @@ impl Reactor {
     fn free_slots(&mut self) {
         for id in mem::take(&mut self.gone) {
             // Closing the descriptor takes it out of epoll.
-            self.connections.remove(id);
+            let connection = self.connections.remove(id);
+            if connection.is_counted {
+                self.clients.leave(connection.client);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::answer::{Answer, Asked, Framing};
 use super::body::BodyReader;
 use super::broadcast::{Broadcast, Poster};
+use super::bucket::Bucket;
 use super::connection::{Posting, State};
 use super::inbound::Inbound;
 use super::publisher::Publisher;
@@ -40,6 +41,9 @@ const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
 impl Reactor {
     /// Reads more of a request head, and answers it once it is whole.
     pub(super) fn read_request(&mut self, id: usize) -> bool {
+        if !self.connections[id].is_introduced && !self.read_introduction(id) {
+            return self.connections[id].can_read;
+        }
         let connection = &mut self.connections[id];
         let State::Requesting(head_bytes) = &mut connection.state else {
             return false;
@@ -178,6 +182,7 @@ impl Reactor {
             let text = prometheus(Snapshot {
                 counters: self.counters.clone(),
                 connections: self.connections.len() as u64,
+                held_bytes: self.held_bytes(),
                 auth_waiting: self.waiters(),
                 streams: reports,
             });
@@ -250,6 +255,8 @@ impl Reactor {
         if is_new && waited_for.count() >= self.limits.max_streams {
             return Err(Refusal::full());
         }
+        self.check_room()?;
+        self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let stream = self.catalog.stream(stream_id);
         let told_live = stream.is_live();
@@ -308,9 +315,13 @@ impl Reactor {
             .broadcasts
             .values()
             .filter(|other| other.publisher.is_some());
-        if !is_taken_over && live.count() >= self.limits.max_streams {
-            return Err(Refusal::full());
+        if !is_taken_over {
+            if live.count() >= self.limits.max_streams {
+                return Err(Refusal::full());
+            }
+            self.check_room()?;
         }
+        self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
         let broadcast = self
@@ -320,7 +331,8 @@ impl Reactor {
         let replaced = broadcast.publisher;
         broadcast.publisher_came(id, self.now);
         self.catalog.stream_mut(stream_id).go_live();
-        tracing::info!(stream = %name, takes_over = replaced.is_some(), "publisher came");
+        let client = self.connections[id].client;
+        tracing::info!(stream = %name, %client, takes_over = replaced.is_some(), "publisher came");
         if let Some(other) = replaced {
             self.replace_publisher(other);
         }
@@ -328,7 +340,7 @@ impl Reactor {
 
         let ingest = Ingest::new(self.catalog.limits());
         let mut body = Bytes::new();
-        let publisher = match via {
+        let mut publisher = match via {
             Via::WebSocket(handshake) => {
                 let ready = ToPublisher::Ready {
                     watch: format!("/live/{name}"),
@@ -348,6 +360,8 @@ impl Reactor {
                 Publisher::body(stream_id, ingest, BodyReader::new(head.body), self.now)
             }
         };
+        let bits_per_s = self.limits.max_publish_bits_per_s;
+        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::new(bits_per_s, self.now));
         self.connections[id].state = State::Publishing(Box::new(publisher));
         self.feed_rest(id, stream_id, body);
         self.queue_read(id);

@@ -134,6 +134,11 @@ impl Reactor {
             return;
         }
         tracing::info!("stopping");
+        // Whoever has been taken over from is the service no more.
+        if self.draining.is_none() {
+            self.manager.stopping();
+        }
+        self.give_up_successor("the server is stopping");
         self.stopping = Some(self.now + STOPPING_TIMEOUT);
         self.listeners.clear();
         let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();

@@ -118,7 +118,11 @@ impl<S: Read + Write> Connection<S> {
         let State::Viewing { viewer, .. } = &mut self.state else {
             return Ok(Wrote::Level);
         };
+        let cursor = viewer.cursor;
         let wrote = viewer.write(&mut self.socket, &mut self.outbox, stream, items, sent);
+        if viewer.cursor != cursor {
+            self.since = now;
+        }
         if sent.bytes > 0 && self.blocked_since.take().is_some() {
             // Room in a buffer that was full: the peer has taken something, so it is there.
             self.heard(now);

@@ -48,6 +48,9 @@ pub struct RequestHead {
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
     pub if_none_match: Option<String>,
+    /// What `X-Forwarded-For` says, all of it. Anybody can say anything: see
+    /// [`super::forwarded`].
+    pub forwarded_for: Option<String>,
     /// Present when the request asks to become a WebSocket; not yet checked: see [`super::route`].
     pub upgrade: Option<UpgradeRequest>,
 }
@@ -225,6 +228,13 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
         if_none_match: joined(&fields.list("If-None-Match")?),
+        // What cannot be read must not matter where nobody asks.
+        forwarded_for: joined(
+            &fields
+                .lines("X-Forwarded-For")
+                .flatten()
+                .collect::<Vec<_>>(),
+        ),
         upgrade: upgrade(&fields)?,
     })
 }

@@ -15,6 +15,7 @@
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
+//! - [`forwarded`], [`proxy_header`]: for whom a proxy asks.
 //! - [`websocket`]: both ends of the opening handshake; the frames that are not media (RFC 6455).
 //! - [`frame_check`]: a client's frames, refused at the first wrong byte.
 //! - [`control`]: the text messages of the `videostream.v1` subprotocol.
@@ -22,10 +23,12 @@
 pub mod access;
 pub mod chunked;
 pub mod control;
+pub mod forwarded;
 pub mod frame_check;
 pub mod framing;
 pub mod http;
 pub mod origin;
+pub mod proxy_header;
 pub mod response;
 pub mod route;
 mod target;

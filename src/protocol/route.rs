@@ -212,6 +212,14 @@ impl Refusal {
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
     }
 
+    /// 503, for who has too many connections.
+    pub fn too_many_connections() -> Self {
+        Self {
+            reason: "too many connections from your address, try again soon".into(),
+            ..Self::full()
+        }
+    }
+
     /// 503, when those who decide cannot be asked.
     pub fn undecided() -> Self {
         Self::new(503, "whether you may cannot be told now, try again soon")

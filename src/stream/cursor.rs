@@ -83,6 +83,14 @@ impl Cursor {
         }
     }
 
+    /// The sequence of the chunk that it was given last; `None` while it joins.
+    pub fn taken(&self) -> Option<u64> {
+        match self.position {
+            Position::Joining { .. } => None,
+            Position::At { next, .. } => next.checked_sub(1),
+        }
+    }
+
     /// The next thing for this viewer, in order.
     pub fn next<'a>(&mut self, stream: &'a Stream) -> Next<'a> {
         loop {

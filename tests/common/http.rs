@@ -39,6 +39,17 @@ pub fn connect_narrow(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// A connection from one of the many addresses of the loopback network.
+pub fn connect_from(from: [u8; 4], to: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let from = SocketAddr::from((from, 0));
+    socket.bind(&from.into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    prepare(&stream);
+    stream
+}
+
 /// When it is dropped, its peer gets a reset rather than an end.
 pub fn reset_on_drop(stream: &TcpStream) {
     let socket = SockRef::from(stream);

@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,9 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     stdout: BufReader<ChildStdout>,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<Vec<u8>>>,
+    /// Reads the log to its end; `None` once that has been waited for.
+    logging: Option<JoinHandle<()>>,
 }
 
 /// What became of a server.
@@ -58,31 +61,57 @@ impl Server {
 
     /// Starts what was made of [`program`].
     pub fn run(mut command: Command) -> Server {
+        command.stdin(Stdio::null());
+        Server::run_on_stdin(command)
+    }
+
+    /// Starts what has a standard input.
+    pub fn run_on_stdin(mut command: Command) -> Server {
         let mut child = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8_lossy(&log).into_owned()
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let shared = log.clone();
+        let logging = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            loop {
+                match stderr.read(&mut bytes).unwrap() {
+                    0 => return,
+                    length => shared.lock().unwrap().extend_from_slice(&bytes[..length]),
+                }
+            }
         });
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
             let _ = child.wait();
-            panic!("said {line:?}; {}", log.join().unwrap());
+            logging.join().unwrap();
+            let log = log.lock().unwrap();
+            panic!("said {line:?}; {}", String::from_utf8_lossy(&log));
         };
         Server {
             address: address.parse().unwrap(),
             child,
             stdout,
-            log: Some(log),
+            log,
+            logging: Some(logging),
         }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until it has logged this so many times.
+    pub fn wait_for_log(&self, words: &str, times: usize) {
+        eventually(words, || {
+            (self.log().matches(words).count() >= times).then_some(())
+        });
     }
 
     /// The next line that it printed.
@@ -146,6 +175,22 @@ impl Server {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
+    /// How it ended, if it has. What it started may still run.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Seconds of CPU that it has used, to a hundredth.
+    pub fn cpu_s(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the name, which may have spaces: user and system time are fields 14 and 15.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let times = fields.split(' ').skip(11).take(2);
+        times
+            .map(|ticks| ticks.parse::<f64>().unwrap() / 100.0)
+            .sum()
+    }
+
     /// Sends a signal, and waits for the end.
     pub fn end(mut self, signal: Signal) -> Ended {
         self.end_by(signal)
@@ -170,7 +215,8 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         };
         let took = started.elapsed();
-        let log = self.log.take().unwrap().join().unwrap();
+        self.logging.take().unwrap().join().unwrap();
+        let log = self.log();
         assert!(!log.contains("panicked"), "{log}");
         let mut output = String::new();
         self.stdout.read_to_string(&mut output).unwrap();
@@ -183,18 +229,76 @@ impl Server {
     }
 }
 
+/// A process that a server has started, and that may outlive it. Killed when it goes out of scope.
+pub struct Orphan {
+    pid: Pid,
+}
+
+impl Orphan {
+    /// The first that takes over from this server, once it has been started.
+    pub fn of(server: &Server) -> Orphan {
+        Orphan::nth(server, 1)
+    }
+
+    /// The one that takes over from the one that … from this server. They share its log.
+    pub fn nth(server: &Server, number: usize) -> Orphan {
+        let words = "another process is taking over pid=";
+        let pid = eventually("another process", || {
+            let log = server.log();
+            let (pid, _) = log.split(words).nth(number)?.split_once('\n')?;
+            pid.parse().ok()
+        });
+        Orphan {
+            pid: Pid::from_raw(pid).unwrap(),
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    /// Waits for its end. Nobody may come to collect what is left of it.
+    pub fn wait(self) {
+        eventually("the end of another process", || {
+            state(self.pid)
+                .is_none_or(|state| state == 'Z')
+                .then_some(())
+        });
+    }
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if state(self.pid).is_some_and(|state| state != 'Z') {
+            let _ = kill_process(self.pid, Signal::KILL);
+        }
+    }
+}
+
+/// The state of a process, if there is one.
+fn state(pid: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.chars().next()
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
-        if self.log.is_none() {
+        let Some(logging) = self.logging.take() else {
             return;
-        }
+        };
         if std::thread::panicking() {
             let _ = self.child.kill();
             let _ = self.child.wait();
-            let log = self.log.take().and_then(|log| log.join().ok());
-            eprintln!("the server's log:\n{}", log.unwrap_or_default());
+            // What it has started may still hold the other end: that is not waited for.
+            eprintln!("the server's log:\n{}", self.log());
             return;
         }
+        self.logging = Some(logging);
         let ended = self.end_by(Signal::TERM);
         assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
     }

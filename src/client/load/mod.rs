@@ -50,10 +50,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use options::{BitRate, Options, Protocol};
+pub use options::{Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
+use crate::config::BitRate;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};

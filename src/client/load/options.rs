@@ -1,7 +1,6 @@
 //! The flags of `videostream load`.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conditions::Conditions;
 use super::target::Target;
 use crate::client::Address;
+use crate::config::BitRate;
 use crate::protocol::access::Secret;
 
 /// Longest that a ramp or a measurement may be asked to take.
@@ -204,33 +204,6 @@ impl Protocol {
     }
 }
 
-/// Bits a second, written `2.5M`, `500k` or `800000`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BitRate(pub u64);
-
-impl FromStr for BitRate {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<BitRate, &'static str> {
-        const EXPECTED: &str = "expected bits a second, such as 2.5M or 500k";
-        let text = text
-            .trim()
-            .trim_end_matches("bit/s")
-            .trim_end_matches("bps");
-        let (number, unit) = match text.trim_end().char_indices().last() {
-            Some((at, 'k' | 'K')) => (&text[..at], 1e3),
-            Some((at, 'M')) => (&text[..at], 1e6),
-            Some((at, 'G')) => (&text[..at], 1e9),
-            _ => (text, 1.0),
-        };
-        let bits = number.trim().parse::<f64>().map_err(|_| EXPECTED)? * unit;
-        match bits {
-            10e3..=10e9 => Ok(BitRate(bits.round() as u64)),
-            _ => Err("expected 10k to 10G bits a second"),
-        }
-    }
-}
-
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; expected such as 500ms, 10s or 2m"))?;
@@ -250,23 +223,6 @@ fn per_second(text: &str) -> Result<f64, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_are_bits_a_second() {
-        for (text, bits) in [
-            ("2.5M", 2_500_000),
-            ("500k", 500_000),
-            ("800000", 800_000),
-            ("1 Mbit/s", 1_000_000),
-            ("10kbps", 10_000),
-            ("1G", 1_000_000_000),
-        ] {
-            assert_eq!(text.parse(), Ok(BitRate(bits)), "{text}");
-        }
-        for text in ["", "M", "-1M", "fast", "9k", "nan", "11G", "1e"] {
-            assert!(text.parse::<BitRate>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn durations_end_within_a_day() {

@@ -16,6 +16,7 @@ use crate::protocol::websocket::ping_frame;
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// Small, so that a fuzzer comes to it.
@@ -62,7 +63,7 @@ impl Stage {
         let mut catalog = Catalog::new(limits);
         let stream = catalog.open("demo");
         let now = Instant::now();
-        let mut connection = Connection::new(Line::default(), now);
+        let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
         catalog.stream_mut(stream).go_live();
         let viewing = |transport, inbound| State::Viewing {
             viewer: Viewer {

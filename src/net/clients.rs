@@ -1,0 +1,125 @@
+//! How many connections each client has.
+//!
+//! A client is an address, or an IPv6 network of 64 bits. Those who are refused count as well for
+//! as long as they take to leave: some are told, and whoever comes in spite of that is dropped.
+//!
+//! Pure: addresses come in, verdicts go out.
+
+use crate::protocol::forwarded::counted_as;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// Connections beyond the limit, of one client, that are told so at a time.
+const TOLD_MAX: usize = 8;
+
+#[derive(Debug)]
+pub struct Clients {
+    /// `None`: nobody is counted.
+    most: Option<usize>,
+    /// Invariant: never 0.
+    counts: HashMap<IpAddr, usize>,
+}
+
+/// What becomes of one more connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Welcome,
+    /// It is to be told that there are too many, and leaves.
+    Refused,
+    /// Too many even for that. It is not counted.
+    Dropped,
+}
+
+impl Clients {
+    pub fn new(most: Option<usize>) -> Clients {
+        Clients {
+            most,
+            counts: HashMap::new(),
+        }
+    }
+
+    /// Counts one more connection of this client, unless it is to be dropped.
+    pub fn come(&mut self, client: IpAddr) -> Admission {
+        let Some(most) = self.most else {
+            return Admission::Welcome;
+        };
+        let count = self.counts.entry(counted_as(client)).or_default();
+        let admission = match *count {
+            count if count < most => Admission::Welcome,
+            count if count < most + TOLD_MAX => Admission::Refused,
+            _ => return Admission::Dropped,
+        };
+        *count += 1;
+        admission
+    }
+
+    /// One that was counted has gone.
+    pub fn leave(&mut self, client: IpAddr) {
+        let client = counted_as(client);
+        if let Some(count) = self.counts.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_client_has_so_many_and_no_more() {
+        let mut clients = Clients::new(Some(2));
+        let one = ip("192.0.2.1");
+        assert_eq!(clients.come(one), Admission::Welcome);
+        assert_eq!(clients.come(one), Admission::Welcome);
+        for _ in 0..TOLD_MAX {
+            assert_eq!(clients.come(one), Admission::Refused);
+        }
+        assert_eq!(clients.come(one), Admission::Dropped);
+        // Others are not meant.
+        assert_eq!(clients.come(ip("192.0.2.2")), Admission::Welcome);
+        for _ in 0..TOLD_MAX {
+            clients.leave(one);
+        }
+        assert_eq!(clients.come(one), Admission::Refused);
+        clients.leave(one);
+        clients.leave(one);
+        assert_eq!(clients.come(one), Admission::Welcome);
+    }
+
+    #[test]
+    fn whoever_has_gone_leaves_nothing() {
+        let mut clients = Clients::new(Some(2));
+        for address in ["192.0.2.1", "2001:db8::1", "192.0.2.1", "2001:db8::2"] {
+            assert_eq!(clients.come(ip(address)), Admission::Welcome);
+        }
+        assert_eq!(clients.come(ip("2001:db8::3")), Admission::Refused);
+        for address in [
+            "192.0.2.1",
+            "2001:db8::9",
+            "192.0.2.1",
+            "2001:db8::2",
+            "2001:db8::1",
+        ] {
+            clients.leave(ip(address));
+        }
+        assert!(clients.counts.is_empty());
+    }
+
+    #[test]
+    fn without_a_limit_nobody_is_counted() {
+        let mut clients = Clients::new(None);
+        for _ in 0..100 {
+            assert_eq!(clients.come(ip("192.0.2.1")), Admission::Welcome);
+        }
+        clients.leave(ip("192.0.2.1"));
+        assert!(clients.counts.is_empty());
+    }
+}

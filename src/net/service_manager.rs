@@ -1,0 +1,70 @@
+//! What a service manager is told (`sd_notify(3)`): that we are ready, alive, stopping, or have been
+//! taken over from. Without one, nothing.
+
+use sd_notify::NotifyState;
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub struct ServiceManager {
+    /// How often it wants to hear from the loop.
+    interval: Option<Duration>,
+    next: Instant,
+}
+
+impl ServiceManager {
+    pub fn new(now: Instant) -> ServiceManager {
+        // Twice as often as it asks: one turn may be late.
+        let interval = watchdog().map(|limit| limit / 2);
+        ServiceManager {
+            interval,
+            next: now + interval.unwrap_or_default(),
+        }
+    }
+
+    pub fn ready(&self) {
+        notify(&[NotifyState::Ready]);
+    }
+
+    pub fn stopping(&mut self) {
+        notify(&[NotifyState::Stopping]);
+    }
+
+    /// Another process is the service from now on, and says by itself that it is alive.
+    pub fn taken_over(&mut self, pid: u32) {
+        notify(&[NotifyState::MainPid(pid)]);
+        self.interval = None;
+    }
+
+    /// When the next sign of life is due.
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.interval.map(|_| self.next)
+    }
+
+    /// Gives a sign of life, once a turn at most and not more often than is wanted.
+    pub fn tend(&mut self, now: Instant) {
+        if let Some(interval) = self.interval
+            && now >= self.next
+        {
+            self.next = now + interval;
+            notify(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// The limit that the service manager has set, if it is meant for this process. The number is left
+/// out for one that was started by its predecessor, which could not know it.
+fn watchdog() -> Option<Duration> {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let is_meant = match std::env::var_os("WATCHDOG_PID") {
+        Some(_) => number("WATCHDOG_PID") == Some(u64::from(std::process::id())),
+        None => true,
+    };
+    let limit = number("WATCHDOG_USEC").filter(|&micros| micros > 0 && is_meant)?;
+    Some(Duration::from_micros(limit))
+}
+
+fn notify(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager does not listen");
+    }
+}
