@@ -1,7 +1,7 @@
 //! Promises that the fuzz targets and the tests check with the same code.
 //!
 //! Each takes bytes that may hold anything, and panics when a promise is broken. `fuzz/fuzz_targets`
-//! has a target for each; `tests/corpus.rs` holds the same promises against the seeds and everything
+//! has a target for each; `tests/corpus` holds the same promises against the seeds and everything
 //! that was ever found.
 //!
 //! - `any_cut`: [`webm`](crate::webm) and [`stream`](crate::stream), from a publisher's bytes to
