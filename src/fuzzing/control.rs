@@ -31,6 +31,10 @@ pub fn control(input: &[u8]) {
             "",
         )
         .replace(KEY, "hunter");
+    // Options that name files would have them read.
+    if text.contains("file") {
+        return;
+    }
     match kind % 4 {
         0 => messages(&text),
         1 => file(&text),

@@ -49,6 +49,45 @@ pub fn body_seeds() -> Vec<(String, Vec<u8>)> {
     framings.collect()
 }
 
+const EVERY_LIMIT: &str = "max_connections = 100
+max_connections_per_address = 5
+max_streams = 3
+max_memory = '1GiB'
+max_publish_rate = '5Mbit/s'
+ring_bytes = '16MiB'
+ring_duration = '30s'
+max_delay = '100ms'
+max_lag = '1s'
+viewer_buffer = '256KiB'
+init_bytes = '1MiB'
+block_bytes = '4MiB'
+publisher_message_bytes = '8MiB'
+viewer_message_bytes = '4KiB'
+head_bytes = '16KiB'
+poster_bytes = '256KiB'
+head_timeout = '10s'
+publisher_timeout = '30s'
+viewer_timeout = '30s'
+ping_interval = '20s'
+ping_timeout = '20s'
+drain_timeout = '10s'
+";
+
+const EVERY_ACCESS: &str = "listen = ['0.0.0.0:0']
+publish_key = 'k'
+token_secret = '0123456789abcdef0123456789abcdef'
+auth_url = 'http://127.0.0.1:3000/auth'
+auth_timeout = '2s'
+auth_cache = '5s'
+allow_origin = ['https://a.example']
+allow_host = ['a.example']
+trusted_proxy = ['127.0.0.1', '10.0.0.0/8']
+proxy_protocol = true
+watch_open = true
+[streams.door]
+watch_key = 'k'
+";
+
 /// Inputs of `control`.
 pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
     let texts = [
@@ -98,14 +137,26 @@ pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
             2,
             "serve\n--publish-open\n--ring-bytes=16MiB\n--ring-duration\n30s",
         ),
-        (
-            2,
-            "push\n--loop\nfile.webm\nws://127.0.0.1:8080/publish/live",
-        ),
+        (2, "push\n--loop\na.webm\nws://127.0.0.1:8080/publish/live"),
         (
             2,
             "load\nhttp://127.0.0.1:8080/live/live\n--viewers\n9\n--json",
         ),
+        (1, EVERY_LIMIT),
+        (1, EVERY_ACCESS),
+        (1, "max_delay = '11s'"),
+        (1, "max_delay = '2s'\nmax_lag = '1s'\n"),
+        (1, "viewer_buffer = '1KiB'"),
+        (1, "max_publish_rate = '1bit/s'"),
+        (1, "max_memory = '1KiB'"),
+        (1, "block_bytes = '2GiB'"),
+        (1, "ping_timeout = '0s'"),
+        (1, "listen = []"),
+        (1, "listen = ['127.0.0.1:80', '127.0.0.1:80']"),
+        (1, "proxy_protocol = true"),
+        (1, "publish_key = 'k'\npublish_open = true"),
+        (1, "watch_key = 'k'\nwatch_open = true"),
+        (1, "auth_url = 'ftp://a'"),
         (2, "inspect\n--json"),
         (2, "--no-such-flag"),
         (3, "ws://127.0.0.1:8080/publish/live?key=hunter"),
