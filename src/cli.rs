@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::client::{Address, load};
+use crate::client::{Address, Trust, load};
 use crate::config::Options;
 use crate::protocol::access::Secret;
 use crate::protocol::route::StreamName;
@@ -60,7 +60,8 @@ pub struct Push {
     /// WebM file, or - for standard input, which is sent on as it comes
     pub file: PathBuf,
 
-    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm
+    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm, or wss://
+    /// and https:// where it is encrypted
     pub url: Address,
 
     /// Start the file again whenever it ends [default: false]
@@ -75,6 +76,9 @@ pub struct Push {
         hide_env_values = true
     )]
     pub key: Option<Secret>,
+
+    #[command(flatten)]
+    pub trust: Trust,
 
     /// Milliseconds of media sent at once
     #[arg(
@@ -157,12 +161,12 @@ fn act_of(act: &str) -> Act {
 /// Up to ten years: a token cannot be taken back, but by changing the secret.
 fn expiry(text: &str) -> Result<Duration, String> {
     const MOST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
-    let duration: humantime::Duration = match text.parse() {
-        Ok(duration) => duration,
+    let duration = match text.parse::<humantime::Duration>() {
+        Ok(duration) => Duration::from(duration),
         Err(error) => return Err(format!("{error}, such as 90s, 1h or 7days")),
     };
     match (Duration::from_secs(1)..=MOST).contains(&duration) {
-        true => Ok(*duration),
+        true => Ok(duration),
         false => Err("must be between 1s and 10 years".to_owned()),
     }
 }

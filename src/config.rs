@@ -9,12 +9,14 @@
 
 mod access;
 mod bit_rate;
+mod certificate;
 mod file;
 mod limits;
 mod options;
 
 pub use access::Hook;
 pub use bit_rate::BitRate;
+pub use certificate::Tls;
 pub use limits::Limits;
 pub use options::Options;
 
@@ -33,6 +35,10 @@ use crate::protocol::token::TokenKey;
 pub struct Serve {
     /// Invariant: never empty.
     pub listen: Vec<SocketAddr>,
+    /// How `listen` is encrypted, if it is.
+    pub tls: Option<Tls>,
+    /// Plain addresses that only tell where the encrypted ones are.
+    pub http_redirect: Vec<SocketAddr>,
     /// Who may publish, who may watch, and which web origins may open WebSockets.
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
@@ -119,11 +125,16 @@ impl Serve {
 
     fn check(options: Options) -> Result<Serve, ConfigError> {
         let limits = Limits::check(&options)?;
-        let listen = match &options.listen {
+        let mut listen = match &options.listen {
             Some(listen) => listen.clone(),
             None => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
         };
         check_listen(&listen)?;
+        let http_redirect = options.http_redirect.clone().unwrap_or_default();
+        // A service manager's sockets are all named there, those for this among them.
+        listen.retain(|address| address.port() == 0 || !http_redirect.contains(address));
+        let tls = Tls::check(&options, &listen)?;
+        check_redirect(&http_redirect, &listen, tls.is_some())?;
         let (log, log_level) = (options.log, options.log_level);
         let proxies = TrustedProxies::new(options.trusted_proxy.clone().unwrap_or_default());
         let proxy_protocol = options.proxy_protocol.unwrap_or(false);
@@ -134,6 +145,8 @@ impl Serve {
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
+            tls,
+            http_redirect,
             access: rules.access,
             random_publish_key: rules.random_publish_key,
             hook: rules.hook,
@@ -175,6 +188,28 @@ fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
     Ok(())
 }
 
+fn check_redirect(
+    redirect: &[SocketAddr],
+    listen: &[SocketAddr],
+    is_encrypted: bool,
+) -> Result<(), ConfigError> {
+    const OPTION: &str = "--http-redirect";
+    for (index, address) in redirect.iter().enumerate() {
+        if !is_encrypted {
+            let reason = "leads to https://, which needs --tls-cert or --tls-self-signed";
+            return Err(value_error(OPTION, address, reason));
+        }
+        if listen.is_empty() {
+            let reason = "leaves no --listen address to lead to";
+            return Err(value_error(OPTION, address, reason));
+        }
+        if address.port() != 0 && redirect[..index].contains(address) {
+            return Err(value_error(OPTION, address, "given twice"));
+        }
+    }
+    Ok(())
+}
+
 fn option_error(option: &'static str, reason: impl fmt::Display) -> ConfigError {
     ConfigError::Option {
         option,
@@ -208,6 +243,26 @@ mod tests {
 
     fn refusal(options: Options) -> String {
         Serve::resolve(options).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_address_that_only_leads_on_is_not_served() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let [http, https] = ["127.0.0.1:80", "127.0.0.1:443"].map(address);
+        let options = |listen: &[SocketAddr]| Options {
+            listen: Some(listen.to_vec()),
+            http_redirect: Some(vec![http]),
+            tls_self_signed: Some(true),
+            ..Options::default()
+        };
+        let serve = Serve::check(options(&[http, https])).unwrap();
+        assert_eq!(
+            (serve.listen, serve.http_redirect),
+            (vec![https], vec![http])
+        );
+        let refused = Serve::check(options(&[http])).unwrap_err().to_string();
+        let expected = "--http-redirect 127.0.0.1:80: leaves no --listen address to lead to";
+        assert_eq!(refused, expected);
     }
 
     #[test]

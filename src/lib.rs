@@ -21,7 +21,7 @@
 //! - [`net`]: the only room where sockets meet the clock.
 //! - [`client`]: the other end: `push`, `load`.
 //! - [`inspect`]: what `webm` sees in a file.
-//! - [`config`], [`pages`], [`metrics`]: options, the embedded pages, counters.
+//! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,

@@ -84,10 +84,12 @@ fn push(options: cli::Push) -> ExitCode {
         source,
         address: options.url,
         key: options.key,
+        trust: options.trust,
         chunk: Duration::from_millis(options.chunk_ms),
     };
     match push::push(&push) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_usage() => fail(EXIT_USAGE, error),
         Err(error) => fail(EXIT_FAILED, error),
     }
 }

@@ -368,8 +368,8 @@ fn what_cannot_work_is_refused_in_one_line() {
         let line = refusal(2, &[&[&*url], arguments].concat());
         assert!(line.contains(expected), "{line}");
     }
-    let line = refusal(2, &["wss://h/live/a", "--viewers", "1"]);
-    assert!(line.contains("'wss://h/live/a' for '<URL>'"), "{line}");
+    let line = refusal(2, &["ftp://h/live/a", "--viewers", "1"]);
+    assert!(line.contains("'ftp://h/live/a' for '<URL>'"), "{line}");
     let line = refusal(1, &["127.0.0.1:1/live/a", "--viewers", "1"]);
     assert!(
         line.starts_with("ws://127.0.0.1:1/live/a: Connection refused"),

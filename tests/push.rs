@@ -327,9 +327,14 @@ fn what_cannot_be_pushed_never_reaches_the_server() {
             "--loop: standard input cannot be started again\n",
         ),
         (
-            &[cut, "wss://h/publish/a"],
+            &[cut, "icecast://h/a"],
             2,
-            "wss:// is not there yet: use ws:// or http://\n",
+            "icecast:// is not known here: use ws://, wss://, http:// or https://\n",
+        ),
+        (
+            &["--tls-ca", "/nowhere.pem", cut, "wss://h/publish/a"],
+            2,
+            "--tls-ca /nowhere.pem: No such file or directory (os error 2)\n",
         ),
         (
             &[cut, "door"],

@@ -6,6 +6,7 @@
 #[path = "../fan_out/audience.rs"]
 #[allow(dead_code, reason = "written for another bench")]
 mod audience;
+mod encrypted;
 #[path = "../fan_out/feed.rs"]
 mod feed;
 mod idle;
@@ -15,6 +16,7 @@ mod watching;
 #[path = "../workload/mod.rs"]
 mod workload;
 
+use encrypted::Encrypted;
 use idle::Crowd;
 use server::{BINARY, Memory, Server};
 use std::time::Duration;
@@ -28,6 +30,7 @@ struct Scale {
     /// Those of whose processor time the issue is, and how long it is counted.
     idlers: usize,
     idle_for: Duration,
+    encrypted: Encrypted,
     watching: Watching,
 }
 
@@ -37,6 +40,10 @@ const FULL: Scale = Scale {
     many: 10_000,
     idlers: 1000,
     idle_for: Duration::from_secs(60),
+    encrypted: Encrypted {
+        few: 100,
+        many: 2000,
+    },
     watching: Watching {
         few: 50,
         many: 500,
@@ -51,6 +58,7 @@ const TEST: Scale = Scale {
     many: 100,
     idlers: 50,
     idle_for: Duration::from_millis(300),
+    encrypted: Encrypted { few: 5, many: 20 },
     watching: Watching {
         few: 2,
         many: 10,
@@ -101,6 +109,12 @@ fn main() {
     assert!(slope < 1024.0 || is_test, "a viewer costs {slope:.0} bytes");
     let share = idle_share(&server, &mut crowd, scale.idle_for);
     assert!(share < 0.01 || is_test, "idle, it takes {share}");
+
+    let slope = scale.encrypted.measure();
+    assert!(
+        slope < 8192.0 || is_test,
+        "an encrypted viewer costs {slope:.0} bytes"
+    );
 
     scale.watching.measure();
 }

@@ -46,11 +46,11 @@ impl Server {
             .read_line(&mut line)
             .expect("a line on standard output");
         let start = begun.elapsed();
-        let address = line
-            .trim()
-            .strip_prefix("listening on http://")
-            .expect("the ready line")
-            .to_owned();
+        let url = line.trim().strip_prefix("listening on ");
+        let (_, address) = url
+            .and_then(|url| url.split_once("://"))
+            .expect("the ready line");
+        let address = address.to_owned();
         Server {
             child,
             _stdout: stdout,
@@ -91,6 +91,12 @@ impl Server {
     /// A WebSocket at this address, before the server's first frame.
     pub fn websocket(&self, target: &str, subprotocols: &[&str]) -> TcpStream {
         let mut socket = TcpStream::connect(&self.address).expect("a connection");
+        self.upgrade(&mut socket, target, subprotocols);
+        socket
+    }
+
+    /// The same over a connection that is there, encrypted perhaps.
+    pub fn upgrade(&self, socket: &mut (impl Read + Write), target: &str, subprotocols: &[&str]) {
         let key = [7; 16];
         let request = client_request(&self.address, target, &key, subprotocols, None);
         socket.write_all(&request).expect("room for a request");
@@ -104,7 +110,6 @@ impl Server {
             socket.read_exact(&mut byte).expect("a response");
             response.push(byte[0]);
         }
-        socket
     }
 }
 

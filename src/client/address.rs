@@ -4,9 +4,14 @@ use std::fmt;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use super::connection::Connection;
 
 /// A server that does not answer for so long is taken to be down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +23,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub scheme: Scheme,
+    /// Whether it is `wss` or `https`.
+    pub is_encrypted: bool,
     /// Host, and port if it was given, as the Host field wants them.
     pub authority: String,
     /// Path and query.
@@ -37,9 +44,7 @@ pub enum Scheme {
 pub enum AddressError {
     #[error("not a URL such as ws://127.0.0.1:8080/publish/live")]
     NotUrl,
-    #[error("{0}:// is not there yet: use ws:// or http://")]
-    Encrypted(String),
-    #[error("{0}:// is not known here: use ws:// or http://")]
+    #[error("{0}:// is not known here: use ws://, wss://, http:// or https://")]
     Scheme(String),
     #[error("a name and password in the URL are not understood: use --key")]
     UserInfo,
@@ -50,12 +55,11 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
         let uri: Uri = text.parse().map_err(|_| AddressError::NotUrl)?;
-        let scheme = match uri.scheme_str() {
-            Some("ws") => Scheme::WebSocket,
-            Some("http") => Scheme::Http,
-            Some(scheme @ ("wss" | "https")) => {
-                return Err(AddressError::Encrypted(scheme.to_owned()));
-            }
+        let (scheme, is_encrypted) = match uri.scheme_str() {
+            Some("ws") => (Scheme::WebSocket, false),
+            Some("wss") => (Scheme::WebSocket, true),
+            Some("http") => (Scheme::Http, false),
+            Some("https") => (Scheme::Http, true),
             Some(scheme) => return Err(AddressError::Scheme(scheme.to_owned())),
             None => return Err(AddressError::NotUrl),
         };
@@ -73,13 +77,14 @@ impl FromStr for Address {
         }
         Ok(Address {
             scheme,
+            is_encrypted,
             authority: authority.to_string(),
             target: uri
                 .path_and_query()
                 .map_or("/", |target| target.as_str())
                 .to_owned(),
             host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(80),
+            port: authority.port_u16().unwrap_or(default_port(is_encrypted)),
         })
     }
 }
@@ -87,24 +92,58 @@ impl FromStr for Address {
 /// Without the query: a key may stand there.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::WebSocket => "ws",
-            Scheme::Http => "http",
-        };
+        let scheme = self.scheme.name(self.is_encrypted);
         let path = self.target.split('?').next().unwrap_or_default();
         write!(f, "{scheme}://{}{path}", self.authority)
     }
 }
 
+impl Scheme {
+    pub(super) fn name(self, is_encrypted: bool) -> &'static str {
+        match (self, is_encrypted) {
+            (Scheme::WebSocket, false) => "ws",
+            (Scheme::WebSocket, true) => "wss",
+            (Scheme::Http, false) => "http",
+            (Scheme::Http, true) => "https",
+        }
+    }
+}
+
+pub(super) fn default_port(is_encrypted: bool) -> u16 {
+    if is_encrypted { 443 } else { 80 }
+}
+
 impl Address {
+    /// Without the brackets of an IPv6 address.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whom the server has to prove to be.
+    pub(super) fn server_name(&self) -> io::Result<ServerName<'static>> {
+        ServerName::try_from(self.host.clone())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
+    }
+
+    /// Connects, and speaks TLS if the address asks for it: then `tls` says how.
+    pub(super) fn open(&self, tls: Option<&Arc<ClientConfig>>) -> io::Result<Connection> {
+        let tcp = self.connect()?;
+        if !self.is_encrypted {
+            return Ok(Connection::Plain(tcp));
+        }
+        let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
+        Connection::encrypt(tcp, self.server_name()?, tls.clone())
+    }
+
     /// Tries the host's addresses in their order, and says why the last one failed.
-    pub(super) fn connect(&self) -> io::Result<TcpStream> {
+    fn connect(&self) -> io::Result<TcpStream> {
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
                 Ok(stream) => {
                     // What is sent is whole; waiting for more would only delay it.
                     stream.set_nodelay(true)?;
+                    stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
                     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
                     return Ok(stream);
                 }
@@ -132,7 +171,18 @@ mod tests {
             (address.authority.as_str(), address.target.as_str()),
             ("[::1]:8080", "/")
         );
-        assert_eq!(address.scheme, Scheme::Http);
+        assert_eq!(
+            (address.scheme, address.is_encrypted),
+            (Scheme::Http, false)
+        );
+
+        let address: Address = "wss://example.org/publish/door".parse().unwrap();
+        assert_eq!((address.host.as_str(), address.port), ("example.org", 443));
+        assert_eq!(
+            (address.scheme, address.is_encrypted),
+            (Scheme::WebSocket, true)
+        );
+        assert_eq!(address.to_string(), "wss://example.org/publish/door");
     }
 
     #[test]
@@ -149,10 +199,6 @@ mod tests {
         ] {
             assert_eq!(refused(bad), AddressError::NotUrl, "{bad:?}");
         }
-        assert_eq!(
-            refused("wss://h/publish/a"),
-            AddressError::Encrypted("wss".into())
-        );
         assert_eq!(
             refused("icecast://h/a"),
             AddressError::Scheme("icecast".into())

@@ -3,16 +3,21 @@
 //! [`push`] may block, and does: one thread, one socket, and timeouts on both of its directions.
 //! [`load`] opens thousands of them on a reactor of its own.
 //!
-//! What it sends and receives is checked with [`webm`](crate::webm); it shares nothing with
+//! Both speak TLS where the address asks for it, and believe whom `trust` says.
+//!
+//! What they send and receive is checked with [`webm`](crate::webm); they share nothing with
 //! `stream` or `net`.
 
 mod address;
+mod connection;
 pub mod load;
 mod pace;
 mod progress;
 pub mod push;
+mod trust;
 mod uplink;
 mod upload;
 mod websocket;
 
 pub use address::{Address, AddressError, Scheme};
+pub use trust::{Trust, TrustError};

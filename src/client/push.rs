@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::address::Address;
 use super::pace::Pacer;
 use super::progress::Progress;
+use super::trust::{Trust, TrustError};
 use super::uplink::{self, Uplink, UplinkError};
 use crate::protocol::access::Secret;
 use crate::webm::WebmError;
@@ -30,6 +31,7 @@ pub struct Push {
     pub source: Source,
     pub address: Address,
     pub key: Option<Secret>,
+    pub trust: Trust,
     /// Media that leaves at once.
     pub chunk: Duration,
 }
@@ -51,10 +53,19 @@ pub enum PushError {
     NoBlocks { file: String },
     #[error("{file} ends inside an element, so it cannot be looped")]
     CannotLoop { file: String },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("{address}: {source}")]
     Connect { address: String, source: io::Error },
     #[error("{address}: {error}")]
     Uplink { address: String, error: UplinkError },
+}
+
+impl PushError {
+    /// Whether something else should have been asked.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, PushError::Trust(_))
+    }
 }
 
 /// Publishes until the source ends, the server refuses, or for ever. Progress and what the server
@@ -169,7 +180,8 @@ struct Session {
 impl Session {
     fn open(push: &Push) -> Result<Session, PushError> {
         let address = push.address.to_string();
-        let stream = match push.address.connect() {
+        let tls = push.trust.config_if(push.address.is_encrypted)?;
+        let stream = match push.address.open(tls.as_ref()) {
             Ok(stream) => stream,
             Err(source) => return Err(PushError::Connect { address, source }),
         };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::address::{Address, Scheme};
+use super::connection::Connection;
 use super::upload::HttpUplink;
 use super::websocket::WebSocketUplink;
 use crate::protocol::access::Secret;
@@ -35,7 +36,7 @@ pub(super) trait Uplink {
 
 /// Opens one on a new connection, as the address says.
 pub(super) fn open(
-    stream: TcpStream,
+    stream: Connection,
     address: &Address,
     bearer: Option<&Secret>,
 ) -> Result<Box<dyn Uplink + Send>, UplinkError> {

@@ -1,12 +1,12 @@
 //! Publishes by an HTTP request whose body does not end: `PUT`, chunked.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::address::Address;
+use super::connection::Connection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
 use crate::protocol::access::Secret;
 use crate::protocol::control::ToPublisher;
@@ -19,7 +19,7 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) struct HttpUplink {
-    stream: TcpStream,
+    stream: Connection,
     /// What the server sent, without interim responses.
     answer: Vec<u8>,
     /// The server has sent `100 Continue`.
@@ -29,7 +29,7 @@ pub(super) struct HttpUplink {
 impl HttpUplink {
     /// Sends the request head, and waits for the server to welcome the body.
     pub(super) fn open(
-        mut stream: TcpStream,
+        mut stream: Connection,
         address: &Address,
         bearer: Option<&Secret>,
     ) -> Result<HttpUplink, UplinkError> {
@@ -64,7 +64,7 @@ impl HttpUplink {
     fn read(&mut self, until: Instant) -> Result<bool, UplinkError> {
         let mut buffer = [0; 4096];
         loop {
-            wait_until(&self.stream, until)?;
+            wait_until(self.stream.tcp(), until)?;
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(UplinkError::Closed(String::new())),
                 Ok(length) if self.answer.len() < ANSWER_BYTES_MAX => {
@@ -131,7 +131,7 @@ impl Uplink for HttpUplink {
             // An empty chunk would end the body.
             return Ok(());
         }
-        self.stream.set_nonblocking(false)?;
+        self.stream.tcp().set_nonblocking(false)?;
         // One write, so that the chunk's head does not leave in a packet of its own.
         let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
         match self.stream.write_all(&chunk) {
@@ -155,7 +155,7 @@ impl Uplink for HttpUplink {
     }
 
     fn finish(&mut self) -> Result<(), UplinkError> {
-        self.stream.set_nonblocking(false)?;
+        self.stream.tcp().set_nonblocking(false)?;
         if let Err(error) = self.stream.write_all(b"0\r\n\r\n") {
             return Err(self.last_words(error.into()));
         }

@@ -1,7 +1,6 @@
 //! Publishes over a WebSocket.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
 use super::address::Address;
+use super::connection::Connection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
 use crate::protocol::access::Secret;
 use crate::protocol::control::{ToPublisher, ToViewer};
@@ -19,13 +19,13 @@ use crate::protocol::websocket::{SUBPROTOCOL, check_response, client_request, re
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) struct WebSocketUplink {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Connection>,
 }
 
 impl WebSocketUplink {
     /// Opens the WebSocket on a new connection.
     pub(super) fn open(
-        mut stream: TcpStream,
+        mut stream: Connection,
         address: &Address,
         bearer: Option<&Secret>,
     ) -> Result<WebSocketUplink, UplinkError> {
@@ -48,7 +48,7 @@ impl WebSocketUplink {
             if let Some((_, head_length)) = check_response(&answer, &key)? {
                 break head_length;
             }
-            wait_until(&stream, deadline)?;
+            wait_until(stream.tcp(), deadline)?;
             let mut buffer = [0; 4096];
             match stream.read(&mut buffer) {
                 Ok(0) => {
@@ -72,7 +72,7 @@ impl WebSocketUplink {
     /// The next message, or `None` when none came in time.
     fn read(&mut self, until: Instant) -> Result<Option<Message>, UplinkError> {
         loop {
-            wait_until(self.socket.get_ref(), until)?;
+            wait_until(self.socket.get_ref().tcp(), until)?;
             match self.socket.read() {
                 Ok(message) => return Ok(Some(message)),
                 Err(tungstenite::Error::Io(error)) if is_timeout(&error) => {
@@ -97,7 +97,7 @@ impl WebSocketUplink {
 
 impl Uplink for WebSocketUplink {
     fn send(&mut self, bytes: Bytes) -> Result<(), UplinkError> {
-        self.socket.get_ref().set_nonblocking(false)?;
+        self.socket.get_ref().tcp().set_nonblocking(false)?;
         match self.socket.send(Message::Binary(bytes)) {
             Ok(()) => Ok(()),
             Err(error) => Err(self.last_words(error.into())),
@@ -131,7 +131,7 @@ impl Uplink for WebSocketUplink {
     }
 
     fn finish(&mut self) -> Result<(), UplinkError> {
-        self.socket.get_ref().set_nonblocking(false)?;
+        self.socket.get_ref().tcp().set_nonblocking(false)?;
         let goodbye = CloseFrame {
             code: CloseCode::Normal,
             reason: "the stream has ended".into(),

@@ -21,6 +21,7 @@ use crate::protocol::access::{Secret, StreamKeys};
 use crate::protocol::forwarded::Network;
 use crate::protocol::route::StreamName;
 
+const TLS: &str = "Encryption";
 const ACCESS: &str = "Who may publish and watch";
 const PROXY: &str = "Behind a proxy";
 const LIMITS: &str = "Limits (sizes such as 512KiB or 16MiB, durations such as 500ms or 30s)";
@@ -44,6 +45,33 @@ pub struct Options {
     )]
     #[arg(value_parser = address)]
     pub listen: Option<Vec<SocketAddr>>,
+
+    /// Certificate to serve https:// and wss:// with, and those that certify it (PEM); read again on
+    /// SIGHUP [default: none]
+    #[arg(long, env = "VIDEOSTREAM_TLS_CERT", value_name = "FILE", help_heading = TLS)]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of --tls-cert (PEM); read again on SIGHUP [default: none]
+    #[arg(long, env = "VIDEOSTREAM_TLS_KEY", value_name = "FILE", help_heading = TLS)]
+    pub tls_key: Option<PathBuf>,
+
+    /// Make a certificate at each start, for this machine's names and addresses, and print its
+    /// fingerprint: browsers open cameras only on secure pages [default: false]
+    #[arg(long, env = "VIDEOSTREAM_TLS_SELF_SIGNED", value_name = "BOOL", help_heading = TLS)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub tls_self_signed: Option<bool>,
+
+    /// Plain address whose every request is sent on to the first --listen address by https://; may
+    /// be given more than once [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_HTTP_REDIRECT",
+        value_name = "ADDR:PORT",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = address, help_heading = TLS)]
+    pub http_redirect: Option<Vec<SocketAddr>>,
 
     /// Key that publishers must show [default: none on loopback addresses without --trusted-proxy,
     /// or with --token-secret or --auth-url; else a random one, which is printed]
@@ -304,6 +332,10 @@ impl Options {
         Options {
             config: self.config.or(other.config),
             listen: self.listen.or(other.listen),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            tls_self_signed: self.tls_self_signed.or(other.tls_self_signed),
+            http_redirect: self.http_redirect.or(other.http_redirect),
             publish_key: self.publish_key.or(other.publish_key),
             publish_key_file: self.publish_key_file.or(other.publish_key_file),
             publish_open: self.publish_open.or(other.publish_open),

@@ -250,7 +250,7 @@ impl Reactor {
     /// Sees whether one who waits has left. Nothing is taken from its socket.
     pub(super) fn look_after_waiter(&mut self, id: usize) {
         let connection = &mut self.connections[id];
-        match connection.socket.peek(&mut [0]) {
+        match connection.socket.peek() {
             Ok(0) => self.drop_connection(id),
             // For later. If it has left behind these bytes, that is seen when they have been read.
             Ok(_) => {}

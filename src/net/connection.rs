@@ -5,11 +5,11 @@ use super::body::BodyReader;
 use super::inbound::Inbound;
 use super::outbox::Outbox;
 use super::publisher::Publisher;
+use super::socket::Socket;
 use super::viewer::Viewer;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use bytes::BytesMut;
-use mio::net::TcpStream;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ pub struct Posting {
 
 /// `S` is a socket; tests and `fuzzing` have others than the reactor.
 #[derive(Debug)]
-pub struct Connection<S = TcpStream> {
+pub struct Connection<S = Socket> {
     pub socket: S,
     pub state: State,
     pub outbox: Outbox,
@@ -66,6 +66,8 @@ pub struct Connection<S = TcpStream> {
     /// Whether it is on the list of the next phase.
     pub is_read_queued: bool,
     pub is_write_queued: bool,
+    /// On a listener that only tells where https is: the port there.
+    pub redirects_to: Option<u16>,
     /// Whose it is: the peer's address, until a trusted proxy has told for whom it asks.
     pub client: IpAddr,
     /// Whether it is among that client's connections.
@@ -94,6 +96,7 @@ impl<S> Connection<S> {
             can_write: true,
             is_read_queued: false,
             is_write_queued: false,
+            redirects_to: None,
             client: peer.to_canonical(),
             is_counted: false,
             is_introduced: true,

@@ -132,6 +132,10 @@ impl Reactor {
 
     fn expire_one(&mut self, id: usize, due: Due) {
         match due {
+            // It could not be told.
+            Due::HeadTimeout if self.connections[id].socket.is_handshaking() => {
+                self.drop_connection(id);
+            }
             Due::HeadTimeout => {
                 let refusal = Refusal::new(408, "no whole request head came in time");
                 self.refuse(id, &refusal, Method::Other);
@@ -170,7 +174,7 @@ impl Reactor {
             broadcast.count_bitrate(self.now);
             if broadcast.unsent.follow(broadcast.bitrate_bps) {
                 for &id in &broadcast.audience {
-                    broadcast.unsent.apply(&self.connections[id].socket);
+                    broadcast.unsent.apply(self.connections[id].socket.tcp());
                 }
             }
             if broadcast.is_stale(self.now) {
@@ -252,7 +256,7 @@ mod tests {
     fn connection(now: Instant) -> Connection {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
-        Connection::new(TcpStream::connect(peer).unwrap(), peer.ip(), now)
+        Connection::new(TcpStream::connect(peer).unwrap().into(), peer.ip(), now)
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Reactor {
 fn take_header(connection: &mut Connection) -> io::Result<Option<ProxyHeader>> {
     let mut bytes = [0; HEADER_BYTES_MAX];
     let length = loop {
-        match connection.socket.peek(&mut bytes) {
+        match connection.socket.tcp().peek(&mut bytes) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) => break length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -106,7 +106,10 @@ fn take_header(connection: &mut Connection) -> io::Result<Option<ProxyHeader>> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     if let Some(header) = header {
         // They have just been seen, so they are here.
-        connection.socket.read_exact(&mut bytes[..header.length])?;
+        connection
+            .socket
+            .tcp_mut()
+            .read_exact(&mut bytes[..header.length])?;
     }
     Ok(header)
 }

@@ -21,10 +21,20 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// Descriptors kept back: listeners, epoll, signals, standard streams, and files to come.
 const DESCRIPTORS_RESERVED: u64 = 64;
 
+/// What those who come to a listener get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    Plain,
+    Encrypted,
+    /// They are told where the encrypted one is.
+    Redirect,
+}
+
 #[derive(Debug)]
 pub struct Listener {
     pub socket: TcpListener,
     pub address: SocketAddr,
+    pub service: Service,
     /// As the options name it: with port 0, any.
     pub asked: SocketAddr,
     /// Edge-triggered: there may be more to accept until the kernel says "would block".
@@ -35,20 +45,30 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub fn bind(address: SocketAddr) -> Result<Listener, ServeError> {
+    pub fn bind(address: SocketAddr, service: Service) -> Result<Listener, ServeError> {
         // mio sets SO_REUSEADDR, so a restart gets its port at once.
-        let socket =
-            TcpListener::bind(address).map_err(|source| ServeError::Bind { address, source })?;
-        Ok(Listener::new(socket, address)?)
+        let socket = TcpListener::bind(address).map_err(|source| ServeError::Bind {
+            option: match service {
+                Service::Plain | Service::Encrypted => "--listen",
+                Service::Redirect => "--http-redirect",
+            },
+            address,
+            source,
+        })?;
+        Ok(Listener::new(socket, address, service)?)
     }
 
     /// A socket that listened before this process began.
-    pub fn adopt(asked: SocketAddr, socket: std::net::TcpListener) -> io::Result<Listener> {
+    pub fn adopt(
+        asked: SocketAddr,
+        socket: std::net::TcpListener,
+        service: Service,
+    ) -> io::Result<Listener> {
         socket.set_nonblocking(true)?;
-        Listener::new(TcpListener::from_std(socket), asked)
+        Listener::new(TcpListener::from_std(socket), asked, service)
     }
 
-    fn new(socket: TcpListener, asked: SocketAddr) -> io::Result<Listener> {
+    fn new(socket: TcpListener, asked: SocketAddr, service: Service) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         // Here, once, rather than on each connection: accepted sockets inherit both.
         // A chunk is a whole message: waiting to fill a packet would only delay it.
@@ -64,6 +84,7 @@ impl Listener {
         Ok(Listener {
             socket,
             address,
+            service,
             asked,
             is_ready: true,
             paused_until: None,
@@ -129,7 +150,7 @@ mod tests {
 
     #[test]
     fn accepted_sockets_inherit_the_options_of_their_listener() {
-        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain).unwrap();
         let _peer = std::net::TcpStream::connect(listener.address).unwrap();
         let mut accepted = Vec::new();
         while accepted.is_empty() {

@@ -30,6 +30,7 @@ impl Reactor {
         let mut pinned: HashMap<(StreamId, u64), u64> = HashMap::new();
         for (_, connection) in &self.connections {
             let bytes = connection.waiting_bytes();
+            waiting += connection.socket.held_bytes() as u64;
             let State::Viewing { viewer, .. } = &connection.state else {
                 waiting += bytes;
                 continue;

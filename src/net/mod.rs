@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - `reactor`: the loop and its phases.
+//! - `socket`: a connection's, encrypted or not; `tls`: its records.
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
 //! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
@@ -44,16 +45,19 @@ mod requests;
 mod resting;
 mod roles;
 mod service_manager;
+mod socket;
 mod successor;
 mod sweep;
+mod tls;
 pub(crate) mod turn;
 mod unsent;
 mod verdicts;
 pub(crate) mod viewer;
 
-use crate::config::Serve;
+use crate::config::{Serve, Tls};
 use crate::protocol::access::Secret;
 pub use inherited::Inherited;
+use listener::Service;
 use reactor::Reactor;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -61,8 +65,9 @@ use std::net::SocketAddr;
 /// Why the server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("--listen {address}: {source}")]
+    #[error("{option} {address}: {source}")]
     Bind {
+        option: &'static str,
         address: SocketAddr,
         source: io::Error,
     },
@@ -78,12 +83,17 @@ pub enum ServeError {
 /// prints one line for each address, and the links to open.
 pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
+    let tls = config.tls.clone();
     let predecessor = inherited.take_predecessor();
     if inherited.is_activated {
         tracing::info!("the sockets are the service manager's, --listen does not count");
     }
     let mut reactor = Reactor::new(config, inherited)?;
-    if let Err(error) = greet(random_publish_key.as_ref(), &reactor.addresses()) {
+    if let Err(error) = greet(
+        random_publish_key.as_ref(),
+        tls.as_ref(),
+        &reactor.addresses(),
+    ) {
         // Whoever started us has stopped reading. That is no reason not to serve.
         tracing::warn!(%error, "standard output");
     }
@@ -100,17 +110,35 @@ pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> 
     Ok(())
 }
 
-/// The line `listening on http://ADDR:PORT` is the sign that we are ready.
-fn greet(random_publish_key: Option<&Secret>, addresses: &[SocketAddr]) -> io::Result<()> {
+/// The line `listening on http://ADDR:PORT`, or `https`, is the sign that we are ready.
+fn greet(
+    random_publish_key: Option<&Secret>,
+    tls: Option<&Tls>,
+    addresses: &[(Service, SocketAddr)],
+) -> io::Result<()> {
     // Whoever gave a key knows it; one that was made here is told this once.
     let key = random_publish_key.map_or_else(String::new, |key| format!("?key={}", key.expose()));
     let mut out = io::stdout().lock();
-    for address in addresses {
-        writeln!(out, "listening on http://{address}")?;
+    let [mut served, mut redirected] = [Vec::new(), Vec::new()];
+    for &(service, address) in addresses {
+        match service {
+            Service::Plain => served.push(format!("http://{address}")),
+            Service::Encrypted => served.push(format!("https://{address}")),
+            Service::Redirect => redirected.push(format!("http://{address}")),
+        }
     }
-    for address in addresses {
-        writeln!(out, "  go live: http://{address}/publish/live{key}")?;
-        writeln!(out, "  watch:   http://{address}/live/live")?;
+    for url in &served {
+        writeln!(out, "listening on {url}")?;
+    }
+    for url in &served {
+        writeln!(out, "  go live: {url}/publish/live{key}")?;
+        writeln!(out, "  watch:   {url}/live/live")?;
+    }
+    for url in redirected {
+        writeln!(out, "sending on from {url}")?;
+    }
+    if let Some(fingerprint) = tls.and_then(Tls::fingerprint) {
+        writeln!(out, "the certificate's SHA-256 is {fingerprint}")?;
     }
     out.flush()
 }

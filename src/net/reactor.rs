@@ -12,13 +12,15 @@ use super::clients::{Admission, Clients};
 use super::connection::{Connection, State};
 use super::deadlines::TICK;
 use super::inherited::Inherited;
-use super::listener::{Listener, connections_allowed};
+use super::listener::{Listener, Service, connections_allowed};
 use super::publisher::Fed;
 use super::service_manager::ServiceManager;
+use super::socket::Socket;
 use super::successor::{Origin, Successor};
+use super::tls::Acceptor;
 use super::turn::After;
 use super::viewer::Item;
-use crate::config::{Limits, Serve};
+use crate::config::{Limits, Serve, Tls};
 use crate::metrics::Counters;
 use crate::protocol::access::{Access, Secret};
 use crate::protocol::forwarded::TrustedProxies;
@@ -29,11 +31,11 @@ use crate::webm;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR2};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
+use std::io::{self, Read};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -51,6 +53,9 @@ const EVENTS_MAX: usize = 1024;
 /// hold up the stream.
 const READS_MAX: usize = 32;
 
+/// What a step of a TLS handshake costs, counted in reads: a signature takes up to a millisecond.
+const HANDSHAKE_COST: usize = 8;
+
 /// A turn that takes longer than this while connections are here, for which ticks wake the loop,
 /// was none: the process or its machine stood still. Far more than any turn takes.
 const STANDSTILL: Duration = Duration::from_secs(1);
@@ -63,6 +68,8 @@ pub struct Reactor {
     pub(super) events: Events,
     pub(super) signals: Signals,
     pub(super) listeners: Vec<Listener>,
+    /// How the encrypted ones of these are encrypted.
+    tls: Option<(Tls, Acceptor)>,
     pub(super) connections: Slab<Connection>,
     pub(super) catalog: Catalog,
     /// Beside each stream of the catalog.
@@ -120,13 +127,27 @@ impl Reactor {
         let limits = config.limits;
         let poll = Poll::new()?;
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR2])?;
+        let tls = config.tls.map(|tls| {
+            let acceptor = Acceptor::new(tls.config.clone());
+            (tls, acceptor)
+        });
+        if tls.is_some() {
+            signals.add_signal(SIGHUP)?;
+        }
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut listeners = Vec::new();
-        for (address, index) in config.listen.into_iter().zip(0..) {
+        let service = match tls {
+            None => Service::Plain,
+            Some(_) => Service::Encrypted,
+        };
+        let served = config.listen.into_iter().map(|address| (address, service));
+        let redirected = config.http_redirect.into_iter();
+        let redirected = redirected.map(|address| (address, Service::Redirect));
+        for ((address, service), index) in served.chain(redirected).zip(0..) {
             let mut listener = match inherited.take(address) {
-                Some(socket) => Listener::adopt(address, socket)?,
-                None => Listener::bind(address)?,
+                Some(socket) => Listener::adopt(address, socket, service)?,
+                None => Listener::bind(address, service)?,
             };
             let token = Token(LISTENERS + index);
             poll.registry()
@@ -152,6 +173,7 @@ impl Reactor {
             events: Events::with_capacity(EVENTS_MAX),
             signals,
             listeners,
+            tls,
             connections: Slab::new(),
             catalog: Catalog::new(stream_limits),
             broadcasts: BTreeMap::new(),
@@ -187,10 +209,10 @@ impl Reactor {
         })
     }
 
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
         self.listeners
             .iter()
-            .map(|listener| listener.address)
+            .map(|listener| (listener.service, listener.address))
             .collect()
     }
 
@@ -280,6 +302,7 @@ impl Reactor {
                 let signals: Vec<i32> = self.signals.pending().collect();
                 for signal in signals {
                     match signal {
+                        SIGHUP => self.renew_certificate(),
                         SIGUSR2 => self.call_successor(),
                         _ => self.stop(),
                     }
@@ -332,16 +355,27 @@ impl Reactor {
 
     fn accept(&mut self) {
         let mut accepted = mem::take(&mut self.accepted);
-        for listener in &mut self.listeners {
+        // The first listeners are the served ones: see `new`.
+        let https_port = self.listeners.first().map(|served| served.address.port());
+        for index in 0..self.listeners.len() {
+            let listener = &mut self.listeners[index];
             listener.accept(self.now, &mut accepted);
-        }
-        for (socket, peer) in accepted.drain(..) {
-            self.admit(socket, peer);
+            let service = listener.service;
+            for (socket, peer) in accepted.drain(..) {
+                let redirects_to = https_port.filter(|_| service == Service::Redirect);
+                match (service, &self.tls) {
+                    (Service::Encrypted, Some((_, acceptor))) => match acceptor.accept() {
+                        Ok(tls) => self.admit(Socket::encrypted(socket, tls), peer, None),
+                        Err(error) => tracing::warn!(%error, "TLS"),
+                    },
+                    _ => self.admit(socket.into(), peer, redirects_to),
+                }
+            }
         }
         self.accepted = accepted;
     }
 
-    fn admit(&mut self, socket: TcpStream, peer: IpAddr) {
+    fn admit(&mut self, socket: Socket, peer: IpAddr, redirects_to: Option<u16>) {
         let is_full = self.connections.len() >= self.connections_max;
         if is_full {
             self.counters.connections_refused += 1;
@@ -365,11 +399,12 @@ impl Reactor {
         let connection = entry.insert(Connection::new(socket, peer, self.now));
         connection.is_counted = is_direct;
         connection.is_introduced = !self.proxy_protocol;
+        connection.redirects_to = redirects_to;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered = self
-            .poll
-            .registry()
-            .register(&mut connection.socket, Token(id), interest);
+        let registered =
+            self.poll
+                .registry()
+                .register(connection.socket.tcp_mut(), Token(id), interest);
         if registered.is_err() {
             self.drop_connection(id);
             return;
@@ -379,8 +414,23 @@ impl Reactor {
             self.refuse(id, &Refusal::full(), Method::Other);
         } else if admission == Admission::Refused {
             self.refuse(id, &Refusal::too_many_connections(), Method::Other);
-        } else {
-            self.queue_read(id);
+        }
+        self.queue_read(id);
+    }
+
+    /// SIGHUP: who comes from now on is shown the certificate that is in the files now. Who is here
+    /// stays as it is.
+    fn renew_certificate(&mut self) {
+        let Some((tls, acceptor)) = &mut self.tls else {
+            return;
+        };
+        match tls.reread() {
+            Ok(renewed) => {
+                acceptor.renew(renewed.config.clone());
+                *tls = renewed;
+                tracing::info!("the certificate was read again");
+            }
+            Err(error) => tracing::error!(%error, "the certificate stays as it was"),
         }
     }
 
@@ -391,8 +441,17 @@ impl Reactor {
             let id = self.feeding.pop_front();
             self.read_queued(id);
         }
-        for _ in 0..self.readable.len().min(READS_MAX) {
+        let mut cost = 0;
+        for _ in 0..self.readable.len() {
+            if cost >= READS_MAX {
+                break;
+            }
             let id = self.readable.pop_front();
+            let connection = id.and_then(|id| self.connections.get(id));
+            cost += match connection.is_some_and(|connection| connection.socket.is_handshaking()) {
+                true => HANDSHAKE_COST,
+                false => 1,
+            };
             self.read_queued(id);
         }
     }
@@ -418,13 +477,31 @@ impl Reactor {
             }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
-            // First it is told why; what it says matters no more.
-            State::Closing { is_shut: false, .. } => false,
+            // First it is told why; what it says matters no more, but for what lets us tell it.
+            State::Closing { is_shut: false, .. } => {
+                self.connections[id].socket.is_handshaking() && self.shake_hands(id)
+            }
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
             State::Closing { is_shut: true, .. } => self.read_nothing(id),
         }
+    }
+
+    /// Goes on with a handshake behind which there is only something to be told.
+    fn shake_hands(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        let result = connection.socket.read(&mut [0; 1]);
+        if !connection.socket.is_handshaking() {
+            connection.can_write = true;
+            self.queue_write(id);
+            return false;
+        }
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            _ => self.drop_connection(id),
+        }
+        false
     }
 
     fn read_publisher(&mut self, id: usize) -> bool {

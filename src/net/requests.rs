@@ -15,6 +15,7 @@ use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
+use crate::protocol::redirect::to_https;
 use crate::protocol::response::{CONTINUE, Connection, switching_protocols};
 use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
 use crate::protocol::websocket::{CloseCode, text_frame};
@@ -48,8 +49,9 @@ impl Reactor {
         let State::Requesting(head_bytes) = &mut connection.state else {
             return false;
         };
+        let redirects_to = connection.redirects_to;
         // What came behind the request before may be a whole one.
-        if let Some(outcome) = parse(head_bytes, self.limits.head_bytes) {
+        if let Some(outcome) = parse(head_bytes, self.limits.head_bytes, redirects_to) {
             return self.parsed(id, outcome);
         }
         let mut bytes = [0; 4096];
@@ -69,19 +71,28 @@ impl Reactor {
                 {
                     return true;
                 }
-                match parse(head_bytes, self.limits.head_bytes) {
+                match parse(head_bytes, self.limits.head_bytes, redirects_to) {
                     Some(outcome) => return self.parsed(id, outcome),
                     None => return true,
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.drop_connection(id),
+            Err(_) if connection.socket.fall_back() => {
+                let refusal = Refusal::new(400, "this port speaks TLS: say https:// or wss://");
+                self.refuse(id, &refusal, Method::Other);
+            }
+            Err(error) => {
+                if connection.socket.is_handshaking() {
+                    tracing::debug!(%error, "no TLS connection");
+                }
+                self.drop_connection(id);
+            }
         }
         self.connections[id].can_read
     }
 
-    fn parsed(&mut self, id: usize, outcome: Result<(RequestHead, BytesMut), Refusal>) -> bool {
+    fn parsed(&mut self, id: usize, outcome: Outcome) -> bool {
         self.counters.requests += 1;
         let connection = &mut self.connections[id];
         connection.requests += 1;
@@ -93,7 +104,7 @@ impl Reactor {
                     self.refuse(id, &refusal, method);
                 }
             }
-            Err(refusal) => self.refuse(id, &refusal, Method::Other),
+            Err((refusal, method)) => self.refuse(id, &refusal, method),
         }
         self.connections[id].can_read
     }
@@ -280,7 +291,7 @@ impl Reactor {
             .or_insert_with(|| Broadcast::new(unsent, self.now));
         let stream = self.catalog.stream(stream_id);
         let audience_index = broadcast.join(id, is_websocket, stream);
-        broadcast.unsent.apply(&self.connections[id].socket);
+        broadcast.unsent.apply(self.connections[id].socket.tcp());
         self.connections[id].state = State::Viewing {
             viewer: Viewer {
                 stream: stream_id,
@@ -580,9 +591,12 @@ impl Reactor {
     }
 }
 
+/// A request and what came behind its head, or how its method is answered at once.
+type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
+
 /// A whole request head at the front of `bytes`, and what is behind it; `None` when it is not
-/// whole yet. What it was made of is let go.
-fn parse(bytes: &mut BytesMut, limit: usize) -> Option<Result<(RequestHead, BytesMut), Refusal>> {
+/// whole yet. What it was made of is let go. With `redirects_to`, all it gets is another address.
+fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Option<Outcome> {
     if bytes.is_empty() {
         return None;
     }
@@ -590,9 +604,13 @@ fn parse(bytes: &mut BytesMut, limit: usize) -> Option<Result<(RequestHead, Byte
         Ok(None) => None,
         Ok(Some((head, length))) => {
             let mut all = mem::take(bytes);
-            Some(Ok((head, all.split_off(length))))
+            let rest = all.split_off(length);
+            Some(match redirects_to {
+                None => Ok((head, rest)),
+                Some(port) => Err((to_https(&head, &all, port), head.method)),
+            })
         }
-        Err(error) => Some(Err(error.into())),
+        Err(error) => Some(Err((error.into(), Method::Other))),
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`route`]: which address means what, and what is refused there.
 //! - [`access`]: who may publish, who may watch: keys, and what goes before them.
 //! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
+//! - [`redirect`]: from a plain address to its encrypted one.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
@@ -29,6 +30,7 @@ pub mod framing;
 pub mod http;
 pub mod origin;
 pub mod proxy_header;
+pub mod redirect;
 pub mod response;
 pub mod route;
 mod target;

@@ -7,19 +7,19 @@ import { fileURLToPath } from 'node:url';
 
 export const BINARY = process.env.VIDEOSTREAM_BIN
   ?? fileURLToPath(new URL('../../target/release/videostream', import.meta.url));
-const READY = /^listening on (http:\/\/\S+)/;
+const READY = /^listening on (https?:\/\/\S+)/;
 const READY_WITHIN_MS = 10_000;
 
 export class Server {
   #process;
   #killOnExit;
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or `https` where the arguments ask for it. */
   origin;
   log = '';
 
-  static async start({ port = 0, args = [] } = {}) {
+  static async start({ host = '127.0.0.1', port = 0, args = [] } = {}) {
     const server = new Server();
-    await server.#start(['--listen', `127.0.0.1:${port}`, ...args]);
+    await server.#start(['--listen', `${host}:${port}`, ...args]);
     return server;
   }
 

@@ -2,6 +2,7 @@
 
 use super::PATIENCE;
 use super::server::Server;
+use super::wire::Wire;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 /// One connection.
 pub struct Http {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Wire>,
     host: SocketAddr,
 }
 
@@ -22,10 +23,8 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-pub fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(server.address).unwrap();
-    prepare(&stream);
-    stream
+pub fn connect(server: &Server) -> Wire {
+    Wire::open(server)
 }
 
 /// A connection that takes a few KiB and then no more until it is read.
@@ -68,15 +67,15 @@ impl Http {
         Http::from_stream(connect(server), server)
     }
 
-    pub fn from_stream(stream: TcpStream, server: &Server) -> Http {
+    pub fn from_stream(stream: impl Into<Wire>, server: &Server) -> Http {
         Http {
-            reader: BufReader::new(stream),
+            reader: BufReader::new(stream.into()),
             host: server.address,
         }
     }
 
     pub fn stream(&self) -> &TcpStream {
-        self.reader.get_ref()
+        self.reader.get_ref().tcp()
     }
 
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -6,6 +6,7 @@
 // Each file of `tests/` is a crate of its own that needs a part of this.
 #![allow(dead_code)]
 
+pub mod certificate;
 pub mod door;
 pub mod ffmpeg;
 pub mod hook;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod server;
 pub mod viewer;
 pub mod websocket;
+pub mod wire;
 
 use std::thread;
 use std::time::{Duration, Instant};

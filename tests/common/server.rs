@@ -3,6 +3,7 @@
 use super::http::Http;
 use super::{PATIENCE, eventually};
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::ClientConfig;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -27,6 +28,8 @@ pub fn program() -> Command {
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// What clients need where all is encrypted.
+    pub tls: Option<Arc<ClientConfig>>,
     stdout: BufReader<ChildStdout>,
     log: Arc<Mutex<Vec<u8>>>,
     /// Reads the log to its end; `None` once that has been waited for.
@@ -87,7 +90,12 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+        let url = line.trim_end().strip_prefix("listening on ");
+        let address = url.and_then(|url| {
+            let plain = url.strip_prefix("http://");
+            plain.or_else(|| url.strip_prefix("https://"))
+        });
+        let Some(address) = address else {
             let _ = child.wait();
             logging.join().unwrap();
             let log = log.lock().unwrap();
@@ -95,6 +103,7 @@ impl Server {
         };
         Server {
             address: address.parse().unwrap(),
+            tls: None,
             child,
             stdout,
             log,

@@ -4,9 +4,9 @@ use super::http::{Http, Response, connect};
 use super::media::Screen;
 use super::server::Server;
 use super::websocket::{Heard, WebSocketClient};
+use super::wire::Wire;
 use bytes::Bytes;
 use serde_json::Value;
-use std::net::TcpStream;
 use videostream::protocol::websocket::SUBPROTOCOL;
 
 /// What begins an init segment, and a Cluster.
@@ -36,7 +36,12 @@ impl Viewer {
         Viewer::on(connect(server), server, name, &[])
     }
 
-    pub fn on(stream: TcpStream, server: &Server, name: &str, subprotocols: &[&str]) -> Viewer {
+    pub fn on(
+        stream: impl Into<Wire>,
+        server: &Server,
+        name: &str,
+        subprotocols: &[&str],
+    ) -> Viewer {
         let target = format!("/live/{name}");
         let client = WebSocketClient::open_on(stream, server, &target, subprotocols);
         let v1 = !subprotocols.is_empty();

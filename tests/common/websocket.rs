@@ -4,6 +4,7 @@ use super::PATIENCE;
 use super::http::{connect, prepare};
 use super::media::Sample;
 use super::server::Server;
+use super::wire::Wire;
 use bytes::Bytes;
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -17,7 +18,7 @@ use videostream::protocol::websocket::{SUBPROTOCOL, check_response, client_reque
 const NONCE: &[u8; 16] = b"sixteen letters.";
 
 pub struct WebSocketClient {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Wire>,
     pub subprotocol: Option<String>,
 }
 
@@ -37,12 +38,13 @@ impl WebSocketClient {
     }
 
     pub fn open_on(
-        mut stream: TcpStream,
+        stream: impl Into<Wire>,
         server: &Server,
         target: &str,
         subprotocols: &[&str],
     ) -> WebSocketClient {
-        prepare(&stream);
+        let mut stream = stream.into();
+        prepare(stream.tcp());
         let host = server.address.to_string();
         let request = client_request(&host, target, NONCE, subprotocols, None);
         stream.write_all(&request).unwrap();
@@ -64,7 +66,7 @@ impl WebSocketClient {
     }
 
     pub fn stream(&self) -> &TcpStream {
-        self.socket.get_ref()
+        self.socket.get_ref().tcp()
     }
 
     pub fn send(&mut self, message: impl Into<Message>) {

@@ -2,8 +2,8 @@
 
 use crate::common::http::connect;
 use crate::common::server::Server;
+use crate::common::wire::Wire;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use videostream::protocol::websocket::{check_response, client_request};
 
 const NONCE: &[u8; 16] = b"sixteen letters.";
@@ -93,7 +93,7 @@ pub fn fragments(opcode: u8, payloads: &[&[u8]], between: &[u8]) -> Vec<u8> {
 
 /// One connection.
 pub struct Peer {
-    stream: TcpStream,
+    stream: Wire,
     received: Vec<u8>,
 }
 

@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
-use mio::net::TcpStream;
 
 use super::options::Protocol;
 use super::unframe::Unframer;
+use super::wire::Wire;
 use crate::protocol::chunked::Decoder;
 use crate::protocol::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
 
@@ -20,7 +20,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Reads the response's head. Gives how the media are framed, whether `videostream.v1` is spoken,
 /// and what came behind the head; `None` when more bytes are needed.
 pub(super) fn ask(
-    socket: &mut TcpStream,
+    socket: &mut Wire,
     answer: &mut Vec<u8>,
     protocol: Protocol,
     scratch: &mut [u8],

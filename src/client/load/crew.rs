@@ -16,6 +16,7 @@ use super::plan::{Part, Plan, Role};
 use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
+use super::wire::Tls;
 use crate::protocol::access::Secret;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 
@@ -44,6 +45,7 @@ const PRESENCE_PARTS: u64 = 16;
 
 pub(super) struct Crew<'a> {
     plan: &'a Plan,
+    tls: Option<Tls>,
     poll: Poll,
     viewers: Vec<Viewer>,
     /// Per stream: the request of those that are judged, and of the others.
@@ -94,6 +96,7 @@ impl<'a> Crew<'a> {
         });
         Ok(Crew {
             plan,
+            tls: plan.tls.as_ref().map(Tls::new).transpose()?,
             poll: Poll::new()?,
             requests: requests.collect(),
             started: now,
@@ -219,7 +222,13 @@ impl<'a> Crew<'a> {
     fn connect(&mut self, index: usize, now: Instant) {
         let registry = self.poll.registry();
         let viewer = &mut self.viewers[index];
-        match viewer.connect(self.plan.server, registry, Token(index), now) {
+        match viewer.connect(
+            self.plan.server,
+            self.tls.as_ref(),
+            registry,
+            Token(index),
+            now,
+        ) {
             Ok(()) => self.connecting += 1,
             Err(error) => {
                 self.counts.failed += 1;

@@ -1,14 +1,14 @@
 //! `videostream load`: many viewers, cheap enough that the server is what is measured.
 //!
 //! ```text
-//! publishers ──► server ──► crowd: the kernel discards and counts (MSG_TRUNC)
+//! publishers ──► server ──► crowd: the kernel discards and counts (MSG_TRUNC); over TLS we do
 //!  (film, stamps)       └─► watched: frames, WebM, stamps taken apart and judged
 //!                lead ◄───── news of both, a report at the end
 //! ```
 //!
 //! - What is asked: `options`, `target`, `conditions`; who sits where: `plan`.
 //! - A viewer: `viewer` goes from its `socket` over the `answer` to the media, `unframe` and `judge`
-//!   look at these, `crew` runs many.
+//!   look at these, `crew` runs many; `wire` is what TLS makes of the socket.
 //! - Our own publisher: `film` (a file, or `synthetic`), `stamp`, `publisher`.
 //! - The run: `parts` are threads and processes, `lead` tells them when to measure, `strain` whether
 //!   they can keep up.
@@ -43,6 +43,7 @@ mod target;
 mod timeline;
 mod unframe;
 mod viewer;
+mod wire;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -54,6 +55,7 @@ pub use options::{Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
+use super::TrustError;
 use crate::config::BitRate;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};
@@ -72,6 +74,8 @@ pub enum LoadError {
     #[error("{url}: {source}")]
     Connect { url: String, source: io::Error },
     #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("--viewers: {0}")]
     TooFew(#[from] TooFew),
@@ -86,7 +90,10 @@ pub enum LoadError {
 impl LoadError {
     /// Whether something else should have been asked.
     pub fn is_usage(&self) -> bool {
-        matches!(self, LoadError::Usage { .. } | LoadError::TooFew(_))
+        matches!(
+            self,
+            LoadError::Usage { .. } | LoadError::TooFew(_) | LoadError::Trust(_)
+        )
     }
 }
 
@@ -101,6 +108,8 @@ pub struct Ended {
 /// Runs a load test: opens the viewers, measures, and writes the page if one was asked for.
 pub fn load(options: &Options) -> Result<Ended, LoadError> {
     check(options)?;
+    // Before anything is opened: what it makes is made again where it is needed.
+    options.trust.config_if(options.url.is_encrypted)?;
     let protocol = options.protocol.unwrap_or_else(|| options.url.protocol());
     let names = options.url.names(options.streams);
     let film = open_film(options)?;
@@ -135,6 +144,10 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
         slow_bits_per_s: options.slow.map_or(0, |BitRate(bits)| bits),
         sample: options.sample,
         run,
+        tls: options.url.is_encrypted.then(|| plan::Tls {
+            server_name: options.url.server_name.clone(),
+            trust: options.trust.clone(),
+        }),
         part: Part::Watched,
     };
     let streams = names.as_ref().map_or(1, Vec::len) as u64;
@@ -277,6 +290,8 @@ fn start_publishers(
                 })?
         }
     };
+    let is_encrypted = addresses.iter().any(|address| address.is_encrypted);
+    let tls = options.trust.config_if(is_encrypted)?;
     let film = Arc::new(film);
     let chunk = Duration::from_millis(options.chunk_ms);
     let mut publishers = Vec::with_capacity(addresses.len());
@@ -286,6 +301,7 @@ fn start_publishers(
         let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
         publishers.push(Publisher::start(
             address,
+            tls.as_ref(),
             options.key.as_ref(),
             reel,
             chunk,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::Conditions;
 use super::target::Target;
-use crate::client::Address;
+use crate::client::{Address, Trust};
 use crate::config::BitRate;
 use crate::protocol::access::Secret;
 
@@ -35,7 +35,8 @@ const REPORT: &str = "Report";
 )]
 pub struct Options {
     /// What to watch: http://HOST:PORT/live/NAME, ws://HOST:PORT/live/NAME or
-    /// HOST:PORT/live/NAME.webm
+    /// HOST:PORT/live/NAME.webm; https:// and wss:// where it is encrypted: then every viewer
+    /// decrypts all that comes
     pub url: Target,
 
     /// How many viewers
@@ -140,7 +141,8 @@ pub struct Options {
     #[arg(help_heading = PUBLISHER)]
     pub publish_rate: Option<BitRate>,
 
-    /// Where to publish, if it is not /publish/NAME of the same server: ws://… or http://…
+    /// Where to publish, if it is not /publish/NAME of the same server: ws://…, http://…,
+    /// wss://… or https://…
     #[arg(
         long,
         env = "VIDEOSTREAM_PUBLISH_TO",
@@ -169,6 +171,9 @@ pub struct Options {
     )]
     #[arg(help_heading = PUBLISHER)]
     pub key: Option<Secret>,
+
+    #[command(flatten)]
+    pub trust: Trust,
 
     /// The server's process on this machine, for its CPU time and memory [default: not looked at]
     #[arg(long, env = "VIDEOSTREAM_PID", value_name = "PID", help_heading = REPORT)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::options::Protocol;
+use crate::client::Trust;
 
 /// What all viewers of one load test have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +31,16 @@ pub(super) struct Plan {
     pub sample: u64,
     /// Our publisher's stamps; `None` when someone else publishes.
     pub run: Option<u64>,
+    /// How the server is spoken to, if that is encrypted.
+    pub tls: Option<Tls>,
     pub part: Part,
+}
+
+/// A server that has to prove who it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tls {
+    pub server_name: String,
+    pub trust: Trust,
 }
 
 /// The share of one process or thread.
@@ -151,6 +161,7 @@ pub(super) mod tests {
             slow_bits_per_s: 0,
             sample: 20,
             run: None,
+            tls: None,
             part: Part::Watched,
         }
     }

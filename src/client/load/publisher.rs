@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
+
 use super::film::Reel;
 use super::stamp;
 use crate::client::Address;
@@ -32,6 +34,7 @@ impl Publisher {
     /// Connects, and begins `delay` later: several publishers should not all send at once.
     pub fn start(
         address: &Address,
+        tls: Option<&Arc<ClientConfig>>,
         key: Option<&Secret>,
         reel: Reel,
         chunk: Duration,
@@ -39,7 +42,7 @@ impl Publisher {
     ) -> Result<Publisher, PublishError> {
         let name = address.to_string();
         let opened = address
-            .connect()
+            .open(tls)
             .map_err(UplinkError::from)
             .and_then(|stream| uplink::open(stream, address, key));
         let uplink = match opened {

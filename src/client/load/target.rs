@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::options::Protocol;
+use crate::client::address::default_port;
 use crate::client::{Address, AddressError, Scheme};
 
 /// A server that does not answer for so long is taken to be down.
@@ -24,6 +25,10 @@ pub struct Target {
     /// As in `/live/NAME`; `None` for an address that another server made up.
     name: Option<String>,
     scheme: Scheme,
+    /// Whether it is `wss` or `https`.
+    pub(super) is_encrypted: bool,
+    /// Whom the server has to prove to be.
+    pub(super) server_name: String,
 }
 
 impl FromStr for Target {
@@ -51,6 +56,8 @@ impl FromStr for Target {
             query: query.to_owned(),
             name,
             scheme: address.scheme,
+            is_encrypted: address.is_encrypted,
+            server_name: address.host().to_owned(),
         })
     }
 }
@@ -90,7 +97,8 @@ impl Target {
 
     /// Where a stream of this name is published.
     pub(super) fn publish(&self, name: &str) -> Result<Address, AddressError> {
-        format!("ws://{}/publish/{name}{}", self.authority, self.query).parse()
+        let scheme = Scheme::WebSocket.name(self.is_encrypted);
+        format!("{scheme}://{}/publish/{name}{}", self.authority, self.query).parse()
     }
 
     /// The address for the report: without the query, where a key may stand.
@@ -102,7 +110,12 @@ impl Target {
             },
             None => self.path.clone(),
         };
-        format!("{}://{}{path}", protocol.as_str(), self.authority)
+        let scheme = match protocol {
+            Protocol::Ws => Scheme::WebSocket,
+            Protocol::Http => Scheme::Http,
+        };
+        let scheme = scheme.name(self.is_encrypted);
+        format!("{scheme}://{}{path}", self.authority)
     }
 
     /// The first of the host's addresses that takes a connection.
@@ -111,7 +124,7 @@ impl Target {
         let has_port = has_port.is_ok_and(|authority| authority.port_u16().is_some());
         let host = match has_port {
             true => self.authority.clone(),
-            false => format!("{}:80", self.authority),
+            false => format!("{}:{}", self.authority, default_port(self.is_encrypted)),
         };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in host.to_socket_addrs()? {
@@ -178,6 +191,16 @@ mod tests {
         let target = "ws://h:9/stream?x=1".parse::<Target>().unwrap();
         assert_eq!((target.names(None), target.names(Some(3))), (None, None));
         assert_eq!(target.watch(None, Protocol::Ws), ["/stream?x=1"]);
-        assert!("".parse::<Target>().is_err() && "wss://h/live/a".parse::<Target>().is_err());
+        assert!("".parse::<Target>().is_err() && "ftp://h/live/a".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn an_encrypted_address_is_encrypted_both_ways() {
+        let target = "https://h/live/door".parse::<Target>().unwrap();
+        assert!(target.is_encrypted && target.protocol() == Protocol::Ws);
+        assert_eq!(target.url(Protocol::Ws), "wss://h/live/door");
+        assert_eq!(target.url(Protocol::Http), "https://h/live/door.webm");
+        let publish = target.publish("door").unwrap();
+        assert_eq!(publish.to_string(), "wss://h/publish/door");
     }
 }

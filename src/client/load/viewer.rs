@@ -1,14 +1,13 @@
 //! One viewer: a socket, and how far it has come.
 //!
 //! Every viewer reads as a client should until its first byte of media has come. Then one of the
-//! crowd only counts: the kernel discards what came and says how much it was.
+//! crowd only counts: the kernel discards what came and says how much it was, if TLS lets it.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::answer::ask;
@@ -16,9 +15,10 @@ use super::findings::{Findings, keep};
 use super::judge::Judge;
 use super::options::Protocol;
 use super::plan::{Role, Seat};
-use super::socket::{discard, hold_little, is_connected, open_socket};
+use super::socket::{hold_little, is_connected, open_socket};
 use super::stamp;
 use super::unframe::{MASKED_CLOSE, Piece, Unframer, masked_pong};
+use super::wire::{Tls, Wire};
 
 /// Bytes discarded or read in one call.
 pub(super) const READ_BYTES: usize = 256 * 1024;
@@ -44,14 +44,14 @@ pub(super) enum Life {
     /// Has not come yet, or is gone.
     Away,
     /// The handshake of TCP.
-    Connecting(TcpStream),
+    Connecting(Wire),
     /// The request is sent; `answer` is what has come of the response's head.
     Asking {
-        socket: TcpStream,
+        socket: Wire,
         answer: Vec<u8>,
     },
     Watching {
-        socket: TcpStream,
+        socket: Wire,
         screen: Screen,
     },
 }
@@ -129,16 +129,19 @@ impl Viewer {
     pub fn connect(
         &mut self,
         server: SocketAddr,
+        tls: Option<&Tls>,
         registry: &Registry,
         token: Token,
         now: Instant,
     ) -> io::Result<()> {
         self.began = now;
-        let mut socket = open_socket(server, self.seat.index)?;
+        let socket = open_socket(server, self.seat.index)?;
         if !self.seat.role.is_healthy() {
             hold_little(&socket)?;
         }
-        registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        let mut socket = Wire::new(socket, tls)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        registry.register(socket.tcp_mut(), token, interest)?;
         self.life = Life::Connecting(socket);
         self.is_settled = false;
         self.is_pending = true;
@@ -191,7 +194,7 @@ impl Viewer {
     /// Its socket has news, or its time has come. Reads `allowed` bytes at most.
     pub fn turn(&mut self, request: &[u8], allowed: usize, theatre: &mut Theatre) -> Outcome {
         if let Life::Connecting(socket) = &mut self.life {
-            match is_connected(socket).and_then(|connected| match connected {
+            match is_connected(socket.tcp()).and_then(|connected| match connected {
                 // A request is shorter than any socket's buffer.
                 true => socket.write_all(request).map(|()| true),
                 false => Ok(false),
@@ -263,7 +266,7 @@ impl Viewer {
             };
             let reader = match screen {
                 Screen::Blank => {
-                    return match discard(socket, &mut self.bytes, theatre.scratch) {
+                    return match socket.discard(&mut self.bytes, theatre.scratch) {
                         Ok(true) => Pause::Empty,
                         Ok(false) => Pause::Ended("the connection ended".into()),
                         Err(error) => Pause::Ended(error.to_string()),
@@ -340,7 +343,7 @@ impl Reader {
     fn take(
         &mut self,
         bytes: &mut Bytes,
-        socket: &mut TcpStream,
+        socket: &mut Wire,
         findings: &mut Findings,
     ) -> Result<bool, String> {
         // When the bytes were there, not when the last of them has been looked at.

@@ -1,0 +1,100 @@
+//! From plain HTTP to the same place by https.
+
+use super::http::RequestHead;
+use super::route::Refusal;
+use ::http::uri::Authority;
+
+const HTTPS_PORT: u16 = 443;
+
+/// Sends a request on to the same host, path and query, at `port` and encrypted. `head_bytes` is
+/// what `head` was made of: there the path and query stand as they were written.
+///
+/// 308 has clients keep their method and body (RFC 9110, 15.4.9): a publisher is sent on as well.
+pub fn to_https(head: &RequestHead, head_bytes: &[u8], port: u16) -> Refusal {
+    let authority = head
+        .host
+        .as_deref()
+        .and_then(|host| host.parse::<Authority>().ok());
+    // The port that was asked for is ours to change, but has to be one.
+    let is_whole = |authority: &Authority| {
+        let host = authority.host();
+        let has_port = authority.as_str().len() > host.len();
+        !host.is_empty() && (!has_port || authority.port_u16().is_some())
+    };
+    let Some(authority) = authority.filter(is_whole) else {
+        return Refusal::new(400, "Host does not say where to go on by https://");
+    };
+    let port = match port {
+        HTTPS_PORT => String::new(),
+        port => format!(":{port}"),
+    };
+    let place = path_and_query(head_bytes);
+    let url = format!("https://{}{port}{place}", authority.host());
+    Refusal::new(308, format!("go on at {url}")).with("Location", url)
+}
+
+fn path_and_query(head_bytes: &[u8]) -> &str {
+    let line = head_bytes.trim_ascii_start();
+    let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    let target = std::str::from_utf8(target).unwrap_or_default();
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => {
+            let begin = rest.find(['/', '?']);
+            begin.map_or("", |begin| &rest[begin..])
+        }
+        _ if target == "*" => "",
+        _ => target,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::http::parse_request;
+    use super::*;
+
+    fn sent_on(request: &str, port: u16) -> (u16, Option<String>) {
+        let bytes = request.as_bytes();
+        let (head, _) = parse_request(bytes, 4096).unwrap().unwrap();
+        let refusal = to_https(&head, bytes, port);
+        let location = refusal.headers.into_iter().next().map(|(name, value)| {
+            assert_eq!(name, "Location");
+            value
+        });
+        (refusal.status, location)
+    }
+
+    #[test]
+    fn host_path_and_query_stay_as_they_were_written() {
+        for (target, host, port, url) in [
+            ("/", "h", 443, "https://h/"),
+            (
+                "/live/a%20b?key=k%2B&x",
+                "h:8080",
+                8443,
+                "https://h:8443/live/a%20b?key=k%2B&x",
+            ),
+            ("/a", "[::1]:80", 443, "https://[::1]/a"),
+            ("/a", "192.0.2.1", 8443, "https://192.0.2.1:8443/a"),
+            ("/a?u=http://b/c", "h", 443, "https://h/a?u=http://b/c"),
+            ("http://b:1/a?x", "h", 443, "https://b/a?x"),
+            ("http://b", "h", 443, "https://b"),
+            ("*", "h", 443, "https://h"),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(
+                sent_on(&request, port),
+                (308, Some(url.to_owned())),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_host_there_is_nowhere_to_go() {
+        assert_eq!(sent_on("GET / HTTP/1.0\r\n\r\n", 443), (400, None));
+        for host in ["", ":80", "a:b:c", "a:99999999", "[::1", "a%zz"] {
+            let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(sent_on(&request, 443), (400, None), "{host:?}");
+        }
+    }
+}
