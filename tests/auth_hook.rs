@@ -212,6 +212,8 @@ fn a_hook_that_is_not_there_closes_the_door() {
         let answer = door.knock(&server, &Shown::Nothing);
         match door.guard {
             Guard::Nothing => assert!(door.opens.contains(&answer.status), "{door}"),
+            // It is where one sees what is wrong. It names nothing that the hook guards.
+            Guard::List => assert_eq!(answer.status, 200, "{door}"),
             _ => assert_eq!(answer.status, 503, "{door}"),
         }
     }
@@ -438,6 +440,38 @@ fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
 }
 
 #[test]
+fn who_makes_up_keys_leaves_the_hook_to_others() {
+    let gate = Gate::default();
+    let passed = gate.clone();
+    let hook = Hook::start(move |_| {
+        passed.pass("all");
+        Says::Status(403)
+    });
+    let server = server(&hook, &["--auth-timeout", "60s"]);
+    let mut guesses: Vec<Http> = (0..70)
+        .map(|key| {
+            let mut http = Http::open(&server);
+            http.ask("GET", &format!("/live/demo.jpg?key={key}"), &[]);
+            http
+        })
+        .collect();
+    for http in &mut guesses[64..] {
+        assert_undecided(&http.answer("GET"));
+    }
+    let mut other = Http::from_stream(connect_from([127, 0, 0, 2], server.address), &server);
+    other.ask("GET", "/live/demo.jpg", &[]);
+    wait_for_waiters(&server, 65);
+    gate.open("all");
+    assert_eq!(other.answer("GET").status, 403);
+    for http in &mut guesses[..64] {
+        assert_eq!(http.answer("GET").status, 403);
+    }
+    // Answered, they count no more.
+    let mut again = Http::open(&server);
+    assert_eq!(again.get("/live/demo.jpg?key=another").status, 403);
+}
+
+#[test]
 fn when_too_many_wait_others_are_told_to_come_again() {
     let gate = Gate::default();
     let passed = gate.clone();
@@ -448,10 +482,12 @@ fn when_too_many_wait_others_are_told_to_come_again() {
         Says::Status(200)
     });
     let server = server(&hook, &["--auth-timeout", "60s"]);
-    // Four are asked at once, and 256 wait for their turn; each with a key of its own.
+    // Four are asked at once, and 256 wait for their turn; each with a key of its own, and of no client
+    // more than it may have.
     let waiters: Vec<Http> = (0..300)
         .map(|key| {
-            let mut http = Http::open(&server);
+            let client = [127, 0, 0, 1 + (key / 60) as u8];
+            let mut http = Http::from_stream(connect_from(client, server.address), &server);
             http.ask("GET", &format!("/live/demo.jpg?key={key}"), &[]);
             http
         })

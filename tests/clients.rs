@@ -118,6 +118,13 @@ fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
         let (status, http) = watch(proxy(), "192.0.2.2");
         (status == 101).then_some(http)
     });
+    // What cannot be read is the client's own, before the proxy's word.
+    let mut unreadable = proxy();
+    unreadable.send(
+        b"GET /live/demo.webm HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: \xff\xfe\r\n\
+          X-Forwarded-For: \xff, 192.0.2.1\r\n\r\n",
+    );
+    assert_eq!(unreadable.answer("GET").status, 503);
     // Whoever is no proxy speaks for itself.
     let (direct, _direct) = watch(from([127, 0, 0, 9], &server), "192.0.2.1");
     assert_eq!(direct, 101);
@@ -169,6 +176,10 @@ fn a_proxy_header_tells_the_client() {
     }
     let statuses = strangers.map(|mut http| http.get("/healthz").status);
     assert_eq!(statuses, [200, 503]);
+    // Nor does it help to say nothing at all.
+    let silent = [127, 0, 0, 3];
+    let _silent = from(silent, &server);
+    assert_eq!(from(silent, &server).answer("GET").status, 503);
 }
 
 #[test]
@@ -218,7 +229,7 @@ fn the_log_names_the_client_and_not_the_proxy() {
     let log = server.end(Signal::TERM).log;
     for line in [
         "publisher came stream=demo client=192.0.2.77",
-        "stream=demo client=192.0.2.77",
+        "publisher left stream=demo client=192.0.2.77",
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }

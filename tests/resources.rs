@@ -194,7 +194,11 @@ fn what_stalled_viewers_share_is_counted_once() {
     for _ in 0..8 {
         on_air.go_on();
     }
-    let pinned = server.metric("videostream_held_bytes") - ring_bytes();
+    // It is counted a few times a second.
+    let pinned = eventually("what is beyond the ring is counted", || {
+        let held = server.metric("videostream_held_bytes");
+        held.checked_sub(ring_bytes()).filter(|&pinned| pinned > 0)
+    });
     // A chunk of this recording has some 4 KB, a keyframe's 10.
     assert!(
         (1..40_000).contains(&pinned),
@@ -202,8 +206,9 @@ fn what_stalled_viewers_share_is_counted_once() {
     );
     // What they hold goes with them.
     drop(stalled);
-    server.report_when("demo", |report| report["viewers"] == 1);
-    assert_eq!(server.metric("videostream_held_bytes"), ring_bytes());
+    eventually("nothing is held beyond the ring", || {
+        (server.metric("videostream_held_bytes") == ring_bytes()).then_some(())
+    });
 }
 
 #[test]

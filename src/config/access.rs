@@ -1,8 +1,8 @@
 //! Who may publish and watch: from the options to the rules.
 //!
 //! The rule that was asked for by name holds. Where none was, publishing is open on loopback
-//! addresses alone, unless a proxy stands before them, and watching everywhere; but whoever signs links or has a hook asked wants both
-//! guarded, so nothing is open then that was not opened by name.
+//! addresses alone, unless a proxy stands before them, and watching everywhere; but whoever signs
+//! links or has a hook asked wants both guarded, so nothing is open then that was not opened by name.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -6,8 +6,19 @@ use std::str::FromStr;
 
 /// Bits a second, written `2.5M`, `500k` or `800000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[serde(try_from = "Written")]
 pub struct BitRate(pub u64);
+
+/// In a file it may be a number.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected bits a second, such as 2500000 or \"2.5M\""
+)]
+enum Written {
+    Number(u64),
+    Text(String),
+}
 
 impl FromStr for BitRate {
     type Err = &'static str;
@@ -32,11 +43,14 @@ impl FromStr for BitRate {
     }
 }
 
-impl TryFrom<String> for BitRate {
+impl TryFrom<Written> for BitRate {
     type Error = &'static str;
 
-    fn try_from(text: String) -> Result<BitRate, &'static str> {
-        text.parse()
+    fn try_from(written: Written) -> Result<BitRate, &'static str> {
+        match written {
+            Written::Number(bits) => bits.to_string().parse(),
+            Written::Text(text) => text.parse(),
+        }
     }
 }
 
@@ -67,6 +81,11 @@ mod tests {
             assert_eq!(text.parse(), Ok(BitRate(bits)), "{text}");
             assert_eq!(BitRate(bits).to_string(), written);
         }
+        let of_file = |text: &str| toml::from_str::<toml::Table>(text).unwrap()["rate"].clone();
+        for text in ["rate = 2500000", "rate = '2.5M'"] {
+            assert_eq!(of_file(text).try_into(), Ok(BitRate(2_500_000)), "{text}");
+        }
+        assert!(of_file("rate = true").try_into::<BitRate>().is_err());
         for text in ["", "M", "-1M", "fast", "9k", "nan", "11G", "1e"] {
             assert!(text.parse::<BitRate>().is_err(), "{text}");
         }

@@ -147,7 +147,8 @@ pub struct Options {
     #[serde(default, deserialize_with = "duration")]
     pub auth_timeout: Option<humantime::Duration>,
 
-    /// Time for which an answer of --auth-url holds; 0s asks anew for each request [default: 10s]
+    /// Time for which an answer of --auth-url holds; 0s asks anew, but for the
+    /// same question that is being asked already [default: 10s]
     #[arg(long, env = "VIDEOSTREAM_AUTH_CACHE", value_name = "DURATION", help_heading = ACCESS)]
     #[serde(default, deserialize_with = "duration")]
     pub auth_cache: Option<humantime::Duration>,

@@ -9,6 +9,7 @@ use super::hook::{Answer, Hook, Question};
 use super::reactor::Reactor;
 use super::verdicts::{QuestionId, Verdict, Verdicts};
 use crate::config;
+use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Need, Refusal, Route};
 use bytes::BytesMut;
@@ -16,6 +17,7 @@ use mio::Waker;
 use std::collections::HashMap;
 use std::io;
 use std::mem;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// The hook has its own deadline. This is for what comes between: a name server, say.
@@ -26,6 +28,10 @@ const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Waiters for one answer from which on those who have left are looked for among them.
 const WAITERS_MANY: usize = 1024;
+
+/// Questions of one client that wait for an answer: a quarter of what the hook's queue takes, so that
+/// nobody who makes up keys keeps it from the others.
+const QUESTIONS_OF_CLIENT_MAX: usize = 64;
 
 /// A request that waits for the hook.
 #[derive(Debug)]
@@ -43,10 +49,20 @@ pub struct Asking {
 pub struct Porter {
     hook: Hook,
     verdicts: Verdicts,
-    /// Slots and serial numbers of those who wait for the same answer. Some may have left.
-    waiting: HashMap<QuestionId, Vec<(usize, u64)>>,
+    waiting: HashMap<QuestionId, Waiting>,
+    /// Questions in `waiting` by their client. Invariant: never 0.
+    open: HashMap<IpAddr, usize>,
     serial: u64,
     complained_at: Option<Instant>,
+}
+
+/// Those who wait for the same answer.
+#[derive(Debug)]
+struct Waiting {
+    /// The client, as it is counted. The question names it, so it is the same for all.
+    client: Option<IpAddr>,
+    /// Slots and serial numbers. Some may have left.
+    who: Vec<(usize, u64)>,
 }
 
 /// What can be said of a wish at once.
@@ -64,6 +80,7 @@ impl Porter {
             hook: Hook::start(options, waker)?,
             verdicts: Verdicts::new(options.cache),
             waiting: HashMap::new(),
+            open: HashMap::new(),
             serial: 0,
             complained_at: None,
         })
@@ -82,18 +99,27 @@ impl Porter {
             return Leave::Decided(verdict);
         }
         // Who asks the same as another waits for the same answer.
-        if !self.waiting.contains_key(&question_id) && self.hook.ask(question, question_id).is_err()
-        {
-            return Leave::Busy;
+        if !self.waiting.contains_key(&question_id) {
+            let client = question.address.map(counted_as);
+            let open = client.map_or(0, |client| self.open.get(&client).copied().unwrap_or(0));
+            if open >= QUESTIONS_OF_CLIENT_MAX || self.hook.ask(question, question_id).is_err() {
+                return Leave::Busy;
+            }
+            if let Some(client) = client {
+                self.open.insert(client, open + 1);
+            }
+            let who = Vec::new();
+            self.waiting.insert(question_id, Waiting { client, who });
         }
         self.serial += 1;
-        let waiters = self.waiting.entry(question_id).or_default();
-        // A peer that asks and leaves, again and again, would fill memory. Looking each time their
-        // number has doubled costs next to nothing.
-        if waiters.len() >= WAITERS_MANY && waiters.len().is_power_of_two() {
-            waiters.retain(|&(id, serial)| is_waiting(id, serial));
+        if let Some(Waiting { who, .. }) = self.waiting.get_mut(&question_id) {
+            // A peer that asks and leaves, again and again, would fill memory. Looking each time their
+            // number has doubled costs next to nothing.
+            if who.len() >= WAITERS_MANY && who.len().is_power_of_two() {
+                who.retain(|&(id, serial)| is_waiting(id, serial));
+            }
+            who.push((id, self.serial));
         }
-        waiters.push((id, self.serial));
         Leave::Asked(self.serial)
     }
 
@@ -112,7 +138,18 @@ impl Porter {
                 }
             }
         }
-        self.waiting.remove(&answer.id).unwrap_or_default()
+        let Some(Waiting { client, who }) = self.waiting.remove(&answer.id) else {
+            return Vec::new();
+        };
+        if let Some(client) = client
+            && let Some(open) = self.open.get_mut(&client)
+        {
+            *open -= 1;
+            if *open == 0 {
+                self.open.remove(&client);
+            }
+        }
+        who
     }
 }
 
@@ -181,14 +218,15 @@ impl Reactor {
             Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
             Some(Verdict::Unauthorized) => Refusal::unauthorized(),
             Some(Verdict::Forbidden) => Refusal::forbidden("you may not do this here"),
-            None => {
-                self.counters.auth_failed += 1;
-                return Err(Refusal::undecided());
-            }
+            None => Refusal::undecided(),
         };
-        self.counters.auth_refused += 1;
+        match verdict {
+            Some(_) => self.counters.auth_refused += 1,
+            None => self.counters.auth_failed += 1,
+        }
         if route.need() == Some(Need::List) {
-            // As with keys: who may watch nothing sees no names, and is asked for no password.
+            // As with keys: who may watch nothing sees no names, and is asked for no password. And
+            // what the hook is doing must be seen when it is down.
             self.tell_streams(id, head, rest, &route, Vec::new());
             return Ok(());
         }

@@ -21,10 +21,19 @@ pub struct Bucket {
 
 impl Bucket {
     /// Full.
+    #[cfg(test)]
     pub fn new(bits_per_s: u64, now: Instant) -> Bucket {
         Bucket {
             bits_per_s,
             full_at: now,
+        }
+    }
+
+    /// Empty: who comes again and again gets no burst each time.
+    pub fn empty(bits_per_s: u64, now: Instant) -> Bucket {
+        Bucket {
+            bits_per_s,
+            full_at: now + BURST,
         }
     }
 
@@ -71,6 +80,17 @@ mod tests {
         assert_eq!(bucket.allowance(after(20)), 20_000);
         // It fills no further than to the brim.
         assert_eq!(bucket.allowance(after(60_000)), 1_000_000);
+    }
+
+    #[test]
+    fn an_empty_one_begins_with_the_rate() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let bucket = Bucket::empty(8_000_000, start);
+        assert_eq!(bucket.allowance(start), 0);
+        assert_eq!(bucket.rests_until(start), Some(after(20)));
+        assert_eq!(bucket.allowance(after(250)), 250_000);
+        assert_eq!(bucket.allowance(after(5000)), 1_000_000);
     }
 
     #[test]

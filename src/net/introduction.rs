@@ -17,9 +17,10 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 
 impl Reactor {
-    /// Whether this peer is a client, and counted as one when it comes.
+    /// Whether this peer is a client, and counted as one when it comes. A PROXY header of its own
+    /// changes nothing: it is not believed.
     pub(super) fn is_direct(&self, peer: IpAddr) -> bool {
-        !self.proxy_protocol && !self.proxies.trusts(peer)
+        !self.proxies.trusts(peer)
     }
 
     /// Reads the PROXY header. Returns whether it has been taken, and what is behind it may be read.
@@ -44,10 +45,12 @@ impl Reactor {
             }
         };
         connection.is_introduced = true;
+        if connection.is_counted {
+            return true;
+        }
         let peer = connection.client;
-        let client = header.source.filter(|_| self.proxies.trusts(peer));
-        connection.client = client.unwrap_or(peer).to_canonical();
-        let client = connection.client;
+        let client = header.source.unwrap_or(peer).to_canonical();
+        connection.client = client;
         // Further proxies may stand behind this one, and tell in the request.
         if self.proxies.trusts(client) {
             return true;

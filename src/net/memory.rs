@@ -4,6 +4,9 @@
 //! and what waits to be written. A chunk that a viewer has taken in part is the ring's for as long as
 //! it is in there, and after that counted once, however many viewers hold it. What a connection costs
 //! anyhow is the business of `--max-connections`, and what the kernel holds for it that of the kernel.
+//! Not counted is what a publisher has sent of a message or block that is not whole yet: see
+//! `--publisher-message-bytes` and `--block-bytes`. Streams that are here may grow to their
+//! `--ring-bytes` whatever the limit says; it is newcomers who are refused.
 
 use super::connection::State;
 use super::reactor::Reactor;
@@ -13,7 +16,7 @@ use std::collections::HashMap;
 
 impl Reactor {
     pub(super) fn held_bytes(&self) -> u64 {
-        self.media_bytes() + self.count_waiting()
+        self.media_bytes() + self.waiting_bytes
     }
 
     fn media_bytes(&self) -> u64 {
@@ -51,11 +54,9 @@ impl Reactor {
         waiting + pinned.values().sum::<u64>()
     }
 
-    /// Brings up to date what is not looked up at once, if anybody wants to know.
+    /// Brings up to date what is not looked up at once.
     pub(super) fn tend_memory(&mut self) {
-        if self.limits.max_memory_bytes.is_some() {
-            self.waiting_bytes = self.count_waiting();
-        }
+        self.waiting_bytes = self.count_waiting();
     }
 
     /// Refuses whoever would make the server hold more, when it holds enough.

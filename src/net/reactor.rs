@@ -106,7 +106,8 @@ pub struct Reactor {
     pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
     pub(super) gone: Vec<usize>,
-    /// When the server must be done with stopping.
+    /// When the server must be done with stopping, by the clock on the wall: whoever stops it has a
+    /// deadline, too.
     pub(super) stopping: Option<Instant>,
     /// The service manager that we may have.
     pub(super) manager: ServiceManager,
@@ -237,7 +238,7 @@ impl Reactor {
     }
 
     fn is_done(&self) -> bool {
-        let is_over = self.stopping.is_some_and(|until| self.now >= until);
+        let is_over = self.stopping.is_some_and(|until| Instant::now() >= until);
         is_over || (!self.is_serving() && self.connections.is_empty())
     }
 
@@ -261,6 +262,7 @@ impl Reactor {
         if turn > STANDSTILL && !self.connections.is_empty() {
             tracing::warn!(?turn, "the server stood still");
             self.stood_still += turn - TICK;
+            self.manager.hurry(self.clock());
         }
         self.now = self.clock();
         self.catalog
@@ -601,6 +603,10 @@ impl Reactor {
             if connection.is_counted {
                 self.clients.leave(connection.client);
             }
+        }
+        if self.connections.is_empty() {
+            // No tick will come to see it.
+            self.waiting_bytes = 0;
         }
     }
 }

@@ -372,7 +372,7 @@ impl Reactor {
             }
         };
         let bits_per_s = self.limits.max_publish_bits_per_s;
-        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::new(bits_per_s, self.now));
+        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.now));
         self.connections[id].state = State::Publishing(Box::new(publisher));
         self.feed_rest(id, stream_id, body);
         self.queue_read(id);
@@ -386,6 +386,9 @@ impl Reactor {
             return;
         };
         let received = body.len() as u64;
+        if let Some(bucket) = &mut publisher.bucket {
+            bucket.take(received, self.now);
+        }
         let fed = publisher.feed(body, self.catalog.stream_mut(stream_id));
         self.note_media(stream_id, received);
         if let Err(fed) = fed {

@@ -15,7 +15,7 @@ use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::stream::StreamId;
 use std::mem;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long peers have to say goodbye when the server stops.
 const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
@@ -139,7 +139,7 @@ impl Reactor {
             self.manager.stopping();
         }
         self.give_up_successor("the server is stopping");
-        self.stopping = Some(self.now + STOPPING_TIMEOUT);
+        self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.listeners.clear();
         let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {

@@ -31,13 +31,19 @@ impl ServiceManager {
 
     /// Another process is the service from now on, and says by itself that it is alive.
     pub fn taken_over(&mut self, pid: u32) {
-        notify(&[NotifyState::MainPid(pid)]);
+        // Our last sign of life may be old, and its first comes only after an interval of its own.
+        notify(&[NotifyState::MainPid(pid), NotifyState::Watchdog]);
         self.interval = None;
     }
 
     /// When the next sign of life is due.
     pub fn wake_at(&self) -> Option<Instant> {
         self.interval.map(|_| self.next)
+    }
+
+    /// It has waited for longer than our clock knows: the next sign is due at once.
+    pub fn hurry(&mut self, now: Instant) {
+        self.next = now;
     }
 
     /// Gives a sign of life, once a turn at most and not more often than is wanted.

@@ -83,6 +83,10 @@ impl Reactor {
             tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
             return;
         }
+        if std::process::id() == 1 {
+            tracing::warn!("SIGUSR2 comes to nothing: a container ends with its first process");
+            return;
+        }
         match self.start_successor() {
             Ok(successor) => {
                 tracing::info!(

@@ -34,8 +34,21 @@ impl FromStr for Network {
             Ok(address) => IpNet::from(address.to_canonical()),
             Err(_) => text.parse().map_err(|_| BadNetwork)?,
         };
-        Ok(Network(network))
+        Ok(Network(canonical(network)))
     }
+}
+
+/// Peers' IPv4 addresses are looked at as such, also where they come as IPv6 (`::ffff:10.0.0.0/104`).
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(network) => network
+            .addr()
+            .to_ipv4_mapped()
+            .zip(network.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    let mapped = mapped.and_then(|(address, bits)| IpNet::new(address.into(), bits).ok());
+    mapped.unwrap_or(network)
 }
 
 impl TryFrom<String> for Network {
@@ -176,7 +189,9 @@ mod tests {
         for text in ["", "localhost", "10.0.0.0/33", "10.0.0", "1.2.3.4:80"] {
             assert_eq!(text.parse::<Network>(), Err(BadNetwork), "{text}");
         }
-        assert!(proxies(&["::ffff:10.0.0.1"]).trusts(ip("10.0.0.1")));
+        for text in ["::ffff:10.0.0.1", "::ffff:10.0.0.0/104"] {
+            assert!(proxies(&[text]).trusts(ip("10.0.0.1")), "{text}");
+        }
     }
 
     #[test]

@@ -228,13 +228,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
         if_none_match: joined(&fields.list("If-None-Match")?),
-        // What cannot be read must not matter where nobody asks.
-        forwarded_for: joined(
-            &fields
-                .lines("X-Forwarded-For")
-                .flatten()
-                .collect::<Vec<_>>(),
-        ),
+        forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
         upgrade: upgrade(&fields)?,
     })
 }
@@ -255,6 +249,17 @@ impl<'a> Fields<'a> {
                 problem: "is not UTF-8",
             }),
         })
+    }
+
+    /// All lines of a field that anybody may fill with anything. What cannot be read in it is marked
+    /// and kept: a proxy's own word stands behind it.
+    fn joined_as_far_as_readable(&self, name: &str) -> Option<String> {
+        let lines = self.0.iter();
+        let lines = lines.filter(|line| line.name.eq_ignore_ascii_case(name));
+        let lines: Vec<_> = lines
+            .map(|line| String::from_utf8_lossy(line.value))
+            .collect();
+        (!lines.is_empty()).then(|| lines.join(", "))
     }
 
     /// A field that may come once (RFC 9110, 5.3).
