@@ -118,6 +118,11 @@ impl Serve {
         Self::check(flags.or(file))
     }
 
+    /// What a file with this text alone asks for: for `fuzzing`, which reads no files.
+    pub(crate) fn resolve_text(text: &str) -> Result<Serve, ConfigError> {
+        Self::check(file::read_text("a file".as_ref(), text)?)
+    }
+
     fn check(options: Options) -> Result<Serve, ConfigError> {
         let limits = Limits::check(&options)?;
         let mut listen = match &options.listen {

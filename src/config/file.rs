@@ -10,7 +10,12 @@ pub fn read(path: &Path) -> Result<Options, ConfigError> {
         path: path.into(),
         source,
     })?;
-    parse(&text).map_err(|(line, message)| ConfigError::File {
+    read_text(path, &text)
+}
+
+/// The same for a file that has been read.
+pub fn read_text(path: &Path, text: &str) -> Result<Options, ConfigError> {
+    parse(text).map_err(|(line, message)| ConfigError::File {
         path: path.into(),
         line,
         message,

@@ -1,17 +1,36 @@
 //! Promises that the fuzz targets and the tests check with the same code.
 //!
-//! `any_cut` and `request` take bytes that may hold anything, and panic when a promise of
-//! [`crate::webm`], [`crate::stream`] or [`crate::protocol`] is broken. `fuzz/fuzz_targets` has a
-//! target for each; `tests/corpus.rs` holds the same promises against the seeds and everything
+//! Each takes bytes that may hold anything, and panics when a promise is broken. `fuzz/fuzz_targets`
+//! has a target for each; `tests/corpus` holds the same promises against the seeds and everything
 //! that was ever found.
+//!
+//! - `any_cut`: [`webm`](crate::webm) and [`stream`](crate::stream), from a publisher's bytes to
+//!   a viewer's, which a strict `reader` of its own reads again.
+//! - `ring`: a stream's ring and cursors, beside a model.
+//! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask.
+//! - `connection`: a WebSocket from its first frame to its last, through the code of
+//!   [`net`](crate::net), on a `line` in memory; `frames` is RFC 6455 written down again.
+//! - `control`: messages, configuration, command lines, addresses.
 
 mod any_cut;
+mod body;
+mod connection;
+mod control;
+mod frames;
+mod line;
+mod reader;
+mod recording;
 mod request;
+mod ring;
 mod segmented;
 mod viewer;
 
 pub use any_cut::any_cut;
+pub use body::body;
+pub use connection::connection;
+pub use control::control;
 pub use request::request;
+pub use ring::ring;
 pub use segmented::{Segmented, segment};
 pub use viewer::{Given, Played, bytes_of, drain, play};
 

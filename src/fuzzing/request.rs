@@ -1,7 +1,7 @@
-//! A request, its answer and its body.
+//! A request, its answer, and the body that it brings.
 
-use super::{cut, split_lengths};
-use crate::protocol::chunked::{Decoded, Decoder};
+use super::body::same_however_cut;
+use super::split_lengths;
 use crate::protocol::http::{Body, HttpError, Method, parse_request};
 use crate::protocol::response::{Connection, refuse, switching_protocols};
 use crate::protocol::route::{Refusal, Route, Via, route};
@@ -11,23 +11,21 @@ use bytes::Bytes;
 const HEAD_BYTES_MAX: usize = 1024;
 
 /// However the bytes of a request are cut, its head says the same, and says it for good; what we
-/// answer is one whole response, whatever the request holds; and a chunked body has the same data
-/// and the same end.
+/// answer is one whole response, whatever the request holds; and its body has the same data and the
+/// same end.
 ///
 /// The request comes first in `input`, then piece lengths, one byte each, and how many of them.
 pub fn request(input: &[u8]) {
     let (bytes, lengths) = split_lengths(input);
     match same_head_however_cut(&bytes) {
-        Ok(Some((Body::Chunked, rest))) => same_data_however_cut(&rest, &lengths),
-        Ok(_) => {}
+        Ok(Some((body, rest))) => same_however_cut(body, &rest, &lengths),
+        Ok(None) => {}
         Err(error) => assert_is_whole(&refuse(
             &Refusal::from(error),
             Method::Other,
             Connection::Close,
         )),
     }
-    // Bytes that no head would come before, to be searched without one.
-    same_data_however_cut(&bytes, &lengths);
 }
 
 /// What body the request has, and the bytes behind its head.
@@ -78,34 +76,4 @@ fn assert_is_whole(response: &[u8]) {
         .and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok());
     // The answer to HEAD tells the length of a body that it does not have.
     assert!(body.is_empty() || Some(body.len()) == told);
-}
-
-/// The data of a chunked body, whether it ended, and what came behind it.
-type Decoding = Result<(Vec<u8>, bool, Vec<u8>), HttpError>;
-
-fn same_data_however_cut(bytes: &Bytes, lengths: &[usize]) {
-    let whole = decode(vec![bytes.clone()]);
-    assert_eq!(decode(cut(bytes, lengths)), whole);
-    assert_eq!(decode(cut(bytes, &[1])), whole);
-}
-
-fn decode(pieces: Vec<Bytes>) -> Decoding {
-    let mut decoder = Decoder::new();
-    let mut data = Vec::new();
-    let mut ended = false;
-    let mut behind = Vec::new();
-    for mut piece in pieces {
-        while !ended {
-            match decoder.decode(&mut piece)? {
-                Decoded::Data(some) => {
-                    assert!(!some.is_empty());
-                    data.extend_from_slice(&some);
-                }
-                Decoded::Partial => break,
-                Decoded::End => ended = true,
-            }
-        }
-        behind.extend_from_slice(&piece);
-    }
-    Ok((data, ended, behind))
 }

@@ -1,5 +1,6 @@
 //! A viewer who keeps all it is given, and looks at it as strictly as the worst player.
 
+use super::reader::{self, Clip, Frame};
 use super::segmented::segment;
 use crate::stream::{Chunk, Cursor, Next, Stream};
 use crate::webm::{self, Event, Recording, Track};
@@ -47,13 +48,17 @@ pub struct Played {
     pub blocks: Vec<(usize, i64, bool, Bytes)>,
 }
 
-/// Parses a viewer's bytes as strictly as the worst player would. One for each init segment.
+/// Parses a viewer's bytes as strictly as the worst player would: once with our own segmenter, and
+/// once with a reader that knows nothing of it. One for each init segment.
 ///
 /// # Panics
 ///
 /// When they are not what a viewer is promised.
 pub fn play(bytes: Bytes) -> Vec<Played> {
     let mut all: Vec<Played> = Vec::new();
+    // A recording is told by the segmenter when its first Cluster comes, if any does.
+    let mut clips = reader::read(&bytes);
+    clips.retain(|clip| !clip.clusters.is_empty());
     let segmented = segment(webm::Limits::default(), [bytes]);
     assert_eq!(segmented.error, None, "a valid stream");
     if segmented.events.is_empty() {
@@ -86,6 +91,11 @@ pub fn play(bytes: Bytes) -> Vec<Played> {
         }
     }
     let mut latest_ms = 0;
+    let begun = all.iter().filter(|played| !played.clusters.is_empty());
+    assert_eq!(begun.clone().count(), clips.len());
+    for (played, clip) in begun.zip(&clips) {
+        played.assert_same(clip);
+    }
     for played in &all {
         played.check();
         if let (Some(first), Some(last)) = (played.blocks.first(), played.blocks.last()) {
@@ -99,6 +109,18 @@ pub fn play(bytes: Bytes) -> Vec<Played> {
 }
 
 impl Played {
+    fn assert_same(&self, clip: &Clip) {
+        let frames = clip.clusters.iter().flat_map(|(_, frames)| frames);
+        let frames: Vec<&Frame> = frames.collect();
+        assert_eq!(self.blocks.len(), frames.len());
+        for ((track, timestamp_ms, keyframe, bytes), frame) in self.blocks.iter().zip(frames) {
+            assert_eq!(*track as u64 + 1, frame.track_number);
+            assert_eq!(*timestamp_ms, frame.timestamp_ms);
+            assert_eq!(*keyframe, frame.is_keyframe);
+            assert!(*bytes == frame.bytes);
+        }
+    }
+
     fn reorders(&self) -> bool {
         self.recording.tracks.iter().any(Track::reorders)
     }

@@ -53,9 +53,10 @@ pub struct Posting {
     pub jpeg: BytesMut,
 }
 
+/// `S` is a socket; tests and `fuzzing` have others than the reactor.
 #[derive(Debug)]
-pub struct Connection {
-    pub socket: Socket,
+pub struct Connection<S = Socket> {
+    pub socket: S,
     pub state: State,
     pub outbox: Outbox,
     /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
@@ -85,10 +86,10 @@ pub struct Connection {
     pub blocked_since: Option<Instant>,
 }
 
-impl Connection {
-    pub fn new(socket: impl Into<Socket>, peer: IpAddr, now: Instant) -> Connection {
+impl<S> Connection<S> {
+    pub fn new(socket: S, peer: IpAddr, now: Instant) -> Connection<S> {
         Connection {
-            socket: socket.into(),
+            socket,
             state: State::Requesting(BytesMut::new()),
             outbox: Outbox::default(),
             can_read: true,

@@ -46,7 +46,7 @@ pub enum Due {
     Hangup,
 }
 
-impl Connection {
+impl<S> Connection<S> {
     /// What its deadlines ask for now, if anything.
     pub fn due(&self, limits: &Limits, now: Instant) -> Option<Due> {
         let elapsed = |since: Instant| now.saturating_duration_since(since);
@@ -256,7 +256,7 @@ mod tests {
     fn connection(now: Instant) -> Connection {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
-        Connection::new(TcpStream::connect(peer).unwrap(), peer.ip(), now)
+        Connection::new(TcpStream::connect(peer).unwrap().into(), peer.ip(), now)
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::connection::State;
 use super::reactor::Reactor;
 use super::viewer::{Sent, Wrote};
 use crate::stream::StreamId;
-use std::io;
 use std::mem;
 use std::time::Instant;
 
@@ -208,22 +207,13 @@ impl Reactor {
 
     fn write_viewer(&mut self, id: usize) -> usize {
         let connection = &mut self.connections[id];
-        let State::Viewing { viewer, .. } = &mut connection.state else {
+        let State::Viewing { viewer, .. } = &connection.state else {
             return 0;
         };
         let stream_id = viewer.stream;
-        let cursor = viewer.cursor;
         let mut sent = Sent::default();
-        let result = viewer.write(
-            &mut connection.socket,
-            &mut connection.outbox,
-            self.catalog.stream(stream_id),
-            &mut self.items,
-            &mut sent,
-        );
-        if viewer.cursor != cursor {
-            connection.since = self.now;
-        }
+        let stream = self.catalog.stream(stream_id);
+        let result = connection.write_viewer(stream, &mut self.items, &mut sent, self.now);
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             broadcast.sent_bytes += sent.bytes as u64;
             broadcast.skips += sent.skips;
@@ -232,18 +222,10 @@ impl Reactor {
         if sent.bytes > 0 {
             self.counters.sent_bytes += sent.bytes as u64;
             self.counters.write_bytes.record(sent.bytes as u64);
-            if connection.blocked_since.take().is_some() {
-                // Room in a buffer that was full: the peer has taken something, so it is there.
-                connection.heard(self.now);
-            }
         }
         match result {
-            Ok(Wrote::Level) => connection.blocked_since = None,
+            Ok(Wrote::Level | Wrote::Blocked) => {}
             Ok(Wrote::More) => self.queue_write(id),
-            Ok(Wrote::Blocked) => {
-                connection.can_write = false;
-                connection.blocked_since.get_or_insert(self.now);
-            }
             Ok(Wrote::Ended) => self.close_when_written(id),
             Err(_) => self.drop_connection(id),
         }
@@ -251,21 +233,12 @@ impl Reactor {
     }
 
     fn write_outbox(&mut self, id: usize) -> usize {
-        let connection = &mut self.connections[id];
-        let before = connection.outbox.byte_len();
-        let result = connection.outbox.write_to(&mut connection.socket);
-        let written = before - connection.outbox.byte_len();
-        if written > 0 {
-            connection.blocked_since = None;
-        }
-        match result {
+        let mut written = 0;
+        match self.connections[id].write_outbox(&mut written, self.now) {
             // Its last bytes wait for room: then it is written to again.
-            Ok(_) if connection.socket.has_unsent() => {}
-            Ok(_) => self.outbox_written(id),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                connection.can_write = false;
-                connection.blocked_since.get_or_insert(self.now);
-            }
+            Ok(true) if self.connections[id].socket.has_unsent() => {}
+            Ok(true) => self.outbox_written(id),
+            Ok(false) => {}
             Err(_) => self.drop_connection(id),
         }
         written

@@ -1,10 +1,13 @@
 //! What a WebSocket peer sends: frames read by tungstenite, which also answers pings and closes.
 //!
+//! Each byte passes a [`FrameCheck`] first, so that what breaks the protocol is answered when it
+//! comes, and not when tungstenite has all of the frame. Whole frames before it are heard first.
+//!
 //! tungstenite never writes to the socket. Its replies go into the outbox, so that a control
 //! frame starts only between media frames.
 
 use super::outbox::Outbox;
-use super::socket::Socket;
+use crate::protocol::frame_check::{FrameCheck, Violation};
 use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
@@ -27,6 +30,9 @@ const READ_BYTES_MAX: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Inbound {
     context: WebSocketContext,
+    check: FrameCheck,
+    /// What the peer did wrong, behind sound bytes that are still to be understood.
+    wrong: Option<Violation>,
     /// Data messages nobody asked for.
     pub ignored: u32,
 }
@@ -69,29 +75,48 @@ impl Inbound {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes))
             .max_frame_size(Some(message_bytes));
+        let mut check = FrameCheck::default();
+        let (sound, wrong) = match check.look(rest) {
+            Ok(()) => (rest, None),
+            Err((length, violation)) => (&rest[..length], Some(violation)),
+        };
         Inbound {
             context: WebSocketContext::from_partially_read(
-                rest.to_vec(),
+                sound.to_vec(),
                 Role::Server,
                 Some(config),
             ),
+            check,
+            wrong,
             ignored: 0,
         }
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
-    pub fn read(&mut self, socket: &mut Socket, outbox: &mut Outbox, received: &mut u64) -> Heard {
+    pub fn read(
+        &mut self,
+        socket: &mut impl Read,
+        outbox: &mut Outbox,
+        received: &mut u64,
+    ) -> Heard {
         let mut wire = Wire {
             socket,
+            check: &mut self.check,
+            wrong: &mut self.wrong,
             replies: Vec::new(),
             received: 0,
             is_spent: false,
         };
         let result = self.context.read(&mut wire);
+        let is_spent = wire.is_spent;
         *received += wire.received;
         outbox.push(wire.replies);
         match result {
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock && wire.is_spent => {
+            // Nothing is read behind it, so all that is sound has been understood.
+            Err(Error::Io(_)) if let Some(violation) = self.wrong => {
+                Heard::Bad(violation.code, violation.reason.to_owned())
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock && is_spent => {
                 Heard::Unfinished
             }
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
@@ -123,16 +148,21 @@ impl From<Error> for Heard {
 }
 
 /// The socket as tungstenite sees it.
-struct Wire<'a> {
-    socket: &'a mut Socket,
+struct Wire<'a, S> {
+    socket: &'a mut S,
+    check: &'a mut FrameCheck,
+    wrong: &'a mut Option<Violation>,
     replies: Vec<u8>,
     received: u64,
     /// Whether it said "would block" because the turn was over.
     is_spent: bool,
 }
 
-impl Read for Wire<'_> {
+impl<S: Read> Read for Wire<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.wrong.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         if self.received >= READ_BYTES_MAX {
             self.is_spent = true;
             return Err(io::ErrorKind::WouldBlock.into());
@@ -142,7 +172,15 @@ impl Read for Wire<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(length) => {
                     self.received += length as u64;
-                    return Ok(length);
+                    let Err((sound, violation)) = self.check.look(&buffer[..length]) else {
+                        return Ok(length);
+                    };
+                    *self.wrong = Some(violation);
+                    // None would mean the end of the connection.
+                    return match sound {
+                        0 => Err(io::ErrorKind::InvalidData.into()),
+                        sound => Ok(sound),
+                    };
                 }
                 Err(error) => return Err(error),
             }
@@ -150,7 +188,7 @@ impl Read for Wire<'_> {
     }
 }
 
-impl Write for Wire<'_> {
+impl<S> Write for Wire<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.replies.extend_from_slice(bytes);
         Ok(bytes.len())

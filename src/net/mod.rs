@@ -12,6 +12,7 @@
 //! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
+//! - `turn`: what one connection reads and writes in a turn, whatever its socket.
 //! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
@@ -24,21 +25,21 @@
 
 mod answer;
 mod asking;
-mod body;
+pub(crate) mod body;
 mod broadcast;
 mod bucket;
 mod clients;
-mod connection;
+pub(crate) mod connection;
 mod deadlines;
 mod fan_out;
 mod hook;
-mod inbound;
+pub(crate) mod inbound;
 mod inherited;
 mod introduction;
 mod listener;
 mod memory;
 mod outbox;
-mod publisher;
+pub(crate) mod publisher;
 mod reactor;
 mod requests;
 mod resting;
@@ -48,9 +49,10 @@ mod socket;
 mod successor;
 mod sweep;
 mod tls;
+pub(crate) mod turn;
 mod unsent;
 mod verdicts;
-mod viewer;
+pub(crate) mod viewer;
 
 use crate::config::{Serve, Tls};
 use crate::protocol::access::Secret;

@@ -5,7 +5,6 @@ use super::bucket::Bucket;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
-use super::socket::Socket;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, refuse};
@@ -15,7 +14,7 @@ use crate::protocol::{http::Method, response::ResponseHead};
 use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
 use bytes::Bytes;
-use std::io;
+use std::io::{self, Read};
 use std::time::Instant;
 
 /// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
@@ -132,7 +131,7 @@ impl Publisher {
     /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
     pub fn read(
         &mut self,
-        socket: &mut Socket,
+        socket: &mut impl Read,
         outbox: &mut Outbox,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
@@ -149,7 +148,7 @@ impl Publisher {
 
     fn read_turn(
         &mut self,
-        socket: &mut Socket,
+        socket: &mut impl Read,
         outbox: &mut Outbox,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,

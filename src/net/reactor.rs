@@ -9,9 +9,8 @@ use super::asking::Porter;
 use super::body::ReadBuffer;
 use super::broadcast::Broadcast;
 use super::clients::{Admission, Clients};
-use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
+use super::connection::{Connection, State};
 use super::deadlines::TICK;
-use super::inbound::{Heard, Inbound};
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::publisher::Fed;
@@ -19,6 +18,7 @@ use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
+use super::turn::After;
 use super::viewer::Item;
 use crate::config::{Limits, Serve, Tls};
 use crate::metrics::Counters;
@@ -26,7 +26,6 @@ use crate::protocol::access::{Access, Secret};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
-use crate::protocol::websocket::CloseCode;
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
 use mio::event::Event;
@@ -56,9 +55,6 @@ const READS_MAX: usize = 32;
 
 /// What a step of a TLS handshake costs, counted in reads: a signature takes up to a millisecond.
 const HANDSHAKE_COST: usize = 8;
-
-/// Data messages from one viewer that are ignored before it is closed.
-const IGNORED_MAX: u32 = 64;
 
 /// A turn that takes longer than this while connections are here, for which ticks wake the loop,
 /// was none: the process or its machine stood still. Far more than any turn takes.
@@ -515,27 +511,17 @@ impl Reactor {
             return false;
         }
         let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &mut connection.state else {
+        let State::Publishing(publisher) = &connection.state else {
             return false;
         };
         let stream_id = publisher.stream;
         let mut received = 0;
-        let fed = publisher.read(
-            &mut connection.socket,
-            &mut connection.outbox,
-            self.catalog.stream_mut(stream_id),
-            &mut self.read_buffer,
-            &mut received,
-            self.now,
-        );
-        if received > 0 {
-            connection.heard(self.now);
-        }
+        let stream = self.catalog.stream_mut(stream_id);
+        let fed = connection.read_publisher(stream, &mut self.read_buffer, &mut received, self.now);
         let has_replies = !connection.outbox.is_empty();
         self.note_media(stream_id, received);
         match fed {
-            Fed::More => {}
-            Fed::Blocked => self.connections[id].can_read = false,
+            Fed::More | Fed::Blocked => {}
             ended => {
                 self.publisher_ended(id, &ended);
                 return self.connections[id].can_read;
@@ -585,75 +571,29 @@ impl Reactor {
     }
 
     fn read_viewer(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
-        let State::Viewing { viewer, inbound } = &mut connection.state else {
-            return false;
-        };
-        if !viewer.is_websocket() {
-            return self.read_http_viewer(id);
-        }
         let message_bytes = self.limits.viewer_message_bytes;
-        let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
-        let mut received = 0;
-        let heard = inbound.read(
-            &mut connection.socket,
-            &mut connection.outbox,
-            &mut received,
-        );
-        if matches!(heard, Heard::Binary(_) | Heard::Text) {
-            inbound.ignored += 1;
+        let after = self.connections[id].read_viewer(message_bytes, self.now);
+        self.go_on(id, after)
+    }
+
+    fn read_nothing(&mut self, id: usize) -> bool {
+        let after = self.connections[id].read_nothing(self.now);
+        self.go_on(id, after)
+    }
+
+    /// Does what a connection's turn asks for. Returns whether there may be more to read now.
+    fn go_on(&mut self, id: usize, after: After) -> bool {
+        match after {
+            After::Stays => {}
+            After::Ends => self.close_when_written(id),
+            After::Gone => self.drop_connection(id),
         }
-        let ignored = inbound.ignored;
-        if received > 0 {
-            connection.heard(self.now);
-        }
-        let waiting = connection.outbox.len();
-        match heard {
-            Heard::Blocked => connection.can_read = false,
-            Heard::Unfinished => {}
-            Heard::Gone => self.drop_connection(id),
-            Heard::Closed => self.close_when_written(id),
-            Heard::Bad(code, reason) => self.close_with(id, code, &reason),
-            Heard::Binary(_) | Heard::Text if ignored > IGNORED_MAX => {
-                self.close_with(id, CloseCode::Policy, "viewers send nothing");
-            }
-            Heard::Binary(_) | Heard::Text | Heard::Control => {
-                if waiting > OUTBOX_SLICES_MAX {
-                    self.drop_connection(id);
-                }
-            }
-        }
-        if waiting > 0 {
+        let connection = &self.connections[id];
+        let can_read = connection.can_read;
+        if !connection.outbox.is_empty() {
             self.queue_write(id);
         }
-        self.connections[id].can_read
-    }
-
-    /// A viewer over HTTP has said all it had to say.
-    fn read_http_viewer(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
-        if let State::Viewing { viewer, .. } = &mut connection.state {
-            viewer.ignored_reads += 1;
-            if viewer.ignored_reads > IGNORED_MAX {
-                self.drop_connection(id);
-                return false;
-            }
-        }
-        self.read_nothing(id)
-    }
-
-    /// Reads what has no meaning any more, to see the end of it.
-    fn read_nothing(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
-        let mut bytes = [0; 4096];
-        match connection.socket.read(&mut bytes) {
-            Ok(0) => self.drop_connection(id),
-            Ok(_) => connection.heard(self.now),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.drop_connection(id),
-        }
-        self.connections[id].can_read
+        can_read
     }
 
     fn free_slots(&mut self) {

@@ -12,7 +12,7 @@ use super::viewer::Viewer;
 use crate::protocol::http::Method;
 use crate::protocol::response::{self, refuse};
 use crate::protocol::route::Refusal;
-use crate::protocol::websocket::{CloseCode, close_frame};
+use crate::protocol::websocket::CloseCode;
 use crate::stream::StreamId;
 use std::mem;
 use std::time::{Duration, Instant};
@@ -25,12 +25,6 @@ impl Reactor {
     pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
         let bytes = refuse(refusal, method, response::Connection::Close);
         self.connections[id].outbox.push(bytes);
-        self.close_when_written(id);
-    }
-
-    /// Closes a WebSocket, saying why.
-    pub(super) fn close_with(&mut self, id: usize, code: CloseCode, reason: &str) {
-        self.connections[id].outbox.push(close_frame(code, reason));
         self.close_when_written(id);
     }
 

@@ -46,6 +46,11 @@ enum State {
         size: u64,
         digits: u32,
     },
+    /// In white space before an extension, of which `length` bytes have come.
+    BeforeExtension {
+        size: u64,
+        length: usize,
+    },
     Extension {
         size: u64,
         length: usize,
@@ -94,11 +99,20 @@ impl State {
                     digits: digits + 1,
                 }),
                 (None, b'\r') if digits > 0 => Ok(Self::SizeLf { size }),
+                (None, b';') if digits > 0 => Ok(Self::Extension { size, length: 0 }),
                 // White space before the semicolon is bad manners, but allowed (7.1.1).
-                (None, b';' | b' ' | b'\t') if digits > 0 => {
-                    Ok(Self::Extension { size, length: 0 })
-                }
+                (None, b' ' | b'\t') if digits > 0 => Ok(Self::BeforeExtension { size, length: 1 }),
                 (None, _) => wrong("size is not a hex number"),
+            },
+            Self::BeforeExtension { size, length } => match byte {
+                b';' => Ok(Self::Extension { size, length }),
+                _ if length == ASIDE_BYTES_MAX => wrong("extension is too long"),
+                b' ' | b'\t' => Ok(Self::BeforeExtension {
+                    size,
+                    length: length + 1,
+                }),
+                // Some read "1 1" as 1, some as 11.
+                _ => wrong("size is not a hex number"),
             },
             Self::Extension { size, .. } if byte == b'\r' => Ok(Self::SizeLf { size }),
             Self::Extension {
@@ -227,7 +241,7 @@ mod tests {
     #[test]
     fn chunks_become_their_data_and_the_rest_is_left() {
         let body =
-            "4\r\nWiki\r\n0006;a=\"b\"\r\npedia \r\nB \r\nin \r\nchunks\r\n0\r\nA: b\r\n\r\nGET";
+            "4\r\nWiki\r\n0006;a=\"b\"\r\npedia \r\nB ;x\r\nin \r\nchunks\r\n0\r\nA: b\r\n\r\nGET";
         let data = b"Wikipedia in \r\nchunks".to_vec();
         assert_eq!(whole(body), Ok((data, true, b"GET".to_vec())));
         assert_eq!(whole("0\r\n\r\n"), Ok((Vec::new(), true, Vec::new())));
@@ -257,6 +271,9 @@ mod tests {
             "1\n",
             "1\ra",
             "1;\n",
+            "1 \r\n",
+            "1 1\r\n",
+            "1 \t1\r\n",
             "1;\0\r\n",
             "1\r\nab",
             "1\r\na\n",
@@ -284,6 +301,8 @@ mod tests {
         let at = "a".repeat(ASIDE_BYTES_MAX);
         assert!(whole(&format!("1;{at}\r\nb\r\n")).is_ok());
         assert!(whole(&format!("1;{at}a\r\n")).is_err());
+        assert!(whole("1 \t ;a\r\nb\r\n").is_ok());
+        assert!(whole(&format!("1{}", " ".repeat(ASIDE_BYTES_MAX + 1))).is_err());
         assert!(whole(&format!("0\r\n{at}\r\n\r\n")).is_ok_and(|(_, ended, _)| ended));
         assert!(whole(&format!("0\r\n{at}\r\na")).is_err());
     }

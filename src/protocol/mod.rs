@@ -18,12 +18,14 @@
 //! - [`chunked`]: chunked request bodies, without a copy.
 //! - [`forwarded`], [`proxy_header`]: for whom a proxy asks.
 //! - [`websocket`]: both ends of the opening handshake; the frames that are not media (RFC 6455).
+//! - [`frame_check`]: a client's frames, refused at the first wrong byte.
 //! - [`control`]: the text messages of the `videostream.v1` subprotocol.
 
 pub mod access;
 pub mod chunked;
 pub mod control;
 pub mod forwarded;
+pub mod frame_check;
 pub mod framing;
 pub mod http;
 pub mod origin;

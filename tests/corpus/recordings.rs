@@ -1,10 +1,7 @@
-//! The promises of `fuzz/` hold for its seeds and for all that it ever found.
-//!
-//! Seeds are made here, from recordings and by hand, and given to the fuzzer by
-//! `cargo test --test corpus -- --ignored`. What it finds is kept in `fuzz/findings/TARGET/`.
+//! Inputs of `any_cut`: recordings, and what recorders do not write.
 
+use crate::project;
 use bytes::{Bytes, BytesMut};
-use std::path::{Path, PathBuf};
 use videostream::fuzzing;
 use videostream::webm::{BlockElement, ClusterWriter, Event, Limits};
 
@@ -30,10 +27,6 @@ const CUTS: [&[u8]; 4] = [
 ];
 
 const UNKNOWN: &[u8] = &[0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-
-fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 fn read(name: &str) -> Bytes {
     let path = project(&format!("tests/data/{name}.webm"));
@@ -124,7 +117,7 @@ fn audio() -> Vec<u8> {
 }
 
 /// What recorders do not write, but somebody may.
-fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
+pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
     let both = || start("webm", &[video(), audio()]);
     let keyframe = || simple_block(b"\x81\0\0\x80key");
     let delta = || simple_block(b"\x81\0\x21\0delta");
@@ -312,7 +305,7 @@ fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Inputs of `any_cut`, each with a name of its own.
-fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
+pub fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
     let mut streams = Vec::new();
     for name in RECORDINGS {
         let recording = read(name);
@@ -329,83 +322,4 @@ fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
         seeds.push((name, [&bytes, cuts].concat()));
     }
     seeds
-}
-
-/// Inputs of `request`.
-fn request_seeds() -> Vec<(String, Vec<u8>)> {
-    const SOCKET: &str = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-        Sec-WebSocket-Protocol: videostream.v1\r\nOrigin: http://a\r\n\r\n";
-    let requests = [
-        ("page", "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br;q=0\r\nIf-None-Match: \"e\"\r\n\r\n".to_owned()),
-        ("watch", format!("GET /live/demo?key=k%2B HTTP/1.1\r\n{SOCKET}\u{1}")),
-        ("publish", format!("GET /publish/demo HTTP/1.1\r\n{SOCKET}")),
-        ("old-version", format!("GET /live/demo HTTP/1.1\r\n{SOCKET}").replace("13", "8")),
-        ("put", "PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWebM\r\na;x=y\r\n0123456789\r\n0\r\nT: t\r\n\r\nGET".to_owned()),
-        ("source", "SOURCE /demo ICE/1.0\r\n\r\n".to_owned()),
-        ("icecast", "SOURCE /publish/demo HTTP/1.0\r\nAuthorization: Basic c291cmNlOms=\r\nContent-Type: video/webm\r\n\r\n\u{1a}E".to_owned()),
-        ("poster", "POST http://a:1/live/demo.jpg HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nAuthorization: Bearer k\r\n\r\njpg".to_owned()),
-        ("smuggler", "POST /publish/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
-        ("end", "DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned()),
-        ("nowhere", "HEAD /live/.hidden?embed HTTP/1.0\r\n\r\n".to_owned()),
-        ("chunks", "5\r\nhello\r\n0005;e=\"f\"\r\nworld\r\n0\r\n\r\nrest".to_owned()),
-    ];
-    let with_cuts =
-        |(name, text): (&str, String)| (name.into(), [text.as_bytes(), &[3, 0, 40, 3]].concat());
-    requests.map(with_cuts).into()
-}
-
-fn hold_findings(target: &str, promise: impl Fn(&[u8])) {
-    let Ok(findings) = std::fs::read_dir(project("fuzz/findings").join(target)) else {
-        return;
-    };
-    for finding in findings {
-        let path = finding.expect("a readable folder").path();
-        println!("{}", path.display());
-        promise(&std::fs::read(path).expect("a readable finding"));
-    }
-}
-
-#[test]
-fn any_cut_of_a_seed_gives_viewers_the_same() {
-    for (name, seed) in any_cut_seeds() {
-        println!("{name}");
-        fuzzing::any_cut(&seed);
-    }
-}
-
-#[test]
-fn any_cut_of_a_request_gets_the_same_answer() {
-    for (name, seed) in request_seeds() {
-        println!("{name}");
-        fuzzing::request(&seed);
-    }
-}
-
-#[test]
-fn seeds_are_what_their_names_say() {
-    for (name, bytes) in odd_ones() {
-        let segmented = fuzzing::segment(Limits::default(), [Bytes::from(bytes)]);
-        let is_wrong = matches!(name, "an-impossible-size" | "no-tracks" | "another-format");
-        assert_eq!(segmented.error.is_some(), is_wrong, "{name}: {segmented:?}");
-    }
-}
-
-#[test]
-fn whatever_the_fuzzer_found_stays_mended() {
-    hold_findings("any_cut", fuzzing::any_cut);
-    hold_findings("request", fuzzing::request);
-}
-
-#[test]
-#[ignore = "writes fuzz/corpus, for the fuzzer to start from"]
-fn write_seeds() {
-    let targets = [("any_cut", any_cut_seeds()), ("request", request_seeds())];
-    for (target, seeds) in targets {
-        let corpus = project("fuzz/corpus").join(target);
-        std::fs::create_dir_all(&corpus).expect("a folder that can be made");
-        for (name, seed) in seeds {
-            std::fs::write(corpus.join(name), seed).expect("a folder that can be written to");
-        }
-    }
 }

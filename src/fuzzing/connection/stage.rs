@@ -1,0 +1,391 @@
+//! One connection and its stream, and the reactor's part in their lives.
+
+use super::order::Known;
+use super::script::{Role, Step, frame};
+use crate::fuzzing::frames::read_server;
+use crate::fuzzing::line::Line;
+use crate::fuzzing::recording::{Tracks, recording};
+use crate::net::body::{BodyReader, ReadBuffer};
+use crate::net::connection::{CLOSING_TIMEOUT, Connection, State};
+use crate::net::inbound::Inbound;
+use crate::net::publisher::{Fed, Publisher};
+use crate::net::turn::After;
+use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
+use crate::protocol::http::Body;
+use crate::protocol::websocket::ping_frame;
+use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+/// Small, so that a fuzzer comes to it.
+pub const MESSAGE_BYTES: usize = 3000;
+
+/// One connection, its stream, and all that was said.
+pub struct Stage {
+    pub role: Role,
+    pub connection: Connection<Line>,
+    pub catalog: Catalog,
+    pub stream: StreamId,
+    pub limits: Limits,
+    /// Who publishes what a viewer sees, and what is still to come.
+    pub ingest: Option<Ingest>,
+    pub recording: Bytes,
+    /// All chunks that ever were, by sequence.
+    pub known: BTreeMap<u64, Known>,
+    /// All init segments that ever were.
+    pub inits: Vec<Bytes>,
+    /// All that the peer sent.
+    pub sent: Vec<u8>,
+    pub pings: usize,
+    /// The reactor would have let go of it.
+    pub is_gone: bool,
+    /// The stream ended it, and not the peer.
+    pub is_over: bool,
+    pub now: Instant,
+    pub began: Instant,
+    pub buffer: ReadBuffer,
+    pub items: Vec<Item>,
+}
+
+impl Stage {
+    /// `rest` are the bytes that came behind the request.
+    pub fn new(role: Role, ring: u8, rest: &[u8]) -> Stage {
+        let limits = Limits {
+            ring_bytes: match ring {
+                0..=127 => Limits::default().ring_bytes,
+                small => usize::from(small) << 6,
+            },
+            lag_ms: u64::from(ring),
+            ..Limits::default()
+        };
+        let mut catalog = Catalog::new(limits);
+        let stream = catalog.open("demo");
+        let now = Instant::now();
+        let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
+        catalog.stream_mut(stream).go_live();
+        let viewing = |transport, inbound| State::Viewing {
+            viewer: Viewer {
+                stream,
+                transport,
+                cursor: Cursor::join_now(catalog.stream(stream)),
+                told_live: true,
+                audience_index: 0,
+                ignored_reads: 0,
+            },
+            inbound,
+        };
+        let ingest = Ingest::new(limits);
+        connection.state = match role {
+            Role::Viewer { v1 } => {
+                let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
+                viewing(Transport::WebSocket { v1 }, inbound.map(Box::new))
+            }
+            Role::HttpViewer => viewing(Transport::Chunked, None),
+            Role::OldViewer => viewing(Transport::UntilClose, None),
+            Role::Publisher => {
+                let inbound = Inbound::publisher(rest, MESSAGE_BYTES);
+                let publisher = Publisher::websocket(stream, ingest, inbound, false, now);
+                State::Publishing(Box::new(publisher))
+            }
+            Role::HttpPublisher => {
+                let body = BodyReader::new(Body::Chunked);
+                let publisher = Publisher::body(stream, ingest, body, now);
+                State::Publishing(Box::new(publisher))
+            }
+        };
+        let mut stage = Stage {
+            role,
+            connection,
+            catalog,
+            stream,
+            limits,
+            ingest: (!role.is_publisher()).then(|| Ingest::new(limits)),
+            recording: recording(Tracks::Both, 5),
+            known: BTreeMap::new(),
+            inits: Vec::new(),
+            sent: rest.to_vec(),
+            pings: 0,
+            is_gone: false,
+            is_over: false,
+            now,
+            began: now,
+            buffer: ReadBuffer::new(),
+            items: Vec::new(),
+        };
+        if role == Role::HttpPublisher {
+            stage.feed(rest);
+        }
+        stage
+    }
+
+    /// The part of a body that came behind its head.
+    fn feed(&mut self, rest: &[u8]) {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return;
+        };
+        let stream = self.catalog.stream_mut(self.stream);
+        let fed = publisher.feed(Bytes::copy_from_slice(rest), stream);
+        self.note_chunks();
+        if let Err(fed) = fed {
+            let after = self.answer(&fed);
+            self.go_on(after);
+        }
+    }
+
+    pub fn step(&mut self, step: Step) {
+        match step {
+            // A body has no other frames than its chunks.
+            Step::Frame(first, _) if !self.role.is_websocket() && first != 0x82 => {}
+            Step::Frame(first, payload) => self.send_framed(first, &payload),
+            Step::Media(first, length) => {
+                let length = length.min(self.recording.len());
+                let piece = match self.role.is_publisher() {
+                    true => self.recording.split_to(length),
+                    false => Bytes::from(vec![0xff; length]),
+                };
+                self.send_framed(first, &piece);
+            }
+            Step::Close(..) if !self.role.is_websocket() => self.send(b"0\r\n\r\n"),
+            Step::Close(code, reason) => {
+                self.send_framed(0x88, &[&code.to_be_bytes()[..], &reason].concat());
+            }
+            Step::Raw(bytes) => self.send(&bytes),
+            Step::HangUp => {
+                self.connection.socket.is_hung_up = true;
+                self.connection.can_read = true;
+            }
+            Step::Reset => {
+                self.connection.socket.is_reset = true;
+                self.connection.can_read = true;
+                self.connection.can_write = true;
+            }
+            Step::Room(room) => {
+                self.connection.socket.room += room;
+                self.connection.can_write |= room > 0;
+            }
+            Step::ReadMost(most) => self.connection.socket.read_most = most,
+            Step::Interrupt(count) => self.connection.socket.interruptions = count,
+            Step::Read => self.read(),
+            Step::Write => self.write(),
+            Step::Grow(length) => self.grow(length),
+            Step::Leave => self.leave(),
+            Step::Come(tracks) => {
+                self.leave();
+                self.recording = recording(tracks, 4);
+                if !self.role.is_publisher() {
+                    self.ingest = Some(Ingest::new(self.limits));
+                    self.catalog.stream_mut(self.stream).go_live();
+                }
+            }
+            Step::Wait(ms) => {
+                self.now += Duration::from_millis(ms);
+                self.catalog.set_clock(self.now - self.began);
+            }
+            Step::Ping => {
+                let is_open = matches!(
+                    self.connection.state,
+                    State::Viewing { .. } | State::Publishing(_)
+                );
+                if is_open && self.role.is_websocket() {
+                    self.pings += 1;
+                    self.connection.outbox.push(ping_frame(b""));
+                }
+            }
+        }
+    }
+
+    fn send_framed(&mut self, first: u8, payload: &[u8]) {
+        match self.role.is_websocket() {
+            true => self.send(&frame(first, payload)),
+            false if payload.is_empty() => {}
+            false => {
+                let head = format!("{:x}\r\n", payload.len());
+                self.send(&[head.as_bytes(), payload, b"\r\n"].concat());
+            }
+        }
+    }
+
+    /// The peer sends, unless it has hung up.
+    fn send(&mut self, bytes: &[u8]) {
+        let socket = &mut self.connection.socket;
+        if !socket.is_hung_up {
+            socket.incoming.extend(bytes);
+            self.sent.extend_from_slice(bytes);
+            self.connection.can_read = true;
+        }
+    }
+
+    fn grow(&mut self, length: usize) {
+        if self.role.is_publisher() {
+            return;
+        }
+        let Some(ingest) = &mut self.ingest else {
+            return;
+        };
+        let piece = self.recording.split_to(length.min(self.recording.len()));
+        let stream = self.catalog.stream_mut(self.stream);
+        ingest.push(piece, stream).expect("a valid recording");
+        self.note_chunks();
+    }
+
+    fn leave(&mut self) {
+        if self.role.is_publisher() {
+            return;
+        }
+        let stream = self.catalog.stream_mut(self.stream);
+        if let Some(mut ingest) = self.ingest.take() {
+            ingest.flush(stream);
+        }
+        stream.go_offline();
+        self.note_chunks();
+    }
+
+    fn note_chunks(&mut self) {
+        let stream = self.catalog.stream(self.stream);
+        self.inits
+            .extend(stream.init().map(|init| init.chunk.framed.payload()));
+        self.inits.dedup();
+        let ring = stream.ring();
+        for sequence in ring.oldest()..ring.live_edge() {
+            let chunk = ring.chunk(sequence).expect("a ring has no gaps");
+            self.known.entry(sequence).or_insert_with(|| Known {
+                kind: chunk.kind,
+                payload: chunk.framed.payload(),
+            });
+        }
+    }
+
+    /// The connection's turn to read, as the reactor gives it.
+    fn read(&mut self) {
+        if !self.connection.can_read || self.is_gone {
+            return;
+        }
+        let after = match &self.connection.state {
+            State::Publishing(_) => {
+                let stream = self.catalog.stream_mut(self.stream);
+                let mut received = 0;
+                let fed = self.connection.read_publisher(
+                    stream,
+                    &mut self.buffer,
+                    &mut received,
+                    self.now,
+                );
+                self.note_chunks();
+                self.answer(&fed)
+            }
+            State::Viewing { .. } => self.connection.read_viewer(MESSAGE_BYTES, self.now),
+            State::Closing { is_shut: true, .. } => self.connection.read_nothing(self.now),
+            _ => After::Stays,
+        };
+        self.go_on(after);
+    }
+
+    fn answer(&mut self, fed: &Fed) -> After {
+        if let State::Publishing(publisher) = &self.connection.state {
+            publisher.answer(fed, &mut self.connection.outbox);
+        }
+        match fed {
+            Fed::Blocked | Fed::More => After::Stays,
+            Fed::Gone => After::Gone,
+            Fed::Finished | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) => After::Ends,
+        }
+    }
+
+    /// And to write.
+    fn write(&mut self) {
+        if !self.connection.can_write || self.is_gone {
+            return;
+        }
+        if matches!(self.connection.state, State::Viewing { .. }) {
+            let mut sent = Sent::default();
+            let stream = self.catalog.stream(self.stream);
+            match self
+                .connection
+                .write_viewer(stream, &mut self.items, &mut sent, self.now)
+            {
+                Ok(Wrote::Ended) => {
+                    self.is_over = true;
+                    self.go_on(After::Ends);
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    assert!(self.connection.socket.is_reset);
+                    self.go_on(After::Gone);
+                }
+            }
+            return;
+        }
+        let Ok(is_all) = self.connection.write_outbox(&mut 0, self.now) else {
+            assert!(self.connection.socket.is_reset);
+            return self.go_on(After::Gone);
+        };
+        assert_eq!(is_all, self.connection.outbox.is_empty());
+        if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
+            *is_shut = true;
+        }
+    }
+
+    fn go_on(&mut self, after: After) {
+        match after {
+            After::Stays => {}
+            After::Ends => {
+                let closing = State::Closing {
+                    deadline: self.now + CLOSING_TIMEOUT,
+                    is_shut: false,
+                };
+                let before = std::mem::replace(&mut self.connection.state, closing);
+                if let State::Publishing(mut publisher) = before {
+                    publisher.flush(self.catalog.stream_mut(self.stream));
+                    self.note_chunks();
+                }
+            }
+            After::Gone => self.is_gone = true,
+        }
+    }
+
+    /// All that is on its way arrives; then everything has to be as promised.
+    pub fn finish(mut self) {
+        self.connection.socket.room = usize::MAX;
+        self.connection.socket.interruptions = 0;
+        self.connection.socket.read_most = 0;
+        for _ in 0..self.sent.len() + self.known.len() + 1000 {
+            self.connection.can_write = true;
+            self.connection.socket.room = usize::MAX / 2;
+            self.read();
+            self.write();
+            let is_read = !self.connection.can_read || self.is_gone;
+            if is_read && self.connection.outbox.is_empty() {
+                break;
+            }
+        }
+        // What a sweep would do.
+        for _ in 0..1000 {
+            self.write();
+        }
+        let is_open = matches!(
+            self.connection.state,
+            State::Viewing { .. } | State::Publishing(_)
+        );
+        assert!(self.is_gone || self.connection.outbox.is_empty());
+        if let (State::Viewing { viewer, .. }, false) = (&self.connection.state, self.is_gone) {
+            let stream = self.catalog.stream(self.stream);
+            let mut cursor = viewer.cursor;
+            assert!(matches!(cursor.next(stream), Next::Wait));
+        }
+        let outgoing = std::mem::take(&mut self.connection.socket.outgoing);
+        match self.role {
+            Role::Viewer { .. } | Role::Publisher => {
+                let said = read_server(&outgoing);
+                self.check_replies(&said, is_open);
+                match self.role {
+                    Role::Publisher => self.check_messages(is_open),
+                    _ => self.check_media(&said),
+                }
+            }
+            Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),
+            Role::HttpPublisher => self.check_body(&outgoing, is_open),
+        }
+    }
+}

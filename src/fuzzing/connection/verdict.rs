@@ -1,0 +1,241 @@
+//! Whether all that came out of a connection is as promised.
+
+use super::order::{Order, Went};
+use super::script::Role;
+use super::stage::{MESSAGE_BYTES, Stage};
+use crate::fuzzing::body::unchunk;
+use crate::fuzzing::frames::{Said, Told, read_client};
+use crate::fuzzing::viewer::play;
+use crate::protocol::control::ToViewer;
+use crate::protocol::websocket::CloseCode;
+use crate::stream::{Catalog, Ingest, Limits};
+use bytes::Bytes;
+
+/// Data messages from a viewer that are ignored: as `net::turn` has it.
+const IGNORED_MAX: usize = 64;
+
+impl Stage {
+    /// What the peer's bytes ask for, in full. A viewer that talks too much is told to go.
+    fn told(&self) -> Vec<Told> {
+        let mut told = read_client(&self.sent, MESSAGE_BYTES);
+        if !self.role.is_publisher() {
+            let is_data = |told: &Told| matches!(told, Told::Text | Told::Binary(_));
+            let mut data = told.iter().enumerate().filter(|(_, told)| is_data(told));
+            if let Some((index, _)) = data.nth(IGNORED_MAX) {
+                told.truncate(index);
+                told.push(Told::Wrong(CloseCode::Policy.into()));
+            }
+        } else if let Some((index, code)) = self.media_error(&told) {
+            told.truncate(index + 1);
+            told.push(Told::Wrong(code));
+        }
+        told
+    }
+
+    /// The message that is not WebM, and the code that says so.
+    fn media_error(&self, told: &[Told]) -> Option<(usize, u16)> {
+        let (_, error, _) = self.publish(told);
+        let (index, is_other_format) = error?;
+        let code = match is_other_format {
+            true => CloseCode::Unsupported,
+            false => CloseCode::InvalidPayload,
+        };
+        Some((index, code.into()))
+    }
+
+    /// What a stream holds when these messages are published straight into it, which is wrong and
+    /// how, and whether they could end here.
+    fn publish(&self, told: &[Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
+        let mut catalog = Catalog::new(Limits::default());
+        let id = catalog.open("demo");
+        let stream = catalog.stream_mut(id);
+        stream.go_live();
+        let mut ingest = Ingest::new(self.limits);
+        let mut error = None;
+        for (index, told) in told.iter().enumerate() {
+            if let Told::Binary(bytes) = told
+                && let Err(wrong) = ingest.push(bytes.clone().into(), stream)
+            {
+                error = Some((index, wrong.is_other_format()));
+                break;
+            }
+        }
+        ingest.flush(stream);
+        let ring = stream.ring();
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let media: Vec<Bytes> = chunks.map(|chunk| chunk.framed.payload()).collect();
+        (media.concat(), error, ingest.finish().is_ok())
+    }
+
+    /// Pings are answered each in its turn; the end is the one that the peer has earned.
+    pub fn check_replies(&self, said: &[Said], is_open: bool) {
+        let told = self.told();
+        let pongs: Vec<&[u8]> = said
+            .iter()
+            .filter_map(|said| match said {
+                Said::Pong(payload) => Some(&payload[..]),
+                _ => None,
+            })
+            .collect();
+        let pings: Vec<&[u8]> = told
+            .iter()
+            .filter_map(|told| match told {
+                Told::Ping(payload) => Some(&payload[..]),
+                _ => None,
+            })
+            .collect();
+        let own = said.iter().filter(|said| **said == Said::Ping).count();
+        if self.is_gone || self.is_over {
+            assert!(pings.starts_with(&pongs));
+            return;
+        }
+        assert_eq!(pongs, pings);
+        assert_eq!(own, self.pings);
+        match (told.last(), said.last()) {
+            (Some(Told::Close(payload)), Some(Said::Close(echo))) => assert_eq!(echo, payload),
+            (Some(Told::Wrong(code)), Some(Said::Close(payload))) => {
+                assert_eq!(payload[..2], code.to_be_bytes());
+            }
+            (Some(Told::Close(_) | Told::Wrong(_)), other) => panic!("{other:?} is no close"),
+            (_, Some(Said::Close(payload))) => panic!("closed with {payload:x?} for nothing"),
+            _ => assert!(is_open),
+        }
+    }
+
+    /// What was published is what the messages hold, whatever came between them.
+    pub fn check_messages(&self, is_open: bool) {
+        let (media, _, _) = self.publish(&self.told());
+        self.check_published(&media, is_open);
+    }
+
+    /// The same for a body, whose answer says how it ended.
+    pub fn check_body(&self, outgoing: &[u8], is_open: bool) {
+        let mut data = Vec::new();
+        let end = unchunk(&self.sent, &mut data);
+        let (media, error, is_whole) = self.publish(&[Told::Binary(data)]);
+        let status = match (end, error) {
+            (_, Some((_, true))) => Some(415),
+            (_, Some((_, false))) | (None, None) => Some(400),
+            (Some(Some(_)), None) if is_whole => Some(200),
+            (Some(Some(_)), None) => Some(400),
+            (Some(None), None) => None,
+        };
+        self.check_published(&media, is_open);
+        if self.is_gone {
+            return;
+        }
+        assert_eq!(is_open, status.is_none());
+        let head = response_head(outgoing).map(|(status, _)| status);
+        assert_eq!(head, status);
+    }
+
+    fn check_published(&self, media: &[u8], is_open: bool) {
+        let known: Vec<&Bytes> = self.known.values().map(|known| &known.payload).collect();
+        let known = known.into_iter().flatten().copied().collect::<Vec<u8>>();
+        // Of a small ring something was lost between two looks.
+        if self.limits.ring_bytes == Limits::default().ring_bytes {
+            if self.is_gone || is_open {
+                assert!(media.starts_with(&known));
+            } else {
+                assert_eq!(media.len(), known.len());
+                assert!(media == known);
+            }
+        }
+    }
+
+    /// What a viewer was given is in order, begins at a join point after each gap, and is valid.
+    pub fn check_media(&self, said: &[Said]) {
+        let v1 = self.role == Role::Viewer { v1: true };
+        let mut order = Order::new(&self.known, &self.inits);
+        // What the last text said about the message that follows.
+        let mut announced = None;
+        for said in said {
+            match said {
+                Said::Text(text) => {
+                    assert!(v1, "a text to who did not ask for any");
+                    let text = ToViewer::parse(text).expect("a message that we know");
+                    match text {
+                        ToViewer::Init { .. } | ToViewer::Skip { .. } => announced = Some(text),
+                        _ => {}
+                    }
+                }
+                Said::Binary(payload) => {
+                    let step = order.next(payload);
+                    if v1 {
+                        match step {
+                            Went::Init => {
+                                assert!(matches!(announced, Some(ToViewer::Init { .. })));
+                            }
+                            Went::Skipped => {
+                                assert!(matches!(announced, Some(ToViewer::Skip { .. })));
+                            }
+                            Went::On => {}
+                        }
+                    }
+                    announced = None;
+                }
+                Said::Ping | Said::Pong(_) | Said::Close(_) => {}
+            }
+        }
+        play(order.bytes.freeze());
+    }
+
+    /// The same over HTTP.
+    pub fn check_stream(&self, outgoing: &[u8], is_open: bool) {
+        if outgoing.is_empty() {
+            return;
+        }
+        let Some((status, length)) = response_head(outgoing) else {
+            assert!(self.is_gone, "half a response head");
+            return;
+        };
+        assert_eq!(status, 200);
+        let mut rest = &outgoing[length..];
+        if self.role == Role::OldViewer {
+            let mut order = Order::new(&self.known, &self.inits);
+            while let Some(length) = order.length_of_next(rest) {
+                order.next(&rest[..length]);
+                rest = &rest[length..];
+            }
+            assert!(self.is_gone || rest.is_empty());
+            play(order.bytes.freeze());
+            return;
+        }
+        let mut order = Order::new(&self.known, &self.inits);
+        let mut is_whole = false;
+        while let (Some((payload, behind)), false) = (chunk(rest), is_whole) {
+            rest = behind;
+            is_whole = payload.is_empty();
+            if !is_whole {
+                order.next(payload);
+            }
+        }
+        match is_whole {
+            true => assert!(!is_open && rest.is_empty()),
+            // There may be the rest of a chunk that its peer did not wait for.
+            false => assert!(self.is_gone || (is_open && rest.is_empty())),
+        }
+        play(order.bytes.freeze());
+    }
+}
+
+/// Status and length of a whole response head.
+fn response_head(bytes: &[u8]) -> Option<(u16, usize)> {
+    let mut fields = [httparse::EMPTY_HEADER; 16];
+    let mut head = httparse::Response::new(&mut fields);
+    match head.parse(bytes).expect("a response that others can read") {
+        httparse::Status::Complete(length) => Some((head.code?, length)),
+        httparse::Status::Partial => None,
+    }
+}
+
+/// The first chunk, if all of it is there, and what is behind it.
+fn chunk(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+    let size = std::str::from_utf8(&bytes[..end]).expect("a size");
+    let size = usize::from_str_radix(size, 16).expect("hex digits");
+    let (payload, behind) = bytes[end + 2..].split_at_checked(size)?;
+    let (crlf, behind) = behind.split_at_checked(2)?;
+    assert_eq!(crlf, b"\r\n");
+    Some((payload, behind))
+}

@@ -1,0 +1,137 @@
+//! What people and programs write for one another: control messages, configuration, command lines,
+//! addresses.
+
+use super::frames::{Said, read_server};
+use crate::cli::{Cli, Command, one_line};
+use crate::client::{Address, Scheme};
+use crate::config::Serve;
+use crate::protocol::control::{ToPublisher, ToViewer};
+use crate::protocol::http::parse_request;
+use crate::protocol::route::StreamName;
+use crate::protocol::websocket::{client_request, text_frame};
+use clap::Parser as _;
+use std::ffi::OsString;
+
+/// A key that is given, and never told.
+const KEY: &str = "hunter2";
+
+/// Whatever stands in a message, a file, a command line or an address, it is understood or refused
+/// in one line that tells no key; what was understood is told again as it was.
+///
+/// The text comes first in `input`; its last byte says what it is.
+pub fn control(input: &[u8]) {
+    let Some((&kind, input)) = input.split_last() else {
+        return;
+    };
+    // Elsewhere than as a key it may be told; so may what a terminal would show as it, where `clap`
+    // leaves control characters out.
+    let text = String::from_utf8_lossy(input)
+        .replace(
+            |character: char| character.is_control() && character != '\n',
+            "",
+        )
+        .replace(KEY, "hunter");
+    // Options that name files would have them read.
+    if text.contains("file") {
+        return;
+    }
+    match kind % 4 {
+        0 => messages(&text),
+        1 => file(&text),
+        2 => command_line(&text),
+        _ => addresses(&text),
+    }
+}
+
+fn messages(text: &str) {
+    let mut told = Vec::new();
+    if let Some(message) = ToViewer::parse(text) {
+        told.push(message.to_json());
+        assert_eq!(ToViewer::parse(&message.to_json()), Some(message));
+    }
+    if let Some(message) = ToPublisher::parse(text) {
+        told.push(message.to_json());
+        assert_eq!(ToPublisher::parse(&message.to_json()), Some(message));
+    }
+    for json in told {
+        let is_one_line = !json.contains(char::is_control);
+        assert!(is_one_line, "{json}");
+        let frame = text_frame(&json);
+        assert_eq!(read_server(&frame), [Said::Text(json)]);
+    }
+}
+
+fn file(text: &str) {
+    for secret in ["", "watch_key = 'hunter2'\n"] {
+        match Serve::resolve_text(&format!("{secret}{text}")) {
+            Ok(serve) => assert_sane(&serve),
+            Err(error) => assert_one_line(&error.to_string()),
+        }
+    }
+}
+
+/// One argument a line.
+fn command_line(text: &str) {
+    for secret in [&[][..], &["--watch-key", KEY]] {
+        let arguments = ["videostream"].iter().chain(secret).copied();
+        let arguments: Vec<OsString> = arguments
+            .chain(text.split('\n'))
+            .map(OsString::from)
+            .collect();
+        match Cli::try_parse_from(&arguments) {
+            Ok(cli) => resolve(cli),
+            Err(error) if error.use_stderr() => assert_one_line(&one_line(&error, &arguments)),
+            // Help, or the version.
+            Err(_) => {}
+        }
+    }
+}
+
+fn resolve(cli: Cli) {
+    let options = match cli.command {
+        None => cli.serve,
+        Some(Command::Serve(options)) => *options,
+        Some(_) => return,
+    };
+    // A file that is named is not read here.
+    if options.config.is_none() {
+        match Serve::resolve(options) {
+            Ok(serve) => assert_sane(&serve),
+            Err(error) => assert_one_line(&error.to_string()),
+        }
+    }
+}
+
+fn assert_sane(serve: &Serve) {
+    assert!(!serve.listen.is_empty());
+    assert!(!format!("{serve:?}").contains(KEY));
+}
+
+fn assert_one_line(message: &str) {
+    assert!(!message.is_empty() && !message.contains('\n'), "{message}");
+    assert!(!message.contains(KEY), "{message}");
+}
+
+fn addresses(text: &str) {
+    if let Ok(name) = StreamName::try_from(text) {
+        assert_eq!(name.as_str(), text);
+        assert!((1..=64).contains(&text.len()) && !text.starts_with('.'));
+    }
+    let Ok(address) = text.parse::<Address>() else {
+        return;
+    };
+    if address.scheme != Scheme::WebSocket {
+        return;
+    }
+    // Nothing in an address ends its line early, or begins another.
+    let request = client_request(&address.authority, &address.target, &[7; 16], &[], None);
+    match parse_request(&request, usize::MAX) {
+        Ok(Some((head, length))) => {
+            assert_eq!(length, request.len());
+            assert!(head.upgrade.is_some() && head.key.is_none() | text.contains("key"));
+        }
+        Ok(None) => panic!("half a request"),
+        // An address that no server has, such as one with half an escape.
+        Err(error) => assert_eq!(error.status(), 400),
+    }
+}

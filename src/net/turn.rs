@@ -1,0 +1,167 @@
+//! What one connection does for itself in a turn: it reads what has come, and writes what waits.
+//!
+//! Nothing here knows of other connections. The steps work with any socket, and say what is to
+//! happen next; the reactor does that. So `fuzzing` drives the very code that serves, in memory.
+
+use super::body::ReadBuffer;
+use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
+use super::inbound::{Heard, Inbound};
+use super::publisher::Fed;
+use super::viewer::{Item, Sent, Wrote};
+use crate::protocol::websocket::{CloseCode, close_frame};
+use crate::stream::Stream;
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+/// Data messages from one viewer that are ignored before it is closed.
+const IGNORED_MAX: u32 = 64;
+
+/// What becomes of a connection after it has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It goes on. There may be replies in its outbox.
+    Stays,
+    /// Our last words are in its outbox.
+    Ends,
+    /// There is nobody to say anything to.
+    Gone,
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// Takes one turn's bytes of a publisher into its stream. `received` is raised by their number.
+    pub fn read_publisher(
+        &mut self,
+        stream: &mut Stream,
+        buffer: &mut ReadBuffer,
+        received: &mut u64,
+        now: Instant,
+    ) -> Fed {
+        let State::Publishing(publisher) = &mut self.state else {
+            return Fed::More;
+        };
+        let (socket, outbox) = (&mut self.socket, &mut self.outbox);
+        let fed = publisher.read(socket, outbox, stream, buffer, received, now);
+        if *received > 0 {
+            self.heard(now);
+        }
+        if matches!(fed, Fed::Blocked) {
+            self.can_read = false;
+        }
+        fed
+    }
+
+    /// Hears a viewer, who has little to say.
+    pub fn read_viewer(&mut self, message_bytes: usize, now: Instant) -> After {
+        let State::Viewing { viewer, inbound } = &mut self.state else {
+            return After::Stays;
+        };
+        if !viewer.is_websocket() {
+            // It has said all it had to say.
+            viewer.ignored_reads += 1;
+            return match viewer.ignored_reads > IGNORED_MAX {
+                true => After::Gone,
+                false => self.read_nothing(now),
+            };
+        }
+        let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
+        let mut received = 0;
+        let heard = inbound.read(&mut self.socket, &mut self.outbox, &mut received);
+        if matches!(heard, Heard::Binary(_) | Heard::Text) {
+            inbound.ignored += 1;
+        }
+        let ignored = inbound.ignored;
+        if received > 0 {
+            self.heard(now);
+        }
+        match heard {
+            Heard::Blocked => {
+                self.can_read = false;
+                After::Stays
+            }
+            Heard::Unfinished => After::Stays,
+            Heard::Gone => After::Gone,
+            Heard::Closed => After::Ends,
+            Heard::Bad(code, reason) => self.close(code, &reason),
+            Heard::Binary(_) | Heard::Text if ignored > IGNORED_MAX => {
+                self.close(CloseCode::Policy, "viewers send nothing")
+            }
+            Heard::Binary(_) | Heard::Text | Heard::Control => {
+                match self.outbox.len() > OUTBOX_SLICES_MAX {
+                    true => After::Gone,
+                    false => After::Stays,
+                }
+            }
+        }
+    }
+
+    /// Reads what has no meaning any more, to see the end of it.
+    pub fn read_nothing(&mut self, now: Instant) -> After {
+        let mut bytes = [0; 4096];
+        match self.socket.read(&mut bytes) {
+            Ok(0) => return After::Gone,
+            Ok(_) => self.heard(now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return After::Gone,
+        }
+        After::Stays
+    }
+
+    /// Writes what waits for a viewer and all that is new in its stream. `items` is scratch space.
+    pub fn write_viewer(
+        &mut self,
+        stream: &Stream,
+        items: &mut Vec<Item>,
+        sent: &mut Sent,
+        now: Instant,
+    ) -> io::Result<Wrote> {
+        let State::Viewing { viewer, .. } = &mut self.state else {
+            return Ok(Wrote::Level);
+        };
+        let cursor = viewer.cursor;
+        let wrote = viewer.write(&mut self.socket, &mut self.outbox, stream, items, sent);
+        if viewer.cursor != cursor {
+            self.since = now;
+        }
+        if sent.bytes > 0 && self.blocked_since.take().is_some() {
+            // Room in a buffer that was full: the peer has taken something, so it is there.
+            self.heard(now);
+        }
+        match wrote {
+            Ok(Wrote::Level) => self.blocked_since = None,
+            Ok(Wrote::Blocked) => self.is_blocked(now),
+            Ok(Wrote::More | Wrote::Ended) | Err(_) => {}
+        }
+        wrote
+    }
+
+    /// Writes what waits for anybody else. `written` is raised by the number of bytes. Returns
+    /// whether that was all.
+    pub fn write_outbox(&mut self, written: &mut usize, now: Instant) -> io::Result<bool> {
+        let before = self.outbox.byte_len();
+        let result = self.outbox.write_to(&mut self.socket);
+        let length = before - self.outbox.byte_len();
+        *written += length;
+        if length > 0 {
+            self.blocked_since = None;
+        }
+        match result {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_blocked(now);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &str) -> After {
+        self.outbox.push(close_frame(code, reason));
+        After::Ends
+    }
+
+    fn is_blocked(&mut self, now: Instant) {
+        self.can_write = false;
+        self.blocked_since.get_or_insert(now);
+    }
+}

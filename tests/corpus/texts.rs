@@ -1,0 +1,174 @@
+//! Inputs of `request`, `body` and `control`.
+
+/// Inputs of `request`.
+pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
+    const SOCKET: &str = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Protocol: videostream.v1\r\nOrigin: http://a\r\n\r\n";
+    let requests = [
+        ("page", "GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br;q=0\r\nIf-None-Match: \"e\"\r\n\r\n".to_owned()),
+        ("watch", format!("GET /live/demo?key=k%2B HTTP/1.1\r\n{SOCKET}\u{1}")),
+        ("publish", format!("GET /publish/demo HTTP/1.1\r\n{SOCKET}")),
+        ("old-version", format!("GET /live/demo HTTP/1.1\r\n{SOCKET}").replace("13", "8")),
+        ("put", "PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWebM\r\na;x=y\r\n0123456789\r\n0\r\nT: t\r\n\r\nGET".to_owned()),
+        ("source", "SOURCE /demo ICE/1.0\r\n\r\n".to_owned()),
+        ("icecast", "SOURCE /publish/demo HTTP/1.0\r\nAuthorization: Basic c291cmNlOms=\r\nContent-Type: video/webm\r\n\r\n\u{1a}E".to_owned()),
+        ("poster", "POST http://a:1/live/demo.jpg HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\nAuthorization: Bearer k\r\n\r\njpg".to_owned()),
+        ("smuggler", "POST /publish/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
+        ("end", "DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned()),
+        ("nowhere", "HEAD /live/.hidden?embed HTTP/1.0\r\n\r\n".to_owned()),
+    ];
+    let with_cuts =
+        |(name, text): (&str, String)| (name.into(), [text.as_bytes(), &[3, 0, 40, 3]].concat());
+    requests.map(with_cuts).into()
+}
+
+/// Inputs of `body`.
+pub fn body_seeds() -> Vec<(String, Vec<u8>)> {
+    let chunked = [
+        (
+            "chunks",
+            "5\r\nhello\r\n0005;e=\"f\"\r\nworld\r\n0\r\n\r\nrest",
+        ),
+        (
+            "padded",
+            "05 ;a\r\nhello\r\n0;x\r\nA: b\r\nC: d\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        ),
+        ("large", "ffffffffffffffff\r\nhello"),
+        ("too-large", "10000000000000000\r\nhello"),
+        ("longer-than-its-size", "1\r\nhello\r\n0\r\n\r\n"),
+        ("lone-line-feeds", "5\nhello\n0\n\n"),
+        ("plain", "hello, and what is behind it"),
+    ];
+    let framings = chunked.iter().flat_map(|&(name, text)| {
+        [0, 3, 255].map(|framing| {
+            let name = format!("{name}-{framing}");
+            (name, [text.as_bytes(), &[3, 0, 40, 3, framing]].concat())
+        })
+    });
+    framings.collect()
+}
+
+const EVERY_LIMIT: &str = "max_connections = 100
+max_connections_per_address = 5
+max_streams = 3
+max_memory = '1GiB'
+max_publish_rate = '5Mbit/s'
+ring_bytes = '16MiB'
+ring_duration = '30s'
+max_delay = '100ms'
+max_lag = '1s'
+viewer_buffer = '256KiB'
+init_bytes = '1MiB'
+block_bytes = '4MiB'
+publisher_message_bytes = '8MiB'
+viewer_message_bytes = '4KiB'
+head_bytes = '16KiB'
+poster_bytes = '256KiB'
+head_timeout = '10s'
+publisher_timeout = '30s'
+viewer_timeout = '30s'
+ping_interval = '20s'
+ping_timeout = '20s'
+drain_timeout = '10s'
+";
+
+const EVERY_ACCESS: &str = "listen = ['0.0.0.0:0']
+publish_key = 'k'
+token_secret = '0123456789abcdef0123456789abcdef'
+auth_url = 'http://127.0.0.1:3000/auth'
+auth_timeout = '2s'
+auth_cache = '5s'
+allow_origin = ['https://a.example']
+allow_host = ['a.example']
+trusted_proxy = ['127.0.0.1', '10.0.0.0/8']
+proxy_protocol = true
+watch_open = true
+[streams.door]
+watch_key = 'k'
+";
+
+/// Inputs of `control`.
+pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
+    let texts = [
+        (0, r#"{"type":"hello","stream":"a","live":true}"#),
+        (
+            0,
+            r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":2}"#,
+        ),
+        (
+            0,
+            r#"{"type":"skip","from_ms":1,"to_ms":18446744073709551615}"#,
+        ),
+        (0, r#"{"type":"offline","new":[1,{"a":null}]}"#),
+        (0, r#"{"type":"viewers","count":3}"#),
+        (0, r#"{"type":"ready","watch":"/live/a"}"#),
+        (
+            0,
+            r#"{"type":"warning","code":"keyframe-interval","message":"no\n\u0000 \ud83d\ude00"}"#,
+        ),
+        (0, r#"{"type":"restart"}"#),
+        (
+            1,
+            "listen = ['0.0.0.0:80', '[::]:80']\npublish_open = true\nring_bytes = '16MiB'\n",
+        ),
+        (
+            1,
+            "publish_key = 'hunter'\nwatch_key = \"hunter\"\nlog = 'json'\nlog_level = 'debug'\n",
+        ),
+        (1, "publish_key = 'hunter\n"),
+        (
+            1,
+            "allow_origin = ['https://a.example', 'http://b:1']\nhead_timeout = '1m 30s'\n",
+        ),
+        (
+            1,
+            "[streams.door]\npublish_key = 'hunter'\nwatch_key = 'hunter '\n",
+        ),
+        (
+            1,
+            "max_streams = -1\nblock_bytes = 99999999999\nring_bytes = '1KiB'\n",
+        ),
+        (
+            2,
+            "--listen\n127.0.0.1:0\n--publish-key\nhunter\n--max-streams=5",
+        ),
+        (
+            2,
+            "serve\n--publish-open\n--ring-bytes=16MiB\n--ring-duration\n30s",
+        ),
+        (2, "push\n--loop\na.webm\nws://127.0.0.1:8080/publish/live"),
+        (
+            2,
+            "load\nhttp://127.0.0.1:8080/live/live\n--viewers\n9\n--json",
+        ),
+        (1, EVERY_LIMIT),
+        (1, EVERY_ACCESS),
+        (1, "max_delay = '11s'"),
+        (1, "max_delay = '2s'\nmax_lag = '1s'\n"),
+        (1, "viewer_buffer = '1KiB'"),
+        (1, "max_publish_rate = '1bit/s'"),
+        (1, "max_memory = '1KiB'"),
+        (1, "block_bytes = '2GiB'"),
+        (1, "ping_timeout = '0s'"),
+        (1, "listen = []"),
+        (1, "listen = ['127.0.0.1:80', '127.0.0.1:80']"),
+        (1, "proxy_protocol = true"),
+        (1, "publish_key = 'k'\npublish_open = true"),
+        (1, "watch_key = 'k'\nwatch_open = true"),
+        (1, "auth_url = 'ftp://a'"),
+        (2, "inspect\n--json"),
+        (2, "--no-such-flag"),
+        (3, "ws://127.0.0.1:8080/publish/live?key=hunter"),
+        (3, "http://[::1]:80/live/live.webm"),
+        (3, "ws://u:p@a/publish/b"),
+        (3, "front-door.2_a"),
+    ];
+    let named = texts.iter().enumerate().map(|(index, (kind, text))| {
+        (
+            format!("{kind}-{index}"),
+            [text.as_bytes(), &[*kind]].concat(),
+        )
+    });
+    named.collect()
+}
