@@ -40,7 +40,7 @@ pub struct Listener {
     /// Edge-triggered: there may be more to accept until the kernel says "would block".
     is_ready: bool,
     paused_until: Option<Instant>,
-    /// Whether accepting has failed, and not worked since.
+    /// Whether accepting has failed, and some may have been waiting ever since.
     is_failing: bool,
 }
 
@@ -109,21 +109,19 @@ impl Listener {
         self.paused_until = None;
         for _ in 0..ACCEPTS_MAX {
             match self.socket.accept() {
-                Ok((socket, peer)) => {
-                    accepted.push((socket, peer.ip()));
+                Ok((socket, peer)) => accepted.push((socket, peer.ip())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_ready = false;
                     if std::mem::take(&mut self.is_failing) {
                         tracing::info!(address = %self.address, "accepting goes on");
                     }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.is_ready = false;
                     return;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The peer hung up before we came: accept(2) says to go on.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    // Told once, not ten times a second for as long as it lasts.
+                    // Told once until nobody waits any more, not with each that leaves.
                     if !std::mem::replace(&mut self.is_failing, true) {
                         tracing::warn!(%error, address = %self.address, "accepting rests");
                     }
