@@ -4,8 +4,9 @@
 use super::frames::{Said, read_server};
 use crate::cli::{Cli, Command, one_line};
 use crate::client::{Address, Scheme};
-use crate::config::Serve;
+use crate::config::{BitRate, Serve};
 use crate::protocol::control::{ToPublisher, ToViewer};
+use crate::protocol::forwarded::Network;
 use crate::protocol::http::parse_request;
 use crate::protocol::route::StreamName;
 use crate::protocol::websocket::{client_request, text_frame};
@@ -116,6 +117,12 @@ fn addresses(text: &str) {
     if let Ok(name) = StreamName::try_from(text) {
         assert_eq!(name.as_str(), text);
         assert!((1..=64).contains(&text.len()) && !text.starts_with('.'));
+    }
+    if let Ok(network) = text.parse::<Network>() {
+        assert_eq!(network.to_string().parse(), Ok(network));
+    }
+    if let Ok(rate) = text.parse::<BitRate>() {
+        assert_eq!(rate.to_string().parse(), Ok(rate));
     }
     let Ok(address) = text.parse::<Address>() else {
         return;

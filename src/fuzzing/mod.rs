@@ -7,11 +7,13 @@
 //! - `any_cut`: [`webm`](crate::webm) and [`stream`](crate::stream), from a publisher's bytes to
 //!   a viewer's, which a strict `reader` of its own reads again.
 //! - `ring`: a stream's ring and cursors, beside a model.
-//! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask.
+//! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask; `admission` is
+//!   who may, written down again.
 //! - `connection`: a WebSocket from its first frame to its last, through the code of
 //!   [`net`](crate::net), on a `line` in memory; `frames` is RFC 6455 written down again.
 //! - `control`: messages, configuration, command lines, addresses.
 
+mod admission;
 mod any_cut;
 mod body;
 mod connection;
@@ -25,6 +27,7 @@ mod ring;
 mod segmented;
 mod viewer;
 
+pub use admission::tokens;
 pub use any_cut::any_cut;
 pub use body::body;
 pub use connection::connection;

@@ -1,8 +1,11 @@
-//! A request, its answer, and the body that it brings.
+//! A request, whose it is and whether it may, its answer, and the body that it brings.
 
+use super::admission::{assert_only_guests_get_in, assert_the_client_was_named};
 use super::body::same_however_cut;
 use super::split_lengths;
 use crate::protocol::http::{Body, HttpError, Method, parse_request};
+use crate::protocol::proxy_header;
+use crate::protocol::redirect::to_https;
 use crate::protocol::response::{Connection, refuse, switching_protocols};
 use crate::protocol::route::{Refusal, Route, Via, route};
 use bytes::Bytes;
@@ -11,12 +14,14 @@ use bytes::Bytes;
 const HEAD_BYTES_MAX: usize = 1024;
 
 /// However the bytes of a request are cut, its head says the same, and says it for good; what we
-/// answer is one whole response, whatever the request holds; and its body has the same data and the
-/// same end.
+/// answer is one whole response, whatever the request holds; nobody gets in who shows neither key
+/// nor token; and its body has the same data and the same end. So it is with the PROXY header that
+/// may come first.
 ///
 /// The request comes first in `input`, then piece lengths, one byte each, and how many of them.
 pub fn request(input: &[u8]) {
-    let (bytes, lengths) = split_lengths(input);
+    let (mut bytes, lengths) = split_lengths(input);
+    skip_proxy_header(&mut bytes);
     match same_head_however_cut(&bytes) {
         Ok(Some((body, rest))) => same_however_cut(body, &rest, &lengths),
         Ok(None) => {}
@@ -25,6 +30,17 @@ pub fn request(input: &[u8]) {
             Method::Other,
             Connection::Close,
         )),
+    }
+}
+
+fn skip_proxy_header(bytes: &mut Bytes) {
+    let whole = proxy_header::parse(bytes);
+    for length in 0..bytes.len().min(HEAD_BYTES_MAX) {
+        let part = proxy_header::parse(&bytes[..length]);
+        assert!(part == Ok(None) || part == whole, "{part:?}, {whole:?}");
+    }
+    if let Ok(Some(header)) = whole {
+        let _ = bytes.split_to(header.length);
     }
 }
 
@@ -41,7 +57,14 @@ fn same_head_however_cut(bytes: &Bytes) -> Result<Option<(Body, Bytes)>, HttpErr
     assert!(length <= HEAD_BYTES_MAX.min(bytes.len()));
     assert!(head.path == "*" || head.path.starts_with('/'), "{head:?}");
     assert!(!head.path.contains(char::is_control), "{head:?}");
-    match route(&head) {
+    assert_the_client_was_named(head.forwarded_for.as_deref());
+    let elsewhere = to_https(&head, bytes, 8443);
+    assert_is_whole(&refuse(&elsewhere, head.method, Connection::Close));
+    let route = route(&head);
+    if let Ok(route) = &route {
+        assert_only_guests_get_in(route, &head);
+    }
+    match route {
         Err(refusal) => assert_is_whole(&refuse(&refusal, head.method, Connection::Close)),
         Ok(
             Route::Publish {

@@ -1,5 +1,7 @@
 //! Inputs of `request`, `body` and `control`.
 
+use videostream::fuzzing;
+
 /// Inputs of `request`.
 pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
     const SOCKET: &str = "Host: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
@@ -17,10 +19,39 @@ pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
         ("smuggler", "POST /publish/demo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()),
         ("end", "DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned()),
         ("nowhere", "HEAD /live/.hidden?embed HTTP/1.0\r\n\r\n".to_owned()),
+        ("forwarded", "GET /live/demo.webm HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6, [2001:db8::7]:1\r\nX-Forwarded-For: 10.0.0.2\r\n\r\n".to_owned()),
+        ("introduced", "PROXY TCP4 203.0.113.9 10.0.0.1 4660 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("introduced-6", "PROXY TCP6 2001:db8::7 ::1 4660 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("elsewhere", format!("GET /publish/demo?key=p HTTP/1.1\r\n{SOCKET}").replace("http://a", "https://b:1")),
+        ("rebound", "PUT /publish/demo HTTP/1.1\r\nHost: evil.example:80\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n".to_owned()),
+        ("local", "PUT /publish/demo HTTP/1.1\r\nHost: [::1]:80\r\nOrigin: http://[::1]\r\nContent-Length: 0\r\n\r\n".to_owned()),
+        ("watch-key", "GET /live/demo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer w\r\n\r\n".to_owned()),
+        ("all-streams", "GET /api/streams HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
     ];
-    let with_cuts =
-        |(name, text): (&str, String)| (name.into(), [text.as_bytes(), &[3, 0, 40, 3]].concat());
-    requests.map(with_cuts).into()
+    let tokens = fuzzing::tokens()
+        .into_iter()
+        .enumerate()
+        .map(|(index, token)| {
+            let text = format!("GET /publish/demo?token={token} HTTP/1.1\r\n{SOCKET}");
+            (format!("token-{index}"), text.into_bytes())
+        });
+    // The PROXY protocol's second version: a client of IPv4, and the proxy itself.
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    let introductions = [
+        (
+            "binary",
+            &b"\x21\x11\0\x0c\xcb\0\x71\x09\x0a\0\0\x01\x12\x34\0\x50"[..],
+        ),
+        ("binary-local", b"\x20\0\0\0"),
+    ];
+    let introductions = introductions.map(|(name, rest)| {
+        let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        (name.to_owned(), [&signature[..], rest, request].concat())
+    });
+    let texts = requests.map(|(name, text)| (name.to_owned(), text.into_bytes()));
+    let all = texts.into_iter().chain(tokens).chain(introductions);
+    all.map(|(name, bytes)| (name, [&bytes[..], &[3, 0, 40, 3]].concat()))
+        .collect()
 }
 
 /// Inputs of `body`.
@@ -163,6 +194,8 @@ pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
         (3, "http://[::1]:80/live/live.webm"),
         (3, "ws://u:p@a/publish/b"),
         (3, "front-door.2_a"),
+        (3, "::ffff:10.0.0.0/104"),
+        (3, "2.5 Mbit/s"),
     ];
     let named = texts.iter().enumerate().map(|(index, (kind, text))| {
         (

@@ -1,0 +1,171 @@
+//! Who gets in: the rules of [`access`](crate::protocol::access) written down again.
+
+use crate::protocol::access::{Access, Policy, Secret, Shown};
+use crate::protocol::forwarded::TrustedProxies;
+use crate::protocol::http::RequestHead;
+use crate::protocol::origin::{LocalNames, Origins};
+use crate::protocol::route::{Need, Route, StreamName};
+use crate::protocol::token::{Act, Grant, TokenKey};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
+
+/// The keys of a guarded server.
+const PUBLISH_KEY: &str = "p";
+const WATCH_KEY: &str = "w";
+
+/// Seconds since 1970.
+const NOW: u64 = 1_800_000_000;
+
+static TOKEN_KEY: LazyLock<TokenKey> = LazyLock::new(|| {
+    TokenKey::new(&Secret::new("0123456789abcdef0123456789abcdef")).expect("a secret long enough")
+});
+
+/// All tokens that were ever given away and are good still, and what each of them grants.
+static TOKENS: LazyLock<[(String, Grant); 2]> = LazyLock::new(|| {
+    [Act::Publish, Act::Watch].map(|act| {
+        let stream = StreamName::try_from("demo").expect("a name");
+        let grant = Grant { stream, act };
+        (TOKEN_KEY.sign(&grant, NOW + 1), grant)
+    })
+});
+
+/// Guarded by keys, by tokens, and open to its own machine.
+static SERVERS: LazyLock<[Access; 3]> = LazyLock::new(|| {
+    let access = |publish, watch, local_names| Access {
+        publish,
+        watch,
+        streams: BTreeMap::new(),
+        tokens: Some(TOKEN_KEY.clone()),
+        origins: Origins::default(),
+        local_names,
+    };
+    [
+        access(
+            Policy::Key(PUBLISH_KEY.into()),
+            Policy::Key(WATCH_KEY.into()),
+            None,
+        ),
+        access(Policy::Token, Policy::Token, None),
+        access(Policy::Open, Policy::Open, Some(LocalNames::default())),
+    ]
+});
+
+/// Tokens to begin with: two that are good, and one that was.
+pub fn tokens() -> Vec<String> {
+    let mut tokens: Vec<String> = TOKENS.iter().map(|(token, _)| token.clone()).collect();
+    tokens.push(TOKEN_KEY.sign(&TOKENS[0].1, NOW));
+    tokens
+}
+
+/// Those who may are let in, and nobody else.
+pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
+    let [keyed, signed, local] = &*SERVERS;
+    let shown = keyed.shown(head, NOW);
+    assert_eq!(shown.grant, granted(head), "{head:?}");
+    let is_let_in = |access: &Access| access.admit(route, head, &shown).is_ok();
+    let Some(need) = route.need() else {
+        assert!(is_let_in(keyed) && is_let_in(signed) && is_let_in(local));
+        return;
+    };
+    let is_at_home = !route.acts_for_a_page() || is_of_our_pages(head);
+    let has_token = has_token(&need, &shown);
+    let has_key = has_key(&need, &shown);
+    assert_eq!(is_let_in(keyed), is_at_home && (has_key || has_token));
+    assert_eq!(is_let_in(signed), is_at_home && has_token);
+    if is_let_in(local) {
+        assert!(is_at_home && is_called_local(head), "{head:?}");
+    }
+}
+
+/// What the first of its tokens grants that is good. One may come in a key's place.
+fn granted(head: &RequestHead) -> Option<Grant> {
+    let mut offered = [&head.token, &head.key].into_iter().flatten();
+    offered.find_map(|offer| {
+        let mut known = TOKENS.iter();
+        let (_, grant) = known.find(|(token, _)| token == offer.expose())?;
+        Some(grant.clone())
+    })
+}
+
+fn has_token(need: &Need<'_>, shown: &Shown<'_>) -> bool {
+    match (need, &shown.grant) {
+        (Need::List, _) => true,
+        (_, None) => false,
+        (Need::Watch(name), Some(grant)) => **name == grant.stream,
+        (Need::Publish(name), Some(grant)) => **name == grant.stream && grant.act == Act::Publish,
+    }
+}
+
+fn has_key(need: &Need<'_>, shown: &Shown<'_>) -> bool {
+    let key = shown.key.map(Secret::expose);
+    match need {
+        Need::List => true,
+        Need::Watch(_) => matches!(key, Some(PUBLISH_KEY | WATCH_KEY)),
+        Need::Publish(_) => key == Some(PUBLISH_KEY),
+    }
+}
+
+/// No page is at work, or one that came from the host that is asked.
+fn is_of_our_pages(head: &RequestHead) -> bool {
+    let Some(origin) = &head.origin else {
+        return true;
+    };
+    let port_of = |authority: &str, default: u16| match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => Some((host.to_owned(), port.parse().ok()?)),
+        _ => Some((authority.to_owned(), default)),
+    };
+    let is_same = || {
+        let origin = origin.to_ascii_lowercase();
+        let (scheme, authority) = origin.split_once("://")?;
+        let default = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return None,
+        };
+        let authority = authority.strip_suffix('/').unwrap_or(authority);
+        let ours = head.host.as_deref()?.to_ascii_lowercase();
+        Some(port_of(authority, default)? == port_of(&ours, default)?)
+    };
+    is_same() == Some(true)
+}
+
+/// By an address, or by a name that nobody can buy.
+fn is_called_local(head: &RequestHead) -> bool {
+    let host = head.host.as_deref().unwrap_or_default();
+    let host = host.to_ascii_lowercase();
+    let is_address = |host: &str| {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse::<IpAddr>().is_ok()
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, _)) if !is_address(&host) => name,
+        _ => &host,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    !name.contains('.') || name.ends_with(".localhost") || is_address(name)
+}
+
+/// Whoever is not trusted is the client; and nobody is who was not named.
+pub fn assert_the_client_was_named(forwarded_for: Option<&str>) {
+    let peer = IpAddr::from([10, 0, 0, 1]);
+    let proxies = |networks: &[&str]| {
+        let networks = networks.iter().map(|it| it.parse().expect("a network"));
+        TrustedProxies::new(networks.collect())
+    };
+    let nobody = proxies(&[]).client(peer, forwarded_for);
+    assert_eq!(nobody, peer);
+    let ours = proxies(&["10.0.0.0/8"]);
+    let client = ours.client(peer, forwarded_for);
+    if client == peer {
+        return;
+    }
+    let hops = forwarded_for.unwrap_or_default().split(',').map(str::trim);
+    let mut named = hops.filter_map(|hop| {
+        let bare = hop.trim_start_matches('[').trim_end_matches(']');
+        let address = hop.parse::<SocketAddr>().map(|it| it.ip());
+        let address = address.ok().or_else(|| bare.parse().ok())?;
+        Some(address.to_canonical())
+    });
+    assert!(named.any(|address| address == client), "{client}");
+}
