@@ -31,7 +31,7 @@ pub fn control(input: &[u8]) {
             |character: char| character.is_control() && character != '\n',
             "",
         )
-        .replace(KEY, "hunter");
+        .replace(KEY, "hunter-");
     // Options that name files would have them read.
     if text.contains("file") {
         return;
