@@ -10,6 +10,7 @@
 //!
 //! Cutting the bytes anywhere never changes the answer, only how soon it comes.
 
+use ::http::uri::Authority;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub use super::target::Query;
@@ -367,18 +368,31 @@ fn host(
             problem: "is missing",
         });
     }
-    let is_host_byte = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\\,\"<>".contains(&byte);
-    if ![host, authority]
-        .iter()
-        .flatten()
-        .all(|host| host.bytes().all(is_host_byte))
-    {
+    if ![host, authority].into_iter().flatten().all(is_host) {
         return Err(HttpError::Field {
             name: NAME,
             problem: "is not a host name and port",
         });
     }
     Ok(authority.or(host).map(str::to_owned))
+}
+
+/// RFC 9110, 7.2: a name or an address, perhaps a port, no user. An address with no authority has an
+/// empty Host.
+fn is_host(text: &str) -> bool {
+    let Ok(authority) = text.parse::<Authority>() else {
+        return text.is_empty();
+    };
+    if authority.host().is_empty() {
+        return false;
+    }
+    let is_port = match text.strip_prefix(authority.host()) {
+        Some("" | ":") => true,
+        Some(_) => authority.port_u16().is_some(),
+        // Behind a user.
+        None => false,
+    };
+    is_port && !text.contains([',', '@'])
 }
 
 /// User and key. A key that cannot be read counts as none: then publishing says 401, and pages work.

@@ -77,6 +77,15 @@ fn s3_2_targets_and_hosts() {
         "Host: a?b\r\n",
         "Host: a#b\r\n",
         "Host: caf\u{e9}\r\n",
+        "Host: a:b\r\n",
+        "Host: a:80:81\r\n",
+        "Host: a:65536\r\n",
+        "Host: ::1\r\n",
+        "Host: :80\r\n",
+        "Host: a%zz\r\n",
+        "Host: [::1\r\n",
+        "Host: `a\r\n",
+        "Host: a:n:.localhost\r\n",
     ];
     let with = |lines: &str| format!("GET /healthz HTTP/1.1\r\n{lines}\r\n");
     refused(&server, "3.2 hosts", 400, &hosts.map(with));
@@ -92,6 +101,8 @@ fn s3_2_targets_and_hosts() {
         "Host:\r\n",
         "Host: \r\n",
         "Host: a:1\r\n",
+        "Host: a:\r\n",
+        "Host: under_score.localhost\r\n",
         "Host: [::1]:80\r\n",
         "HOST:a\r\n",
         "Host:\ta\t\r\n",
