@@ -1,6 +1,6 @@
 //! Who gets in: the rules of [`access`](crate::protocol::access) written down again.
 
-use crate::protocol::access::{Access, Policy, Secret, Shown};
+use crate::protocol::access::{Access, Policy, Secret, Shown, StreamKeys};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::RequestHead;
 use crate::protocol::origin::{LocalNames, Origins};
@@ -13,6 +13,10 @@ use std::sync::LazyLock;
 /// The keys of a guarded server.
 const PUBLISH_KEY: &str = "p";
 const WATCH_KEY: &str = "w";
+
+/// A stream that has a publish key of its own, and that.
+const OWN_STREAM: &str = "own";
+const OWN_KEY: &str = "o";
 
 /// Seconds since 1970.
 const NOW: u64 = 1_800_000_000;
@@ -32,10 +36,15 @@ static TOKENS: LazyLock<[(String, Grant); 2]> = LazyLock::new(|| {
 
 /// Guarded by keys, by tokens, and open to its own machine.
 static SERVERS: LazyLock<[Access; 3]> = LazyLock::new(|| {
+    let own = StreamKeys {
+        publish: Some(OWN_KEY.into()),
+        watch: None,
+    };
+    let own_stream = StreamName::try_from(OWN_STREAM).expect("a name");
     let access = |publish, watch, local_names| Access {
         publish,
         watch,
-        streams: BTreeMap::new(),
+        streams: BTreeMap::from([(own_stream.clone(), own.clone())]),
         tokens: Some(TOKEN_KEY.clone()),
         origins: Origins::default(),
         local_names,
@@ -70,10 +79,14 @@ pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     };
     let is_at_home = !route.acts_for_a_page() || is_of_our_pages(head);
     let has_token = has_token(&need, &shown);
-    let has_key = has_key(&need, &shown);
-    assert_eq!(is_let_in(keyed), is_at_home && (has_key || has_token));
-    assert_eq!(is_let_in(signed), is_at_home && has_token);
+    let has_key = |publish, watch| has_key(&need, &shown, publish, watch);
+    let has_one = has_token || has_key(Some(PUBLISH_KEY), Some(WATCH_KEY));
+    assert_eq!(is_let_in(keyed), is_at_home && has_one);
+    let has_one = has_token || has_key(None, None);
+    assert_eq!(is_let_in(signed), is_at_home && has_one);
     if is_let_in(local) {
+        let is_guarded = matches!(need, Need::Publish(name) if name.as_str() == OWN_STREAM);
+        assert!(has_one || !is_guarded, "{head:?}");
         assert!(is_at_home && is_called_local(head), "{head:?}");
     }
 }
@@ -97,12 +110,19 @@ fn has_token(need: &Need<'_>, shown: &Shown<'_>) -> bool {
     }
 }
 
-fn has_key(need: &Need<'_>, shown: &Shown<'_>) -> bool {
-    let key = shown.key.map(Secret::expose);
+/// Whether the key that is shown is one of those that a server has, or the stream's own.
+fn has_key(need: &Need<'_>, shown: &Shown<'_>, publish: Option<&str>, watch: Option<&str>) -> bool {
+    let publish_of = |name: &StreamName| match name.as_str() {
+        OWN_STREAM => Some(OWN_KEY),
+        _ => publish,
+    };
+    let Some(key) = shown.key.map(Secret::expose) else {
+        return matches!(need, Need::List);
+    };
     match need {
         Need::List => true,
-        Need::Watch(_) => matches!(key, Some(PUBLISH_KEY | WATCH_KEY)),
-        Need::Publish(_) => key == Some(PUBLISH_KEY),
+        Need::Watch(name) => [publish_of(name), watch].contains(&Some(key)),
+        Need::Publish(name) => publish_of(name) == Some(key),
     }
 }
 

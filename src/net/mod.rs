@@ -27,7 +27,7 @@ mod answer;
 mod asking;
 pub(crate) mod body;
 mod broadcast;
-mod bucket;
+pub(crate) mod bucket;
 mod clients;
 pub(crate) mod connection;
 mod deadlines;

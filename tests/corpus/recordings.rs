@@ -100,6 +100,16 @@ fn start(doc_type: &str, tracks: &[Vec<u8>]) -> Vec<u8> {
     .concat()
 }
 
+fn track_with(number: u8, codec_id: &str, private: &[u8]) -> Vec<u8> {
+    let entry = [
+        element(0xd7, &[number]),
+        element(0x83, &[1]),
+        element(0x86, codec_id.as_bytes()),
+        element(0x63a2, private),
+    ];
+    element(0xae, &entry.concat())
+}
+
 fn cluster(timestamp: &[u8]) -> Vec<u8> {
     [open(0x1f43b675), element(0xe7, timestamp)].concat()
 }
@@ -279,6 +289,24 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
                 sound(),
                 cluster(&[0, 60]),
                 keyframe(),
+            ]
+            .concat(),
+        ),
+        (
+            "codecs-that-say-more",
+            [
+                start(
+                    "matroska",
+                    &[
+                        track_with(1, "V_VP9", &[1, 1, 0, 2, 1, 31, 3, 1, 8, 9, 1, 1]),
+                        track_with(2, "V_AV1", &[0x81, 0x05, 0x4c, 0]),
+                        track_with(3, "V_MPEG4/ISO/AVC", &[1, 0x42, 0xc0, 0x1f, 0xff]),
+                        track_with(4, "V_AV1", &[0x81, 0x28, 0xe0, 0]),
+                        track_with(5, "V_MPEGH/ISO/HEVC", &[]),
+                        track_with(6, "V_AV1", &[0x81]),
+                    ],
+                ),
+                gop(),
             ]
             .concat(),
         ),

@@ -26,6 +26,11 @@ pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
         ("rebound", "PUT /publish/demo HTTP/1.1\r\nHost: evil.example:80\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("local", "PUT /publish/demo HTTP/1.1\r\nHost: [::1]:80\r\nOrigin: http://[::1]\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("watch-key", "GET /live/demo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer w\r\n\r\n".to_owned()),
+        ("own-key", "DELETE /api/streams/own?key=o HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("watch-own", "GET /live/own?key=w HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("old-socket", format!("GET /live/demo HTTP/1.0\r\n{SOCKET}")),
+        ("poster-of-a-poster", "GET /live/demo.jpg.jpg HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("nothing-there", "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         ("all-streams", "GET /api/streams HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
     ];
     let tokens = fuzzing::tokens()
@@ -182,6 +187,20 @@ pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
         (1, "max_memory = '1KiB'"),
         (1, "block_bytes = '2GiB'"),
         (1, "ping_timeout = '0s'"),
+        (1, "publish_key = 1\n"),
+        (1, "watch_key = -1\n"),
+        (1, "publish_key = 1.5\n"),
+        (1, "token_secret = true\n"),
+        (1, "token_secret = 'short'\n"),
+        (1, "http_redirect = ['127.0.0.1:81']\n"),
+        (
+            1,
+            "tls_self_signed = true\nhttp_redirect = ['127.0.0.1:81', '127.0.0.1:81']\n",
+        ),
+        (
+            1,
+            "tls_self_signed = true\nhttp_redirect = ['127.0.0.1:81']\n",
+        ),
         (1, "listen = []"),
         (1, "listen = ['127.0.0.1:80', '127.0.0.1:80']"),
         (1, "proxy_protocol = true"),

@@ -60,13 +60,15 @@ pub enum Step {
     Write,
     /// A viewer's stream goes on.
     Grow(usize),
-    /// Its publisher leaves, or comes with a new recording.
+    /// Its publisher leaves, or comes with a new recording. A publisher that is the peer is replaced.
     Leave,
     Come(Tracks),
     /// Time passes, so that a viewer may be late.
     Wait(u64),
     /// The server pings.
     Ping,
+    /// It tells a publisher how many watch.
+    Tell,
 }
 
 impl<'a> Arbitrary<'a> for Step {
@@ -104,7 +106,8 @@ impl<'a> Arbitrary<'a> for Step {
             18 => match n {
                 0..=99 => Step::ReadMost(size),
                 100..=199 => Step::Interrupt(size % 4),
-                _ => Step::Ping,
+                200..=227 => Step::Ping,
+                _ => Step::Tell,
             },
             _ => match n {
                 255 => Step::HangUp,

@@ -6,13 +6,15 @@ use crate::fuzzing::frames::read_server;
 use crate::fuzzing::line::Line;
 use crate::fuzzing::recording::{Tracks, recording};
 use crate::net::body::{BodyReader, ReadBuffer};
-use crate::net::connection::{CLOSING_TIMEOUT, Connection, State};
+use crate::net::bucket::Bucket;
+use crate::net::connection::{CLOSING_TIMEOUT, Connection, OUTBOX_SLICES_MAX, State};
 use crate::net::inbound::Inbound;
 use crate::net::publisher::{Fed, Publisher};
 use crate::net::turn::After;
 use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
+use crate::protocol::control::ToPublisher;
 use crate::protocol::http::Body;
-use crate::protocol::websocket::ping_frame;
+use crate::protocol::websocket::{CloseCode, ping_frame};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -21,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// Small, so that a fuzzer comes to it.
 pub const MESSAGE_BYTES: usize = 3000;
+
+/// However fast a publisher was, it may send again after this time.
+const LONG_REST: Duration = Duration::from_secs(3600);
 
 /// One connection, its stream, and all that was said.
 pub struct Stage {
@@ -39,10 +44,14 @@ pub struct Stage {
     /// All that the peer sent.
     pub sent: Vec<u8>,
     pub pings: usize,
+    /// Texts that a publisher was sent.
+    pub texts: usize,
     /// The reactor would have let go of it.
     pub is_gone: bool,
     /// The stream ended it, and not the peer.
     pub is_over: bool,
+    /// Another publisher came in its place.
+    pub is_replaced: bool,
     pub now: Instant,
     pub began: Instant,
     pub buffer: ReadBuffer,
@@ -86,7 +95,7 @@ impl Stage {
             Role::OldViewer => viewing(Transport::UntilClose, None),
             Role::Publisher => {
                 let inbound = Inbound::publisher(rest, MESSAGE_BYTES);
-                let publisher = Publisher::websocket(stream, ingest, inbound, false, now);
+                let publisher = Publisher::websocket(stream, ingest, inbound, ring >= 64, now);
                 State::Publishing(Box::new(publisher))
             }
             Role::HttpPublisher => {
@@ -95,6 +104,9 @@ impl Stage {
                 State::Publishing(Box::new(publisher))
             }
         };
+        if let (State::Publishing(publisher), true) = (&mut connection.state, ring % 2 == 1) {
+            publisher.bucket = Some(Bucket::empty(u64::from(ring) << 10, now));
+        }
         let mut stage = Stage {
             role,
             connection,
@@ -107,8 +119,10 @@ impl Stage {
             inits: Vec::new(),
             sent: rest.to_vec(),
             pings: 0,
+            texts: 0,
             is_gone: false,
             is_over: false,
+            is_replaced: false,
             now,
             began: now,
             buffer: ReadBuffer::new(),
@@ -193,6 +207,7 @@ impl Stage {
                     self.connection.outbox.push(ping_frame(b""));
                 }
             }
+            Step::Tell => self.tell(),
         }
     }
 
@@ -230,7 +245,24 @@ impl Stage {
         self.note_chunks();
     }
 
+    fn tell(&mut self) {
+        let Connection { state, outbox, .. } = &mut self.connection;
+        if let State::Publishing(publisher) = state
+            && outbox.len() < OUTBOX_SLICES_MAX
+        {
+            let before = outbox.len();
+            publisher.tell(outbox, &ToPublisher::Viewers { count: 3 });
+            self.texts += outbox.len() - before;
+        }
+    }
+
     fn leave(&mut self) {
+        let Connection { state, outbox, .. } = &mut self.connection;
+        if let State::Publishing(publisher) = state {
+            publisher.close(outbox, CloseCode::Normal, 409, "replaced");
+            self.is_replaced = true;
+            return self.go_on(After::Ends);
+        }
         if self.role.is_publisher() {
             return;
         }
@@ -259,7 +291,7 @@ impl Stage {
 
     /// The connection's turn to read, as the reactor gives it.
     fn read(&mut self) {
-        if !self.connection.can_read || self.is_gone {
+        if !self.connection.can_read || self.is_gone || self.rests() {
             return;
         }
         let after = match &self.connection.state {
@@ -280,6 +312,14 @@ impl Stage {
             _ => After::Stays,
         };
         self.go_on(after);
+    }
+
+    /// Whether it was too fast, and is not read yet.
+    fn rests(&mut self) -> bool {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return false;
+        };
+        publisher.is_resting(self.now) || publisher.rest(self.now).is_some()
     }
 
     fn answer(&mut self, fed: &Fed) -> After {
@@ -322,6 +362,7 @@ impl Stage {
             return self.go_on(After::Gone);
         };
         assert_eq!(is_all, self.connection.outbox.is_empty());
+        assert_eq!(is_all, self.connection.waiting_bytes() == 0);
         if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
             *is_shut = true;
         }
@@ -353,6 +394,9 @@ impl Stage {
         for _ in 0..self.sent.len() + self.known.len() + 1000 {
             self.connection.can_write = true;
             self.connection.socket.room = usize::MAX / 2;
+            if self.role.is_publisher() {
+                self.now += LONG_REST;
+            }
             self.read();
             self.write();
             let is_read = !self.connection.can_read || self.is_gone;
@@ -380,7 +424,7 @@ impl Stage {
                 let said = read_server(&outgoing);
                 self.check_replies(&said, is_open);
                 match self.role {
-                    Role::Publisher => self.check_messages(is_open),
+                    Role::Publisher => self.check_messages(&said, is_open),
                     _ => self.check_media(&said),
                 }
             }

@@ -6,7 +6,7 @@ use super::stage::{MESSAGE_BYTES, Stage};
 use crate::fuzzing::body::unchunk;
 use crate::fuzzing::frames::{Said, Told, read_client};
 use crate::fuzzing::viewer::play;
-use crate::protocol::control::ToViewer;
+use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::websocket::CloseCode;
 use crate::stream::{Catalog, Ingest, Limits};
 use bytes::Bytes;
@@ -89,8 +89,16 @@ impl Stage {
             assert!(pings.starts_with(&pongs));
             return;
         }
-        assert_eq!(pongs, pings);
         assert_eq!(own, self.pings);
+        if self.is_replaced {
+            assert!(pings.starts_with(&pongs));
+            let Some(Said::Close(payload)) = said.last() else {
+                panic!("replaced without a word");
+            };
+            assert_eq!(payload[..2], u16::from(CloseCode::Normal).to_be_bytes());
+            return;
+        }
+        assert_eq!(pongs, pings);
         match (told.last(), said.last()) {
             (Some(Told::Close(payload)), Some(Said::Close(echo))) => assert_eq!(echo, payload),
             (Some(Told::Wrong(code)), Some(Said::Close(payload))) => {
@@ -102,8 +110,20 @@ impl Stage {
         }
     }
 
-    /// What was published is what the messages hold, whatever came between them.
-    pub fn check_messages(&self, is_open: bool) {
+    /// What was published is what the messages hold, whatever came between them; and a publisher that
+    /// understands texts was told all that it should be.
+    pub fn check_messages(&self, said: &[Said], is_open: bool) {
+        let mut texts = 0;
+        for said in said {
+            if let Said::Text(text) = said {
+                assert_eq!(
+                    ToPublisher::parse(text),
+                    Some(ToPublisher::Viewers { count: 3 })
+                );
+                texts += 1;
+            }
+        }
+        assert!(texts == self.texts || (self.is_gone && texts < self.texts));
         let (media, _, _) = self.publish(&self.told());
         self.check_published(&media, is_open);
     }
@@ -124,6 +144,10 @@ impl Stage {
         if self.is_gone {
             return;
         }
+        let status = match self.is_replaced {
+            true => Some(409),
+            false => status,
+        };
         assert_eq!(is_open, status.is_none());
         let head = response_head(outgoing).map(|(status, _)| status);
         assert_eq!(head, status);
@@ -134,7 +158,10 @@ impl Stage {
         let known = known.into_iter().flatten().copied().collect::<Vec<u8>>();
         // Of a small ring something was lost between two looks.
         if self.limits.ring_bytes == Limits::default().ring_bytes {
-            if self.is_gone || is_open {
+            // What was held back for its place comes early when its publisher has to go.
+            if self.is_replaced {
+                assert!(known.len() <= media.len());
+            } else if self.is_gone || is_open {
                 assert!(media.starts_with(&known));
             } else {
                 assert_eq!(media.len(), known.len());
