@@ -11,12 +11,14 @@ mod access;
 mod bit_rate;
 mod certificate;
 mod file;
+mod interfaces;
 mod limits;
 mod options;
 
 pub use access::Hook;
 pub use bit_rate::BitRate;
-pub use certificate::Tls;
+pub use certificate::{SelfSigned, Tls};
+pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
 

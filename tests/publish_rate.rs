@@ -92,7 +92,7 @@ fn what_is_held_back_is_not_lost() {
 }
 
 #[test]
-fn a_publisher_within_its_rate_feels_nothing() {
+fn what_a_publisher_within_its_rate_sends_all_arrives() {
     let server = Server::with(&["--max-publish-rate", "100M"]);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -6,7 +6,7 @@ mod common;
 use common::certificate::Certificate;
 use common::http::{Http, connect_narrow, prepare};
 use common::media::{Sample, path};
-use common::server::{Server, program};
+use common::server::{Orphan, Server, program};
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher};
 use common::wire::Wire;
@@ -542,6 +542,16 @@ fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
         .with_no_client_auth();
     server.tls = Some(config.into());
     server.assert_healthy();
+
+    // Who has looked at it need not do so again when another process takes over.
+    server.signal(Signal::USR2);
+    let orphan = Orphan::of(&server);
+    assert!(eventually("the old process ends", || server.ended()).success());
+    server.assert_healthy();
+    orphan.signal(Signal::TERM);
+    orphan.wait();
+    let log = server.wait(Instant::now()).log;
+    assert!(!log.contains("PRIVATE"), "{log}");
 }
 
 #[test]

@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::{ConfigError, Options, option_error, value_error};
+use super::{ConfigError, Options, option_error, reachable, value_error};
+use crate::protocol::access::Secret;
 
 const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
@@ -23,7 +25,8 @@ const SELF_SIGNED: &str = "--tls-self-signed";
 const CONTRADICTION: &str = "contradicts --tls-self-signed: give one of them";
 
 /// How long a certificate made here is valid: what browsers take at most (CA/Browser Forum's
-/// Baseline Requirements, 6.3.2, of 2020). It is made anew at each start.
+/// Baseline Requirements, 6.3.2, of 2020). It is made anew at each start, but by a process that
+/// takes over from another: browsers would not go on with one that nobody has looked at.
 const VALIDITY: Duration = Duration::from_secs(398 * 24 * 3600);
 
 /// Before now, for clients whose clock is slow.
@@ -41,7 +44,23 @@ enum Certificate {
     /// PEM files.
     Files { cert: PathBuf, key: PathBuf },
     /// Made at start; clients know it by this fingerprint.
-    SelfSigned { fingerprint: String },
+    SelfSigned {
+        made: SelfSigned,
+        fingerprint: String,
+    },
+}
+
+/// A certificate that was made here, and its key (PEM).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SelfSigned {
+    certificate: String,
+    #[serde(serialize_with = "exposed")]
+    key: Secret,
+}
+
+/// For the process that takes over, and nobody else.
+fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
 }
 
 impl Tls {
@@ -60,7 +79,13 @@ impl Tls {
             }
             (Some(cert), None) => Err(value_error(CERT, cert.display(), "needs --tls-key, too")),
             (None, Some(key)) => Err(value_error(KEY, key.display(), "needs --tls-cert, too")),
-            (None, None) if is_self_signed => self_signed(listen).map(Some),
+            (None, None) if is_self_signed => {
+                let made = match &options.handed_certificate {
+                    Some(made) => made.clone(),
+                    None => SelfSigned::make(listen)?,
+                };
+                Tls::self_signed(made).map(Some)
+            }
             (None, None) => Ok(None),
             (Some(cert), Some(key)) => Self::read(cert, key).map(Some),
         }
@@ -78,8 +103,31 @@ impl Tls {
     pub fn fingerprint(&self) -> Option<&str> {
         match &self.certificate {
             Certificate::Files { .. } => None,
-            Certificate::SelfSigned { fingerprint } => Some(fingerprint),
+            Certificate::SelfSigned { fingerprint, .. } => Some(fingerprint),
         }
+    }
+
+    /// A certificate that was made at start.
+    pub fn made(&self) -> Option<&SelfSigned> {
+        match &self.certificate {
+            Certificate::Files { .. } => None,
+            Certificate::SelfSigned { made, .. } => Some(made),
+        }
+    }
+
+    fn self_signed(made: SelfSigned) -> Result<Tls, ConfigError> {
+        let certificate = CertificateDer::from_pem_slice(made.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(made.key.expose().as_bytes());
+        let (certificate, key) = certificate
+            .and_then(|certificate| Ok((certificate, key?)))
+            .map_err(|error| option_error(SELF_SIGNED, error))?;
+        let fingerprint = fingerprint(&certificate);
+        let config = server_config(vec![certificate], key, has_aes())
+            .map_err(|error| option_error(SELF_SIGNED, error))?;
+        Ok(Tls {
+            config: Arc::new(config),
+            certificate: Certificate::SelfSigned { made, fingerprint },
+        })
     }
 
     fn read(cert: &Path, key: &Path) -> Result<Tls, ConfigError> {
@@ -125,32 +173,29 @@ fn pem_error(option: &'static str, path: &Path, what: &str, error: pem::Error) -
     value_error(option, path.display(), reason)
 }
 
-/// A certificate for all that this machine is called.
-fn self_signed(listen: &[SocketAddr]) -> Result<Tls, ConfigError> {
-    let failed = |error: &dyn std::fmt::Display| option_error(SELF_SIGNED, error);
-    let names = names(listen);
-    let key = rcgen::KeyPair::generate().map_err(|error| failed(&error))?;
-    let mut params = rcgen::CertificateParams::new(names).map_err(|error| failed(&error))?;
-    let now = SystemTime::now();
-    params.not_before = (now - CLOCK_SKEW).into();
-    params.not_after = (now - CLOCK_SKEW + VALIDITY).into();
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "videostream");
-    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
-    let chain = vec![certificate.der().clone()];
-    let fingerprint = fingerprint(&chain[0]);
-    let secret = PrivatePkcs8KeyDer::from(key.serialize_der());
-    let config = server_config(chain, secret.into(), has_aes()).map_err(|error| failed(&error))?;
-    Ok(Tls {
-        config: Arc::new(config),
-        certificate: Certificate::SelfSigned { fingerprint },
-    })
+impl SelfSigned {
+    /// A certificate for all that this machine is called.
+    fn make(listen: &[SocketAddr]) -> Result<SelfSigned, ConfigError> {
+        let failed = |error| option_error(SELF_SIGNED, error);
+        let key = rcgen::KeyPair::generate().map_err(failed)?;
+        let mut params = rcgen::CertificateParams::new(names(listen)).map_err(failed)?;
+        let now = SystemTime::now();
+        params.not_before = (now - CLOCK_SKEW).into();
+        params.not_after = (now - CLOCK_SKEW + VALIDITY).into();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, "videostream");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.self_signed(&key).map_err(failed)?;
+        Ok(SelfSigned {
+            certificate: certificate.pem(),
+            key: Secret::new(key.serialize_pem()),
+        })
+    }
 }
 
 /// `localhost`, the host's name as it is and as multicast DNS knows it (RFC 6762), and every
-/// address that is listened on.
+/// address that it can be reached at.
 fn names(listen: &[SocketAddr]) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let host = rustix::system::uname();
@@ -167,23 +212,12 @@ fn names(listen: &[SocketAddr]) -> Vec<String> {
     }
     let mut addresses: Vec<IpAddr> = listen
         .iter()
-        .map(|address| address.ip().to_canonical())
+        .flat_map(|address| reachable(address.ip()))
         .collect();
-    if addresses.iter().any(IpAddr::is_unspecified) {
-        addresses.extend(
-            if_addrs::get_if_addrs()
-                .into_iter()
-                .flatten()
-                .map(|interface| interface.ip()),
-        );
-    }
     addresses.extend([
         IpAddr::from([127, 0, 0, 1]),
         std::net::Ipv6Addr::LOCALHOST.into(),
     ]);
-    addresses.retain(|address| !address.is_unspecified());
-    addresses.sort();
-    addresses.dedup();
     names.extend(addresses.iter().map(IpAddr::to_string));
     names.sort();
     names.dedup();
@@ -232,6 +266,8 @@ fn has_aes() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+
     use super::*;
 
     fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -352,10 +388,22 @@ mod tests {
             assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
         }
         assert!(!names.contains(&"0.0.0.0".to_owned()));
-        let tls = self_signed(&[]).unwrap();
+        let options = Options {
+            tls_self_signed: Some(true),
+            ..Options::default()
+        };
+        let tls = Tls::check(&options, &[]).unwrap().unwrap();
         let fingerprint = tls.fingerprint().unwrap();
         assert_eq!(fingerprint.split(':').count(), 32, "{fingerprint}");
-        // It stays when it is read again.
+        // It stays when it is read again, and with the process that takes over.
         assert_eq!(tls.reread().unwrap().fingerprint(), Some(fingerprint));
+        let said = serde_json::to_string(tls.made().unwrap()).unwrap();
+        let handed = Options {
+            handed_certificate: Some(serde_json::from_str(&said).unwrap()),
+            ..options
+        };
+        let successor = Tls::check(&handed, &[]).unwrap().unwrap();
+        assert_eq!(successor.fingerprint(), Some(fingerprint));
+        assert!(!format!("{tls:?}").contains("PRIVATE"));
     }
 }

@@ -16,7 +16,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{WHAT_A_KEY_IS, is_key};
-use super::{BitRate, LogFormat, LogLevel};
+use super::{BitRate, LogFormat, LogLevel, SelfSigned};
 use crate::protocol::access::{Secret, StreamKeys};
 use crate::protocol::forwarded::Network;
 use crate::protocol::route::StreamName;
@@ -55,7 +55,7 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_TLS_KEY", value_name = "FILE", help_heading = TLS)]
     pub tls_key: Option<PathBuf>,
 
-    /// Make a certificate at each start, for this machine's names and addresses, and print its
+    /// Make a certificate at start, for this machine's names and addresses, and print its
     /// fingerprint: browsers open cameras only on secure pages [default: false]
     #[arg(long, env = "VIDEOSTREAM_TLS_SELF_SIGNED", value_name = "BOOL", help_heading = TLS)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -321,6 +321,11 @@ pub struct Options {
     #[serde(skip)]
     pub handed_publish_key: Option<Secret>,
 
+    /// And the certificate that it made.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub handed_certificate: Option<SelfSigned>,
+
     /// Tables of the file only.
     #[arg(skip)]
     #[serde(default, deserialize_with = "streams")]
@@ -381,6 +386,7 @@ impl Options {
             log: self.log.or(other.log),
             log_level: self.log_level.or(other.log_level),
             handed_publish_key: self.handed_publish_key.or(other.handed_publish_key),
+            handed_certificate: self.handed_certificate.or(other.handed_certificate),
             streams: if self.streams.is_empty() {
                 other.streams
             } else {

@@ -16,7 +16,7 @@
 //! changed configuration finds those that it still has.
 
 use super::ServeError;
-use crate::config::Options;
+use crate::config::{Options, SelfSigned};
 use crate::protocol::access::Secret;
 use listenfd::ListenFd;
 use rustix::net::{
@@ -40,7 +40,7 @@ pub const READY: &[u8] = b"ready\n";
 /// Sockets in one message: the kernel's own limit is 253.
 const SOCKETS_MAX: usize = 64;
 
-/// 64 addresses and what is around them are 3 KiB.
+/// 64 addresses, a certificate and what is around them are 5 KiB.
 const MESSAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What was there before this process.
@@ -52,6 +52,8 @@ pub struct Inherited {
     pub is_activated: bool,
     /// Made at random by a predecessor.
     random_publish_key: Option<Secret>,
+    /// Made by it, too.
+    self_signed: Option<SelfSigned>,
     predecessor: Option<UnixStream>,
 }
 
@@ -62,6 +64,7 @@ pub struct HandOver {
     /// Beside the descriptors.
     pub listeners: Vec<SocketAddr>,
     pub random_publish_key: Option<String>,
+    pub self_signed: Option<SelfSigned>,
 }
 
 impl Inherited {
@@ -94,6 +97,7 @@ impl Inherited {
             sockets: said.listeners.into_iter().zip(sockets).collect(),
             is_activated: said.activated,
             random_publish_key: said.random_publish_key.map(Secret::new),
+            self_signed: said.self_signed,
             predecessor: Some(predecessor),
         })
     }
@@ -105,6 +109,7 @@ impl Inherited {
             options.listen = Some(addresses.collect());
         }
         options.handed_publish_key = self.random_publish_key.clone();
+        options.handed_certificate = self.self_signed.clone();
     }
 
     /// The socket for this address, if there is one.
@@ -190,6 +195,7 @@ mod tests {
             activated: false,
             listeners: addresses.clone(),
             random_publish_key: Some("k".into()),
+            self_signed: None,
         };
         let descriptors: Vec<_> = sockets.iter().map(AsFd::as_fd).collect();
         hand_over.send(&ours, &descriptors).unwrap();
@@ -243,6 +249,7 @@ mod tests {
             activated: false,
             listeners: vec!["127.0.0.1:80".parse().unwrap()],
             random_publish_key: None,
+            self_signed: None,
         };
         hand_over.send(&ours, &[]).unwrap();
         assert!(HandOver::receive(&theirs).is_err());

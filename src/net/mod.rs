@@ -54,7 +54,7 @@ mod unsent;
 mod verdicts;
 pub(crate) mod viewer;
 
-use crate::config::{Serve, Tls};
+use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;
 pub use inherited::Inherited;
 use listener::Service;
@@ -119,18 +119,21 @@ fn greet(
     // Whoever gave a key knows it; one that was made here is told this once.
     let key = random_publish_key.map_or_else(String::new, |key| format!("?key={}", key.expose()));
     let mut out = io::stdout().lock();
-    let [mut served, mut redirected] = [Vec::new(), Vec::new()];
+    let mut links = Vec::new();
+    let mut redirected = Vec::new();
     for &(service, address) in addresses {
-        match service {
-            Service::Plain => served.push(format!("http://{address}")),
-            Service::Encrypted => served.push(format!("https://{address}")),
-            Service::Redirect => redirected.push(format!("http://{address}")),
-        }
+        let scheme = match service {
+            Service::Plain => "http",
+            Service::Encrypted => "https",
+            Service::Redirect => {
+                redirected.push(format!("http://{address}"));
+                continue;
+            }
+        };
+        writeln!(out, "listening on {scheme}://{address}")?;
+        links.extend(links_to(scheme, address));
     }
-    for url in &served {
-        writeln!(out, "listening on {url}")?;
-    }
-    for url in &served {
+    for url in links {
         writeln!(out, "  go live: {url}/publish/live{key}")?;
         writeln!(out, "  watch:   {url}/live/live")?;
     }
@@ -141,4 +144,17 @@ fn greet(
         writeln!(out, "the certificate's SHA-256 is {fingerprint}")?;
     }
     out.flush()
+}
+
+/// Nobody can open `0.0.0.0`: there are links to what it stands for.
+fn links_to(scheme: &str, address: SocketAddr) -> Vec<String> {
+    let mut found = reachable(address.ip());
+    if found.is_empty() {
+        found.push(address.ip());
+    }
+    let links = found.into_iter().map(|ip| {
+        let address = SocketAddr::new(ip, address.port());
+        format!("{scheme}://{address}")
+    });
+    links.collect()
 }

@@ -20,7 +20,7 @@ use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
 use super::turn::After;
 use super::viewer::Item;
-use crate::config::{Limits, Serve, Tls};
+use crate::config::{Limits, SelfSigned, Serve, Tls};
 use crate::metrics::Counters;
 use crate::protocol::access::{Access, Secret};
 use crate::protocol::forwarded::TrustedProxies;
@@ -132,6 +132,7 @@ impl Reactor {
             let acceptor = Acceptor::new(tls.config.clone());
             (tls, acceptor)
         });
+        // Without a certificate it is a terminal that was closed, which ends us.
         if tls.is_some() {
             signals.add_signal(SIGHUP)?;
         }
@@ -418,6 +419,11 @@ impl Reactor {
             self.refuse(id, &Refusal::too_many_connections(), Method::Other);
         }
         self.queue_read(id);
+    }
+
+    /// The certificate that was made at start.
+    pub(super) fn self_signed(&self) -> Option<&SelfSigned> {
+        self.tls.as_ref().and_then(|(tls, _)| tls.made())
     }
 
     /// SIGHUP: who comes from now on is shown the certificate that is in the files now. Who is here

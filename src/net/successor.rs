@@ -108,6 +108,7 @@ impl Reactor {
                 .random_publish_key
                 .as_ref()
                 .map(|key| key.expose().to_owned()),
+            self_signed: self.self_signed().cloned(),
         };
         let sockets: Vec<_> = self
             .listeners
