@@ -13,11 +13,13 @@
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
 //! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
 //! - `turn`: what one connection reads and writes in a turn, whatever its socket.
-//! - `fan_out`: the writing half of a turn; `sweep`: a stream's way through its audience.
+//! - `fan_in`, `fan_out`: the reading half of a turn, and the writing half; `sweep`: a stream's way
+//!   through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
 //! - `broadcast`: who publishes and who watches one stream.
 //! - `answer`, `listener`: whole responses; listening sockets.
+//! - `posters`, `reports`: pictures that stand for streams; what is told about them.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
 //! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
 //! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
@@ -31,6 +33,7 @@ pub(crate) mod bucket;
 mod clients;
 pub(crate) mod connection;
 mod deadlines;
+mod fan_in;
 mod fan_out;
 mod hook;
 pub(crate) mod inbound;
@@ -39,8 +42,10 @@ mod introduction;
 mod listener;
 mod memory;
 mod outbox;
+mod posters;
 pub(crate) mod publisher;
 mod reactor;
+mod reports;
 mod requests;
 mod resting;
 mod roles;

@@ -80,24 +80,18 @@ impl Publisher {
         v1: bool,
         now: Instant,
     ) -> Publisher {
-        Publisher {
-            stream,
-            feed: Feed::WebSocket {
-                inbound: Box::new(inbound),
-                v1,
-            },
-            ingest,
-            unread: Bytes::new(),
-            fed_at: now,
-            bucket: None,
-            rests_until: None,
-        }
+        let inbound = Box::new(inbound);
+        Publisher::new(stream, ingest, Feed::WebSocket { inbound, v1 }, now)
     }
 
     pub fn body(stream: StreamId, ingest: Ingest, body: BodyReader, now: Instant) -> Publisher {
+        Publisher::new(stream, ingest, Feed::Body(body), now)
+    }
+
+    fn new(stream: StreamId, ingest: Ingest, feed: Feed, now: Instant) -> Publisher {
         Publisher {
             stream,
-            feed: Feed::Body(body),
+            feed,
             ingest,
             unread: Bytes::new(),
             fed_at: now,

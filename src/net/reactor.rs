@@ -13,12 +13,10 @@ use super::connection::{Connection, State};
 use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
-use super::publisher::Fed;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
-use super::turn::After;
 use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
 use crate::metrics::Counters;
@@ -35,7 +33,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -48,13 +46,6 @@ const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
 const EVENTS_MAX: usize = 1024;
-
-/// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
-/// hold up the stream.
-const READS_MAX: usize = 32;
-
-/// What a step of a TLS handshake costs, counted in reads: a signature takes up to a millisecond.
-const HANDSHAKE_COST: usize = 8;
 
 /// A turn that takes longer than this while connections are here, for which ticks wake the loop,
 /// was none: the process or its machine stood still. Far more than any turn takes.
@@ -440,166 +431,6 @@ impl Reactor {
             }
             Err(error) => tracing::error!(%error, "the certificate stays as it was"),
         }
-    }
-
-    /// Publishers first, all of them: whoever watches waits for what they say.
-    fn read(&mut self) {
-        self.wake_rested();
-        for _ in 0..self.feeding.len() {
-            let id = self.feeding.pop_front();
-            self.read_queued(id);
-        }
-        let mut cost = 0;
-        for _ in 0..self.readable.len() {
-            if cost >= READS_MAX {
-                break;
-            }
-            let id = self.readable.pop_front();
-            let connection = id.and_then(|id| self.connections.get(id));
-            cost += match connection.is_some_and(|connection| connection.socket.is_handshaking()) {
-                true => HANDSHAKE_COST,
-                false => 1,
-            };
-            self.read_queued(id);
-        }
-    }
-
-    fn read_queued(&mut self, id: Option<usize>) {
-        let Some((id, connection)) = id.and_then(|id| Some((id, self.connections.get_mut(id)?)))
-        else {
-            return;
-        };
-        connection.is_read_queued = false;
-        if connection.can_read && self.read_one(id) {
-            self.queue_read(id);
-        }
-    }
-
-    /// Reads one connection's turn. Returns whether there may be more to read now.
-    fn read_one(&mut self, id: usize) -> bool {
-        match self.connections[id].state {
-            State::Requesting(_) => self.read_request(id),
-            State::Asking(_) => {
-                self.look_after_waiter(id);
-                false
-            }
-            // What comes behind the request waits in the kernel.
-            State::Responding { .. } | State::Gone => false,
-            // First it is told why; what it says matters no more, but for what lets us tell it.
-            State::Closing { is_shut: false, .. } => {
-                self.connections[id].socket.is_handshaking() && self.shake_hands(id)
-            }
-            State::Posting(_) => self.read_poster(id),
-            State::Publishing(_) => self.read_publisher(id),
-            State::Viewing { .. } => self.read_viewer(id),
-            State::Closing { is_shut: true, .. } => self.read_nothing(id),
-        }
-    }
-
-    /// Goes on with a handshake behind which there is only something to be told.
-    fn shake_hands(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
-        let result = connection.socket.read(&mut [0; 1]);
-        if !connection.socket.is_handshaking() {
-            connection.can_write = true;
-            self.queue_write(id);
-            return false;
-        }
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
-            _ => self.drop_connection(id),
-        }
-        false
-    }
-
-    fn read_publisher(&mut self, id: usize) -> bool {
-        if self.rests(id) {
-            return false;
-        }
-        let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
-            return false;
-        };
-        let stream_id = publisher.stream;
-        let mut received = 0;
-        let stream = self.catalog.stream_mut(stream_id);
-        let fed = connection.read_publisher(stream, &mut self.read_buffer, &mut received, self.now);
-        let has_replies = !connection.outbox.is_empty();
-        self.note_media(stream_id, received);
-        match fed {
-            Fed::More | Fed::Blocked => {}
-            ended => {
-                self.publisher_ended(id, &ended);
-                return self.connections[id].can_read;
-            }
-        }
-        if has_replies {
-            self.queue_write(id);
-        }
-        self.connections[id].can_read
-    }
-
-    pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
-        self.counters.received_bytes += received;
-        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
-            broadcast.received_bytes += received;
-            broadcast.note_media(self.catalog.stream(stream_id), self.now);
-        }
-    }
-
-    pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
-        let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
-            return;
-        };
-        publisher.answer(fed, &mut connection.outbox);
-        let name = self.catalog.stream(publisher.stream).name();
-        let client = connection.client;
-        match fed {
-            Fed::BadFrames(_, reason) => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, reason, "publisher broke the protocol");
-            }
-            Fed::BadBody(error) => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, %error, "publisher broke the protocol");
-            }
-            Fed::BadMedia(error) => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, %error, "publisher sent what we cannot carry");
-            }
-            _ => tracing::info!(stream = %name, %client, "publisher left"),
-        }
-        match fed {
-            Fed::Gone => self.drop_connection(id),
-            _ => self.close_when_written(id),
-        }
-    }
-
-    fn read_viewer(&mut self, id: usize) -> bool {
-        let message_bytes = self.limits.viewer_message_bytes;
-        let after = self.connections[id].read_viewer(message_bytes, self.now);
-        self.go_on(id, after)
-    }
-
-    fn read_nothing(&mut self, id: usize) -> bool {
-        let after = self.connections[id].read_nothing(self.now);
-        self.go_on(id, after)
-    }
-
-    /// Does what a connection's turn asks for. Returns whether there may be more to read now.
-    fn go_on(&mut self, id: usize, after: After) -> bool {
-        match after {
-            After::Stays => {}
-            After::Ends => self.close_when_written(id),
-            After::Gone => self.drop_connection(id),
-        }
-        let connection = &self.connections[id];
-        let can_read = connection.can_read;
-        if !connection.outbox.is_empty() {
-            self.queue_write(id);
-        }
-        can_read
     }
 
     fn free_slots(&mut self) {

@@ -2,15 +2,14 @@
 
 use super::answer::{Answer, Asked, Framing};
 use super::body::BodyReader;
-use super::broadcast::{Broadcast, Poster};
+use super::broadcast::Broadcast;
 use super::bucket::Bucket;
-use super::connection::{Posting, State};
+use super::connection::State;
 use super::inbound::Inbound;
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::unsent::Unsent;
 use super::viewer::{Transport, Viewer, hello, stream_head};
-use crate::metrics::{Snapshot, StreamReport, prometheus};
 use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::control::ToPublisher;
@@ -20,17 +19,11 @@ use crate::protocol::response::{CONTINUE, Connection, switching_protocols};
 use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
 use crate::protocol::websocket::{CloseCode, text_frame};
 use crate::stream::{Cursor, Ingest, StreamId};
-use crate::webm::{DocType, TrackKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
-use sha1::{Digest, Sha1};
 use std::io::{self, Read};
 use std::mem;
 use std::time::SystemTime;
-
-/// The first bytes of a JPEG: start of image, and the marker after it.
-const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
 /// at once; beyond, at the end of a line.
@@ -180,30 +173,6 @@ impl Reactor {
         Ok(())
     }
 
-    /// Answers with these streams, as `route` has them told.
-    pub(super) fn tell_streams(
-        &mut self,
-        id: usize,
-        head: &RequestHead,
-        rest: BytesMut,
-        route: &Route,
-        reports: Vec<StreamReport>,
-    ) {
-        if *route == Route::Metrics {
-            let text = prometheus(Snapshot {
-                counters: self.counters.clone(),
-                connections: self.connections.len() as u64,
-                held_bytes: self.held_bytes(),
-                auth_waiting: self.waiters(),
-                streams: reports,
-            });
-            let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            self.respond(id, head, rest, |asked| asked.text(media_type, text));
-        } else {
-            self.respond(id, head, rest, |asked| asked.json(&reports));
-        }
-    }
-
     fn page(
         &mut self,
         id: usize,
@@ -218,7 +187,7 @@ impl Reactor {
     }
 
     /// Sends a whole answer, after which the connection may ask again.
-    fn respond(
+    pub(super) fn respond(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -427,170 +396,12 @@ impl Reactor {
         v1
     }
 
-    fn open_posting(
-        &mut self,
-        id: usize,
-        head: &RequestHead,
-        rest: BytesMut,
-        name: StreamName,
-    ) -> Result<(), Refusal> {
-        if let Body::Length(length) = head.body
-            && length > self.limits.poster_bytes as u64
-        {
-            return Err(self.poster_too_large());
-        }
-        if self.poster_place(&name).is_none() {
-            return Err(not_live());
-        }
-        if head.expect_continue {
-            self.connections[id].outbox.push(CONTINUE);
-            self.queue_write(id);
-        }
-        self.connections[id].state = State::Posting(Box::new(Posting {
-            name,
-            head: head.clone(),
-            body: BodyReader::new(head.body),
-            jpeg: BytesMut::new(),
-        }));
-        self.post(id, rest.freeze(), false)?;
-        self.queue_read(id);
-        Ok(())
-    }
-
-    /// Reads more of a poster.
-    pub(super) fn read_poster(&mut self, id: usize) -> bool {
-        let result = match self.read_buffer.read(&mut self.connections[id].socket) {
-            Ok(bytes) => {
-                let is_end = bytes.is_empty();
-                self.post(id, bytes, is_end)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.connections[id].can_read = false;
-                Ok(())
-            }
-            Err(_) => {
-                self.drop_connection(id);
-                Ok(())
-            }
-        };
-        if let Err(refusal) = result {
-            self.refuse(id, &refusal, Method::Put);
-        }
-        self.connections[id].can_read
-    }
-
-    /// Adds bytes to a poster, and hangs it up once it is whole.
-    fn post(&mut self, id: usize, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
-        let State::Posting(posting) = &mut self.connections[id].state else {
-            return Ok(());
-        };
-        let mut is_too_large = false;
-        while let Some(piece) = posting.body.take(&mut bytes)? {
-            is_too_large |= posting.jpeg.len() + piece.len() > self.limits.poster_bytes;
-            if is_too_large {
-                return Err(self.poster_too_large());
-            }
-            posting.jpeg.extend_from_slice(&piece);
-        }
-        let is_whole = posting.body.is_at_end() || (is_end && posting.body.ends_with_connection());
-        if !is_whole {
-            if is_end {
-                self.drop_connection(id);
-            }
-            return Ok(());
-        }
-        if !posting.jpeg.starts_with(&JPEG_MAGIC) {
-            return Err(Refusal::new(415, "a poster is a JPEG picture"));
-        }
-        let jpeg = mem::take(&mut posting.jpeg).freeze();
-        let (name, mut head) = (posting.name.clone(), posting.head.clone());
-        let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
-        let etag = format!("\"{hash}\"");
-        *self.poster_place(&name).ok_or_else(not_live)? = Some(Poster { jpeg, etag });
-        // It has been read to its end, so the connection may go on.
-        head.body = Body::None;
-        self.respond(id, &head, BytesMut::from(&bytes[..]), |asked| {
-            asked.no_content()
-        });
-        Ok(())
-    }
-
-    fn poster_too_large(&self) -> Refusal {
-        let limit = self.limits.poster_bytes;
-        Refusal::new(413, format!("a poster may have {limit} bytes"))
-    }
-
-    /// Where the poster of a live stream hangs.
-    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Option<Poster>> {
-        let stream_id = self.catalog.find(name.as_str())?;
-        let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| &mut broadcast.poster)
-    }
-
-    fn poster(&self, name: &StreamName) -> Option<Poster> {
-        let stream_id = self.catalog.find(name.as_str())?;
-        self.broadcasts.get(&stream_id)?.poster.clone()
-    }
-
     /// What a request shows to be let in, now.
     fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         // Before 1970 no token is good: they expire at the end of time.
         let now = since_1970.map_or(u64::MAX, |since| since.as_secs());
         self.access.shown(head, now)
-    }
-
-    /// All streams that may be watched by whoever shows this.
-    fn reports(&self, shown: &Shown<'_>) -> Vec<StreamReport> {
-        self.catalog
-            .iter()
-            .filter(|(_, stream)| {
-                StreamName::try_from(&**stream.name())
-                    .is_ok_and(|name| self.access.may_watch(&name, shown))
-            })
-            .map(|(id, _)| self.report(id))
-            .filter(|report| report.live)
-            .collect()
-    }
-
-    fn report(&self, stream_id: StreamId) -> StreamReport {
-        let stream = self.catalog.stream(stream_id);
-        let broadcast = &self.broadcasts[&stream_id];
-        let recording = stream.init().map(|init| &init.recording);
-        let video = recording.and_then(|recording| Some(&recording.tracks[recording.video()?]));
-        StreamReport {
-            name: stream.name().to_string(),
-            live: stream.is_live(),
-            mime: stream.init().map(|init| init.mime.to_string()),
-            codecs: recording.map(|recording| recording.codecs()),
-            width: video.map(|track| track.width),
-            height: video.map(|track| track.height),
-            audio: recording.is_some_and(|recording| {
-                let mut tracks = recording.tracks.iter();
-                tracks.any(|track| track.kind == TrackKind::Audio)
-            }),
-            poster: broadcast.poster.is_some(),
-            viewers: broadcast.viewers(),
-            viewers_ws: broadcast.viewers_ws,
-            viewers_http: broadcast.viewers_http,
-            viewers_peak: broadcast.viewers_peak,
-            uptime_s: broadcast.uptime(self.now).as_secs(),
-            received_bytes: broadcast.received_bytes,
-            sent_bytes: broadcast.sent_bytes,
-            bitrate_bps: broadcast.bitrate_bps,
-            keyframe_interval_ms: stream.keyframe_interval_ms(),
-            ring_bytes: stream.ring().byte_len() as u64,
-            ring_ms: stream.ring().span_ms(),
-            skips: broadcast.skips,
-            publisher_restarts: stream.publisher_restarts(),
-            viewers_behind: self.viewers_behind(broadcast),
-        }
-    }
-
-    fn viewers_behind(&self, broadcast: &Broadcast) -> u64 {
-        let audience = broadcast.audience.iter();
-        let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
-        behind.count() as u64
     }
 }
 
@@ -621,6 +432,6 @@ fn not_found() -> Refusal {
     Refusal::new(404, "there is nothing at this address")
 }
 
-fn not_live() -> Refusal {
+pub(super) fn not_live() -> Refusal {
     Refusal::new(404, "no such stream is live")
 }

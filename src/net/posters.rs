@@ -1,0 +1,125 @@
+//! Pictures that stand for streams, as their publishers send them.
+
+use super::body::BodyReader;
+use super::broadcast::Poster;
+use super::connection::{Posting, State};
+use super::reactor::Reactor;
+use super::requests::not_live;
+use crate::protocol::http::{Body, Method, RequestHead};
+use crate::protocol::response::CONTINUE;
+use crate::protocol::route::{Refusal, StreamName};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{Bytes, BytesMut};
+use sha1::{Digest, Sha1};
+use std::{io, mem};
+
+/// The first bytes of a JPEG: start of image, and the marker after it.
+const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+impl Reactor {
+    pub(super) fn open_posting(
+        &mut self,
+        id: usize,
+        head: &RequestHead,
+        rest: BytesMut,
+        name: StreamName,
+    ) -> Result<(), Refusal> {
+        if let Body::Length(length) = head.body
+            && length > self.limits.poster_bytes as u64
+        {
+            return Err(self.poster_too_large());
+        }
+        if self.poster_place(&name).is_none() {
+            return Err(not_live());
+        }
+        if head.expect_continue {
+            self.connections[id].outbox.push(CONTINUE);
+            self.queue_write(id);
+        }
+        self.connections[id].state = State::Posting(Box::new(Posting {
+            name,
+            head: head.clone(),
+            body: BodyReader::new(head.body),
+            jpeg: BytesMut::new(),
+        }));
+        self.post(id, rest.freeze(), false)?;
+        self.queue_read(id);
+        Ok(())
+    }
+
+    /// Reads more of a poster.
+    pub(super) fn read_poster(&mut self, id: usize) -> bool {
+        let result = match self.read_buffer.read(&mut self.connections[id].socket) {
+            Ok(bytes) => {
+                let is_end = bytes.is_empty();
+                self.post(id, bytes, is_end)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.connections[id].can_read = false;
+                Ok(())
+            }
+            Err(_) => {
+                self.drop_connection(id);
+                Ok(())
+            }
+        };
+        if let Err(refusal) = result {
+            self.refuse(id, &refusal, Method::Put);
+        }
+        self.connections[id].can_read
+    }
+
+    /// Adds bytes to a poster, and hangs it up once it is whole.
+    fn post(&mut self, id: usize, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
+        let State::Posting(posting) = &mut self.connections[id].state else {
+            return Ok(());
+        };
+        let mut is_too_large = false;
+        while let Some(piece) = posting.body.take(&mut bytes)? {
+            is_too_large |= posting.jpeg.len() + piece.len() > self.limits.poster_bytes;
+            if is_too_large {
+                return Err(self.poster_too_large());
+            }
+            posting.jpeg.extend_from_slice(&piece);
+        }
+        let is_whole = posting.body.is_at_end() || (is_end && posting.body.ends_with_connection());
+        if !is_whole {
+            if is_end {
+                self.drop_connection(id);
+            }
+            return Ok(());
+        }
+        if !posting.jpeg.starts_with(&JPEG_MAGIC) {
+            return Err(Refusal::new(415, "a poster is a JPEG picture"));
+        }
+        let jpeg = mem::take(&mut posting.jpeg).freeze();
+        let (name, mut head) = (posting.name.clone(), posting.head.clone());
+        let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
+        let etag = format!("\"{hash}\"");
+        *self.poster_place(&name).ok_or_else(not_live)? = Some(Poster { jpeg, etag });
+        // It has been read to its end, so the connection may go on.
+        head.body = Body::None;
+        self.respond(id, &head, BytesMut::from(&bytes[..]), |asked| {
+            asked.no_content()
+        });
+        Ok(())
+    }
+
+    fn poster_too_large(&self) -> Refusal {
+        let limit = self.limits.poster_bytes;
+        Refusal::new(413, format!("a poster may have {limit} bytes"))
+    }
+
+    /// Where the poster of a live stream hangs.
+    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Option<Poster>> {
+        let stream_id = self.catalog.find(name.as_str())?;
+        let broadcast = self.broadcasts.get_mut(&stream_id)?;
+        broadcast.publisher.map(|_| &mut broadcast.poster)
+    }
+
+    pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
+        let stream_id = self.catalog.find(name.as_str())?;
+        self.broadcasts.get(&stream_id)?.poster.clone()
+    }
+}
