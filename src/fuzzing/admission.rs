@@ -166,26 +166,34 @@ fn is_called_local(head: &RequestHead) -> bool {
     !name.contains('.') || name.ends_with(".localhost") || is_address(name)
 }
 
-/// Whoever is not trusted is the client; and nobody is who was not named.
+/// The client is whom the last proxy that we trust was asked by.
 pub fn assert_the_client_was_named(forwarded_for: Option<&str>) {
     let peer = IpAddr::from([10, 0, 0, 1]);
     let proxies = |networks: &[&str]| {
         let networks = networks.iter().map(|it| it.parse().expect("a network"));
         TrustedProxies::new(networks.collect())
     };
-    let nobody = proxies(&[]).client(peer, forwarded_for);
-    assert_eq!(nobody, peer);
-    let ours = proxies(&["10.0.0.0/8"]);
-    let client = ours.client(peer, forwarded_for);
-    if client == peer {
-        return;
-    }
-    let hops = forwarded_for.unwrap_or_default().split(',').map(str::trim);
-    let mut named = hops.filter_map(|hop| {
-        let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    assert_eq!(proxies(&[]).client(peer, forwarded_for), peer);
+    let is_ours = |it: &IpAddr| matches!(it, IpAddr::V4(it) if it.octets()[0] == 10);
+    let address = |hop: &str| {
+        let hop = hop.trim();
+        let bare = match hop.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']').unwrap_or(hop),
+            None => hop,
+        };
         let address = hop.parse::<SocketAddr>().map(|it| it.ip());
         let address = address.ok().or_else(|| bare.parse().ok())?;
         Some(address.to_canonical())
-    });
-    assert!(named.any(|address| address == client), "{client}");
+    };
+    // From the end of the list to the first that is not ours, or cannot be read.
+    let hops = forwarded_for.unwrap_or_default().rsplit(',').map(address);
+    let mut named = vec![peer];
+    for hop in hops.take_while(Option::is_some).flatten() {
+        named.push(hop);
+        if !is_ours(&hop) {
+            break;
+        }
+    }
+    let ours = proxies(&["10.0.0.0/8"]);
+    assert_eq!(Some(&ours.client(peer, forwarded_for)), named.last());
 }

@@ -26,6 +26,7 @@ pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
         ("rebound", "PUT /publish/demo HTTP/1.1\r\nHost: evil.example:80\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("local", "PUT /publish/demo HTTP/1.1\r\nHost: [::1]:80\r\nOrigin: http://[::1]\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("watch-key", "GET /live/demo HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer w\r\n\r\n".to_owned()),
+("anothers-key", "DELETE /api/streams/own?key=p HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         ("own-key", "DELETE /api/streams/own?key=o HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         ("watch-own", "GET /live/own?key=w HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         ("old-socket", format!("GET /live/demo HTTP/1.0\r\n{SOCKET}")),
