@@ -43,6 +43,7 @@ fn same_events_however_cut(bytes: &Bytes, lengths: &[usize]) -> Segmented {
     if let Some(error) = &segmented.error {
         // It goes into a close frame, and into the log.
         assert!(!error.to_string().contains(char::is_control));
+        assert!(error.offset() <= bytes.len() as u64, "{error}");
     }
     segmented
 }

@@ -127,6 +127,8 @@ fn addresses(text: &str) {
     let Ok(address) = text.parse::<Address>() else {
         return;
     };
+    // Where it is told, it has no key.
+    assert!(!address.to_string().contains('?'));
     if address.scheme != Scheme::WebSocket {
         return;
     }

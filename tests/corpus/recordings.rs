@@ -328,6 +328,32 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             [both(), gop(), vec![0xa3, 0x08, 0xff, 0xff, 0xff, 0xff]].concat(),
         ),
         ("no-tracks", [start("webm", &[])].concat()),
+        ("too-many-tracks", {
+            let tracks: Vec<_> = (1..=33)
+                .map(|number| track(&[number], 1, "V_VP8"))
+                .collect();
+            start("webm", &tracks)
+        }),
+        (
+            "encoded-content",
+            [
+                start(
+                    "webm",
+                    &[element(
+                        0xae,
+                        &[
+                            element(0xd7, &[1]),
+                            element(0x83, &[1]),
+                            element(0x86, b"V_VP8"),
+                            element(0x6d80, &element(0x6240, &[])),
+                        ]
+                        .concat(),
+                    )],
+                ),
+                gop(),
+            ]
+            .concat(),
+        ),
         ("another-format", b"\0\0\0\x1cftypisom\0\0\x02\0".to_vec()),
     ]
 }
