@@ -29,6 +29,9 @@ const CONTRADICTION: &str = "contradicts --tls-self-signed: give one of them";
 /// takes over from another: browsers would not go on with one that nobody has looked at.
 const VALIDITY: Duration = Duration::from_secs(398 * 24 * 3600);
 
+/// A process that takes over makes a new one when the old one has less time left.
+const RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Before now, for clients whose clock is slow.
 const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 
@@ -53,6 +56,8 @@ enum Certificate {
 /// A certificate that was made here, and its key (PEM).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SelfSigned {
+    /// Until when it is valid, in seconds since 1970.
+    until: u64,
     certificate: String,
     #[serde(serialize_with = "exposed")]
     key: Secret,
@@ -80,9 +85,10 @@ impl Tls {
             (Some(cert), None) => Err(value_error(CERT, cert.display(), "needs --tls-key, too")),
             (None, Some(key)) => Err(value_error(KEY, key.display(), "needs --tls-cert, too")),
             (None, None) if is_self_signed => {
+                let now = SystemTime::now();
                 let made = match &options.handed_certificate {
-                    Some(made) => made.clone(),
-                    None => SelfSigned::make(listen)?,
+                    Some(made) if made.is_good_for(RENEWAL, now) => made.clone(),
+                    _ => SelfSigned::make(listen, now)?,
                 };
                 Tls::self_signed(made).map(Some)
             }
@@ -175,23 +181,34 @@ fn pem_error(option: &'static str, path: &Path, what: &str, error: pem::Error) -
 
 impl SelfSigned {
     /// A certificate for all that this machine is called.
-    fn make(listen: &[SocketAddr]) -> Result<SelfSigned, ConfigError> {
+    fn make(listen: &[SocketAddr], now: SystemTime) -> Result<SelfSigned, ConfigError> {
         let failed = |error| option_error(SELF_SIGNED, error);
         let key = rcgen::KeyPair::generate().map_err(failed)?;
         let mut params = rcgen::CertificateParams::new(names(listen)).map_err(failed)?;
-        let now = SystemTime::now();
+        let until = now - CLOCK_SKEW + VALIDITY;
         params.not_before = (now - CLOCK_SKEW).into();
-        params.not_after = (now - CLOCK_SKEW + VALIDITY).into();
+        params.not_after = until.into();
         params
             .distinguished_name
             .push(rcgen::DnType::CommonName, "videostream");
         params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.self_signed(&key).map_err(failed)?;
         Ok(SelfSigned {
+            until: seconds(until),
             certificate: certificate.pem(),
             key: Secret::new(key.serialize_pem()),
         })
     }
+
+    fn is_good_for(&self, time: Duration, now: SystemTime) -> bool {
+        seconds(now + time) < self.until
+    }
+}
+
+/// Since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// `localhost`, the host's name as it is and as multicast DNS knows it (RFC 6762), and every
@@ -404,6 +421,14 @@ mod tests {
         };
         let successor = Tls::check(&handed, &[]).unwrap().unwrap();
         assert_eq!(successor.fingerprint(), Some(fingerprint));
+        let mut old: SelfSigned = serde_json::from_str(&said).unwrap();
+        old.until = seconds(SystemTime::now()) + 3600;
+        let handed = Options {
+            handed_certificate: Some(old),
+            ..handed
+        };
+        let successor = Tls::check(&handed, &[]).unwrap().unwrap();
+        assert_ne!(successor.fingerprint(), Some(fingerprint));
         assert!(!format!("{tls:?}").contains("PRIVATE"));
     }
 }

@@ -16,7 +16,7 @@ pub fn reachable(address: IpAddr) -> Vec<IpAddr> {
 
 /// Those of `interfaces` that a listener on all addresses has.
 fn among(all: IpAddr, interfaces: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-    // On "::" IPv4 comes, too.
+    // On "::" IPv4 comes, too, unless the system was told to keep them apart (`bindv6only`).
     let is_reached = |one: &IpAddr| match one {
         IpAddr::V4(_) => true,
         // An address of one link alone says nothing without the name of the link.

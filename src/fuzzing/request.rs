@@ -59,6 +59,15 @@ fn same_head_however_cut(bytes: &Bytes) -> Result<Option<(Body, Bytes)>, HttpErr
     assert!(!head.path.contains(char::is_control), "{head:?}");
     assert_the_client_was_named(head.forwarded_for.as_deref());
     let elsewhere = to_https(&head, bytes, 8443);
+    if let (308, [(_, url), ..]) = (elsewhere.status, &elsewhere.headers[..]) {
+        let host = head.host.as_deref().unwrap_or_default();
+        let rest = url
+            .strip_prefix("https://")
+            .and_then(|url| url.split_once(":8443"));
+        let (name, rest) = rest.expect("an address of ours");
+        assert!(host.starts_with(name) && !name.is_empty(), "{url}");
+        assert!(rest.is_empty() || rest.starts_with(['/', '?']), "{url}");
+    }
     assert_is_whole(&refuse(&elsewhere, head.method, Connection::Close));
     let route = route(&head);
     if let Ok(route) = &route {

@@ -40,7 +40,8 @@ pub const READY: &[u8] = b"ready\n";
 /// Sockets in one message: the kernel's own limit is 253.
 const SOCKETS_MAX: usize = 64;
 
-/// 64 addresses, a certificate and what is around them are 5 KiB.
+/// 64 addresses and what is around them are 3 KiB, a certificate for a dozen addresses is 2. One for
+/// many hundreds is too much.
 const MESSAGE_BYTES_MAX: usize = 16 << 10;
 
 /// What was there before this process.
@@ -136,6 +137,12 @@ impl HandOver {
         if sockets.len() > SOCKETS_MAX {
             return Err(io::Error::other(format!(
                 "more than {SOCKETS_MAX} listeners"
+            )));
+        }
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(io::Error::other(format!(
+                "a message of {} bytes, limit {MESSAGE_BYTES_MAX}",
+                message.len()
             )));
         }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];

@@ -153,13 +153,16 @@ fn greet(
 
 /// Nobody can open `0.0.0.0`: there are links to what it stands for.
 fn links_to(scheme: &str, address: SocketAddr) -> Vec<String> {
-    let mut found = reachable(address.ip());
-    if found.is_empty() {
-        found.push(address.ip());
+    let found = match address.ip().is_unspecified() {
+        true => reachable(address.ip()),
+        false => Vec::new(),
+    };
+    let link = |address: SocketAddr| format!("{scheme}://{address}");
+    match found.is_empty() {
+        true => vec![link(address)],
+        false => found
+            .into_iter()
+            .map(|ip| link(SocketAddr::new(ip, address.port())))
+            .collect(),
     }
-    let links = found.into_iter().map(|ip| {
-        let address = SocketAddr::new(ip, address.port());
-        format!("{scheme}://{address}")
-    });
-    links.collect()
 }

@@ -10,11 +10,10 @@
 //!
 //! Cutting the bytes anywhere never changes the answer, only how soon it comes.
 
-use ::http::uri::Authority;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub use super::target::Query;
-use super::{access::Secret, target::Target};
+use super::{access::Secret, host, target::Target};
 
 /// Bytes of one request head.
 ///
@@ -355,44 +354,33 @@ fn keep_alive(fields: &Fields<'_>, version: Version) -> Result<bool, HttpError> 
 }
 
 /// RFC 9112, 3.2: one Host, valid, and not absent in 1.1; a target's own authority goes before it.
+///
+/// In 1.0 it need not be there, and what is no host counts as none: Icecast's library writes an IPv6
+/// address without its brackets.
 fn host(
     fields: &Fields<'_>,
     authority: Option<&str>,
     version: Version,
 ) -> Result<Option<String>, HttpError> {
     const NAME: &str = "Host";
-    let host = fields.single(NAME)?;
-    if host.is_none() && version == Version::Http11 {
-        return Err(HttpError::Field {
-            name: NAME,
-            problem: "is missing",
-        });
-    }
-    if ![host, authority].into_iter().flatten().all(is_host) {
-        return Err(HttpError::Field {
-            name: NAME,
-            problem: "is not a host name and port",
-        });
+    let wrong = |problem| HttpError::Field {
+        name: NAME,
+        problem,
+    };
+    let is_host = |text: &str| host::split(text, 0).is_some();
+    let host = match (fields.single(NAME)?, version) {
+        (None, Version::Http11) => return Err(wrong("is missing")),
+        // Of an address that has no authority it is empty.
+        (Some(host), Version::Http11) if !host.is_empty() && !is_host(host) => {
+            return Err(wrong("is not a host name and port"));
+        }
+        (host, Version::Http11) => host,
+        (host, Version::Http10) => host.filter(|host| is_host(host)),
+    };
+    if authority.is_some_and(|authority| !is_host(authority)) {
+        return Err(wrong("is not a host name and port in the request target"));
     }
     Ok(authority.or(host).map(str::to_owned))
-}
-
-/// RFC 9110, 7.2: a name or an address, perhaps a port, no user. An address with no authority has an
-/// empty Host.
-fn is_host(text: &str) -> bool {
-    let Ok(authority) = text.parse::<Authority>() else {
-        return text.is_empty();
-    };
-    if authority.host().is_empty() {
-        return false;
-    }
-    let is_port = match text.strip_prefix(authority.host()) {
-        Some("" | ":") => true,
-        Some(_) => authority.port_u16().is_some(),
-        // Behind a user.
-        None => false,
-    };
-    is_port && !text.contains([',', '@'])
 }
 
 /// User and key. A key that cannot be read counts as none: then publishing says 401, and pages work.

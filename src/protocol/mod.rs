@@ -27,6 +27,7 @@ pub mod control;
 pub mod forwarded;
 pub mod frame_check;
 pub mod framing;
+pub mod host;
 pub mod http;
 pub mod origin;
 pub mod proxy_header;

@@ -7,6 +7,7 @@
 //! - [`LocalNames`]: a page has its own name lead to this machine (DNS rebinding). To the browser
 //!   it is of the same site then, so that only the Host tells.
 
+use super::host;
 use super::route::Refusal;
 
 /// An `allow_origin` that no browser would send.
@@ -77,8 +78,10 @@ impl LocalNames {
             .map(|origin| origin.host.clone())
             .collect();
         for host in hosts {
-            match host_and_port(host, 0) {
-                Some((_, 0)) => listed.push(host.to_ascii_lowercase()),
+            match host::split(host, 0) {
+                Some((name, _)) if name == host && !name.contains('*') => {
+                    listed.push(host.to_ascii_lowercase());
+                }
                 Some(_) | None => return Err(BadHost(host.clone())),
             }
         }
@@ -91,7 +94,7 @@ impl LocalNames {
     /// May this server be spoken to by the name in this Host field?
     pub fn admit(&self, host: Option<&str>) -> Result<(), Refusal> {
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        let name = host_and_port(&host, 0).map_or(host.as_str(), |(name, _)| name);
+        let name = host::split(&host, 0).map_or(host.as_str(), |(name, _)| name);
         // The dot at the end of a whole name does not make it another.
         let name = name.strip_suffix('.').unwrap_or(name);
         let is_welcome = self.any || is_local(name) || self.listed.iter().any(|one| one == name);
@@ -126,7 +129,11 @@ impl Origin {
         let (scheme, authority) = origin.split_once("://")?;
         // The slash that people copy from the address bar does no harm.
         let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (host, port) = host_and_port(authority, default_port(scheme)?)?;
+        let (host, port) = host::split(authority, default_port(scheme)?)?;
+        // Whoever writes one means many, which we do not know.
+        if host.contains('*') {
+            return None;
+        }
         Some(Self {
             scheme: scheme.to_owned(),
             host: host.to_owned(),
@@ -141,31 +148,17 @@ impl Origin {
     fn is_at(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
         let default = default_port(&self.scheme);
-        let found = default.and_then(|default| host_and_port(&host, default));
+        let found = default.and_then(|default| host::split(&host, default));
         found.is_some_and(|(host, port)| host == self.host && port == self.port)
     }
 }
 
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
+        "http" => Some(80),
+        "https" => Some(443),
         _ => None,
     }
-}
-
-fn host_and_port(authority: &str, default: u16) -> Option<(&str, u16)> {
-    // The colons inside `[::1]` are not the port's.
-    let after_brackets = authority.rfind(']').map_or(0, |end| end + 1);
-    let (host, port) = match authority[after_brackets..].find(':') {
-        Some(colon) => {
-            let (host, port) = authority.split_at(after_brackets + colon);
-            (host, port[1..].parse().ok()?)
-        }
-        None => (authority, default),
-    };
-    let is_host = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '*']);
-    is_host.then_some((host, port))
 }
 
 #[cfg(test)]
@@ -184,6 +177,7 @@ mod tests {
         assert!(same("https://example.com", "example.com"));
         assert!(same("http://[::1]:8080", "[::1]:8080"));
         assert!(same("http://[::1]", "[::1]"));
+        assert!(same("http://a", "a:"));
         assert!(!same("http://localhost:8080", "localhost:8081"));
         assert!(!same("http://localhost:8080", "127.0.0.1:8080"));
         assert!(!same("http://example.com", "example.com:443"));
@@ -237,6 +231,7 @@ mod tests {
             "localhost.",
             "demo.localhost:80",
             "127.0.0.1:8080",
+            "127.0.0.1:",
             "[::1]:8080",
             "[::ffff:127.0.0.1]",
             "192.168.0.7",

@@ -1,8 +1,8 @@
 //! From plain HTTP to the same place by https.
 
+use super::host;
 use super::http::RequestHead;
 use super::route::Refusal;
-use ::http::uri::Authority;
 
 const HTTPS_PORT: u16 = 443;
 
@@ -11,11 +11,8 @@ const HTTPS_PORT: u16 = 443;
 ///
 /// 308 has clients keep their method and body (RFC 9110, 15.4.9): a publisher is sent on as well.
 pub fn to_https(head: &RequestHead, head_bytes: &[u8], port: u16) -> Refusal {
-    let authority = head
-        .host
-        .as_deref()
-        .and_then(|host| host.parse::<Authority>().ok());
-    let Some(authority) = authority else {
+    let host = head.host.as_deref();
+    let Some((host, _)) = host.and_then(|host| host::split(host, HTTPS_PORT)) else {
         return Refusal::new(400, "Host does not say where to go on by https://");
     };
     let port = match port {
@@ -23,7 +20,7 @@ pub fn to_https(head: &RequestHead, head_bytes: &[u8], port: u16) -> Refusal {
         port => format!(":{port}"),
     };
     let place = path_and_query(head_bytes);
-    let url = format!("https://{}{port}{place}", authority.host());
+    let url = format!("https://{host}{port}{place}");
     Refusal::new(308, format!("go on at {url}")).with("Location", url)
 }
 

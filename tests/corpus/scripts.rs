@@ -86,6 +86,19 @@ pub fn connection_seeds() -> Vec<(String, Vec<u8>)> {
             )
         })
     });
+    let held_back = [2, 5].map(|role| {
+        const MUCH: [u8; 2] = [7, 200];
+        const WAIT: [u8; 2] = [17, 250];
+        const TELL: [u8; 2] = [18, 250];
+        let script = [
+            WAIT, WAIT, WAIT, MUCH, READ, MUCH, READ, TELL, WAIT, READ, WAIT, READ,
+        ];
+        let name = format!("held-back-{role}");
+        (
+            name,
+            [&[role, 3, 0][..], &script.concat(), &publish].concat(),
+        )
+    });
     let rest = [2, 200, 12, 0x89, 0x83, 1, 2, 3, 4, 5, 6, 7, 0x83, 0x80, 0];
     let with_rest = (
         "rest".to_owned(),
@@ -96,7 +109,8 @@ pub fn connection_seeds() -> Vec<(String, Vec<u8>)> {
         "rest-of-a-body".to_owned(),
         [&chunk[..], &READ, &ROOM, &WRITE].concat(),
     );
-    roles.chain([with_rest, with_chunk]).collect()
+    let others = [with_rest, with_chunk].into_iter().chain(held_back);
+    roles.chain(others).collect()
 }
 
 /// Inputs of `ring`: see `Step` there.

@@ -79,6 +79,11 @@ fn s3_2_targets_and_hosts() {
         "Host: caf\u{e9}\r\n",
         "Host: a:b\r\n",
         "Host: a:80:81\r\n",
+        "Host: a:+80\r\n",
+        "Host: [::1]x:80\r\n",
+        "Host: [::1].evil.example:80\r\n",
+        "Host: []\r\n",
+        "Host: a[:].localhost:80\r\n",
         "Host: a:65536\r\n",
         "Host: ::1\r\n",
         "Host: :80\r\n",
@@ -97,6 +102,19 @@ fn s3_2_targets_and_hosts() {
         400,
         &[absolute],
     );
+    let absolute = [
+        "http:///healthz",
+        "http://:80/healthz",
+        "http://a:b/healthz",
+    ];
+    let with = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+    refused(
+        &server,
+        "3.2.2 absolute form without a host",
+        400,
+        &absolute.map(with),
+    );
+    let with = |lines: &str| format!("GET /healthz HTTP/1.1\r\n{lines}\r\n");
     let fine = [
         "Host:\r\n",
         "Host: \r\n",
@@ -108,4 +126,8 @@ fn s3_2_targets_and_hosts() {
         "Host:\ta\t\r\n",
     ];
     taken(&server, "3.2 hosts that are taken", 200, &fine.map(with));
+    let old = ["", "Host: ::1:8000\r\n", "Host: a:b\r\n", "Host: a\r\n"];
+    let with =
+        |lines: &str| format!("GET /healthz HTTP/1.0\r\n{lines}Connection: keep-alive\r\n\r\n");
+    taken(&server, "3.2 hosts in HTTP/1.0", 200, &old.map(with));
 }

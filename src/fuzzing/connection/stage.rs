@@ -34,6 +34,8 @@ pub struct Stage {
     pub catalog: Catalog,
     pub stream: StreamId,
     pub limits: Limits,
+    /// Bits a second that a publisher may send, where it is limited.
+    pub rate: u64,
     /// Who publishes what a viewer sees, and what is still to come.
     pub ingest: Option<Ingest>,
     pub recording: Bytes,
@@ -50,8 +52,10 @@ pub struct Stage {
     pub is_gone: bool,
     /// The stream ended it, and not the peer.
     pub is_over: bool,
-    /// Another publisher came in its place.
-    pub is_replaced: bool,
+    /// Another publisher came in its place, when this many bytes had been published.
+    pub replaced_at: Option<usize>,
+    /// Bytes that were read from a publisher.
+    pub received: u64,
     pub now: Instant,
     pub began: Instant,
     pub buffer: ReadBuffer,
@@ -104,8 +108,9 @@ impl Stage {
                 State::Publishing(Box::new(publisher))
             }
         };
+        let rate = u64::from(ring) << 10;
         if let (State::Publishing(publisher), true) = (&mut connection.state, ring % 2 == 1) {
-            publisher.bucket = Some(Bucket::empty(u64::from(ring) << 10, now));
+            publisher.bucket = Some(Bucket::empty(rate, now));
         }
         let mut stage = Stage {
             role,
@@ -113,6 +118,7 @@ impl Stage {
             catalog,
             stream,
             limits,
+            rate,
             ingest: (!role.is_publisher()).then(|| Ingest::new(limits)),
             recording: recording(Tracks::Both, 5),
             known: BTreeMap::new(),
@@ -122,7 +128,8 @@ impl Stage {
             texts: 0,
             is_gone: false,
             is_over: false,
-            is_replaced: false,
+            replaced_at: None,
+            received: 0,
             now,
             began: now,
             buffer: ReadBuffer::new(),
@@ -257,10 +264,12 @@ impl Stage {
     }
 
     fn leave(&mut self) {
+        self.note_chunks();
+        let published = self.known.values().map(|known| known.payload.len()).sum();
         let Connection { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state {
             publisher.close(outbox, CloseCode::Normal, 409, "replaced");
-            self.is_replaced = true;
+            self.replaced_at = Some(published);
             return self.go_on(After::Ends);
         }
         if self.role.is_publisher() {
@@ -304,6 +313,7 @@ impl Stage {
                     &mut received,
                     self.now,
                 );
+                self.received += received;
                 self.note_chunks();
                 self.answer(&fed)
             }
@@ -319,7 +329,13 @@ impl Stage {
         let State::Publishing(publisher) = &mut self.connection.state else {
             return false;
         };
-        publisher.is_resting(self.now) || publisher.rest(self.now).is_some()
+        let rests = publisher.is_resting(self.now) || publisher.rest(self.now).is_some();
+        if !rests && publisher.bucket.is_some() {
+            // It began with an empty one.
+            let elapsed = (self.now - self.began).as_secs_f64();
+            assert!(self.received as f64 * 8.0 <= self.rate as f64 * elapsed + 1.0);
+        }
+        rests
     }
 
     fn answer(&mut self, fed: &Fed) -> After {

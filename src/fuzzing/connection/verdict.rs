@@ -90,7 +90,7 @@ impl Stage {
             return;
         }
         assert_eq!(own, self.pings);
-        if self.is_replaced {
+        if self.replaced_at.is_some() {
             assert!(pings.starts_with(&pongs));
             let Some(Said::Close(payload)) = said.last() else {
                 panic!("replaced without a word");
@@ -144,10 +144,7 @@ impl Stage {
         if self.is_gone {
             return;
         }
-        let status = match self.is_replaced {
-            true => Some(409),
-            false => status,
-        };
+        let status = self.replaced_at.map_or(status, |_| Some(409));
         assert_eq!(is_open, status.is_none());
         let head = response_head(outgoing).map(|(status, _)| status);
         assert_eq!(head, status);
@@ -159,8 +156,8 @@ impl Stage {
         // Of a small ring something was lost between two looks.
         if self.limits.ring_bytes == Limits::default().ring_bytes {
             // What was held back for its place comes early when its publisher has to go.
-            if self.is_replaced {
-                assert!(known.len() <= media.len());
+            if let Some(published) = self.replaced_at {
+                assert!(known.len() <= media.len() && media.starts_with(&known[..published]));
             } else if self.is_gone || is_open {
                 assert!(media.starts_with(&known));
             } else {
