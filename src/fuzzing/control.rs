@@ -5,11 +5,12 @@ use super::frames::{Said, read_server};
 use crate::cli::{Cli, Command, one_line};
 use crate::client::{Address, Scheme};
 use crate::config::{BitRate, Serve};
+use crate::protocol::access::Secret;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::forwarded::Network;
 use crate::protocol::http::parse_request;
 use crate::protocol::route::StreamName;
-use crate::protocol::websocket::{client_request, text_frame};
+use crate::protocol::websocket::{SUBPROTOCOL, client_request, text_frame};
 use clap::Parser as _;
 use std::ffi::OsString;
 
@@ -133,7 +134,13 @@ fn addresses(text: &str) {
         return;
     }
     // Nothing in an address ends its line early, or begins another.
-    let request = client_request(&address.authority, &address.target, &[7; 16], &[], None);
+    let (authority, target) = (&address.authority, &address.target);
+    let bearer = Secret::new("bearer");
+    let with_all = client_request(authority, target, &[7; 16], &[SUBPROTOCOL], Some(&bearer));
+    if let Ok(Some((head, _))) = parse_request(&with_all, usize::MAX) {
+        assert_eq!(head.key, Some(bearer));
+    }
+    let request = client_request(authority, target, &[7; 16], &[], None);
     match parse_request(&request, usize::MAX) {
         Ok(Some((head, length))) => {
             assert_eq!(length, request.len());

@@ -32,7 +32,7 @@ pub use any_cut::any_cut;
 pub use body::body;
 pub use connection::connection;
 pub use control::control;
-pub use request::request;
+pub use request::{handshake_proof, request};
 pub use ring::ring;
 pub use segmented::{Segmented, segment};
 pub use viewer::{Given, Played, bytes_of, drain, play};

@@ -8,19 +8,27 @@ use crate::protocol::proxy_header;
 use crate::protocol::redirect::to_https;
 use crate::protocol::response::{Connection, refuse, switching_protocols};
 use crate::protocol::route::{Refusal, Route, Via, route};
+use crate::protocol::websocket::{HandshakeError, accept_key, check_response, refusal_so_far};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 
 /// Small, so that a fuzzer comes to it.
 const HEAD_BYTES_MAX: usize = 1024;
 
+/// What a client of ours made up at random.
+const CLIENT_KEY: [u8; 16] = [7; 16];
+
 /// However the bytes of a request are cut, its head says the same, and says it for good; what we
 /// answer is one whole response, whatever the request holds; nobody gets in who shows neither key
 /// nor token; and its body has the same data and the same end. So it is with the PROXY header that
-/// may come first.
+/// may come first. What begins as a response is one to a client that asked for a WebSocket.
 ///
 /// The request comes first in `input`, then piece lengths, one byte each, and how many of them.
 pub fn request(input: &[u8]) {
     let (mut bytes, lengths) = split_lengths(input);
+    if bytes.starts_with(b"HTTP/") {
+        return response(&bytes);
+    }
     skip_proxy_header(&mut bytes);
     match same_head_however_cut(&bytes) {
         Ok(Some((body, rest))) => same_however_cut(body, &rest, &lengths),
@@ -30,6 +38,39 @@ pub fn request(input: &[u8]) {
             Method::Other,
             Connection::Close,
         )),
+    }
+}
+
+/// How a server shows that it has understood this client.
+pub fn handshake_proof() -> String {
+    accept_key(&BASE64_STANDARD.encode(CLIENT_KEY))
+}
+
+/// However an answer is cut, a client comes to the same end, and believes nobody who does not know
+/// what it asked.
+fn response(bytes: &Bytes) {
+    let whole = check_response(bytes, &CLIENT_KEY);
+    for length in 0..bytes.len().min(HEAD_BYTES_MAX) {
+        match (check_response(&bytes[..length], &CLIENT_KEY), &whole) {
+            (Ok(None), _) => {}
+            (Ok(part), whole) => assert_eq!(&Ok(part), whole),
+            // The reason may come behind the head.
+            (Err(HandshakeError::Refused { status, .. }), whole) => {
+                let is_same = matches!(whole, Err(HandshakeError::Refused { status: of, .. }) if *of == status);
+                assert!(is_same, "{status}, {whole:?}");
+            }
+            (Err(part), whole) => assert_eq!(whole, &Err(part)),
+        }
+    }
+    match whole {
+        Ok(None) => {}
+        Ok(Some((_, length))) => {
+            let proof = handshake_proof();
+            let mut windows = bytes[..length].windows(proof.len());
+            assert!(windows.any(|window| window == proof.as_bytes()));
+            assert_eq!(refusal_so_far(bytes), None);
+        }
+        Err(error) => assert!(!error.to_string().contains(char::is_control), "{error:?}"),
     }
 }
 

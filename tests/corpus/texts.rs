@@ -37,6 +37,11 @@ pub fn request_seeds() -> Vec<(String, Vec<u8>)> {
         ("old-socket", format!("GET /live/demo HTTP/1.0\r\n{SOCKET}")),
         ("poster-of-a-poster", "GET /live/demo.jpg.jpg HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         ("nothing-there", "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
+        ("accepted", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Protocol: videostream.v1\r\n\r\n".replace("PROOF", &fuzzing::handshake_proof())),
+        ("compressed", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: PROOF\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n".replace("PROOF", &fuzzing::handshake_proof())),
+        ("unproven", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n".to_owned()),
+        ("refused", "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 9\r\n\r\na key is\n".to_owned()),
+        ("refused-without-a-word", "HTTP/1.1 503 \r\n\r\n".to_owned()),
         ("all-streams", "GET /api/streams HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
     ];
     let tokens = fuzzing::tokens()
