@@ -35,6 +35,8 @@ pub struct Counters {
     pub sweep_visits: u64,
     /// How long the reactor's turns take, the wait for events left out.
     pub turns: Times,
+    /// Work done for publishers in turns that had some, by its prices: see [`crate::work`].
+    pub turn_work: Times,
     /// From setting out to the last viewer written to.
     pub sweeps: Times,
     /// Bytes that viewers' sockets took in one write.
@@ -188,6 +190,11 @@ impl Collector for Snapshot {
             &mut encoder,
             "turn",
             "Time that one turn of the event loop took, without its wait",
+        )?;
+        counters.turn_work.encode(
+            &mut encoder,
+            "turn_work",
+            "Work for publishers in one turn of the event loop, as counted by its budget of 0.01",
         )?;
         counters.sweeps.encode(
             &mut encoder,

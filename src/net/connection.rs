@@ -108,6 +108,16 @@ impl<S> Connection<S> {
         }
     }
 
+    /// Whether a publisher's bytes that have been read wait for more work.
+    pub fn has_input(&self) -> bool {
+        matches!(&self.state, State::Publishing(publisher) if publisher.has_input())
+    }
+
+    /// Whether there is something to do for it in a turn's reading half.
+    pub fn wants_turn(&self) -> bool {
+        self.can_read || self.has_input()
+    }
+
     /// Bytes that it holds for its peer: what is to be written, and a request not yet whole.
     pub fn waiting_bytes(&self) -> u64 {
         let coming = match &self.state {

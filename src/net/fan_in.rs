@@ -5,7 +5,9 @@ use super::publisher::Fed;
 use super::reactor::Reactor;
 use super::turn::After;
 use crate::stream::StreamId;
+use crate::work::{self, Budget};
 use std::io::{self, Read};
+use std::time::Duration;
 
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
 /// hold up the stream.
@@ -18,9 +20,19 @@ impl Reactor {
     /// Publishers first, all of them: whoever watches waits for what they say.
     pub(super) fn read(&mut self) {
         self.wake_rested();
+        // Who is not visited in this turn is at the front of the queue in the next, and who was
+        // visited and has more at its back.
+        self.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.feeding.len());
         for _ in 0..self.feeding.len() {
+            if self.budget.is_spent() {
+                break;
+            }
             let id = self.feeding.pop_front();
             self.read_queued(id);
+        }
+        if self.budget.done() > 0 {
+            let work = Duration::from_nanos(self.budget.done());
+            self.counters.turn_work.record(work);
         }
         let mut cost = 0;
         for _ in 0..self.readable.len() {
@@ -43,7 +55,7 @@ impl Reactor {
             return;
         };
         connection.is_read_queued = false;
-        if connection.can_read && self.read_one(id) {
+        if connection.wants_turn() && self.read_one(id) {
             self.queue_read(id);
         }
     }
@@ -86,17 +98,35 @@ impl Reactor {
     }
 
     fn read_publisher(&mut self, id: usize) -> bool {
-        if self.rests(id) {
+        let connection = &self.connections[id];
+        // What has been read already is not too fast any more.
+        if !connection.has_input() && self.rests(id) {
             return false;
         }
         let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
+        let State::Publishing(publisher) = &mut connection.state else {
             return false;
         };
         let stream_id = publisher.stream;
+        let Some(mut work) = self.budget.share(&mut publisher.debt) else {
+            return true;
+        };
+        work.spend(match connection.socket.is_encrypted() {
+            true => work::READ_ENCRYPTED,
+            false => 0,
+        });
         let mut received = 0;
         let stream = self.catalog.stream_mut(stream_id);
-        let fed = connection.read_publisher(stream, &mut self.read_buffer, &mut received, self.now);
+        let fed = connection.read_publisher(
+            stream,
+            &mut self.read_buffer,
+            &mut received,
+            &mut work,
+            self.now,
+        );
+        if let State::Publishing(publisher) = &mut connection.state {
+            self.budget.settle(&work, &mut publisher.debt);
+        }
         let has_replies = !connection.outbox.is_empty();
         self.note_media(stream_id, received);
         match fed {
@@ -109,7 +139,7 @@ impl Reactor {
         if has_replies {
             self.queue_write(id);
         }
-        self.connections[id].can_read
+        self.connections[id].wants_turn()
     }
 
     pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {

@@ -26,6 +26,9 @@ const PUBLISHER_BUFFER_BYTES: usize = 32 << 10;
 /// frames come that complete no message, such as empty fragments without end.
 const READ_BYTES_MAX: u64 = 64 << 10;
 
+/// The same, counted in frames: 64 KiB may hold 10,000 empty fragments, at 200 ns each.
+const READ_FRAMES_MAX: u64 = 256;
+
 /// One side of a WebSocket: the frames that come in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -92,6 +95,11 @@ impl Inbound {
         }
     }
 
+    /// Whole frames that the last read brought: each is work.
+    pub fn frames(&self) -> u64 {
+        self.check.frames()
+    }
+
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
     pub fn read(
         &mut self,
@@ -99,6 +107,7 @@ impl Inbound {
         outbox: &mut Outbox,
         received: &mut u64,
     ) -> Heard {
+        self.check.count_anew();
         let mut wire = Wire {
             socket,
             check: &mut self.check,
@@ -163,7 +172,7 @@ impl<S: Read> Read for Wire<'_, S> {
         if self.wrong.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if self.received >= READ_BYTES_MAX {
+        if self.received >= READ_BYTES_MAX || self.check.frames() >= READ_FRAMES_MAX {
             self.is_spent = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }

@@ -13,27 +13,29 @@ use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
 use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::io::{self, Read};
 use std::time::Instant;
 
-/// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
+/// Bytes taken from one publisher before viewers are written to, whatever work is left.
 const TURN_BYTES: u64 = 1 << 20;
 
-/// Bytes of a message that are cut before the turn is looked at again: blocks can be as small as
-/// seven bytes, and each costs its own work.
-const PIECE_BYTES: usize = 256 << 10;
-
-/// Messages taken in one turn, however small, so that a flood of empty ones holds nobody up.
-const TURN_MESSAGES: usize = 64;
+/// Replies to pings in one turn, so that a flood of them does not fill the outbox before it is
+/// written. The peer may send more, and has them answered in the next turns.
+const TURN_CONTROLS: usize = OUTBOX_SLICES_MAX / 2;
 
 #[derive(Debug)]
 pub struct Publisher {
     pub stream: StreamId,
     feed: Feed,
     ingest: Ingest,
-    /// The rest of the last message, which the turn was too short for.
-    unread: Bytes,
+    /// Bytes of a request body that are not decoded yet. What is decoded is with `ingest`.
+    undecoded: Bytes,
+    /// Whether the last visit ended because its work was spent.
+    is_interrupted: bool,
+    /// Work that it overdrew in earlier turns.
+    pub debt: u64,
     /// When it last sent media.
     pub fed_at: Instant,
     /// How fast it may be.
@@ -93,7 +95,9 @@ impl Publisher {
             stream,
             feed,
             ingest,
-            unread: Bytes::new(),
+            undecoded: Bytes::new(),
+            is_interrupted: false,
+            debt: 0,
             fed_at: now,
             bucket: None,
             rests_until: None,
@@ -122,7 +126,15 @@ impl Publisher {
         }
     }
 
-    /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
+    /// Whether bytes that have been read wait for more work. Then the socket is left alone, so that no
+    /// more than one read or message ever waits here.
+    pub fn has_input(&self) -> bool {
+        self.is_interrupted
+    }
+
+    /// Takes one turn's bytes into `stream`: first those that wait, then some from the socket, until
+    /// `work` is spent. `received` is raised by the number of bytes read.
+    #[expect(clippy::too_many_arguments)]
     pub fn read(
         &mut self,
         socket: &mut impl Read,
@@ -130,16 +142,21 @@ impl Publisher {
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
         received: &mut u64,
+        work: &mut Work,
         now: Instant,
     ) -> Fed {
         let before = *received;
-        let fed = self.read_turn(socket, outbox, stream, buffer, received, now);
+        self.is_interrupted = false;
+        let fed = self.read_turn(socket, outbox, stream, buffer, received, work, now);
+        work.spend(work::CHUNK);
+        self.ingest.close_chunk(stream);
         if let Some(bucket) = &mut self.bucket {
             bucket.take(*received - before, now);
         }
         fed
     }
 
+    #[expect(clippy::too_many_arguments)]
     fn read_turn(
         &mut self,
         socket: &mut impl Read,
@@ -147,6 +164,7 @@ impl Publisher {
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
         received: &mut u64,
+        work: &mut Work,
         now: Instant,
     ) -> Fed {
         let turn_bytes = match &self.bucket {
@@ -154,85 +172,113 @@ impl Publisher {
             None => TURN_BYTES,
         };
         let before = *received;
-        let mut taken = 0;
-        let mut has_control = false;
-        for _ in 0..TURN_MESSAGES {
-            if !self.unread.is_empty() {
-                let piece = self.unread.split_to(PIECE_BYTES.min(self.unread.len()));
-                taken += piece.len() as u64;
-                if let Err(error) = self.ingest.push(piece, stream) {
-                    return Fed::BadMedia(error);
-                }
-                if taken >= TURN_BYTES {
-                    break;
-                }
-                continue;
-            }
-            let fed = match &mut self.feed {
-                Feed::WebSocket { inbound, .. } => match inbound.read(socket, outbox, received) {
-                    Heard::Binary(bytes) => {
-                        self.fed_at = now;
-                        self.unread = bytes;
-                        Ok(())
-                    }
-                    // Replies that it does not read would fill memory.
-                    Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
-                        Err(Fed::Gone)
-                    }
-                    Heard::Text | Heard::Control => {
-                        has_control = true;
-                        Ok(())
-                    }
-                    heard @ (Heard::Blocked | Heard::Unfinished) => {
-                        if !has_control && *received > before {
-                            // A part of a large message, perhaps on a slow link.
-                            self.fed_at = now;
-                        }
-                        Err(match heard {
-                            Heard::Blocked => Fed::Blocked,
-                            _ => Fed::More,
-                        })
-                    }
-                    Heard::Closed => Err(Fed::Finished),
-                    Heard::Gone => Err(Fed::Gone),
-                    Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
-                },
-                Feed::Body(body) => match buffer.read(socket) {
-                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
-                        Err(self.finish())
-                    }
-                    Ok(bytes) if bytes.is_empty() => Err(Fed::Gone),
-                    Ok(bytes) => {
-                        *received += bytes.len() as u64;
-                        self.fed_at = now;
-                        self.feed(bytes, stream)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Fed::Blocked),
-                    Err(_) => Err(Fed::Gone),
-                },
-            };
-            if let Err(fed) = fed {
+        let mut controls = 0;
+        loop {
+            if let Err(fed) = self.work_on_input(stream, work, now) {
                 return fed;
             }
-            if *received - before >= turn_bytes {
-                break;
+            if work.is_spent() || *received - before >= turn_bytes || controls >= TURN_CONTROLS {
+                return Fed::More;
+            }
+            let already = *received;
+            match &mut self.feed {
+                Feed::WebSocket { inbound, .. } => {
+                    let heard = inbound.read(socket, outbox, received);
+                    work.spend(work::MESSAGE + inbound.frames() * work::FRAME);
+                    if *received > already || matches!(heard, Heard::Blocked) {
+                        work.spend(work::READ + (*received - already) * work::BYTE);
+                    }
+                    match heard {
+                        Heard::Binary(bytes) => {
+                            self.fed_at = now;
+                            self.ingest.give(bytes);
+                        }
+                        // Replies that it does not read would fill memory.
+                        Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
+                            return Fed::Gone;
+                        }
+                        Heard::Text | Heard::Control => controls += 1,
+                        heard @ (Heard::Blocked | Heard::Unfinished) => {
+                            if controls == 0 && *received > before {
+                                // A part of a large message, perhaps on a slow link.
+                                self.fed_at = now;
+                            }
+                            if matches!(heard, Heard::Blocked) {
+                                return Fed::Blocked;
+                            }
+                        }
+                        Heard::Closed => return Fed::Finished,
+                        Heard::Gone => return Fed::Gone,
+                        Heard::Bad(code, reason) => return Fed::BadFrames(code, reason),
+                    }
+                }
+                Feed::Body(body) => match buffer.read(socket) {
+                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
+                        return self.finish();
+                    }
+                    Ok(bytes) if bytes.is_empty() => return Fed::Gone,
+                    Ok(bytes) => {
+                        work.spend(work::READ + bytes.len() as u64 * work::BYTE);
+                        *received += bytes.len() as u64;
+                        self.fed_at = now;
+                        self.undecoded = bytes;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        work.spend(work::READ);
+                        return Fed::Blocked;
+                    }
+                    Err(_) => return Fed::Gone,
+                },
             }
         }
+    }
+
+    /// Works on bytes that have been read, until none are left. `Err` when the turn or the publisher
+    /// ends before.
+    fn work_on_input(
+        &mut self,
+        stream: &mut Stream,
+        work: &mut Work,
+        now: Instant,
+    ) -> Result<(), Fed> {
+        loop {
+            if self.ingest.has_input() {
+                self.ingest.work(stream, work).map_err(Fed::BadMedia)?;
+            }
+            let Feed::Body(body) = &mut self.feed else {
+                return match self.ingest.has_input() {
+                    true => Err(self.interrupt(now)),
+                    false => Ok(()),
+                };
+            };
+            if body.is_at_end() && !self.ingest.has_input() {
+                return Err(self.finish());
+            }
+            if self.undecoded.is_empty() && !self.ingest.has_input() {
+                return Ok(());
+            }
+            if work.is_spent() {
+                return Err(self.interrupt(now));
+            }
+            work.spend(work::MESSAGE);
+            if let Some(piece) = body.take(&mut self.undecoded).map_err(Fed::BadBody)? {
+                self.ingest.give(piece);
+            }
+        }
+    }
+
+    /// The work is spent before the input is: the rest has its turn later. It is not silent meanwhile.
+    fn interrupt(&mut self, now: Instant) -> Fed {
+        self.is_interrupted = true;
+        self.fed_at = now;
         Fed::More
     }
 
-    /// Takes bytes of the request body, chunked or not.
-    pub fn feed(&mut self, mut bytes: Bytes, stream: &mut Stream) -> Result<(), Fed> {
-        let Feed::Body(body) = &mut self.feed else {
-            return Ok(());
-        };
-        while let Some(piece) = body.take(&mut bytes).map_err(Fed::BadBody)? {
-            self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
-        }
-        match body.is_at_end() {
-            true => Err(self.finish()),
-            false => Ok(()),
-        }
+    /// Takes the part of a request body that came behind its head, to be worked on at the next
+    /// [`Publisher::read`]; which also sees whether there is a body at all.
+    pub fn feed(&mut self, bytes: Bytes) {
+        self.undecoded = bytes;
+        self.is_interrupted = !self.is_websocket();
     }
 
     /// It is leaving: whole blocks that were held back go out.

@@ -26,6 +26,7 @@ use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
+use crate::work::Budget;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -108,6 +109,8 @@ pub struct Reactor {
     /// When the last connections are closed, after another process has taken over.
     pub(super) draining: Option<Instant>,
     pub(super) read_buffer: ReadBuffer,
+    /// What publishers may do in this turn.
+    pub(super) budget: Budget,
     /// Scratch space, kept for its memory.
     pub(super) items: Vec<Item>,
     pub(super) accepted: Vec<(TcpStream, IpAddr)>,
@@ -197,6 +200,7 @@ impl Reactor {
             successor: None,
             draining: None,
             read_buffer: ReadBuffer::new(),
+            budget: Budget::new(0, 0, 0),
             items: Vec::new(),
             accepted: Vec::new(),
         })

@@ -349,7 +349,7 @@ impl Reactor {
         Ok(())
     }
 
-    /// Takes the part of the body that came behind the head, or sees that there is none at all.
+    /// Takes the part of the body that came behind the head. It has its turn with all publishers.
     fn feed_rest(&mut self, id: usize, stream_id: StreamId, body: Bytes) {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return;
@@ -358,11 +358,8 @@ impl Reactor {
         if let Some(bucket) = &mut publisher.bucket {
             bucket.take(received, self.now);
         }
-        let fed = publisher.feed(body, self.catalog.stream_mut(stream_id));
+        publisher.feed(body);
         self.note_media(stream_id, received);
-        if let Err(fed) = fed {
-            self.publisher_ended(id, &fed);
-        }
     }
 
     fn replace_publisher(&mut self, id: usize) {

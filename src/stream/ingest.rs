@@ -4,17 +4,33 @@ use super::interleave::Interleaver;
 use super::{ChunkKind, Limits, Stream};
 use crate::protocol::framing::Framer;
 use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, WebmError};
+use crate::work::{self, Work};
 use bytes::Bytes;
 
 /// Bytes after which a chunk is closed although more whole blocks are there, so that a large
 /// message does not become one large step in the ring.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
 
+/// The same for many small blocks.
+const CHUNK_BLOCKS_MAX: usize = 1024;
+
 /// Milliseconds of an audio-only stream in one Cluster. Any of its blocks is a join point; this
 /// keeps Cluster heads rare, and gives a newcomer something to start from.
 const AUDIO_GOP_MS: u64 = 1000;
 
+/// Milliseconds of media from one chunk that begins with a keyframe to the next, at least. A chunk for
+/// each of the 256 frames that a lace may have would be much for frames of one byte. Of 200 keyframes
+/// a second each still begins a chunk, and is a join point; the others are in the middle of one.
+const JOIN_POINT_MS_MIN: u64 = 5;
+
+/// Bytes after which a keyframe begins a chunk in any case, so that the ring has join points also
+/// where timestamps stand still.
+const JOIN_POINT_BYTES_MIN: usize = 64 << 10;
+
 /// Cuts a publisher's bytes and adds them to its stream.
+///
+/// All at once with [`Ingest::push`]; or a turn's work at a time: [`Ingest::give`], then
+/// [`Ingest::work`] until nothing is left, with [`Ingest::close_chunk`] at the end of each turn.
 #[derive(Debug)]
 pub struct Ingest {
     segmenter: Segmenter,
@@ -27,8 +43,12 @@ pub struct Ingest {
     has_begun: bool,
     /// Timestamp of the open GOP; `None` before the first.
     gop_ms: Option<u64>,
+    /// Timestamp of the newest keyframe that began a chunk for being one, and bytes since then.
+    join_point_ms: Option<u64>,
+    join_point_bytes: usize,
     /// Blocks that will be the next chunk: one allocation, used again for each.
     waiting: Vec<Placed>,
+    /// Of these, and of the heads of Clusters that they open.
     waiting_bytes: usize,
 }
 
@@ -48,6 +68,8 @@ impl Ingest {
             video: None,
             has_begun: false,
             gop_ms: None,
+            join_point_ms: None,
+            join_point_bytes: 0,
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
@@ -56,10 +78,29 @@ impl Ingest {
     /// Adds the publisher's next bytes to `stream`: every block whose last byte is there goes
     /// into the ring at once. On an error, all that was whole before it has gone in.
     pub fn push(&mut self, bytes: Bytes, stream: &mut Stream) -> Result<(), WebmError> {
-        self.segmenter.push(bytes);
-        let result = self.drain(stream);
+        self.give(bytes);
+        let result = self.work(stream, &mut Work::unlimited());
         self.close_chunk(stream);
         result
+    }
+
+    /// Takes the publisher's next bytes, to be worked on. There must be no input left.
+    pub fn give(&mut self, bytes: Bytes) {
+        self.segmenter.push(bytes);
+    }
+
+    /// Whether bytes that were given wait for more work.
+    pub fn has_input(&self) -> bool {
+        self.segmenter.has_input()
+    }
+
+    /// Works on the bytes that were given, until none are left or `work` is spent. Where it stops
+    /// changes nothing but where chunks end. After an error nothing is left.
+    pub fn work(&mut self, stream: &mut Stream, work: &mut Work) -> Result<(), WebmError> {
+        while let Some(event) = self.segmenter.poll_within(work)? {
+            self.take(event, stream, work);
+        }
+        Ok(())
     }
 
     /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
@@ -73,38 +114,40 @@ impl Ingest {
         }
     }
 
-    fn drain(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
-        while let Some(event) = self.segmenter.poll()? {
-            match event {
-                Event::Recording(recording) => {
-                    self.flush(stream);
-                    self.interleaver.begin(&recording);
-                    self.track_numbers = stream.begin_recording(&recording);
-                    self.video = self.viewed_video(stream);
-                    self.has_begun = false;
-                    self.gop_ms = None;
-                }
-                // Nothing can be decoded before the first keyframe.
-                Event::Block(block) if !self.has_begun && !self.is_keyframe(&block) => {}
-                Event::Block(block) => {
-                    self.has_begun = true;
-                    if let Some(block) = self.interleaver.push(block) {
-                        self.add(block, stream);
-                    }
-                    while let Some(block) = self.interleaver.poll() {
-                        self.add(block, stream);
-                    }
-                }
-                Event::Cluster(_) | Event::Stray { .. } => {}
+    fn take(&mut self, event: Event, stream: &mut Stream, work: &mut Work) {
+        match event {
+            Event::Recording(recording) => {
+                let tracks = recording.tracks.iter();
+                let private: usize = tracks.map(|track| track.codec_private.len()).sum();
+                work.spend(work::RECORDING + private as u64 * work::BYTE_OF_CHILDREN);
+                self.flush(stream);
+                self.interleaver.begin(&recording);
+                self.track_numbers = stream.begin_recording(&recording);
+                self.video = self.viewed_video(stream);
+                self.has_begun = false;
+                self.gop_ms = None;
+                self.join_point_ms = None;
             }
+            // Nothing can be decoded before the first keyframe.
+            Event::Block(block) if !self.has_begun && !self.is_keyframe(&block) => {}
+            Event::Block(block) => {
+                work.spend(work::BLOCK);
+                self.has_begun = true;
+                if let Some(block) = self.interleaver.push(block) {
+                    self.add(block, stream, work);
+                }
+                while let Some(block) = self.interleaver.poll() {
+                    self.add(block, stream, work);
+                }
+            }
+            Event::Cluster(_) | Event::Stray { .. } => {}
         }
-        Ok(())
     }
 
     /// The recording is over, or its publisher gone: what waited for other tracks goes out.
     pub fn flush(&mut self, stream: &mut Stream) {
         while let Some(block) = self.interleaver.poll_rest() {
-            self.add(block, stream);
+            self.add(block, stream, &mut Work::unlimited());
         }
         self.close_chunk(stream);
     }
@@ -124,7 +167,7 @@ impl Ingest {
             .is_none_or(|video| block.track == video && block.keyframe)
     }
 
-    fn add(&mut self, block: Block, stream: &mut Stream) {
+    fn add(&mut self, block: Block, stream: &mut Stream, work: &mut Work) {
         let track_number = self.track_numbers[block.track];
         let timestamp_ms = stream.timeline.place(track_number, block.timestamp_ms);
         let opens_gop = self.is_keyframe(&block)
@@ -132,13 +175,23 @@ impl Ingest {
                 (Some(_), _) | (None, None) => true,
                 (None, Some(gop_ms)) => timestamp_ms >= gop_ms + AUDIO_GOP_MS,
             };
-        if opens_gop || self.waiting_bytes >= CHUNK_BYTES_MAX {
+        let begins_chunk = opens_gop && self.is_join_point_due(timestamp_ms);
+        let is_full =
+            self.waiting_bytes >= CHUNK_BYTES_MAX || self.waiting.len() >= CHUNK_BLOCKS_MAX;
+        if begins_chunk || is_full {
+            work.spend(work::CHUNK);
             self.close_chunk(stream);
+        }
+        if begins_chunk {
+            self.join_point_ms = Some(timestamp_ms);
+            self.join_point_bytes = 0;
         }
         if opens_gop {
             self.gop_ms = Some(timestamp_ms);
+            self.waiting_bytes += CLUSTER_HEAD_MAX;
         }
         self.waiting_bytes += block.element.bytes.len();
+        self.join_point_bytes += block.element.bytes.len();
         self.waiting.push(Placed {
             block,
             timestamp_ms,
@@ -146,8 +199,16 @@ impl Ingest {
         });
     }
 
+    /// Whether a keyframe is to begin a chunk, or may stand in the middle of one.
+    fn is_join_point_due(&self, timestamp_ms: u64) -> bool {
+        self.join_point_bytes >= JOIN_POINT_BYTES_MIN
+            || self
+                .join_point_ms
+                .is_none_or(|before_ms| timestamp_ms.abs_diff(before_ms) >= JOIN_POINT_MS_MIN)
+    }
+
     /// Puts the waiting blocks into the ring as one chunk: the only copy of media there is.
-    fn close_chunk(&mut self, stream: &mut Stream) {
+    pub fn close_chunk(&mut self, stream: &mut Stream) {
         let Some(first) = self.waiting.first() else {
             return;
         };

@@ -23,6 +23,7 @@ use super::tracks::{
     DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
 };
 use super::vint::read_uint;
+use crate::work::{self, Work};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
 
@@ -143,6 +144,8 @@ pub struct Segmenter {
     passing_over: u64,
     /// Frames of a lace that wait to be polled.
     unlaced: VecDeque<Block>,
+    /// Whether the last poll ended because the work was spent, not the input.
+    is_interrupted: bool,
     error: Option<WebmError>,
 }
 
@@ -158,13 +161,14 @@ impl Segmenter {
             offset: 0,
             passing_over: 0,
             unlaced: VecDeque::new(),
+            is_interrupted: false,
             error: None,
         }
     }
 
     /// Adds the next bytes of the stream. [`Segmenter::poll`] must have said `None` before.
     pub fn push(&mut self, bytes: Bytes) {
-        debug_assert!(self.input.is_empty(), "push before poll was done");
+        debug_assert!(!self.has_input(), "push before poll was done");
         self.input = bytes;
     }
 
@@ -190,21 +194,40 @@ impl Segmenter {
     /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
     /// the same error each time.
     pub fn poll(&mut self) -> Result<Option<Event>, WebmError> {
-        if let Some(block) = self.unlaced.pop_front() {
-            return Ok(Some(Event::Block(block)));
+        self.poll_within(&mut Work::unlimited())
+    }
+
+    /// The same, but also `None` when `work` is spent: see [`Segmenter::has_input`].
+    pub fn poll_within(&mut self, work: &mut Work) -> Result<Option<Event>, WebmError> {
+        self.is_interrupted = false;
+        if !self.unlaced.is_empty() {
+            self.is_interrupted = work.is_spent();
+            work.spend(work::ELEMENT);
+            let next = (!self.is_interrupted).then(|| self.unlaced.pop_front());
+            return Ok(next.flatten().map(Event::Block));
         }
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        self.advance().inspect_err(|error| {
+        self.advance(work).inspect_err(|error| {
             self.error = Some(error.clone());
             self.carry = BytesMut::new();
             self.input = Bytes::new();
         })
     }
 
-    fn advance(&mut self) -> Result<Option<Event>, WebmError> {
+    /// Whether there may be more to poll without another push, because the work was spent before.
+    pub fn has_input(&self) -> bool {
+        self.is_interrupted || !self.unlaced.is_empty() || !self.input.is_empty()
+    }
+
+    fn advance(&mut self, work: &mut Work) -> Result<Option<Event>, WebmError> {
         loop {
+            if work.is_spent() {
+                self.is_interrupted = true;
+                return Ok(None);
+            }
+            work.spend(work::ELEMENT);
             if !self.pass_over() {
                 return Ok(None);
             }
@@ -212,12 +235,16 @@ impl Segmenter {
             let Some(head) = self.peek_head()? else {
                 return Ok(None);
             };
+            let offset = self.offset;
             let event = match self.level {
                 Level::Start => self.at_start(head)?,
                 Level::Document => self.in_document(head)?,
                 Level::Segment => self.in_segment(head)?,
                 Level::Cluster(cluster) => self.in_cluster(head, cluster)?,
             };
+            if head.id.has_children() {
+                work.spend((self.offset - offset) * work::BYTE_OF_CHILDREN);
+            }
             match event {
                 Step::Event(event) => return Ok(Some(event)),
                 Step::Again => {}

@@ -16,6 +16,7 @@ use crate::protocol::control::ToPublisher;
 use crate::protocol::http::Body;
 use crate::protocol::websocket::{CloseCode, ping_frame};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -26,6 +27,13 @@ pub const MESSAGE_BYTES: usize = 3000;
 
 /// However fast a publisher was, it may send again after this time.
 const LONG_REST: Duration = Duration::from_secs(3600);
+
+/// Some stop after each step, some never.
+const SHARES: [u64; 4] = [1, 300, work::SHARE_MIN, work::TURN_WORK];
+
+/// By so much a share may be overdrawn: the work of a read of 64 KiB full of frames, or of the largest
+/// element here, in one step, and of the chunk at the end.
+const STEP_MAX: u64 = 2_500_000;
 
 /// One connection, its stream, and all that was said.
 pub struct Stage {
@@ -56,6 +64,8 @@ pub struct Stage {
     pub replaced_at: Option<usize>,
     /// Bytes that were read from a publisher.
     pub received: u64,
+    /// The work of a publisher in one turn.
+    pub share: u64,
     pub now: Instant,
     pub began: Instant,
     pub buffer: ReadBuffer,
@@ -130,6 +140,7 @@ impl Stage {
             is_over: false,
             replaced_at: None,
             received: 0,
+            share: SHARES[usize::from(ring % 4)],
             now,
             began: now,
             buffer: ReadBuffer::new(),
@@ -146,13 +157,7 @@ impl Stage {
         let State::Publishing(publisher) = &mut self.connection.state else {
             return;
         };
-        let stream = self.catalog.stream_mut(self.stream);
-        let fed = publisher.feed(Bytes::copy_from_slice(rest), stream);
-        self.note_chunks();
-        if let Err(fed) = fed {
-            let after = self.answer(&fed);
-            self.go_on(after);
-        }
+        publisher.feed(Bytes::copy_from_slice(rest));
     }
 
     pub fn step(&mut self, step: Step) {
@@ -300,19 +305,24 @@ impl Stage {
 
     /// The connection's turn to read, as the reactor gives it.
     fn read(&mut self) {
-        if !self.connection.can_read || self.is_gone || self.rests() {
+        let has_input = self.connection.has_input();
+        if !self.connection.wants_turn() || self.is_gone || (!has_input && self.rests()) {
             return;
         }
         let after = match &self.connection.state {
             State::Publishing(_) => {
                 let stream = self.catalog.stream_mut(self.stream);
                 let mut received = 0;
+                // Whatever the share, what is published is the same.
+                let mut work = Work::new(self.share);
                 let fed = self.connection.read_publisher(
                     stream,
                     &mut self.buffer,
                     &mut received,
+                    &mut work,
                     self.now,
                 );
+                assert!(work.done() <= self.share + STEP_MAX, "{}", work.done());
                 self.received += received;
                 self.note_chunks();
                 self.answer(&fed)
@@ -407,7 +417,7 @@ impl Stage {
         self.connection.socket.room = usize::MAX;
         self.connection.socket.interruptions = 0;
         self.connection.socket.read_most = 0;
-        for _ in 0..self.sent.len() + self.known.len() + 1000 {
+        for _ in 0..4 * self.sent.len() + self.known.len() + 1000 {
             self.connection.can_write = true;
             self.connection.socket.room = usize::MAX / 2;
             if self.role.is_publisher() {
@@ -415,7 +425,7 @@ impl Stage {
             }
             self.read();
             self.write();
-            let is_read = !self.connection.can_read || self.is_gone;
+            let is_read = !self.connection.wants_turn() || self.is_gone;
             if is_read && self.connection.outbox.is_empty() {
                 break;
             }
