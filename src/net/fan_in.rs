@@ -46,6 +46,7 @@ impl Reactor {
         if connection.can_read && self.read_one(id) {
             self.queue_read(id);
         }
+        self.keep_within_memory();
     }
 
     /// Reads one connection's turn. Returns whether there may be more to read now.
