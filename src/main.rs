@@ -1,5 +1,6 @@
 //! Picks a command; errors become exit codes.
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use cap::Cap;
 use clap::Parser;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
@@ -18,6 +20,10 @@ use videostream::config::{self, LogFormat, LogLevel, Options, Serve};
 use videostream::inspect;
 use videostream::net::Inherited;
 use videostream::protocol::token::{Act, Grant};
+
+/// Counts what is allocated, for `--max-memory`. It has no limit itself: at one, the process would end.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Failed at run time.
 const EXIT_FAILED: u8 = 1;
@@ -63,7 +69,7 @@ fn serve(mut options: Options) -> ExitCode {
         Err(error) => return fail(EXIT_USAGE, error),
     };
     log_to_stderr(config.log, config.log_level);
-    match videostream::net::serve(config, inherited) {
+    match videostream::net::serve(config, inherited, || ALLOCATOR.allocated()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(EXIT_FAILED, error),
     }

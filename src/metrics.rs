@@ -21,6 +21,7 @@ pub struct Counters {
     pub connections_accepted: u64,
     pub connections_refused: u64,
     pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
     pub requests: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
@@ -88,13 +89,60 @@ pub struct Snapshot {
     pub streams: Vec<StreamReport>,
 }
 
-/// The text that Prometheus scrapes (OpenMetrics).
-pub fn prometheus(snapshot: Snapshot) -> String {
-    let mut registry = Registry::with_prefix("videostream");
-    registry.register_collector(Box::new(snapshot));
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("a String takes all that is written");
-    text
+/// How `/metrics` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// What Prometheus has always read, and a browser shows.
+    Prometheus,
+    /// For those who ask for it.
+    OpenMetrics,
+}
+
+impl TextFormat {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            TextFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            TextFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// The text that is scraped.
+    pub fn text(self, snapshot: Snapshot) -> String {
+        let mut registry = Registry::with_prefix("videostream");
+        registry.register_collector(Box::new(snapshot));
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("a String takes all that is written");
+        match self {
+            TextFormat::Prometheus => without_openmetrics(&text),
+            TextFormat::OpenMetrics => text,
+        }
+    }
+}
+
+/// OpenMetrics as the older format has it: a counter is called like its samples, units and the end are
+/// not told. All else is the same.
+fn without_openmetrics(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // A family's help comes before its type.
+    let mut help = None;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ');
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            let ending = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, help)) = help.take() {
+                out += &format!("# HELP {name}{ending} {help}\n");
+            }
+            out += &format!("# TYPE {name}{ending} {kind}\n");
+        } else if !line.starts_with('#') {
+            out += line;
+            out.push('\n');
+        }
+    }
+    out
 }
 
 impl Collector for Snapshot {
@@ -118,6 +166,12 @@ impl Collector for Snapshot {
                 "Streams and viewers refused because of --max-memory",
                 None,
                 counters.refused_for_memory,
+            ),
+            (
+                "closed_for_memory",
+                "Connections and streams closed to stay within --max-memory",
+                None,
+                counters.closed_for_memory,
             ),
             (
                 "requests",
@@ -225,7 +279,7 @@ impl Collector for Snapshot {
             gauge.encode(metric)?;
         }
         let held = ConstGauge::new(self.held_bytes as i64);
-        let help = "Media, posters and what waits to be written: see --max-memory";
+        let help = "Memory allocated since the server listens: see --max-memory";
         let metric =
             encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
         held.encode(metric)?;
@@ -235,35 +289,43 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn encode_streams(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        type Value = fn(&StreamReport) -> u64;
-        let gauges: [(&str, &str, Option<Unit>, Value); 6] = [
+        // Whole numbers are written without a point.
+        enum Figure {
+            Whole(u64),
+            Part(f64),
+        }
+        use Figure::{Part, Whole};
+        type Value<T> = fn(&StreamReport) -> T;
+        let gauges: [(&str, &str, Option<Unit>, Value<Figure>); 6] = [
             ("stream_live", "Whether a publisher is here", None, |s| {
-                u64::from(s.live)
+                Whole(s.live.into())
             }),
-            ("stream_viewers", "Viewers connected", None, |s| s.viewers),
+            ("stream_viewers", "Viewers connected", None, |s| {
+                Whole(s.viewers)
+            }),
             (
                 "stream_ring",
-                "Media kept for slow and late viewers",
+                "Memory of the media kept for slow and late viewers",
                 Some(Unit::Bytes),
-                |s| s.ring_bytes,
+                |s| Whole(s.ring_bytes),
             ),
             (
-                "stream_ring_ms",
-                "Milliseconds of media kept for slow and late viewers",
-                None,
-                |s| s.ring_ms,
+                "stream_ring",
+                "Duration of the media kept for slow and late viewers",
+                Some(Unit::Seconds),
+                |s| Part(s.ring_ms as f64 / 1000.0),
             ),
             (
                 "stream_viewers_behind",
                 "Viewers whose sockets are full",
                 None,
-                |s| s.viewers_behind,
+                |s| Whole(s.viewers_behind),
             ),
             (
-                "stream_bitrate_bps",
-                "Bits per second from the publisher",
+                "stream_received_bytes_per_second",
+                "Media received from the publisher in each of the last two seconds",
                 None,
-                |s| s.bitrate_bps,
+                |s| Whole(s.bitrate_bps / 8),
             ),
         ];
         for (name, help, unit, value) in gauges {
@@ -272,11 +334,14 @@ impl Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
                 let labels = [("stream", stream.name.as_str())];
-                let gauge = ConstGauge::new(value(stream) as i64);
-                gauge.encode(metric.encode_family(&labels)?)?;
+                let metric = metric.encode_family(&labels)?;
+                match value(stream) {
+                    Whole(value) => ConstGauge::new(value as i64).encode(metric)?,
+                    Part(value) => ConstGauge::new(value).encode(metric)?,
+                }
             }
         }
-        let counters: [(&str, &str, Option<Unit>, Value); 4] = [
+        let counters: [(&str, &str, Option<Unit>, Value<u64>); 4] = [
             (
                 "stream_received",
                 "Media received from its publishers",
@@ -331,7 +396,7 @@ mod tests {
             uptime_s: 9,
             received_bytes: 10,
             sent_bytes: 20,
-            bitrate_bps: 30,
+            bitrate_bps: 32,
             keyframe_interval_ms: None,
             ring_bytes: 40,
             ring_ms: 50,
@@ -345,13 +410,15 @@ mod tests {
         };
         counters.turns.record(Duration::from_millis(3));
         counters.write_bytes.record(31_250);
-        let text = prometheus(Snapshot {
+        let snapshot = Snapshot {
             counters,
             connections: 8,
             held_bytes: 90,
             auth_waiting: 2,
             streams: vec![stream],
-        });
+        };
+        let text = TextFormat::Prometheus.text(snapshot.clone());
+        let openmetrics = TextFormat::OpenMetrics.text(snapshot);
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
@@ -360,6 +427,9 @@ mod tests {
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",
+            "videostream_stream_ring_bytes{stream=\"demo\"} 40",
+            "videostream_stream_ring_seconds{stream=\"demo\"} 0.05",
+            "videostream_stream_received_bytes_per_second{stream=\"demo\"} 4",
             "videostream_turn_seconds_count 1",
             "videostream_turn_seconds_bucket{le=\"0.0025\"} 0",
             "videostream_turn_seconds_bucket{le=\"0.005\"} 1",
@@ -367,7 +437,34 @@ mod tests {
             "videostream_turn_seconds_bucket{le=\"+Inf\"} 1",
             "videostream_sweep_seconds_count 0",
         ] {
-            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+            for text in [&text, &openmetrics] {
+                assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+            }
         }
+        let families = |text: &str, word: &str| {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(word));
+            let families: Vec<String> = lines.map(str::to_owned).collect();
+            families
+        };
+        assert!(
+            families(&text, "# TYPE ").contains(&"videostream_sent_bytes_total counter".into())
+        );
+        assert!(
+            families(&openmetrics, "# TYPE ").contains(&"videostream_sent_bytes counter".into())
+        );
+        assert_eq!(
+            families(&text, "# HELP ").len(),
+            families(&openmetrics, "# TYPE ").len()
+        );
+        for openmetrics_only in ["# UNIT ", "# EOF"] {
+            assert!(families(&text, openmetrics_only).is_empty());
+            assert!(!families(&openmetrics, openmetrics_only).is_empty());
+        }
+        // All samples are the same.
+        let samples = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&text), samples(&openmetrics));
     }
 }

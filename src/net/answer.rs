@@ -5,7 +5,6 @@ use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page}
 use crate::protocol::http::{Method, RequestHead};
 use crate::protocol::response::{Connection, ResponseHead};
 use bytes::Bytes;
-use serde::Serialize;
 
 /// A response in two parts: the body is shared, not copied.
 #[derive(Debug)]
@@ -74,11 +73,6 @@ impl Asked<'_> {
         }
         let head = head(200).header("Content-Type", "image/jpeg");
         self.body(head, poster.jpeg.clone())
-    }
-
-    pub fn json(self, value: &impl Serialize) -> Answer {
-        let text = serde_json::to_string(value).expect("reports have string keys alone");
-        self.text("application/json", text)
     }
 
     pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> Answer {

@@ -44,6 +44,20 @@ pub struct Asking {
     serial: u64,
 }
 
+impl Asking {
+    /// Bytes of memory that it takes, about: what a client can make long.
+    pub fn held_bytes(&self) -> usize {
+        let head = &self.head;
+        let keys = [&head.key, &head.token].into_iter().flatten();
+        let texts = [&head.host, &head.origin, &head.user, &head.forwarded_for];
+        mem::size_of::<Asking>()
+            + self.rest.capacity()
+            + head.path.len()
+            + keys.map(|key| key.expose().len()).sum::<usize>()
+            + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
 /// The hook, and what hangs on its answers.
 #[derive(Debug)]
 pub struct Porter {

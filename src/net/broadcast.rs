@@ -48,6 +48,8 @@ pub struct Broadcast {
     pub viewers_ws: u64,
     pub viewers_http: u64,
     pub viewers_peak: u64,
+    /// Viewers whose sockets were full when deadlines were looked at last.
+    pub viewers_behind: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
@@ -88,6 +90,7 @@ impl Broadcast {
             viewers_ws: 0,
             viewers_http: 0,
             viewers_peak: 0,
+            viewers_behind: 0,
             received_bytes: 0,
             sent_bytes: 0,
             skips: 0,

@@ -118,19 +118,20 @@ impl<S> Connection<S> {
         self.can_read || self.has_input()
     }
 
-    /// Bytes that it holds for its peer: what is to be written, and a request not yet whole.
-    pub fn waiting_bytes(&self) -> u64 {
-        let coming = match &self.state {
-            State::Requesting(bytes) => bytes.len(),
-            State::Asking(asking) => asking.rest.len(),
-            State::Posting(posting) => posting.jpeg.len(),
-            State::Responding { .. }
-            | State::Publishing(_)
-            | State::Viewing { .. }
-            | State::Closing { .. }
-            | State::Gone => 0,
-        };
-        (self.outbox.byte_len() + coming) as u64
+    /// Bytes of memory that it takes for what its peer has sent and is not done with: requests, media
+    /// and messages that are not whole yet.
+    pub fn coming_bytes(&self) -> usize {
+        match &self.state {
+            State::Requesting(bytes) => bytes.capacity(),
+            State::Asking(asking) => asking.held_bytes(),
+            State::Responding { rest, .. } => rest.capacity(),
+            State::Posting(posting) => posting.jpeg.capacity(),
+            State::Publishing(publisher) => publisher.held_bytes(),
+            State::Viewing { inbound, .. } => {
+                inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
+            }
+            State::Closing { .. } | State::Gone => 0,
+        }
     }
 
     /// Notes that something came from it.

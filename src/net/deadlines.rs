@@ -168,6 +168,7 @@ impl Reactor {
         }
         let ids: Vec<StreamId> = self.broadcasts.keys().copied().collect();
         for stream_id in ids {
+            self.count_viewers_behind(stream_id);
             let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
                 continue;
             };

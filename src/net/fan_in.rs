@@ -58,6 +58,7 @@ impl Reactor {
         if connection.wants_turn() && self.read_one(id) {
             self.queue_read(id);
         }
+        self.keep_within_memory();
     }
 
     /// Reads one connection's turn. Returns whether there may be more to read now.

@@ -162,6 +162,7 @@ impl Reactor {
             }
             written => written + WRITE_COST,
         };
+        self.keep_within_memory();
         *budget = budget.saturating_sub(cost);
     }
 

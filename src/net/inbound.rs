@@ -11,6 +11,7 @@ use crate::protocol::frame_check::{FrameCheck, Violation};
 use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
+use std::mem;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, error::CapacityError};
@@ -36,6 +37,8 @@ pub struct Inbound {
     check: FrameCheck,
     /// What the peer did wrong, behind sound bytes that are still to be understood.
     wrong: Option<Violation>,
+    /// Bytes that came since the peer was last seen between two messages.
+    unfinished: u32,
     /// Data messages nobody asked for.
     pub ignored: u32,
 }
@@ -91,6 +94,7 @@ impl Inbound {
             ),
             check,
             wrong,
+            unfinished: saturated(rest.len() as u64),
             ignored: 0,
         }
     }
@@ -98,6 +102,16 @@ impl Inbound {
     /// Whole frames that the last read brought: each is work.
     pub fn frames(&self) -> u64 {
         self.check.frames()
+    }
+
+    /// Bytes of memory that it takes: the message that is not whole yet, for a frame of which room is
+    /// made when its head has come.
+    pub fn held_bytes(&self) -> usize {
+        let coming = self
+            .check
+            .payload_left()
+            .saturating_add(self.unfinished as usize);
+        coming.saturating_add(mem::size_of::<Inbound>())
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
@@ -118,8 +132,13 @@ impl Inbound {
         };
         let result = self.context.read(&mut wire);
         let is_spent = wire.is_spent;
-        *received += wire.received;
+        let came = wire.received;
         outbox.push(wire.replies);
+        *received += came;
+        self.unfinished = match self.check.is_between_messages() {
+            true => 0,
+            false => self.unfinished.saturating_add(saturated(came)),
+        };
         match result {
             // Nothing is read behind it, so all that is sound has been understood.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
@@ -154,6 +173,10 @@ impl From<Error> for Heard {
             other => Heard::Bad(CloseCode::Protocol, other.to_string()),
         }
     }
+}
+
+fn saturated(length: u64) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// The socket as tungstenite sees it.

@@ -18,8 +18,10 @@
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
 //! - `broadcast`: who publishes and who watches one stream.
+//! - `waited`: names that have viewers before they have a publisher.
 //! - `answer`, `listener`: whole responses; listening sockets.
-//! - `posters`, `reports`: pictures that stand for streams; what is told about them.
+//! - `posters`, `reports`: pictures that stand for streams; what is told about them; `renderings`: how
+//!   many share it.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
 //! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
 //! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
@@ -45,6 +47,7 @@ mod outbox;
 mod posters;
 pub(crate) mod publisher;
 mod reactor;
+mod renderings;
 mod reports;
 mod requests;
 mod resting;
@@ -58,6 +61,7 @@ pub(crate) mod turn;
 mod unsent;
 mod verdicts;
 pub(crate) mod viewer;
+mod waited;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;
@@ -85,15 +89,20 @@ pub enum ServeError {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another process has taken over. Once it listens, it
-/// prints one line for each address, and the links to open.
-pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> {
+/// prints one line for each address, and the links to open. `allocated` tells the bytes that the process
+/// has allocated, for `--max-memory`.
+pub fn serve(
+    config: Serve,
+    mut inherited: Inherited,
+    allocated: fn() -> usize,
+) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
     let tls = config.tls.clone();
     let predecessor = inherited.take_predecessor();
     if inherited.is_activated {
         tracing::info!("the sockets are the service manager's, --listen does not count");
     }
-    let mut reactor = Reactor::new(config, inherited)?;
+    let mut reactor = Reactor::new(config, inherited, allocated)?;
     if let Err(error) = greet(
         random_publish_key.as_ref(),
         tls.as_ref(),

@@ -119,6 +119,16 @@ impl Publisher {
         matches!(self.feed, Feed::WebSocket { .. })
     }
 
+    /// Bytes of memory that it takes: the message and the block that are not whole yet, and blocks that
+    /// wait for others.
+    pub fn held_bytes(&self) -> usize {
+        let inbound = match &self.feed {
+            Feed::WebSocket { inbound, .. } => inbound.held_bytes(),
+            Feed::Body(_) => 0,
+        };
+        inbound + self.undecoded.len() + self.ingest.held_bytes()
+    }
+
     /// Tells it something, if it understands text messages.
     pub fn tell(&self, outbox: &mut Outbox, message: &ToPublisher) {
         if let Feed::WebSocket { v1: true, .. } = self.feed {

@@ -13,6 +13,8 @@ use super::connection::{Connection, State};
 use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::memory::Memory;
+use super::renderings::Renderings;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
@@ -76,8 +78,8 @@ pub struct Reactor {
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) clients: Clients,
-    /// Bytes that waited in connections when deadlines were looked at last; 0 while no option asks.
-    pub(super) waiting_bytes: u64,
+    pub(super) memory: Memory,
+    pub(super) renderings: Renderings,
     pub(super) counters: Counters,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
@@ -117,7 +119,12 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    pub fn new(config: Serve, mut inherited: Inherited) -> Result<Reactor, ServeError> {
+    /// `allocated` tells the bytes that the process has allocated.
+    pub fn new(
+        config: Serve,
+        mut inherited: Inherited,
+        allocated: fn() -> usize,
+    ) -> Result<Reactor, ServeError> {
         let now = Instant::now();
         let limits = config.limits;
         let poll = Poll::new()?;
@@ -180,7 +187,8 @@ impl Reactor {
             porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             clients: Clients::new(limits.max_connections_per_address),
-            waiting_bytes: 0,
+            memory: Memory::new(allocated, limits.max_memory_bytes),
+            renderings: Renderings::new(now),
             limits,
             counters: Counters::default(),
             started_at: now,
@@ -214,6 +222,7 @@ impl Reactor {
     }
 
     pub fn run(&mut self) -> io::Result<()> {
+        self.memory.start();
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
@@ -374,7 +383,7 @@ impl Reactor {
     }
 
     fn admit(&mut self, socket: Socket, peer: IpAddr, redirects_to: Option<u16>) {
-        let is_full = self.connections.len() >= self.connections_max;
+        let is_full = self.connections.len() >= self.connections_max || self.memory.is_over();
         if is_full {
             self.counters.connections_refused += 1;
             if self.connections.len() >= self.connections_max + REFUSED_MAX {
@@ -447,7 +456,7 @@ impl Reactor {
         }
         if self.connections.is_empty() {
             // No tick will come to see it.
-            self.waiting_bytes = 0;
+            self.renderings = Renderings::new(self.now);
         }
     }
 }

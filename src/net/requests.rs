@@ -157,13 +157,13 @@ impl Reactor {
                 self.respond(id, head, rest, |asked| asked.poster(&poster));
             }
             Route::Streams | Route::Metrics => {
-                let reports = self.reports(&self.shown(head));
-                self.tell_streams(id, head, rest, &route, reports);
+                let names = self.visible(&self.shown(head));
+                self.tell_streams(id, head, rest, &route, names);
             }
-            Route::Stream(name) => {
-                let report = self.catalog.find(name.as_str()).map(|id| self.report(id));
-                let report = report.ok_or_else(not_found)?;
-                self.respond(id, head, rest, |asked| asked.json(&report));
+            Route::Stream(ref name) => {
+                let stream_id = self.catalog.find(name.as_str()).ok_or_else(not_found)?;
+                let name = self.catalog.stream(stream_id).name().clone();
+                self.tell_streams(id, head, rest, &route, vec![name]);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -227,15 +227,10 @@ impl Reactor {
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
-        let is_new = self.catalog.find(name.as_str()).is_none();
-        let waited_for = self
-            .broadcasts
-            .values()
-            .filter(|other| other.publisher.is_none());
-        if is_new && waited_for.count() >= self.limits.max_streams {
-            return Err(Refusal::full());
+        if self.catalog.find(name.as_str()).is_none() {
+            self.make_way_for_name()?;
         }
-        self.check_room()?;
+        self.check_room(id)?;
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let stream = self.catalog.stream(stream_id);
@@ -299,7 +294,7 @@ impl Reactor {
             if live.count() >= self.limits.max_streams {
                 return Err(Refusal::full());
             }
-            self.check_room()?;
+            self.check_room(id)?;
         }
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());

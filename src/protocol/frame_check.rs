@@ -89,6 +89,16 @@ impl FrameCheck {
         Ok(())
     }
 
+    /// Whether the bytes so far end between two messages.
+    pub fn is_between_messages(&self) -> bool {
+        self.head_length == 0 && self.message.is_none()
+    }
+
+    /// Bytes of the current frame's payload that are still to come.
+    pub fn payload_left(&self) -> usize {
+        usize::try_from(self.payload_left).unwrap_or(usize::MAX)
+    }
+
     /// Looks at the newest byte of the head.
     fn look_at_head(&mut self) -> Result<(), Violation> {
         let [first, second, ..] = self.head;

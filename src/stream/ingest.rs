@@ -103,6 +103,11 @@ impl Ingest {
         Ok(())
     }
 
+    /// Bytes of memory that it takes for what is not in the ring yet.
+    pub fn held_bytes(&self) -> usize {
+        self.segmenter.held_bytes() + self.interleaver.waiting_bytes()
+    }
+
     /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
     /// want to know.
     pub fn finish(&self) -> Result<(), WebmError> {

@@ -47,6 +47,11 @@ impl Interleaver {
         };
     }
 
+    /// Bytes of blocks that wait for other tracks.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
     /// Takes the next block. Returns it at once if it need not wait; otherwise
     /// [`Interleaver::poll`] has what may go now.
     pub fn push(&mut self, mut block: Block) -> Option<Block> {

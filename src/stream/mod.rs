@@ -68,7 +68,9 @@ impl Default for Limits {
 pub struct Init {
     pub chunk: Chunk,
     pub recording: Recording,
+    /// Worked out once: what many ask for.
     pub mime: Arc<str>,
+    pub codecs: Arc<str>,
 }
 
 /// One named stream.
@@ -177,6 +179,19 @@ impl Stream {
         self.joinable_ms = None;
     }
 
+    /// Bytes of memory that the init segment takes, and what is known of its tracks. They stay when the
+    /// ring has let go of the chunk.
+    pub fn init_bytes(&self) -> usize {
+        self.init.as_ref().map_or(0, |init| {
+            init.chunk.framed.memory() + init.recording.memory()
+        })
+    }
+
+    /// Lets go of the oldest media beyond so many bytes.
+    pub fn shorten(&mut self, byte_len: usize) {
+        self.ring.shorten(byte_len);
+    }
+
     /// The publisher is gone. Viewers are given what there is, and wait.
     pub fn go_offline(&mut self) {
         self.live = false;
@@ -219,6 +234,7 @@ impl Stream {
         self.ring.push(chunk.clone());
         self.init = Some(Init {
             chunk,
+            codecs: recording.codecs().into(),
             recording: recording.clone(),
             mime,
         });

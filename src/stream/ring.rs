@@ -80,15 +80,20 @@ impl Ring {
         self.byte_len += chunk.memory();
         let newest_ms = chunk.timestamp_ms;
         self.chunks.push_back(chunk);
-        while self.byte_len > self.byte_capacity && self.chunks.len() > 1 {
-            self.pop_oldest();
-        }
+        self.shorten(self.byte_capacity);
         let keep = self.join_point.unwrap_or(self.oldest);
         while self.oldest < keep
             && self.chunks.front().is_some_and(|oldest| {
                 newest_ms.saturating_sub(oldest.timestamp_ms) > self.ms_capacity
             })
         {
+            self.pop_oldest();
+        }
+    }
+
+    /// Lets go of the oldest chunks beyond so many bytes, but never of the newest.
+    pub fn shorten(&mut self, byte_len: usize) {
+        while self.byte_len > byte_len && self.chunks.len() > 1 {
             self.pop_oldest();
         }
     }

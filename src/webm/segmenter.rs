@@ -26,6 +26,7 @@ use super::vint::read_uint;
 use crate::work::{self, Work};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::mem;
 
 /// Bytes of Tracks (and of Info, and of the EBML header) that we read. A recorder's take 60 to 300;
 /// fonts and pictures stand elsewhere.
@@ -37,6 +38,9 @@ pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
 /// Bytes of an element that is passed over unread, such as the attachments of a finished file.
 /// Without a bound, one bad size would swallow the rest of a live stream in silence.
 const PASSED_OVER_MAX: u64 = 256 << 20;
+
+/// Bytes for which room is made before they have come: a keyframe of a stream of 5 Mbit/s.
+const CARRY_AHEAD_BYTES: usize = 256 << 10;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
@@ -175,6 +179,11 @@ impl Segmenter {
     /// Bytes taken in so far, whether or not they made a whole element.
     pub fn received(&self) -> u64 {
         self.offset + (self.carry.len() + self.input.len()) as u64
+    }
+
+    /// Bytes of memory that an element takes which is not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        self.carry.capacity() + self.input.len()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.
@@ -552,8 +561,11 @@ impl Segmenter {
         let moved = missing.min(self.input.len());
         if moved > 0 {
             // For all of it, and a whole head at least, so that what is there need not move when
-            // the rest comes. An element that never comes costs no more than its limit.
-            self.carry.reserve(missing.max(HEAD_LENGTH_MAX));
+            // the rest comes; of a large one for as much again as is there, so that an element that
+            // never comes costs little more than what has come.
+            let here = self.carry.len() + moved;
+            let ahead = missing.min(moved + here.max(CARRY_AHEAD_BYTES));
+            self.carry.reserve(ahead.max(HEAD_LENGTH_MAX));
         }
         self.carry.extend_from_slice(&self.input[..moved]);
         self.input.advance(moved);
@@ -584,6 +596,9 @@ impl Segmenter {
         self.offset += whole as u64;
         Ok(Some(if self.carry.is_empty() {
             self.input.split_to(whole)
+        } else if whole > CARRY_AHEAD_BYTES {
+            // A large one is rare, and its memory is not kept for the next.
+            mem::take(&mut self.carry).freeze()
         } else {
             // `view` never moves more than it was asked for.
             self.carry.split_to(whole).freeze()

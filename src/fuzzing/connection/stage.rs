@@ -388,7 +388,7 @@ impl Stage {
             return self.go_on(After::Gone);
         };
         assert_eq!(is_all, self.connection.outbox.is_empty());
-        assert_eq!(is_all, self.connection.waiting_bytes() == 0);
+        assert_eq!(is_all, self.connection.outbox.byte_len() == 0);
         if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
             *is_shut = true;
         }
