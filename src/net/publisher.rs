@@ -7,7 +7,7 @@ use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::HttpError;
-use crate::protocol::response::{Connection, refuse};
+use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
@@ -40,6 +40,8 @@ pub struct Publisher {
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
     rests_until: Option<Instant>,
+    /// What its answer says besides, where it has one.
+    pub stamp: Stamp,
 }
 
 /// How a publisher's media travel.
@@ -97,6 +99,7 @@ impl Publisher {
             fed_at: now,
             bucket: None,
             rests_until: None,
+            stamp: Stamp::default(),
         }
     }
 
@@ -265,7 +268,7 @@ impl Publisher {
                 outbox.push(close_frame(code, &error.to_string()));
             }
             (Feed::Body(_), Fed::Finished) => {
-                let head = ResponseHead::new(200).length(0);
+                let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
                 outbox.push(head.connection(Connection::Close).into_bytes());
             }
             (Feed::Body(_), Fed::BadFrames(..)) => {}
@@ -291,6 +294,6 @@ impl Publisher {
     }
 
     fn refuse(&self, refusal: &Refusal, outbox: &mut Outbox) {
-        outbox.push(refuse(refusal, Method::Put, Connection::Close));
+        outbox.push(refuse(refusal, Method::Put, Connection::Close, &self.stamp));
     }
 }

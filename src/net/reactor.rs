@@ -13,6 +13,7 @@ use super::connection::{Connection, State};
 use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::refusals::RefusalLog;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
@@ -21,6 +22,8 @@ use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
 use crate::metrics::Counters;
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
+use crate::protocol::date::{DateCache, HttpDate};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
@@ -36,7 +39,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -70,6 +73,8 @@ pub struct Reactor {
     pub(super) random_publish_key: Option<Secret>,
     pub(super) proxies: TrustedProxies,
     pub(super) proxy_protocol: bool,
+    /// Below which all addresses are, besides where they are anyway.
+    pub(super) base_path: BasePath,
     /// Asks the web hook, if there is one.
     pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
@@ -78,6 +83,8 @@ pub struct Reactor {
     /// Bytes that waited in connections when deadlines were looked at last; 0 while no option asks.
     pub(super) waiting_bytes: u64,
     pub(super) counters: Counters,
+    pub(super) refusals: RefusalLog,
+    dates: DateCache,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
     pub(super) now: Instant,
@@ -174,12 +181,15 @@ impl Reactor {
             random_publish_key: config.random_publish_key,
             proxies: config.proxies,
             proxy_protocol: config.proxy_protocol,
+            base_path: config.base_path,
             porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             clients: Clients::new(limits.max_connections_per_address),
             waiting_bytes: 0,
             limits,
             counters: Counters::default(),
+            refusals: RefusalLog::default(),
+            dates: DateCache::default(),
             started_at: now,
             now,
             stood_still: Duration::ZERO,
@@ -218,6 +228,7 @@ impl Reactor {
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
+            self.sum_up_refusals();
             self.tend_successor();
             self.free_slots(); // nowhere else
             self.manager.tend(self.now);
@@ -227,6 +238,18 @@ impl Reactor {
 
     pub(super) fn is_serving(&self) -> bool {
         self.stopping.is_none() && self.draining.is_none()
+    }
+
+    /// Seconds since 1970 by the clock on the wall, which may be set. Before 1970 it is the end of
+    /// time: then no token is good, for they all have expired.
+    pub(super) fn since_1970() -> u64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(u64::MAX, |since| since.as_secs())
+    }
+
+    /// The date of what is answered now.
+    pub(super) fn date(&mut self) -> HttpDate {
+        self.dates.at(Self::since_1970())
     }
 
     fn is_done(&self) -> bool {
@@ -283,10 +306,19 @@ impl Reactor {
         let rested = self.resting.iter().map(|&(until, _)| until).min();
         let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let refusals = self.refusals.wake_at();
+        let wake = [
+            accept,
+            tick,
+            self.sweep_at(),
+            rested,
+            manager,
+            successor,
+            refusals,
+        ]
+        .into_iter()
+        .flatten()
+        .min()?;
         Some(wake.saturating_duration_since(now))
     }
 

@@ -9,16 +9,26 @@ use crate::protocol::route::{Route, StreamName};
 use crate::stream::StreamId;
 use crate::webm::TrackKind;
 use bytes::BytesMut;
+use serde::Serialize;
+
+/// What `/api/streams` tells.
+#[derive(Serialize)]
+struct Listing {
+    streams: Vec<StreamReport>,
+    /// Whether a key would show more.
+    locked: bool,
+}
 
 impl Reactor {
-    /// Answers with these streams, as `route` has them told.
+    /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
     pub(super) fn tell_streams(
         &mut self,
         id: usize,
         head: &RequestHead,
         rest: BytesMut,
         route: &Route,
-        reports: Vec<StreamReport>,
+        streams: Vec<StreamReport>,
+        locked: bool,
     ) {
         if *route == Route::Metrics {
             let text = prometheus(Snapshot {
@@ -26,12 +36,13 @@ impl Reactor {
                 connections: self.connections.len() as u64,
                 held_bytes: self.held_bytes(),
                 auth_waiting: self.waiters(),
-                streams: reports,
+                streams,
             });
             let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             self.respond(id, head, rest, |asked| asked.text(media_type, text));
         } else {
-            self.respond(id, head, rest, |asked| asked.json(&reports));
+            let listing = Listing { streams, locked };
+            self.respond(id, head, rest, |asked| asked.json(&listing));
         }
     }
 
