@@ -127,14 +127,17 @@ impl Reactor {
             Fed::BadMedia(_) => self.count_refusal(Cause::Media, self.connections[id].client),
             _ => true,
         };
-        let date = Some(self.date());
+        let (date, is_serving) = (Some(self.date()), self.is_serving());
         let connection = &mut self.connections[id];
         let State::Publishing(publisher) = &mut connection.state else {
             return;
         };
         publisher.stamp.date = date;
+        publisher.may_ask_again &= is_serving;
         publisher.answer(fed, &mut connection.outbox);
         let is_upload = !publisher.is_websocket();
+        let may_ask_again = is_upload && publisher.may_ask_again;
+        let behind = publisher.take_behind();
         let name = self.catalog.stream(publisher.stream).name();
         let client = connection.client;
         match fed {
@@ -156,6 +159,7 @@ impl Reactor {
         }
         match fed {
             Fed::Gone => self.drop_connection(id),
+            Fed::Finished if may_ask_again => self.ask_again(id, &behind),
             Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
             _ => self.close_when_written(id),
         }

@@ -15,6 +15,7 @@ use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
 use bytes::Bytes;
 use std::io::{self, Read};
+use std::mem;
 use std::time::Instant;
 
 /// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
@@ -32,7 +33,8 @@ pub struct Publisher {
     pub stream: StreamId,
     feed: Feed,
     ingest: Ingest,
-    /// The rest of the last message, which the turn was too short for.
+    /// The rest of the last message, which the turn was too short for. Of a body: what came behind
+    /// its end.
     unread: Bytes,
     /// When it last sent media.
     pub fed_at: Instant,
@@ -42,6 +44,8 @@ pub struct Publisher {
     rests_until: Option<Instant>,
     /// What its answer says besides, where it has one.
     pub stamp: Stamp,
+    /// Whether its connection may ask again behind a body that ended well.
+    pub may_ask_again: bool,
 }
 
 /// How a publisher's media travel.
@@ -100,6 +104,7 @@ impl Publisher {
             bucket: None,
             rests_until: None,
             stamp: Stamp::default(),
+            may_ask_again: false,
         }
     }
 
@@ -233,9 +238,17 @@ impl Publisher {
             self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
         }
         match body.is_at_end() {
-            true => Err(self.finish()),
+            true => {
+                self.unread = bytes;
+                Err(self.finish())
+            }
             false => Ok(()),
         }
+    }
+
+    /// What came behind the end of its body.
+    pub fn take_behind(&mut self) -> Bytes {
+        mem::take(&mut self.unread)
     }
 
     /// It is leaving: whole blocks that were held back go out.
@@ -269,7 +282,8 @@ impl Publisher {
             }
             (Feed::Body(_), Fed::Finished) => {
                 let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
-                outbox.push(head.connection(Connection::Close).into_bytes());
+                let connection = Connection::keep_alive(self.may_ask_again);
+                outbox.push(head.connection(connection).into_bytes());
             }
             (Feed::Body(_), Fed::BadFrames(..)) => {}
             (Feed::Body(_), Fed::BadBody(error)) => {

@@ -295,10 +295,11 @@ impl Reactor {
             Body::Length(length) => length <= DRAINED_BYTES_MAX,
             Body::None | Body::Chunked | Body::UntilClose => false,
         };
-        // Who waits for our "100 Continue" may send the body or may not.
+        // Whoever waits for our "100 Continue" may send the body or may not.
+        let may_go_on = may_go_on && !head.expect_continue;
         let after = match may_go_on {
             true if body.is_at_end() => AfterAnswer::Ask(BytesMut::from(&behind[..])),
-            true if is_bounded && !head.expect_continue => AfterAnswer::Drain(body),
+            true if is_bounded => AfterAnswer::Drain(body),
             _ => AfterAnswer::Close {
                 has_body: !body.is_at_end(),
             },
@@ -458,6 +459,7 @@ impl Reactor {
             }
             self.check_room()?;
         }
+        let is_direct = self.is_direct(self.connections[id].client);
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
@@ -500,6 +502,8 @@ impl Reactor {
         };
         let bits_per_s = self.limits.max_publish_bits_per_s;
         publisher.stamp = self.stamp(head);
+        // Through a proxy, others may ask by the same connection, and this client is counted in it.
+        publisher.may_ask_again = head.keep_alive && is_direct;
         publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.now));
         self.connections[id].state = State::Publishing(Box::new(publisher));
         self.feed_rest(id, stream_id, body);

@@ -14,6 +14,7 @@ use crate::protocol::response::{self, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::stream::StreamId;
+use bytes::BytesMut;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,20 @@ impl Reactor {
             }
         }
         self.close_when_written(id);
+    }
+
+    /// What is in the outbox is a whole answer, after which it may ask again: `behind` came behind
+    /// its request.
+    pub(super) fn ask_again(&mut self, id: usize, behind: &[u8]) {
+        let rest = BytesMut::from(behind);
+        self.change_state(
+            id,
+            State::Responding {
+                keep_alive: true,
+                rest,
+            },
+        );
+        self.queue_write(id);
     }
 
     /// What is in the outbox is the last that is sent; then the peer may hang up.
