@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::token::TokenKey;
 
@@ -49,6 +50,8 @@ pub struct Serve {
     pub proxies: TrustedProxies,
     /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
+    /// The path prefix of all addresses.
+    pub base_path: BasePath,
     /// Who is asked before anybody is let in.
     pub hook: Option<Hook>,
     pub limits: Limits,
@@ -144,6 +147,7 @@ impl Serve {
             let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
             return Err(option_error("--proxy-protocol", reason));
         }
+        let base_path = options.base_path.clone().unwrap_or_default();
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -154,6 +158,7 @@ impl Serve {
             hook: rules.hook,
             proxies,
             proxy_protocol,
+            base_path,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

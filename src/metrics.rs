@@ -3,6 +3,7 @@
 //! The reactor owns the counters and is the only one to change them: plain integers, no atomics.
 //! Pure rooms return what happened; `net` counts it.
 
+use crate::protocol::route::Cause;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -28,6 +29,7 @@ pub struct Counters {
     pub skips: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
+    pub refusals: Refusals,
     /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
     pub auth_waits: u64,
     pub auth_refused: u64,
@@ -42,6 +44,27 @@ pub struct Counters {
     pub sweeps: Times,
     /// Bytes that viewers' sockets took in one write.
     pub write_bytes: Sizes,
+}
+
+/// Requests and media that were refused, by their cause.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals([u64; Cause::ALL.len()]);
+
+impl Refusals {
+    pub fn count(&mut self, cause: Cause) {
+        self.0[cause as usize] += 1;
+    }
+
+    fn encode(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let help = "Requests and media refused, by the reason";
+        let none = ConstCounter::<u64>::new(0);
+        let mut metric = encoder.encode_descriptor("refusals", help, None, none.metric_type())?;
+        for (cause, &count) in Cause::ALL.into_iter().zip(&self.0) {
+            let labels = [("reason", cause.as_str())];
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
 }
 
 /// The state of one stream, as `/api/streams/NAME` tells it.
@@ -240,6 +263,7 @@ impl Collector for Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
             counter.encode(metric)?;
         }
+        counters.refusals.encode(&mut encoder)?;
         counters.turns.encode(
             &mut encoder,
             "turn",

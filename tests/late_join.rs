@@ -285,6 +285,7 @@ fn streams_do_not_mix() {
     }
     let names = Http::open(&server).get("/api/streams").body;
     let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
+    let names = &names["streams"];
     assert_eq!(
         (&names[0]["name"], &names[1]["name"]),
         (&"one".into(), &"two".into())

@@ -11,8 +11,8 @@ use super::verdicts::{QuestionId, Verdict, Verdicts};
 use crate::config;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
-use crate::protocol::route::{Need, Refusal, Route};
-use bytes::BytesMut;
+use crate::protocol::route::{Cause, Need, Refusal, Route};
+use bytes::{Bytes, BytesMut};
 use mio::Waker;
 use std::collections::HashMap;
 use std::io;
@@ -177,12 +177,12 @@ impl Reactor {
     pub(super) fn serve_if_let(
         &mut self,
         id: usize,
-        head: RequestHead,
+        head: &RequestHead,
         rest: BytesMut,
         route: Route,
     ) -> Result<(), Refusal> {
         let (Some(porter), Some(need)) = (&mut self.porter, route.need()) else {
-            return self.serve(id, &head, rest, route);
+            return self.serve(id, head, rest, route);
         };
         let (action, stream) = match need {
             Need::Publish(name) => ("publish", Some(name.as_str())),
@@ -203,13 +203,13 @@ impl Reactor {
         let is_waiting = |id, serial| connections.get(id).is_some_and(|it| waits(it, serial));
         let serial = match porter.ask(id, &question, self.now, is_waiting) {
             Leave::Asked(serial) => serial,
-            Leave::Decided(verdict) => return self.obey(id, Some(verdict), &head, rest, route),
-            Leave::Busy => return self.obey(id, None, &head, rest, route),
+            Leave::Decided(verdict) => return self.obey(id, Some(verdict), head, rest, route),
+            Leave::Busy => return self.obey(id, None, head, rest, route),
         };
         self.counters.auth_waits += 1;
         let deadline = self.now + porter.hook.timeout() + GRACE;
         self.connections[id].state = State::Asking(Box::new(Asking {
-            head,
+            head: head.clone(),
             route,
             rest,
             deadline,
@@ -230,8 +230,10 @@ impl Reactor {
     ) -> Result<(), Refusal> {
         let refusal = match verdict {
             Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
-            Some(Verdict::Unauthorized) => Refusal::unauthorized(),
-            Some(Verdict::Forbidden) => Refusal::forbidden("you may not do this here"),
+            Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
+            Some(Verdict::Forbidden) => {
+                Refusal::forbidden("you may not do this here").because(Cause::Hook)
+            }
             None => Refusal::undecided(),
         };
         match verdict {
@@ -241,7 +243,7 @@ impl Reactor {
         if route.need() == Some(Need::List) {
             // As with keys: who may watch nothing sees no names, and is asked for no password. And
             // what the hook is doing must be seen when it is down.
-            self.tell_streams(id, head, rest, &route, Vec::new());
+            self.tell_streams(id, head, rest, &route, Vec::new(), true);
             return Ok(());
         }
         Err(refusal)
@@ -277,9 +279,9 @@ impl Reactor {
         let Asking {
             head, route, rest, ..
         } = *asking;
-        let method = head.method;
+        let behind = Bytes::copy_from_slice(&rest);
         if let Err(refusal) = self.obey(id, verdict, &head, rest, route) {
-            self.refuse(id, &refusal, method);
+            self.refuse_request(id, refusal, &head, behind);
         }
     }
 

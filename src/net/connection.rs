@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// How long a peer has to take our last bytes and to hang up.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a peer may go on with a body that was refused. Many read no answer before they have sent
+/// all, and a reset would take it from them: on a slow link 1 MB takes this long.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Replies that may wait for one peer. Pings that are sent without reading the pongs would fill
 /// memory otherwise. Counted, not weighed: the rest of a chunk may wait among them.
 pub const OUTBOX_SLICES_MAX: usize = 64;
@@ -29,6 +33,9 @@ pub enum State {
     Asking(Box<Asking>),
     /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
     Responding { keep_alive: bool, rest: BytesMut },
+    /// Reading a body that nobody wants to its end, behind which it may ask again. Its answer is in
+    /// the outbox, or written.
+    Draining(Box<BodyReader>),
     /// Sending us a poster.
     Posting(Box<Posting>),
     /// Feeding one stream, by WebSocket or request body.
@@ -130,7 +137,7 @@ impl<S> Connection<S> {
             State::Viewing { inbound, .. } => {
                 inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
             }
-            State::Closing { .. } | State::Gone => 0,
+            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
 

@@ -66,12 +66,15 @@ impl<S> Connection<S> {
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
                 Some(Due::SilentPublisher)
             }
-            State::Responding { .. }
+            State::Responding { .. } | State::Draining(_)
                 if elapsed(self.since) >= limits.viewer_timeout * ANSWER_TIMEOUTS =>
             {
                 Some(Due::Stalled)
             }
-            State::Responding { .. } | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Draining(_) if elapsed(self.heard_at) >= limits.head_timeout => Some(Due::Idle),
+            State::Responding { .. } | State::Draining(_) | State::Posting(_) => {
+                is_stalled.then_some(Due::Stalled)
+            }
             // It is we who do not read.
             State::Publishing(publisher) if publisher.is_resting(now) => None,
             State::Publishing(publisher)
@@ -293,6 +296,7 @@ mod tests {
                 told_live: false,
                 audience_index: 0,
                 ignored_reads: 0,
+                stamp: None,
             },
             inbound: None,
         };

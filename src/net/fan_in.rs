@@ -4,6 +4,7 @@ use super::connection::State;
 use super::publisher::Fed;
 use super::reactor::Reactor;
 use super::turn::After;
+use crate::protocol::route::Cause;
 use crate::stream::StreamId;
 use crate::work::{self, Budget};
 use std::io::{self, Read};
@@ -75,6 +76,7 @@ impl Reactor {
             State::Closing { is_shut: false, .. } => {
                 self.connections[id].socket.is_handshaking() && self.shake_hands(id)
             }
+            State::Draining(_) => self.drain(id),
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
@@ -152,11 +154,21 @@ impl Reactor {
     }
 
     pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+        let is_logged = match fed {
+            Fed::BadMedia(_) => self.count_refusal(Cause::Media, self.connections[id].client),
+            _ => true,
+        };
+        let (date, is_serving) = (Some(self.date()), self.is_serving());
         let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
+        let State::Publishing(publisher) = &mut connection.state else {
             return;
         };
+        publisher.stamp.date = date;
+        publisher.may_ask_again &= is_serving;
         publisher.answer(fed, &mut connection.outbox);
+        let is_upload = !publisher.is_websocket();
+        let may_ask_again = is_upload && publisher.may_ask_again;
+        let behind = publisher.take_behind();
         let name = self.catalog.stream(publisher.stream).name();
         let client = connection.client;
         match fed {
@@ -170,12 +182,16 @@ impl Reactor {
             }
             Fed::BadMedia(error) => {
                 self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, %error, "publisher sent what we cannot carry");
+                if is_logged {
+                    tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
+                }
             }
             _ => tracing::info!(stream = %name, %client, "publisher left"),
         }
         match fed {
             Fed::Gone => self.drop_connection(id),
+            Fed::Finished if may_ask_again => self.ask_again(id, &behind),
+            Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
     }

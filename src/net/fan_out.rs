@@ -213,6 +213,19 @@ impl Reactor {
         };
         let stream_id = viewer.stream;
         let mut sent = Sent::default();
+        // Its answer may begin now, long after it asked.
+        if viewer.stamp.is_some() {
+            let date = Some(self.date());
+            if let State::Viewing { viewer, .. } = &mut self.connections[id].state
+                && let Some(stamp) = &mut viewer.stamp
+            {
+                match viewer.cursor.has_begun() {
+                    true => viewer.stamp = None,
+                    false => stamp.date = date,
+                }
+            }
+        }
+        let connection = &mut self.connections[id];
         let stream = self.catalog.stream(stream_id);
         let result = connection.write_viewer(stream, &mut self.items, &mut sent, self.now);
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
@@ -246,7 +259,7 @@ impl Reactor {
     }
 
     /// All that was to be said has been written.
-    fn outbox_written(&mut self, id: usize) {
+    pub(super) fn outbox_written(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         match &mut connection.state {
             State::Responding { keep_alive, rest } => {

@@ -8,6 +8,7 @@
 //!
 //! - `reactor`: the loop and its phases.
 //! - `socket`: a connection's, encrypted or not; `tls`: its records.
+//! - `refusals`: what is refused, counted and logged.
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
 //! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
@@ -47,6 +48,7 @@ mod outbox;
 mod posters;
 pub(crate) mod publisher;
 mod reactor;
+mod refusals;
 mod renderings;
 mod reports;
 mod requests;
@@ -65,6 +67,7 @@ mod waited;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;
+use crate::protocol::base_path::BasePath;
 pub use inherited::Inherited;
 use listener::Service;
 use reactor::Reactor;
@@ -98,6 +101,7 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
     let tls = config.tls.clone();
+    let base_path = config.base_path.clone();
     let predecessor = inherited.take_predecessor();
     if inherited.is_activated {
         tracing::info!("the sockets are the service manager's, --listen does not count");
@@ -106,6 +110,7 @@ pub fn serve(
     if let Err(error) = greet(
         random_publish_key.as_ref(),
         tls.as_ref(),
+        &base_path,
         &reactor.addresses(),
     ) {
         // Whoever started us has stopped reading. That is no reason not to serve.
@@ -128,6 +133,7 @@ pub fn serve(
 fn greet(
     random_publish_key: Option<&Secret>,
     tls: Option<&Tls>,
+    base_path: &BasePath,
     addresses: &[(Service, SocketAddr)],
 ) -> io::Result<()> {
     // Whoever gave a key knows it; one that was made here is told this once.
@@ -148,8 +154,8 @@ fn greet(
         links.extend(links_to(scheme, address));
     }
     for url in links {
-        writeln!(out, "  go live: {url}/publish/live{key}")?;
-        writeln!(out, "  watch:   {url}/live/live")?;
+        writeln!(out, "  go live: {url}{base_path}/publish/live{key}")?;
+        writeln!(out, "  watch:   {url}{base_path}/live/live")?;
     }
     for url in redirected {
         writeln!(out, "sending on from {url}")?;

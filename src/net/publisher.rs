@@ -7,7 +7,7 @@ use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::http::HttpError;
-use crate::protocol::response::{Connection, refuse};
+use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
@@ -16,6 +16,7 @@ use crate::webm::WebmError;
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::io::{self, Read};
+use std::mem;
 use std::time::Instant;
 
 /// Bytes taken from one publisher before viewers are written to, whatever work is left.
@@ -30,7 +31,8 @@ pub struct Publisher {
     pub stream: StreamId,
     feed: Feed,
     ingest: Ingest,
-    /// Bytes of a request body that are not decoded yet. What is decoded is with `ingest`.
+    /// Bytes of a request body that are not decoded yet, and in the end those behind it. What is
+    /// decoded is with `ingest`.
     undecoded: Bytes,
     /// Whether the last visit ended because its work was spent.
     is_interrupted: bool,
@@ -42,6 +44,10 @@ pub struct Publisher {
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
     rests_until: Option<Instant>,
+    /// What its answer says besides, where it has one.
+    pub stamp: Stamp,
+    /// Whether its connection may ask again behind a body that ended well.
+    pub may_ask_again: bool,
 }
 
 /// How a publisher's media travel.
@@ -101,6 +107,8 @@ impl Publisher {
             fed_at: now,
             bucket: None,
             rests_until: None,
+            stamp: Stamp::default(),
+            may_ask_again: false,
         }
     }
 
@@ -291,6 +299,11 @@ impl Publisher {
         self.is_interrupted = !self.is_websocket();
     }
 
+    /// What came behind the end of its body.
+    pub fn take_behind(&mut self) -> Bytes {
+        mem::take(&mut self.undecoded)
+    }
+
     /// It is leaving: whole blocks that were held back go out.
     pub fn flush(&mut self, stream: &mut Stream) {
         self.ingest.flush(stream);
@@ -321,8 +334,9 @@ impl Publisher {
                 outbox.push(close_frame(code, &error.to_string()));
             }
             (Feed::Body(_), Fed::Finished) => {
-                let head = ResponseHead::new(200).length(0);
-                outbox.push(head.connection(Connection::Close).into_bytes());
+                let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
+                let connection = Connection::keep_alive(self.may_ask_again);
+                outbox.push(head.connection(connection).into_bytes());
             }
             (Feed::Body(_), Fed::BadFrames(..)) => {}
             (Feed::Body(_), Fed::BadBody(error)) => {
@@ -347,6 +361,6 @@ impl Publisher {
     }
 
     fn refuse(&self, refusal: &Refusal, outbox: &mut Outbox) {
-        outbox.push(refuse(refusal, Method::Put, Connection::Close));
+        outbox.push(refuse(refusal, Method::Put, Connection::Close, &self.stamp));
     }
 }

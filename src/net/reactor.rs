@@ -14,6 +14,7 @@ use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::memory::Memory;
+use super::refusals::RefusalLog;
 use super::renderings::Renderings;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
@@ -23,6 +24,8 @@ use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
 use crate::metrics::Counters;
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
+use crate::protocol::date::{DateCache, HttpDate};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
@@ -39,7 +42,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -73,6 +76,8 @@ pub struct Reactor {
     pub(super) random_publish_key: Option<Secret>,
     pub(super) proxies: TrustedProxies,
     pub(super) proxy_protocol: bool,
+    /// Below which all addresses are, besides where they are anyway.
+    pub(super) base_path: BasePath,
     /// Asks the web hook, if there is one.
     pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
@@ -81,6 +86,8 @@ pub struct Reactor {
     pub(super) memory: Memory,
     pub(super) renderings: Renderings,
     pub(super) counters: Counters,
+    pub(super) refusals: RefusalLog,
+    dates: DateCache,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
     pub(super) now: Instant,
@@ -184,6 +191,7 @@ impl Reactor {
             random_publish_key: config.random_publish_key,
             proxies: config.proxies,
             proxy_protocol: config.proxy_protocol,
+            base_path: config.base_path,
             porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             clients: Clients::new(limits.max_connections_per_address),
@@ -191,6 +199,8 @@ impl Reactor {
             renderings: Renderings::new(now),
             limits,
             counters: Counters::default(),
+            refusals: RefusalLog::default(),
+            dates: DateCache::default(),
             started_at: now,
             now,
             stood_still: Duration::ZERO,
@@ -231,6 +241,7 @@ impl Reactor {
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
+            self.sum_up_refusals();
             self.tend_successor();
             self.free_slots(); // nowhere else
             self.manager.tend(self.now);
@@ -240,6 +251,18 @@ impl Reactor {
 
     pub(super) fn is_serving(&self) -> bool {
         self.stopping.is_none() && self.draining.is_none()
+    }
+
+    /// Seconds since 1970 by the clock on the wall, which may be set. Before 1970 it is the end of
+    /// time: then no token is good, for they all have expired.
+    pub(super) fn since_1970() -> u64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(u64::MAX, |since| since.as_secs())
+    }
+
+    /// The date of what is answered now.
+    pub(super) fn date(&mut self) -> HttpDate {
+        self.dates.at(Self::since_1970())
     }
 
     fn is_done(&self) -> bool {
@@ -296,10 +319,19 @@ impl Reactor {
         let rested = self.resting.iter().map(|&(until, _)| until).min();
         let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let refusals = self.refusals.wake_at();
+        let wake = [
+            accept,
+            tick,
+            self.sweep_at(),
+            rested,
+            manager,
+            successor,
+            refusals,
+        ]
+        .into_iter()
+        .flatten()
+        .min()?;
         Some(wake.saturating_duration_since(now))
     }
 

@@ -35,7 +35,10 @@ const KEPT_MAX: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// `/api/streams`.
-    Streams,
+    Streams {
+        /// Whether a key would show more.
+        locked: bool,
+    },
     /// `/api/streams/NAME`.
     Stream,
     /// `/metrics`.
@@ -187,7 +190,15 @@ mod tests {
         let mut held = Vec::new();
         for ask_ms in 0..500 {
             let now = start + Duration::from_millis(ask_ms);
-            held.push(ask(&mut renderings, What::Streams, &names, now).0);
+            held.push(
+                ask(
+                    &mut renderings,
+                    What::Streams { locked: false },
+                    &names,
+                    now,
+                )
+                .0,
+            );
         }
         let mut ends: Vec<_> = held.iter().map(|bytes| bytes.as_ptr()).collect();
         ends.dedup();
@@ -212,7 +223,7 @@ mod tests {
         let first = ask(&mut renderings, METRICS, &all, now);
         assert!(first.1);
         assert!(ask(&mut renderings, METRICS, &some, now).1);
-        assert!(ask(&mut renderings, What::Streams, &all, now).1);
+        assert!(ask(&mut renderings, What::Streams { locked: false }, &all, now).1);
         assert_eq!(ask(&mut renderings, METRICS, &all, now), (first.0, false));
     }
 
@@ -222,7 +233,7 @@ mod tests {
         let mut renderings = Renderings::new(now);
         for index in 0..1000 {
             let name = names(index % 100 + 1).into_iter().rev().collect();
-            ask(&mut renderings, What::Streams, &name, now);
+            ask(&mut renderings, What::Streams { locked: false }, &name, now);
             let kept: usize = renderings.kept.iter().map(|kept| kept.bytes.len()).sum();
             assert!(renderings.kept.len() <= KEPT_MAX && kept <= KEPT_BYTES_MAX);
         }

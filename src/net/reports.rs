@@ -11,8 +11,16 @@ use crate::webm::TrackKind;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+/// What `/api/streams` tells.
+#[derive(Serialize)]
+struct Listing {
+    streams: Vec<StreamReport>,
+    /// Whether a key would show more.
+    locked: bool,
+}
+
 impl Reactor {
-    /// Answers with these streams, as `route` has them told.
+    /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
     pub(super) fn tell_streams(
         &mut self,
         id: usize,
@@ -20,6 +28,7 @@ impl Reactor {
         rest: BytesMut,
         route: &Route,
         names: Names,
+        locked: bool,
     ) {
         let (what, media_type) = match route {
             Route::Metrics => {
@@ -30,7 +39,7 @@ impl Reactor {
                 (What::Metrics(format), format.media_type())
             }
             Route::Stream(_) => (What::Stream, "application/json"),
-            _ => (What::Streams, "application/json"),
+            _ => (What::Streams { locked }, "application/json"),
         };
         let text = self.rendering(what, names);
         self.respond(id, head, rest, |asked| asked.text(media_type, text));
@@ -46,7 +55,10 @@ impl Reactor {
         let mut reports = ids.map(|id| self.report(id));
         let text = match what {
             What::Stream => json(&reports.next()),
-            What::Streams => json(&reports.collect::<Vec<_>>()),
+            What::Streams { locked } => json(&Listing {
+                streams: reports.collect(),
+                locked,
+            }),
             What::Metrics(format) => {
                 let streams = reports.collect();
                 format.text(Snapshot {

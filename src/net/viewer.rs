@@ -8,7 +8,7 @@ use super::outbox::{Outbox, SLICES_MAX, write_slices};
 use crate::protocol::control::ToViewer;
 use crate::protocol::framing::Framed;
 use crate::protocol::http::{Method, Version};
-use crate::protocol::response::{Connection, ResponseHead, refuse};
+use crate::protocol::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::stream::{Chunk, Cursor, Init, Next, Stream, StreamId};
@@ -50,6 +50,8 @@ pub struct Viewer {
     pub audience_index: usize,
     /// How often it sent something over HTTP, where it has nothing to say.
     pub ignored_reads: u32,
+    /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
+    pub stamp: Option<Box<Stamp>>,
 }
 
 /// What became of one write.
@@ -205,7 +207,7 @@ impl Viewer {
             Transport::Chunked | Transport::UntilClose => {
                 // Said once, on joining, and so of the newest.
                 let media_type = newest.recording.doc_type.media_type();
-                stream_head(media_type, self.transport).into()
+                stream_head(media_type, self.transport, self.stamp.as_deref()).into()
             }
         };
         items.push(Item {
@@ -277,7 +279,8 @@ impl Viewer {
             // It waits for a publisher, and has not been answered at all.
             Transport::Chunked | Transport::UntilClose => {
                 let refusal = Refusal::new(503, reason.to_owned());
-                outbox.push(refuse(&refusal, Method::Get, Connection::Close));
+                let stamp = self.stamp.as_deref().cloned().unwrap_or_default();
+                outbox.push(refuse(&refusal, Method::Get, Connection::Close, &stamp));
             }
         }
     }
@@ -303,12 +306,15 @@ pub fn hello(stream: &Stream) -> Vec<u8> {
 }
 
 /// The response head of a stream that is watched over HTTP.
-pub fn stream_head(media_type: &str, transport: Transport) -> Vec<u8> {
-    let head = ResponseHead::new(200)
+pub fn stream_head(media_type: &str, transport: Transport, stamp: Option<&Stamp>) -> Vec<u8> {
+    let mut head = ResponseHead::new(200)
         .header("Content-Type", media_type)
         .header("Cache-Control", "no-store")
         .header("Accept-Ranges", "none")
         .connection(Connection::Close);
+    if let Some(stamp) = stamp {
+        head = head.stamp(stamp);
+    }
     match transport {
         Transport::Chunked => head.chunked().into_bytes(),
         _ => head.into_bytes(),

@@ -12,7 +12,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-pub use super::target::Query;
+pub use super::target::{Query, RawQuery};
 use super::{access::Secret, host, target::Target};
 
 /// Bytes of one request head.
@@ -31,6 +31,7 @@ pub struct RequestHead {
     /// Percent-decoded. Invariant: begins with `/` (or is `*`), and has no control characters.
     pub path: String,
     pub query: Query,
+    pub raw_query: RawQuery,
     pub version: Version,
     /// Whether the connection may serve another request after this one (RFC 9112, 9.3).
     pub keep_alive: bool,
@@ -53,6 +54,11 @@ pub struct RequestHead {
     /// What `X-Forwarded-For` says, all of it. Anybody can say anything: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
+    /// What `X-Forwarded-Prefix` says. Anybody can say anything here, too.
+    pub forwarded_prefix: Option<String>,
+    /// Whether a script or an element of a page asks, and not the person in front of it or a
+    /// program: a browser's login box would open over the page.
+    pub is_from_page: bool,
     /// Present when the request asks to become a WebSocket; not yet checked: see [`super::route`].
     pub upgrade: Option<UpgradeRequest>,
 }
@@ -211,10 +217,13 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
     let body = body(&fields, method, version)?;
     let expects = fields.single("Expect")?;
     let (user, key) = authorization(&fields)?;
+    let upgrade = upgrade(&fields)?;
     Ok(RequestHead {
         method,
         path: target.path,
+        is_from_page: is_from_page(&fields, &target.query),
         query: target.query,
+        raw_query: target.raw_query,
         version,
         keep_alive: keep_alive(&fields, version)? && body != Body::UntilClose,
         body,
@@ -233,7 +242,8 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         accepts_openmetrics: accepts_openmetrics(&fields.list("Accept").unwrap_or_default()),
         if_none_match: joined(&fields.list("If-None-Match")?),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
-        upgrade: upgrade(&fields)?,
+        forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
+        upgrade,
     })
 }
 
@@ -409,6 +419,28 @@ fn authorization(fields: &Fields<'_>) -> Result<(Option<String>, Option<Secret>)
     Ok((user, key.map(Secret::new)))
 }
 
+/// Browsers say on secure pages, and on those of their own machine, what asks (`Sec-Fetch-Mode`). On
+/// others our pages mark what they ask for: a script by `Accept: application/json`, an element by
+/// `?page`. Pictures, uploads and sockets are known without that.
+fn is_from_page(fields: &Fields<'_>, query: &Query) -> bool {
+    let field = |name| fields.joined_as_far_as_readable(name);
+    if let Some(mode) = field("Sec-Fetch-Mode") {
+        return !mode.trim().eq_ignore_ascii_case("navigate");
+    }
+    // No program sends an origin.
+    if query.has("page") || field("Origin").is_some() {
+        return true;
+    }
+    let accept = field("Accept").unwrap_or_default().to_ascii_lowercase();
+    let has = |kind: &str| {
+        accept
+            .split(',')
+            .any(|range| range.trim().starts_with(kind))
+    };
+    let is_element = has("image/") || has("video/") || has("audio/");
+    has("application/json") || (is_element && !has("text/html"))
+}
+
 fn accepts_gzip(codings: &[&str]) -> bool {
     let weight = weight(codings, "gzip").or_else(|| weight(codings, "*"));
     weight.is_some_and(|weight| weight > 0.0)
@@ -484,6 +516,37 @@ mod tests {
         Upgrade: websocket\r\nOrigin: http://localhost:8080\r\nSec-WebSocket-Version: 13\r\n\
         Accept-Encoding: gzip, deflate, br, zstd\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Protocol: videostream.v1, other\r\n\r\n";
+
+    #[test]
+    fn what_pages_ask_for_themselves_is_told_from_persons_and_programs() {
+        let asks = |lines: &[&str]| head(&with("GET /live/a.webm HTTP/1.1", lines)).is_from_page;
+        for page in [
+            "Sec-Fetch-Mode: cors",
+            "Sec-Fetch-Mode: no-cors",
+            "Sec-Fetch-Mode: same-origin",
+            "Sec-Fetch-Mode: websocket",
+            "Origin: http://192.168.0.7:8080",
+            "Accept: application/json",
+            "Accept: image/avif,image/webp,image/*,*/*;q=0.8",
+            "Accept: video/webm,video/ogg,video/*;q=0.9,*/*;q=0.5",
+        ] {
+            assert!(asks(&[page]), "{page}");
+        }
+        for other in [
+            "Sec-Fetch-Mode: navigate",
+            "Accept: text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8",
+            "Accept: */*",
+            "Icy-MetaData: 1",
+        ] {
+            assert!(!asks(&[other]), "{other}");
+        }
+        // What the browser says goes before what anybody may set.
+        assert!(!asks(&[
+            "Sec-Fetch-Mode: navigate",
+            "Accept: application/json"
+        ]));
+        assert!(head(&with("GET /live/a.webm?key=k&page HTTP/1.1", &[])).is_from_page);
+    }
 
     #[test]
     fn browser_socket_request_is_understood() {

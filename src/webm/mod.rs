@@ -24,6 +24,7 @@ mod element;
 mod error;
 mod mime;
 mod segmenter;
+mod still;
 mod tracks;
 mod vint;
 
@@ -34,4 +35,5 @@ pub use error::WebmError;
 pub use segmenter::{
     BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
 };
+pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

@@ -96,6 +96,7 @@ impl Stage {
                 told_live: true,
                 audience_index: 0,
                 ignored_reads: 0,
+                stamp: None,
             },
             inbound,
         };
