@@ -10,9 +10,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use clap::Parser;
 use serde::Serialize;
-use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::cli::{self, Command, Inspect, one_line};
 use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
 use videostream::config::{self, Options, Serve};
@@ -28,7 +27,7 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

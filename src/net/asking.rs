@@ -182,7 +182,7 @@ impl Reactor {
             stream,
             address: Some(client),
             user: head.user.as_deref(),
-            key: head.key.as_ref().map(|key| key.expose()),
+            key: head.keys.first().map(|key| key.expose()),
             token: head.token.as_ref().map(|token| token.expose()),
         };
         let connections = &self.connections;
