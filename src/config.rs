@@ -14,6 +14,7 @@ mod file;
 mod interfaces;
 mod limits;
 mod options;
+mod period;
 
 pub use access::Hook;
 pub use bit_rate::BitRate;
@@ -21,9 +22,11 @@ pub use certificate::{SelfSigned, Tls};
 pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
+pub use period::Period;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -215,6 +218,20 @@ fn check_redirect(
         }
     }
     Ok(())
+}
+
+/// Reads a number within `range` from the command line.
+pub(crate) fn whole_number<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| match (*range.start(), *range.end()) {
+            (0, u64::MAX) => "expected a whole number".to_owned(),
+            (least, most) => format!("expected a whole number from {least} to {most}"),
+        })
+    }
 }
 
 fn option_error(option: &'static str, reason: impl fmt::Display) -> ConfigError {

@@ -23,12 +23,15 @@
 //! - [`inspect`]: what `webm` sees in a file.
 //! - [`work`]: how much of it a turn does; `webm`, `stream` and `net` count with it.
 //! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
+//! - [`log`]: lines to standard error, which nothing waits for.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
 //! bytes and decisions go out.
 
 #![forbid(unsafe_code)]
+// `println!` and its like end the program when nobody reads.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod cli;
 pub mod client;
@@ -36,6 +39,7 @@ pub mod config;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inspect;
+pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pages;

@@ -1,23 +1,24 @@
 //! Picks a command; errors become exit codes.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::alloc::System;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use cap::Cap;
-use clap::Parser;
 use serde::Serialize;
-use tracing_subscriber::filter::LevelFilter;
-use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::cli::{self, Command, Inspect, one_line};
 use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
-use videostream::config::{self, LogFormat, LogLevel, Options, Serve};
+use videostream::config::{self, Options, Serve};
 use videostream::inspect;
+use videostream::log;
 use videostream::net::Inherited;
 use videostream::protocol::token::{Act, Grant};
 
@@ -32,7 +33,7 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -68,11 +69,19 @@ fn serve(mut options: Options) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(EXIT_USAGE, error),
     };
-    log_to_stderr(config.log, config.log_level);
-    match videostream::net::serve(config, inherited, || ALLOCATOR.allocated()) {
+    let log = match log::start(config.log, config.log_level) {
+        Ok(log) => log,
+        Err(error) => return fail(EXIT_FAILED, format_args!("the log's thread: {error}")),
+    };
+    let code = match videostream::net::serve(config, inherited, || ALLOCATOR.allocated()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(EXIT_FAILED, error),
-    }
+        Err(error) => {
+            log.line(format_args!("error: {error}"));
+            ExitCode::from(EXIT_FAILED)
+        }
+    };
+    log.flush();
+    code
 }
 
 fn push(options: cli::Push) -> ExitCode {
@@ -128,7 +137,7 @@ fn load(options: &load::Options) -> ExitCode {
         return fail(EXIT_FAILED, error);
     }
     for warning in ended.report.warnings() {
-        eprintln!("warning: {warning}");
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let mut code = ExitCode::SUCCESS;
     for failure in ended.failures {
@@ -188,27 +197,9 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
     }
 }
 
-fn log_to_stderr(format: LogFormat, level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Text => {
-            log.with_ansi(io::stderr().is_terminal()).init();
-        }
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 /// One line on standard error.
 fn fail(code: u8, error: impl Display) -> ExitCode {
-    eprintln!("error: {error}");
+    // Where nobody reads, the exit code has to do.
+    let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(code)
 }

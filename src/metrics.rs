@@ -256,6 +256,12 @@ impl Collector for Snapshot {
                 None,
                 counters.sweep_visits,
             ),
+            (
+                "log_lines_lost",
+                "Lines of the log that standard error did not take",
+                None,
+                crate::log::lines_lost(),
+            ),
         ];
         for (name, help, unit, value) in total {
             let counter = ConstCounter::new(value);

@@ -174,9 +174,20 @@ fn what_is_no_key_opens_nothing() {
         ("/publish/demo?Key=right", "Accept: */*"),
         // The first of two counts.
         ("/publish/demo?key=wrong&key=right", "Accept: */*"),
-        ("/publish/demo?key=right", "Authorization: Bearer wrong"),
+        ("/publish/demo?key=wrong", "Authorization: Bearer wrong"),
     ] {
         assert_unauthorized(&upgrade(&server, target, &[field]));
+    }
+    // Beside a right one a wrong one does no harm: browsers send what they were once asked for.
+    for (target, field) in [
+        ("/publish/demo?key=right", "Authorization: Bearer wrong"),
+        (
+            "/publish/demo?key=right",
+            "Authorization: Basic eDp3cm9uZw==",
+        ),
+        ("/publish/demo?key=wrong", "Authorization: Bearer right"),
+    ] {
+        assert_eq!(upgrade(&server, target, &[field]).status, 101, "{field}");
     }
 }
 

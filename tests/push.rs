@@ -181,7 +181,7 @@ fn http_gets_the_bytes_of_the_file_in_one_chunked_request() {
     let (mut stream, head, mut input) = server.accept();
     assert!(head.expect_continue && input.is_empty());
     assert_eq!(
-        (head.path.as_str(), head.key.unwrap().expose()),
+        (head.path.as_str(), head.keys[0].expose()),
         ("/live/door.webm", "k")
     );
     stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();

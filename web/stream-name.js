@@ -2,14 +2,17 @@
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 
-/** 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
+// Addresses of a stream's files end so.
+const FILE_ENDING = /\.(webm|mkv|jpg|webp)$/;
+
+/** 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, not ending as a file of a stream does. */
 export function isStreamName(text) {
-  return NAME.test(text);
+  return NAME.test(text) && !FILE_ENDING.test(text);
 }
 
 /** What a person typed, brought as near to a name as it gets; may still be empty. */
 export function toStreamName(text) {
-  return text
+  let name = text
     .normalize('NFKD')
     .replace(/\p{M}+/gu, '')
     .trim()
@@ -17,9 +20,11 @@ export function toStreamName(text) {
     .replace(/[^A-Za-z0-9._-]+/g, '')
     .replace(/^\.+/, '')
     .slice(0, 64);
+  while (FILE_ENDING.test(name)) name = name.replace(FILE_ENDING, '');
+  return name;
 }
 
-/** `/live/NAME` and `/publish/NAME` name their stream; null when the address does not. */
+/** `/live/NAME`, `/publish/NAME` and `/publish/NAME.webm` name their stream; null when the address does not. */
 export function nameFromPath(pathname) {
   const last = pathname.split('/').pop() ?? '';
   let name;
@@ -28,6 +33,7 @@ export function nameFromPath(pathname) {
   } catch {
     return null;
   }
+  name = name.replace(/\.webm$/, '');
   return isStreamName(name) ? name : null;
 }
 

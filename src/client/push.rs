@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::address::Address;
 use super::pace::Pacer;
 use super::progress::Progress;
+use super::say;
 use super::trust::{Trust, TrustError};
 use super::uplink::{self, Uplink, UplinkError};
 use crate::protocol::access::Secret;
@@ -188,7 +189,7 @@ impl Session {
         let key = push.key.as_ref();
         match uplink::open(stream, &push.address, key) {
             Ok(uplink) => {
-                eprintln!("publishing to {address}");
+                say(format_args!("publishing to {address}\n"));
                 Ok(Session {
                     uplink,
                     address,

@@ -48,7 +48,7 @@ impl Asking {
     /// Bytes of memory that it takes, about: what a client can make long.
     pub fn held_bytes(&self) -> usize {
         let head = &self.head;
-        let keys = [&head.key, &head.token].into_iter().flatten();
+        let keys = head.keys.iter().chain(&head.token);
         let texts = [&head.host, &head.origin, &head.user, &head.forwarded_for];
         mem::size_of::<Asking>()
             + self.rest.capacity()
@@ -196,7 +196,7 @@ impl Reactor {
             stream,
             address: Some(client),
             user: head.user.as_deref(),
-            key: head.key.as_ref().map(|key| key.expose()),
+            key: head.keys.first().map(|key| key.expose()),
             token: head.token.as_ref().map(|token| token.expose()),
         };
         let connections = &self.connections;

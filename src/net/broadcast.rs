@@ -53,7 +53,10 @@ pub struct Broadcast {
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
+    /// The publisher's. Invariant: `None` while there is no publisher.
     pub poster: Option<Poster>,
+    /// Counts publishers: what was begun under one does not end under the next.
+    pub publication: u64,
     pub bitrate_bps: u64,
     /// When the publisher came.
     live_since: Option<Instant>,
@@ -95,6 +98,7 @@ impl Broadcast {
             sent_bytes: 0,
             skips: 0,
             poster: None,
+            publication: 0,
             bitrate_bps: 0,
             live_since: None,
             offline_since: None,
@@ -114,6 +118,9 @@ impl Broadcast {
 
     pub fn publisher_came(&mut self, connection: usize, now: Instant) {
         self.publisher = Some(connection);
+        // It shows what the one before it sent.
+        self.poster = None;
+        self.publication += 1;
         self.live_since = Some(now);
         self.offline_since = None;
         self.keyframe.0 = now;
@@ -123,6 +130,7 @@ impl Broadcast {
 
     pub fn publisher_left(&mut self, now: Instant) {
         self.publisher = None;
+        self.poster = None;
         self.live_since = None;
         self.offline_since = Some(now);
         self.bitrate_bps = 0;

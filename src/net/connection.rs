@@ -55,6 +55,8 @@ pub enum State {
 #[derive(Debug)]
 pub struct Posting {
     pub name: StreamName,
+    /// Of the stream, when the poster began to come in.
+    pub publication: u64,
     pub head: RequestHead,
     pub body: BodyReader,
     pub jpeg: BytesMut,

@@ -73,6 +73,9 @@ use listener::Service;
 use reactor::Reactor;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Why the server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -107,15 +110,13 @@ pub fn serve(
         tracing::info!("the sockets are the service manager's, --listen does not count");
     }
     let mut reactor = Reactor::new(config, inherited, allocated)?;
-    if let Err(error) = greet(
+    let greeting = greeting(
         random_publish_key.as_ref(),
         tls.as_ref(),
         &base_path,
         &reactor.addresses(),
-    ) {
-        // Whoever started us has stopped reading. That is no reason not to serve.
-        tracing::warn!(%error, "standard output");
-    }
+    );
+    print(greeting)?;
     match predecessor {
         // It tells the service manager, which knows it and not us.
         Some(predecessor) => {
@@ -129,16 +130,37 @@ pub fn serve(
     Ok(())
 }
 
+/// How long standard output is waited for. Whoever reads it is rarely later.
+const PRINT_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Prints this, on a thread of its own: a reader that does not read, or is gone, is no reason not to
+/// serve.
+fn print(text: String) -> io::Result<()> {
+    let (done, printed) = mpsc::channel::<()>();
+    thread::Builder::new()
+        .name("greeting".into())
+        .spawn(move || {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            if let Err(error) = written {
+                tracing::warn!(%error, "standard output");
+            }
+            drop(done);
+        })?;
+    let _ = printed.recv_timeout(PRINT_TIMEOUT);
+    Ok(())
+}
+
 /// The line `listening on http://ADDR:PORT`, or `https`, is the sign that we are ready.
-fn greet(
+fn greeting(
     random_publish_key: Option<&Secret>,
     tls: Option<&Tls>,
     base_path: &BasePath,
     addresses: &[(Service, SocketAddr)],
-) -> io::Result<()> {
+) -> String {
     // Whoever gave a key knows it; one that was made here is told this once.
     let key = random_publish_key.map_or_else(String::new, |key| format!("?key={}", key.expose()));
-    let mut out = io::stdout().lock();
+    let mut lines = Vec::new();
     let mut links = Vec::new();
     let mut redirected = Vec::new();
     for &(service, address) in addresses {
@@ -150,20 +172,20 @@ fn greet(
                 continue;
             }
         };
-        writeln!(out, "listening on {scheme}://{address}")?;
+        lines.push(format!("listening on {scheme}://{address}"));
         links.extend(links_to(scheme, address));
     }
     for url in links {
-        writeln!(out, "  go live: {url}{base_path}/publish/live{key}")?;
-        writeln!(out, "  watch:   {url}{base_path}/live/live")?;
+        lines.push(format!("  go live: {url}{base_path}/publish/live{key}"));
+        lines.push(format!("  watch:   {url}{base_path}/live/live"));
     }
     for url in redirected {
-        writeln!(out, "sending on from {url}")?;
+        lines.push(format!("sending on from {url}"));
     }
     if let Some(fingerprint) = tls.and_then(Tls::fingerprint) {
-        writeln!(out, "the certificate's SHA-256 is {fingerprint}")?;
+        lines.push(format!("the certificate's SHA-256 is {fingerprint}"));
     }
-    out.flush()
+    lines.join("\n") + "\n"
 }
 
 /// Nobody can open `0.0.0.0`: there are links to what it stands for.

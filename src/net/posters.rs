@@ -1,7 +1,7 @@
 //! Pictures that stand for streams, as their publishers send them.
 
 use super::body::BodyReader;
-use super::broadcast::Poster;
+use super::broadcast::{Broadcast, Poster};
 use super::connection::{Posting, State};
 use super::reactor::Reactor;
 use super::requests::not_live;
@@ -34,15 +34,14 @@ impl Reactor {
         {
             return Err(self.poster_too_large());
         }
-        if self.poster_place(&name).is_none() {
-            return Err(not_live());
-        }
+        let publication = self.poster_place(&name).ok_or_else(not_live)?.publication;
         if head.expect_continue {
             self.connections[id].outbox.push(CONTINUE);
             self.queue_write(id);
         }
         self.connections[id].state = State::Posting(Box::new(Posting {
             name,
+            publication,
             head: head.clone(),
             body: BodyReader::new(head.body),
             jpeg: BytesMut::new(),
@@ -99,9 +98,12 @@ impl Reactor {
         }
         let jpeg = mem::take(&mut posting.jpeg).freeze();
         let (name, mut head) = (posting.name.clone(), posting.head.clone());
+        let publication = posting.publication;
         let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
         let etag = format!("\"{hash}\"");
-        *self.poster_place(&name).ok_or_else(not_live)? = Some(Poster { jpeg, etag });
+        let broadcast = self.poster_place(&name);
+        let broadcast = broadcast.filter(|broadcast| broadcast.publication == publication);
+        broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
         // It has been read to its end, so the connection may go on.
         head.body = Body::None;
         self.respond(id, &head, BytesMut::from(&bytes[..]), |asked| {
@@ -115,11 +117,11 @@ impl Reactor {
         Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
-    /// Where the poster of a live stream hangs.
-    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Option<Poster>> {
+    /// The live stream that a poster is for.
+    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| &mut broadcast.poster)
+        broadcast.publisher.map(|_| broadcast)
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.

@@ -12,6 +12,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use sha1::{Digest as _, Sha1};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -43,6 +45,18 @@ impl Secret {
     /// The key itself, for those who must send or print it by name.
     pub fn expose(&self) -> &str {
         &self.text
+    }
+
+    /// The value of an `Authorization` field that shows this key. Bearer is for visible ASCII; Basic
+    /// carries any text (RFC 7617).
+    pub fn authorization(&self) -> String {
+        match self.text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => format!("Bearer {}", self.text),
+            false => {
+                let pair = format!("source:{}", self.text);
+                format!("Basic {}", BASE64_STANDARD.encode(pair))
+            }
+        }
     }
 
     fn matches(&self, other: &Self) -> Choice {
@@ -148,9 +162,9 @@ pub struct Access {
 /// What a request shows to be let in.
 #[derive(Debug, Clone, Default)]
 pub struct Shown<'a> {
-    pub key: Option<&'a Secret>,
-    /// What its token grants, if it is good.
-    pub grant: Option<Grant>,
+    pub keys: Vec<&'a Secret>,
+    /// What its tokens grant, as far as they are good.
+    pub grants: Vec<Grant>,
 }
 
 impl Access {
@@ -159,12 +173,17 @@ impl Access {
     /// A token may also come in a key's place: programs that know keys alone, as Bearer or as
     /// Basic's password, need not learn of it.
     pub fn shown<'a>(&self, head: &'a RequestHead, now: u64) -> Shown<'a> {
-        let key = head.key.as_ref();
-        let grant = self.tokens.as_ref().and_then(|tokens| {
-            let mut offered = [head.token.as_ref(), key].into_iter().flatten();
-            offered.find_map(|token| tokens.check(token.expose(), now))
+        let keys: Vec<&Secret> = head.keys.iter().collect();
+        let grants = self.tokens.as_ref().map(|tokens| {
+            let offered = head.token.iter().chain(&head.keys);
+            offered
+                .filter_map(|token| tokens.check(token.expose(), now))
+                .collect()
         });
-        Shown { key, grant }
+        Shown {
+            keys,
+            grants: grants.unwrap_or_default(),
+        }
     }
 
     /// May this request be served?
@@ -216,7 +235,7 @@ impl Access {
             Policy::Open => true,
             Policy::Key(_) | Policy::Token => {
                 let guards = [&self.watch, &self.publish].map(|policy| Guard::new(None, policy));
-                let opened = guards.map(|guard| guard.is_opened_by(shown.key));
+                let opened = guards.map(|guard| guard.is_opened_by(shown));
                 opened.into_iter().any(bool::from)
             }
         };
@@ -227,15 +246,15 @@ impl Access {
     /// May whoever shows this publish this stream, send its poster, or end it?
     pub fn may_publish(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let guard = self.publish_guard(name);
-        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_publish(name));
-        guard.is_open || guard.is_opened_by(shown.key).into() || has_token()
+        let has_token = || shown.grants.iter().any(|it| it.lets_publish(name));
+        guard.is_open || guard.is_opened_by(shown).into() || has_token()
     }
 
     /// May whoever shows this watch this stream?
     pub fn may_watch(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let (guard, publish) = (self.watch_guard(name), self.publish_guard(name));
-        let has_key = || guard.is_opened_by(shown.key) | publish.is_opened_by(shown.key);
-        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_watch(name));
+        let has_key = || guard.is_opened_by(shown) | publish.is_opened_by(shown);
+        let has_token = || shown.grants.iter().any(|it| it.lets_watch(name));
         guard.is_open || has_key().into() || has_token()
     }
 
@@ -267,11 +286,12 @@ impl<'a> Guard<'a> {
         Self { is_open, key }
     }
 
-    fn is_opened_by(&self, shown: Option<&Secret>) -> Choice {
-        match (self.key, shown) {
-            (Some(key), Some(shown)) => key.matches(shown),
-            _ => Choice::from(0),
-        }
+    fn is_opened_by(&self, shown: &Shown<'_>) -> Choice {
+        let Some(key) = self.key else {
+            return Choice::from(0);
+        };
+        let matches = shown.keys.iter().map(|shown| key.matches(shown));
+        matches.fold(Choice::from(0), |any, one| any | one)
     }
 }
 
@@ -334,8 +354,8 @@ mod tests {
 
     fn shows(key: &Secret) -> Shown<'_> {
         Shown {
-            key: Some(key),
-            grant: None,
+            keys: vec![key],
+            grants: Vec::new(),
         }
     }
 
@@ -395,6 +415,7 @@ mod tests {
     #[test]
     fn a_token_comes_in_a_keys_place_as_well() {
         let access = access(Policy::Token, Policy::Token);
+        let other = token("b", Act::Watch);
         let token = token("a", Act::Watch);
         let bearer = format!("GET /live/a.webm HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &bearer), 200);
@@ -406,12 +427,37 @@ mod tests {
         let both =
             format!("GET /live/a.webm?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &both), 200);
+        // Nor does one that is good for another stream.
+        let both =
+            format!("GET /live/a.webm?token={other} HTTP/1.0\r\nAuthorization: Bearer {token}");
+        assert_eq!(status(&access, &both), 200);
         // Without a secret no token is good.
         let none = Access {
             tokens: None,
             ..keyed()
         };
         assert_eq!(status(&none, &bearer), 401);
+    }
+
+    #[test]
+    fn any_right_key_opens_whatever_else_is_shown() {
+        // A browser that was once asked for the watch key sends it ever after.
+        for key in ["w", "nonsense"] {
+            let basic = BASE64_STANDARD.encode(format!("x:{key}"));
+            for field in [format!("Basic {basic}"), format!("Bearer {key}")] {
+                let ask = |start: &str| {
+                    status(
+                        &keyed(),
+                        &format!("{start} HTTP/1.0\r\nAuthorization: {field}"),
+                    )
+                };
+                assert_eq!(ask("GET /publish/a?key=p"), 200, "{field}");
+                assert_eq!(ask("PUT /publish/a?key=p"), 200, "{field}");
+                assert_eq!(ask("GET /live/a?key=w"), 200, "{field}");
+                assert_eq!(ask("GET /publish/a?key=nonsense"), 401, "{field}");
+                assert_eq!(ask("GET /publish/a"), 401, "{field}");
+            }
+        }
     }
 
     #[test]
@@ -474,6 +520,21 @@ mod tests {
         assert!(!access(Policy::Open, Policy::Open).hides_streams(&shows(&Secret::new("own-w"))));
         // A token shows its own stream.
         assert!(bare(Policy::Token, Policy::Token).hides_streams(&nothing));
+    }
+
+    #[test]
+    fn what_a_client_shows_for_a_key_is_read_as_that_key() {
+        for key in [
+            "k",
+            "correct horse",
+            " Größe: №5 ",
+            "a+b%20=",
+            "k\r\nEvil: x",
+        ] {
+            let field = Secret::new(key).authorization();
+            let head = head(&format!("GET / HTTP/1.0\r\nAuthorization: {field}"));
+            assert_eq!(head.keys, [Secret::new(key)], "{field}");
+        }
     }
 
     #[test]

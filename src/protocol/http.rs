@@ -40,8 +40,8 @@ pub struct RequestHead {
     pub expect_continue: bool,
     pub host: Option<String>,
     pub origin: Option<String>,
-    /// From `Authorization: Bearer`, Basic's password, or `?key=`, in this order.
-    pub key: Option<Secret>,
+    /// From `Authorization` (Bearer, or Basic's password), then from `?key=`: any right one opens.
+    pub keys: Vec<Secret>,
     /// From `?token=`.
     pub token: Option<Secret>,
     /// Basic's user, who means nothing to us. May be empty.
@@ -233,7 +233,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
             && expects.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
         host: host(&fields, target.authority, version)?,
         origin: fields.single("Origin")?.map(str::to_owned),
-        key: key.or(target.key),
+        keys: key.into_iter().chain(target.keys).collect(),
         token: target.token,
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
@@ -554,7 +554,7 @@ mod tests {
         assert_eq!((head.method, head.version), (Method::Get, Version::Http11));
         assert_eq!(head.path, "/live/demo");
         assert_eq!(head.query.value("embed"), Some(""));
-        assert_eq!(head.key, Some(Secret::new("s+t")));
+        assert_eq!(head.keys, [Secret::new("s+t")]);
         assert_eq!(head.origin.as_deref(), Some("http://localhost:8080"));
         assert!(head.keep_alive && head.accepts_gzip);
         let upgrade = head.upgrade.expect("an upgrade");
@@ -569,7 +569,7 @@ mod tests {
              Content-Type: video/webm\r\nIce-Public: 1\r\n\r\n",
         );
         assert_eq!((head.method, head.body), (Method::Source, Body::UntilClose));
-        assert_eq!(head.key, Some(Secret::new("hack:me")));
+        assert_eq!(head.keys, [Secret::new("hack:me")]);
         assert_eq!(head.user.as_deref(), Some("source"));
         assert_eq!(head.content_type.as_deref(), Some("video/webm"));
         assert!(!head.keep_alive && head.host.is_none());
@@ -710,26 +710,58 @@ mod tests {
     }
 
     #[test]
-    fn authorization_goes_before_the_query_and_nothing_prints_the_key() {
+    fn keys_of_authorization_and_query_are_both_read_and_never_printed() {
         let get = |line: &str| head(&with("GET /?a=b&key=third HTTP/1.1", &[line]));
-        assert_eq!(
-            get("Authorization: bearer  first").key,
-            Some(Secret::new("first"))
-        );
-        assert_eq!(
-            get("Authorization: BASIC Onh4").key,
-            Some(Secret::new("xx"))
-        );
-        assert_eq!(
-            get("Authorization: Basic !!").key,
-            Some(Secret::new("third"))
-        );
-        assert_eq!(get("A: b").key, Some(Secret::new("third")));
+        let keys = |keys: &[&str]| -> Vec<Secret> { keys.iter().map(|&key| key.into()).collect() };
+        for (line, expected) in [
+            ("Authorization: bearer  first", &["first", "third"][..]),
+            ("Authorization: BASIC Onh4", &["xx", "third"]),
+            ("Authorization: Basic !!", &["third"]),
+            ("Authorization: Bearer", &["third"]),
+            ("A: b", &["third"]),
+        ] {
+            assert_eq!(get(line).keys, keys(expected), "{line}");
+        }
         assert_eq!((get("A: b").token, get("A: b").user), (None, None));
         assert!(!format!("{:?}", get("A: b")).contains("third"));
         let token = head(&with("GET /?token=fourth HTTP/1.1", &[]));
         assert_eq!(token.token, Some(Secret::new("fourth")));
         assert!(!format!("{token:?}").contains("fourth"));
+    }
+
+    #[test]
+    fn key_may_hold_any_characters_in_each_of_its_forms() {
+        for key in [
+            "correct horse",
+            "a:b: c",
+            "Größe №5 🐎",
+            "a+b",
+            "100%25",
+            "=&?#/\\\"",
+        ] {
+            let basic = BASE64_STANDARD.encode(format!("source:{key}"));
+            let escaped = percent_encoding::NON_ALPHANUMERIC;
+            let escaped = percent_encoding::utf8_percent_encode(key, escaped);
+            let form: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+            for (start, line) in [
+                (
+                    "GET / HTTP/1.1".to_owned(),
+                    format!("Authorization: Bearer {key}"),
+                ),
+                (
+                    "GET / HTTP/1.1".to_owned(),
+                    format!("Authorization: Basic {basic}"),
+                ),
+                (format!("GET /?key={escaped} HTTP/1.1"), "A: b".to_owned()),
+                (format!("GET /?key={form}&a HTTP/1.1"), "A: b".to_owned()),
+            ] {
+                let keys = head(&with(&start, &[&line])).keys;
+                assert!(keys.contains(&key.into()), "{key} in {start}, {line}");
+            }
+        }
+        // A plus sign that is not escaped may be one, or a space.
+        let keys = head(&with("GET /?key=a+b%2B HTTP/1.1", &[])).keys;
+        assert_eq!(keys, ["a b+".into(), "a+b+".into()]);
     }
 
     #[test]

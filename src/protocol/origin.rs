@@ -13,12 +13,12 @@ use super::route::{Cause, Refusal};
 
 /// An `allow_origin` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a web origin such as https://example.com, nor *")]
+#[error("{:?} is not a web origin such as https://example.com, nor *", host::without_secrets(.0))]
 pub struct BadOrigin(pub String);
 
 /// An `allow_host` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a host name such as video.example.com, without a port")]
+#[error("{:?} is not a host name such as video.example.com, without a port", host::without_secrets(.0))]
 pub struct BadHost(pub String);
 
 /// The origins, besides the server's own, whose pages may act here.

@@ -128,7 +128,8 @@ pub struct Handshake {
     pub subprotocol: Option<&'static str>,
 }
 
-/// A stream's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
+/// A stream's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, and not ending as the
+/// addresses of its files do.
 ///
 /// So it can stand in a path, a file name, a metric's label and a log line as it is. Cloning bumps a
 /// count.
@@ -137,11 +138,21 @@ pub struct StreamName(Arc<str>);
 
 /// Why a text is no [`StreamName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
-pub struct BadName;
+pub enum BadName {
+    #[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    Letters,
+    #[error(
+        "a stream's name does not end in .webm, .mkv, .jpg or .webp: so do the addresses of its \
+         files"
+    )]
+    Ending,
+}
 
 impl StreamName {
     pub const BYTES_MAX: usize = 64;
+
+    /// `/live/NAME.jpg` is a poster: it could be no stream's page.
+    const FILE_ENDINGS: [&str; 4] = [".webm", ".mkv", ".jpg", ".webp"];
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,10 +167,12 @@ impl TryFrom<&str> for StreamName {
         let is_name = (1..=Self::BYTES_MAX).contains(&name.len())
             && !name.starts_with('.')
             && name.bytes().all(is_name_byte);
-        if is_name {
-            Ok(Self(name.into()))
+        if !is_name {
+            Err(BadName::Letters)
+        } else if Self::FILE_ENDINGS.iter().any(|end| name.ends_with(end)) {
+            Err(BadName::Ending)
         } else {
-            Err(BadName)
+            Ok(Self(name.into()))
         }
     }
 }
@@ -516,13 +529,6 @@ fn refuse_foreign_file(last: &str) -> Result<(), Refusal> {
 /// `/publish/NAME.webm` is the stream NAME, as `/live/NAME.webm` is: otherwise one could publish a
 /// stream that no viewer's address means.
 fn route_publish(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
-    if last.ends_with(".jpg") {
-        return Err(Refusal::new(
-            400,
-            "a stream's name cannot end in .jpg: that is its poster",
-        )
-        .because(Cause::Address));
-    }
     refuse_foreign_file(last)?;
     let name = StreamName::try_from(last.strip_suffix(".webm").unwrap_or(last))?;
     if let Some(handshake) = handshake(head)? {
@@ -755,20 +761,13 @@ mod tests {
                     via: http(),
                 },
             ),
-            (
-                "GET /live/a.webm.webm",
-                Route::Watch {
-                    name: name("a.webm"),
-                    via: http(),
-                },
-            ),
             ("GET /live/a.jpg", Route::Poster(name("a"))),
             ("GET /live/a.webp", Route::Keyframe(name("a"))),
             ("PUT /live/a.jpg", Route::PutPoster(name("a"))),
             ("POST /live/a.jpg", Route::PutPoster(name("a"))),
             ("GET /dashboard", Route::Dashboard),
             ("GET /api/streams", Route::Streams),
-            ("GET /api/streams/a.webm", Route::Stream(name("a.webm"))),
+            ("GET /api/streams/a.b", Route::Stream(name("a.b"))),
             ("DELETE /api/streams/%61", Route::EndPublisher(name("a"))),
             ("GET /metrics", Route::Metrics),
             ("HEAD /healthz", Route::Health),
@@ -1061,6 +1060,13 @@ mod tests {
             &long,
             "/api/streams/a!",
             "/publish/a.jpg",
+            "/publish/a.jpg.webm",
+            "/publish/a.webm.webm",
+            "/live/a.jpg.webm",
+            "/live/a.webm.webm",
+            "/live/a.webm.jpg",
+            "/live/a.mkv",
+            "/api/streams/a.webm",
             "/live/.jpg",
         ] {
             assert_eq!(status(&format!("GET {path}"), ""), 400, "{path}");
@@ -1087,7 +1093,13 @@ mod tests {
             "a\n",
             &"a".repeat(65),
         ] {
-            assert_eq!(StreamName::try_from(bad), Err(BadName), "{bad:?}");
+            assert_eq!(StreamName::try_from(bad), Err(BadName::Letters), "{bad:?}");
+        }
+        for bad in ["a.webm", "a.mkv", "a.jpg", "a.webp", "a.jpg.webm", "-.webp"] {
+            assert_eq!(StreamName::try_from(bad), Err(BadName::Ending), "{bad:?}");
+        }
+        for good in ["webm", "a.webm.b", "a.jpeg", "a-jpg", "jpg."] {
+            assert!(StreamName::try_from(good).is_ok(), "{good}");
         }
     }
 

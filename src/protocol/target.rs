@@ -48,8 +48,9 @@ pub(super) struct Target<'a> {
     pub(super) path: String,
     pub(super) query: Query,
     pub(super) raw_query: RawQuery,
-    /// `?key=`, if it is there and not empty.
-    pub(super) key: Option<Secret>,
+    /// The first `?key=` that is not empty, as a form writes it: `+` is a space. And where it has
+    /// one, as an address is read elsewhere: `+` is itself.
+    pub(super) keys: Vec<Secret>,
     /// `?token=`, the same.
     pub(super) token: Option<Secret>,
     pub(super) authority: Option<&'a str>,
@@ -74,12 +75,13 @@ impl<'a> Target<'a> {
             _ => decode_path(path)?,
         };
         let raw_query = RawQuery(query.to_owned());
-        let (query, key, token) = parse_query(query);
+        let keys = parse_keys(query);
+        let (query, token) = parse_query(query);
         Ok(Self {
             path,
             query,
             raw_query,
-            key,
+            keys,
             token,
             authority,
         })
@@ -109,23 +111,32 @@ fn decode_path(path: &str) -> Result<String, HttpError> {
     Ok(decoded.into_owned())
 }
 
-fn parse_query(query: &str) -> (Query, Option<Secret>, Option<Secret>) {
+fn parse_query(query: &str) -> (Query, Option<Secret>) {
     let mut pairs = Vec::new();
-    let (mut key, mut token) = (None, None);
+    let mut token = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let secret = match &*name {
-            "key" => &mut key,
-            "token" => &mut token,
-            _ => {
-                pairs.push((name.into_owned(), value.into_owned()));
-                continue;
-            }
-        };
-        if secret.is_none() && !value.is_empty() {
-            *secret = Some(Secret::new(value));
+        match &*name {
+            "key" => {}
+            "token" if token.is_none() && !value.is_empty() => token = Some(Secret::new(value)),
+            "token" => {}
+            _ => pairs.push((name.into_owned(), value.into_owned())),
         }
     }
-    (Query(pairs), key, token)
+    (Query(pairs), token)
+}
+
+fn parse_keys(query: &str) -> Vec<Secret> {
+    let first = |query: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(name, value)| name == "key" && !value.is_empty());
+        found.map(|(_, value)| Secret::new(value))
+    };
+    let mut keys: Vec<Secret> = first(query).into_iter().collect();
+    if !keys.is_empty() && query.contains('+') {
+        let other = first(&query.replace('+', "%2B"));
+        keys.extend(other.filter(|other| *other != keys[0]));
+    }
+    keys
 }
 
 #[cfg(test)]
@@ -176,7 +187,7 @@ mod tests {
         assert_eq!(target.query.value("a"), Some("1"));
         assert_eq!(target.query.value("c"), Some("& x"));
         assert!(target.query.has("b") && !target.query.has("key") && !target.query.has("d"));
-        assert_eq!(target.key, Some(Secret::new("k1")));
+        assert_eq!(target.keys, [Secret::new("k1")]);
         assert_eq!(target.token, Some(Secret::new("t")));
         assert!(!target.query.has("token"));
     }
