@@ -20,6 +20,7 @@ use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
 use crate::protocol::websocket::{CloseCode, text_frame};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::webm::DocType;
+use crate::work;
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read};
 use std::mem;
@@ -158,6 +159,7 @@ impl Reactor {
             }
             Route::Streams | Route::Metrics => {
                 let reports = self.reports(&self.shown(head));
+                self.reads.spend(reports.len() as u64 * work::REPORT);
                 self.tell_streams(id, head, rest, &route, reports);
             }
             Route::Stream(name) => {
