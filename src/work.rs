@@ -23,8 +23,11 @@ pub const TURN_WORK: u64 = 10_000_000;
 /// With the default of 256 streams, every publisher is served at least every second turn.
 pub const SHARE_MIN: u64 = TURN_WORK / 128;
 
-/// Work for all requests, viewers' messages and other reads of one turn together: 8 ms.
-pub const READS_WORK: u64 = 8_000_000;
+/// Work for all requests and other reads of one turn together, besides their number: 4 ms.
+pub const READS_WORK: u64 = 4_000_000;
+
+/// Work for deadlines in one turn: 4 ms. The others have theirs in the next turn.
+pub const DEADLINES_WORK: u64 = 4_000_000;
 
 /// One read from a socket.
 pub const READ: u64 = 3_000;
@@ -47,6 +50,15 @@ pub const BLOCK: u64 = 250;
 pub const CHUNK: u64 = 500;
 /// One recording that begins: its tracks are compared, or make a new init segment.
 pub const RECORDING: u64 = 20_000;
+
+/// One stream in an answer that tells of all of them.
+pub const REPORT: u64 = 8_000;
+/// One look at a connection's deadlines.
+pub const LOOK: u64 = 50;
+/// One connection that is refused, asked whether it is there, or closed.
+pub const DEADLINE: u64 = 10_000;
+/// One chunk of a ring that is let go of as a whole.
+pub const CHUNK_DROPPED: u64 = 80;
 
 /// The work that one party may still do in this turn.
 #[derive(Debug)]

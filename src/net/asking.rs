@@ -41,6 +41,8 @@ pub struct Asking {
     /// What came behind the head with it.
     pub rest: BytesMut,
     pub deadline: Instant,
+    /// What the hook has said, until the request has its turn; of `Some(None)`, that it has not.
+    pub said: Option<Option<Verdict>>,
     serial: u64,
 }
 
@@ -213,6 +215,7 @@ impl Reactor {
             route,
             rest,
             deadline,
+            said: None,
             serial,
         }));
         Ok(())
@@ -249,26 +252,34 @@ impl Reactor {
         Err(refusal)
     }
 
-    /// Hears what the hook has decided, and serves or refuses those who waited for it.
+    /// Hears what the hook has decided. The requests that waited for it have their turn like those that
+    /// have just come: many may have waited for one answer.
     pub(super) fn hear_verdicts(&mut self) {
         while let Some(porter) = &mut self.porter
             && let Some(answer) = porter.hook.poll()
         {
             let waiters = porter.hear(&answer, self.now);
             for (id, serial) in waiters {
-                self.decide(id, serial, answer.verdict);
+                self.note_verdict(id, serial, answer.verdict);
             }
         }
     }
 
-    /// One who waits gets its answer, if it still does.
-    fn decide(&mut self, id: usize, serial: u64, verdict: Option<Verdict>) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if !waits(connection, serial) {
-            return;
+    /// Queues a request that waits, if it still does.
+    fn note_verdict(&mut self, id: usize, serial: u64, verdict: Option<Verdict>) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && let State::Asking(asking) = &mut connection.state
+            && asking.serial == serial
+        {
+            asking.said.get_or_insert(verdict);
+            connection.can_read = true;
+            self.queue_read(id);
         }
+    }
+
+    /// One that waited has its turn.
+    fn decide(&mut self, id: usize, verdict: Option<Verdict>) {
+        let connection = &mut self.connections[id];
         let state = mem::replace(&mut connection.state, State::Requesting(BytesMut::new()));
         let State::Asking(asking) = state else {
             return;
@@ -288,7 +299,7 @@ impl Reactor {
     /// It took longer than it may.
     pub(super) fn give_up_asking(&mut self, id: usize) {
         if let State::Asking(asking) = &self.connections[id].state {
-            self.decide(id, asking.serial, None);
+            self.note_verdict(id, asking.serial, None);
         }
     }
 
@@ -301,9 +312,15 @@ impl Reactor {
         }
     }
 
-    /// Sees whether one who waits has left. Nothing is taken from its socket.
+    /// Goes on with a request that the hook has decided; of another, sees whether it has left. Nothing is
+    /// taken from its socket.
     pub(super) fn look_after_waiter(&mut self, id: usize) {
         let connection = &mut self.connections[id];
+        if let State::Asking(asking) = &connection.state
+            && let Some(verdict) = asking.said
+        {
+            return self.decide(id, verdict);
+        }
         match connection.socket.peek() {
             Ok(0) => self.drop_connection(id),
             // For later. If it has left behind these bytes, that is seen when they have been read.

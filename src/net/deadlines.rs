@@ -12,6 +12,7 @@ use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
 use crate::stream::StreamId;
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,8 @@ impl<S> Connection<S> {
                 })
             }
             State::Requesting(_) => None,
+            // It has its turn soon.
+            State::Asking(asking) if asking.said.is_some() => None,
             State::Asking(asking) => (now >= asking.deadline).then_some(Due::Undecided),
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
                 Some(Due::SilentPublisher)
@@ -117,20 +120,43 @@ impl<S> Connection<S> {
 
 impl Reactor {
     pub(super) fn expire(&mut self) {
-        if self.now.saturating_duration_since(self.ticked_at) < TICK {
-            return;
+        let mut id = match self.expiring {
+            Some(id) => id,
+            None if self.now.saturating_duration_since(self.ticked_at) < TICK => return,
+            None => {
+                self.ticked_at = self.now;
+                self.tend_memory();
+                0
+            }
+        };
+        // Thousands may be due at once: all who came at once, and say nothing.
+        let mut work = Work::new(work::DEADLINES_WORK);
+        while id < self.connections.capacity() {
+            if work.is_spent() {
+                self.expiring = Some(id);
+                return;
+            }
+            work.spend(work::LOOK);
+            let due = self
+                .connections
+                .get(id)
+                .and_then(|connection| connection.due(&self.limits, self.now));
+            if let Some(due) = due {
+                work.spend(work::DEADLINE + self.ring_price(id));
+                self.expire_one(id, due);
+            }
+            id += 1;
         }
-        self.ticked_at = self.now;
-        self.tend_memory();
-        let due: Vec<(usize, Due)> = self
-            .connections
-            .iter()
-            .filter_map(|(id, connection)| Some((id, connection.due(&self.limits, self.now)?)))
-            .collect();
-        for (id, due) in due {
-            self.expire_one(id, due);
+        self.expiring = None;
+        self.tend_broadcasts(&mut work);
+    }
+
+    /// What it costs to let go of a publisher's ring.
+    pub(super) fn ring_price(&self, id: usize) -> u64 {
+        match &self.connections[id].state {
+            State::Publishing(publisher) => self.catalog.stream(publisher.stream).ring_price(),
+            _ => 0,
         }
-        self.tend_broadcasts();
     }
 
     fn expire_one(&mut self, id: usize, due: Due) {
@@ -163,7 +189,7 @@ impl Reactor {
     }
 
     /// What is done for streams now and then.
-    fn tend_broadcasts(&mut self) {
+    fn tend_broadcasts(&mut self, work: &mut Work) {
         let tells_viewers =
             self.now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
         if tells_viewers {
@@ -181,8 +207,10 @@ impl Reactor {
                     broadcast.unsent.apply(self.connections[id].socket.tcp());
                 }
             }
-            if broadcast.is_stale(self.now) {
-                self.catalog.stream_mut(stream_id).forget_media();
+            if broadcast.is_stale(self.now) && !work.is_spent() {
+                let stream = self.catalog.stream_mut(stream_id);
+                work.spend(stream.ring_price());
+                stream.forget_media();
             }
             let count = broadcast.viewers();
             let mut pleas = Vec::new();

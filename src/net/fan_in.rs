@@ -6,7 +6,7 @@ use super::reactor::Reactor;
 use super::turn::After;
 use crate::protocol::route::Cause;
 use crate::stream::StreamId;
-use crate::work::{self, Budget};
+use crate::work::{self, Budget, Work};
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -36,8 +36,9 @@ impl Reactor {
             self.counters.turn_work.record(work);
         }
         let mut cost = 0;
+        self.reads = Work::new(work::READS_WORK);
         for _ in 0..self.readable.len() {
-            if cost >= READS_MAX {
+            if cost >= READS_MAX || self.reads.is_spent() {
                 break;
             }
             let id = self.readable.pop_front();
@@ -135,6 +136,7 @@ impl Reactor {
         match fed {
             Fed::More | Fed::Blocked => {}
             ended => {
+                self.budget.spend(self.ring_price(id));
                 self.publisher_ended(id, &ended);
                 return self.connections[id].can_read;
             }

@@ -7,6 +7,7 @@
 //! small stream is through at once beside a large one, and a crowd that joins holds up nobody.
 
 use super::connection::State;
+use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::viewer::{Sent, Wrote};
 use crate::stream::StreamId;
@@ -156,6 +157,7 @@ impl Reactor {
             false => 0,
         };
         let cost = match written {
+            0 if matches!(self.connections[id].state, State::Gone) => WRITE_COST,
             0 => LOOK_COST,
             written if self.connections[id].socket.is_encrypted() => {
                 written * ENCRYPTED_COST + WRITE_COST
@@ -253,9 +255,22 @@ impl Reactor {
             Ok(true) if self.connections[id].socket.has_unsent() => {}
             Ok(true) => self.outbox_written(id),
             Ok(false) => {}
-            Err(_) => self.drop_connection(id),
+            Err(_) => self.cannot_write(id),
         }
         written
+    }
+
+    /// The peer takes nothing any more. What a publisher sent before still counts: once that is read,
+    /// its end is seen as well.
+    fn cannot_write(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        match connection.state {
+            State::Publishing(_) if connection.wants_turn() => {
+                connection.outbox = Outbox::default();
+                self.queue_read(id);
+            }
+            _ => self.drop_connection(id),
+        }
     }
 
     /// All that was to be said has been written.

@@ -31,10 +31,11 @@ use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
-use crate::work::Budget;
+use crate::work::{Budget, Work};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
@@ -53,9 +54,12 @@ const LISTENERS: usize = usize::MAX / 2;
 /// Events taken from the kernel in one call: 12 bytes each.
 const EVENTS_MAX: usize = 1024;
 
-/// A turn that takes longer than this while connections are here, for which ticks wake the loop,
-/// was none: the process or its machine stood still. Far more than any turn takes.
+/// When so much of a turn was neither work nor a wait that was asked for, the process or its machine
+/// stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// Connections let go of in one turn: closing one takes some microseconds.
+const FREED_MAX: usize = 512;
 
 /// Connections beyond the limit that are told so, rather than dropped.
 const REFUSED_MAX: usize = 32;
@@ -93,7 +97,11 @@ pub struct Reactor {
     pub(super) now: Instant,
     /// Time for which the server stood still.
     stood_still: Duration,
+    /// What the loop had worked when this turn began.
+    worked: Duration,
     pub(super) ticked_at: Instant,
+    /// The slot at which looking at deadlines goes on, when one turn was too short.
+    pub(super) expiring: Option<usize>,
     pub(super) told_viewers_at: Instant,
     /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
     /// than in a sweep. Whoever is here has its flag set, so as not to be here twice; an entry that
@@ -120,6 +128,8 @@ pub struct Reactor {
     pub(super) read_buffer: ReadBuffer,
     /// What publishers may do in this turn.
     pub(super) budget: Budget,
+    /// What all others may ask for in this turn.
+    pub(super) reads: Work,
     /// Scratch space, kept for its memory.
     pub(super) items: Vec<Item>,
     pub(super) accepted: Vec<(TcpStream, IpAddr)>,
@@ -204,7 +214,9 @@ impl Reactor {
             started_at: now,
             now,
             stood_still: Duration::ZERO,
+            worked: cpu_time(),
             ticked_at: now,
+            expiring: None,
             told_viewers_at: now,
             feeding: VecDeque::new(),
             readable: VecDeque::new(),
@@ -219,6 +231,7 @@ impl Reactor {
             draining: None,
             read_buffer: ReadBuffer::new(),
             budget: Budget::new(0, 0, 0),
+            reads: Work::new(0),
             items: Vec::new(),
             accepted: Vec::new(),
         })
@@ -236,7 +249,7 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_verdicts(); // who waited for the hook is let in, or not
+            self.hear_verdicts(); // requests that waited for the hook go on
             self.read(); // publishers' bytes become chunks
             self.fan_out(); // audiences with new chunks become due
             self.write();
@@ -286,12 +299,7 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
-        let turn = self.clock().saturating_duration_since(self.now);
-        if turn > STANDSTILL && !self.connections.is_empty() {
-            tracing::warn!(?turn, "the server stood still");
-            self.stood_still += turn - TICK;
-            self.manager.hurry(self.clock());
-        }
+        self.note_standstill(done, timeout);
         self.now = self.clock();
         self.catalog
             .set_clock(self.now.saturating_duration_since(self.started_at));
@@ -303,11 +311,31 @@ impl Reactor {
         Ok(())
     }
 
+    /// Sees whether more time has passed than the turn worked, until `done`, and then may have waited.
+    /// Nobody is late for a standstill; but a turn with much work is none, or deadlines would run slow.
+    fn note_standstill(&mut self, done: Instant, timeout: Option<Duration>) {
+        let worked = mem::replace(&mut self.worked, cpu_time());
+        let Some(timeout) = timeout else {
+            // No connections, and no deadlines.
+            return;
+        };
+        let waited = self.clock().saturating_duration_since(done);
+        let turn = done.saturating_duration_since(self.now);
+        let worked = self.worked.saturating_sub(worked);
+        let still = waited.saturating_sub(timeout) + turn.saturating_sub(worked);
+        if still > STANDSTILL && !self.connections.is_empty() {
+            tracing::warn!(time = ?still, "the server stood still");
+            self.stood_still += still;
+            self.manager.hurry(self.clock());
+        }
+    }
+
     /// Edge-triggered: a socket left before "would block" gets no second event, so while any
     /// remains on a list the next wait must not sleep.
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let queues = [&self.feeding, &self.readable, &self.writable];
-        if queues.iter().any(|queue| !queue.is_empty()) {
+        let has_more = self.expiring.is_some() || !self.gone.is_empty();
+        if has_more || queues.iter().any(|queue| !queue.is_empty()) {
             return Some(Duration::ZERO);
         }
         let accept = self
@@ -479,7 +507,8 @@ impl Reactor {
     }
 
     fn free_slots(&mut self) {
-        for id in mem::take(&mut self.gone) {
+        let more = self.gone.split_off(self.gone.len().min(FREED_MAX));
+        for id in mem::replace(&mut self.gone, more) {
             // Closing the descriptor takes it out of epoll.
             let connection = self.connections.remove(id);
             if connection.is_counted {
@@ -491,4 +520,10 @@ impl Reactor {
             self.renderings = Renderings::new(self.now);
         }
     }
+}
+
+/// What this thread has worked, whatever the clock says.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Route, StreamName};
 use crate::stream::StreamId;
 use crate::webm::TrackKind;
+use crate::work;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ impl Reactor {
         if let Some(bytes) = self.renderings.find(what, &names, self.now) {
             return bytes;
         }
+        self.reads.spend(names.len() as u64 * work::REPORT);
         let ids = names.iter().filter_map(|name| self.catalog.find(name));
         let mut reports = ids.map(|id| self.report(id));
         let text = match what {

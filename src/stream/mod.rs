@@ -25,6 +25,7 @@ pub use timeline::Timeline;
 
 use crate::protocol::framing::Framer;
 use crate::webm::{self, ClusterWriter, Recording};
+use crate::work;
 use std::sync::Arc;
 
 /// Bytes of media one stream keeps for slow and late viewers.
@@ -195,6 +196,11 @@ impl Stream {
     /// The publisher is gone. Viewers are given what there is, and wait.
     pub fn go_offline(&mut self) {
         self.live = false;
+    }
+
+    /// What it costs to let go of all chunks.
+    pub fn ring_price(&self) -> u64 {
+        (self.ring.live_edge() - self.ring.oldest()) * work::CHUNK_DROPPED
     }
 
     /// Lets go of the media of a stream that has been offline for long.
