@@ -27,7 +27,7 @@ pub use period::Period;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -183,6 +183,15 @@ pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
         let reason = "is needed: the secret that the server has, too";
         option_error("--token-secret", reason)
     })
+}
+
+/// The path prefix of links that `videostream token` prints: `given`, or the file's.
+pub fn base_path(given: Option<BasePath>, file: Option<&Path>) -> Result<BasePath, ConfigError> {
+    let of_file = match file {
+        Some(path) => file::read(path)?.base_path,
+        None => None,
+    };
+    Ok(given.or(of_file).unwrap_or_default())
 }
 
 fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {

@@ -147,6 +147,11 @@ fn load(options: &load::Options) -> ExitCode {
 }
 
 fn token(options: cli::Token) -> ExitCode {
+    let base_path = config::base_path(options.base_path, options.config.as_deref());
+    let base_path = match base_path {
+        Ok(base_path) => base_path,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
     let secret = Options {
         config: options.config,
         token_secret: options.token_secret,
@@ -171,7 +176,15 @@ fn token(options: cli::Token) -> ExitCode {
         Act::Watch => "live",
     };
     let printed = match options.url {
-        Some(url) => writeln!(io::stdout(), "{url}/{room}/{}?token={token}", grant.stream),
+        Some(url) => {
+            // It may have been given with its prefix.
+            let url = url.strip_suffix(base_path.as_str()).unwrap_or(&url);
+            let stream = grant.stream;
+            writeln!(
+                io::stdout(),
+                "{url}{base_path}/{room}/{stream}?token={token}"
+            )
+        }
         None => writeln!(io::stdout(), "{token}"),
     };
     match printed {

@@ -184,7 +184,9 @@ impl Reactor {
                 self.counters.viewers_timed_out += 1;
                 self.drop_connection(id);
             }
-            Due::Idle | Due::NoPong | Due::Hangup => self.drop_connection(id),
+            // It was answered, so it is told the end as well.
+            Due::Idle => self.close_when_written(id),
+            Due::NoPong | Due::Hangup => self.drop_connection(id),
         }
     }
 

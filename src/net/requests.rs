@@ -21,7 +21,6 @@ use crate::protocol::route::{Handshake, Need, Refusal, Route, StreamName, Via, r
 use crate::protocol::websocket::{CloseCode, text_frame};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::webm::DocType;
-use crate::work;
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read};
 use std::mem;
