@@ -18,6 +18,7 @@ impl Reactor {
     /// Publishers first, all of them: whoever watches waits for what they say.
     pub(super) fn read(&mut self) {
         self.wake_rested();
+        self.tick_media();
         for _ in 0..self.feeding.len() {
             let id = self.feeding.pop_front();
             self.read_queued(id);
@@ -99,6 +100,7 @@ impl Reactor {
         let fed = connection.read_publisher(stream, &mut self.read_buffer, &mut received, self.now);
         let has_replies = !connection.outbox.is_empty();
         self.note_media(stream_id, received);
+        self.note_ingest(id);
         match fed {
             Fed::More | Fed::Blocked => {}
             ended => {

@@ -11,7 +11,7 @@ use crate::protocol::response::{Connection, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
-use crate::stream::{Ingest, Stream, StreamId};
+use crate::stream::{Ingest, Stream, StreamId, Warning};
 use crate::webm::WebmError;
 use bytes::Bytes;
 use std::io::{self, Read};
@@ -40,6 +40,8 @@ pub struct Publisher {
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
     rests_until: Option<Instant>,
+    /// Whether it is on the reactor's list of those whose blocks wait for the clock.
+    pub is_waiting: bool,
 }
 
 /// How a publisher's media travel.
@@ -97,6 +99,7 @@ impl Publisher {
             fed_at: now,
             bucket: None,
             rests_until: None,
+            is_waiting: false,
         }
     }
 
@@ -233,6 +236,25 @@ impl Publisher {
             true => Err(self.finish()),
             false => Ok(()),
         }
+    }
+
+    /// When blocks that wait for other tracks are due, by the catalog's clock.
+    pub fn media_deadline_ms(&self) -> Option<u64> {
+        self.ingest.deadline_ms()
+    }
+
+    /// Time has passed: see [`Ingest::tick`].
+    pub fn tick(&mut self, stream: &mut Stream) {
+        self.ingest.tick(stream);
+    }
+
+    /// The next thing that it should hear about its media.
+    pub fn poll_warning(&mut self) -> Option<Warning> {
+        self.ingest.poll_warning()
+    }
+
+    pub fn take_time_steps(&mut self) -> u64 {
+        self.ingest.take_time_steps()
     }
 
     /// It is leaving: whole blocks that were held back go out.

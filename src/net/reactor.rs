@@ -93,6 +93,8 @@ pub struct Reactor {
     pub(super) writable: VecDeque<usize>,
     /// Publishers that were too fast, and when each is read again.
     pub(super) resting: Vec<(Instant, usize)>,
+    /// Publishers whose blocks wait for other tracks, or for the clock.
+    pub(super) waiting_media: Vec<usize>,
     /// Streams whose audience is being visited, or will be: each has its slice in turn.
     pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
@@ -189,6 +191,7 @@ impl Reactor {
             readable: VecDeque::new(),
             writable: VecDeque::new(),
             resting: Vec::new(),
+            waiting_media: Vec::new(),
             sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
@@ -283,10 +286,19 @@ impl Reactor {
         let rested = self.resting.iter().map(|&(until, _)| until).min();
         let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let media = self.media_at();
+        let wake = [
+            accept,
+            tick,
+            self.sweep_at(),
+            rested,
+            media,
+            manager,
+            successor,
+        ]
+        .into_iter()
+        .flatten()
+        .min()?;
         Some(wake.saturating_duration_since(now))
     }
 

@@ -360,6 +360,7 @@ impl Reactor {
         }
         let fed = publisher.feed(body, self.catalog.stream_mut(stream_id));
         self.note_media(stream_id, received);
+        self.note_ingest(id);
         if let Err(fed) = fed {
             self.publisher_ended(id, &fed);
         }
