@@ -27,6 +27,8 @@ pub struct Counters {
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
+    /// Times that a recording's timestamps stepped.
+    pub timestamp_steps: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
     pub refusals: Refusals,
@@ -219,6 +221,12 @@ impl Collector for Snapshot {
                 "Viewers that were too slow and skipped to the newest keyframe",
                 None,
                 counters.skips,
+            ),
+            (
+                "timestamp_steps",
+                "Times that a publisher's timestamps stepped and were anchored anew",
+                None,
+                counters.timestamp_steps,
             ),
             (
                 "publishers_rejected",

@@ -236,7 +236,7 @@ impl Reactor {
         }
     }
 
-    fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
+    pub(super) fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &connection.state
             && connection.outbox.len() < OUTBOX_SLICES_MAX

@@ -24,6 +24,7 @@ impl Reactor {
         // Who is not visited in this turn is at the front of the queue in the next, and who was
         // visited and has more at its back.
         self.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.feeding.len());
+        self.tick_media();
         for _ in 0..self.feeding.len() {
             if self.budget.is_spent() {
                 break;
@@ -133,6 +134,7 @@ impl Reactor {
         }
         let has_replies = !connection.outbox.is_empty();
         self.note_media(stream_id, received);
+        self.note_ingest(id);
         match fed {
             Fed::More | Fed::Blocked => {}
             ended => {

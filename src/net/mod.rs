@@ -43,6 +43,7 @@ pub(crate) mod inbound;
 mod inherited;
 mod introduction;
 mod listener;
+mod media_clock;
 mod memory;
 mod outbox;
 mod posters;

@@ -11,7 +11,7 @@ use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
-use crate::stream::{Ingest, Stream, StreamId};
+use crate::stream::{Ingest, Stream, StreamId, Warning};
 use crate::webm::WebmError;
 use crate::work::{self, Work};
 use bytes::Bytes;
@@ -48,6 +48,8 @@ pub struct Publisher {
     pub stamp: Stamp,
     /// Whether its connection may ask again behind a body that ended well.
     pub may_ask_again: bool,
+    /// Whether it is on the reactor's list of those whose blocks wait for the clock.
+    pub is_waiting: bool,
 }
 
 /// How a publisher's media travel.
@@ -109,6 +111,7 @@ impl Publisher {
             rests_until: None,
             stamp: Stamp::default(),
             may_ask_again: false,
+            is_waiting: false,
         }
     }
 
@@ -302,6 +305,25 @@ impl Publisher {
     /// What came behind the end of its body.
     pub fn take_behind(&mut self) -> Bytes {
         mem::take(&mut self.undecoded)
+    }
+
+    /// When blocks that wait for other tracks are due, by the catalog's clock.
+    pub fn media_deadline_ms(&self) -> Option<u64> {
+        self.ingest.deadline_ms()
+    }
+
+    /// Time has passed: see [`Ingest::tick`].
+    pub fn tick(&mut self, stream: &mut Stream) {
+        self.ingest.tick(stream);
+    }
+
+    /// The next thing that it should hear about its media.
+    pub fn poll_warning(&mut self) -> Option<Warning> {
+        self.ingest.poll_warning()
+    }
+
+    pub fn take_time_steps(&mut self) -> u64 {
+        self.ingest.take_time_steps()
     }
 
     /// It is leaving: whole blocks that were held back go out.

@@ -111,6 +111,8 @@ pub struct Reactor {
     pub(super) writable: VecDeque<usize>,
     /// Publishers that were too fast, and when each is read again.
     pub(super) resting: Vec<(Instant, usize)>,
+    /// Publishers whose blocks wait for other tracks, or for the clock.
+    pub(super) waiting_media: Vec<usize>,
     /// Streams whose audience is being visited, or will be: each has its slice in turn.
     pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
@@ -222,6 +224,7 @@ impl Reactor {
             readable: VecDeque::new(),
             writable: VecDeque::new(),
             resting: Vec::new(),
+            waiting_media: Vec::new(),
             sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
@@ -348,11 +351,13 @@ impl Reactor {
         let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
         let refusals = self.refusals.wake_at();
+        let media = self.media_at();
         let wake = [
             accept,
             tick,
             self.sweep_at(),
             rested,
+            media,
             manager,
             successor,
             refusals,

@@ -16,12 +16,15 @@ mod ingest;
 mod interleave;
 mod ring;
 mod timeline;
+mod tracks;
+mod warning;
 
 pub use catalog::{Catalog, StreamId};
 pub use cursor::{Cursor, Next};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
-pub use timeline::Timeline;
+pub use timeline::{Anchor, Timeline};
+pub use warning::Warning;
 
 use crate::protocol::framing::Framer;
 use crate::webm::{self, ClusterWriter, Recording};
@@ -209,21 +212,38 @@ impl Stream {
         self.joinable_ms = None;
     }
 
-    /// A recording begins: the first, or one that follows another. Returns the track number that
-    /// viewers know for each of its tracks.
-    fn begin_recording(&mut self, recording: &Recording) -> Vec<u8> {
+    /// A recording begins: the first, or one that follows another.
+    fn begin_recording(&mut self, recording: &Recording) {
         self.recordings += 1;
         self.timeline.begin(recording);
         // Nobody joins before the new recording's own first keyframe.
         self.ring.close_join_point();
         self.joinable_ms = None;
+    }
+
+    /// These tracks go on air; with an init segment of their own, unless viewers can go on with the
+    /// one that they have. Returns the numbers that viewers know them by.
+    fn set_tracks(&mut self, recording: &Recording) -> Vec<u8> {
+        self.timeline.set_tracks(recording);
         let continued = self
             .init
             .as_ref()
             .and_then(|init| recording.track_numbers_in(&init.recording));
-        if let Some(track_numbers) = continued {
-            return track_numbers;
+        match continued {
+            Some(track_numbers) => track_numbers,
+            None => self.begin_generation(recording),
         }
+    }
+
+    /// Time begins anew, at 0: viewers cannot go on from where they are.
+    fn restart_time(&mut self, recording: &Recording) -> Vec<u8> {
+        self.timeline.restart();
+        self.ring.clear();
+        self.joinable_ms = None;
+        self.begin_generation(recording)
+    }
+
+    fn begin_generation(&mut self, recording: &Recording) -> Vec<u8> {
         let segment = recording.init_segment();
         let mime: Arc<str> = recording.mime().into();
         let mut framer = Framer::with_capacity(segment.len());

@@ -22,6 +22,7 @@ mod block;
 mod cluster;
 mod element;
 mod error;
+mod keyframe;
 mod mime;
 mod segmenter;
 mod still;
@@ -32,6 +33,7 @@ pub use block::BlockElement;
 pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter};
 pub use element::ElementId;
 pub use error::WebmError;
+pub use keyframe::KeyframeRule;
 pub use segmenter::{
     BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
 };

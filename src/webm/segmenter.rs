@@ -19,6 +19,7 @@
 use super::block::{BlockElement, Frames, RawBlock, read_block_group, read_simple_block};
 use super::element::{ElementHead, ElementId, HEAD_LENGTH_MAX, HeadParse, read_head};
 use super::error::WebmError;
+use super::keyframe::KeyframeRule;
 use super::tracks::{
     DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
 };
@@ -94,7 +95,8 @@ pub struct Block {
     /// Index into [`Recording::tracks`].
     pub track: usize,
     pub timestamp_ms: i64,
-    /// As the file says it. For sound it means nothing.
+    /// Whether a decoder can start with it, by its codec's own bits where we can read them: see
+    /// [`KeyframeRule`]. For sound it is what the file says, and means nothing.
     pub keyframe: bool,
     pub element: BlockElement,
 }
@@ -127,6 +129,8 @@ struct Head {
     timestamp_scale: u64,
     duration_ticks: f64,
     tracks: Vec<Track>,
+    /// How each of them tells its keyframes.
+    keyframe_rules: Vec<KeyframeRule>,
     /// Whether [`Event::Recording`] has been given for it.
     told: bool,
 }
@@ -287,6 +291,7 @@ impl Segmenter {
                     timestamp_scale: TIMESTAMP_SCALE_DEFAULT,
                     duration_ticks: 0.0,
                     tracks: Vec::new(),
+                    keyframe_rules: Vec::new(),
                     told: false,
                 });
                 self.segment_end = None;
@@ -354,6 +359,7 @@ impl Segmenter {
                 };
                 let tracks = read_tracks(&payload, offset)?;
                 if let Some(head) = &mut self.head {
+                    head.keyframe_rules = tracks.iter().map(KeyframeRule::of).collect();
                     head.tracks = tracks;
                 }
                 Ok(Step::Again)
@@ -459,11 +465,12 @@ impl Segmenter {
                 track_number,
             }));
         };
-        let block = |element, timestamp_ms| Block {
+        let rule = head.keyframe_rules[track];
+        let block = |element: BlockElement, timestamp_ms| Block {
             offset,
             track,
             timestamp_ms,
-            keyframe: raw.keyframe,
+            keyframe: rule.is_keyframe(element.frame(), raw.keyframe),
             element,
         };
         match raw.frames {

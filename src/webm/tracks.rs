@@ -11,7 +11,7 @@
 use super::element::{Child, ElementId, children, write_element};
 use super::error::WebmError;
 use super::mime;
-use super::vint::{read_float, read_uint, write_size};
+use super::vint::{read_float, read_uint, uint_bytes, write_size};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// TimestampScale that WebM recommends and we always write, in nanoseconds a tick.
@@ -136,7 +136,11 @@ impl Track {
                 ElementId::CODEC_PRIVATE => codec_private = in_entry(&child, &entry),
                 ElementId::CONTENT_ENCODINGS => content_encodings = in_entry(&child, &entry),
                 ElementId::DEFAULT_DURATION => {
-                    track.default_duration_ns = Some(read_uint(child.payload)?);
+                    // Zero says nothing, and is not allowed (RFC 9559, section 5.1.4.1.13).
+                    match read_uint(child.payload)? {
+                        0 => continue,
+                        nanoseconds => track.default_duration_ns = Some(nanoseconds),
+                    }
                 }
                 ElementId::VIDEO => {
                     for child in children(child.payload) {
@@ -187,6 +191,20 @@ impl Track {
     /// The codec as `mime::codec` names it.
     pub fn codec(&self) -> String {
         mime::codec(&self.codec_id, &self.codec_private)
+    }
+
+    /// Whether its frames are compressed or encrypted by the container.
+    pub fn has_content_encodings(&self) -> bool {
+        !self.content_encodings.is_empty()
+    }
+
+    /// Says how long a frame lasts, for a track whose publisher did not.
+    pub fn set_default_duration(&mut self, nanoseconds: u64) {
+        let (bytes, length) = uint_bytes(nanoseconds);
+        let mut entry = BytesMut::from(&self.entry[..]);
+        write_element(&mut entry, ElementId::DEFAULT_DURATION, &bytes[..length]);
+        self.entry = entry.freeze();
+        self.default_duration_ns = Some(nanoseconds);
     }
 
     /// Whether a player decodes it: sound or picture.
