@@ -35,6 +35,8 @@ pub struct Inbound {
     wrong: Option<Violation>,
     /// Data messages nobody asked for.
     pub ignored: u32,
+    /// The code of the peer's close frame.
+    close_code: Option<u16>,
 }
 
 /// What was heard.
@@ -89,7 +91,15 @@ impl Inbound {
             check,
             wrong,
             ignored: 0,
+            close_code: None,
         }
+    }
+
+    /// Whether a peer that has closed did so on purpose: it is done (1000), its page is left (1001),
+    /// or it gave no code, as `close()` in a browser does. Any other code names a fault.
+    pub fn closed_well(&self) -> bool {
+        let well = [CloseCode::Normal, CloseCode::GoingAway].map(u16::from);
+        self.close_code.is_none_or(|code| well.contains(&code))
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
@@ -123,7 +133,11 @@ impl Inbound {
             Ok(Message::Text(_)) => Heard::Text,
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
             // The answer is queued, and written by the next read, which says so.
-            Ok(Message::Close(_) | Message::Frame(_)) => Heard::Control,
+            Ok(Message::Close(frame)) => {
+                self.close_code = frame.map(|frame| frame.code.into());
+                Heard::Control
+            }
+            Ok(Message::Frame(_)) => Heard::Control,
             Err(error) => Heard::from(error),
         }
     }

@@ -17,7 +17,8 @@
 //!   through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
-//! - `broadcast`: who publishes and who watches one stream.
+//! - `broadcast`: who publishes and who watches one stream; `candidate`: publishers that wait for
+//!   their first media; `stall`: whether media still come.
 //! - `answer`, `listener`: whole responses; listening sockets.
 //! - `posters`, `reports`: pictures that stand for streams; what is told about them.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
@@ -30,6 +31,7 @@ mod asking;
 pub(crate) mod body;
 mod broadcast;
 pub(crate) mod bucket;
+pub(crate) mod candidate;
 mod clients;
 pub(crate) mod connection;
 mod deadlines;
@@ -51,6 +53,7 @@ mod resting;
 mod roles;
 mod service_manager;
 mod socket;
+mod stall;
 mod successor;
 mod sweep;
 mod tls;

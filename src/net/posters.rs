@@ -111,11 +111,12 @@ impl Reactor {
         Refusal::new(413, format!("a poster may have {limit} bytes"))
     }
 
-    /// Where the poster of a live stream hangs.
+    /// Where the poster of a stream hangs that has a publisher: one that is about to send its first
+    /// media may send the poster before.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Option<Poster>> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| &mut broadcast.poster)
+        broadcast.has_publisher().then_some(&mut broadcast.poster)
     }
 
     pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {

@@ -2,10 +2,11 @@
 
 use super::body::{BodyReader, ReadBuffer};
 use super::bucket::Bucket;
+use super::candidate::KeyframePlea;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, refuse};
 use crate::protocol::route::Refusal;
@@ -15,6 +16,7 @@ use crate::stream::{Ingest, Stream, StreamId};
 use crate::webm::WebmError;
 use bytes::Bytes;
 use std::io::{self, Read};
+use std::mem;
 use std::time::Instant;
 
 /// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
@@ -27,6 +29,9 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Messages taken in one turn, however small, so that a flood of empty ones holds nobody up.
 const TURN_MESSAGES: usize = 64;
 
+/// What a text message is answered with.
+const SEND_BINARY: &str = "send binary messages";
+
 #[derive(Debug)]
 pub struct Publisher {
     pub stream: StreamId,
@@ -36,6 +41,12 @@ pub struct Publisher {
     unread: Bytes,
     /// When it last sent media.
     pub fed_at: Instant,
+    /// Bytes that came before it went on air.
+    pub received_before_air: u64,
+    /// Why its stream goes offline when it leaves.
+    pub offline_reason: OfflineReason,
+    /// What it was told while it was a candidate.
+    pub keyframes: KeyframePlea,
     /// How fast it may be.
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
@@ -60,10 +71,16 @@ pub enum Fed {
     Blocked,
     /// Its turn is over.
     More,
-    /// It closed its WebSocket, or the body is complete.
+    /// A candidate has its first media, and is to go on air before it is read on.
+    Ready,
+    /// It closed its WebSocket as it should, or the body is complete.
     Finished,
+    /// It closed its WebSocket with a code that names a fault.
+    Aborted,
     /// It is gone without a word.
     Gone,
+    /// It sent a text message, and none means anything to us.
+    Text,
     /// It broke WebSocket.
     BadFrames(CloseCode, String),
     /// It broke HTTP.
@@ -95,6 +112,9 @@ impl Publisher {
             ingest,
             unread: Bytes::new(),
             fed_at: now,
+            received_before_air: 0,
+            offline_reason: OfflineReason::Lost,
+            keyframes: KeyframePlea::default(),
             bucket: None,
             rests_until: None,
         }
@@ -109,6 +129,28 @@ impl Publisher {
     pub fn rest(&mut self, now: Instant) -> Option<Instant> {
         self.rests_until = self.bucket.and_then(|bucket| bucket.rests_until(now));
         self.rests_until
+    }
+
+    /// Whether it waits for its first media to go on air.
+    pub fn is_candidate(&self) -> bool {
+        self.ingest.is_candidate()
+    }
+
+    /// Whether it sends blocks, but no keyframe to go on air with.
+    pub fn wants_keyframe(&self) -> bool {
+        self.ingest.wants_keyframe()
+    }
+
+    /// Adds what it has as a candidate to `stream`, which is live with it by now.
+    pub fn go_on_air(&mut self, stream: &mut Stream) -> Result<(), Fed> {
+        self.ingest.go_on_air(stream).map_err(Fed::BadMedia)?;
+        match self.feed {
+            Feed::WebSocket { .. } => Ok(()),
+            Feed::Body(_) => {
+                let bytes = mem::take(&mut self.unread);
+                self.feed(bytes, stream)
+            }
+        }
     }
 
     pub fn is_websocket(&self) -> bool {
@@ -163,6 +205,9 @@ impl Publisher {
                 if let Err(error) = self.ingest.push(piece, stream) {
                     return Fed::BadMedia(error);
                 }
+                if self.ingest.is_ready() {
+                    return Fed::Ready;
+                }
                 if taken >= TURN_BYTES {
                     break;
                 }
@@ -175,11 +220,10 @@ impl Publisher {
                         self.unread = bytes;
                         Ok(())
                     }
+                    Heard::Text => Err(Fed::Text),
                     // Replies that it does not read would fill memory.
-                    Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
-                        Err(Fed::Gone)
-                    }
-                    Heard::Text | Heard::Control => {
+                    Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
+                    Heard::Control => {
                         has_control = true;
                         Ok(())
                     }
@@ -193,7 +237,8 @@ impl Publisher {
                             _ => Fed::More,
                         })
                     }
-                    Heard::Closed => Err(Fed::Finished),
+                    Heard::Closed if inbound.closed_well() => Err(Fed::Finished),
+                    Heard::Closed => Err(Fed::Aborted),
                     Heard::Gone => Err(Fed::Gone),
                     Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
                 },
@@ -221,13 +266,18 @@ impl Publisher {
         Fed::More
     }
 
-    /// Takes bytes of the request body, chunked or not.
+    /// Takes bytes of the request body, chunked or not. [`Fed::Ready`] leaves the rest of them for
+    /// [`Publisher::go_on_air`].
     pub fn feed(&mut self, mut bytes: Bytes, stream: &mut Stream) -> Result<(), Fed> {
         let Feed::Body(body) = &mut self.feed else {
             return Ok(());
         };
         while let Some(piece) = body.take(&mut bytes).map_err(Fed::BadBody)? {
             self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
+            if self.ingest.is_ready() {
+                self.unread = bytes;
+                return Err(Fed::Ready);
+            }
         }
         match body.is_at_end() {
             true => Err(self.finish()),
@@ -251,9 +301,19 @@ impl Publisher {
     /// Puts the last words into the outbox: what it did wrong, or that all is well.
     pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
         match (&self.feed, fed) {
-            (_, Fed::Blocked | Fed::More | Fed::Gone) => {}
+            (_, Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone) => {}
             // tungstenite has answered.
-            (Feed::WebSocket { .. }, Fed::Finished | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Finished | Fed::Aborted | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Text) => {
+                self.tell(
+                    outbox,
+                    &ToPublisher::Warning {
+                        code: "text".into(),
+                        message: SEND_BINARY.into(),
+                    },
+                );
+                outbox.push(close_frame(CloseCode::Unsupported, SEND_BINARY));
+            }
             (Feed::WebSocket { .. }, Fed::BadFrames(code, reason)) => {
                 outbox.push(close_frame(*code, reason));
             }
@@ -268,7 +328,7 @@ impl Publisher {
                 let head = ResponseHead::new(200).length(0);
                 outbox.push(head.connection(Connection::Close).into_bytes());
             }
-            (Feed::Body(_), Fed::BadFrames(..)) => {}
+            (Feed::Body(_), Fed::BadFrames(..) | Fed::Text | Fed::Aborted) => {}
             (Feed::Body(_), Fed::BadBody(error)) => {
                 self.refuse(&Refusal::from(error.clone()), outbox);
             }

@@ -3,7 +3,7 @@
 use super::interleave::Interleaver;
 use super::{ChunkKind, Limits, Stream};
 use crate::protocol::framing::Framer;
-use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, WebmError};
+use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Recording, Segmenter, WebmError};
 use bytes::Bytes;
 
 /// Bytes after which a chunk is closed although more whole blocks are there, so that a large
@@ -15,8 +15,13 @@ const CHUNK_BYTES_MAX: usize = 256 << 10;
 const AUDIO_GOP_MS: u64 = 1000;
 
 /// Cuts a publisher's bytes and adds them to its stream.
+///
+/// That of a candidate leaves the stream alone until [`Ingest::is_ready`]: then
+/// [`Ingest::go_on_air`] adds what it has, and all that follows.
 #[derive(Debug)]
 pub struct Ingest {
+    /// Of a candidate, what it will begin with; `None` on air.
+    opening: Option<Opening>,
     segmenter: Segmenter,
     interleaver: Interleaver,
     /// Per track of the recording, the number that viewers know it by.
@@ -32,6 +37,17 @@ pub struct Ingest {
     waiting_bytes: usize,
 }
 
+/// What a candidate has so far. Holds one recording's head and one block, each within its limit:
+/// nothing can be decoded before the first keyframe, and nothing behind it is read yet.
+#[derive(Debug, Default)]
+struct Opening {
+    recording: Option<Recording>,
+    /// Whether blocks came that nothing can be decoded from.
+    has_passed_over: bool,
+    /// The first that is passed on.
+    block: Option<Block>,
+}
+
 #[derive(Debug)]
 struct Placed {
     block: Block,
@@ -40,8 +56,10 @@ struct Placed {
 }
 
 impl Ingest {
+    /// Adds to its stream from the first byte.
     pub fn new(limits: Limits) -> Ingest {
         Ingest {
+            opening: None,
             segmenter: Segmenter::new(limits.webm),
             interleaver: Interleaver::default(),
             track_numbers: Vec::new(),
@@ -51,6 +69,47 @@ impl Ingest {
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
+    }
+
+    /// Leaves its stream alone until it goes on air.
+    pub fn candidate(limits: Limits) -> Ingest {
+        Ingest {
+            opening: Some(Opening::default()),
+            ..Ingest::new(limits)
+        }
+    }
+
+    /// Whether it has not gone on air.
+    pub fn is_candidate(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// Whether a candidate has its first media: an init segment and one block that is passed on.
+    pub fn is_ready(&self) -> bool {
+        let opening = self.opening.as_ref();
+        opening.is_some_and(|opening| opening.block.is_some())
+    }
+
+    /// Whether a candidate's blocks come, but no keyframe is among them.
+    pub fn wants_keyframe(&self) -> bool {
+        let opening = self.opening.as_ref();
+        opening.is_some_and(|opening| opening.has_passed_over && opening.block.is_none())
+    }
+
+    /// A candidate that is ready adds what it has to `stream`, which is live with it by now.
+    pub fn go_on_air(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
+        let Some(opening) = self.opening.take() else {
+            return Ok(());
+        };
+        if let Some(recording) = &opening.recording {
+            self.begin(recording, stream);
+        }
+        if let Some(block) = opening.block {
+            self.take(block, stream);
+        }
+        let result = self.drain(stream);
+        self.close_chunk(stream);
+        result
     }
 
     /// Adds the publisher's next bytes to `stream`: every block whose last byte is there goes
@@ -74,31 +133,50 @@ impl Ingest {
     }
 
     fn drain(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
-        while let Some(event) = self.segmenter.poll()? {
-            match event {
-                Event::Recording(recording) => {
-                    self.flush(stream);
-                    self.interleaver.begin(&recording);
-                    self.track_numbers = stream.begin_recording(&recording);
-                    self.video = self.viewed_video(stream);
-                    self.has_begun = false;
-                    self.gop_ms = None;
+        while !self.is_ready()
+            && let Some(event) = self.segmenter.poll()?
+        {
+            match (event, &mut self.opening) {
+                (Event::Recording(recording), None) => self.begin(&recording, stream),
+                (Event::Recording(recording), Some(opening)) => {
+                    self.video = viewed_video(&recording, stream);
+                    opening.has_passed_over = false;
+                    opening.recording = Some(recording);
                 }
-                // Nothing can be decoded before the first keyframe.
-                Event::Block(block) if !self.has_begun && !self.is_keyframe(&block) => {}
-                Event::Block(block) => {
-                    self.has_begun = true;
-                    if let Some(block) = self.interleaver.push(block) {
-                        self.add(block, stream);
-                    }
-                    while let Some(block) = self.interleaver.poll() {
-                        self.add(block, stream);
-                    }
-                }
-                Event::Cluster(_) | Event::Stray { .. } => {}
+                (Event::Block(block), None) => self.take(block, stream),
+                (Event::Block(block), Some(opening)) => match is_keyframe(&block, self.video) {
+                    true => opening.block = Some(block),
+                    false => opening.has_passed_over = true,
+                },
+                (Event::Cluster(_) | Event::Stray { .. }, _) => {}
             }
         }
         Ok(())
+    }
+
+    /// A recording begins.
+    fn begin(&mut self, recording: &Recording, stream: &mut Stream) {
+        self.flush(stream);
+        self.interleaver.begin(recording);
+        self.video = viewed_video(recording, stream);
+        self.track_numbers = stream.begin_recording(recording);
+        self.has_begun = false;
+        self.gop_ms = None;
+    }
+
+    /// Takes the next block.
+    fn take(&mut self, block: Block, stream: &mut Stream) {
+        // Nothing can be decoded before the first keyframe.
+        if !self.has_begun && !self.is_keyframe(&block) {
+            return;
+        }
+        self.has_begun = true;
+        if let Some(block) = self.interleaver.push(block) {
+            self.add(block, stream);
+        }
+        while let Some(block) = self.interleaver.poll() {
+            self.add(block, stream);
+        }
     }
 
     /// The recording is over, or its publisher gone: what waited for other tracks goes out.
@@ -109,19 +187,8 @@ impl Ingest {
         self.close_chunk(stream);
     }
 
-    /// The track that viewers know as their first of video. Of two, this recording may name the
-    /// other one first.
-    fn viewed_video(&self, stream: &Stream) -> Option<usize> {
-        let viewed = stream.init()?.recording.video()?;
-        self.track_numbers
-            .iter()
-            .position(|&number| usize::from(number) == viewed + 1)
-    }
-
-    /// Whether a decoder can start with this block. Of sound, with any.
     fn is_keyframe(&self, block: &Block) -> bool {
-        self.video
-            .is_none_or(|video| block.track == video && block.keyframe)
+        is_keyframe(block, self.video)
     }
 
     fn add(&mut self, block: Block, stream: &mut Stream) {
@@ -169,6 +236,23 @@ impl Ingest {
         self.waiting_bytes = 0;
         stream.push_chunk(framer, kind, timestamp_ms);
     }
+}
+
+/// The track of a recording that viewers know as their first of video, or will know. Of two, one
+/// that goes on with a stream may name the other first.
+fn viewed_video(recording: &Recording, stream: &Stream) -> Option<usize> {
+    let (Some(init), Some(numbers)) = (stream.init(), stream.continued_by(recording)) else {
+        return recording.video();
+    };
+    let viewed = init.recording.video()?;
+    numbers
+        .iter()
+        .position(|&number| usize::from(number) == viewed + 1)
+}
+
+/// Whether a decoder can start with this block. Of sound, with any.
+fn is_keyframe(block: &Block, video: Option<usize>) -> bool {
+    video.is_none_or(|video| block.track == video && block.keyframe)
 }
 
 #[cfg(test)]

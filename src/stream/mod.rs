@@ -10,6 +10,7 @@
 //! [`Timeline`] that goes on when publishers change. A viewer is a [`Cursor`] into it and
 //! nothing more.
 
+mod air;
 mod catalog;
 mod cursor;
 mod ingest;
@@ -17,14 +18,17 @@ mod interleave;
 mod ring;
 mod timeline;
 
+pub use air::Air;
 pub use catalog::{Catalog, StreamId};
 pub use cursor::{Cursor, Next};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
 pub use timeline::Timeline;
 
+use crate::protocol::control::OfflineReason;
 use crate::protocol::framing::Framer;
 use crate::webm::{self, ClusterWriter, Recording};
+use std::mem;
 use std::sync::Arc;
 
 /// Bytes of media one stream keeps for slow and late viewers.
@@ -80,8 +84,9 @@ pub struct Stream {
     ring: Ring,
     timeline: Timeline,
     clusters: ClusterWriter,
-    /// Whether a publisher is here.
-    live: bool,
+    air: Air,
+    /// Whether the next recording is that of a publisher that has replaced another.
+    takes_over: bool,
     /// Recordings since the stream came to be.
     recordings: u64,
     keyframe_interval_ms: Option<u64>,
@@ -102,7 +107,8 @@ impl Stream {
             ring: Ring::new(limits.ring_bytes, limits.ring_ms),
             timeline: Timeline::new(),
             clusters: ClusterWriter::new(),
-            live: false,
+            air: Air::Offline(OfflineReason::Ended),
+            takes_over: false,
             recordings: 0,
             keyframe_interval_ms: None,
             gops: 0,
@@ -125,7 +131,11 @@ impl Stream {
     }
 
     pub fn is_live(&self) -> bool {
-        self.live
+        self.air.is_live()
+    }
+
+    pub fn air(&self) -> Air {
+        self.air
     }
 
     /// Counts init segments: 0 before the first.
@@ -169,17 +179,36 @@ impl Stream {
         is_late && self.ring.join_point().is_some_and(|point| point > sequence)
     }
 
-    /// A publisher is here. Who comes from now on begins with its first keyframe, not with the end
-    /// of what was before.
+    /// A publisher has its first media, and may have replaced another. Who comes from now on begins
+    /// with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {
-        self.live = true;
+        self.takes_over = self.is_live();
+        self.air = Air::Live;
         self.ring.close_join_point();
         self.joinable_ms = None;
     }
 
     /// The publisher is gone. Viewers are given what there is, and wait.
-    pub fn go_offline(&mut self) {
-        self.live = false;
+    pub fn go_offline(&mut self, reason: OfflineReason) {
+        self.air = Air::Offline(reason);
+    }
+
+    /// Nothing has come from the publisher for so long. Returns whether that is news.
+    pub fn stall(&mut self, since_ms: u64) -> bool {
+        let is_news = self.air == Air::Live;
+        if self.is_live() {
+            self.air = Air::Stalled { since_ms };
+        }
+        is_news
+    }
+
+    /// Media come. Returns whether that is news.
+    pub fn resume(&mut self) -> bool {
+        let is_news = matches!(self.air, Air::Stalled { .. });
+        if is_news {
+            self.air = Air::Live;
+        }
+        is_news
     }
 
     /// Lets go of the media of a stream that has been offline for long.
@@ -188,19 +217,21 @@ impl Stream {
         self.joinable_ms = None;
     }
 
+    /// Where this recording has the tracks that viewers know: the number of each of them there.
+    fn continued_by(&self, recording: &Recording) -> Option<Vec<u8>> {
+        recording.track_numbers_in(&self.init.as_ref()?.recording)
+    }
+
     /// A recording begins: the first, or one that follows another. Returns the track number that
     /// viewers know for each of its tracks.
     fn begin_recording(&mut self, recording: &Recording) -> Vec<u8> {
+        let takes_over = mem::take(&mut self.takes_over);
         self.recordings += 1;
         self.timeline.begin(recording);
         // Nobody joins before the new recording's own first keyframe.
         self.ring.close_join_point();
         self.joinable_ms = None;
-        let continued = self
-            .init
-            .as_ref()
-            .and_then(|init| recording.track_numbers_in(&init.recording));
-        if let Some(track_numbers) = continued {
+        if let Some(track_numbers) = self.continued_by(recording) {
             return track_numbers;
         }
         let segment = recording.init_segment();
@@ -214,6 +245,7 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation() + 1,
             mime: Some(mime.clone()),
+            takes_over,
         };
         // In the ring as well, so that viewers meet it in its place.
         self.ring.push(chunk.clone());
@@ -240,6 +272,7 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation(),
             mime: None,
+            takes_over: false,
         };
         self.ring.push(chunk);
     }

@@ -11,8 +11,8 @@ use crate::net::connection::{CLOSING_TIMEOUT, Connection, OUTBOX_SLICES_MAX, Sta
 use crate::net::inbound::Inbound;
 use crate::net::publisher::{Fed, Publisher};
 use crate::net::turn::After;
-use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
-use crate::protocol::control::ToPublisher;
+use crate::net::viewer::{Item, Sent, Told, Transport, Viewer, Wrote};
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::Body;
 use crate::protocol::websocket::{CloseCode, ping_frame};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
@@ -77,19 +77,21 @@ impl Stage {
         let stream = catalog.open("demo");
         let now = Instant::now();
         let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
-        catalog.stream_mut(stream).go_live();
+        if !role.is_publisher() {
+            catalog.stream_mut(stream).go_live();
+        }
         let viewing = |transport, inbound| State::Viewing {
             viewer: Viewer {
                 stream,
                 transport,
                 cursor: Cursor::join_now(catalog.stream(stream)),
-                told_live: true,
+                told: Told::Live,
                 audience_index: 0,
                 ignored_reads: 0,
             },
             inbound,
         };
-        let ingest = Ingest::new(limits);
+        let ingest = Ingest::candidate(limits);
         connection.state = match role {
             Role::Viewer { v1 } => {
                 let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
@@ -152,6 +154,23 @@ impl Stage {
         if let Err(fed) = fed {
             let after = self.answer(&fed);
             self.go_on(after);
+        }
+    }
+
+    /// A candidate has its first media.
+    fn put_on_air(&mut self) -> After {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return After::Stays;
+        };
+        let stream = self.catalog.stream_mut(self.stream);
+        assert!(!stream.is_live() && stream.ring().live_edge() == 0);
+        stream.go_live();
+        let result = publisher.go_on_air(stream);
+        assert!(stream.ring().live_edge() > 1, "an init segment and a block");
+        self.note_chunks();
+        match result {
+            Ok(()) => After::Stays,
+            Err(fed) => self.answer(&fed),
         }
     }
 
@@ -279,7 +298,7 @@ impl Stage {
         if let Some(mut ingest) = self.ingest.take() {
             ingest.flush(stream);
         }
-        stream.go_offline();
+        stream.go_offline(OfflineReason::Lost);
         self.note_chunks();
     }
 
@@ -343,9 +362,15 @@ impl Stage {
             publisher.answer(fed, &mut self.connection.outbox);
         }
         match fed {
+            Fed::Ready => self.put_on_air(),
             Fed::Blocked | Fed::More => After::Stays,
             Fed::Gone => After::Gone,
-            Fed::Finished | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) => After::Ends,
+            Fed::Finished
+            | Fed::Aborted
+            | Fed::Text
+            | Fed::BadFrames(..)
+            | Fed::BadBody(_)
+            | Fed::BadMedia(_) => After::Ends,
         }
     }
 

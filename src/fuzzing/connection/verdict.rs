@@ -25,9 +25,15 @@ impl Stage {
                 told.truncate(index);
                 told.push(Told::Wrong(CloseCode::Policy.into()));
             }
-        } else if let Some((index, code)) = self.media_error(&told) {
+            return told;
+        }
+        let text = told.iter().position(|told| *told == Told::Text);
+        told.truncate(text.map_or(told.len(), |index| index + 1));
+        if let Some((index, code)) = self.media_error(&told) {
             told.truncate(index + 1);
             told.push(Told::Wrong(code));
+        } else if text.is_some() {
+            told.push(Told::Wrong(CloseCode::Unsupported.into()));
         }
         told
     }
@@ -43,19 +49,24 @@ impl Stage {
         Some((index, code.into()))
     }
 
-    /// What a stream holds when these messages are published straight into it, which is wrong and
-    /// how, and whether they could end here.
+    /// What a stream holds when these messages are published into it, which is wrong and how, and
+    /// whether they could end here. It holds nothing before the first block.
     fn publish(&self, told: &[Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
         let mut catalog = Catalog::new(Limits::default());
         let id = catalog.open("demo");
         let stream = catalog.stream_mut(id);
-        stream.go_live();
-        let mut ingest = Ingest::new(self.limits);
+        let mut ingest = Ingest::candidate(self.limits);
         let mut error = None;
         for (index, told) in told.iter().enumerate() {
-            if let Told::Binary(bytes) = told
-                && let Err(wrong) = ingest.push(bytes.clone().into(), stream)
-            {
+            let Told::Binary(bytes) = told else {
+                continue;
+            };
+            let mut pushed = ingest.push(bytes.clone().into(), stream);
+            if ingest.is_ready() {
+                stream.go_live();
+                pushed = ingest.go_on_air(stream);
+            }
+            if let Err(wrong) = pushed {
                 error = Some((index, wrong.is_other_format()));
                 break;
             }
@@ -114,15 +125,18 @@ impl Stage {
     /// understands texts was told all that it should be.
     pub fn check_messages(&self, said: &[Said], is_open: bool) {
         let mut texts = 0;
+        let mut warnings = 0;
         for said in said {
             if let Said::Text(text) = said {
-                assert_eq!(
-                    ToPublisher::parse(text),
-                    Some(ToPublisher::Viewers { count: 3 })
-                );
-                texts += 1;
+                match ToPublisher::parse(text) {
+                    Some(ToPublisher::Viewers { count: 3 }) => texts += 1,
+                    Some(ToPublisher::Warning { code, .. }) if code == "text" => warnings += 1,
+                    other => panic!("{other:?} to a publisher"),
+                }
             }
         }
+        let has_sent_text = self.told().contains(&Told::Text);
+        assert!(warnings <= usize::from(has_sent_text));
         assert!(texts == self.texts || (self.is_gone && texts < self.texts));
         let (media, _, _) = self.publish(&self.told());
         self.check_published(&media, is_open);
