@@ -243,7 +243,7 @@ impl Reactor {
             true => Told::Live,
             false => Told::Offline,
         };
-        let hello = hello(stream);
+        let hello = hello(stream, stream.is_live());
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);

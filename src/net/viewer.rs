@@ -163,7 +163,16 @@ impl Viewer {
         while bytes < GATHER_BYTES_MAX && items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
             let before = items.len();
-            match cursor.next(stream) {
+            let next = cursor.next(stream);
+            if self.is_v1() && told == Told::Offline && !matches!(next, Next::Wait) {
+                // Its publisher has come and gone again: what it left is live, and then it is not.
+                told = Told::Live;
+                items.push(Item {
+                    tells: Some(told),
+                    ..whole(hello(stream, true), gathered)
+                });
+            }
+            match next {
                 Next::Wait => {
                     // Told last, or a player would take the end of the stream for its return.
                     if let Some((tells, text)) = self.news_after_media(told, stream) {
@@ -211,7 +220,9 @@ impl Viewer {
             return None;
         }
         match (self.told, stream.air()) {
-            (Told::Offline, Air::Live | Air::Stalled { .. }) => Some((Told::Live, hello(stream))),
+            (Told::Offline, Air::Live | Air::Stalled { .. }) => {
+                Some((Told::Live, hello(stream, true)))
+            }
             (Told::Stalled, Air::Live) => {
                 Some((Told::Live, text_frame(&ToViewer::Resumed.to_json())))
             }
@@ -350,10 +361,10 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
 }
 
 /// What a viewer is told when it comes, and when the publisher comes back.
-pub fn hello(stream: &Stream) -> Vec<u8> {
+pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
-        live: stream.is_live(),
+        live,
     };
     text_frame(&hello.to_json())
 }
@@ -363,14 +374,8 @@ fn replaced(stream: &Stream) -> Vec<u8> {
     let offline = ToViewer::Offline {
         reason: OfflineReason::Replaced,
     };
-    // Of then: by now the stream may be offline, which is told behind its media.
-    let hello = ToViewer::Hello {
-        stream: stream.name().to_string(),
-        live: true,
-    };
-    [offline, hello]
-        .map(|message| text_frame(&message.to_json()))
-        .concat()
+    // By now the stream may be offline, which is told behind its media.
+    [text_frame(&offline.to_json()), hello(stream, true)].concat()
 }
 
 /// The response head of a stream that is watched over HTTP.
