@@ -267,11 +267,18 @@ impl Stage {
         };
         let piece = self.recording.split_to(length.min(self.recording.len()));
         let stream = self.catalog.stream_mut(self.stream);
+        stream.resume();
         ingest.push(piece, stream).expect("a valid recording");
         self.note_chunks();
     }
 
+    /// Tells a publisher something; to a viewer that its stream is stalled, or is so no longer.
     fn tell(&mut self) {
+        if !self.role.is_publisher() {
+            let stream = self.catalog.stream_mut(self.stream);
+            let _ = stream.resume() || stream.stall(2000);
+            return;
+        }
         let Connection { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state
             && outbox.len() < OUTBOX_SLICES_MAX
@@ -466,7 +473,7 @@ impl Stage {
                 self.check_replies(&said, is_open);
                 match self.role {
                     Role::Publisher => self.check_messages(&said, is_open),
-                    _ => self.check_media(&said),
+                    _ => self.check_media(&said, is_open),
                 }
             }
             Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),
