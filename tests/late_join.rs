@@ -169,8 +169,8 @@ fn a_viewer_before_the_publisher_sees_everything_from_the_first_keyframe() {
     server.report_when("demo", |report| report["viewers"] == 4);
 
     let mut publisher = Publisher::open(&server, "demo");
-    assert_eq!(told.text("hello")["live"], true);
     publisher.open_stream(&sample);
+    assert_eq!(told.text("hello")["live"], true);
     told.watch(1);
     plain.watch(1);
     chunked.watch(1);

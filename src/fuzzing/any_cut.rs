@@ -3,6 +3,7 @@
 use super::segmented::{Segmented, segment};
 use super::viewer::{Given, bytes_of, drain, play};
 use super::{cut, split_lengths};
+use crate::protocol::control::OfflineReason;
 use crate::stream::{Cursor, Ingest, Limits, Stream};
 use crate::webm::{self, WebmError};
 use bytes::{Bytes, BytesMut};
@@ -112,7 +113,7 @@ fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8) {
                 }
             }
         });
-        stream.go_offline();
+        stream.go_offline(OfflineReason::Ended);
     }
     for (_, given) in viewers {
         play(bytes_of(&given));

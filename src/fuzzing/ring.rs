@@ -1,6 +1,7 @@
 //! A stream's ring and its viewers' cursors, beside a model that keeps everything for ever.
 
 use super::recording::{Tracks, block, frame_head, head, sound};
+use crate::protocol::control::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Buf;
@@ -217,7 +218,7 @@ impl Pair {
             }
             Step::Leave => {
                 self.ingest = None;
-                self.stream().go_offline();
+                self.stream().go_offline(OfflineReason::Ended);
                 self.model.is_live = false;
             }
             Step::Come(begin) => {

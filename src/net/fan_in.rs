@@ -4,6 +4,7 @@ use super::connection::State;
 use super::publisher::Fed;
 use super::reactor::Reactor;
 use super::turn::After;
+use crate::protocol::control::OfflineReason;
 use crate::protocol::route::Cause;
 use crate::stream::StreamId;
 use crate::work::{self, Budget, Work};
@@ -133,10 +134,11 @@ impl Reactor {
             self.budget.settle(&work, &mut publisher.debt);
         }
         let has_replies = !connection.outbox.is_empty();
-        self.note_media(stream_id, received);
+        self.note_received(id, received);
         self.note_ingest(id);
         match fed {
             Fed::More | Fed::Blocked => {}
+            Fed::Ready => self.put_on_air(id),
             ended => {
                 self.budget.spend(self.ring_price(id));
                 self.publisher_ended(id, &ended);
@@ -149,6 +151,24 @@ impl Reactor {
         self.connections[id].wants_turn()
     }
 
+    /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
+    pub(super) fn note_received(&mut self, id: usize, received: u64) {
+        let State::Publishing(publisher) = &mut self.connections[id].state else {
+            return;
+        };
+        let stream_id = publisher.stream;
+        if publisher.is_candidate() {
+            publisher.received_before_air += received;
+            self.counters.received_bytes += received;
+            return;
+        }
+        let has_media = publisher.fed_at == self.now;
+        self.note_media(stream_id, received);
+        if has_media {
+            self.media_came(stream_id);
+        }
+    }
+
     pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
         self.counters.received_bytes += received;
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
@@ -158,6 +178,9 @@ impl Reactor {
     }
 
     pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+        if matches!(fed, Fed::Finished) {
+            self.note_reason(id, OfflineReason::Ended);
+        }
         let is_logged = match fed {
             Fed::BadMedia(_) => self.count_refusal(Cause::Media, self.connections[id].client),
             _ => true,
@@ -190,7 +213,11 @@ impl Reactor {
                     tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
                 }
             }
-            _ => tracing::info!(stream = %name, %client, "publisher left"),
+            Fed::Text => {
+                self.counters.publishers_rejected += 1;
+                tracing::warn!(stream = %name, %client, "publisher sent text, and no binary message");
+            }
+            Fed::Blocked | Fed::More | Fed::Ready | Fed::Finished | Fed::Aborted | Fed::Gone => {}
         }
         match fed {
             Fed::Gone => self.drop_connection(id),

@@ -41,6 +41,8 @@ pub struct Inbound {
     unfinished: u32,
     /// Data messages nobody asked for.
     pub ignored: u32,
+    /// The code of the peer's close frame.
+    close_code: Option<u16>,
 }
 
 /// What was heard.
@@ -96,6 +98,7 @@ impl Inbound {
             wrong,
             unfinished: saturated(rest.len() as u64),
             ignored: 0,
+            close_code: None,
         }
     }
 
@@ -112,6 +115,13 @@ impl Inbound {
             .payload_left()
             .saturating_add(self.unfinished as usize);
         coming.saturating_add(mem::size_of::<Inbound>())
+    }
+
+    /// Whether a peer that has closed did so on purpose: it is done (1000), its page is left (1001),
+    /// or it gave no code, as `close()` in a browser does. Any other code names a fault.
+    pub fn closed_well(&self) -> bool {
+        let well = [CloseCode::Normal, CloseCode::GoingAway].map(u16::from);
+        self.close_code.is_none_or(|code| well.contains(&code))
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
@@ -151,7 +161,11 @@ impl Inbound {
             Ok(Message::Text(_)) => Heard::Text,
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
             // The answer is queued, and written by the next read, which says so.
-            Ok(Message::Close(_) | Message::Frame(_)) => Heard::Control,
+            Ok(Message::Close(frame)) => {
+                self.close_code = frame.map(|frame| frame.code.into());
+                Heard::Control
+            }
+            Ok(Message::Frame(_)) => Heard::Control,
             Err(error) => Heard::from(error),
         }
     }

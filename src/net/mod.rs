@@ -18,7 +18,8 @@
 //!   through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
-//! - `broadcast`: who publishes and who watches one stream.
+//! - `broadcast`: who publishes and who watches one stream; `candidate`: publishers that wait for
+//!   their first media; `stall`: whether media still come.
 //! - `waited`: names that have viewers before they have a publisher.
 //! - `answer`, `listener`: whole responses; listening sockets.
 //! - `posters`, `reports`: pictures that stand for streams; what is told about them; `renderings`: how
@@ -33,6 +34,7 @@ mod asking;
 pub(crate) mod body;
 mod broadcast;
 pub(crate) mod bucket;
+pub(crate) mod candidate;
 mod clients;
 pub(crate) mod connection;
 mod deadlines;
@@ -57,6 +59,7 @@ mod resting;
 mod roles;
 mod service_manager;
 mod socket;
+mod stall;
 mod successor;
 mod sweep;
 mod tls;

@@ -117,11 +117,12 @@ impl Reactor {
         Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
-    /// The live stream that a poster is for.
+    /// Where the poster of a stream hangs that has a publisher: one that is about to send its first
+    /// media may send the poster before.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| broadcast)
+        broadcast.has_publisher().then_some(broadcast)
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.

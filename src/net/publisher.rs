@@ -2,10 +2,11 @@
 
 use super::body::{BodyReader, ReadBuffer};
 use super::bucket::Bucket;
+use super::candidate::KeyframePlea;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::Refusal;
@@ -26,6 +27,9 @@ const TURN_BYTES: u64 = 1 << 20;
 /// written. The peer may send more, and has them answered in the next turns.
 const TURN_CONTROLS: usize = OUTBOX_SLICES_MAX / 2;
 
+/// What a text message is answered with.
+const SEND_BINARY: &str = "send binary messages";
+
 #[derive(Debug)]
 pub struct Publisher {
     pub stream: StreamId,
@@ -40,6 +44,12 @@ pub struct Publisher {
     pub debt: u64,
     /// When it last sent media.
     pub fed_at: Instant,
+    /// Bytes that came before it went on air.
+    pub received_before_air: u64,
+    /// Why its stream goes offline when it leaves.
+    pub offline_reason: OfflineReason,
+    /// What it was told while it was a candidate.
+    pub keyframes: KeyframePlea,
     /// How fast it may be.
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
@@ -70,10 +80,16 @@ pub enum Fed {
     Blocked,
     /// Its turn is over.
     More,
-    /// It closed its WebSocket, or the body is complete.
+    /// A candidate has its first media, and is to go on air before it is read on.
+    Ready,
+    /// It closed its WebSocket as it should, or the body is complete.
     Finished,
+    /// It closed its WebSocket with a code that names a fault.
+    Aborted,
     /// It is gone without a word.
     Gone,
+    /// It sent a text message, and none means anything to us.
+    Text,
     /// It broke WebSocket.
     BadFrames(CloseCode, String),
     /// It broke HTTP.
@@ -107,6 +123,9 @@ impl Publisher {
             is_interrupted: false,
             debt: 0,
             fed_at: now,
+            received_before_air: 0,
+            offline_reason: OfflineReason::Lost,
+            keyframes: KeyframePlea::default(),
             bucket: None,
             rests_until: None,
             stamp: Stamp::default(),
@@ -124,6 +143,23 @@ impl Publisher {
     pub fn rest(&mut self, now: Instant) -> Option<Instant> {
         self.rests_until = self.bucket.and_then(|bucket| bucket.rests_until(now));
         self.rests_until
+    }
+
+    /// Whether it waits for its first media to go on air.
+    pub fn is_candidate(&self) -> bool {
+        self.ingest.is_candidate()
+    }
+
+    /// Whether it sends blocks, but no keyframe to go on air with.
+    pub fn wants_keyframe(&self) -> bool {
+        self.ingest.wants_keyframe()
+    }
+
+    /// Adds what it has as a candidate to `stream`, which is live with it by now. The rest of what it
+    /// sent has its turn with all publishers.
+    pub fn go_on_air(&mut self, stream: &mut Stream) {
+        self.ingest.go_on_air(stream);
+        self.is_interrupted = true;
     }
 
     pub fn is_websocket(&self) -> bool {
@@ -214,11 +250,10 @@ impl Publisher {
                             self.fed_at = now;
                             self.ingest.give(bytes);
                         }
+                        Heard::Text => return Fed::Text,
                         // Replies that it does not read would fill memory.
-                        Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
-                            return Fed::Gone;
-                        }
-                        Heard::Text | Heard::Control => controls += 1,
+                        Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => return Fed::Gone,
+                        Heard::Control => controls += 1,
                         heard @ (Heard::Blocked | Heard::Unfinished) => {
                             if controls == 0 && *received > before {
                                 // A part of a large message, perhaps on a slow link.
@@ -228,7 +263,8 @@ impl Publisher {
                                 return Fed::Blocked;
                             }
                         }
-                        Heard::Closed => return Fed::Finished,
+                        Heard::Closed if inbound.closed_well() => return Fed::Finished,
+                        Heard::Closed => return Fed::Aborted,
                         Heard::Gone => return Fed::Gone,
                         Heard::Bad(code, reason) => return Fed::BadFrames(code, reason),
                     }
@@ -265,6 +301,9 @@ impl Publisher {
         loop {
             if self.ingest.has_input() {
                 self.ingest.work(stream, work).map_err(Fed::BadMedia)?;
+                if self.ingest.is_ready() {
+                    return Err(Fed::Ready);
+                }
             }
             let Feed::Body(body) = &mut self.feed else {
                 return match self.ingest.has_input() {
@@ -342,9 +381,19 @@ impl Publisher {
     /// Puts the last words into the outbox: what it did wrong, or that all is well.
     pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
         match (&self.feed, fed) {
-            (_, Fed::Blocked | Fed::More | Fed::Gone) => {}
+            (_, Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone) => {}
             // tungstenite has answered.
-            (Feed::WebSocket { .. }, Fed::Finished | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Finished | Fed::Aborted | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Text) => {
+                self.tell(
+                    outbox,
+                    &ToPublisher::Warning {
+                        code: "text".into(),
+                        message: SEND_BINARY.into(),
+                    },
+                );
+                outbox.push(close_frame(CloseCode::Unsupported, SEND_BINARY));
+            }
             (Feed::WebSocket { .. }, Fed::BadFrames(code, reason)) => {
                 outbox.push(close_frame(*code, reason));
             }
@@ -360,7 +409,7 @@ impl Publisher {
                 let connection = Connection::keep_alive(self.may_ask_again);
                 outbox.push(head.connection(connection).into_bytes());
             }
-            (Feed::Body(_), Fed::BadFrames(..)) => {}
+            (Feed::Body(_), Fed::BadFrames(..) | Fed::Text | Fed::Aborted) => {}
             (Feed::Body(_), Fed::BadBody(error)) => {
                 self.refuse(&Refusal::from(error.clone()), outbox);
             }

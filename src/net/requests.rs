@@ -9,11 +9,11 @@ use super::inbound::Inbound;
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::unsent::Unsent;
-use super::viewer::{Transport, Viewer, hello, stream_head};
+use super::viewer::{Told, Transport, Viewer, hello, stream_head};
 use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::base_path::BasePath;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
 use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse, switching_protocols};
@@ -390,8 +390,11 @@ impl Reactor {
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let stream = self.catalog.stream(stream_id);
-        let told_live = stream.is_live();
-        let hello = hello(stream);
+        let told = match stream.is_live() {
+            true => Told::Live,
+            false => Told::Offline,
+        };
+        let hello = hello(stream, stream.is_live());
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
@@ -418,7 +421,7 @@ impl Reactor {
                 stream: stream_id,
                 transport,
                 cursor: Cursor::join_now(self.catalog.stream(stream_id)),
-                told_live,
+                told,
                 audience_index,
                 ignored_reads: 0,
                 stamp,
@@ -439,17 +442,20 @@ impl Reactor {
         via: Via,
     ) -> Result<(), Refusal> {
         if via == Via::Http && head.body == Body::None {
-            // It would end the publisher who is there, for nothing.
             return Err(Refusal::new(400, "a stream has a body"));
         }
         let known = self.catalog.find(name.as_str());
-        let is_taken_over = known.is_some_and(|id| self.catalog.stream(id).is_live());
-        let live = self
-            .broadcasts
-            .values()
-            .filter(|other| other.publisher.is_some());
-        if !is_taken_over {
-            if live.count() >= self.limits.max_streams {
+        let has_publisher = |id: StreamId| {
+            self.broadcasts
+                .get(&id)
+                .is_some_and(Broadcast::has_publisher)
+        };
+        if !known.is_some_and(has_publisher) {
+            let published = self
+                .broadcasts
+                .values()
+                .filter(|other| other.has_publisher());
+            if published.count() >= self.limits.max_streams {
                 return Err(Refusal::full());
             }
             self.check_room(id)?;
@@ -458,21 +464,12 @@ impl Reactor {
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
-        let broadcast = self
-            .broadcasts
+        self.broadcasts
             .entry(stream_id)
             .or_insert_with(|| Broadcast::new(unsent, self.now));
-        let replaced = broadcast.publisher;
-        broadcast.publisher_came(id, self.now);
-        self.catalog.stream_mut(stream_id).go_live();
-        let client = self.connections[id].client;
-        tracing::info!(stream = %name, %client, takes_over = replaced.is_some(), "publisher came");
-        if let Some(other) = replaced {
-            self.replace_publisher(other);
-        }
-        self.queue_audience(stream_id);
+        self.add_candidate(id, stream_id);
 
-        let ingest = Ingest::new(self.catalog.limits());
+        let ingest = Ingest::candidate(self.catalog.limits());
         let mut body = Bytes::new();
         let mut publisher = match via {
             Via::WebSocket(handshake) => {
@@ -501,14 +498,14 @@ impl Reactor {
         publisher.may_ask_again = head.keep_alive && is_direct;
         publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.now));
         self.connections[id].state = State::Publishing(Box::new(publisher));
-        self.feed_rest(id, stream_id, body);
+        self.feed_rest(id, body);
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
     }
 
     /// Takes the part of the body that came behind the head. It has its turn with all publishers.
-    fn feed_rest(&mut self, id: usize, stream_id: StreamId, body: Bytes) {
+    fn feed_rest(&mut self, id: usize, body: Bytes) {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return;
         };
@@ -517,12 +514,14 @@ impl Reactor {
             bucket.take(received, self.now);
         }
         publisher.feed(body);
-        self.note_media(stream_id, received);
+        self.note_received(id, received);
     }
 
-    fn replace_publisher(&mut self, id: usize) {
+    /// Closes one that a newer publisher has taken the stream over from.
+    pub(super) fn replace_publisher(&mut self, id: usize) {
         let connection = &mut self.connections[id];
-        if let State::Publishing(publisher) = &connection.state {
+        if let State::Publishing(publisher) = &mut connection.state {
+            publisher.offline_reason = OfflineReason::Replaced;
             publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
         }
         let reason = "a newer publisher has taken the stream over";
@@ -530,12 +529,18 @@ impl Reactor {
     }
 
     fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
-        let publisher = self
+        let broadcast = self
             .catalog
             .find(name.as_str())
-            .and_then(|id| self.broadcasts.get(&id)?.publisher)
+            .and_then(|id| self.broadcasts.get(&id))
+            .filter(|broadcast| broadcast.has_publisher())
             .ok_or_else(not_found)?;
-        self.close_publisher(publisher, CloseCode::Normal, 403, "ended by its owner");
+        let candidates = broadcast.candidates.iter();
+        let publishers: Vec<usize> = candidates.chain(broadcast.publisher).collect();
+        for id in publishers {
+            self.note_reason(id, OfflineReason::Ended);
+            self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
+        }
         Ok(())
     }
 

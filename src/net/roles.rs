@@ -9,6 +9,7 @@ use super::connection::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, State};
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::viewer::Viewer;
+use crate::protocol::control::OfflineReason;
 use crate::protocol::http::Method;
 use crate::protocol::response::{self, Stamp, refuse};
 use crate::protocol::route::Refusal;
@@ -39,6 +40,13 @@ impl Reactor {
     /// reads that.
     pub(super) fn close_after_body(&mut self, id: usize) {
         self.close_by(id, self.now + REFUSED_BODY_TIMEOUT);
+    }
+
+    /// Notes why a stream goes offline, if it does when this publisher leaves.
+    pub(super) fn note_reason(&mut self, id: usize, reason: OfflineReason) {
+        if let State::Publishing(publisher) = &mut self.connections[id].state {
+            publisher.offline_reason = reason;
+        }
     }
 
     pub(super) fn close_publisher(
@@ -139,7 +147,19 @@ impl Reactor {
 
     fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
         let stream_id = publisher.stream;
-        publisher.flush(self.catalog.stream_mut(stream_id));
+        let stream = self.catalog.stream_mut(stream_id);
+        let client = self.connections[id].client;
+        if publisher.is_candidate() {
+            tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
+            if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+                broadcast.candidates.remove(id);
+            }
+            self.forget_if_deserted(stream_id);
+            return;
+        }
+        publisher.flush(stream);
+        let reason = publisher.offline_reason;
+        tracing::info!(stream = %stream.name(), %client, reason = reason.name(), "publisher left");
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
@@ -147,7 +167,7 @@ impl Reactor {
         // After a takeover the newer one is there already.
         if broadcast.publisher == Some(id) {
             broadcast.publisher_left(self.now);
-            self.catalog.stream_mut(stream_id).go_offline();
+            self.catalog.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
         self.forget_if_deserted(stream_id);
@@ -187,7 +207,8 @@ impl Reactor {
                     viewer.close(&mut connection.outbox, code, "the server is stopping");
                     self.close_when_written(id);
                 }
-                State::Publishing(_) => {
+                State::Publishing(publisher) => {
+                    publisher.offline_reason = OfflineReason::Ended;
                     let code = CloseCode::GoingAway;
                     self.close_publisher(id, code, 503, "the server is stopping");
                 }

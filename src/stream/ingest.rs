@@ -1,5 +1,6 @@
 //! One publisher's way in: its bytes become chunks in the ring.
 
+use super::candidacy::Candidacy;
 use super::interleave::Interleaver;
 use super::tracks::OnAir;
 use super::warning::{Warning, Warnings};
@@ -43,8 +44,13 @@ const OPENING_BLOCKS_MAX: usize = 1024;
 ///
 /// All at once with [`Ingest::push`]; or a turn's work at a time: [`Ingest::give`], then
 /// [`Ingest::work`] until nothing is left, with [`Ingest::close_chunk`] at the end of each turn.
+///
+/// That of a candidate leaves the stream alone until [`Ingest::is_ready`]: then
+/// [`Ingest::go_on_air`] adds what it has, and all that follows.
 #[derive(Debug)]
 pub struct Ingest {
+    /// Of a candidate, what it will begin with; `None` on air.
+    candidacy: Option<Candidacy>,
     segmenter: Segmenter,
     interleaver: Interleaver,
     /// The recording's tracks; `None` before the first.
@@ -80,8 +86,10 @@ struct Placed {
 }
 
 impl Ingest {
+    /// Adds to its stream from the first byte.
     pub fn new(limits: Limits) -> Ingest {
         Ingest {
+            candidacy: None,
             segmenter: Segmenter::new(limits.webm),
             interleaver: Interleaver::default(),
             on_air: None,
@@ -97,6 +105,41 @@ impl Ingest {
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
+    }
+
+    /// Leaves its stream alone until it goes on air.
+    pub fn candidate(limits: Limits) -> Ingest {
+        Ingest {
+            candidacy: Some(Candidacy::default()),
+            ..Ingest::new(limits)
+        }
+    }
+
+    /// Whether it has not gone on air.
+    pub fn is_candidate(&self) -> bool {
+        self.candidacy.is_some()
+    }
+
+    /// Whether a candidate has its first media: an init segment and one block that is passed on.
+    pub fn is_ready(&self) -> bool {
+        self.candidacy.as_ref().is_some_and(Candidacy::is_ready)
+    }
+
+    /// Whether a candidate's blocks come, but no keyframe is among them.
+    pub fn wants_keyframe(&self) -> bool {
+        let candidacy = self.candidacy.as_ref();
+        candidacy.is_some_and(Candidacy::wants_keyframe)
+    }
+
+    /// A candidate that is ready adds what it has to `stream`, which is live with it by now. Input
+    /// that is left waits for [`Ingest::work`].
+    pub fn go_on_air(&mut self, stream: &mut Stream) {
+        let Some((recording, block)) = self.candidacy.take().and_then(Candidacy::into_first) else {
+            return;
+        };
+        self.begin(recording, stream);
+        self.take(block, stream);
+        self.close_chunk(stream);
     }
 
     /// Adds the publisher's next bytes to `stream`: every block whose last byte is there goes
@@ -121,7 +164,9 @@ impl Ingest {
     /// Works on the bytes that were given, until none are left or `work` is spent. Where it stops
     /// changes nothing but where chunks end. After an error nothing is left.
     pub fn work(&mut self, stream: &mut Stream, work: &mut Work) -> Result<(), WebmError> {
-        while let Some(event) = self.segmenter.poll_within(work)? {
+        while !self.is_ready()
+            && let Some(event) = self.segmenter.poll_within(work)?
+        {
             self.take_event(event, stream);
             work.spend(mem::take(&mut self.spent));
         }
@@ -130,7 +175,10 @@ impl Ingest {
 
     /// Bytes of memory that it takes for what is not in the ring yet.
     pub fn held_bytes(&self) -> usize {
-        self.segmenter.held_bytes() + self.interleaver.waiting_bytes() + self.opening_bytes
+        self.segmenter.held_bytes()
+            + self.interleaver.waiting_bytes()
+            + self.opening_bytes
+            + self.candidacy.as_ref().map_or(0, Candidacy::held_bytes)
     }
 
     /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
@@ -150,11 +198,17 @@ impl Ingest {
                 let tracks = recording.tracks.iter();
                 let private: usize = tracks.map(|track| track.codec_private.len()).sum();
                 self.spent += work::RECORDING + private as u64 * work::BYTE_OF_CHILDREN;
-                self.begin(recording, stream);
+                match &mut self.candidacy {
+                    Some(candidacy) => candidacy.begin(recording, stream),
+                    None => self.begin(recording, stream),
+                }
             }
             Event::Block(block) => {
                 self.spent += work::BLOCK;
-                self.take(block, stream);
+                match &mut self.candidacy {
+                    Some(candidacy) => candidacy.take(block, stream.now_ms),
+                    None => self.take(block, stream),
+                }
             }
             Event::Cluster(_) | Event::Stray { .. } => {}
         }

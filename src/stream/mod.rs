@@ -10,6 +10,8 @@
 //! [`Timeline`] that goes on when publishers change. A viewer is a [`Cursor`] into it and
 //! nothing more.
 
+mod air;
+mod candidacy;
 mod catalog;
 mod cursor;
 mod ingest;
@@ -19,6 +21,7 @@ mod timeline;
 mod tracks;
 mod warning;
 
+pub use air::Air;
 pub use catalog::{Catalog, StreamId};
 pub use cursor::{Cursor, Next};
 pub use ingest::Ingest;
@@ -26,9 +29,11 @@ pub use ring::{Chunk, ChunkKind, Ring};
 pub use timeline::{Anchor, Timeline};
 pub use warning::Warning;
 
+use crate::protocol::control::OfflineReason;
 use crate::protocol::framing::Framer;
 use crate::webm::{self, ClusterWriter, Recording};
 use crate::work;
+use std::mem;
 use std::sync::Arc;
 
 /// Bytes of media one stream keeps for slow and late viewers.
@@ -86,8 +91,9 @@ pub struct Stream {
     ring: Ring,
     timeline: Timeline,
     clusters: ClusterWriter,
-    /// Whether a publisher is here.
-    live: bool,
+    air: Air,
+    /// Whether the next recording is that of a publisher that has replaced another.
+    takes_over: bool,
     /// Recordings since the stream came to be.
     recordings: u64,
     keyframe_interval_ms: Option<u64>,
@@ -108,7 +114,8 @@ impl Stream {
             ring: Ring::new(limits.ring_bytes, limits.ring_ms),
             timeline: Timeline::new(),
             clusters: ClusterWriter::new(),
-            live: false,
+            air: Air::Offline(OfflineReason::Ended),
+            takes_over: false,
             recordings: 0,
             keyframe_interval_ms: None,
             gops: 0,
@@ -131,7 +138,11 @@ impl Stream {
     }
 
     pub fn is_live(&self) -> bool {
-        self.live
+        self.air.is_live()
+    }
+
+    pub fn air(&self) -> Air {
+        self.air
     }
 
     /// Counts init segments: 0 before the first.
@@ -175,10 +186,11 @@ impl Stream {
         is_late && self.ring.join_point().is_some_and(|point| point > sequence)
     }
 
-    /// A publisher is here. Who comes from now on begins with its first keyframe, not with the end
-    /// of what was before.
+    /// A publisher has its first media, and may have replaced another. Who comes from now on begins
+    /// with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {
-        self.live = true;
+        self.takes_over = self.is_live();
+        self.air = Air::Live;
         self.ring.close_join_point();
         self.joinable_ms = None;
     }
@@ -197,8 +209,26 @@ impl Stream {
     }
 
     /// The publisher is gone. Viewers are given what there is, and wait.
-    pub fn go_offline(&mut self) {
-        self.live = false;
+    pub fn go_offline(&mut self, reason: OfflineReason) {
+        self.air = Air::Offline(reason);
+    }
+
+    /// Nothing has come from the publisher for so long. Returns whether that is news.
+    pub fn stall(&mut self, since_ms: u64) -> bool {
+        let is_news = self.air == Air::Live;
+        if self.is_live() {
+            self.air = Air::Stalled { since_ms };
+        }
+        is_news
+    }
+
+    /// Media come. Returns whether that is news.
+    pub fn resume(&mut self) -> bool {
+        let is_news = matches!(self.air, Air::Stalled { .. });
+        if is_news {
+            self.air = Air::Live;
+        }
+        is_news
     }
 
     /// What it costs to let go of all chunks.
@@ -230,7 +260,10 @@ impl Stream {
             .as_ref()
             .and_then(|init| recording.track_numbers_in(&init.recording));
         match continued {
-            Some(track_numbers) => track_numbers,
+            Some(track_numbers) => {
+                self.takes_over = false;
+                track_numbers
+            }
             None => self.begin_generation(recording),
         }
     }
@@ -255,6 +288,7 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation() + 1,
             mime: Some(mime.clone()),
+            takes_over: mem::take(&mut self.takes_over),
         };
         // In the ring as well, so that viewers meet it in its place.
         self.ring.push(chunk.clone());
@@ -282,6 +316,7 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation(),
             mime: None,
+            takes_over: false,
         };
         self.ring.push(chunk);
     }

@@ -29,6 +29,8 @@ pub struct Chunk {
     /// Of an init segment: the type that players know it by. Here, because a viewer may be behind
     /// by more than one.
     pub mime: Option<Arc<str>>,
+    /// Of an init segment: whether a publisher took the stream over with it.
+    pub takes_over: bool,
 }
 
 /// What a chunk costs beside its bytes: itself, and its buffer's bookkeeping. Counted, or a ring of
@@ -173,6 +175,7 @@ pub(super) mod tests {
             came_ms: timestamp_ms,
             generation,
             mime: None,
+            takes_over: false,
         }
     }
 

@@ -15,7 +15,7 @@
 use crate::webm::{Block, Recording, Track, TrackKind};
 
 /// Milliseconds, by the clock, that a track is waited for from the recording's first block on.
-const WAIT_MS_MAX: u64 = 1000;
+pub const WAIT_MS_MAX: u64 = 1000;
 
 /// Milliseconds that a frame may last when that is read from the first frames' distance. What is
 /// outside is a pause, or jitter.
@@ -156,6 +156,23 @@ impl OnAir {
 
     pub fn declared(&self) -> &Recording {
         &self.declared
+    }
+
+    pub fn into_declared(self) -> Recording {
+        self.declared
+    }
+
+    /// Whether media can begin with this block: with a keyframe of the picture, or with any sound where
+    /// no picture is declared.
+    pub fn opens(&self, block: &Block) -> bool {
+        match self.video_of(self.preferred.iter().copied()) {
+            Some(video) => block.track == video && block.keyframe,
+            None => self.preferred.is_empty() || self.preferred.contains(&block.track),
+        }
+    }
+
+    pub fn is_preferred_sound(&self, track: usize) -> bool {
+        self.preferred.contains(&track) && self.declared.tracks[track].kind == TrackKind::Audio
     }
 
     /// The tracks on air.

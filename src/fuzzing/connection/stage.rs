@@ -11,8 +11,8 @@ use crate::net::connection::{CLOSING_TIMEOUT, Connection, OUTBOX_SLICES_MAX, Sta
 use crate::net::inbound::Inbound;
 use crate::net::publisher::{Fed, Publisher};
 use crate::net::turn::After;
-use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
-use crate::protocol::control::ToPublisher;
+use crate::net::viewer::{Item, Sent, Told, Transport, Viewer, Wrote};
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::Body;
 use crate::protocol::websocket::{CloseCode, ping_frame};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
@@ -87,20 +87,22 @@ impl Stage {
         let stream = catalog.open("demo");
         let now = Instant::now();
         let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
-        catalog.stream_mut(stream).go_live();
+        if !role.is_publisher() {
+            catalog.stream_mut(stream).go_live();
+        }
         let viewing = |transport, inbound| State::Viewing {
             viewer: Viewer {
                 stream,
                 transport,
                 cursor: Cursor::join_now(catalog.stream(stream)),
-                told_live: true,
+                told: Told::Live,
                 audience_index: 0,
                 ignored_reads: 0,
                 stamp: None,
             },
             inbound,
         };
-        let ingest = Ingest::new(limits);
+        let ingest = Ingest::candidate(limits);
         connection.state = match role {
             Role::Viewer { v1 } => {
                 let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
@@ -159,6 +161,19 @@ impl Stage {
             return;
         };
         publisher.feed(Bytes::copy_from_slice(rest));
+    }
+
+    /// A candidate has its first media.
+    fn put_on_air(&mut self) -> After {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return After::Stays;
+        };
+        let stream = self.catalog.stream_mut(self.stream);
+        assert!(!stream.is_live() && stream.ring().live_edge() == 0);
+        stream.go_live();
+        publisher.go_on_air(stream);
+        self.note_chunks();
+        After::Stays
     }
 
     pub fn step(&mut self, step: Step) {
@@ -254,11 +269,18 @@ impl Stage {
         };
         let piece = self.recording.split_to(length.min(self.recording.len()));
         let stream = self.catalog.stream_mut(self.stream);
+        stream.resume();
         ingest.push(piece, stream).expect("a valid recording");
         self.note_chunks();
     }
 
+    /// Tells a publisher something; to a viewer that its stream is stalled, or is so no longer.
     fn tell(&mut self) {
+        if !self.role.is_publisher() {
+            let stream = self.catalog.stream_mut(self.stream);
+            let _ = stream.resume() || stream.stall(2000);
+            return;
+        }
         let Connection { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state
             && outbox.len() < OUTBOX_SLICES_MAX
@@ -285,7 +307,7 @@ impl Stage {
         if let Some(mut ingest) = self.ingest.take() {
             ingest.flush(stream);
         }
-        stream.go_offline();
+        stream.go_offline(OfflineReason::Lost);
         self.note_chunks();
     }
 
@@ -354,9 +376,15 @@ impl Stage {
             publisher.answer(fed, &mut self.connection.outbox);
         }
         match fed {
+            Fed::Ready => self.put_on_air(),
             Fed::Blocked | Fed::More => After::Stays,
             Fed::Gone => After::Gone,
-            Fed::Finished | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) => After::Ends,
+            Fed::Finished
+            | Fed::Aborted
+            | Fed::Text
+            | Fed::BadFrames(..)
+            | Fed::BadBody(_)
+            | Fed::BadMedia(_) => After::Ends,
         }
     }
 
@@ -452,7 +480,7 @@ impl Stage {
                 self.check_replies(&said, is_open);
                 match self.role {
                     Role::Publisher => self.check_messages(&said, is_open),
-                    _ => self.check_media(&said),
+                    _ => self.check_media(&said, is_open),
                 }
             }
             Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),
