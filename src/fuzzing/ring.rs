@@ -141,8 +141,8 @@ struct Pair {
     media_ms: u64,
     /// Whether the recording's first block has come.
     is_begun: bool,
-    /// Where its first recording began, and blocks since.
-    began_ms: Option<u64>,
+    /// Where time began, at most; and blocks since.
+    began_ms: u64,
     blocks: u64,
     model: Model,
     viewers: Vec<Viewer>,
@@ -169,7 +169,7 @@ impl Pair {
             ingest: None,
             media_ms: 0,
             is_begun: true,
-            began_ms: None,
+            began_ms: 0,
             blocks: 0,
             model: Model::new(limits),
             viewers: Vec::new(),
@@ -240,7 +240,7 @@ impl Pair {
         let limits = self.catalog.limits();
         self.media_ms = 0;
         self.ingest = Some(Ingest::new(limits));
-        self.publish(&head(begin.tracks));
+        self.feed(&head(begin.tracks));
         self.is_begun = false;
         if begin.is_silent {
             return;
@@ -253,12 +253,26 @@ impl Pair {
     }
 
     fn publish(&mut self, bytes: &[u8]) {
+        if self.ingest.is_none() {
+            return;
+        }
         // A recording is told by its first block.
         if !std::mem::replace(&mut self.is_begun, true) {
             self.model.close_join_point();
         }
-        self.began_ms.get_or_insert(self.media_ms.min(1 << 41));
+        if self
+            .model
+            .chunks
+            .iter()
+            .all(|kept| kept.kind == ChunkKind::Init)
+        {
+            self.began_ms = self.began_ms.max(self.media_ms.min(1 << 41));
+        }
         self.blocks += 1;
+        self.feed(bytes);
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
         self.ingest(|ingest, stream| {
             let pushed = ingest.push(bytes.to_vec().into(), stream);
             pushed.expect("a valid recording");
@@ -297,7 +311,7 @@ impl Pair {
             assert!(is_alone || waited || is_new, "a block is a chunk, or none");
             check_chunk(chunk);
             // Ten seconds a block, and the time that has passed; nobody's clock moves it further.
-            let most_ms = self.began_ms.unwrap_or(0) + self.blocks * 10_100 + self.model.now_ms;
+            let most_ms = self.began_ms + self.blocks * 10_100 + self.model.now_ms;
             assert!(chunk.timestamp_ms <= most_ms, "time runs ahead");
             self.model.push(chunk);
         }
