@@ -475,6 +475,7 @@ mod tests {
     use super::*;
     use crate::stream::{Cursor, Next};
     use crate::webm::ElementId;
+    use proptest::prelude::*;
     use std::sync::Arc;
 
     fn track(number: u8, codec_id: &[u8; 5]) -> Vec<u8> {
@@ -523,5 +524,80 @@ mod tests {
         ElementId::CLUSTER.write(&mut cluster);
         assert!(payloads[1].starts_with(&cluster));
         assert!(payloads[1].ends_with(b"\xa3\x85\x81\0\0\x808"));
+    }
+
+    /// All chunks, one after another, and how many they are.
+    fn ring(stream: &Stream) -> (Vec<u8>, usize) {
+        let ring = stream.ring();
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let payloads: Vec<Bytes> = chunks.map(|chunk| chunk.framed.payload()).collect();
+        (payloads.concat(), payloads.len())
+    }
+
+    fn on_air() -> Stream {
+        let mut stream = Stream::new(Arc::from("demo"), Limits::default());
+        stream.go_live();
+        stream
+    }
+
+    /// A recording of two tracks, and laces of 256 keyframes of one byte.
+    fn laces(count: usize) -> Bytes {
+        let tracks = [track(1, b"V_VP8"), track(2, b"V_VP9")];
+        let lace = [b"\xa3\x41\x05\x81\0\0\x84\xff", &[b'x'; 256][..]].concat();
+        [&recording(tracks)[..], &lace.repeat(count)]
+            .concat()
+            .into()
+    }
+
+    proptest! {
+        #[test]
+        fn ring_is_the_same_wherever_work_stops(
+            shares in prop::collection::vec(1..100_000_u64, 1..20),
+            length in 0..laces(20).len(),
+        ) {
+            let bytes = laces(20).slice(..length);
+            let mut whole = on_air();
+            Ingest::new(Limits::default()).push(bytes.clone(), &mut whole).unwrap();
+
+            let (mut stream, mut ingest) = (on_air(), Ingest::new(Limits::default()));
+            ingest.give(bytes);
+            for share in shares.into_iter().cycle() {
+                let mut work = Work::new(share);
+                ingest.work(&mut stream, &mut work).unwrap();
+                ingest.close_chunk(&mut stream);
+                prop_assert!(work.done() <= share + work::RECORDING + 300 * work::CHUNK);
+                if !ingest.has_input() {
+                    break;
+                }
+            }
+            prop_assert_eq!(ring(&stream).0, ring(&whole).0);
+        }
+    }
+
+    #[test]
+    fn frames_of_a_lace_share_a_chunk_and_each_opens_a_cluster() {
+        let mut stream = on_air();
+        let mut ingest = Ingest::new(Limits::default());
+        ingest.push(laces(4), &mut stream).unwrap();
+        let (bytes, chunks) = ring(&stream);
+        // Init segment, and one chunk each 1024 blocks: they are all at the same time.
+        assert_eq!((chunks, stream.gops()), (3, 2));
+        let clusters = bytes.windows(4).filter(|id| *id == b"\x1f\x43\xb6\x75");
+        assert_eq!(clusters.count(), 4 * 256 + 1);
+    }
+
+    #[test]
+    fn keyframes_of_every_frame_rate_are_join_points() {
+        let mut stream = on_air();
+        let mut ingest = Ingest::new(Limits::default());
+        let tracks = [track(1, b"V_VP8"), track(2, b"V_VP9")];
+        let mut bytes = recording(tracks).to_vec();
+        // 200 keyframes a second.
+        for ms in (5..505_u16).step_by(5) {
+            let [high, low] = ms.to_be_bytes();
+            bytes.extend([0xa3, 0x85, 0x81, high, low, 0x80, b'x']);
+        }
+        ingest.push(bytes.into(), &mut stream).unwrap();
+        assert_eq!(stream.gops(), 101);
     }
 }
