@@ -21,7 +21,7 @@ use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
 use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Texts};
 use crate::protocol::access::{Access, Secret};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
@@ -79,6 +79,7 @@ pub struct Reactor {
     pub(super) clients: Clients,
     pub(super) memory: Memory,
     pub(super) renderings: Renderings,
+    pub(super) texts: Texts,
     pub(super) counters: Counters,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
@@ -186,6 +187,7 @@ impl Reactor {
             clients: Clients::new(limits.max_connections_per_address),
             memory: Memory::new(allocated, limits.max_memory_bytes),
             renderings: Renderings::new(now),
+            texts: Texts::default(),
             limits,
             counters: Counters::default(),
             started_at: now,
@@ -453,6 +455,7 @@ impl Reactor {
         if self.connections.is_empty() {
             // No tick will come to see it.
             self.renderings = Renderings::new(self.now);
+            self.texts = Texts::default();
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::protocol::route::{Route, StreamName};
 use crate::stream::StreamId;
 use crate::webm::TrackKind;
 use bytes::{Bytes, BytesMut};
-use serde::Serialize;
+use std::mem;
 
 impl Reactor {
     /// Answers with these streams, as `route` has them told.
@@ -42,24 +42,27 @@ impl Reactor {
         if let Some(bytes) = self.renderings.find(what, &names, self.now) {
             return bytes;
         }
+        let mut texts = mem::take(&mut self.texts);
         let ids = names.iter().filter_map(|name| self.catalog.find(name));
         let mut reports = ids.map(|id| self.report(id));
         let text = match what {
-            What::Stream => json(&reports.next()),
-            What::Streams => json(&reports.collect::<Vec<_>>()),
+            What::Stream => texts.json(&reports.next()),
+            What::Streams => texts.json(&reports.collect::<Vec<_>>()),
             What::Metrics(format) => {
                 let streams = reports.collect();
-                format.text(Snapshot {
+                let snapshot = Snapshot {
                     counters: self.counters.clone(),
                     connections: self.connections.len() as u64,
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.waiters(),
                     streams,
-                })
+                };
+                format.text(snapshot, &mut texts).as_bytes()
             }
         };
         // Exactly as much memory as it needs: it may be held for long.
-        let bytes = Bytes::from(text.into_boxed_str().into_boxed_bytes());
+        let bytes = Bytes::copy_from_slice(text);
+        self.texts = texts;
         self.renderings.keep(what, names, bytes.clone(), self.now);
         bytes
     }
@@ -119,8 +122,4 @@ impl Reactor {
             broadcast.viewers_behind = behind.count() as u64;
         }
     }
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("reports have string keys alone")
 }
