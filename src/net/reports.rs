@@ -60,10 +60,8 @@ impl Reactor {
                 format.text(snapshot, &mut texts).as_bytes()
             }
         };
-        // Exactly as much memory as it needs: it may be held for long.
-        let bytes = Bytes::copy_from_slice(text);
+        let bytes = self.renderings.keep(what, names, text, self.now);
         self.texts = texts;
-        self.renderings.keep(what, names, bytes.clone(), self.now);
         bytes
     }
 
