@@ -131,23 +131,43 @@ impl TextFormat {
         }
     }
 
-    /// The text that is scraped.
-    pub fn text(self, snapshot: Snapshot) -> String {
+    /// The text that is scraped, in memory that is used again.
+    pub fn text(self, snapshot: Snapshot, texts: &mut Texts) -> &str {
         let mut registry = Registry::with_prefix("videostream");
         registry.register_collector(Box::new(snapshot));
-        let mut text = String::new();
-        encode(&mut text, &registry).expect("a String takes all that is written");
+        texts.openmetrics.clear();
+        encode(&mut texts.openmetrics, &registry).expect("a String takes all that is written");
         match self {
-            TextFormat::Prometheus => without_openmetrics(&text),
-            TextFormat::OpenMetrics => text,
+            TextFormat::OpenMetrics => &texts.openmetrics,
+            TextFormat::Prometheus => {
+                texts.prometheus.clear();
+                without_openmetrics(&texts.openmetrics, &mut texts.prometheus);
+                &texts.prometheus
+            }
         }
+    }
+}
+
+/// Memory that texts are written in. It is kept, because the allocator would keep it anyhow.
+#[derive(Debug, Default)]
+pub struct Texts {
+    openmetrics: String,
+    prometheus: String,
+    json: Vec<u8>,
+}
+
+impl Texts {
+    pub fn json(&mut self, value: &impl Serialize) -> &[u8] {
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, value).expect("reports have string keys alone");
+        &self.json
     }
 }
 
 /// OpenMetrics as the older format has it: a counter is called like its samples, units and the end are
 /// not told. All else is the same.
-fn without_openmetrics(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+fn without_openmetrics(text: &str, out: &mut String) {
+    out.reserve(text.len());
     // A family's help comes before its type.
     let mut help = None;
     for line in text.lines() {
@@ -159,15 +179,14 @@ fn without_openmetrics(text: &str) -> String {
         {
             let ending = if kind == "counter" { "_total" } else { "" };
             if let Some((_, help)) = help.take() {
-                out += &format!("# HELP {name}{ending} {help}\n");
+                *out += &format!("# HELP {name}{ending} {help}\n");
             }
-            out += &format!("# TYPE {name}{ending} {kind}\n");
+            *out += &format!("# TYPE {name}{ending} {kind}\n");
         } else if !line.starts_with('#') {
-            out += line;
+            *out += line;
             out.push('\n');
         }
     }
-    out
 }
 
 impl Collector for Snapshot {
@@ -455,8 +474,10 @@ mod tests {
             auth_waiting: 2,
             streams: vec![stream],
         };
-        let text = TextFormat::Prometheus.text(snapshot.clone());
-        let openmetrics = TextFormat::OpenMetrics.text(snapshot);
+        let mut texts = Texts::default();
+        let text = TextFormat::Prometheus.text(snapshot.clone(), &mut texts);
+        let text = text.to_owned();
+        let openmetrics = TextFormat::OpenMetrics.text(snapshot, &mut texts);
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
@@ -475,7 +496,7 @@ mod tests {
             "videostream_turn_seconds_bucket{le=\"+Inf\"} 1",
             "videostream_sweep_seconds_count 0",
         ] {
-            for text in [&text, &openmetrics] {
+            for text in [&text, openmetrics] {
                 assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
             }
         }
@@ -488,21 +509,21 @@ mod tests {
             families(&text, "# TYPE ").contains(&"videostream_sent_bytes_total counter".into())
         );
         assert!(
-            families(&openmetrics, "# TYPE ").contains(&"videostream_sent_bytes counter".into())
+            families(openmetrics, "# TYPE ").contains(&"videostream_sent_bytes counter".into())
         );
         assert_eq!(
             families(&text, "# HELP ").len(),
-            families(&openmetrics, "# TYPE ").len()
+            families(openmetrics, "# TYPE ").len()
         );
         for openmetrics_only in ["# UNIT ", "# EOF"] {
             assert!(families(&text, openmetrics_only).is_empty());
-            assert!(!families(&openmetrics, openmetrics_only).is_empty());
+            assert!(!families(openmetrics, openmetrics_only).is_empty());
         }
         // All samples are the same.
         let samples = |text: &str| -> Vec<String> {
             let lines = text.lines().filter(|line| !line.starts_with('#'));
             lines.map(str::to_owned).collect()
         };
-        assert_eq!(samples(&text), samples(&openmetrics));
+        assert_eq!(samples(&text), samples(openmetrics));
     }
 }

@@ -17,7 +17,8 @@
 //!   quarter: the largest is closed first, with 1013 or 503;
 //! - rings: the longest are shortened, oldest chunks first.
 //!
-//! So half of the limit at least is there for media, and a crowd that may do nothing keeps neither
+//! A newcomer for whom there is no room has the first two give way as well, the second for what is not
+//! finished alone. So half of the limit at least is there for media, and a crowd that may do nothing keeps neither
 //! publishers nor viewers out.
 
 use super::connection::{Connection, State};
@@ -165,7 +166,7 @@ impl Reactor {
         let share = self.memory.share();
         self.shorten_crowd(share, None);
         if self.memory.is_over() {
-            self.shorten_publishers(share);
+            self.shorten_publishers(share, Reactor::beside_ring_bytes);
         }
         let excess = self.memory.excess();
         if excess > 0 {
@@ -225,12 +226,11 @@ impl Reactor {
         }
     }
 
-    /// Closes the publishers that hold most beside their rings until all of them hold `most` bytes, or
+    /// Closes the publishers that hold most, as `bytes_of` has it, until all of them hold `most` bytes, or
     /// there is room again.
-    fn shorten_publishers(&mut self, most: usize) {
+    fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Reactor, StreamId) -> usize) {
         let ids = self.broadcasts.keys().copied();
-        let mut holders: Vec<(usize, StreamId)> =
-            ids.map(|id| (self.beside_ring_bytes(id), id)).collect();
+        let mut holders: Vec<(usize, StreamId)> = ids.map(|id| (bytes_of(self, id), id)).collect();
         holders.sort_unstable_by_key(|&(bytes, _)| Reverse(bytes));
         let mut bytes: usize = holders.iter().map(|&(bytes, _)| bytes).sum();
         for (own, stream_id) in holders {
@@ -245,17 +245,18 @@ impl Reactor {
     /// What a stream takes beside its ring: its init segment, its poster, and what its publisher has
     /// not finished.
     fn beside_ring_bytes(&self, stream_id: StreamId) -> usize {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
-            return 0;
-        };
-        let publisher = broadcast.publisher.map(|id| &self.connections[id]);
-        let unfinished = publisher.map_or(0, |connection| {
-            connection.coming_bytes() + connection.socket.held_bytes()
-        });
-        let poster = broadcast.poster.as_ref();
-        unfinished
+        let broadcast = self.broadcasts.get(&stream_id);
+        let poster = broadcast.and_then(|broadcast| broadcast.poster.as_ref());
+        self.unfinished_bytes(stream_id)
             + self.catalog.stream(stream_id).init_bytes()
             + poster.map_or(0, |poster| poster.jpeg.len())
+    }
+
+    /// What a stream's publisher has not finished: a message, a block.
+    fn unfinished_bytes(&self, stream_id: StreamId) -> usize {
+        let broadcast = self.broadcasts.get(&stream_id);
+        let publisher = broadcast.and_then(|broadcast| broadcast.publisher);
+        publisher.map_or(0, |id| own_bytes(&self.connections[id]))
     }
 
     /// Ends a stream's publisher; if it has none, its viewers, with whom the rest of it goes.
@@ -309,11 +310,14 @@ impl Reactor {
         }
     }
 
-    /// Refuses whoever would make the server hold more, when it holds enough. Those who may do nothing
-    /// but ask give way first.
+    /// Refuses whoever would make the server hold more, when it holds enough. Those who only ask give way
+    /// first, and then publishers that have much unfinished.
     pub(super) fn check_room(&mut self, id: usize) -> Result<(), Refusal> {
         if self.memory.is_full() {
             self.shorten_crowd(self.memory.share() / 4, Some(id));
+        }
+        if self.memory.is_full() {
+            self.shorten_publishers(self.memory.share(), Reactor::unfinished_bytes);
         }
         match self.memory.is_full() {
             true => {

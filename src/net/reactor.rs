@@ -22,7 +22,7 @@ use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
 use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Texts};
 use crate::protocol::access::{Access, Secret};
 use crate::protocol::base_path::BasePath;
 use crate::protocol::date::{DateCache, HttpDate};
@@ -89,6 +89,7 @@ pub struct Reactor {
     pub(super) clients: Clients,
     pub(super) memory: Memory,
     pub(super) renderings: Renderings,
+    pub(super) texts: Texts,
     pub(super) counters: Counters,
     pub(super) refusals: RefusalLog,
     dates: DateCache,
@@ -209,6 +210,7 @@ impl Reactor {
             clients: Clients::new(limits.max_connections_per_address),
             memory: Memory::new(allocated, limits.max_memory_bytes),
             renderings: Renderings::new(now),
+            texts: Texts::default(),
             limits,
             counters: Counters::default(),
             refusals: RefusalLog::default(),
@@ -523,6 +525,7 @@ impl Reactor {
         if self.connections.is_empty() {
             // No tick will come to see it.
             self.renderings = Renderings::new(self.now);
+            self.texts = Texts::default();
         }
     }
 }

@@ -7,7 +7,7 @@
 //! Pure: texts and the time come in.
 
 use crate::metrics::TextFormat;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const BASE_COST: usize = 16;
 const STREAMS_PER_SECOND: usize = 16_000;
 
 /// Bytes of renderings that are not read yet, from which on they are shared for a second.
-const UNREAD_BYTES: usize = 2 << 20;
+const UNREAD_BYTES: usize = 512 << 10;
 
 /// Bytes of renderings that are kept for those who ask next. With keys of their own, clients may see
 /// many different things.
@@ -95,15 +95,29 @@ impl Renderings {
         None
     }
 
-    /// Keeps a rendering for those who ask next.
-    pub fn keep(&mut self, what: What, names: Names, bytes: Bytes, now: Instant) {
-        let is_replaced = |kept: &mut Rendering| kept.what == what && kept.names == names;
-        self.outdated
-            .extend(self.kept.extract_if(.., is_replaced).map(|old| old.bytes));
+    /// Keeps a rendering for those who ask next, and returns it. The memory of the one before is used
+    /// again, if nobody holds it.
+    pub fn keep(&mut self, what: What, names: Names, text: &[u8], now: Instant) -> Bytes {
+        let is_replaced = |kept: &Rendering| kept.what == what && kept.names == names;
+        let replaced = self.kept.iter().position(is_replaced);
+        let mut room = BytesMut::new();
+        if let Some(index) = replaced {
+            match self.kept.remove(index).bytes.try_into_mut() {
+                Ok(old) => room = old,
+                Err(old) => self.outdated.push(old),
+            }
+        }
+        if room.capacity() < text.len() {
+            // Little more than it needs: it may be held for long.
+            room = BytesMut::with_capacity(text.len() + text.len() / 64);
+        }
+        room.clear();
+        room.extend_from_slice(text);
+        let bytes = room.freeze();
         self.kept.push(Rendering {
             what,
             names,
-            bytes,
+            bytes: bytes.clone(),
             made_at: now,
         });
         let mut kept_bytes: usize = self.kept.iter().map(|kept| kept.bytes.len()).sum();
@@ -112,6 +126,7 @@ impl Renderings {
             kept_bytes -= oldest.len();
             self.outdated.push(oldest);
         }
+        bytes
     }
 
     /// Lets go of what is too old. Returns the bytes that clients still hold of it.
@@ -154,9 +169,8 @@ mod tests {
         if let Some(bytes) = renderings.find(what, names, now) {
             return (bytes, false);
         }
-        let bytes = Bytes::from(vec![7; 1000 * names.len()]);
-        renderings.keep(what, names.clone(), bytes.clone(), now);
-        (bytes, true)
+        let text = vec![7; 1000 * names.len()];
+        (renderings.keep(what, names.clone(), &text, now), true)
     }
 
     #[test]
@@ -212,6 +226,22 @@ mod tests {
         drop(held);
         assert_eq!(renderings.tend(later), 0);
         assert!(renderings.kept.is_empty() && renderings.outdated.is_empty());
+    }
+
+    #[test]
+    fn a_rendering_takes_the_memory_of_the_one_before() {
+        let now = Instant::now();
+        let mut renderings = Renderings::new(now);
+        let names = names(2);
+        let first = ask(&mut renderings, METRICS, &names, now).0;
+        let place = first.as_ptr();
+        // Somebody reads it.
+        let second = ask(&mut renderings, METRICS, &names, now).0;
+        assert_ne!(second.as_ptr(), place);
+        drop((first, second));
+        assert_ne!(ask(&mut renderings, METRICS, &names, now).0.as_ptr(), place);
+        let third = ask(&mut renderings, METRICS, &names, now).0.as_ptr();
+        assert_eq!(ask(&mut renderings, METRICS, &names, now).0.as_ptr(), third);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::webm::TrackKind;
 use crate::work;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
+use std::mem;
 
 /// What `/api/streams` tells.
 #[derive(Serialize)]
@@ -53,28 +54,29 @@ impl Reactor {
             return bytes;
         }
         self.reads.spend(names.len() as u64 * work::REPORT);
+        let mut texts = mem::take(&mut self.texts);
         let ids = names.iter().filter_map(|name| self.catalog.find(name));
         let mut reports = ids.map(|id| self.report(id));
         let text = match what {
-            What::Stream => json(&reports.next()),
-            What::Streams { locked } => json(&Listing {
+            What::Stream => texts.json(&reports.next()),
+            What::Streams { locked } => texts.json(&Listing {
                 streams: reports.collect(),
                 locked,
             }),
             What::Metrics(format) => {
                 let streams = reports.collect();
-                format.text(Snapshot {
+                let snapshot = Snapshot {
                     counters: self.counters.clone(),
                     connections: self.connections.len() as u64,
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.waiters(),
                     streams,
-                })
+                };
+                format.text(snapshot, &mut texts).as_bytes()
             }
         };
-        // Exactly as much memory as it needs: it may be held for long.
-        let bytes = Bytes::from(text.into_boxed_str().into_boxed_bytes());
-        self.renderings.keep(what, names, bytes.clone(), self.now);
+        let bytes = self.renderings.keep(what, names, text, self.now);
+        self.texts = texts;
         bytes
     }
 
@@ -133,8 +135,4 @@ impl Reactor {
             broadcast.viewers_behind = behind.count() as u64;
         }
     }
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("reports have string keys alone")
 }
