@@ -236,15 +236,12 @@ pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let mut line = parts.join(" ").replace(" tip: ", "; tip: ");
-    if let Some((argument, value)) = invalid_value(error)
-        && argument.ends_with("<URL>")
-    {
-        line = line.replacen(&format!(" '{value}'"), "", 1);
-    }
-    // One too many, say, or where a command is expected.
-    for argument in arguments.iter().filter_map(|argument| argument.to_str()) {
-        if argument.contains(['@', '?', '&']) {
-            line = line.replace(argument, &without_secrets(argument));
+    // A URL that is no good, an argument too many.
+    let given = arguments.iter().filter_map(|argument| argument.to_str());
+    for value in given.chain(invalid_value(error)) {
+        let shown = without_secrets(value);
+        if shown != value {
+            line = line.replace(value, &shown);
         }
     }
     if let Some(variable) = variable_at_fault(error, arguments) {
@@ -253,13 +250,10 @@ pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
     line
 }
 
-/// An argument, and what was wrongly given for it.
-fn invalid_value(error: &clap::Error) -> Option<(&str, &str)> {
-    match (
-        error.get(ContextKind::InvalidArg)?,
-        error.get(ContextKind::InvalidValue)?,
-    ) {
-        (ContextValue::String(argument), ContextValue::String(value)) => Some((argument, value)),
+/// What was given for an argument, by a variable perhaps.
+fn invalid_value(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidValue)? {
+        ContextValue::String(value) => Some(value),
         _ => None,
     }
 }

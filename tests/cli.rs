@@ -311,9 +311,9 @@ fn name_that_ends_like_a_file_is_refused_wherever_one_is_given() {
             format!("http://127.0.0.1:9/live/{name}"),
         ] {
             let line = refusal(2, &["push", "a.webm", &url], &[]);
-            assert_eq!(line, format!("invalid value for '<URL>': {reason}"));
+            assert_eq!(line, format!("invalid value '{url}' for '<URL>': {reason}"));
             let line = refusal(2, &["load", &url, "--viewers", "1"], &[]);
-            assert_eq!(line, format!("invalid value for '<URL>': {reason}"));
+            assert_eq!(line, format!("invalid value '{url}' for '<URL>': {reason}"));
         }
         let line = refusal(2, &["token", name], &[]);
         assert_eq!(
@@ -383,18 +383,21 @@ fn address_that_cannot_be_is_one_clear_line() {
         "ws://h:x/publish/a",
     ] {
         let line = refusal(2, &["push", "a.webm", url], &[]);
-        assert_eq!(line, format!("invalid value for '<URL>': {port}"));
+        assert_eq!(line, format!("invalid value '{url}' for '<URL>': {port}"));
         let line = refusal(2, &["load", url, "--viewers", "1"], &[]);
-        assert_eq!(line, format!("invalid value for '<URL>': {port}"));
+        assert_eq!(line, format!("invalid value '{url}' for '<URL>': {port}"));
         let load = ["load", "h/live/a", "--viewers", "1", "--publish-to", url];
         let line = refusal(2, &load, &[]);
         assert_eq!(
             line,
-            format!("invalid value for '--publish-to <URL>': {port}")
+            format!("invalid value '{url}' for '--publish-to <URL>': {port}")
         );
     }
     let line = refusal(2, &["token", "a", "--url", "http://h:99999"], &[]);
-    assert_eq!(line, format!("invalid value for '--url <URL>': {port}"));
+    assert_eq!(
+        line,
+        format!("invalid value 'http://h:99999' for '--url <URL>': {port}")
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod address;
 mod connection;
+mod interrupt;
 pub mod load;
 mod pace;
 mod progress;

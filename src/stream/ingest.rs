@@ -181,10 +181,10 @@ impl Ingest {
             + self.candidacy.as_ref().map_or(0, Candidacy::held_bytes)
     }
 
-    /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
-    /// want to know.
+    /// No more bytes are coming. Viewers never see a block that is not whole; the publisher may want to
+    /// know. A publisher that stops in the middle of a file, behind a whole block, has ended well.
     pub fn finish(&self) -> Result<(), WebmError> {
-        match self.segmenter.is_between_elements() {
+        match self.segmenter.is_between_blocks() {
             true => Ok(()),
             false => Err(WebmError::BrokenOff {
                 offset: self.segmenter.received(),

@@ -204,6 +204,13 @@ impl Segmenter {
         !inside_known && self.carry.is_empty() && self.passing_over == 0
     }
 
+    /// Whether the bytes so far end between two blocks, or what stands beside them. A Cluster or a
+    /// Segment may have been announced to be longer.
+    pub fn is_between_blocks(&self) -> bool {
+        let is_inside_a_head = matches!(self.level, Level::Start) && self.head.is_some();
+        !is_inside_a_head && self.carry.is_empty() && self.passing_over == 0
+    }
+
     /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
     /// the same error each time.
     pub fn poll(&mut self) -> Result<Option<Event>, WebmError> {
