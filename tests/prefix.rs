@@ -143,6 +143,26 @@ fn all_works_behind_a_proxy_that_takes_the_prefix_off() {
 }
 
 #[test]
+fn links_have_the_prefix_that_a_trusted_proxy_takes_off() {
+    let options = ["--publish-open", "--trusted-proxy", "127.0.0.1"];
+    for (options, link) in [
+        (&options[..], "/video/live/demo"),
+        (&options[..1], "/live/demo"),
+    ] {
+        let server = Server::with(options);
+        let site = Site {
+            server: &server,
+            proxy: Some(Proxy::before(server.address, Kind::NginxStripping)),
+        };
+        site.assert_works_below("/video");
+        let target = "/video/publish/demo";
+        let mut publisher =
+            WebSocketClient::open_on(site.connect(), &server, target, &[SUBPROTOCOL]);
+        assert_eq!(publisher.text("ready")["watch"], link);
+    }
+}
+
+#[test]
 fn all_works_behind_a_proxy_that_leaves_the_prefix() {
     let server = Server::with(&["--publish-open", "--base-path", "/video"]);
     let proxy = Some(Proxy::before(server.address, Kind::NginxBelow));

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Reactor {
-    /// Says no to what is no whole request, and closes.
+    /// Says no to what is no whole request, or no whole poster, and closes.
     pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
         let stream = self.stream_of(id);
         self.note_refusal(id, refusal, None, stream.as_deref());
@@ -32,8 +32,12 @@ impl Reactor {
             ..Stamp::default()
         };
         let bytes = refuse(refusal, method, response::Connection::Close, &stamp);
-        self.connections[id].outbox.push(bytes);
-        self.close_after_body(id);
+        let connection = &mut self.connections[id];
+        connection.outbox.push(bytes);
+        match connection.state {
+            State::Posting(_) => self.close_after_body(id),
+            _ => self.close_when_written(id),
+        }
     }
 
     /// Closes once the answer is written, and leaves the peer the time to send its body before it

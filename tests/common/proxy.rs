@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub enum Kind {
     Nginx,
     Caddy,
-    /// nginx with all of it below `/video/`, which it takes off what it sends on.
+    /// nginx with all of it below `/video/`, which it takes off what it sends on, and says so.
     NginxStripping,
     /// The same, but the server is asked for `/video/…` as well.
     NginxBelow,
@@ -39,6 +39,7 @@ impl Proxy {
                 let below = [
                     ("location / {", "location /video/ {"),
                     (&upstream, &stripping),
+                    ("X-Forwarded-Prefix \"\";", "X-Forwarded-Prefix /video;"),
                 ];
                 nginx(folder.path(), address, server, &below)
             }
