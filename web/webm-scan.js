@@ -140,14 +140,18 @@ export class Scanner {
 
   /**
    * `[{ type: 'init' | 'cluster' | 'blocks', bytes, blocks }]` in order, a block being
-   * `{ kind, timestampMs, isKeyframe, sizeLength, timeAt }`. A piece of type `cluster` begins with a Cluster head.
+   * `{ kind, timestampMs, isKeyframe, sizeLength, from, to, timeAt, frameTo }`: the element lies
+   * between `from` and `to` of the piece's bytes, its frame between `timeAt + 3` and `frameTo`. A
+   * piece of type `cluster` begins with a Cluster head.
    * Blocks of ignored kinds are still listed, with `ignored: true`.
    */
   push(message) {
     const pieces = [];
     let piece = null;
     const open = (type, at) => {
-      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [] };
+      // The blocks behind it may be in the same message.
+      if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
+      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [], removed: 0 };
       pieces.push(piece);
     };
     for (let at = 0; at < message.length; ) {
@@ -171,25 +175,23 @@ export class Scanner {
         const block = this.#block(message, at, element, end);
         if (block) {
           piece.blocks.push(block);
-          if (block.ignored) piece.holes.push([at, end]);
+          const before = piece.from + piece.removed;
+          block.from = at - before;
+          block.to = end - before;
+          block.timeAt -= before;
+          block.frameTo -= before;
+          if (block.ignored) {
+            piece.holes.push([at, end]);
+            piece.removed += end - at;
+          }
         }
       }
       piece.to = end;
       at = end;
     }
-    for (const each of pieces) {
-      each.bytes = withoutHoles(message, each);
-      if (each.type === 'init') this.#learn(each.bytes);
-    }
+    if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
+    for (const each of pieces) each.bytes = withoutHoles(message, each);
     return pieces.map(({ type, bytes, blocks }) => ({ type, bytes, blocks }));
-  }
-
-  /** Dates a block of a message anew, in place, by so many milliseconds. */
-  redate(message, block, byMs) {
-    const view = new DataView(message.buffer, message.byteOffset);
-    const ticks = Math.round((byMs * 1e6) / this.#timestampScale);
-    view.setInt16(block.timeAt, view.getInt16(block.timeAt) + ticks);
-    block.timestampMs += byMs;
   }
 
   #learn(init) {
@@ -200,6 +202,7 @@ export class Scanner {
 
   #block(bytes, from, element, end) {
     let { body } = element;
+    let frameTo = end;
     let isReference = false;
     if (element.id === BLOCK_GROUP) {
       let block = null;
@@ -209,6 +212,7 @@ export class Scanner {
       }
       if (!block) return null;
       body = block.body;
+      frameTo = block.end;
     }
     const numberLength = vintLength(bytes[body], 8);
     if (!numberLength || body + numberLength + 3 > bytes.length) return null;
@@ -224,6 +228,7 @@ export class Scanner {
       isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
       sizeLength,
       timeAt: at,
+      frameTo,
       ignored: this.#ignored.has(kind),
     };
   }
