@@ -8,7 +8,7 @@
 import { Pictures } from './pictures.js';
 import { AppendQueue } from './source-buffer.js';
 import { Scanner } from './webm-scan.js';
-import { mimeWithoutKind, withoutKind } from './webm-edit.js';
+import { mimeWithoutKind, withoutFrameLength, withoutKind } from './webm-edit.js';
 
 /** What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure. */
 export function planLanes({ hasVideo, hasAudio }) {
@@ -68,7 +68,7 @@ export class Lane {
     this.#filter?.push(bytes);
     const init = this.#without ? withoutKind(bytes, this.#without) : bytes;
     this.#pictures?.init(init);
-    this.#queue.push(init, { startsAppend: true });
+    this.#queue.push(this.#pictures ? withoutFrameLength(init) : init, { startsAppend: true });
   }
 
   /** A piece of the whole stream that is no init segment. */

@@ -9,6 +9,21 @@ export function withoutKind(init, kind) {
   return editTracks(init, (entry, track) => (track.kind === kind ? null : entry));
 }
 
+const DEFAULT_DURATION = 0x23e383;
+
+/**
+ * The init segment without a word on how long the frames of a picture last. Players believe it, and
+ * then take the next frame that comes later for a new beginning, which needs a keyframe.
+ */
+export function withoutFrameLength(init) {
+  return editTracks(init, (entry, track) => {
+    if (track.kind !== 'video') return entry;
+    const [{ body, end }] = children(entry, 0, entry.length);
+    const kept = [...children(entry, body, end)].filter(({ id }) => id !== DEFAULT_DURATION);
+    return sized([TRACK_ENTRY], kept.map((child) => entry.subarray(child.at, child.end)));
+  });
+}
+
 /** Each TrackEntry becomes what `edit(bytes, track)` makes of it; null leaves it out. */
 function editTracks(init, edit) {
   const parts = [];

@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { elementAt, readInit, Scanner } from '../../web/webm-scan.js';
-import { codecsOf, mimeWithoutKind, withoutKind } from '../../web/webm-edit.js';
+import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/webm-edit.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];
@@ -90,6 +90,14 @@ test('an ignored kind leaves the bytes, but is still seen', () => {
 test('an init segment can go on without its audio', () => {
   const left = withoutKind(bytes(init(VIDEO, AUDIO)), 'audio');
   assert.deepEqual(readInit(left).tracks.map(({ kind }) => kind), ['video']);
+});
+
+test('an init segment can go on without the length of its frames', () => {
+  const timed = [...VIDEO, ...element([0x23, 0xe3, 0x83], [0x3b, 0x9a, 0xca, 0])];
+  timed[1] = 0x80 | (timed.length - 2);
+  const left = withoutFrameLength(bytes(init(timed, AUDIO)));
+  assert.ok(!left.join().includes('35,227,131'));
+  assert.deepEqual(readInit(left).tracks, readInit(bytes(init(VIDEO, AUDIO))).tracks);
 });
 
 test('a block tells where it lies in its piece, also behind those that were taken out', () => {
