@@ -15,7 +15,7 @@ import { Lane, planLanes } from './lane.js';
 import { Lead, LiveEdge } from './live-edge.js';
 import { Pictures } from './pictures.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner } from './webm-scan.js';
+import { readInit, Scanner } from './webm-scan.js';
 import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
 
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
@@ -93,7 +93,8 @@ export class MsePlayer {
 
   /**
    * `on.ready()` once enough is buffered to play, `on.failed(error)` when a fresh join is needed,
-   * `on.starved(kind)` when the tracks of `kind` ended. `ignore` leaves one kind out.
+   * `on.starved(kind)` when the tracks of `kind` ended; `on.declared(tracks)` what an init segment
+   * declares, to which false means that it shall not be played. `ignore` leaves one kind out.
    */
   constructor(video, on, { ignore = null } = {}) {
     this.#video = video;
@@ -196,6 +197,7 @@ export class MsePlayer {
   }
 
   #init(bytes) {
+    if (this.#on.declared(readInit(bytes).tracks) === false) return;
     const mime = this.#ignored ? mimeWithoutKind(this.#mime, this.#ignored) : this.#mime;
     const init = this.#ignored ? withoutKind(bytes, this.#ignored) : bytes;
     const codecs = codecsOf(mime);

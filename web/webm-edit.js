@@ -69,7 +69,7 @@ export function codecsOf(mime) {
 }
 
 export function isAudioCodec(codec) {
-  return /^(opus|vorbis|pcm|flac|mp4a)/i.test(codec);
+  return /^(opus|vorbis|pcm|flac|mp4a|aac|mp3|mpeg\/l|e?-?ac-?3|dts|alac|tta|truehd)/i.test(codec);
 }
 
 /** The MIME type that remains when the tracks of one kind are left out. */

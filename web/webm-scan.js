@@ -18,6 +18,9 @@ export const TRACK_ENTRY = 0xae;
 const TRACK_NUMBER = 0xd7;
 const TRACK_TYPE = 0x83;
 const CODEC_ID = 0x86;
+const CONTENT_ENCODINGS = 0x6d80;
+const CONTENT_ENCODING = 0x6240;
+const CONTENT_ENCRYPTION = 0x5035;
 const CLUSTER = 0x1f43b675;
 const TIMESTAMP = 0xe7;
 const SIMPLE_BLOCK = 0xa3;
@@ -78,7 +81,10 @@ export function* children(bytes, from, end) {
   }
 }
 
-/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
+/**
+ * What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`; a track
+ * that is wrapped up also has `encoding`, `compressed` or `encrypted`.
+ */
 export function readInit(init) {
   const found = { timestampScale: 1_000_000, tracks: [] };
   const tracks = [];
@@ -108,8 +114,20 @@ export function readTrack(init, entry) {
     if (field.id === TRACK_NUMBER) track.number = value();
     if (field.id === TRACK_TYPE) track.kind = KINDS[value()] ?? 'other';
     if (field.id === CODEC_ID) track.codecId = letters(init, field);
+    if (field.id === CONTENT_ENCODINGS) track.encoding = encodingOf(init, field);
   }
   return track;
+}
+
+/** How a track's frames are wrapped up, which no browser undoes without keys or at all. */
+function encodingOf(init, encodings) {
+  for (const encoding of children(init, encodings.body, encodings.end)) {
+    if (encoding.id !== CONTENT_ENCODING) continue;
+    for (const field of children(init, encoding.body, encoding.end)) {
+      if (field.id === CONTENT_ENCRYPTION) return 'encrypted';
+    }
+  }
+  return 'compressed';
 }
 
 /** Several byte arrays as one. */
