@@ -61,11 +61,10 @@ for (const isFirefox of [false, true]) {
       frame(1000 + i * 40, i % 25 === 0);
       fill(1000 + i * 40 + 20, 190);
     }
-    assert.equal(written.length, 50);
-    // Firefox has to learn first how long a frame is: see frame-times.js.
     const all = Array.from({ length: 50 }, (_, i) => [1000 + i * 40, i % 25 === 0]);
-    assert.deepEqual(written.slice(12), all.slice(12));
-    if (!isFirefox) assert.deepEqual(written, all);
+    // Firefox has to learn first how long a frame is: see frame-times.js.
+    if (isFirefox) assert.deepEqual(written.slice(-38), all.slice(-38));
+    else assert.deepEqual(written, all);
   });
 
   for (const everyMs of [1000, 5000, 10_000]) {
