@@ -28,10 +28,14 @@ export function retryDelayMs(attempt, random = Math.random) {
   return Math.round(full * (0.5 + 0.5 * random()));
 }
 
-/** The socket's address for a page's address; of the query only key and token are passed on. */
-export function socketUrl(pageUrl) {
+/**
+ * The socket's address for a page's address. Of the query only key and token are passed on: those
+ * of the address itself, or those that `credentials` (see credentials.js) knows.
+ */
+export function socketUrl(pageUrl, credentials = null) {
   const page = new URL(pageUrl);
-  const url = new URL(withCredentials(page.pathname, page.search), page);
+  const path = credentials ? credentials.url(page.pathname) : withCredentials(page.pathname, page.search);
+  const url = new URL(path, page);
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }
