@@ -19,9 +19,9 @@ export const CODECS = [
   { id: 'vp8', label: 'VP8', note: 'plays everywhere' },
   { id: 'vp9', label: 'VP9', note: 'sharper, more work' },
   { id: 'av1', label: 'AV1', note: 'sharpest, most work' },
-  // Only for who asks by `?codec=h264`: Chromium records it without the decoder's configuration,
-  // and then VLC and ffmpeg show it, but no browser.
-  { id: 'h264', label: 'H.264', note: 'not for browsers', isHidden: true },
+  // Chromium records it as Matroska without the decoder's configuration: Chromium plays that as a
+  // plain stream, Firefox plays its sound alone.
+  { id: 'h264', label: 'H.264', note: 'no picture in Firefox' },
 ];
 
 /**
@@ -39,7 +39,7 @@ export function keyframeCount(frameRate) {
 /** The codecs that this browser can record as WebM or Matroska, and that others can watch. */
 export function recordableCodecs(isTypeSupported) {
   const isRecordable = ({ id }) => typeFor(id, { hasVideo: true, hasAudio: false }, isTypeSupported);
-  return CODECS.filter((codec) => !codec.isHidden && isRecordable(codec));
+  return CODECS.filter(isRecordable);
 }
 
 /**
