@@ -27,6 +27,8 @@ export class Delivery {
   /** Oldest first: `[atMs, received − handed]`. */
   #offsets = [];
   #received = null;
+  /** By the server's count, which is the truer one. Null until it has told two. */
+  #arrivedMeter = null;
   /** What the server lacked when it was last asked, and how old that was. */
   #missing = { bytes: 0, ms: 0 };
   /** The question that waits for its answer: `{ atMs, handed }`. */
@@ -56,6 +58,8 @@ export class Delivery {
     if (received === null) return;
     // Counts anew: another server, or another stream by that name.
     if (received < this.#received) this.#offsets = [];
+    else if (this.#received !== null) this.#arrivedMeter.add(received - this.#received, nowMs);
+    this.#arrivedMeter ??= new RateMeter(3000);
     this.#received = received;
     this.#offsets.push([nowMs, received - this.#handed]);
     while (this.#offsets[0][0] < nowMs - WINDOW_MS) this.#offsets.shift();
@@ -86,8 +90,10 @@ export class Delivery {
     return this.#lateMs(nowMs) > ANSWER_MS;
   }
 
+  /** What is sent, as far as can be told: not what is recorded. */
   bitsPerSecond(nowMs) {
-    return this.#sentMeter.bitsPerSecond(nowMs);
+    const sent = this.#sentMeter.bitsPerSecond(nowMs);
+    return this.#arrivedMeter?.hasBegun ? Math.min(sent, this.#arrivedMeter.bitsPerSecond(nowMs)) : sent;
   }
 
   #lateMs(nowMs) {

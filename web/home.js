@@ -46,7 +46,7 @@ async function refresh() {
     }
     if (!response.ok) throw new Error(`status ${response.status}`);
     const answer = await response.json();
-    show(answer.streams ?? [], Boolean(answer.locked));
+    show(Array.isArray(answer) ? answer : answer.streams ?? [], Boolean(answer.locked));
   } catch {
     setState('unreachable', 'The server does not answer. Trying again.');
   }

@@ -26,54 +26,70 @@ export function airState({ state, isConnected, wasLive, hasSent, missing, isDrai
   return isDraining || behindMs >= (wasSlow ? SLOW_MS.until : SLOW_MS.from) ? 'slow' : 'live';
 }
 
-/** Looks at a broadcast, its source and its preview, a few times a second. */
+/** Looks at a broadcast, its source and its preview (a video element), a few times a second. */
 export class AirWatch {
   missing = null;
   #silence = new SilenceWatch();
+  #preview;
+  /** Frames that the preview has shown. */
+  #frames = 0;
 
-  /** Another source, or another try. */
+  constructor(preview) {
+    this.#preview = preview;
+    const count = () => {
+      this.#frames += 1;
+      preview.requestVideoFrameCallback(count);
+    };
+    preview.requestVideoFrameCallback?.(count);
+  }
+
+  /** Another source: its first frame is still to come. */
+  changeSource() {
+    this.#frames = 0;
+    this.reset();
+  }
+
+  /** Another try. */
   reset() {
     this.missing = null;
     this.#silence.reset();
   }
 
   /** The state that follows `state`, for what there is now. */
-  look(state, { broadcast, capture, preview, source, wasLive, nowMs }) {
-    this.#listen({ broadcast, capture, preview, source, nowMs });
+  look(state, { broadcast, capture, source, wasLive, nowMs }) {
+    this.#listen({ broadcast, capture, source, nowMs });
     const { isConnected, isDraining, isStuck, behindMs, hasSent } = broadcast;
     return airState({ state, isConnected, wasLive, hasSent, missing: this.missing, isDraining, isStuck, behindMs });
   }
 
-  #listen({ broadcast, capture, preview, source, nowMs }) {
+  #listen({ broadcast, capture, source, nowMs }) {
     if (!broadcast.isRecording) {
       this.#silence.reset();
       return;
     }
-    const found = this.#silence.missing({ nowMs, ...signs(broadcast, capture, preview, source) });
+    const found = this.#silence.missing({ nowMs, ...signs(broadcast, capture, this.#framesShown(source)) });
     // A recording that was only just begun proves nothing yet: what was missing still is.
     if (found || broadcast.recordedBytes > 0) this.missing = found;
   }
+
+  /** Null where the preview says nothing: it may be hidden, and a screen may stand still. */
+  #framesShown(source) {
+    const canTell = !document.hidden && this.#preview.requestVideoFrameCallback;
+    // The first frame is wanted of every source.
+    return canTell && (source !== 'screen' || this.#frames === 0) ? this.#frames : null;
+  }
 }
 
-function signs({ recordedBytes, recordedBitsPerSecond }, { stream, tracks }, preview, source) {
+function signs({ recordedBytes, recordedBitsPerSecond }, { stream, tracks }, frames) {
   const has = (kind) => stream.getTracks().some((track) => track.kind === kind && track.readyState === 'live');
   const isMuted = (kind) => tracks.some((track) => track.kind === kind && track.muted);
   return {
     bytes: recordedBytes,
     bitsPerSecond: recordedBitsPerSecond,
-    frames: framesShown(preview, source),
+    frames,
     hasPicture: has('video'),
     hasSound: has('audio'),
     isPictureMuted: isMuted('video'),
     isSoundMuted: isMuted('audio'),
   };
-}
-
-/** Frames that the preview has shown; null where that says nothing. */
-function framesShown(preview, source) {
-  if (document.hidden) return null;
-  // No frame at all, yet.
-  if (preview.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return 0;
-  // A screen may stand still. Some browsers do not count the frames of a live source.
-  return source === 'screen' ? null : preview.getVideoPlaybackQuality?.().totalVideoFrames || null;
 }

@@ -45,7 +45,7 @@ let capture = null;
 /** Counts openings, so that a late answer to an older wish is thrown away. */
 let wish = 0;
 let broadcast = null;
-const air = new AirWatch();
+const air = new AirWatch(preview);
 /** Whether Try again means to go live, or only to see the preview. */
 let wantsLive = false;
 let liveSinceMs = null;
@@ -134,7 +134,7 @@ async function open() {
   }
   const former = capture;
   capture = opened;
-  air.reset();
+  air.changeSource();
   for (const track of capture.stream.getTracks()) track.addEventListener('ended', () => trackEnded(track));
   preview.srcObject = capture.stream;
   preview.play().catch(() => {});
@@ -253,7 +253,7 @@ function offAir() {
 function look() {
   if (!broadcast || !capture) return;
   const nowMs = performance.now();
-  const next = air.look(state, { broadcast, capture, preview, source, wasLive: liveSinceMs !== null, nowMs });
+  const next = air.look(state, { broadcast, capture, source, wasLive: liveSinceMs !== null, nowMs });
   if (next === 'live') liveSinceMs ??= nowMs;
   if (next !== state) setState(next);
   else speak();
@@ -295,7 +295,8 @@ async function isTaken() {
   const options = asking({ signal: AbortSignal.timeout(TAKEN_MS) });
   // The list rather than the one stream: asking for what is not there would be an error in the console.
   const answer = await fetch(at('api/streams'), options).then((response) => (response.ok ? response.json() : null)).catch(() => null);
-  return Boolean(answer?.streams?.some((stream) => stream.name === name && stream.live));
+  const streams = Array.isArray(answer) ? answer : answer?.streams ?? [];
+  return streams.some((stream) => stream.name === name && stream.live);
 }
 
 /** Where the server does not tell its count to this page, that it answers at all has to do. */
