@@ -149,6 +149,20 @@ test('a name that is on air is not taken over without a question', async () => {
   await chromium.reaches('live');
 });
 
+test('Stop tells viewers that the stream has ended', async () => {
+  await chromium.open(server.url('/publish/over?source=test&auto&size=320x180'));
+  await chromium.reaches('live');
+  await firefox.open(server.url('/live/over'));
+  await firefox.reaches('playing');
+  await chromium.click('#go');
+  await chromium.reaches('ended');
+  const [offline] = await until('offline', async () => {
+    const messages = await firefox.messages('offline');
+    return messages.length && messages;
+  });
+  assert.equal(offline.reason, 'ended');
+});
+
 test('a page elsewhere puts no camera on air, an address that is typed does', async () => {
   const elsewhere = await lab.server();
   const target = server.url('/publish/led?source=camera&auto');
