@@ -116,7 +116,8 @@ export class StreamSocket {
   /** Drops the connection and comes back at once, as after a wake-up or a stall. */
   reconnect() {
     if (this.#closed) return;
-    this.#discard();
+    // Not 1000: from a publisher that would tell viewers that the stream has ended.
+    this.#discard(4000);
     this.#attempt = 0;
     this.connect();
   }
