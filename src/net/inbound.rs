@@ -12,6 +12,7 @@ use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
 use std::mem;
+use std::num::NonZeroU16;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, error::CapacityError};
@@ -40,9 +41,9 @@ pub struct Inbound {
     /// Bytes that came since the peer was last seen between two messages.
     unfinished: u32,
     /// Data messages nobody asked for.
-    pub ignored: u32,
+    pub ignored: u16,
     /// The code of the peer's close frame.
-    close_code: Option<u16>,
+    close_code: Option<NonZeroU16>,
 }
 
 /// What was heard.
@@ -121,7 +122,8 @@ impl Inbound {
     /// or it gave no code, as `close()` in a browser does. Any other code names a fault.
     pub fn closed_well(&self) -> bool {
         let well = [CloseCode::Normal, CloseCode::GoingAway].map(u16::from);
-        self.close_code.is_none_or(|code| well.contains(&code))
+        self.close_code
+            .is_none_or(|code| well.contains(&code.get()))
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
@@ -162,7 +164,7 @@ impl Inbound {
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
             // The answer is queued, and written by the next read, which says so.
             Ok(Message::Close(frame)) => {
-                self.close_code = frame.map(|frame| frame.code.into());
+                self.close_code = frame.and_then(|frame| NonZeroU16::new(frame.code.into()));
                 Heard::Control
             }
             Ok(Message::Frame(_)) => Heard::Control,

@@ -15,7 +15,7 @@ use std::io::{self, Read, Write};
 use std::time::Instant;
 
 /// Data messages from one viewer that are ignored before it is closed.
-const IGNORED_MAX: u32 = 64;
+const IGNORED_MAX: u16 = 64;
 
 /// What becomes of a connection after it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl<S: Read + Write> Connection<S> {
         if !viewer.is_websocket() {
             // It has said all it had to say.
             viewer.ignored_reads += 1;
-            return match viewer.ignored_reads > IGNORED_MAX {
+            return match viewer.ignored_reads > u32::from(IGNORED_MAX) {
                 true => After::Gone,
                 false => self.read_nothing(now),
             };

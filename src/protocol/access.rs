@@ -451,11 +451,11 @@ mod tests {
                         &format!("{start} HTTP/1.0\r\nAuthorization: {field}"),
                     )
                 };
-                assert_eq!(ask("GET /publish/a?key=p"), 200, "{field}");
+                assert_eq!(ask("DELETE /api/streams/a?key=p"), 200, "{field}");
                 assert_eq!(ask("PUT /publish/a?key=p"), 200, "{field}");
-                assert_eq!(ask("GET /live/a?key=w"), 200, "{field}");
-                assert_eq!(ask("GET /publish/a?key=nonsense"), 401, "{field}");
-                assert_eq!(ask("GET /publish/a"), 401, "{field}");
+                assert_eq!(ask("GET /live/a.webm?key=w"), 200, "{field}");
+                assert_eq!(ask("PUT /publish/a?key=nonsense"), 401, "{field}");
+                assert_eq!(ask("PUT /publish/a"), 401, "{field}");
             }
         }
     }

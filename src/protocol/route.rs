@@ -1065,7 +1065,6 @@ mod tests {
             "/live/a.jpg.webm",
             "/live/a.webm.webm",
             "/live/a.webm.jpg",
-            "/live/a.mkv",
             "/api/streams/a.webm",
             "/live/.jpg",
         ] {
