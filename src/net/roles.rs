@@ -103,6 +103,7 @@ impl Reactor {
     fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
         let stream_id = publisher.stream;
         publisher.flush(self.catalog.stream_mut(stream_id));
+        self.note_last_ingest(id, &mut publisher);
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
