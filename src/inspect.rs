@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::webm::{ClusterHead, Event, Limits, Recording, Segmenter, Track, TrackKind};
+use crate::webm::{Block, ClusterHead, Event, Limits, Recording, Segmenter, Track, TrackKind};
 
 /// Bytes read at once: enough that reading costs nothing beside parsing.
 const READ_BYTES: usize = 64 * 1024;
@@ -36,6 +36,9 @@ pub struct Report {
     pub keyframes: Vec<Keyframe>,
     pub blocks: u64,
     pub errors: Vec<Fault>,
+    /// What players and servers have to make up for. In the JSON only where there is any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Fault>,
     /// How many times the file starts anew, and the last timestamp: for the table only.
     #[serde(skip)]
     recordings: usize,
@@ -108,7 +111,21 @@ pub fn inspect(file: impl Into<String>, mut reader: impl Read) -> io::Result<Rep
     }
 }
 
+/// Furthest that a track's timestamps may go back without a remark, in milliseconds: more than
+/// jitter, or with B-frames more than some frames.
+const BACK_MS_MAX: i64 = 250;
+const REORDERED_MS_MAX: i64 = 2000;
+
+/// Furthest ahead of the block before, in milliseconds.
+const AHEAD_MS_MAX: i64 = 10_000;
+
+/// Remarks on one file. More would say no more.
+const REMARKS_MAX: usize = 100;
+
 struct Inspector {
+    /// Timestamp of the last block, and of each track's last.
+    last_ms: Option<i64>,
+    track_ms: Vec<Option<i64>>,
     segmenter: Segmenter,
     /// The recording that the bytes are in.
     recording: Option<Recording>,
@@ -120,6 +137,8 @@ struct Inspector {
 impl Inspector {
     fn new(file: String) -> Inspector {
         Inspector {
+            last_ms: None,
+            track_ms: Vec::new(),
             segmenter: Segmenter::new(Limits::default()),
             recording: None,
             block_offset: None,
@@ -183,6 +202,7 @@ impl Inspector {
                 if !self.begins_block(block.offset) {
                     return;
                 }
+                self.note_time(&block);
                 let last = self.report.last_timestamp_ms.max(Some(block.timestamp_ms));
                 self.report.last_timestamp_ms = last;
                 let Some(recording) = &self.recording else {
@@ -215,7 +235,44 @@ impl Inspector {
         }
     }
 
+    /// Remarks on a timestamp that steps.
+    fn note_time(&mut self, block: &Block) {
+        let track = self
+            .recording
+            .as_ref()
+            .and_then(|recording| recording.tracks.get(block.track));
+        let (Some(track), Some(track_ms)) = (track, self.track_ms.get_mut(block.track)) else {
+            return;
+        };
+        let back_ms_max = match track.reorders() {
+            true => REORDERED_MS_MAX,
+            false => BACK_MS_MAX,
+        };
+        let now_ms = block.timestamp_ms;
+        let before_ms = track_ms.replace(now_ms);
+        let latest_ms = self.last_ms.replace(now_ms);
+        let back_ms = before_ms.filter(|&before_ms| now_ms < before_ms - back_ms_max);
+        // Both, as after a step of one track the other steps as well.
+        let ahead_ms = latest_ms
+            .max(before_ms)
+            .filter(|&latest_ms| now_ms > latest_ms + AHEAD_MS_MAX);
+        if let Some(from_ms) = back_ms.or(ahead_ms)
+            && self.report.remarks.len() < REMARKS_MAX
+        {
+            let message = format!(
+                "the timestamps of track {} step from {from_ms} ms to {now_ms} ms",
+                track.number
+            );
+            self.report.remarks.push(Fault {
+                offset: block.offset,
+                message,
+            });
+        }
+    }
+
     fn note_recording(&mut self, recording: Recording) {
+        self.last_ms = None;
+        self.track_ms = vec![None; recording.tracks.len()];
         let report = &mut self.report;
         report.recordings += 1;
         if report.recordings == 1 {
@@ -332,6 +389,9 @@ impl fmt::Display for Report {
                 "{} blocks belong to no track, and are passed over",
                 self.strays
             )?;
+        }
+        for remark in &self.remarks {
+            writeln!(f, "remark at byte {}: {}", remark.offset, remark.message)?;
         }
         for fault in &self.errors {
             writeln!(f, "error at byte {}: {}", fault.offset, fault.message)?;
@@ -462,6 +522,29 @@ mod tests {
         );
         assert_eq!(text[..head.len()], *head);
         assert!(text.ends_with(r#""blocks":451,"errors":[]}"#));
+    }
+
+    #[test]
+    fn timestamps_that_step_are_remarked_on() {
+        let bytes = sample("timestamps-back-60s.webm");
+        let table = inspect("x.webm", &bytes[..]).unwrap().to_string();
+        let remarks: Vec<&str> = table
+            .lines()
+            .filter(|line| line.starts_with("remark"))
+            .collect();
+        assert_eq!(
+            remarks,
+            [
+                "remark at byte 23254: the timestamps of track 2 step from 62981 ms to 3001 ms",
+                "remark at byte 23349: the timestamps of track 1 step from 62940 ms to 3007 ms",
+            ]
+        );
+        let remarks = &report(&bytes)["remarks"];
+        assert_eq!(remarks[0]["offset"], 23_254);
+        for name in NAMES {
+            let bytes = sample(&format!("{name}.webm"));
+            assert_eq!(report(&bytes)["remarks"], Value::Null, "{name}");
+        }
     }
 
     #[test]

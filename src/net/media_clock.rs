@@ -4,9 +4,12 @@
 //! whose blocks wait are on a list; as a rule it is empty.
 
 use super::connection::State;
+use super::publisher::Publisher;
 use super::reactor::Reactor;
 use crate::protocol::control::ToPublisher;
+use crate::stream::{StreamId, Warning};
 use std::mem;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 impl Reactor {
@@ -19,19 +22,13 @@ impl Reactor {
         {
             self.waiting_media.push(id);
         }
-        self.counters.timestamp_steps += publisher.take_time_steps();
-        let Some(warning) = publisher.poll_warning() else {
-            return;
-        };
-        let rest = std::iter::from_fn(|| publisher.poll_warning());
-        let warnings: Vec<_> = std::iter::once(warning).chain(rest).collect();
         let stream = publisher.stream;
-        let client = self.connections[id].client;
-        let name = self.catalog.stream(stream).name();
-        for warning in &warnings {
-            let (code, message) = (warning.code, &warning.message);
-            tracing::warn!(stream = %name, %client, code, "publisher is warned: {message}");
+        let (steps, warnings) = publisher.take_remarks();
+        self.counters.timestamp_steps += steps;
+        if warnings.is_empty() {
+            return;
         }
+        self.log_warnings(stream, self.connections[id].client, &warnings);
         let messages: Vec<_> = warnings
             .into_iter()
             .map(|warning| ToPublisher::Warning {
@@ -40,6 +37,22 @@ impl Reactor {
             })
             .collect();
         self.tell_publisher(id, &messages);
+    }
+
+    /// A publisher has left: what its last blocks gave reason to say goes to the log alone.
+    pub(super) fn note_last_ingest(&mut self, id: usize, publisher: &mut Publisher) {
+        let (steps, warnings) = publisher.take_remarks();
+        self.counters.timestamp_steps += steps;
+        if let Some(connection) = self.connections.get(id) {
+            self.log_warnings(publisher.stream, connection.client, &warnings);
+        }
+    }
+
+    fn log_warnings(&self, stream: StreamId, client: IpAddr, warnings: &[Warning]) {
+        let name = self.catalog.stream(stream).name();
+        for Warning { code, message } in warnings {
+            tracing::warn!(stream = %name, %client, code, "publisher is warned: {message}");
+        }
     }
 
     /// When blocks that wait are due.

@@ -356,13 +356,11 @@ impl Publisher {
         self.ingest.tick(stream);
     }
 
-    /// The next thing that it should hear about its media.
-    pub fn poll_warning(&mut self) -> Option<Warning> {
-        self.ingest.poll_warning()
-    }
-
-    pub fn take_time_steps(&mut self) -> u64 {
-        self.ingest.take_time_steps()
+    /// How often its timestamps stepped, and what it should hear about its media, since this was
+    /// asked last.
+    pub fn take_remarks(&mut self) -> (u64, Vec<Warning>) {
+        let warnings = std::iter::from_fn(|| self.ingest.poll_warning()).collect();
+        (self.ingest.take_time_steps(), warnings)
     }
 
     /// It is leaving: whole blocks that were held back go out.

@@ -248,6 +248,12 @@ impl Ingest {
         self.close_chunk(stream);
     }
 
+    /// Bytes of blocks that wait for other tracks: at most 4 MiB while a recording opens, and 1 MiB
+    /// after that.
+    pub fn waiting_bytes(&self) -> usize {
+        self.opening_bytes + self.interleaver.waiting_bytes()
+    }
+
     /// The next thing that the publisher should hear.
     pub fn poll_warning(&mut self) -> Option<Warning> {
         self.warnings.poll()

@@ -72,6 +72,7 @@ struct TrackTime {
     offset_ms: Option<i64>,
     /// Of its blocks, the latest.
     latest_ms: i64,
+    /// 0 while there was only one.
     frame_ms: i64,
     /// Longest step forward in this recording.
     step_ms: i64,
@@ -153,7 +154,7 @@ impl Timeline {
             || said_ms < self.edge_ms - STEP_MS_MAX - passed_ms;
         let expected_ms = match time.offset_ms {
             // What stood still while others went on does not stay behind.
-            Some(_) => (time.latest_ms + time.frame_ms).max(self.edge_ms - BACK_MS_MAX),
+            Some(_) => (time.latest_ms + time.frame_ms()).max(self.edge_ms - BACK_MS_MAX),
             None => self.edge_ms,
         };
         let is_odd = is_step || (said_ms - expected_ms).abs() > ODD_MS;
@@ -192,7 +193,7 @@ impl Timeline {
                 .tracks
                 .iter()
                 .filter(|track| track.latest_ms > 0)
-                .map(|track| (track.latest_ms + track.frame_ms).unsigned_abs())
+                .map(|track| (track.latest_ms + track.frame_ms()).unsigned_abs())
                 .fold(latest_ms + 1, u64::max),
         };
         let at_ms = self.begin_ms as i64;
@@ -230,11 +231,9 @@ impl Timeline {
         time.offset_ms = Some(offset_ms);
         let step_ms = at_ms - time.latest_ms;
         if step_ms > 0 {
-            time.frame_ms = match step_ms {
-                1..=FRAME_MS_MAX => step_ms,
-                _ if time.frame_ms == 0 => FRAME_MS_DEFAULT,
-                _ => time.frame_ms,
-            };
+            if step_ms <= FRAME_MS_MAX {
+                time.frame_ms = step_ms;
+            }
             time.step_ms = time.step_ms.max(step_ms.min(STEP_MS_MAX));
             time.latest_ms = at_ms;
         }
@@ -259,6 +258,14 @@ impl Timeline {
 }
 
 impl TrackTime {
+    /// How long a frame lasts.
+    fn frame_ms(&self) -> i64 {
+        match self.frame_ms {
+            0 => FRAME_MS_DEFAULT,
+            frame_ms => frame_ms,
+        }
+    }
+
     /// How far its timestamps may go back: with B-frames, some frames, and these may be long.
     fn back_ms_max(&self) -> i64 {
         match self.reorders {

@@ -53,9 +53,21 @@ impl Sample {
         block.offset as usize + block.element.bytes.len()
     }
 
-    /// Length of the bytes up to the end of the first keyframe: with them a viewer is there.
+    /// Length of the bytes with which a viewer is there: up to the end of the first keyframe, and
+    /// until each track has a block, the picture two where their distance is its frames' duration.
     pub fn opening(&self) -> usize {
-        self.end_of(&self.blocks[self.keyframes()[0]])
+        let missing = |index: usize| {
+            let mut tracks = self.recording.tracks.iter().enumerate();
+            tracks.any(|(number, track)| {
+                let is_timed =
+                    track.kind != TrackKind::Video || track.default_duration_ns.is_some();
+                let seen = self.blocks[..=index].iter();
+                seen.filter(|block| block.track == number).count() < 2 - usize::from(is_timed)
+            })
+        };
+        let keyframe = self.keyframes()[0];
+        let last = (keyframe..self.blocks.len()).find(|&index| !missing(index));
+        self.end_of(&self.blocks[last.expect("a block of each track")])
     }
 
     /// What follows the first `length` bytes, as the recorder cut it.
