@@ -29,6 +29,11 @@ const READ_BYTES_MAX: u64 = 64 << 10;
 /// The same, counted in frames: 64 KiB may hold 10,000 empty fragments, at 200 ns each.
 const READ_FRAMES_MAX: u64 = 256;
 
+/// Bytes of one read from a peer that sends frames of less than 32 bytes: what has been read cannot be
+/// left for the next turn.
+const DENSE_READ_BYTES: usize = 2 << 10;
+const DENSE_FRAME_BYTES: u64 = 32;
+
 /// One side of a WebSocket: the frames that come in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -36,6 +41,8 @@ pub struct Inbound {
     check: FrameCheck,
     /// What the peer did wrong, behind sound bytes that are still to be understood.
     wrong: Option<Violation>,
+    /// Whether the last bytes were frames of some bytes each.
+    is_dense: bool,
     /// Data messages nobody asked for.
     pub ignored: u32,
 }
@@ -91,6 +98,7 @@ impl Inbound {
             ),
             check,
             wrong,
+            is_dense: false,
             ignored: 0,
         }
     }
@@ -114,12 +122,19 @@ impl Inbound {
             wrong: &mut self.wrong,
             replies: Vec::new(),
             received: 0,
+            read_max: match self.is_dense {
+                true => DENSE_READ_BYTES,
+                false => usize::MAX,
+            },
             is_spent: false,
         };
         let result = self.context.read(&mut wire);
-        let is_spent = wire.is_spent;
-        *received += wire.received;
+        let (is_spent, length) = (wire.is_spent, wire.received);
+        *received += length;
         outbox.push(wire.replies);
+        if length > 0 {
+            self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > length;
+        }
         match result {
             // Nothing is read behind it, so all that is sound has been understood.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
@@ -163,6 +178,8 @@ struct Wire<'a, S> {
     wrong: &'a mut Option<Violation>,
     replies: Vec<u8>,
     received: u64,
+    /// Bytes of one read from the socket.
+    read_max: usize,
     /// Whether it said "would block" because the turn was over.
     is_spent: bool,
 }
@@ -176,8 +193,9 @@ impl<S: Read> Read for Wire<'_, S> {
             self.is_spent = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        let room = buffer.len().min(self.read_max);
         loop {
-            match self.socket.read(buffer) {
+            match self.socket.read(&mut buffer[..room]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(length) => {
                     self.received += length as u64;
