@@ -305,7 +305,7 @@ impl Collector for Snapshot {
         counters.turn_work.encode(
             &mut encoder,
             "turn_work",
-            "Work for publishers in one turn of the event loop, as counted by its budget of 0.01",
+            "Work for publishers in one turn of the event loop, as counted by its budget of 0.003",
         )?;
         counters.sweeps.encode(
             &mut encoder,

@@ -12,22 +12,22 @@
 //! `benches/ingest` and the floods of `tests/work_per_turn.rs`. No clock is read, so the same bytes
 //! cost the same everywhere, and a test can count.
 
-/// Work for all publishers of one turn together: 10 ms.
+/// Work for all publishers of one turn together: 3 ms.
 ///
 /// Viewers are written to between two turns, so this and the 4 ms of writing are how long media wait
 /// for the media of others. Longer turns would gain nothing: a turn that ends early goes on at once.
-pub const TURN_WORK: u64 = 10_000_000;
+pub const TURN_WORK: u64 = 3_000_000;
 
 /// Least share of one publisher in a turn, 1/128 of it: below, visiting costs more than the work.
 ///
 /// With the default of 256 streams, every publisher is served at least every second turn.
 pub const SHARE_MIN: u64 = TURN_WORK / 128;
 
-/// Work for all requests and other reads of one turn together, besides their number: 4 ms.
-pub const READS_WORK: u64 = 4_000_000;
+/// Work for all answers of one turn that tell of all streams: 2 ms.
+pub const READS_WORK: u64 = 2_000_000;
 
-/// Work for deadlines in one turn: 4 ms. The others have theirs in the next turn.
-pub const DEADLINES_WORK: u64 = 4_000_000;
+/// Work for deadlines in one turn: 2 ms. The others have theirs in the next turn.
+pub const DEADLINES_WORK: u64 = 2_000_000;
 
 /// One read from a socket.
 pub const READ: u64 = 3_000;
@@ -36,7 +36,7 @@ pub const READ_ENCRYPTED: u64 = 20_000;
 /// One byte read: copied by the kernel, unmasked, looked at.
 pub const BYTE: u64 = 1;
 /// One WebSocket frame, however empty.
-pub const FRAME: u64 = 200;
+pub const FRAME: u64 = 500;
 /// One WebSocket message, or one HTTP chunk of a body.
 pub const MESSAGE: u64 = 150;
 /// One element of WebM, whatever becomes of it.
@@ -45,7 +45,7 @@ pub const ELEMENT: u64 = 40;
 /// has two bytes, and takes about 10 ns.
 pub const BYTE_OF_CHILDREN: u64 = 2;
 /// One block, or one frame of a lace, from the segmenter to the chunk.
-pub const BLOCK: u64 = 250;
+pub const BLOCK: u64 = 300;
 /// One chunk in the ring, and one that leaves it.
 pub const CHUNK: u64 = 500;
 /// One recording that begins: its tracks are compared, or make a new init segment.

@@ -90,11 +90,11 @@ fn pour(server: &Server, name: &str, via: Via, first: &[u8], again: &[u8]) -> Jo
     thread::spawn(move || while socket.write_all(&again).is_ok() {})
 }
 
-/// Turns with work for publishers: those that kept to the budget of 10 ms, which the last share of a turn
+/// Turns with work for publishers: those that kept to the budget of 3 ms, which the last share of a turn
 /// may overdraw, and all.
 fn turns(server: &Server) -> (u64, u64) {
     let text = Http::open(server).get("/metrics").text();
-    let [bounded, all] = ["0.025", "+Inf"].map(|bound| {
+    let [bounded, all] = ["0.01", "+Inf"].map(|bound| {
         let bucket = format!("videostream_turn_work_seconds_bucket{{le=\"{bound}\"}} ");
         let count = text.lines().find_map(|line| line.strip_prefix(&bucket));
         count.unwrap_or_else(|| panic!("{text}")).parse().unwrap()

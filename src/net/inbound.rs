@@ -31,6 +31,11 @@ const READ_BYTES_MAX: u64 = 64 << 10;
 /// The same, counted in frames: 64 KiB may hold 10,000 empty fragments, at 200 ns each.
 const READ_FRAMES_MAX: u64 = 256;
 
+/// Bytes of one read from a peer that sends frames of less than 32 bytes: what has been read cannot be
+/// left for the next turn.
+const DENSE_READ_BYTES: usize = 2 << 10;
+const DENSE_FRAME_BYTES: u64 = 32;
+
 /// One side of a WebSocket: the frames that come in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -38,10 +43,12 @@ pub struct Inbound {
     check: FrameCheck,
     /// What the peer did wrong, behind sound bytes that are still to be understood.
     wrong: Option<Violation>,
+    /// Whether the last bytes were frames of some bytes each.
+    is_dense: bool,
     /// Bytes that came since the peer was last seen between two messages.
     unfinished: u32,
     /// Data messages nobody asked for.
-    pub ignored: u16,
+    pub ignored: u8,
     /// The code of the peer's close frame.
     close_code: Option<NonZeroU16>,
 }
@@ -97,6 +104,7 @@ impl Inbound {
             ),
             check,
             wrong,
+            is_dense: false,
             unfinished: saturated(rest.len() as u64),
             ignored: 0,
             close_code: None,
@@ -140,6 +148,10 @@ impl Inbound {
             wrong: &mut self.wrong,
             replies: Vec::new(),
             received: 0,
+            read_max: match self.is_dense {
+                true => DENSE_READ_BYTES,
+                false => usize::MAX,
+            },
             is_spent: false,
         };
         let result = self.context.read(&mut wire);
@@ -151,6 +163,9 @@ impl Inbound {
             true => 0,
             false => self.unfinished.saturating_add(saturated(came)),
         };
+        if came > 0 {
+            self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
+        }
         match result {
             // Nothing is read behind it, so all that is sound has been understood.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
@@ -202,6 +217,8 @@ struct Wire<'a, S> {
     wrong: &'a mut Option<Violation>,
     replies: Vec<u8>,
     received: u64,
+    /// Bytes of one read from the socket.
+    read_max: usize,
     /// Whether it said "would block" because the turn was over.
     is_spent: bool,
 }
@@ -215,8 +232,9 @@ impl<S: Read> Read for Wire<'_, S> {
             self.is_spent = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        let room = buffer.len().min(self.read_max);
         loop {
-            match self.socket.read(buffer) {
+            match self.socket.read(&mut buffer[..room]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(length) => {
                     self.received += length as u64;

@@ -15,7 +15,7 @@ use std::io::{self, Read, Write};
 use std::time::Instant;
 
 /// Data messages from one viewer that are ignored before it is closed.
-const IGNORED_MAX: u16 = 64;
+const IGNORED_MAX: u8 = 64;
 
 /// What becomes of a connection after it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

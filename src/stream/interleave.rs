@@ -108,10 +108,6 @@ impl Interleaver {
         None
     }
 
-    pub fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
-    }
-
     /// When the block that came first has waited for long enough, by the clock.
     pub fn deadline_ms(&self) -> Option<u64> {
         let came_ms = self.waiting.iter().map(|waiting| waiting.came_ms).min()?;

@@ -277,15 +277,11 @@ fn rebuilt_group(payload: &[u8], is_kept: impl Fn(ElementId) -> bool) -> Option<
 /// A SimpleBlock around one frame; track number and timestamp are set later.
 fn simple_block(frame: &[u8], flags: u8) -> BlockElement {
     let mut bytes = BytesMut::with_capacity(frame.len() + 5 + VINT_LENGTH_MAX);
-    ElementId::SIMPLE_BLOCK.write(&mut bytes);
-    write_size(&mut bytes, frame.len() as u64 + 4);
-    let track_at = bytes.len();
-    bytes.put_slice(&[0x80, 0, 0, flags & !FLAG_LACING]);
-    bytes.put_slice(frame);
+    let (_, frame_at, _) = write_simple_block(&mut bytes, frame, flags);
     BlockElement {
         bytes: bytes.freeze(),
-        track_at,
-        frame_at: track_at + 4,
+        track_at: frame_at - 4,
+        frame_at,
         frame_length: frame.len(),
     }
 }
@@ -343,17 +339,37 @@ fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockE
         }
     }
     let flags = if keyframe { FLAG_KEYFRAME } else { 0 };
-    let mut frames = Vec::with_capacity(count);
+    // One buffer for all: a lace may hold 256 frames of one byte.
+    let mut bytes = BytesMut::with_capacity(rest.len() + count * (5 + VINT_LENGTH_MAX));
+    let mut places = Vec::with_capacity(count);
     for size in sizes {
         if size == 0 || size > rest.len() {
             return None;
         }
         let (frame, after) = rest.split_at(size);
-        frames.push(simple_block(frame, flags));
+        places.push(write_simple_block(&mut bytes, frame, flags));
         rest = after;
     }
-    frames.push(simple_block(rest, flags));
-    Some(frames)
+    places.push(write_simple_block(&mut bytes, rest, flags));
+    let bytes = bytes.freeze();
+    let element = |(begin, frame_at, end): (usize, usize, usize)| BlockElement {
+        bytes: bytes.slice(begin..end),
+        track_at: frame_at - begin - 4,
+        frame_at: frame_at - begin,
+        frame_length: end - frame_at,
+    };
+    Some(places.into_iter().map(element).collect())
+}
+
+/// Returns where the element begins, its frame begins, and both end.
+fn write_simple_block(bytes: &mut BytesMut, frame: &[u8], flags: u8) -> (usize, usize, usize) {
+    let begin = bytes.len();
+    ElementId::SIMPLE_BLOCK.write(bytes);
+    write_size(bytes, frame.len() as u64 + 4);
+    bytes.put_slice(&[0x80, 0, 0, flags & !FLAG_LACING]);
+    let frame_at = bytes.len();
+    bytes.put_slice(frame);
+    (begin, frame_at, bytes.len())
 }
 
 #[cfg(test)]
