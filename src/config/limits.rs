@@ -22,8 +22,8 @@ pub struct Limits {
     pub max_connections_per_address: Option<usize>,
     /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
     pub max_streams: usize,
-    /// Bytes of media, posters and what waits to be written, beyond which no stream and no viewer is
-    /// added. `None`: what `max_streams` and `ring_bytes` come to.
+    /// Bytes that may be allocated for clients: see `net::memory`. `None`: what `max_streams`,
+    /// `max_connections` and the limits below come to.
     pub max_memory_bytes: Option<usize>,
     /// How fast one publisher is read. `None`: as fast as it sends.
     pub max_publish_bits_per_s: Option<u64>,

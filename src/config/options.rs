@@ -218,8 +218,8 @@ pub struct Options {
     #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_streams: Option<usize>,
 
-    /// Memory for media, posters and what waits to be written; once it is reached, new streams and
-    /// viewers are refused [default: none]
+    /// Memory that the server may hold for clients; at the limit new streams and viewers are refused,
+    /// and the largest holders give way [default: none]
     #[arg(long, env = "VIDEOSTREAM_MAX_MEMORY", value_name = "SIZE", help_heading = LIMITS)]
     pub max_memory: Option<ByteSize>,
 
