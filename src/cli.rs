@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use crate::client::{Address, AddressError, Scheme, Trust, load};
 use crate::config::{Options, Period, whole_number};
 use crate::protocol::access::Secret;
+use crate::protocol::base_path::BasePath;
 use crate::protocol::host::without_secrets;
 use crate::protocol::route::StreamName;
 use crate::protocol::token::Act;
@@ -150,6 +151,10 @@ pub struct Token {
     /// Print the whole link, for the server at this address, such as `https://example.org`
     #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
     pub url: Option<String>,
+
+    /// Path prefix that the server has, such as /video: the link has it, too
+    #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH")]
+    pub base_path: Option<BasePath>,
 }
 
 fn act_of(act: &str) -> Act {

@@ -27,11 +27,12 @@ pub use period::Period;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::token::TokenKey;
 
@@ -52,6 +53,8 @@ pub struct Serve {
     pub proxies: TrustedProxies,
     /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
+    /// The path prefix of all addresses.
+    pub base_path: BasePath,
     /// Who is asked before anybody is let in.
     pub hook: Option<Hook>,
     pub limits: Limits,
@@ -147,6 +150,7 @@ impl Serve {
             let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
             return Err(option_error("--proxy-protocol", reason));
         }
+        let base_path = options.base_path.clone().unwrap_or_default();
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -157,6 +161,7 @@ impl Serve {
             hook: rules.hook,
             proxies,
             proxy_protocol,
+            base_path,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),
@@ -178,6 +183,15 @@ pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
         let reason = "is needed: the secret that the server has, too";
         option_error("--token-secret", reason)
     })
+}
+
+/// The path prefix of links that `videostream token` prints: `given`, or the file's.
+pub fn base_path(given: Option<BasePath>, file: Option<&Path>) -> Result<BasePath, ConfigError> {
+    let of_file = match file {
+        Some(path) => file::read(path)?.base_path,
+        None => None,
+    };
+    Ok(given.or(of_file).unwrap_or_default())
 }
 
 fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {

@@ -21,6 +21,7 @@
 //! - [`net`]: the only room where sockets meet the clock.
 //! - [`client`]: the other end: `push`, `load`.
 //! - [`inspect`]: what `webm` sees in a file.
+//! - [`work`]: how much of it a turn does; `webm`, `stream` and `net` count with it.
 //! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
 //! - [`log`]: lines to standard error, which nothing waits for.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
@@ -45,3 +46,4 @@ pub mod pages;
 pub mod protocol;
 pub mod stream;
 pub mod webm;
+pub mod work;

@@ -2,6 +2,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use cap::Cap;
 use serde::Serialize;
 use videostream::cli::{self, Command, Inspect, one_line};
 use videostream::client::load;
@@ -19,6 +21,10 @@ use videostream::inspect;
 use videostream::log;
 use videostream::net::Inherited;
 use videostream::protocol::token::{Act, Grant};
+
+/// Counts what is allocated, for `--max-memory`. It has no limit itself: at one, the process would end.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Failed at run time.
 const EXIT_FAILED: u8 = 1;
@@ -67,7 +73,7 @@ fn serve(mut options: Options) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(EXIT_FAILED, format_args!("the log's thread: {error}")),
     };
-    let code = match videostream::net::serve(config, inherited) {
+    let code = match videostream::net::serve(config, inherited, || ALLOCATOR.allocated()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.line(format_args!("error: {error}"));
@@ -141,6 +147,11 @@ fn load(options: &load::Options) -> ExitCode {
 }
 
 fn token(options: cli::Token) -> ExitCode {
+    let base_path = config::base_path(options.base_path, options.config.as_deref());
+    let base_path = match base_path {
+        Ok(base_path) => base_path,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
     let secret = Options {
         config: options.config,
         token_secret: options.token_secret,
@@ -165,7 +176,15 @@ fn token(options: cli::Token) -> ExitCode {
         Act::Watch => "live",
     };
     let printed = match options.url {
-        Some(url) => writeln!(io::stdout(), "{url}/{room}/{}?token={token}", grant.stream),
+        Some(url) => {
+            // It may have been given with its prefix.
+            let url = url.strip_suffix(base_path.as_str()).unwrap_or(&url);
+            let stream = grant.stream;
+            writeln!(
+                io::stdout(),
+                "{url}{base_path}/{room}/{stream}?token={token}"
+            )
+        }
         None => writeln!(io::stdout(), "{token}"),
     };
     match printed {

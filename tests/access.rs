@@ -212,11 +212,11 @@ fn the_watch_key_guards_all_that_can_be_seen() {
     );
     for fields in [&[][..], &["Authorization: Bearer wrong"]] {
         for target in [
-            "/live/demo",
             "/live/demo.webm",
             "/live/demo.jpg",
+            "/live/demo.webp",
             "/api/streams/demo",
-            "/live/nobody-there",
+            "/live/nobody-there.webm",
         ] {
             assert_unauthorized(&ask(&server, "GET", target, fields));
             assert_eq!(ask(&server, "HEAD", target, fields).status, 401);
@@ -224,7 +224,7 @@ fn the_watch_key_guards_all_that_can_be_seen() {
         assert_unauthorized(&upgrade(&server, "/live/demo", fields));
         // Who may watch nothing sees no names.
         let streams = Http::open(&server).request("GET", "/api/streams", fields);
-        assert_eq!(streams.text(), "[]");
+        assert_eq!(streams.text(), "{\"streams\":[],\"locked\":true}");
     }
     let streams = Http::open(&server).request("GET", "/api/streams", &[look]);
     assert!(streams.text().contains("\"demo\""));

@@ -133,7 +133,8 @@ fn a_push_that_is_refused_or_replaced_says_why() {
         let url = format!("{scheme}://{}/publish/demo", server.address);
         let child = push(&[&name, &url], Stdio::null());
         while !matches!(viewer.hear(), common::websocket::Heard::Media(_)) {}
-        let newer = Publisher::open(&server, "demo");
+        let mut newer = Publisher::open(&server, "demo");
+        newer.open_stream(&Sample::read("chromium-restart-1"));
         let said = end(child, 1);
         assert!(said.contains(reason), "{said}");
         newer.finish();

@@ -147,6 +147,8 @@ fn a_request_body_is_published_to_its_last_byte() {
     assert_eq!(viewer.screen.frames(), sample.all_frames());
     http.send("0\r\n\r\n");
     assert_eq!(http.answer("PUT").status, 200);
+    let last = http.request("GET", "/healthz", &["Connection: close"]);
+    assert_eq!(last.status, 200);
     assert!(http.rest().is_empty());
 }
 

@@ -2,16 +2,22 @@
 //
 //   media ─► Recorder ─► Blobs ─► StreamSocket
 //               ▲                    │ bufferedAmount
-//               └────── Uplink ◄─────┘
+//               └── Uplink ◄── Delivery ◄── what the server says that it received
 //
 // Every connection, and every new beginning on one, starts with a new recording, because the
 // server must see an EBML header first.
 
+import { Delivery } from './delivery.js';
 import { Recorder } from './recorder.js';
 import { StreamSocket } from './socket.js';
 import { Uplink } from './uplink.js';
 
 const TICK_MS = 250;
+/** How often the server is asked what it received, and how long we wait for that. */
+const ASK_MS = 1000;
+const ASK_MOST_MS = 8000;
+/** Closed, but not because the stream is over: viewers are to wait. */
+const CLOSE_TROUBLE = 4000;
 /** A queue that has not drained in this time belongs to a dead connection. */
 const DRAIN_MOST_MS = 10_000;
 /** Connections that the server closed soon after they opened, before we stop trying. */
@@ -25,19 +31,27 @@ export class Broadcast {
   #socket;
   #recorder;
   #uplink;
+  #delivery = new Delivery();
+  #askReceived;
+  #isAsking = false;
+  #nextAskMs = 0;
+  #isReady = false;
   #media;
   #mimeType;
   #ticker = null;
   #drainingSinceMs = null;
   #refusals = 0;
-  #sentBytes = 0;
+  #recordedBytes = 0;
   #isOver = false;
 
   /**
    * `on.live()`, `on.lost({ code, reason, opened, attempt })`, `on.replaced()`,
-   * `on.failed({ code, reason })`, `on.draining(isDraining)`, `on.warning({ code, message })`.
+   * `on.failed({ code, reason })`, `on.warning({ code, message })`.
+   * `askReceived(signal)` resolves to the bytes of this stream that the server has received, or to null
+   * where it does not tell; it rejects when there is no answer.
    */
-  constructor(url, media, { mimeType, videoBitsPerSecond }, on) {
+  constructor(url, media, { mimeType, videoBitsPerSecond }, askReceived, on) {
+    this.#askReceived = askReceived;
     this.#on = on;
     this.#media = media;
     this.#mimeType = mimeType;
@@ -58,12 +72,45 @@ export class Broadcast {
     this.#socket.connect();
   }
 
+  /** What is sent, not what is recorded. */
   get bitsPerSecond() {
+    return this.#delivery.bitsPerSecond(performance.now());
+  }
+
+  get recordedBitsPerSecond() {
     return this.#uplink.bitsPerSecond(performance.now());
   }
 
-  get sentBytes() {
-    return this.#sentBytes;
+  /** In this recording. */
+  get recordedBytes() {
+    return this.#recordedBytes;
+  }
+
+  get isRecording() {
+    return this.#recorder.isRecording && !this.isDraining;
+  }
+
+  /** Whether anything was handed to this connection. */
+  get hasSent() {
+    return this.#delivery.hasAny;
+  }
+
+  /** Recording pauses until what is queued has gone out. */
+  get isDraining() {
+    return this.#drainingSinceMs !== null;
+  }
+
+  /** The server said that it takes this stream, and the connection stands. */
+  get isConnected() {
+    return this.#isReady;
+  }
+
+  get behindMs() {
+    return this.#delivery.behindMs(performance.now());
+  }
+
+  get isStuck() {
+    return this.#delivery.isStuck(performance.now());
   }
 
   /** The type that is really recorded. */
@@ -95,20 +142,21 @@ export class Broadcast {
     setTimeout(() => this.#abandon(), FINISH_MS);
   }
 
-  #abandon() {
+  #abandon(code = 1000) {
     this.#isOver = true;
     clearInterval(this.#ticker);
     this.#recorder.stop();
-    this.#socket.close();
+    this.#socket.close(code);
   }
 
   #give(problem) {
     if (this.#isOver) return;
-    this.#abandon();
+    this.#abandon(CLOSE_TROUBLE);
     this.#on.failed(problem);
   }
 
   #record() {
+    this.#recordedBytes = 0;
     try {
       this.#recorder.start(this.#media, {
         mimeType: this.#mimeType,
@@ -121,13 +169,16 @@ export class Broadcast {
 
   #send(blob) {
     if (!this.#socket.send(blob)) return;
-    this.#sentBytes += blob.size;
-    this.#uplink.recorded(blob.size, performance.now());
+    const nowMs = performance.now();
+    this.#recordedBytes += blob.size;
+    this.#uplink.recorded(blob.size, nowMs);
+    this.#delivery.handed(blob.size, nowMs);
   }
 
   #hear(message) {
     switch (message.type) {
       case 'ready':
+        this.#isReady = true;
         this.#on.live();
         break;
       case 'viewers':
@@ -149,8 +200,7 @@ export class Broadcast {
   }
 
   #lost(how) {
-    this.#recorder.stop();
-    this.#settle();
+    this.#disconnected();
     // Closed in good order: the server means it.
     if (how.code === 1000 && !this.#isOver) {
       this.#give(how);
@@ -165,11 +215,12 @@ export class Broadcast {
   #tick() {
     if (!this.#socket.isOpen) return;
     const nowMs = performance.now();
-    switch (this.#uplink.decide(this.#socket.bufferedAmount, nowMs)) {
+    this.#delivery.queued(this.#socket.bufferedAmount, nowMs);
+    if (this.hasSent && this.#isReady && !this.#isAsking && nowMs >= this.#nextAskMs) this.#ask(nowMs);
+    switch (this.#uplink.decide(this.#delivery.waitingBytes(nowMs), nowMs)) {
       case 'stop':
         this.#drainingSinceMs = nowMs;
         this.#recorder.finish();
-        this.#on.draining(true);
         break;
       case 'start':
         this.#settle();
@@ -177,18 +228,37 @@ export class Broadcast {
         break;
       default:
         if (this.#drainingSinceMs !== null && nowMs - this.#drainingSinceMs > DRAIN_MOST_MS) {
-          this.#recorder.stop();
-          this.#settle();
+          this.#disconnected();
           this.#on.lost({ code: 0, reason: '', opened: true, attempt: 0 });
           this.#socket.reconnect();
         }
     }
   }
 
+  #disconnected() {
+    this.#isReady = false;
+    this.#recorder.stop();
+    this.#settle();
+    this.#delivery = new Delivery();
+  }
+
+  async #ask(nowMs) {
+    const delivery = this.#delivery;
+    this.#isAsking = true;
+    this.#nextAskMs = nowMs + ASK_MS;
+    delivery.asked(nowMs);
+    try {
+      const received = await this.#askReceived(AbortSignal.timeout(ASK_MOST_MS));
+      delivery.answered(received, performance.now());
+    } catch {
+      // The question stays open, and is asked again.
+    }
+    this.#isAsking = false;
+  }
+
   #settle() {
     if (this.#drainingSinceMs === null) return;
     this.#drainingSinceMs = null;
     this.#uplink = new Uplink(this.#uplink.videoBitsPerSecond);
-    this.#on.draining(false);
   }
 }

@@ -1,18 +1,35 @@
 // Opens what is to be published (camera, screen, test picture), and explains why it could not.
 
+import { steadyPicture } from './steady-picture.js';
 import { openTestPicture } from './test-picture.js';
 
 export const SOURCES = ['camera', 'screen', 'test'];
 
 /**
- * `{ stream, stop() }` for a source. Options: `audio` (boolean), `cameraId`, `microphoneId`,
+ * `{ stream, stop(), tracks }` for a source; `tracks` are the browser's own, which tell when they
+ * are muted or end. Options: `audio` (boolean), `cameraId`, `microphoneId`,
  * `width`, `height`, `fps`, `name`.
  */
 export async function openSource(source, options) {
-  if (source === 'test') return openTestPicture({ ...options, sound: options.audio });
+  if (source === 'test') {
+    const picture = await openTestPicture({ ...options, sound: options.audio });
+    return { ...picture, tracks: picture.stream.getTracks() };
+  }
   if (!navigator.mediaDevices) throw new DOMException('insecure context', 'SecurityError');
   const stream = await (source === 'screen' ? openScreen(options) : openCamera(options));
-  return { stream, stop: () => stream.getTracks().forEach((track) => track.stop()) };
+  const tracks = stream.getTracks();
+  const stop = () => tracks.forEach((track) => track.stop());
+  const [screen] = source === 'screen' ? stream.getVideoTracks() : [];
+  if (!screen) return { stream, stop, tracks };
+  const steady = await steadyPicture(screen);
+  return {
+    stream: new MediaStream([steady.track, ...stream.getAudioTracks()]),
+    stop() {
+      stop();
+      steady.stop();
+    },
+    tracks,
+  };
 }
 
 function openCamera({ audio, cameraId, microphoneId, width = 1280, height = 720, fps = 30 }) {

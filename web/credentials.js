@@ -1,7 +1,15 @@
-// What of a page's address lets a person in: a key, or a token that somebody signed for them.
+// What lets a person in: a key, or a token that somebody signed for them.
 //
-// The page hands it on to its socket and to what it fetches from the same server, and to nothing
-// else: a link to share never has it.
+// They come with the page's address (`?key=`, `?token=`), or a person types a key, which then
+// stays in the session's storage: never in the address bar, where others may read it. The page
+// hands them on to its socket and to what it fetches from the same server, and to nothing else: a
+// link to share never has them.
+//
+//   const credentials = new Credentials('watch', 'demo');
+//   fetch(credentials.url(at('api/streams/demo')))
+//   credentials.remember('typed by a person')
+
+import { siteRoot } from './place.js';
 
 const NAMES = ['key', 'token'];
 
@@ -14,4 +22,95 @@ export function withCredentials(path, pageSearch, query = {}) {
   }
   const text = carried.toString();
   return text ? `${path}?${text}` : path;
+}
+
+export class Credentials {
+  #search;
+  #storage;
+  #slot;
+  #siteSlot;
+  /** The key where there is no storage (a frame on another site may have none). */
+  #typed = null;
+
+  /**
+   * What `act` (`watch` or `publish`) on the stream `name` needs. An empty name stands for the
+   * whole site: its key also serves streams that have none of their own.
+   */
+  constructor(act, name, { page = globalThis.location, storage = sessionStorageOrNull() } = {}) {
+    this.#search = new URLSearchParams(page.search);
+    this.#storage = storage;
+    const slot = (of) => `videostream ${act} ${siteRoot(page.pathname)}${of}`;
+    this.#slot = slot(name);
+    this.#siteSlot = slot('');
+  }
+
+  /** The key to use, or null. One that was typed counts more than the address's. */
+  get key() {
+    return this.#stored() ?? this.#search.get('key');
+  }
+
+  /** Whether there is anything to show to the server. */
+  get isKnown() {
+    return this.key !== null || this.#search.has('token');
+  }
+
+  /** A key that a person typed: for this session, in this tab. */
+  remember(key) {
+    this.#typed = key;
+    this.#attempt((storage) => storage.setItem(this.#slot, key));
+  }
+
+  /** The typed key was wrong, or is not wanted any more. */
+  forget() {
+    this.#typed = null;
+    this.#attempt((storage) => {
+      storage.removeItem(this.#slot);
+      storage.removeItem(this.#siteSlot);
+    });
+  }
+
+  /** For `fetch`, where a header will do. A token goes the same way. */
+  headers() {
+    const secret = this.#stored() ?? this.#search.get('token') ?? this.#search.get('key');
+    // Headers are bytes: a key in another script goes as UTF-8.
+    return secret === null ? {} : { authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(secret))}` };
+  }
+
+  /** For sockets, pictures and media, which take no headers: `extra` and the key or token. */
+  query(extra = {}) {
+    const typed = this.#stored();
+    const carried = new URLSearchParams(extra);
+    if (typed !== null) carried.set('key', typed);
+    else for (const name of NAMES) if (this.#search.has(name)) carried.set(name, this.#search.get(name));
+    return carried;
+  }
+
+  /** `path` with that query behind it. */
+  url(path, extra = {}) {
+    const text = this.query(extra).toString();
+    return text ? `${path}?${text}` : path;
+  }
+
+  #stored() {
+    return this.#typed
+      ?? this.#attempt((storage) => storage.getItem(this.#slot) ?? storage.getItem(this.#siteSlot))
+      ?? null;
+  }
+
+  /** Storage may be forbidden, or full. */
+  #attempt(use) {
+    try {
+      return this.#storage ? use(this.#storage) : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+function sessionStorageOrNull() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
 }

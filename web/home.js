@@ -3,7 +3,10 @@
 // The list is asked for every few seconds while the page is visible. Cards stay where they are
 // and only their figures change, so nothing jumps under a finger.
 
+import { Credentials } from './credentials.js';
 import { counted, since } from './format.js';
+import { hintFor } from './home-words.js';
+import { at } from './place.js';
 import { isStreamName, suggestName, toStreamName } from './stream-name.js';
 
 const REFRESH_MS = 4000;
@@ -14,8 +17,15 @@ const form = $('compose');
 const nameField = $('name');
 const streamList = $('streams');
 
+/** A key typed here is tried for whatever this session opens: it may be for watching, or for both. */
+const watching = new Credentials('watch', '');
+const publishing = new Credentials('publish', '');
+
 /** Name to `{ item, posterAtMs }`. */
 const cards = new Map();
+/** What was typed into the field, which may have become something else there. */
+let typed = '';
+let shown = '';
 
 function setState(state, summary) {
   document.documentElement.dataset.state = state;
@@ -24,16 +34,25 @@ function setState(state, summary) {
 
 async function refresh() {
   try {
-    const response = await fetch('/api/streams', { cache: 'no-store' });
+    const response = await fetch(at('api/streams'), {
+      cache: 'no-store',
+      credentials: 'omit',
+      headers: { accept: 'application/json', ...watching.headers() },
+    });
+    // A server of an older kind refuses the whole list.
+    if (response.status === 401 || response.status === 403) {
+      show([], true);
+      return;
+    }
     if (!response.ok) throw new Error(`status ${response.status}`);
     const answer = await response.json();
-    show(Array.isArray(answer) ? answer : answer.streams ?? []);
+    show(Array.isArray(answer) ? answer : answer.streams ?? [], Boolean(answer.locked));
   } catch {
     setState('unreachable', 'The server does not answer. Trying again.');
   }
 }
 
-function show(streams) {
+function show(streams, isLocked) {
   const live = streams.filter((stream) => stream.live !== false);
   // Those who come late stand last: the order of a list in use must not change.
   live.sort((a, b) => (b.uptime_s ?? 0) - (a.uptime_s ?? 0));
@@ -52,17 +71,35 @@ function show(streams) {
     }
     fillCard(card, stream);
   }
-  $('nothing').hidden = live.length > 0;
+  $('nothing').hidden = live.length > 0 || isLocked;
+  showLock(isLocked);
   const viewers = live.reduce((sum, stream) => sum + (stream.viewers ?? 0), 0);
   setState(
     live.length ? 'live' : 'empty',
-    live.length ? `${counted(live.length, 'stream')}, ${counted(viewers, 'viewer')}` : 'No streams right now',
+    summary(live.length, viewers, isLocked),
   );
+  hint();
+}
+
+function summary(streams, viewers, isLocked) {
+  if (streams) return `${counted(streams, 'stream')}, ${counted(viewers, 'viewer')}`;
+  return isLocked ? '' : 'No streams right now';
+}
+
+/** The field for the key, where one would show more. A key that was tried and did not is wrong. */
+function showLock(isLocked) {
+  const isWrong = isLocked && watching.isKnown;
+  $('lock').hidden = !isLocked;
+  $('lock').classList.toggle('small', cards.size > 0);
+  const title = cards.size ? 'More streams here need a key.' : 'Streams here need a key.';
+  const text = isWrong ? 'The key you gave does not open them. Try another one.' : 'Enter the key that you were given.';
+  if ($('lock-title').textContent !== title) $('lock-title').textContent = title;
+  if ($('lock-text').textContent !== text) $('lock-text').textContent = text;
 }
 
 function makeCard(name) {
   const item = $('card').content.firstElementChild.cloneNode(true);
-  item.querySelector('a').href = `/live/${encodeURIComponent(name)}`;
+  item.querySelector('a').href = at(`live/${encodeURIComponent(name)}`);
   item.querySelector('.card-name').textContent = name;
   item.querySelector('.poster-letter').textContent = name[0].toUpperCase();
   return item;
@@ -81,37 +118,73 @@ function fillCard(card, stream) {
     image.src = picture.src;
     image.hidden = false;
   };
-  picture.src = `/live/${encodeURIComponent(stream.name)}.jpg?t=${Date.now()}`;
+  picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}.jpg`), { t: Date.now() });
 }
 
 function hint() {
   const name = nameField.value;
-  const isGood = isStreamName(name);
-  $('hint').textContent = isGood
-    ? `People watch at ${location.host}/live/${name}`
-    : 'Letters, figures, dot, dash and underscore, not beginning with a dot.';
-  nameField.setCustomValidity(isGood ? '' : 'Use letters, figures, dot, dash and underscore, not beginning with a dot.');
+  const { text, isGood, suggestion } = hintFor({
+    name, typed, watchAddress: location.host + at('live/'), isLive: cards.has(name), suggestion: $('use').value,
+  });
+  if ($('hint').textContent !== text) $('hint').textContent = text;
+  nameField.setCustomValidity(isGood ? '' : text);
+  nameField.setAttribute('aria-invalid', String(!isGood));
+  $('use').hidden = !suggestion;
+  if (suggestion && $('use').value !== suggestion) {
+    $('use').value = suggestion;
+    $('use').textContent = `Use ${suggestion}`;
+  }
 }
 
-nameField.addEventListener('input', () => {
-  const name = toStreamName(nameField.value);
-  if (name !== nameField.value) nameField.value = name;
+function setName(name) {
+  nameField.value = typed = shown = name;
   hint();
-});
+}
 
-$('another').addEventListener('click', () => {
-  nameField.value = suggestName();
+function takeTyped() {
+  const { value } = nameField;
+  // The field shows what became of the letters before: the new ones are behind it.
+  typed = shown && value.startsWith(shown) && value !== shown ? typed + value.slice(shown.length) : value;
+  const name = toStreamName(typed);
+  // Nothing is left: what was typed stays, and the hint says why it will not do.
+  shown = isStreamName(name) ? name : value;
+  if (shown !== value) nameField.value = shown;
   hint();
+}
+
+nameField.addEventListener('input', ({ isComposing }) => {
+  // An input method is at work: its letters are not final.
+  if (!isComposing) takeTyped();
+});
+nameField.addEventListener('compositionend', takeTyped);
+
+$('another').addEventListener('click', () => setName(suggestName()));
+$('use').addEventListener('click', () => {
+  setName($('use').value);
+  nameField.focus();
 });
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   const source = event.submitter?.value ?? 'camera';
-  location.href = `/publish/${encodeURIComponent(nameField.value)}?source=${source}`;
+  location.href = at(`publish/${encodeURIComponent(nameField.value)}?source=${source}`);
 });
 
-nameField.value = suggestName();
-hint();
+$('lock').addEventListener('submit', (event) => {
+  event.preventDefault();
+  keep($('key').value);
+  $('key').value = '';
+  refresh();
+});
+
+/** For this session, and for the pages that are opened from here. */
+function keep(key) {
+  watching.remember(key);
+  publishing.remember(key);
+}
+
+if (watching.key !== null) keep(watching.key);
+setName(suggestName());
 
 setInterval(() => {
   if (!document.hidden) refresh();

@@ -1,9 +1,11 @@
 // What the publisher page says in each of its states. Pure.
 //
-//   idle → asking → connecting → live → reconnecting → ended
-//            └──────────┴─────────┴──────────┴──► replaced, error
+//   idle → asking → taken → connecting → live, slow, stuck, silent, reconnecting → ended
+//            └─────────────────┴──────────┴──────────┴──► replaced, error
 
-export const STATES = ['idle', 'asking', 'connecting', 'live', 'reconnecting', 'ended', 'replaced', 'error'];
+export const STATES = [
+  'idle', 'asking', 'taken', 'connecting', 'live', 'slow', 'stuck', 'silent', 'reconnecting', 'ended', 'replaced', 'error',
+];
 
 const READY = {
   camera: 'Your camera is ready. Press Go live when you are.',
@@ -26,8 +28,48 @@ const ENDED = {
   unplugged: 'The camera was unplugged.',
 };
 
-/** `{ title, text }` for a state, whole sentences both; `text` may be empty. */
-export function wordsFor(state, { source = null, hasPreview = false, error = null, ending = 'stopped', isDraining = false } = {}) {
+/** What to do about a source that gives nothing, by what is missing of it. */
+const SILENT = {
+  picture: {
+    camera: {
+      title: 'Nothing comes from the camera.',
+      text: 'Check that it is switched on and that no other program uses it, or pick another source.',
+    },
+    screen: {
+      title: 'Nothing comes from the screen.',
+      text: 'The shared window may be minimized. Bring it back, or press Stop and share again.',
+    },
+    test: { title: 'Nothing comes from the test picture.', text: 'Reload the page, or pick another source.' },
+  },
+  sound: {
+    camera: {
+      title: 'Nothing comes from the microphone.',
+      text: 'Viewers see nothing meanwhile. Check the microphone, or choose No sound in Settings.',
+    },
+    screen: {
+      title: 'The sound of the screen is missing.',
+      text: 'Viewers see nothing meanwhile. Press Stop and share again, without sound.',
+    },
+    test: {
+      title: 'The sound of the test picture is missing.',
+      text: 'Viewers see nothing meanwhile. Reload the page, or pick another source.',
+    },
+  },
+  recorder: {
+    title: 'The browser records nothing.',
+    text: 'Press Stop and go live again, or choose another codec in Settings.',
+  },
+};
+
+/**
+ * `{ title, text }` for a state, whole sentences both; `text` may be empty. `missing`: see
+ * silence.js.
+ */
+export function wordsFor(state, {
+  source = null, hasPreview = false, error = null, ending = 'stopped', name = 'This stream',
+  missing = 'recorder', behindMs = 0, isDraining = false,
+} = {}) {
+  const behind = behindMs >= 1000 ? `${Math.round(behindMs / 1000)} s` : '';
   switch (state) {
     case 'idle':
       return { title: hasPreview || source === 'screen' ? READY[source] : WANTING[source ?? 'none'], text: '' };
@@ -35,15 +77,30 @@ export function wordsFor(state, { source = null, hasPreview = false, error = nul
       return ASKING[source ?? 'camera'];
     case 'connecting':
       return { title: 'Connecting to the server.', text: '' };
+    case 'taken':
+      return { title: `${name} is on air now.`, text: 'Going live takes it over. The other publisher is put off air.' };
     case 'live':
-      if (isDraining) return { title: 'Your connection is slower than the stream.', text: 'It goes on at a lower quality in a moment.' };
       return { title: 'You are on air.', text: '' };
+    case 'slow':
+      return {
+        title: `Your upload is too slow${behind && `: ${behind} behind`}.`,
+        text: isDraining ? 'It goes on at a lower quality in a moment.' : 'Choose a lower quality in Settings, or stop other uploads.',
+      };
+    case 'stuck':
+      return {
+        title: 'Nothing gets through to the server.',
+        text: behind ? `${behind} of your stream are waiting here. Check your network.` : 'Check your network.',
+      };
+    case 'silent': {
+      const words = SILENT[missing] ?? SILENT.recorder;
+      return words.title ? words : words[source ?? 'camera'];
+    }
     case 'reconnecting':
       return { title: 'The connection was lost.', text: 'Trying to get it back; your viewers wait.' };
     case 'ended':
       return { title: ENDED[ending] ?? ENDED.stopped, text: 'Press Go live to begin again.' };
     case 'replaced':
-      return { title: 'Another publisher took this stream over.', text: 'Press Take it back to send from here again.' };
+      return { title: 'Someone else is live under this name now.', text: 'To send from here again, press “Take it back”.' };
     case 'error':
       return error ?? { title: 'Something went wrong.', text: 'Press Try again.' };
     default:
@@ -55,11 +112,16 @@ export function wordsFor(state, { source = null, hasPreview = false, error = nul
 export function actionFor(state) {
   switch (state) {
     case 'live':
+    case 'slow':
+    case 'stuck':
+    case 'silent':
     case 'reconnecting':
       return { label: 'Stop', isStop: true };
     case 'connecting':
     case 'asking':
       return { label: 'Cancel', isStop: true };
+    case 'taken':
+      return { label: 'Take it over', isStop: false };
     case 'replaced':
       return { label: 'Take it back', isStop: false };
     case 'error':
@@ -69,13 +131,41 @@ export function actionFor(state) {
   }
 }
 
-/** Why the server did not take the stream, told by the status it gives a plain request. */
-export function explainRefusal(status) {
+/** What the badge on the picture says in the states that have one. */
+export function badgeFor(state, { missing = null, behindMs = 0 } = {}) {
+  switch (state) {
+    case 'live':
+      return 'Live';
+    case 'slow':
+      return behindMs >= 1000 ? `${Math.round(behindMs / 1000)} s behind` : 'Behind';
+    case 'stuck':
+      return 'Stuck';
+    case 'silent':
+      return missing === 'sound' ? 'No sound' : 'No picture';
+    case 'reconnecting':
+      return 'Offline';
+    default:
+      return '';
+  }
+}
+
+/**
+ * Why the server did not take the stream, told by the status it gives a plain request. `hadKey`:
+ * a key or token was shown to it.
+ */
+export function explainRefusal(status, { hadKey = false } = {}) {
   switch (status) {
     case 401:
+      if (hadKey) {
+        return {
+          title: 'This key is not the right one.',
+          text: 'Or the link is too old. Enter the publish key of this stream, or ask for a new link.',
+          wantsKey: true,
+        };
+      }
       return {
-        title: 'This server wants a publish key, or a newer link.',
-        text: 'A key was printed when the server started, unless its owner chose one. Enter it here.',
+        title: 'Publishing here needs a key.',
+        text: 'The server printed one when it started, unless its owner chose one. Enter it here.',
         wantsKey: true,
       };
     case 403:
@@ -94,4 +184,23 @@ export function explainClose(code, reason) {
   const because = reason ? ` It says: ${reason}.` : '';
   if (code === 1000 || code === 1008) return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
   return null;
+}
+
+/** A warning of the server as a sentence, by its `code` where we have better words for this page. */
+export function explainWarning({ code, message = '' }) {
+  switch (code) {
+    case 'keyframe-interval':
+      return 'New viewers wait long for a picture: the recorder makes too few keyframes. Choose another codec in Settings.';
+    case 'timestamps':
+      return 'The recording’s clock jumped. The stream goes on.';
+    case 'recording':
+      return `The server’s recording stopped; you stay on air. ${sentence(message)}`.trim();
+    default:
+      return sentence(message);
+  }
+}
+
+function sentence(text) {
+  if (!text) return '';
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }

@@ -2,18 +2,25 @@
 
 import { Broadcast } from './broadcast.js';
 import { explainCaptureError, listDevices, openSource, SOURCES } from './capture.js';
-import { withCredentials } from './credentials.js';
+import { Credentials } from './credentials.js';
 import { bitRate, clock, counted } from './format.js';
+import { AirWatch, ON_AIR } from './on-air.js';
+import { at } from './place.js';
 import { takePoster } from './poster.js';
 import { CODECS, recordableCodecs, typeFor } from './recorder.js';
 import { socketUrl } from './socket.js';
+import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from './stream-name.js';
-import { actionFor, explainClose, explainRefusal, wordsFor } from './publish-words.js';
+import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './publish-words.js';
 
 const FIGURES_MS = 500;
+const LOOK_MS = 250;
 const FIRST_POSTER_MS = 1500;
 const POSTER_MS = 12_000;
 const NOTE_MS = 12_000;
+/** Going live does not wait longer than this for the list of streams. */
+const TAKEN_MS = 3000;
+const PUBLISHED = 'videostream published';
 const QUALITIES = [
   { kbps: 600, label: 'Low' },
   { kbps: 1200, label: 'Medium' },
@@ -26,7 +33,8 @@ const root = document.documentElement;
 const preview = $('preview');
 const query = new URLSearchParams(location.search);
 const name = nameFromPath(location.pathname) ?? '';
-const watchPath = `/live/${encodeURIComponent(name)}`;
+const watchPath = at(`live/${encodeURIComponent(name)}`);
+const credentials = new Credentials('publish', name);
 const isTypeSupported = (type) => Boolean(globalThis.MediaRecorder?.isTypeSupported(type));
 
 let state = 'idle';
@@ -37,6 +45,7 @@ let capture = null;
 /** Counts openings, so that a late answer to an older wish is thrown away. */
 let wish = 0;
 let broadcast = null;
+const air = new AirWatch(preview);
 /** Whether Try again means to go live, or only to see the preview. */
 let wantsLive = false;
 let liveSinceMs = null;
@@ -61,18 +70,23 @@ function setState(next, more = {}) {
 }
 
 function speak() {
-  const { title, text } = wordsFor(state, { source, hasPreview: Boolean(capture), ...words });
+  const figures = {
+    missing: air.missing ?? 'recorder', behindMs: broadcast?.behindMs ?? 0, isDraining: broadcast?.isDraining,
+  };
+  const { title, text } = wordsFor(state, { source, name, hasPreview: Boolean(capture), ...figures, ...words });
   const write = (id, content) => {
     if ($(id).textContent !== content) $(id).textContent = content;
   };
   write('title', title);
   write('text', text);
   write('sentence', `${title} ${text}`.trim());
+  write('air', badgeFor(state, figures));
   const { label, isStop } = actionFor(state);
   write('go', label);
   $('go').classList.toggle('stop', isStop);
   $('pick').hidden = source !== null;
   root.toggleAttribute('data-source', source !== null);
+  root.toggleAttribute('data-wants-key', Boolean(words.error?.wantsKey));
   $('key-form').hidden = !words.error?.wantsKey;
   root.toggleAttribute('data-preview', Boolean(capture));
   for (const segment of document.querySelectorAll('.segment')) {
@@ -120,6 +134,7 @@ async function open() {
   }
   const former = capture;
   capture = opened;
+  air.changeSource();
   for (const track of capture.stream.getTracks()) track.addEventListener('ended', () => trackEnded(track));
   preview.srcObject = capture.stream;
   preview.play().catch(() => {});
@@ -148,8 +163,8 @@ function trackEnded(track) {
   }
   // The sound ended: players would wait for it for ever, so the recording goes on without.
   const stream = new MediaStream(left);
-  const { stop } = capture;
-  capture = { stream, stop };
+  const { stop, tracks } = capture;
+  capture = { stream, stop, tracks: tracks.filter(({ readyState }) => readyState === 'live') };
   broadcast?.change(stream, recording());
   note('The sound ended; the picture goes on.');
 }
@@ -187,7 +202,8 @@ function recording() {
 
 // --- On air
 
-async function goLive() {
+/** `isSure`: the person has been asked already, or need not be. */
+async function goLive({ isSure = false } = {}) {
   wantsLive = true;
   if (!recordableCodecs(isTypeSupported).length) {
     setState('error', {
@@ -195,69 +211,136 @@ async function goLive() {
     });
     return;
   }
+  if (!isSure && state !== 'taken' && (await isTaken())) {
+    setState('taken');
+    return;
+  }
   if (!capture) {
     setState('asking');
     if (!(await open())) return;
   }
   setState('connecting');
+  air.reset();
   nextPosterMs = performance.now() + FIRST_POSTER_MS;
-  broadcast = new Broadcast(socketUrl(location.href), capture.stream, recording(), {
+  const url = socketUrl(location.href, credentials);
+  broadcast = new Broadcast(url, capture.stream, recording(), askReceived, {
     live() {
-      liveSinceMs ??= performance.now();
-      setState('live');
+      rememberPublished();
     },
     lost,
     replaced() {
-      broadcast = null;
-      liveSinceMs = null;
+      offAir();
       setState('replaced');
     },
     failed({ code, reason }) {
-      broadcast = null;
-      liveSinceMs = null;
+      offAir();
       setState('error', {
         error: explainClose(code, reason) ?? { title: 'The stream could not be sent.', text: `The reason given: ${reason || 'none'}. Press Try again.` },
       });
     },
-    draining(isDraining) {
-      if (state === 'live') setState('live', { isDraining });
-    },
-    warning({ message }) {
-      note(message);
+    warning(warning) {
+      note(explainWarning(warning));
     },
   });
 }
 
-async function lost({ opened, attempt }) {
-  setState(liveSinceMs === null ? 'connecting' : 'reconnecting');
-  if (opened || attempt > 0) return;
-  // A refused socket does not say why. The same server tells a plain request. Without credentials,
-  // or the browser would put up a login window of its own.
-  const answer = await fetch(posterUrl(), { method: 'PUT', body: new Uint8Array(0), credentials: 'omit' }).catch(() => null);
-  const error = answer && explainRefusal(answer.status);
-  if (!error || !broadcast || state === 'live') return;
-  broadcast.stop();
+function offAir() {
   broadcast = null;
   liveSinceMs = null;
+}
+
+/** While a broadcast runs, what is seen of it decides the state. */
+function look() {
+  if (!broadcast || !capture) return;
+  const nowMs = performance.now();
+  const next = air.look(state, { broadcast, capture, source, wasLive: liveSinceMs !== null, nowMs });
+  if (next === 'live') liveSinceMs ??= nowMs;
+  if (next !== state) setState(next);
+  else speak();
+}
+
+async function lost({ opened, attempt }) {
+  look();
+  if (opened || attempt > 2) return;
+  // A refused socket does not say why. The same server tells a plain request.
+  const answer = await fetch(`${watchPath}.jpg`, asking({ method: 'PUT', body: new Uint8Array(0) })).catch(() => null);
+  const error = answer && explainRefusal(answer.status, { hadKey: credentials.isKnown });
+  if (!error || !broadcast || broadcast.isConnected) return;
+  broadcast.stop();
+  offAir();
+  if (error.wantsKey) credentials.forget();
   setState('error', { error });
+  if (error.wantsKey) {
+    $('key').value = '';
+    $('key').focus();
+  }
+}
+
+/**
+ * What a request to this server carries: the key in a header, and no cookie or login of the
+ * browser's. `Accept` tells the server not to make the browser put up a login window.
+ */
+function asking({ headers, ...more } = {}) {
+  return {
+    cache: 'no-store',
+    credentials: 'omit',
+    headers: { accept: 'application/json', ...credentials.headers(), ...headers },
+    ...more,
+  };
+}
+
+/** Whether someone is on air under this name, other than this browser a moment ago. */
+async function isTaken() {
+  if (publishedLast() === name) return false;
+  const options = asking({ signal: AbortSignal.timeout(TAKEN_MS) });
+  // The list rather than the one stream: asking for what is not there would be an error in the console.
+  const answer = await fetch(at('api/streams'), options).then((response) => (response.ok ? response.json() : null)).catch(() => null);
+  const streams = Array.isArray(answer) ? answer : answer?.streams ?? [];
+  return streams.some((stream) => stream.name === name && stream.live);
+}
+
+/** Where the server does not tell its count to this page, that it answers at all has to do. */
+let mayCount = true;
+
+async function askReceived(signal) {
+  if (!mayCount) {
+    await fetch(at('healthz'), { cache: 'no-store', signal });
+    return null;
+  }
+  const response = await fetch(at(`api/streams/${encodeURIComponent(name)}`), asking({ signal }));
+  mayCount = response.ok;
+  return response.ok ? (await response.json()).received_bytes ?? null : null;
+}
+
+/** In this browser, so that coming back to one's own stream is not called taking it over. */
+function publishedLast() {
+  try {
+    return localStorage.getItem(PUBLISHED);
+  } catch {
+    return null;
+  }
+}
+
+function rememberPublished() {
+  try {
+    localStorage.setItem(PUBLISHED, name);
+  } catch {
+    // Then the page asks once more than it need.
+  }
 }
 
 function end(ending) {
   broadcast?.stop();
-  broadcast = null;
-  liveSinceMs = null;
+  offAir();
   close();
   setState('ended', { ending });
-}
-
-function posterUrl() {
-  return withCredentials(`${watchPath}.jpg`, location.search);
 }
 
 async function sendPoster() {
   const poster = await takePoster(preview);
   if (!poster || state !== 'live') return;
-  await fetch(posterUrl(), { method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster, credentials: 'omit' }).catch(() => {});
+  const options = asking({ method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster });
+  await fetch(`${watchPath}.jpg`, options).catch(() => {});
 }
 
 async function keepAwake() {
@@ -279,8 +362,9 @@ function showFigures() {
     $(id).hidden = !text;
   };
   write('time', liveSinceMs === null ? '' : clock((nowMs - liveSinceMs) / 1000));
-  write('viewers', broadcast && broadcast.viewers !== null ? counted(broadcast.viewers, 'viewer') : '');
-  write('rate', broadcast ? bitRate(broadcast.bitsPerSecond) : '');
+  const isConnected = Boolean(broadcast?.isConnected);
+  write('viewers', isConnected && broadcast.viewers !== null ? counted(broadcast.viewers, 'viewer') : '');
+  write('rate', isConnected ? bitRate(broadcast.bitsPerSecond) : '');
   if (state === 'live' && nowMs >= nextPosterMs) {
     nextPosterMs = nowMs + POSTER_MS;
     sendPoster();
@@ -331,14 +415,14 @@ $('settings').addEventListener('change', async ({ target }) => {
 // --- Controls
 
 $('go').onclick = () => {
-  if (state === 'live' || state === 'reconnecting') end('stopped');
+  if (ON_AIR.includes(state)) end('stopped');
   else if (state === 'connecting' || state === 'asking') {
     broadcast?.stop();
-    broadcast = null;
+    offAir();
     close();
     setState('idle');
   } else if (state === 'error' && !wantsLive) pick(source);
-  else if (!broadcast) goLive();
+  else if (!broadcast) goLive({ isSure: state === 'taken' || state === 'replaced' });
 };
 for (const button of document.querySelectorAll('button[data-source]')) {
   button.onclick = () => pick(button.dataset.source);
@@ -358,9 +442,7 @@ document.addEventListener('pointerdown', ({ target }) => {
 });
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
-  const url = new URL(location.href);
-  url.searchParams.set('key', $('key').value);
-  history.replaceState(null, '', url);
+  credentials.remember($('key').value);
   goLive();
 };
 $('copy').onclick = async ({ target }) => {
@@ -371,7 +453,7 @@ $('copy').onclick = async ({ target }) => {
   setTimeout(() => { target.textContent = 'Copy link'; }, 2000);
 };
 window.addEventListener('beforeunload', (event) => {
-  if (state === 'live' || state === 'reconnecting') event.preventDefault();
+  if (ON_AIR.includes(state)) event.preventDefault();
 });
 window.addEventListener('pagehide', () => broadcast?.stop());
 window.addEventListener('online', () => broadcast?.retryNow());
@@ -384,8 +466,15 @@ $('name').textContent = name;
 $('link').href = `${location.origin}${watchPath}`;
 $('link').textContent = `${location.host}${watchPath}`;
 fillSettings();
+setInterval(look, LOOK_MS);
 setInterval(showFigures, FIGURES_MS);
 showFigures();
-if (query.has('auto') && source) goLive();
-else if (source) pick(source);
+if (query.has('auto') && source) {
+  // A kiosk takes its own stream over without a question.
+  if (pageMayStartAlone()) goLive({ isSure: true });
+  else {
+    setState('idle');
+    note('Another site opened this page, so going live needs your click.');
+  }
+} else if (source) pick(source);
 else setState('idle');

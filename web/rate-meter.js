@@ -12,6 +12,10 @@ export class RateMeter {
     this.#windowMs = windowMs;
   }
 
+  get hasBegun() {
+    return this.#startedMs !== null;
+  }
+
   add(bytes, nowMs) {
     this.#startedMs ??= nowMs;
     this.#samples.push([nowMs, bytes]);

@@ -10,8 +10,8 @@
 
 /** Below the 60 ms of an Opus packet nothing is gained, above it latency is lost. */
 const TIMESLICE_MS = 50;
-/** New viewers start at a keyframe; Chromium honours this, Firefox has its own idea. */
-const KEYFRAME_INTERVAL_MS = 1000;
+/** Frames per second where a track does not tell, and the bounds of what is believed. */
+const FRAME_RATE = { usual: 30, least: 10, most: 60 };
 const AUDIO_BITS_PER_SECOND = 96_000;
 
 /** In the order in which we prefer them: VP8 costs least to encode, and plays everywhere. */
@@ -19,15 +19,27 @@ export const CODECS = [
   { id: 'vp8', label: 'VP8', note: 'plays everywhere' },
   { id: 'vp9', label: 'VP9', note: 'sharper, more work' },
   { id: 'av1', label: 'AV1', note: 'sharpest, most work' },
-  // Only for who asks by `?codec=h264`: Chromium records it without the decoder's configuration,
-  // and then VLC and ffmpeg show it, but no browser.
-  { id: 'h264', label: 'H.264', note: 'not for browsers', isHidden: true },
+  // Chromium records it as Matroska without the decoder's configuration: Chromium plays that as a
+  // plain stream, Firefox plays its sound alone.
+  { id: 'h264', label: 'H.264', note: 'no picture in Firefox' },
 ];
+
+/**
+ * Delta frames between two keyframes: a second of motion. New viewers start at a keyframe.
+ *
+ * Counted in frames, not in time: a picture that stands still has few frames, and each of them
+ * would be a keyframe, which costs the most bytes and starts a GOP of its own. Chromium honours
+ * the count; Firefox has its own idea.
+ */
+export function keyframeCount(frameRate) {
+  const { usual, least, most } = FRAME_RATE;
+  return Math.round(Math.min(most, Math.max(least, frameRate || usual))) - 1;
+}
 
 /** The codecs that this browser can record as WebM or Matroska, and that others can watch. */
 export function recordableCodecs(isTypeSupported) {
   const isRecordable = ({ id }) => typeFor(id, { hasVideo: true, hasAudio: false }, isTypeSupported);
-  return CODECS.filter((codec) => !codec.isHidden && isRecordable(codec));
+  return CODECS.filter(isRecordable);
 }
 
 /**
@@ -77,11 +89,12 @@ export class Recorder {
 
   /** Begins a recording; when one runs, the new one takes over as soon as it has data. */
   start(media, { mimeType, videoBitsPerSecond }) {
+    const [picture] = media.getVideoTracks?.() ?? [];
     const options = {
       mimeType,
       videoBitsPerSecond,
       audioBitsPerSecond: AUDIO_BITS_PER_SECOND,
-      videoKeyFrameIntervalDuration: KEYFRAME_INTERVAL_MS,
+      videoKeyFrameIntervalCount: keyframeCount(picture?.getSettings?.().frameRate),
     };
     this.#dropNext();
     const recorder = this.#make(media, options);

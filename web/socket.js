@@ -16,6 +16,8 @@ const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 8000;
 /** A connection that lasted this long was a good one: the next loss starts from the first delay. */
 const GOOD_AFTER_MS = 5000;
+/** A way that swallows what is sent gives no answer: browsers themselves wait for minutes. */
+const CONNECT_WITHIN_MS = 10_000;
 
 /**
  * How long to wait before retry number `attempt` (0 is the first).
@@ -28,10 +30,14 @@ export function retryDelayMs(attempt, random = Math.random) {
   return Math.round(full * (0.5 + 0.5 * random()));
 }
 
-/** The socket's address for a page's address; of the query only key and token are passed on. */
-export function socketUrl(pageUrl) {
+/**
+ * The socket's address for a page's address. Of the query only key and token are passed on: those
+ * of the address itself, or those that `credentials` (see credentials.js) knows.
+ */
+export function socketUrl(pageUrl, credentials = null) {
   const page = new URL(pageUrl);
-  const url = new URL(withCredentials(page.pathname, page.search), page);
+  const path = credentials ? credentials.url(page.pathname) : withCredentials(page.pathname, page.search);
+  const url = new URL(path, page);
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }
@@ -51,6 +57,7 @@ export class StreamSocket {
   #on;
   #socket = null;
   #retryTimer = null;
+  #connectTimer = null;
   #attempt = 0;
   #openedAtMs = null;
   #closed = false;
@@ -86,7 +93,12 @@ export class StreamSocket {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAtMs = null;
+    this.#connectTimer = setTimeout(() => {
+      this.#discard();
+      this.#lost(1006, 'no answer');
+    }, CONNECT_WITHIN_MS);
     socket.onopen = () => {
+      clearTimeout(this.#connectTimer);
       this.#openedAtMs = performance.now();
       this.#on.open?.();
     };
@@ -104,7 +116,8 @@ export class StreamSocket {
   /** Drops the connection and comes back at once, as after a wake-up or a stall. */
   reconnect() {
     if (this.#closed) return;
-    this.#discard();
+    // Not 1000: from a publisher that would tell viewers that the stream has ended.
+    this.#discard(4000);
     this.#attempt = 0;
     this.connect();
   }
@@ -122,6 +135,7 @@ export class StreamSocket {
 
   #discard(code = 1000) {
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#connectTimer);
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -130,6 +144,7 @@ export class StreamSocket {
   }
 
   #lost(code, reason) {
+    clearTimeout(this.#connectTimer);
     this.#socket = null;
     const opened = this.#openedAtMs !== null;
     const lastedMs = opened ? performance.now() - this.#openedAtMs : 0;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer};
 use super::access::{WHAT_A_KEY_IS, is_key};
 use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
 use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::Network;
 use crate::protocol::route::StreamName;
 
@@ -179,6 +180,12 @@ pub struct Options {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub proxy_protocol: Option<bool>,
+
+    /// Path below which a proxy has this server, such as /video: addresses are taken with it and
+    /// without it, and links have it [default: none, or X-Forwarded-Prefix of --trusted-proxy]
+    #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH", help_heading = PROXY)]
+    pub base_path: Option<BasePath>,
+
     /// Host name, besides localhost, by which browsers may call a server that listens on loopback
     /// alone and lets anyone publish; may be given more than once [default: none]
     #[arg(
@@ -347,6 +354,7 @@ impl Options {
             allow_origin: self.allow_origin.or(other.allow_origin),
             trusted_proxy: self.trusted_proxy.or(other.trusted_proxy),
             proxy_protocol: self.proxy_protocol.or(other.proxy_protocol),
+            base_path: self.base_path.or(other.base_path),
             allow_host: self.allow_host.or(other.allow_host),
             max_connections: self.max_connections.or(other.max_connections),
             max_connections_per_address: self

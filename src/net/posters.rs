@@ -7,7 +7,8 @@ use super::reactor::Reactor;
 use super::requests::not_live;
 use crate::protocol::http::{Body, Method, RequestHead};
 use crate::protocol::response::CONTINUE;
-use crate::protocol::route::{Refusal, StreamName};
+use crate::protocol::route::{Cause, Refusal, StreamName};
+use crate::webm::{first_frame, webp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
@@ -16,6 +17,9 @@ use std::{io, mem};
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Chunks of a GOP that are looked through for its keyframe.
+const KEYFRAME_CHUNKS_MAX: usize = 4;
 
 impl Reactor {
     pub(super) fn open_posting(
@@ -90,7 +94,7 @@ impl Reactor {
             return Ok(());
         }
         if !posting.jpeg.starts_with(&JPEG_MAGIC) {
-            return Err(Refusal::new(415, "a poster is a JPEG picture"));
+            return Err(Refusal::new(415, "a poster is a JPEG picture").because(Cause::Media));
         }
         let jpeg = mem::take(&mut posting.jpeg).freeze();
         let (name, mut head) = (posting.name.clone(), posting.head.clone());
@@ -110,14 +114,37 @@ impl Reactor {
 
     fn poster_too_large(&self) -> Refusal {
         let limit = self.limits.poster_bytes;
-        Refusal::new(413, format!("a poster may have {limit} bytes"))
+        Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
-    /// The live stream that a poster is for.
+    /// Where the poster of a stream hangs that has a publisher: one that is about to send its first
+    /// media may send the poster before.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| broadcast)
+        broadcast.has_publisher().then_some(broadcast)
+    }
+
+    /// The newest keyframe of a live stream, if it is one of VP8.
+    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+        let stream = self.catalog.stream(self.catalog.find(name.as_str())?);
+        let recording = &stream.init().filter(|_| stream.is_live())?.recording;
+        let video = recording.video()?;
+        if recording.tracks[video].codec_id != "V_VP8" {
+            return None;
+        }
+        // Tracks are numbered anew, from 1.
+        let track_number = video as u64 + 1;
+        let ring = stream.ring();
+        let since_keyframe = ring.join_point()?..ring.live_edge();
+        // The keyframe is the first block of the picture, and sound that came before it the first of
+        // all: they are not far.
+        let chunks = since_keyframe.take(KEYFRAME_CHUNKS_MAX);
+        let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
+        chunks.find_map(|chunk| {
+            let payload = chunk.framed.payload();
+            webp(first_frame(&payload, track_number)?)
+        })
     }
 
     pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {

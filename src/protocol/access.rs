@@ -20,7 +20,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::http::RequestHead;
 use super::origin::{LocalNames, Origins};
-use super::route::{Need, Refusal, Route, StreamName};
+use super::route::{Cause, Need, Refusal, Route, StreamName};
 use super::token::{Grant, TokenKey};
 
 /// A key, which no log and no error message may show: its `Debug` is `***`.
@@ -211,8 +211,36 @@ impl Access {
         };
         match is_admitted {
             true => Ok(()),
-            false => Err(Refusal::unauthorized()),
+            false => Err(Refusal::unauthorized().because(self.cause(&need, head))),
         }
+    }
+
+    /// What was missing or wrong: a token, where one was shown or nothing else would do.
+    fn cause(&self, need: &Need<'_>, head: &RequestHead) -> Cause {
+        let has_key = match need {
+            Need::Publish(name) => self.publish_guard(name).key.is_some(),
+            Need::Watch(name) => self.watch_guard(name).key.is_some(),
+            Need::List => true,
+        };
+        match has_key && head.token.is_none() {
+            true => Cause::Key,
+            false => Cause::Token,
+        }
+    }
+
+    /// Whether there are streams that whoever shows this may not watch, or might be: a key would show
+    /// more. It is told by the rules alone, so that it does not tell whether such a stream is on air.
+    pub fn hides_streams(&self, shown: &Shown<'_>) -> bool {
+        let is_open = match &self.watch {
+            Policy::Open => true,
+            Policy::Key(_) | Policy::Token => {
+                let guards = [&self.watch, &self.publish].map(|policy| Guard::new(None, policy));
+                let opened = guards.map(|guard| guard.is_opened_by(shown));
+                opened.into_iter().any(bool::from)
+            }
+        };
+        let mut own = self.streams.keys();
+        !is_open || own.any(|name| !self.may_watch(name, shown))
     }
 
     /// May whoever shows this publish this stream, send its poster, or end it?
@@ -363,20 +391,24 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_stream_beside_every_key() {
         for access in [keyed(), access(Policy::Token, Policy::Token)] {
-            let get = |target: &str, token: &str| {
-                status(&access, &format!("GET {target}?token={token} HTTP/1.0"))
+            let ask = |method: &str, target: &str, token: &str| {
+                status(
+                    &access,
+                    &format!("{method} {target}?token={token} HTTP/1.0"),
+                )
             };
+            let get = |target: &str, token: &str| ask("GET", target, token);
             for stream in ["a", "own"] {
                 let (publish, watch) = (token(stream, Act::Publish), token(stream, Act::Watch));
-                assert_eq!(get(&format!("/publish/{stream}"), &publish), 200);
-                assert_eq!(get(&format!("/publish/{stream}"), &watch), 401);
+                assert_eq!(ask("PUT", &format!("/publish/{stream}"), &publish), 200);
+                assert_eq!(ask("PUT", &format!("/publish/{stream}"), &watch), 401);
                 assert_eq!(get(&format!("/live/{stream}.webm"), &publish), 200);
                 assert_eq!(get(&format!("/live/{stream}.webm"), &watch), 200);
-                assert_eq!(get("/live/b", &publish), 401);
-                assert_eq!(get("/publish/b", &publish), 401);
+                assert_eq!(get("/live/b.webm", &publish), 401);
+                assert_eq!(ask("PUT", "/publish/b", &publish), 401);
             }
-            assert_eq!(get("/live/a", "nonsense"), 401);
-            assert_eq!(get("/live/a", ""), 401);
+            assert_eq!(get("/live/a.webm", "nonsense"), 401);
+            assert_eq!(get("/live/a.webm", ""), 401);
         }
     }
 
@@ -385,17 +417,19 @@ mod tests {
         let access = access(Policy::Token, Policy::Token);
         let other = token("b", Act::Watch);
         let token = token("a", Act::Watch);
-        let bearer = format!("GET /live/a HTTP/1.0\r\nAuthorization: Bearer {token}");
+        let bearer = format!("GET /live/a.webm HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &bearer), 200);
         assert_eq!(
-            status(&access, &format!("GET /live/a?key={token} HTTP/1.0")),
+            status(&access, &format!("GET /live/a.webm?key={token} HTTP/1.0")),
             200
         );
         // One that is out of date does not stand in the way of one that is good.
-        let both = format!("GET /live/a?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
+        let both =
+            format!("GET /live/a.webm?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &both), 200);
         // Nor does one that is good for another stream.
-        let both = format!("GET /live/a?token={other} HTTP/1.0\r\nAuthorization: Bearer {token}");
+        let both =
+            format!("GET /live/a.webm?token={other} HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &both), 200);
         // Without a secret no token is good.
         let none = Access {
@@ -417,11 +451,11 @@ mod tests {
                         &format!("{start} HTTP/1.0\r\nAuthorization: {field}"),
                     )
                 };
-                assert_eq!(ask("GET /publish/a?key=p"), 200, "{field}");
+                assert_eq!(ask("DELETE /api/streams/a?key=p"), 200, "{field}");
                 assert_eq!(ask("PUT /publish/a?key=p"), 200, "{field}");
-                assert_eq!(ask("GET /live/a?key=w"), 200, "{field}");
-                assert_eq!(ask("GET /publish/a?key=nonsense"), 401, "{field}");
-                assert_eq!(ask("GET /publish/a"), 401, "{field}");
+                assert_eq!(ask("GET /live/a.webm?key=w"), 200, "{field}");
+                assert_eq!(ask("PUT /publish/a?key=nonsense"), 401, "{field}");
+                assert_eq!(ask("PUT /publish/a"), 401, "{field}");
             }
         }
     }
@@ -434,16 +468,58 @@ mod tests {
         };
         let socket = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                       Sec-WebSocket-Key: c2l4dGVlbiBsZXR0ZXJzLg==";
-        let ask = |fields: &str| status(&access, &format!("GET /live/a HTTP/1.1\r\n{fields}"));
-        assert_eq!(ask("Host: evil.example"), 403);
-        assert_eq!(ask("Host: localhost"), 401);
+        let ask =
+            |path: &str, fields: &str| status(&access, &format!("GET {path} HTTP/1.1\r\n{fields}"));
+        assert_eq!(ask("/live/a.webm", "Host: evil.example"), 403);
+        assert_eq!(ask("/live/a.webm", "Host: localhost"), 401);
         let foreign = "Host: localhost\r\nOrigin: http://evil.example";
-        assert_eq!(ask(&format!("{foreign}\r\n{socket}")), 403);
+        assert_eq!(ask("/live/a", &format!("{foreign}\r\n{socket}")), 403);
         // A page elsewhere may link to ours, and show our pictures.
-        assert_eq!(ask(foreign), 401);
+        assert_eq!(ask("/live/a.jpg", foreign), 401);
+        // Our pages are everybody's.
+        assert_eq!(ask("/live/a", "Host: evil.example"), 200);
         // What needs no leave is had by any name.
         let health = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nOrigin: null";
         assert_eq!(status(&access, health), 200);
+    }
+
+    #[test]
+    fn a_refusal_says_whether_a_key_or_a_token_was_wrong() {
+        let cause = |access: &Access, target: &str| {
+            let head = head(&format!("GET {target} HTTP/1.0"));
+            let route = route(&head).expect("a route");
+            let refused = access.admit(&route, &head, &access.shown(&head, NOW));
+            refused.expect_err("a refusal").cause
+        };
+        assert_eq!(cause(&keyed(), "/live/a.webm"), Some(Cause::Key));
+        assert_eq!(cause(&keyed(), "/live/a.webm?key=no"), Some(Cause::Key));
+        assert_eq!(cause(&keyed(), "/live/a.webm?token=no"), Some(Cause::Token));
+        let signed = access(Policy::Token, Policy::Token);
+        assert_eq!(cause(&signed, "/live/a.webm"), Some(Cause::Token));
+        assert_eq!(cause(&signed, "/live/own.webm"), Some(Cause::Key));
+    }
+
+    #[test]
+    fn streams_are_hidden_from_those_whom_a_key_would_show_more() {
+        let nothing = Shown::default();
+        let (publish, watch) = (Secret::new("p"), Secret::new("w"));
+        let bare = |publish, watch| Access {
+            streams: BTreeMap::new(),
+            ..access(publish, watch)
+        };
+        let open = bare(Policy::Key(publish.clone()), Policy::Open);
+        assert!(!open.hides_streams(&nothing));
+        let keyed_alone = bare(Policy::Key(publish.clone()), Policy::Key(watch.clone()));
+        assert!(keyed_alone.hides_streams(&nothing));
+        assert!(!keyed_alone.hides_streams(&shows(&watch)));
+        assert!(!keyed_alone.hides_streams(&shows(&publish)));
+        assert!(keyed_alone.hides_streams(&shows(&Secret::new("no"))));
+        // A stream has a key of its own.
+        assert!(access(Policy::Open, Policy::Open).hides_streams(&nothing));
+        assert!(keyed().hides_streams(&shows(&watch)));
+        assert!(!access(Policy::Open, Policy::Open).hides_streams(&shows(&Secret::new("own-w"))));
+        // A token shows its own stream.
+        assert!(bare(Policy::Token, Policy::Token).hides_streams(&nothing));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-pub use super::target::Query;
+pub use super::target::{Query, RawQuery};
 use super::{access::Secret, host, target::Target};
 
 /// Bytes of one request head.
@@ -31,6 +31,7 @@ pub struct RequestHead {
     /// Percent-decoded. Invariant: begins with `/` (or is `*`), and has no control characters.
     pub path: String,
     pub query: Query,
+    pub raw_query: RawQuery,
     pub version: Version,
     /// Whether the connection may serve another request after this one (RFC 9112, 9.3).
     pub keep_alive: bool,
@@ -47,10 +48,17 @@ pub struct RequestHead {
     pub user: Option<String>,
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
+    /// Whether `Accept` names OpenMetrics: Prometheus does.
+    pub accepts_openmetrics: bool,
     pub if_none_match: Option<String>,
     /// What `X-Forwarded-For` says, all of it. Anybody can say anything: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
+    /// What `X-Forwarded-Prefix` says. Anybody can say anything here, too.
+    pub forwarded_prefix: Option<String>,
+    /// Whether a script or an element of a page asks, and not the person in front of it or a
+    /// program: a browser's login box would open over the page.
+    pub is_from_page: bool,
     /// Present when the request asks to become a WebSocket; not yet checked: see [`super::route`].
     pub upgrade: Option<UpgradeRequest>,
 }
@@ -209,10 +217,13 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
     let body = body(&fields, method, version)?;
     let expects = fields.single("Expect")?;
     let (user, key) = authorization(&fields)?;
+    let upgrade = upgrade(&fields)?;
     Ok(RequestHead {
         method,
         path: target.path,
+        is_from_page: is_from_page(&fields, &target.query),
         query: target.query,
+        raw_query: target.raw_query,
         version,
         keep_alive: keep_alive(&fields, version)? && body != Body::UntilClose,
         body,
@@ -227,9 +238,12 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
+        // What cannot be read names nothing.
+        accepts_openmetrics: accepts_openmetrics(&fields.list("Accept").unwrap_or_default()),
         if_none_match: joined(&fields.list("If-None-Match")?),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
-        upgrade: upgrade(&fields)?,
+        forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
+        upgrade,
     })
 }
 
@@ -405,19 +419,49 @@ fn authorization(fields: &Fields<'_>) -> Result<(Option<String>, Option<Secret>)
     Ok((user, key.map(Secret::new)))
 }
 
-fn accepts_gzip(codings: &[&str]) -> bool {
-    let weight = |name: &str| {
-        codings.iter().find_map(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let is_named = parts
-                .next()
-                .is_some_and(|found| found.eq_ignore_ascii_case(name));
-            let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-            is_named.then(|| q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
-        })
+/// Browsers say on secure pages, and on those of their own machine, what asks (`Sec-Fetch-Mode`). On
+/// others our pages mark what they ask for: a script by `Accept: application/json`, an element by
+/// `?page`. Pictures, uploads and sockets are known without that.
+fn is_from_page(fields: &Fields<'_>, query: &Query) -> bool {
+    let field = |name| fields.joined_as_far_as_readable(name);
+    if let Some(mode) = field("Sec-Fetch-Mode") {
+        return !mode.trim().eq_ignore_ascii_case("navigate");
+    }
+    // No program sends an origin.
+    if query.has("page") || field("Origin").is_some() {
+        return true;
+    }
+    let accept = field("Accept").unwrap_or_default().to_ascii_lowercase();
+    let has = |kind: &str| {
+        accept
+            .split(',')
+            .any(|range| range.trim().starts_with(kind))
     };
-    let weight: f32 = weight("gzip").or_else(|| weight("*")).unwrap_or(0.0);
-    weight > 0.0
+    let is_element = has("image/") || has("video/") || has("audio/");
+    has("application/json") || (is_element && !has("text/html"))
+}
+
+fn accepts_gzip(codings: &[&str]) -> bool {
+    let weight = weight(codings, "gzip").or_else(|| weight(codings, "*"));
+    weight.is_some_and(|weight| weight > 0.0)
+}
+
+fn accepts_openmetrics(types: &[&str]) -> bool {
+    let wanted = weight(types, "application/openmetrics-text").unwrap_or(0.0);
+    wanted > 0.0 && wanted >= weight(types, "text/plain").unwrap_or(0.0)
+}
+
+/// How much a client wants what it offers by this name (RFC 9110, 12.4.2); `None` when it does not
+/// name it.
+fn weight(offers: &[&str], name: &str) -> Option<f32> {
+    offers.iter().find_map(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let is_named = parts
+            .next()
+            .is_some_and(|found| found.eq_ignore_ascii_case(name));
+        let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        is_named.then(|| q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
+    })
 }
 
 fn joined(members: &[&str]) -> Option<String> {
@@ -472,6 +516,37 @@ mod tests {
         Upgrade: websocket\r\nOrigin: http://localhost:8080\r\nSec-WebSocket-Version: 13\r\n\
         Accept-Encoding: gzip, deflate, br, zstd\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
         Sec-WebSocket-Protocol: videostream.v1, other\r\n\r\n";
+
+    #[test]
+    fn what_pages_ask_for_themselves_is_told_from_persons_and_programs() {
+        let asks = |lines: &[&str]| head(&with("GET /live/a.webm HTTP/1.1", lines)).is_from_page;
+        for page in [
+            "Sec-Fetch-Mode: cors",
+            "Sec-Fetch-Mode: no-cors",
+            "Sec-Fetch-Mode: same-origin",
+            "Sec-Fetch-Mode: websocket",
+            "Origin: http://192.168.0.7:8080",
+            "Accept: application/json",
+            "Accept: image/avif,image/webp,image/*,*/*;q=0.8",
+            "Accept: video/webm,video/ogg,video/*;q=0.9,*/*;q=0.5",
+        ] {
+            assert!(asks(&[page]), "{page}");
+        }
+        for other in [
+            "Sec-Fetch-Mode: navigate",
+            "Accept: text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8",
+            "Accept: */*",
+            "Icy-MetaData: 1",
+        ] {
+            assert!(!asks(&[other]), "{other}");
+        }
+        // What the browser says goes before what anybody may set.
+        assert!(!asks(&[
+            "Sec-Fetch-Mode: navigate",
+            "Accept: application/json"
+        ]));
+        assert!(head(&with("GET /live/a.webm?key=k&page HTTP/1.1", &[])).is_from_page);
+    }
 
     #[test]
     fn browser_socket_request_is_understood() {
@@ -702,8 +777,31 @@ mod tests {
     fn gzip_is_accepted_only_with_a_weight_above_zero() {
         assert!(accepts_gzip(&["br", "gzip;q=0.5"]));
         assert!(accepts_gzip(&["*"]));
+        assert!(!accepts_gzip(&[]));
         assert!(!accepts_gzip(&["gzip; q=0", "*"]));
         assert!(!accepts_gzip(&["br"]));
+    }
+
+    #[test]
+    fn openmetrics_is_for_clients_that_name_it() {
+        let prometheus = "Accept: application/openmetrics-text;version=1.0.0;q=0.5,\
+                          application/openmetrics-text;version=0.0.1;q=0.4,\
+                          text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (line, is_wanted) in [
+            ("A: b", false),
+            ("Accept: */*", false),
+            ("Accept: text/html,application/xml;q=0.9,*/*;q=0.8", false),
+            ("Accept: application/openmetrics-text", true),
+            (prometheus, true),
+            (
+                "Accept: text/plain, application/openmetrics-text;q=0.5",
+                false,
+            ),
+            ("Accept: application/openmetrics-text;q=0", false),
+        ] {
+            let head = head(&with("GET /metrics HTTP/1.1", &[line]));
+            assert_eq!(head.accepts_openmetrics, is_wanted, "{line}");
+        }
     }
 
     /// Heads close enough to real ones to come past the first byte.

@@ -3,6 +3,7 @@
 //! A key and a token in the query are taken out of it here, so that what is left may be logged.
 
 use super::{access::Secret, http::HttpError};
+use std::fmt;
 
 /// The query's names and values, decoded. Without `key` and `token`: those are in
 /// [`RequestHead`](super::http::RequestHead), so that a query may be logged.
@@ -21,10 +22,32 @@ impl Query {
     }
 }
 
+/// The query as it was written, for a redirect that keeps it. A key may be in it, so its `Debug` is
+/// `***`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RawQuery(String);
+
+impl RawQuery {
+    /// With its question mark; empty where there is none.
+    pub fn behind_mark(&self) -> String {
+        match self.0.is_empty() {
+            true => String::new(),
+            false => format!("?{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for RawQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
 /// The request target (RFC 9112, 3.2): `/path?query`, `http://host/path?query` or `*`.
 pub(super) struct Target<'a> {
     pub(super) path: String,
     pub(super) query: Query,
+    pub(super) raw_query: RawQuery,
     /// The first `?key=` that is not empty, as a form writes it: `+` is a space. And where it has
     /// one, as an address is read elsewhere: `+` is itself.
     pub(super) keys: Vec<Secret>,
@@ -51,11 +74,13 @@ impl<'a> Target<'a> {
             ("*", None) => "*".to_owned(),
             _ => decode_path(path)?,
         };
+        let raw_query = RawQuery(query.to_owned());
         let keys = parse_keys(query);
         let (query, token) = parse_query(query);
         Ok(Self {
             path,
             query,
+            raw_query,
             keys,
             token,
             authority,

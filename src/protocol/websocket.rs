@@ -300,7 +300,7 @@ mod tests {
     use super::{
         super::{
             http::{Method, parse_request},
-            response::{Connection, refuse, switching_protocols},
+            response::{Connection, Stamp, refuse, switching_protocols},
             route::{Refusal, Route, Via, route},
         },
         *,
@@ -409,7 +409,12 @@ mod tests {
 
     #[test]
     fn client_tells_the_servers_reason() {
-        let bytes = refuse(&Refusal::unauthorized(), Method::Get, Connection::Close);
+        let bytes = refuse(
+            &Refusal::unauthorized(),
+            Method::Get,
+            Connection::Close,
+            &Stamp::default(),
+        );
         let reason = Refusal::unauthorized().reason.into_owned();
         let refused = HandshakeError::Refused {
             status: 401,

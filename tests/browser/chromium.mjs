@@ -10,9 +10,22 @@ const ARGS = [
   '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
 ];
 
-/** `trusting` takes any certificate, as a person does who goes on behind the browser's warning. */
-export async function startChromium({ width = 960, height = 640, trusting = false } = {}) {
-  const browser = await chromium.launch({ executablePath: BINARY, headless: true, args: ['--headless=new', ...ARGS] });
+/** Without it a shared tab is a moving test picture, and silent. */
+const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+
+/**
+ * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
+ * `shares` is the title of the tab that is picked when a page wants to share one.
+ */
+export async function startChromium({ width = 960, height = 640, trusting = false, shares = null } = {}) {
+  const browser = await chromium.launch({
+    executablePath: BINARY,
+    headless: true,
+    args: ['--headless=new', ...(shares
+      ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
+      : ARGS)],
+    ...(shares ? { ignoreDefaultArgs: ['--headless', '--mute-audio'] } : {}),
+  });
   const context = await browser.newContext({ viewport: { width, height }, ignoreHTTPSErrors: trusting });
   const tab = new Tab('chromium', browser, await context.newPage());
   await tab.install();

@@ -35,6 +35,11 @@ export class Tab {
     else await this.page.evaluateOnNewDocument(probe);
   }
 
+  /** Runs in each page that is opened from now on, before the page's own scripts. */
+  beforePages(fn) {
+    return this.browserName === 'chromium' ? this.page.addInitScript(fn) : this.page.evaluateOnNewDocument(fn);
+  }
+
   async open(url) {
     // The media of a live page never ends, and need not have begun.
     await this.page.goto(url, { waitUntil: 'domcontentloaded' });

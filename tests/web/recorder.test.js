@@ -1,13 +1,13 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Recorder, recordableCodecs, typeFor } from '../../web/recorder.js';
+import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/recorder.js';
 
 /** A MediaRecorder whose data comes when told to. As the real one, `state` runs ahead of events. */
 class FakeRecorder {
   state = 'inactive';
 
   constructor(media, options) {
-    Object.assign(this, { media, mimeType: options.mimeType });
+    Object.assign(this, { media, options, mimeType: options.mimeType });
   }
 
   start() {
@@ -135,8 +135,25 @@ test('a type is found for every set of tracks', () => {
   assert.equal(typeFor('vp8', { hasVideo: true, hasAudio: true }, chromium), 'video/webm;codecs=vp8,opus');
   assert.equal(typeFor('vp9', { hasVideo: true, hasAudio: false }, chromium), 'video/webm;codecs=vp9');
   assert.equal(typeFor('vp9', { hasVideo: false, hasAudio: true }, chromium), 'audio/webm;codecs=opus');
-  assert.deepEqual(recordableCodecs(chromium).map(({ id }) => id), ['vp8', 'vp9', 'av1']);
+  assert.deepEqual(recordableCodecs(chromium).map(({ id }) => id), ['vp8', 'vp9', 'av1', 'h264']);
   const firefox = (type) => /^(video\/webm;codecs=vp8(,opus)?|audio\/webm;codecs=opus)$/.test(type);
   assert.deepEqual(recordableCodecs(firefox).map(({ id }) => id), ['vp8']);
   assert.equal(typeFor('h264', { hasVideo: true, hasAudio: true }, () => false), null);
+});
+
+test('H.264 is offered last, with a word about Firefox', () => {
+  const codecs = recordableCodecs((type) => /vp8|avc1/.test(type));
+  assert.deepEqual(codecs.map(({ id }) => id), ['vp8', 'h264']);
+  assert.match(codecs[1].note, /Firefox/);
+});
+
+test('keyframes are asked for by frames, about one a second of motion', () => {
+  assert.equal(keyframeCount(30), 29);
+  assert.equal(keyframeCount(undefined), 29);
+  assert.equal(keyframeCount(3.2), 9);
+  assert.equal(keyframeCount(240), 59);
+  const { it, made } = recorder();
+  it.start({ getVideoTracks: () => [{ getSettings: () => ({ frameRate: 25 }) }] }, OPTIONS);
+  assert.equal(made[0].options.videoKeyFrameIntervalCount, 24);
+  assert.ok(!('videoKeyFrameIntervalDuration' in made[0].options));
 });
