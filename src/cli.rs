@@ -179,6 +179,7 @@ fn web_address(text: &str) -> Result<String, String> {
     const EXPECTED: &str = "expected the server's address, such as https://example.org";
     let address: Address = text.parse().map_err(|error| match error {
         AddressError::NotUrl | AddressError::Scheme(_) => EXPECTED.to_owned(),
+        AddressError::UserInfo => "a name and password do not belong into a link".to_owned(),
         error => error.to_string(),
     })?;
     match address.scheme == Scheme::Http && !text.contains(['?', '#']) {

@@ -124,6 +124,26 @@ fn head_says_what_get_would() {
 }
 
 #[test]
+fn page_that_is_not_in_the_binary_is_no_address_and_nothing_leads_there() {
+    let server = Server::start();
+    let is_there = pages::page("dashboard.html").is_some();
+    let answer = Http::open(&server).get("/dashboard");
+    if is_there {
+        assert_eq!(answer.status, 200);
+        return;
+    }
+    assert_eq!(
+        (answer.status, answer.text().trim_end()),
+        (404, "there is nothing at this address")
+    );
+    for page in ["home.html", "publish.html", "watch.html", "home.js"] {
+        let page = pages::page(page).unwrap();
+        let text = std::str::from_utf8(&page.plain.bytes).unwrap();
+        assert!(!text.contains("dashboard"), "{text}");
+    }
+}
+
+#[test]
 fn pages_are_compressed_validated_and_locked_down() {
     let server = Server::start();
     for (target, file) in PAGES {
@@ -277,6 +297,15 @@ fn refusals_say_what_is_wrong() {
         (lines("GET /live/%20", ""), 400),
         (lines("GET /api/streams/nobody", ""), 404),
         (lines("PUT /publish/a.jpg", "Content-Length: 1\r\n"), 400),
+        (
+            lines("PUT /live/cam.jpg.webm", "Content-Length: 1\r\n"),
+            400,
+        ),
+        (
+            lines("PUT /live/cam.webm.webm", "Content-Length: 1\r\n"),
+            400,
+        ),
+        (lines("GET /publish/cam.webp", ""), 400),
         (
             lines(
                 "PUT /publish/a",
