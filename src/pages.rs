@@ -236,6 +236,20 @@ mod tests {
         }
     }
 
+    /// A page may be below a path prefix that only its reader knows.
+    #[test]
+    fn pages_refer_to_nothing_by_its_path_from_the_root() {
+        for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
+            if !name.ends_with(".html") {
+                continue;
+            }
+            let html = String::from_utf8(html.plain.bytes.to_vec()).unwrap();
+            for absolute in ["href=\"/", "src=\"/", "action=\"/", "content=\"/"] {
+                assert!(!html.contains(absolute), "{name}: {absolute}");
+            }
+        }
+    }
+
     #[test]
     fn nothing_outside_web_is_reached() {
         for name in [

@@ -109,6 +109,7 @@ fn each_refusal_has_a_line_and_a_count_by_its_reason() {
     assert_noted(&server, "token", Some("demo"), || {
         assert_eq!(ask(&server, "GET", "/live/demo.webm", &[]).status, 401);
     });
+    server.wait_for_log("no key and no token was given", 1);
 }
 
 #[test]

@@ -94,7 +94,15 @@ impl Reactor {
         if !self.count_refusal(cause, client) {
             return;
         }
-        let (status, why, cause) = (refusal.status, &*refusal.reason, cause.as_str());
+        // The client is told no more than that nothing right was shown.
+        let has_shown = head.is_some_and(|head| head.key.is_some() || head.token.is_some());
+        let why = match cause {
+            Cause::Key | Cause::Token if !has_shown => "no key and no token was given",
+            Cause::Key => "the key is wrong",
+            Cause::Token => "the token is not good here",
+            _ => &*refusal.reason,
+        };
+        let (status, cause) = (refusal.status, cause.as_str());
         let stream = stream.map(tracing::field::display);
         let address = head.map(|head| {
             let path: String = head.path.chars().take(ADDRESS_CHARS_MAX).collect();

@@ -1103,6 +1103,12 @@ mod tests {
     }
 
     #[test]
+    fn causes_are_numbered_in_their_order() {
+        let numbers = Cause::ALL.map(|cause| cause as usize);
+        assert!(numbers.into_iter().eq(0..Cause::ALL.len()));
+    }
+
+    #[test]
     fn unauthorized_makes_browsers_ask() {
         let refusal = Refusal::unauthorized();
         assert_eq!(refusal.status, 401);
