@@ -279,7 +279,8 @@ pub struct Options {
     #[serde(default, deserialize_with = "duration")]
     pub head_timeout: Option<humantime::Duration>,
 
-    /// Time after which a publisher that sends nothing is closed [default: 30s]
+    /// Time after which a publisher that sends nothing is closed; a WebSocket that answers pings but
+    /// sends no media has twice as long [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_PUBLISHER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
     #[serde(default, deserialize_with = "duration")]

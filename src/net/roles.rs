@@ -122,7 +122,7 @@ impl Reactor {
         }
         publisher.flush(stream);
         let reason = publisher.offline_reason;
-        tracing::info!(stream = %stream.name(), %client, reason = reason.name(), "publisher left");
+        tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
