@@ -62,6 +62,33 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
 }
 
 #[test]
+fn publisher_that_answers_pings_has_twice_the_time() {
+    let server = Server::with(&["--publisher-timeout", "2s"]);
+    let sample = Sample::read("chromium-restart-1");
+    // One that has sent nothing yet, one that has, and one that does not even read.
+    let mut candidate = Publisher::open(&server, "waiting");
+    let mut on_air = Publisher::open(&server, "demo");
+    on_air.open_stream(&sample);
+    let mut viewer = Viewer::v1(&server, "deaf");
+    let mut deaf = Publisher::open(&server, "deaf");
+    deaf.open_stream(&sample);
+    viewer.watch(1);
+    let started = Instant::now();
+    let waiting = std::thread::spawn(move || {
+        let on_air = std::thread::spawn(move || (on_air.client.closed(), started.elapsed()));
+        let candidate = (candidate.client.closed(), started.elapsed());
+        [candidate, on_air.join().unwrap()]
+    });
+    assert_eq!(viewer.text("offline")["reason"], "lost");
+    let took = started.elapsed().as_millis();
+    assert!((1900..3500).contains(&took), "{took} ms");
+    for ((code, reason), took) in waiting.join().unwrap() {
+        assert_eq!((code, &*reason), (1008, "no media came for too long"));
+        assert!(took.as_millis() > 3800, "{took:?}");
+    }
+}
+
+#[test]
 fn a_poster_that_does_not_come_is_not_waited_for() {
     let server = Server::with(&["--publisher-timeout", "500ms"]);
     let sample = Sample::read("chromium-restart-1");

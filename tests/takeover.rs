@@ -9,6 +9,7 @@ use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher, WebSocketClient};
 use tungstenite::Message;
+use videostream::webm::TrackKind;
 
 /// Opens a PUT whose body will be chunked, and waits until the server wants it.
 fn put(server: &Server, name: &str) -> Http {
@@ -381,4 +382,52 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
     told.watch(1 + second.all_frames().len() + 1);
     let count = |kind| told.told().iter().filter(|told| **told == kind).count();
     assert_eq!((count("offline"), count("init")), (1, 3));
+}
+
+#[test]
+fn what_waited_for_its_place_comes_before_the_newcomer() {
+    let server = Server::start();
+    let sample = Sample::read("chromium-restart-1");
+    let of = |kind| {
+        let mut blocks = sample.blocks.iter();
+        let block = blocks.find(|block| sample.recording.tracks[block.track].kind == kind);
+        let block = block.unwrap();
+        let number = sample.recording.tracks[block.track].number as u8;
+        (number, block.element.frame().to_vec())
+    };
+    // As a file whose tracks are not in order: a frame of picture at 100 ms waits until the sound
+    // has come as far, and it never does.
+    let (picture, sound) = (of(TrackKind::Video), of(TrackKind::Audio));
+    let simple_block = |(number, frame): &(u8, Vec<u8>), ms: u8, flags: u8| {
+        let length = u16::try_from(frame.len() + 4).unwrap();
+        let [high, low] = (length | 0x4000).to_be_bytes();
+        let head = [0xa3, high, low, 0x80 | number, 0, ms, flags];
+        [&head, &frame[..]].concat()
+    };
+    let mut unordered = sample.bytes[..sample.blocks[0].offset as usize].to_vec();
+    for (block, ms, flags) in [
+        (&picture, 0, 0x80),
+        (&sound, 50, 0x80),
+        (&picture, 33, 0),
+        (&picture, 100, 0),
+    ] {
+        unordered.extend(simple_block(block, ms, flags));
+    }
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut old = Publisher::open(&server, "demo");
+    old.send(&unordered.into());
+    viewer.watch(3);
+    let mut new = Publisher::open(&server, "demo");
+    new.open_stream(&sample);
+    viewer.watch(5);
+    // What had waited for its place was the newest, and so it comes, before the newcomer's keyframe.
+    let keyframes: Vec<bool> = viewer
+        .screen
+        .frames
+        .iter()
+        .map(|frame| frame.keyframe)
+        .collect();
+    assert_eq!(viewer.screen.frames.len(), 5);
+    assert!(keyframes[4] && !keyframes[3], "{keyframes:?}");
+    assert_eq!(viewer.screen.inits, 1);
 }

@@ -282,7 +282,8 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_HEAD_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
     pub head_timeout: Option<Period>,
 
-    /// Time after which a publisher that sends nothing is closed [default: 30s]
+    /// Time after which a publisher that sends nothing is closed; a WebSocket that answers pings but
+    /// sends no media has twice as long [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_PUBLISHER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
     pub publisher_timeout: Option<Period>,

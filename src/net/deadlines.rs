@@ -340,8 +340,12 @@ impl Reactor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::body::BodyReader;
+    use crate::net::inbound::Inbound;
+    use crate::net::publisher::Publisher;
     use crate::net::viewer::{Told, Transport, Viewer};
-    use crate::stream::{self, Catalog, Cursor};
+    use crate::protocol::http::Body;
+    use crate::stream::{self, Catalog, Cursor, Ingest};
     use mio::net::TcpStream;
 
     fn connection(now: Instant) -> Connection {
@@ -368,6 +372,78 @@ mod tests {
         connection.blocked_since = Some(after(10));
         assert_eq!(connection.due(&limits, after(39)), None);
         assert_eq!(connection.due(&limits, after(40)), Some(Due::Stalled));
+    }
+
+    fn publishing(publisher: Publisher, now: Instant) -> Connection {
+        let mut connection = connection(now);
+        connection.state = State::Publishing(Box::new(publisher));
+        connection
+    }
+
+    fn fed_at(connection: &mut Connection, now: Instant) {
+        if let State::Publishing(publisher) = &mut connection.state {
+            publisher.fed_at = now;
+        }
+        connection.heard(now);
+    }
+
+    #[test]
+    fn publisher_that_answers_pings_has_a_minute_and_another_half_of_it() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let limits = Limits::default();
+        let stream = Catalog::new(stream::Limits::default()).open("demo");
+        let ingest = || Ingest::candidate(stream::Limits::default());
+        let websocket = || {
+            let inbound = Inbound::publisher(&[], 1000);
+            publishing(
+                Publisher::websocket(stream, ingest(), inbound, true, start),
+                start,
+            )
+        };
+        // It answers.
+        let mut connection = websocket();
+        assert_eq!(connection.due(&limits, after(19)), None);
+        for asked in [20, 41] {
+            assert_eq!(connection.due(&limits, after(asked)), Some(Due::Ping));
+            connection.pinged_at = Some(after(asked));
+            assert_eq!(connection.due(&limits, after(asked)), None);
+            connection.heard(after(asked + 1));
+        }
+        assert_eq!(connection.due(&limits, after(59)), None);
+        assert_eq!(
+            connection.due(&limits, after(60)),
+            Some(Due::SilentPublisher)
+        );
+        fed_at(&mut connection, after(59));
+        assert_eq!(connection.due(&limits, after(78)), None);
+        // It does not.
+        let mut connection = websocket();
+        connection.pinged_at = Some(after(20));
+        assert_eq!(connection.due(&limits, after(29)), None);
+        assert_eq!(
+            connection.due(&limits, after(30)),
+            Some(Due::SilentPublisher)
+        );
+        // A body cannot be asked.
+        let body = BodyReader::new(Body::Chunked);
+        let connection = publishing(Publisher::body(stream, ingest(), body, start), start);
+        assert_eq!(connection.due(&limits, after(29)), None);
+        assert_eq!(
+            connection.due(&limits, after(30)),
+            Some(Due::SilentPublisher)
+        );
+    }
+
+    #[test]
+    fn publisher_is_asked_in_time_whatever_the_timeout() {
+        let limits = Limits {
+            publisher_timeout: Duration::from_secs(6),
+            ..Limits::default()
+        };
+        assert_eq!(publisher_ping_interval(&limits), Duration::from_secs(4));
+        let default = publisher_ping_interval(&Limits::default());
+        assert_eq!(default, Limits::default().ping_interval);
     }
 
     #[test]

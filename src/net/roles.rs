@@ -163,7 +163,7 @@ impl Reactor {
         }
         publisher.flush(stream);
         let reason = publisher.offline_reason;
-        tracing::info!(stream = %stream.name(), %client, reason = reason.name(), "publisher left");
+        tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
         self.note_last_ingest(id, &mut publisher);
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn interruption_does_not_make_a_stream_sparse() {
         let told = told_after(&[100, 100, 10_000, 100, 100, 100, 100]);
-        assert_eq!(told, [2000, 2000, 2000, 10_100, 5150, 2650, 2000]);
+        assert_eq!(told, [2000, 2000, 2000, 10_100, 5150, 2700, 2000]);
     }
 
     #[test]

@@ -502,6 +502,76 @@ mod tests {
         .into()
     }
 
+    /// All that is in the ring, and the state of the stream.
+    fn aired(stream: &Stream) -> Vec<u8> {
+        let ring = stream.ring();
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let payloads: Vec<Bytes> = chunks.map(|chunk| chunk.framed.payload()).collect();
+        payloads.concat()
+    }
+
+    #[test]
+    fn candidate_leaves_its_stream_alone_until_its_first_block() {
+        let limits = Limits::default();
+        let both = [track(1, b"V_VP8"), track(2, b"A_PCM")];
+        let whole = recording(both);
+        let mut straight = Stream::new(Arc::from("demo"), limits);
+        straight.go_live();
+        Ingest::new(limits)
+            .push(whole.clone(), &mut straight)
+            .unwrap();
+
+        let mut stream = Stream::new(Arc::from("demo"), limits);
+        let mut ingest = Ingest::candidate(limits);
+        let mut ready_at = None;
+        for at in 0..whole.len() {
+            ingest.push(whole.slice(at..=at), &mut stream).unwrap();
+            if ready_at.is_none() {
+                assert!(aired(&stream).is_empty() && stream.init().is_none());
+            }
+            if ingest.is_ready() {
+                ready_at = Some(at);
+                stream.go_live();
+                ingest.go_on_air(&mut stream).unwrap();
+                assert!(!ingest.is_candidate());
+            }
+        }
+        // The last byte of the first block: another of 7 bytes follows.
+        assert_eq!(ready_at, Some(whole.len() - 8));
+        assert_eq!(aired(&stream), aired(&straight));
+
+        // All at once, what is behind the first block comes with it.
+        let mut stream = Stream::new(Arc::from("demo"), limits);
+        let mut ingest = Ingest::candidate(limits);
+        ingest.push(whole, &mut stream).unwrap();
+        assert!(ingest.is_ready() && aired(&stream).is_empty());
+        stream.go_live();
+        ingest.go_on_air(&mut stream).unwrap();
+        assert_eq!(aired(&stream), aired(&straight));
+    }
+
+    #[test]
+    fn only_the_init_segment_of_a_takeover_says_so() {
+        let limits = Limits::default();
+        let mut stream = Stream::new(Arc::from("demo"), limits);
+        let vp8 = || track(1, b"V_VP8");
+        for second in [b"V_VP9", b"A_PCM", b"A_PCM"] {
+            let mut ingest = Ingest::candidate(limits);
+            let tracks = [vp8(), track(2, second)];
+            ingest.push(recording(tracks), &mut stream).unwrap();
+            stream.go_live();
+            ingest.go_on_air(&mut stream).unwrap();
+        }
+        let ring = stream.ring();
+        let chunks = (0..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let inits: Vec<bool> = chunks
+            .filter(|chunk| chunk.kind == ChunkKind::Init)
+            .map(|chunk| chunk.takes_over)
+            .collect();
+        // The third goes on with the tracks of the second.
+        assert_eq!(inits, [false, true]);
+    }
+
     #[test]
     fn of_two_pictures_viewers_get_the_first_and_keep_it_when_they_change_places() {
         let (vp8, vp9) = (track(1, b"V_VP8"), track(2, b"V_VP9"));
