@@ -420,7 +420,7 @@ function stats() {
 
 function showFigures() {
   const nowMs = performance.now();
-  const latency = state === 'playing' && wantsPlay ? player?.stats().latency_ms ?? null : null;
+  const latency = state === 'playing' && wantsPlay && (!hitch || hitch === 'slow') ? player?.stats().latency_ms ?? null : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
