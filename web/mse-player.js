@@ -37,8 +37,11 @@ const REPEAT_AT = 0.85;
 const JOIN_LATE_MS = 50;
 /** By the clock, frames are expected so much later than at best. */
 const CLOCK_MARGIN_MS = 40;
-/** Without sound, and with nothing coming for so long, the picture just stands. */
+/** Without sound the clock goes on for a while, longer where frames are known to be rare. */
+const CLOCK_SHORTEST_MS = 1100;
 const CLOCK_LONGEST_MS = 2500;
+/** How soon a pause between frames is forgotten: by this share with each message. */
+const PAUSE_FADES = 0.96;
 
 /**
  * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
@@ -77,6 +80,8 @@ export class MsePlayer {
   /** When the first and the newest message came. */
   #firstPushMs = null;
   #lastPushMs = 0;
+  /** The longest pause between messages of late. */
+  #pauseMs = 0;
   #landedAtMs = 0;
   #lastSeekMs = -Infinity;
   #newestMs = { video: null, audio: null };
@@ -129,6 +134,7 @@ export class MsePlayer {
     }
     if (this.#hasLanded) this.#fillPicture(nowMs);
     this.#watchTracks();
+    this.#pauseMs = Math.max(this.#pauseMs * PAUSE_FADES, this.#firstPushMs === null ? 0 : nowMs - this.#lastPushMs);
     this.#firstPushMs ??= nowMs;
     this.#lastPushMs = nowMs;
     if (!this.#hasLanded) setTimeout(() => this.#tick(), BURST_OVER_MS + 1);
@@ -268,7 +274,8 @@ export class MsePlayer {
     }
     const overshotMs = this.#pictures.takeOvershot();
     if (overshotMs > LATE_BY_MS) this.#edge.underflow(nowMs);
-    if (nowMs - this.#lastPushMs > CLOCK_LONGEST_MS) return;
+    const longestMs = Math.min(CLOCK_LONGEST_MS, Math.max(CLOCK_SHORTEST_MS, 2 * this.#pauseMs));
+    if (nowMs - this.#lastPushMs > longestMs) return;
     const leadMs = this.#lead.at(nowMs);
     if (leadMs !== null) this.#lanes[0].fill(nowMs + leadMs - CLOCK_MARGIN_MS, lateMs);
   }

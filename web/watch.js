@@ -181,11 +181,12 @@ function newPlayer() {
  */
 function playType() {
   const codecs = codecsOf(mime);
+  const type = mseType();
   const kinds = { audio: codecs.filter(isAudioCodec), video: codecs.filter((codec) => !isAudioCodec(codec)) };
-  const without = (kind) => kinds[kind].length > 0 && kinds[kind].length < codecs.length && canPlay(mimeWithoutKind(mime, kind));
-  if (canPlay(mime)) {
+  const without = (kind) => kinds[kind].length > 0 && kinds[kind].length < codecs.length && canPlay(mimeWithoutKind(type, kind));
+  if (canPlay(type)) {
     if (missing) leaveOut(null, '');
-    player.announce(mime);
+    player.announce(type);
   } else if (without('audio')) {
     leaveOut('audio', explainMissing('audio', kinds.audio));
   } else if (plainFailed !== mime) {
@@ -203,7 +204,12 @@ function leaveOut(kind, words) {
     ignoredKind = kind;
     newPlayer();
   }
-  player.announce(mime);
+  player.announce(mseType());
+}
+
+/** Where all depends on the codecs: Media Source Extensions know Matroska by WebM's name only. */
+function mseType() {
+  return mime.replace('video/x-matroska', 'video/webm').replace('audio/x-matroska', 'audio/webm');
 }
 
 function giveUp() {
@@ -230,7 +236,7 @@ function plainIsNoWay() {
   plainFailed = mime;
   isSrc = false;
   const codecs = codecsOf(mime);
-  const isSoundKnown = codecs.some(isAudioCodec) && canPlay(mimeWithoutKind(mime, 'video'));
+  const isSoundKnown = codecs.some(isAudioCodec) && canPlay(mimeWithoutKind(mseType(), 'video'));
   if (tracks.some(({ encoding }) => encoding) || !isSoundKnown) {
     giveUp();
     return;
@@ -420,7 +426,7 @@ function stats() {
 
 function showFigures() {
   const nowMs = performance.now();
-  const latency = state === 'playing' && wantsPlay ? player?.stats().latency_ms ?? null : null;
+  const latency = state === 'playing' && wantsPlay && (!hitch || hitch === 'slow') ? player?.stats().latency_ms ?? null : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
@@ -584,7 +590,12 @@ root.toggleAttribute('data-embed', query.has('embed'));
 $('name').textContent = name;
 document.title = `${name} · videostream`;
 window.videostream = { get state() { return state; }, stats };
-$('vlc').href = `vlc://${new URL(credentials.url(`${watchPath}.webm`), location.href).href}`;
+$('vlc').href = `${watchPath}.webm`;
+$('vlc').onclick = async (event) => {
+  event.preventDefault();
+  const isCopied = await copy(new URL(credentials.url(`${watchPath}.webm`), location.href).href);
+  $('vlc').textContent = isCopied ? 'Copied. In VLC: Open network stream.' : $('vlc').href;
+};
 setInterval(showFigures, FIGURES_MS);
 setInterval(look, LOOK_MS);
 showControls();

@@ -95,7 +95,7 @@ impl Reactor {
             return;
         }
         // The client is told no more than that nothing right was shown.
-        let has_shown = head.is_some_and(|head| head.key.is_some() || head.token.is_some());
+        let has_shown = head.is_some_and(|head| !head.keys.is_empty() || head.token.is_some());
         let why = match cause {
             Cause::Key | Cause::Token if !has_shown => "no key and no token was given",
             Cause::Key => "the key is wrong",

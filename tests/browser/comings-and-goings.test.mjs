@@ -28,7 +28,7 @@ test('viewers who come first wait, and play once there is something to see', asy
   for (const viewer of viewers()) {
     await viewer.open(server.url('/live/early'));
     await viewer.reaches('waiting');
-    assert.match(await viewer.words(), /not on air yet/);
+    assert.match(await viewer.words(), /not on air right now/);
   }
   await picture(chromium, 'waiting');
   await publisher.open(server.url('/publish/early?source=test&auto&size=640x360'));
@@ -36,13 +36,14 @@ test('viewers who come first wait, and play once there is something to see', asy
   await assertAllMove();
 });
 
-test('when the publisher stops, the pages say so, and play again when it is back', async () => {
+test('when the publisher ends the stream, the pages say so at once, and play again when it is back', async () => {
   await publisher.click('#go');
   await publisher.reaches('ended');
   await picture(publisher, 'ended');
   for (const viewer of viewers()) {
-    await viewer.reaches('waiting');
-    assert.match(await viewer.words(), /stopped for a moment/);
+    await viewer.reaches('ended', { withinMs: 5000 });
+    assert.match(await viewer.words(), /early has ended/);
+    assert.ok(await viewer.evaluate(() => document.getElementById('others').getClientRects().length > 0), 'no way to other streams');
   }
   await picture(chromium, 'stopped');
   await until('off air', async () => !(await server.stream('early'))?.live);

@@ -1,0 +1,49 @@
+// What a browser cannot play is called by its name, and what it can is played all the same.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture, until } from './lab.mjs';
+import { Media } from './media.mjs';
+
+const lab = new Lab();
+const media = new Media();
+let server;
+let viewers;
+
+before(async () => {
+  server = await lab.server();
+  viewers = [await lab.chromium(), await lab.firefox()];
+});
+after(async () => {
+  await lab.close();
+  media.close();
+});
+
+const said = async (tab, pattern) => {
+  await until(`${tab.browserName} says ${pattern}`, async () => pattern.test(await tab.words()), { withinMs: 12_000 })
+    .catch(async (error) => { throw new Error(`${error.message}; it says: ${await tab.words()}`); });
+};
+
+test('a picture that no browser knows is named, with a way to VLC', async () => {
+  await lab.push(server, 'mjpeg', media.make('mjpeg.mkv', { video: ['mjpeg', '-q:v', '20'] }));
+  for (const viewer of viewers) {
+    await viewer.open(server.url('/live/mjpeg'));
+    await said(viewer, /Motion JPEG/);
+    const words = await viewer.words();
+    assert.doesNotMatch(words, /watching live\.$|Chrome/);
+    await picture(viewer, `mjpeg-${viewer.browserName}`);
+  }
+  const [chromium] = viewers;
+  const vlc = await chromium.evaluate(() => document.getElementById('vlc').href);
+  if ((await chromium.state()) === 'error') assert.equal(vlc, server.url('/live/mjpeg.webm'));
+});
+
+test('sound that the browser does not know is missed in words, and the picture plays', async () => {
+  await lab.push(server, 'aac', media.make('aac.mkv', { audio: 'aac' }));
+  for (const viewer of viewers) {
+    await viewer.open(server.url('/live/aac'));
+    await viewer.reaches('playing');
+    await said(viewer, /watching live\. There is no sound: it is in AAC/);
+    assert.ok(await viewer.evaluate(() => document.querySelector('video').videoWidth) > 0);
+  }
+});
