@@ -43,6 +43,10 @@ for (const audio of [false, true]) {
     assert.equal(await publisher.state(), 'live', await publisher.words());
     await picture(publisher, 'publish-still');
     request.destroy();
+    // A tab that is gone is not one that stands still.
+    await tab.close();
+    await publisher.reaches('ended');
+    assert.match(await publisher.words(), /^You stopped sharing/);
     await publisher.close();
 
     const packets = packetsOf(Buffer.concat(parts));
