@@ -28,35 +28,6 @@ test('every state of the publisher page has whole sentences and an action', () =
   assert.throws(() => publish.wordsFor('gone'));
 });
 
-test('a source that gives nothing, and an upload that is too slow, are named as such', () => {
-  for (const source of ['camera', 'screen', 'test']) {
-    for (const missing of ['picture', 'sound', 'recorder']) isSentence(publish.wordsFor('silent', { source, missing }));
-  }
-  assert.equal(publish.wordsFor('silent', { source: 'camera', missing: 'picture' }).title, 'Nothing comes from the camera.');
-  assert.equal(publish.wordsFor('slow', { behindMs: 3200 }).title, 'Your upload is too slow: 3 s behind.');
-  isSentence(publish.wordsFor('slow', { behindMs: 900, isDraining: true }));
-  isSentence(publish.wordsFor('stuck', { behindMs: 4000 }));
-  assert.match(publish.wordsFor('taken', { name: 'show' }).title, /^show is on air now\.$/);
-});
-
-test('only a stream that arrives has the badge Live', () => {
-  for (const state of publish.STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
-  assert.equal(publish.badgeFor('slow', { behindMs: 2600 }), '3 s behind');
-  assert.equal(publish.badgeFor('silent', { missing: 'sound' }), 'No sound');
-});
-
-test('warnings of the server are sentences, known or not', () => {
-  for (const code of ['keyframe-interval', 'timestamps', 'tracks', 'text', 'recording', 'new']) {
-    assert.match(publish.explainWarning({ code, message: 'send binary messages' }), /^[A-Z].*\.$/);
-  }
-});
-
-test('a wrong key is told apart from a missing one', () => {
-  assert.match(publish.explainRefusal(401).title, /needs a key/);
-  assert.match(publish.explainRefusal(401, { hadKey: true }).title, /not the right one/);
-  assert.ok(publish.explainRefusal(401, { hadKey: true }).wantsKey);
-});
-
 test('capture errors name the cause and the next step', () => {
   const names = ['NotAllowedError', 'NotReadableError', 'NotFoundError', 'SecurityError', 'AbortError', 'Odd', ''];
   for (const name of names) for (const source of ['camera', 'screen']) isSentence(explainCaptureError(name, source));
