@@ -78,6 +78,7 @@ fn bench_push(criterion: &mut Criterion) {
         came_ms: 0,
         generation: 1,
         mime: None,
+        takes_over: false,
     };
     let mut ring = Ring::new(RING_BYTES_DEFAULT, RING_MS_DEFAULT);
     while ring.oldest() == 0 {

@@ -10,9 +10,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::client::{Address, Trust, load};
-use crate::config::Options;
+use crate::client::{Address, AddressError, Scheme, Trust, load};
+use crate::config::{Options, Period, whole_number};
 use crate::protocol::access::Secret;
+use crate::protocol::base_path::BasePath;
+use crate::protocol::host::without_secrets;
 use crate::protocol::route::StreamName;
 use crate::protocol::token::Act;
 
@@ -87,7 +89,7 @@ pub struct Push {
         value_name = "MS",
         default_value_t = 50
     )]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(value_parser = whole_number::<u64>(1..=10_000))]
     pub chunk_ms: u64,
 }
 
@@ -149,6 +151,10 @@ pub struct Token {
     /// Print the whole link, for the server at this address, such as `https://example.org`
     #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
     pub url: Option<String>,
+
+    /// Path prefix that the server has, such as /video: the link has it, too
+    #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH")]
+    pub base_path: Option<BasePath>,
 }
 
 fn act_of(act: &str) -> Act {
@@ -159,30 +165,63 @@ fn act_of(act: &str) -> Act {
 }
 
 /// Up to ten years: a token cannot be taken back, but by changing the secret.
-fn expiry(text: &str) -> Result<Duration, String> {
+fn expiry(text: &str) -> Result<Duration, &'static str> {
     const MOST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
-    let duration = match text.parse::<humantime::Duration>() {
-        Ok(duration) => Duration::from(duration),
-        Err(error) => return Err(format!("{error}, such as 90s, 1h or 7days")),
-    };
+    let Period(duration) = text.parse()?;
     match (Duration::from_secs(1)..=MOST).contains(&duration) {
         true => Ok(duration),
-        false => Err("must be between 1s and 10 years".to_owned()),
+        false => Err("must be between 1s and 10 years"),
     }
 }
 
 /// Scheme and host, perhaps the path of a proxy; without the slash at its end.
-fn web_address(text: &str) -> Result<String, &'static str> {
-    let is_one = text.parse::<http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
-    });
-    match is_one && !text.contains('#') {
+fn web_address(text: &str) -> Result<String, String> {
+    const EXPECTED: &str = "expected the server's address, such as https://example.org";
+    let address: Address = text.parse().map_err(|error| match error {
+        AddressError::NotUrl | AddressError::Scheme(_) => EXPECTED.to_owned(),
+        error => error.to_string(),
+    })?;
+    match address.scheme == Scheme::Http && !text.contains(['?', '#']) {
         true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err("expected the server's address, such as https://example.org"),
+        false => Err(EXPECTED.to_owned()),
     }
 }
 
-/// A `clap` refusal in one line. `arguments` tell a flag's value from its variable's.
+/// The command line: each option's value joined to it where the value looks like an option of its
+/// own, as `-5` does. What is wrong with it is then told of that option.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(join_negative_values(arguments))
+}
+
+fn join_negative_values(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::new();
+    let mut are_options_over = false;
+    for argument in arguments {
+        let is_negative = argument.to_str().is_some_and(|text| {
+            let number = text.strip_prefix('-').unwrap_or_default();
+            number.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        });
+        match joined.last_mut() {
+            Some(option) if is_negative && !are_options_over && wants_a_value(option) => {
+                option.push("=");
+                option.push(argument);
+            }
+            _ => {
+                are_options_over |= argument == "--";
+                joined.push(argument);
+            }
+        }
+    }
+    joined
+}
+
+fn wants_a_value(option: &OsString) -> bool {
+    let text = option.to_str().unwrap_or_default();
+    text.starts_with("--") && text.len() > 2 && !text.contains('=')
+}
+
+/// A `clap` refusal in one line, without what may be a key or a password. `arguments` tell a flag's
+/// value from its variable's.
 pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
     let rendered = error.render().to_string();
     let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);
@@ -197,10 +236,26 @@ pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let mut line = parts.join(" ").replace(" tip: ", "; tip: ");
+    // A URL that is no good, an argument too many.
+    let given = arguments.iter().filter_map(|argument| argument.to_str());
+    for value in given.chain(invalid_value(error)) {
+        let shown = without_secrets(value);
+        if shown != value {
+            line = line.replace(value, &shown);
+        }
+    }
     if let Some(variable) = variable_at_fault(error, arguments) {
         line.push_str(&format!(" (from the variable {variable})"));
     }
     line
+}
+
+/// What was given for an argument, by a variable perhaps.
+fn invalid_value(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidValue)? {
+        ContextValue::String(value) => Some(value),
+        _ => None,
+    }
 }
 
 /// The variable a bad value came from, when the flag that `clap` names was not given.

@@ -14,6 +14,7 @@ mod file;
 mod interfaces;
 mod limits;
 mod options;
+mod period;
 
 pub use access::Hook;
 pub use bit_rate::BitRate;
@@ -21,14 +22,17 @@ pub use certificate::{SelfSigned, Tls};
 pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
+pub use period::Period;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::token::TokenKey;
 
@@ -49,6 +53,8 @@ pub struct Serve {
     pub proxies: TrustedProxies,
     /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
+    /// The path prefix of all addresses.
+    pub base_path: BasePath,
     /// Who is asked before anybody is let in.
     pub hook: Option<Hook>,
     pub limits: Limits,
@@ -144,6 +150,7 @@ impl Serve {
             let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
             return Err(option_error("--proxy-protocol", reason));
         }
+        let base_path = options.base_path.clone().unwrap_or_default();
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -154,6 +161,7 @@ impl Serve {
             hook: rules.hook,
             proxies,
             proxy_protocol,
+            base_path,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),
@@ -175,6 +183,15 @@ pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
         let reason = "is needed: the secret that the server has, too";
         option_error("--token-secret", reason)
     })
+}
+
+/// The path prefix of links that `videostream token` prints: `given`, or the file's.
+pub fn base_path(given: Option<BasePath>, file: Option<&Path>) -> Result<BasePath, ConfigError> {
+    let of_file = match file {
+        Some(path) => file::read(path)?.base_path,
+        None => None,
+    };
+    Ok(given.or(of_file).unwrap_or_default())
 }
 
 fn check_listen(listen: &[SocketAddr]) -> Result<(), ConfigError> {
@@ -210,6 +227,20 @@ fn check_redirect(
         }
     }
     Ok(())
+}
+
+/// Reads a number within `range` from the command line.
+pub(crate) fn whole_number<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        number.ok_or_else(|| match (*range.start(), *range.end()) {
+            (0, u64::MAX) => "expected a whole number".to_owned(),
+            (least, most) => format!("expected a whole number from {least} to {most}"),
+        })
+    }
 }
 
 fn option_error(option: &'static str, reason: impl fmt::Display) -> ConfigError {

@@ -21,13 +21,17 @@
 //! - [`net`]: the only room where sockets meet the clock.
 //! - [`client`]: the other end: `push`, `load`.
 //! - [`inspect`]: what `webm` sees in a file.
+//! - [`work`]: how much of it a turn does; `webm`, `stream` and `net` count with it.
 //! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
+//! - [`log`]: lines to standard error, which nothing waits for.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
 //! bytes and decisions go out.
 
 #![forbid(unsafe_code)]
+// `println!` and its like end the program when nobody reads.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod cli;
 pub mod client;
@@ -35,9 +39,11 @@ pub mod config;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod inspect;
+pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pages;
 pub mod protocol;
 pub mod stream;
 pub mod webm;
+pub mod work;

@@ -1,23 +1,30 @@
 //! Picks a command; errors become exit codes.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+use std::alloc::System;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use clap::Parser;
+use cap::Cap;
 use serde::Serialize;
-use tracing_subscriber::filter::LevelFilter;
-use videostream::cli::{self, Cli, Command, Inspect, one_line};
+use videostream::cli::{self, Command, Inspect, one_line};
 use videostream::client::load;
 use videostream::client::push::{self, Push, Source};
-use videostream::config::{self, LogFormat, LogLevel, Options, Serve};
+use videostream::config::{self, Options, Serve};
 use videostream::inspect;
+use videostream::log;
 use videostream::net::Inherited;
 use videostream::protocol::token::{Act, Grant};
+
+/// Counts what is allocated, for `--max-memory`. It has no limit itself: at one, the process would end.
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Failed at run time.
 const EXIT_FAILED: u8 = 1;
@@ -26,7 +33,7 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -62,11 +69,19 @@ fn serve(mut options: Options) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(EXIT_USAGE, error),
     };
-    log_to_stderr(config.log, config.log_level);
-    match videostream::net::serve(config, inherited) {
+    let log = match log::start(config.log, config.log_level) {
+        Ok(log) => log,
+        Err(error) => return fail(EXIT_FAILED, format_args!("the log's thread: {error}")),
+    };
+    let code = match videostream::net::serve(config, inherited, || ALLOCATOR.allocated()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(EXIT_FAILED, error),
-    }
+        Err(error) => {
+            log.line(format_args!("error: {error}"));
+            ExitCode::from(EXIT_FAILED)
+        }
+    };
+    log.flush();
+    code
 }
 
 fn push(options: cli::Push) -> ExitCode {
@@ -122,7 +137,7 @@ fn load(options: &load::Options) -> ExitCode {
         return fail(EXIT_FAILED, error);
     }
     for warning in ended.report.warnings() {
-        eprintln!("warning: {warning}");
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let mut code = ExitCode::SUCCESS;
     for failure in ended.failures {
@@ -132,6 +147,11 @@ fn load(options: &load::Options) -> ExitCode {
 }
 
 fn token(options: cli::Token) -> ExitCode {
+    let base_path = config::base_path(options.base_path, options.config.as_deref());
+    let base_path = match base_path {
+        Ok(base_path) => base_path,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
     let secret = Options {
         config: options.config,
         token_secret: options.token_secret,
@@ -156,7 +176,15 @@ fn token(options: cli::Token) -> ExitCode {
         Act::Watch => "live",
     };
     let printed = match options.url {
-        Some(url) => writeln!(io::stdout(), "{url}/{room}/{}?token={token}", grant.stream),
+        Some(url) => {
+            // It may have been given with its prefix.
+            let url = url.strip_suffix(base_path.as_str()).unwrap_or(&url);
+            let stream = grant.stream;
+            writeln!(
+                io::stdout(),
+                "{url}{base_path}/{room}/{stream}?token={token}"
+            )
+        }
         None => writeln!(io::stdout(), "{token}"),
     };
     match printed {
@@ -182,27 +210,9 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
     }
 }
 
-fn log_to_stderr(format: LogFormat, level: LogLevel) {
-    let level = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(io::stderr);
-    match format {
-        LogFormat::Text => {
-            log.with_ansi(io::stderr().is_terminal()).init();
-        }
-        LogFormat::Json => log.json().init(),
-    }
-}
-
 /// One line on standard error.
 fn fail(code: u8, error: impl Display) -> ExitCode {
-    eprintln!("error: {error}");
+    // Where nobody reads, the exit code has to do.
+    let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(code)
 }

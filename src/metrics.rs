@@ -3,6 +3,7 @@
 //! The reactor owns the counters and is the only one to change them: plain integers, no atomics.
 //! Pure rooms return what happened; `net` counts it.
 
+use crate::protocol::route::Cause;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -21,12 +22,16 @@ pub struct Counters {
     pub connections_accepted: u64,
     pub connections_refused: u64,
     pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
     pub requests: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
+    /// Times that a recording's timestamps stepped.
+    pub timestamp_steps: u64,
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
+    pub refusals: Refusals,
     /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
     pub auth_waits: u64,
     pub auth_refused: u64,
@@ -35,10 +40,33 @@ pub struct Counters {
     pub sweep_visits: u64,
     /// How long the reactor's turns take, the wait for events left out.
     pub turns: Times,
+    /// Work done for publishers in turns that had some, by its prices: see [`crate::work`].
+    pub turn_work: Times,
     /// From setting out to the last viewer written to.
     pub sweeps: Times,
     /// Bytes that viewers' sockets took in one write.
     pub write_bytes: Sizes,
+}
+
+/// Requests and media that were refused, by their cause.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals([u64; Cause::ALL.len()]);
+
+impl Refusals {
+    pub fn count(&mut self, cause: Cause) {
+        self.0[cause as usize] += 1;
+    }
+
+    fn encode(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let help = "Requests and media refused, by the reason";
+        let none = ConstCounter::<u64>::new(0);
+        let mut metric = encoder.encode_descriptor("refusals", help, None, none.metric_type())?;
+        for (cause, &count) in Cause::ALL.into_iter().zip(&self.0) {
+            let labels = [("reason", cause.as_str())];
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
 }
 
 /// The state of one stream, as `/api/streams/NAME` tells it.
@@ -86,13 +114,79 @@ pub struct Snapshot {
     pub streams: Vec<StreamReport>,
 }
 
-/// The text that Prometheus scrapes (OpenMetrics).
-pub fn prometheus(snapshot: Snapshot) -> String {
-    let mut registry = Registry::with_prefix("videostream");
-    registry.register_collector(Box::new(snapshot));
-    let mut text = String::new();
-    encode(&mut text, &registry).expect("a String takes all that is written");
-    text
+/// How `/metrics` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFormat {
+    /// What Prometheus has always read, and a browser shows.
+    Prometheus,
+    /// For those who ask for it.
+    OpenMetrics,
+}
+
+impl TextFormat {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            TextFormat::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            TextFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// The text that is scraped, in memory that is used again.
+    pub fn text(self, snapshot: Snapshot, texts: &mut Texts) -> &str {
+        let mut registry = Registry::with_prefix("videostream");
+        registry.register_collector(Box::new(snapshot));
+        texts.openmetrics.clear();
+        encode(&mut texts.openmetrics, &registry).expect("a String takes all that is written");
+        match self {
+            TextFormat::OpenMetrics => &texts.openmetrics,
+            TextFormat::Prometheus => {
+                texts.prometheus.clear();
+                without_openmetrics(&texts.openmetrics, &mut texts.prometheus);
+                &texts.prometheus
+            }
+        }
+    }
+}
+
+/// Memory that texts are written in. It is kept, because the allocator would keep it anyhow.
+#[derive(Debug, Default)]
+pub struct Texts {
+    openmetrics: String,
+    prometheus: String,
+    json: Vec<u8>,
+}
+
+impl Texts {
+    pub fn json(&mut self, value: &impl Serialize) -> &[u8] {
+        self.json.clear();
+        serde_json::to_writer(&mut self.json, value).expect("reports have string keys alone");
+        &self.json
+    }
+}
+
+/// OpenMetrics as the older format has it: a counter is called like its samples, units and the end are
+/// not told. All else is the same.
+fn without_openmetrics(text: &str, out: &mut String) {
+    out.reserve(text.len());
+    // A family's help comes before its type.
+    let mut help = None;
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ');
+        } else if let Some((name, kind)) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            let ending = if kind == "counter" { "_total" } else { "" };
+            if let Some((_, help)) = help.take() {
+                *out += &format!("# HELP {name}{ending} {help}\n");
+            }
+            *out += &format!("# TYPE {name}{ending} {kind}\n");
+        } else if !line.starts_with('#') {
+            *out += line;
+            out.push('\n');
+        }
+    }
 }
 
 impl Collector for Snapshot {
@@ -118,6 +212,12 @@ impl Collector for Snapshot {
                 counters.refused_for_memory,
             ),
             (
+                "closed_for_memory",
+                "Connections and streams closed to stay within --max-memory",
+                None,
+                counters.closed_for_memory,
+            ),
+            (
                 "requests",
                 "HTTP requests answered or upgraded",
                 None,
@@ -140,6 +240,12 @@ impl Collector for Snapshot {
                 "Viewers that were too slow and skipped to the newest keyframe",
                 None,
                 counters.skips,
+            ),
+            (
+                "timestamp_steps",
+                "Times that a publisher's timestamps stepped and were anchored anew",
+                None,
+                counters.timestamp_steps,
             ),
             (
                 "publishers_rejected",
@@ -177,6 +283,12 @@ impl Collector for Snapshot {
                 None,
                 counters.sweep_visits,
             ),
+            (
+                "log_lines_lost",
+                "Lines of the log that standard error did not take",
+                None,
+                crate::log::lines_lost(),
+            ),
         ];
         for (name, help, unit, value) in total {
             let counter = ConstCounter::new(value);
@@ -184,10 +296,16 @@ impl Collector for Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
             counter.encode(metric)?;
         }
+        counters.refusals.encode(&mut encoder)?;
         counters.turns.encode(
             &mut encoder,
             "turn",
             "Time that one turn of the event loop took, without its wait",
+        )?;
+        counters.turn_work.encode(
+            &mut encoder,
+            "turn_work",
+            "Work for publishers in one turn of the event loop, as counted by its budget of 0.01",
         )?;
         counters.sweeps.encode(
             &mut encoder,
@@ -218,7 +336,7 @@ impl Collector for Snapshot {
             gauge.encode(metric)?;
         }
         let held = ConstGauge::new(self.held_bytes as i64);
-        let help = "Media, posters and what waits to be written: see --max-memory";
+        let help = "Memory allocated since the server listens: see --max-memory";
         let metric =
             encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
         held.encode(metric)?;
@@ -228,35 +346,43 @@ impl Collector for Snapshot {
 
 impl Snapshot {
     fn encode_streams(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        type Value = fn(&StreamReport) -> u64;
-        let gauges: [(&str, &str, Option<Unit>, Value); 6] = [
+        // Whole numbers are written without a point.
+        enum Figure {
+            Whole(u64),
+            Part(f64),
+        }
+        use Figure::{Part, Whole};
+        type Value<T> = fn(&StreamReport) -> T;
+        let gauges: [(&str, &str, Option<Unit>, Value<Figure>); 6] = [
             ("stream_live", "Whether a publisher is here", None, |s| {
-                u64::from(s.live)
+                Whole(s.live.into())
             }),
-            ("stream_viewers", "Viewers connected", None, |s| s.viewers),
+            ("stream_viewers", "Viewers connected", None, |s| {
+                Whole(s.viewers)
+            }),
             (
                 "stream_ring",
-                "Media kept for slow and late viewers",
+                "Memory of the media kept for slow and late viewers",
                 Some(Unit::Bytes),
-                |s| s.ring_bytes,
+                |s| Whole(s.ring_bytes),
             ),
             (
-                "stream_ring_ms",
-                "Milliseconds of media kept for slow and late viewers",
-                None,
-                |s| s.ring_ms,
+                "stream_ring",
+                "Duration of the media kept for slow and late viewers",
+                Some(Unit::Seconds),
+                |s| Part(s.ring_ms as f64 / 1000.0),
             ),
             (
                 "stream_viewers_behind",
                 "Viewers whose sockets are full",
                 None,
-                |s| s.viewers_behind,
+                |s| Whole(s.viewers_behind),
             ),
             (
-                "stream_bitrate_bps",
-                "Bits per second from the publisher",
+                "stream_received_bytes_per_second",
+                "Media received from the publisher in each of the last two seconds",
                 None,
-                |s| s.bitrate_bps,
+                |s| Whole(s.bitrate_bps / 8),
             ),
         ];
         for (name, help, unit, value) in gauges {
@@ -265,11 +391,14 @@ impl Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
                 let labels = [("stream", stream.name.as_str())];
-                let gauge = ConstGauge::new(value(stream) as i64);
-                gauge.encode(metric.encode_family(&labels)?)?;
+                let metric = metric.encode_family(&labels)?;
+                match value(stream) {
+                    Whole(value) => ConstGauge::new(value as i64).encode(metric)?,
+                    Part(value) => ConstGauge::new(value).encode(metric)?,
+                }
             }
         }
-        let counters: [(&str, &str, Option<Unit>, Value); 4] = [
+        let counters: [(&str, &str, Option<Unit>, Value<u64>); 4] = [
             (
                 "stream_received",
                 "Media received from its publishers",
@@ -324,7 +453,7 @@ mod tests {
             uptime_s: 9,
             received_bytes: 10,
             sent_bytes: 20,
-            bitrate_bps: 30,
+            bitrate_bps: 32,
             keyframe_interval_ms: None,
             ring_bytes: 40,
             ring_ms: 50,
@@ -338,13 +467,17 @@ mod tests {
         };
         counters.turns.record(Duration::from_millis(3));
         counters.write_bytes.record(31_250);
-        let text = prometheus(Snapshot {
+        let snapshot = Snapshot {
             counters,
             connections: 8,
             held_bytes: 90,
             auth_waiting: 2,
             streams: vec![stream],
-        });
+        };
+        let mut texts = Texts::default();
+        let text = TextFormat::Prometheus.text(snapshot.clone(), &mut texts);
+        let text = text.to_owned();
+        let openmetrics = TextFormat::OpenMetrics.text(snapshot, &mut texts);
         for line in [
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
@@ -353,6 +486,9 @@ mod tests {
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",
+            "videostream_stream_ring_bytes{stream=\"demo\"} 40",
+            "videostream_stream_ring_seconds{stream=\"demo\"} 0.05",
+            "videostream_stream_received_bytes_per_second{stream=\"demo\"} 4",
             "videostream_turn_seconds_count 1",
             "videostream_turn_seconds_bucket{le=\"0.0025\"} 0",
             "videostream_turn_seconds_bucket{le=\"0.005\"} 1",
@@ -360,7 +496,34 @@ mod tests {
             "videostream_turn_seconds_bucket{le=\"+Inf\"} 1",
             "videostream_sweep_seconds_count 0",
         ] {
-            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+            for text in [&text, openmetrics] {
+                assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+            }
         }
+        let families = |text: &str, word: &str| {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(word));
+            let families: Vec<String> = lines.map(str::to_owned).collect();
+            families
+        };
+        assert!(
+            families(&text, "# TYPE ").contains(&"videostream_sent_bytes_total counter".into())
+        );
+        assert!(
+            families(openmetrics, "# TYPE ").contains(&"videostream_sent_bytes counter".into())
+        );
+        assert_eq!(
+            families(&text, "# HELP ").len(),
+            families(openmetrics, "# TYPE ").len()
+        );
+        for openmetrics_only in ["# UNIT ", "# EOF"] {
+            assert!(families(&text, openmetrics_only).is_empty());
+            assert!(!families(openmetrics, openmetrics_only).is_empty());
+        }
+        // All samples are the same.
+        let samples = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(samples(&text), samples(openmetrics));
     }
 }

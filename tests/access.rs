@@ -174,9 +174,20 @@ fn what_is_no_key_opens_nothing() {
         ("/publish/demo?Key=right", "Accept: */*"),
         // The first of two counts.
         ("/publish/demo?key=wrong&key=right", "Accept: */*"),
-        ("/publish/demo?key=right", "Authorization: Bearer wrong"),
+        ("/publish/demo?key=wrong", "Authorization: Bearer wrong"),
     ] {
         assert_unauthorized(&upgrade(&server, target, &[field]));
+    }
+    // Beside a right one a wrong one does no harm: browsers send what they were once asked for.
+    for (target, field) in [
+        ("/publish/demo?key=right", "Authorization: Bearer wrong"),
+        (
+            "/publish/demo?key=right",
+            "Authorization: Basic eDp3cm9uZw==",
+        ),
+        ("/publish/demo?key=wrong", "Authorization: Bearer right"),
+    ] {
+        assert_eq!(upgrade(&server, target, &[field]).status, 101, "{field}");
     }
 }
 
@@ -201,11 +212,11 @@ fn the_watch_key_guards_all_that_can_be_seen() {
     );
     for fields in [&[][..], &["Authorization: Bearer wrong"]] {
         for target in [
-            "/live/demo",
             "/live/demo.webm",
             "/live/demo.jpg",
+            "/live/demo.webp",
             "/api/streams/demo",
-            "/live/nobody-there",
+            "/live/nobody-there.webm",
         ] {
             assert_unauthorized(&ask(&server, "GET", target, fields));
             assert_eq!(ask(&server, "HEAD", target, fields).status, 401);
@@ -213,7 +224,7 @@ fn the_watch_key_guards_all_that_can_be_seen() {
         assert_unauthorized(&upgrade(&server, "/live/demo", fields));
         // Who may watch nothing sees no names.
         let streams = Http::open(&server).request("GET", "/api/streams", fields);
-        assert_eq!(streams.text(), "[]");
+        assert_eq!(streams.text(), "{\"streams\":[],\"locked\":true}");
     }
     let streams = Http::open(&server).request("GET", "/api/streams", &[look]);
     assert!(streams.text().contains("\"demo\""));

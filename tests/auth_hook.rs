@@ -146,14 +146,14 @@ fn the_hook_judges_the_client_of_a_trusted_proxy() {
     });
     let server = server(&hook, &["--trusted-proxy", "127.0.0.1"]);
     let mut http = Http::open(&server);
-    for (client, status) in [("192.0.2.7", 200), ("192.0.2.8", 403)] {
+    for (client, status) in [("192.0.2.7", 404), ("192.0.2.8", 403)] {
         let forwarded_for = format!("X-Forwarded-For: {client}");
-        let answer = http.request("GET", "/live/demo", &[&forwarded_for]);
+        let answer = http.request("GET", "/live/demo.jpg", &[&forwarded_for]);
         assert_eq!(answer.status, status, "{client}");
     }
     let direct = connect_from([127, 0, 0, 2], server.address);
     let mut direct = Http::from_stream(direct, &server);
-    let answer = direct.request("GET", "/live/demo", &["X-Forwarded-For: 192.0.2.7"]);
+    let answer = direct.request("GET", "/live/demo.jpg", &["X-Forwarded-For: 192.0.2.7"]);
     assert_eq!(answer.status, 403);
 }
 

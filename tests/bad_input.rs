@@ -134,10 +134,10 @@ fn a_body_that_breaks_off_inside_a_block_is_told_where() {
     // Hanging up says nothing, and is answered nothing.
     let mut http = Http::open(&server);
     http.ask("PUT", "/live/demo.webm", &["Transfer-Encoding: chunked"]);
-    http.send_chunk(&body[..100]);
+    http.send_chunk(&body[..sample.opening()]);
     viewer.text("hello");
     drop(http);
-    viewer.text("offline");
+    assert_eq!(viewer.text("offline")["reason"], "lost");
     server.assert_healthy();
 }
 

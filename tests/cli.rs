@@ -176,8 +176,233 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn number_that_is_negative_is_refused_by_the_name_of_its_option() {
+    let load = ["load", "http://127.0.0.1:9/live/a"];
+    for (arguments, expected) in [
+        (
+            &["--viewers", "-5"][..],
+            "'-5' for '--viewers <N>': expected a whole number from 1 to 1000000",
+        ),
+        (
+            &["--viewers", "5", "--stall", "-1"],
+            "'-1' for '--stall <K>': expected a whole number",
+        ),
+        (
+            &["--viewers", "5", "--duration", "-5s"],
+            "'-5s' for '--duration <DURATION>': expected a duration such as 500ms, 10s or 1h30m, \
+             or a number of seconds such as 10",
+        ),
+        (
+            &["--viewers", "5", "--churn", "-.5"],
+            "'-.5' for '--churn <RATE>': expected viewers a second, from 0 to 100000",
+        ),
+        (
+            &["--viewers", "5", "--publish-rate", "-2M"],
+            "'-2M' for '--publish-rate <RATE>': expected 10k to 10G bits a second",
+        ),
+        (
+            &["--viewers", "5", "--pid", "-1"],
+            "'-1' for '--pid <PID>': expected a whole number from 1 to 4294967295",
+        ),
+        (
+            &["--viewers=-5"],
+            "'-5' for '--viewers <N>': expected a whole number from 1 to 1000000",
+        ),
+    ] {
+        let line = refusal(2, &[&load, arguments].concat(), &[]);
+        assert_eq!(line, format!("invalid value {expected}"));
+    }
+    for option in [
+        "--max-streams",
+        "--max-connections",
+        "--max-connections-per-address",
+        "--ring-bytes",
+        "--max-memory",
+        "--max-publish-rate",
+        "--ring-duration",
+        "--max-delay",
+        "--auth-cache",
+        "--listen",
+        "--trusted-proxy",
+        "--log",
+    ] {
+        let line = refusal(2, &[option, "-5"], &[]);
+        let expected = format!("invalid value '-5' for '{option} <");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    let line = refusal(2, &["push", "a.webm", "ws://h/a", "--chunk-ms", "-5"], &[]);
+    assert_eq!(
+        line,
+        "invalid value '-5' for '--chunk-ms <MS>': expected a whole number from 1 to 10000"
+    );
+    let line = refusal(2, &load, &[("VIDEOSTREAM_VIEWERS", "-5")]);
+    assert_eq!(
+        line,
+        "invalid value '-5' for '--viewers <N>': expected a whole number from 1 to 1000000 (from the \
+         variable VIDEOSTREAM_VIEWERS)"
+    );
+    // No value, but an argument of its own.
+    let line = refusal(2, &["push", "--", "-5"], &[]);
+    assert!(line.contains("required arguments"), "{line}");
+}
+
+#[test]
+fn duration_without_a_unit_is_seconds_in_options_variables_and_file() {
+    // 100,000 s are more than a day, which the refusal tells in the units of people.
+    let told = |option: &str| format!("{option} 1day 3h 46m 40s: must be between 1ms and 1day");
+    for option in [
+        "--ring-duration",
+        "--max-lag",
+        "--head-timeout",
+        "--publisher-timeout",
+        "--viewer-timeout",
+        "--ping-interval",
+        "--ping-timeout",
+        "--drain-timeout",
+    ] {
+        let expected = told(option);
+        assert_eq!(refusal(2, &[option, "100000"], &[]), expected);
+        let name = option.trim_start_matches('-').replace('-', "_");
+        let variable = format!("VIDEOSTREAM_{}", name.to_uppercase());
+        assert_eq!(refusal(2, &[], &[(&variable, "100000")]), expected);
+        for value in ["100000", "100000.0", "'100000'", "'27h46m40s'"] {
+            let file = File::new(&format!("{name} = {value}\n"));
+            assert_eq!(refusal(2, &["--config", file.path()], &[]), expected);
+        }
+        let line = refusal(2, &[option, "soon"], &[]);
+        let expected =
+            format!("invalid value 'soon' for '{option} <DURATION>': expected a duration ");
+        assert!(line.starts_with(&expected), "{line}");
+        assert_eq!(
+            File::new(&format!("\n{name} = 'soon'\n")).refusal(),
+            format!(
+                ":2: {name}: expected a duration such as 500ms, 10s or 1h30m, or a number of seconds \
+                 such as 10"
+            )
+        );
+    }
+    assert_eq!(
+        refusal(2, &["--max-delay", "100"], &[]),
+        "--max-delay 1m 40s: must be at most 10s"
+    );
+    let hook = ["--auth-url", "http://h/", "--auth-cache", "100000"];
+    assert_eq!(refusal(2, &hook, &[]), told("--auth-cache"));
+    let load = ["load", "h/live/a", "--viewers", "1", "--ramp", "86400"];
+    assert_eq!(
+        refusal(2, &load, &[]),
+        "invalid value '86400' for '--ramp <DURATION>': expected less than a day"
+    );
+    let secret = "0123456789abcdef0123456789abcdef";
+    let token = ["token", "a", "--token-secret", secret, "--expires"];
+    assert!(run(&[&token[..], &["90"]].concat(), &[]).status.success());
+    assert_eq!(
+        refusal(2, &[&token[..], &["0"]].concat(), &[]),
+        "invalid value '0' for '--expires <DURATION>': must be between 1s and 10 years"
+    );
+}
+
+#[test]
+fn name_that_ends_like_a_file_is_refused_wherever_one_is_given() {
+    let reason = "a stream's name does not end in .webm, .mkv, .jpg or .webp: so do the addresses of \
+                  its files";
+    for name in ["cam.jpg", "cam.webm.webm", "cam.mkv", "cam.webp"] {
+        for url in [
+            format!("ws://127.0.0.1:9/publish/{name}"),
+            format!("http://127.0.0.1:9/live/{name}"),
+        ] {
+            let line = refusal(2, &["push", "a.webm", &url], &[]);
+            assert_eq!(line, format!("invalid value '{url}' for '<URL>': {reason}"));
+            let line = refusal(2, &["load", &url, "--viewers", "1"], &[]);
+            assert_eq!(line, format!("invalid value '{url}' for '<URL>': {reason}"));
+        }
+        let line = refusal(2, &["token", name], &[]);
+        assert_eq!(
+            line,
+            format!("invalid value '{name}' for '<STREAM>': {reason}")
+        );
+    }
+    assert_eq!(
+        File::new("log = 'text'\n[streams.'cam.jpg']\n").refusal(),
+        format!(":2: streams: \"cam.jpg\": {reason}")
+    );
+}
+
+#[test]
+fn address_that_cannot_be_is_one_clear_line() {
+    for url in [
+        "http://h:99999999/",
+        "http://h:65536",
+        "http://h:0/",
+        "https://u:hush@h:99999/a?key=hush",
+        "http://[::zz]/",
+    ] {
+        let line = refusal(2, &["--auth-url", url], &[]);
+        assert_eq!(
+            line,
+            "--auth-url: must be an http:// or https:// URL, such as http://127.0.0.1:3000/auth, \
+             with a port from 1 to 65535 if it has one"
+        );
+        let file = File::new(&format!("auth_url = '{url}'\n"));
+        assert!(refusal(2, &["--config", file.path()], &[]).starts_with("--auth-url: must be "));
+    }
+    for option in ["--listen", "--http-redirect"] {
+        for address in [
+            "127.0.0.1:99999",
+            "127.0.0.1",
+            "localhost:80",
+            "[::1]:x",
+            ":80",
+        ] {
+            let line = refusal(2, &[option, address], &[]);
+            let expected =
+                format!("invalid value '{address}' for '{option} <ADDR:PORT>': expected ");
+            assert!(line.starts_with(&expected), "{line}");
+        }
+    }
+    for (option, value) in [
+        ("--allow-origin", "https://h:99999"),
+        ("--allow-origin", "https://[::zz]"),
+        ("--allow-host", "h:80"),
+        ("--allow-host", "h h"),
+    ] {
+        let line = refusal(2, &[option, value], &[]);
+        assert!(
+            line.starts_with(&format!("{option}: {value:?} is not a ")),
+            "{line}"
+        );
+    }
+    for network in ["127.0.0.1/99", "10.0.0.0.0", "h"] {
+        let line = refusal(2, &["--trusted-proxy", network], &[]);
+        let expected = format!("invalid value '{network}' for '--trusted-proxy <ADDR[/PREFIX]>': ");
+        assert!(line.starts_with(&expected), "{line}");
+    }
+    let port = "a port is a number from 1 to 65535";
+    for url in [
+        "ws://h:99999999/publish/a",
+        "ws://h:0/publish/a",
+        "ws://h:x/publish/a",
+    ] {
+        let line = refusal(2, &["push", "a.webm", url], &[]);
+        assert_eq!(line, format!("invalid value '{url}' for '<URL>': {port}"));
+        let line = refusal(2, &["load", url, "--viewers", "1"], &[]);
+        assert_eq!(line, format!("invalid value '{url}' for '<URL>': {port}"));
+        let load = ["load", "h/live/a", "--viewers", "1", "--publish-to", url];
+        let line = refusal(2, &load, &[]);
+        assert_eq!(
+            line,
+            format!("invalid value '{url}' for '--publish-to <URL>': {port}")
+        );
+    }
+    let line = refusal(2, &["token", "a", "--url", "http://h:99999"], &[]);
+    assert_eq!(
+        line,
+        format!("invalid value 'http://h:99999' for '--url <URL>': {port}")
+    );
+}
+
+#[test]
 fn a_refused_key_is_not_shown() {
-    let line = refusal(2, &["--publish-key", "hush hush"], &[]);
+    let line = refusal(2, &["--publish-key", "hush\thush"], &[]);
     assert!(
         line.starts_with("--publish-key: a key is ") && !line.contains("hush"),
         "{line}"

@@ -5,6 +5,7 @@ mod common;
 
 use common::eventually;
 use common::http::{Http, connect_from};
+use common::media::Sample;
 use common::server::Server;
 use common::websocket::WebSocketClient;
 use rustix::process::Signal;
@@ -219,11 +220,16 @@ fn the_log_names_the_client_and_not_the_proxy() {
     let server = Server::with(&["--trusted-proxy", "127.0.0.1", "--publish-open"]);
     let mut http = from(HERE, &server);
     let fields = ["X-Forwarded-For: 192.0.2.77", "Transfer-Encoding: chunked"];
+    let sample = Sample::read("chromium-restart-1");
+    let opening = sample.bytes.slice(..sample.opening());
     http.ask("PUT", "/live/demo.webm", &fields);
+    http.send_chunk(&opening);
     server.report_when("demo", |report| report["live"] == true);
     drop(http);
     server.wait_until_offline("demo");
     let mut direct = WebSocketClient::open(&server, "/publish/other", &[]);
+    direct.send(opening);
+    server.report_when("other", |report| report["live"] == true);
     direct.send_raw(&[0x88, 0x80, 0, 0, 0, 0]);
     server.wait_until_offline("other");
     let log = server.end(Signal::TERM).log;

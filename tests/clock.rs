@@ -79,7 +79,8 @@ fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
     assert_eq!(told.told(), ["hello", "hello", "init"]);
     half_asked.send(format!("Host: {}\r\n\r\n", server.address));
     assert_eq!(half_asked.answer("GET").status, 200);
-    let _later = Publisher::open(&server, "later");
+    let mut later = Publisher::open(&server, "later");
+    later.open_stream(&sample);
     waiting.text("hello");
 
     // The clock did jump: the log's lines are of several decades.

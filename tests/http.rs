@@ -55,7 +55,7 @@ fn requests_may_come_before_the_answers() {
     let bodies = targets.map(|_| http.answer("GET").text());
     assert_eq!(
         (&*bodies[0], &*bodies[1], &*bodies[3]),
-        ("ok\n", "[]", "ok\n")
+        ("ok\n", "{\"streams\":[],\"locked\":false}", "ok\n")
     );
     assert!(bodies[2].ends_with("# EOF\n"));
     // Even when the last becomes something else, and the cut is inside it.
@@ -218,6 +218,44 @@ fn the_newest_poster_is_shown_as_long_as_somebody_publishes() {
 }
 
 #[test]
+fn poster_goes_with_the_publisher_that_sent_it() {
+    let server = Server::start();
+    let sample = Sample::read("chromium-restart-1");
+    let put = || Http::open(&server).upload("PUT", "/live/demo.jpg", &[], JPEG);
+    let get = || Http::open(&server).get("/live/demo.jpg").status;
+    // Whoever stays keeps the stream.
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut first = Publisher::open(&server, "demo");
+    first.open_stream(&sample);
+    viewer.watch(1);
+    assert_eq!((put().status, get()), (204, 200));
+    let mut half_sent = Http::open(&server);
+    let length = format!("Content-Length: {}", JPEG.len());
+    half_sent.ask("PUT", "/live/demo.jpg", &[&length, "Expect: 100-continue"]);
+    assert_eq!(half_sent.head().status, 100);
+
+    first.finish();
+    server.wait_until_offline("demo");
+    assert_eq!(get(), 404);
+    let mut second = Publisher::open(&server, "demo");
+    second.open_stream(&sample);
+    server.report_when("demo", |report| report["live"] == true);
+    assert_eq!(get(), 404);
+    assert_eq!(server.report("demo").unwrap()["poster"], false);
+    // Nor does one that was begun for the publisher before it become this one's.
+    half_sent.send(JPEG);
+    assert_eq!((half_sent.answer("PUT").status, get()), (404, 404));
+
+    // The same where the next one takes over.
+    assert_eq!((put().status, get()), (204, 200));
+    let mut third = Publisher::open(&server, "demo");
+    third.open_stream(&sample);
+    second.client.closed();
+    assert_eq!(get(), 404);
+    assert_eq!((put().status, get()), (204, 200));
+}
+
+#[test]
 fn refusals_say_what_is_wrong() {
     let server = Server::start();
     let lines = |start: &str, lines: &str| format!("{start} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
@@ -274,7 +312,8 @@ fn refusals_say_what_is_wrong() {
     ] {
         let answer = say(&server, &request);
         assert_eq!(answer.status, status, "{request:?}: {}", answer.text());
-        assert_eq!(answer.field("Connection"), Some("close"), "{request:?}");
+        let is_closed = answer.field("Connection") == Some("close");
+        assert_eq!(is_closed, status != 404, "{request:?}");
         assert!(answer.text().ends_with('\n'), "{request:?}");
     }
     let version = format!("{upgrade}{nonce}Sec-WebSocket-Version: 8\r\n");

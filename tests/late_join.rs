@@ -169,8 +169,8 @@ fn a_viewer_before_the_publisher_sees_everything_from_the_first_keyframe() {
     server.report_when("demo", |report| report["viewers"] == 4);
 
     let mut publisher = Publisher::open(&server, "demo");
-    assert_eq!(told.text("hello")["live"], true);
     publisher.open_stream(&sample);
+    assert_eq!(told.text("hello")["live"], true);
     told.watch(1);
     plain.watch(1);
     chunked.watch(1);
@@ -285,6 +285,7 @@ fn streams_do_not_mix() {
     }
     let names = Http::open(&server).get("/api/streams").body;
     let names: serde_json::Value = serde_json::from_slice(&names).unwrap();
+    let names = &names["streams"];
     assert_eq!(
         (&names[0]["name"], &names[1]["name"]),
         (&"one".into(), &"two".into())

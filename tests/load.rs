@@ -4,6 +4,7 @@
 mod common;
 
 use common::server::{Server, program};
+use common::viewer::Viewer;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::{Output, Stdio};
@@ -300,34 +301,38 @@ fn a_server_that_ends_is_the_end_of_the_test() {
 
 #[test]
 fn an_interrupt_ends_it_with_the_report_so_far() {
-    let server = Server::start();
-    let child = program()
-        .args([
-            "load",
-            &live(&server, "long"),
-            "--viewers",
-            "5",
-            "--duration",
-            "1h",
-            "--json",
-        ])
-        .args(RATE)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    server.report_when("long", |report| report["viewers"] == 5);
-    let started = Instant::now();
-    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5));
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(
-        (&report["connected"], &report["invalid"]),
-        (&5.into(), &0.into())
-    );
+    for (signal, format) in [(Signal::INT, "--json"), (Signal::TERM, "")] {
+        let server = Server::start();
+        let mut watcher = Viewer::v1(&server, "long");
+        let child = program()
+            .args(["load", &live(&server, "long"), "--viewers", "5"])
+            .args(["--duration", "1h30m"])
+            .args((!format.is_empty()).then_some(format))
+            .args(RATE)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        server.report_when("long", |report| report["viewers"] == 6);
+        let started = Instant::now();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        // Its own publisher ends as one should.
+        watcher.text("offline");
+        let output = child.wait_with_output().unwrap();
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        if format == "--json" {
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(
+                (&report["connected"], &report["invalid"]),
+                (&5.into(), &0.into())
+            );
+        } else {
+            let table = text(&output.stdout);
+            assert!(table.contains("connected"), "{table}");
+        }
+    }
 }
 
 #[test]

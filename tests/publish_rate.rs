@@ -61,6 +61,7 @@ fn a_publisher_is_read_no_faster_than_it_may_be_and_stays() {
     let put = pour(http.stream().try_clone().unwrap(), chunk);
 
     for name in ["ws", "http"] {
+        server.report_when(name, |report| report["live"] == true);
         let rate = rate_of(&server, name);
         assert!((0.8e6..1.2e6).contains(&rate), "{name}: {rate} bytes/s");
     }

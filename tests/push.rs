@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustix::process::{Pid, Signal, kill_process};
+use std::os::unix::process::ExitStatusExt;
 use tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
 use videostream::protocol::chunked::{Decoded, Decoder};
@@ -181,7 +183,7 @@ fn http_gets_the_bytes_of_the_file_in_one_chunked_request() {
     let (mut stream, head, mut input) = server.accept();
     assert!(head.expect_continue && input.is_empty());
     assert_eq!(
-        (head.path.as_str(), head.key.unwrap().expose()),
+        (head.path.as_str(), head.keys[0].expose()),
         ("/live/door.webm", "k")
     );
     stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
@@ -344,7 +346,7 @@ fn what_cannot_be_pushed_never_reaches_the_server() {
         (
             &["--chunk-ms", "0", cut, &url],
             2,
-            "0 is not in 1..=10000\n",
+            "expected a whole number from 1 to 10000\n",
         ),
     ] {
         let said = end(start(arguments, Stdio::null()), code);
@@ -360,4 +362,177 @@ fn a_server_that_is_not_there_is_named() {
     drop(server);
     let said = end(start(&[clip.path(), &url], Stdio::null()), 1);
     assert!(said.starts_with(&format!("error: {url}: ")), "{said}");
+}
+
+/// A recording of some seconds.
+fn sample(name: &str) -> String {
+    format!("{}/tests/data/{name}.webm", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// What was sent is the front of the file, and ends behind a whole block.
+fn assert_is_whole(media: &[u8], file: &[u8]) {
+    assert!(file.starts_with(media) && media.len() < file.len());
+    let mut segmenter = Segmenter::new(Limits::default());
+    segmenter.push(Bytes::copy_from_slice(media));
+    let mut blocks = 0;
+    while let Some(event) = segmenter.poll().unwrap() {
+        blocks += usize::from(matches!(event, Event::Block(_)));
+    }
+    assert!(blocks > 0 && segmenter.is_between_blocks());
+}
+
+#[test]
+fn signal_ends_a_websocket_behind_a_whole_block_with_a_close_frame() {
+    // The second is larger than one read, and tells the sizes of its Clusters.
+    for (name, bytes) in [
+        ("chromium-vp8-opus-100ms", 1),
+        ("ffmpeg-finished", 1),
+        ("ffmpeg-finished", 30_000),
+        ("firefox-vp8-opus-100ms", 66_000),
+    ] {
+        for kind in [Signal::INT, Signal::TERM] {
+            let server = Server::new();
+            let url = server.url("ws", "/publish/door");
+            let child = start(&[&sample(name), &url], Stdio::null());
+            let mut socket = server.accept_websocket();
+            let mut media = Vec::new();
+            while media.len() < bytes {
+                if let Message::Binary(bytes) = socket.read().unwrap() {
+                    media.extend_from_slice(&bytes);
+                }
+            }
+            let asked = Instant::now();
+            signal(&child, kind);
+            let goodbye = loop {
+                match socket.read().unwrap() {
+                    Message::Binary(bytes) => media.extend_from_slice(&bytes),
+                    Message::Close(goodbye) => break goodbye.unwrap(),
+                    _ => {}
+                }
+            };
+            while socket.read().is_ok() {}
+            assert_eq!(goodbye.code, CloseCode::Normal);
+            assert_is_whole(&media, &std::fs::read(sample(name)).unwrap());
+            let said = end(child, 0);
+            assert!(asked.elapsed() < Duration::from_secs(5));
+            assert!(
+                said.contains(&format!("sent {} bytes", media.len())),
+                "{said}"
+            );
+        }
+    }
+}
+
+/// The body of a chunked request, to its last chunk.
+fn read_body(stream: &mut TcpStream, mut input: Bytes, mut got: impl FnMut(&[u8])) {
+    let mut decoder = Decoder::new();
+    loop {
+        match decoder.decode(&mut input).unwrap() {
+            Decoded::Data(bytes) => got(&bytes),
+            Decoded::End => return,
+            Decoded::Partial => {
+                let mut buffer = [0; 4096];
+                let length = stream.read(&mut buffer).unwrap();
+                assert_ne!(length, 0, "closed before the last chunk");
+                input = Bytes::copy_from_slice(&buffer[..length]);
+            }
+        }
+    }
+}
+
+#[test]
+fn signal_ends_a_body_behind_a_whole_block_with_the_last_chunk() {
+    for kind in [Signal::INT, Signal::TERM] {
+        let server = Server::new();
+        let name = "ffmpeg-finished";
+        let url = server.url("http", "/live/door.webm");
+        let child = start(&["--loop", &sample(name), &url], Stdio::null());
+        let (mut stream, _, input) = server.accept();
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+        let mut media = Vec::new();
+        read_body(&mut stream, input, |bytes| {
+            if media.is_empty() {
+                signal(&child, kind);
+            }
+            media.extend_from_slice(bytes);
+        });
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+        assert_is_whole(&media, &std::fs::read(sample(name)).unwrap());
+        end(child, 0);
+    }
+}
+
+#[test]
+fn signal_ends_standard_input_behind_a_whole_block() {
+    let clip = Clip::new();
+    for (front, more) in [
+        // Its writer goes on, and is waited for until the block is whole.
+        (1000, 3000),
+        // It is in the middle of nothing.
+        (clip.bytes.len(), 0),
+        // It says nothing any more: then the block is left as it is.
+        (1001, 0),
+    ] {
+        let server = Server::new();
+        let mut child = start(&["-", &server.url("ws", "/publish/door")], Stdio::piped());
+        let mut stdin = child.stdin.take().unwrap();
+        let mut socket = server.accept_websocket();
+        stdin.write_all(&clip.bytes[..front]).unwrap();
+        let mut media = Vec::new();
+        while media.len() < front {
+            if let Message::Binary(bytes) = socket.read().unwrap() {
+                media.extend_from_slice(&bytes);
+            }
+        }
+        let asked = Instant::now();
+        signal(&child, Signal::TERM);
+        stdin.write_all(&clip.bytes[front..front + more]).unwrap();
+        media.extend_from_slice(&receive(&mut socket));
+        end(child, 0);
+        assert!(asked.elapsed() < Duration::from_secs(5));
+        match (front, more) {
+            (1001, 0) => assert_eq!(media.len(), front),
+            (_, 0) => assert_eq!(media, clip.bytes),
+            _ => {
+                assert!(media.len() > front);
+                assert_is_whole(&media, &clip.bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn second_signal_ends_a_push_at_once() {
+    let server = Server::new();
+    let url = server.url("ws", "/publish/door");
+    let child = start(&[&sample("firefox-vp8-opus-100ms"), &url], Stdio::null());
+    let mut socket = server.accept_websocket();
+    while !matches!(socket.read().unwrap(), Message::Binary(_)) {}
+    signal(&child, Signal::INT);
+    // Its goodbye is not answered: that is waited for, if nothing else happens.
+    let mut stream = socket.get_ref().try_clone().unwrap();
+    let mut buffer = [0; 4096];
+    let mut got = Vec::new();
+    while !contains_close(&got) {
+        let length = stream.read(&mut buffer).unwrap();
+        got.extend_from_slice(&buffer[..length]);
+    }
+    let asked = Instant::now();
+    signal(&child, Signal::INT);
+    let status = child.wait_with_output().unwrap().status;
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+    assert!(asked.elapsed() < Duration::from_secs(2));
+}
+
+/// The head of a masked close frame with a code and our push's reason.
+fn contains_close(bytes: &[u8]) -> bool {
+    let length = 2 + "the stream has ended".len() as u8;
+    let head = [0x88, 0x80 | length];
+    bytes.windows(2).any(|pair| pair == head)
 }

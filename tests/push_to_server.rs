@@ -8,6 +8,7 @@ use common::media::{Sample, assert_frames, path};
 use common::server::{Server, program};
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::Publisher;
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -132,7 +133,8 @@ fn a_push_that_is_refused_or_replaced_says_why() {
         let url = format!("{scheme}://{}/publish/demo", server.address);
         let child = push(&[&name, &url], Stdio::null());
         while !matches!(viewer.hear(), common::websocket::Heard::Media(_)) {}
-        let newer = Publisher::open(&server, "demo");
+        let mut newer = Publisher::open(&server, "demo");
+        newer.open_stream(&Sample::read("chromium-restart-1"));
         let said = end(child, 1);
         assert!(said.contains(reason), "{said}");
         newer.finish();
@@ -153,4 +155,22 @@ fn a_server_that_stops_is_heard() {
     assert!(said.contains("the server is stopping"), "{said}");
     let mut server = server;
     assert!(server.wait(Instant::now()).status.success());
+}
+
+#[test]
+fn push_that_is_interrupted_ends_its_stream_in_good_order() {
+    let server = Server::start();
+    for (scheme, target) in [("ws", "/publish/demo"), ("http", "/live/demo.webm")] {
+        for name in ["ffmpeg-finished", "chromium-vp8-opus-100ms"] {
+            let mut viewer = Viewer::v1(&server, "demo");
+            let url = format!("{scheme}://{}{target}", server.address);
+            let child = push(&["--loop", &path(name), &url], Stdio::null());
+            viewer.watch(5);
+            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            kill_process(pid, Signal::INT).unwrap();
+            viewer.text("offline");
+            let said = end(child, 0);
+            assert!(said.contains("sent "), "{said}");
+        }
+    }
 }

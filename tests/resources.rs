@@ -163,7 +163,8 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
     assert_eq!(server.metric("videostream_refused_for_memory_total"), 2);
     // Pages are no media, and whoever takes a stream over adds none.
     assert_eq!(Http::open(&server).get("/").status, 200);
-    let successor = Publisher::open(&server, "one");
+    let mut successor = Publisher::open(&server, "one");
+    successor.open_stream(&first.sample);
     assert_eq!(first.publisher.client.closed().0, 1000);
     successor.finish();
     second.go_on();

@@ -170,8 +170,8 @@ fn what_is_refused_at_the_start_is_told_without_its_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     for (arguments, text) in [
-        (&["--publish-key", "secretword secretword"][..], ""),
-        (&["--watch-key", "secretword\u{e9}"], ""),
+        (&["--publish-key", "secretword\tsecretword"][..], ""),
+        (&["--watch-key", "secretword\u{85}"], ""),
         (&["--token-secret", "secretword"], ""),
         (&["--auth-url", "ftp://secretword@host/"], ""),
         (&["--auth-url", "http://secretword:secretword@/"], ""),
@@ -179,10 +179,10 @@ fn what_is_refused_at_the_start_is_told_without_its_value() {
         (&["--publish-key", "secretword", "--publish-open"], ""),
         (&[], "publish_key = ['secretword']"),
         (&[], "publish_key = secretword"),
-        (&[], "publish_key = 'secretword secretword'"),
+        (&[], r#"publish_key = "secretword\tsecretword""#),
         (&[], "token_secret = 'secretword'"),
         (&[], "auth_url = 'ftp://secretword'"),
-        (&[], "[streams.demo]\nwatch_key = 'secretword secretword'"),
+        (&[], "[streams.demo]\nwatch_key = 'secretword\tsecretword'"),
         (&[], "[streams.demo]\nwatch_key = 'secretword\n"),
     ] {
         std::fs::write(&file, text).unwrap();
@@ -195,6 +195,71 @@ fn what_is_refused_at_the_start_is_told_without_its_value() {
         let line = String::from_utf8(output.stderr).unwrap();
         assert!(!line.contains("secretword"), "{line}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn address_that_is_refused_is_told_without_what_is_secret_in_it() {
+    let publish = ["push", "a.webm"];
+    let load = ["load", "--viewers", "1"];
+    let elsewhere = ["load", "--viewers", "1", "h/live/a", "--publish-to"];
+    let token = ["token", "a", "--url"];
+    for url in [
+        "ftp://h/x?key=secretword",
+        "ws://u:secretword@h/x",
+        "ws://secretword@h/x",
+        "ws://h:99999/publish/a?key=secretword",
+        "ws://h:x/publish/a?token=secretword",
+        "ws://h/publish/a b?key=secretword",
+        "ws:/h/publish/a?key=secretword",
+        "ws//h/a&key=secretword",
+        "u:secretword@h",
+        "ws://h/publish/a.jpg?key=secretword",
+        "http://u:secretword@h:80/live/a#secretword",
+    ] {
+        for arguments in [&publish[..], &load, &elsewhere, &token] {
+            let arguments = [arguments, &[url]].concat();
+            let output = program().args(&arguments).output().unwrap();
+            let line = String::from_utf8(output.stderr).unwrap();
+            assert!(!line.contains("secretword"), "{line}");
+            assert_eq!(line.lines().count(), 1, "{line}");
+            // To `load`, which takes addresses without a scheme, it is of a host called `ws`.
+            if url.starts_with("ws//") && arguments[0] == "load" {
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}: {line}");
+            assert!(line.contains("<URL>'"), "{line}");
+        }
+        // One too many, and where none is expected.
+        for arguments in [&["push", "a.webm", "ws://h/a"][..], &["inspect", "a"]] {
+            let output = program().args(arguments).arg(url).output().unwrap();
+            let line = String::from_utf8(output.stderr).unwrap();
+            assert!(!line.contains("secretword"), "{line}");
+        }
+        let output = program()
+            .args(token)
+            .env("VIDEOSTREAM_PUBLISH_TO", url)
+            .args(["http://h"])
+            .env("VIDEOSTREAM_URL", url)
+            .output()
+            .unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(!line.contains("secretword"), "{line}");
+        let mut by_variable = program();
+        by_variable.args(load).arg("h/live/a");
+        let output = by_variable.env("VIDEOSTREAM_PUBLISH_TO", url).output();
+        let line = String::from_utf8(output.unwrap().stderr).unwrap();
+        assert!(!line.contains("secretword"), "{line}");
+        assert!(line.contains("VIDEOSTREAM_PUBLISH_TO"), "{line}");
+    }
+    for option in ["--allow-origin", "--allow-host"] {
+        let output = program()
+            .args([option, "https://u:secretword@h/a?key=secretword"])
+            .output()
+            .unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.starts_with(&format!("error: {option}: ")), "{line}");
+        assert!(!line.contains("secretword"), "{line}");
     }
 }
 

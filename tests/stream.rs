@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
+use videostream::protocol::control::OfflineReason;
 use videostream::stream::{Catalog, ChunkKind, Cursor, Ingest, Limits, Stream, StreamId};
 use videostream::webm::{Event, Segmenter};
 
@@ -120,7 +121,7 @@ fn a_restart_with_the_same_tracks_goes_on_in_the_same_init_segment() {
     let mut cursor = Cursor::join();
     publish(&mut stream, &read("chromium-restart-1"), 1000);
     let mut given = drain(&mut cursor, &stream);
-    stream.go_offline();
+    stream.go_offline(OfflineReason::Ended);
     stream.go_live();
     // Cut off in the middle of a block, and then a third recording.
     let cut = read("chromium-restart-2").slice(..30_000);

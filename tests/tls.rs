@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 use videostream::protocol::websocket::SUBPROTOCOL;
@@ -147,6 +147,8 @@ fn a_request_body_is_published_to_its_last_byte() {
     assert_eq!(viewer.screen.frames(), sample.all_frames());
     http.send("0\r\n\r\n");
     assert_eq!(http.answer("PUT").status, 200);
+    let last = http.request("GET", "/healthz", &["Connection: close"]);
+    assert_eq!(last.status, 200);
     assert!(http.rest().is_empty());
 }
 
@@ -552,6 +554,51 @@ fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
     orphan.wait();
     let log = server.wait(Instant::now()).log;
     assert!(!log.contains("PRIVATE"), "{log}");
+}
+
+#[test]
+fn each_port_does_after_a_handover_what_it_did_before() {
+    // Three that were asked for by the same address.
+    let options = ["--listen", "127.0.0.1:0", "--http-redirect", "127.0.0.1:0"];
+    let (mut server, certificate) = encrypted(&options);
+    let line = server.line();
+    let second = line.strip_prefix("listening on https://").unwrap();
+    let second: SocketAddr = second.parse().unwrap();
+    let redirecting = loop {
+        let line = server.line();
+        if let Some(address) = line.strip_prefix("sending on from http://") {
+            break address.parse::<SocketAddr>().unwrap();
+        }
+    };
+    let first = server.address;
+    let connect = |address: SocketAddr| {
+        let tcp = TcpStream::connect(address).unwrap();
+        prepare(&tcp);
+        tcp
+    };
+    let check = |server: &Server| {
+        for address in [first, second] {
+            let wire = Wire::encrypt(connect(address), &certificate.trusted());
+            assert_eq!(Http::from_stream(wire, server).get("/healthz").status, 200);
+        }
+        let answer = Http::from_stream(connect(redirecting), server).get("/live/a");
+        assert_eq!(answer.status, 308);
+        let location = format!("https://{}:{}/live/a", first.ip(), first.port());
+        assert_eq!(answer.field("Location"), Some(&*location));
+    };
+    check(&server);
+    server.signal(Signal::USR2);
+    let orphan = Orphan::of(&server);
+    assert!(eventually("the old process ends", || server.ended()).success());
+    check(&server);
+    // And once more: the newer process hands them on in their order, too.
+    orphan.signal(Signal::USR2);
+    let newest = Orphan::nth(&server, 2);
+    orphan.wait();
+    check(&server);
+    newest.signal(Signal::TERM);
+    newest.wait();
+    server.wait(Instant::now());
 }
 
 #[test]

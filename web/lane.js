@@ -5,9 +5,10 @@
 // begins anew: it ends its sound up to 0.7 s before its picture), Firefox everywhere, and there so
 // does a Cluster that opens with fewer than four blocks.
 
+import { Pictures } from './pictures.js';
 import { AppendQueue } from './source-buffer.js';
 import { Scanner } from './webm-scan.js';
-import { mimeWithoutKind, withoutKind } from './webm-edit.js';
+import { mimeWithoutKind, withoutFrameLength, withoutKind } from './webm-edit.js';
 
 /** What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure. */
 export function planLanes({ hasVideo, hasAudio }) {
@@ -18,11 +19,17 @@ export class Lane {
   #without;
   /** Takes out the other kind; what is already alone passes as it is. */
   #filter = null;
+  /** What writes the picture's frames; null where there is no picture. */
+  #pictures;
   #queue;
 
-  /** `without` is the kind left to another lane, or null. */
-  constructor(without, position, on) {
+  /**
+   * `without` is the kind left to another lane, or null. `pictures` is where this lane's frames go
+   * through, or null when it carries sound.
+   */
+  constructor(without, pictures, position, on) {
     this.#without = without;
+    this.#pictures = pictures;
     if (without) {
       this.#filter = new Scanner();
       this.#filter.ignore(without);
@@ -60,22 +67,30 @@ export class Lane {
   init(bytes) {
     this.#filter?.push(bytes);
     const init = this.#without ? withoutKind(bytes, this.#without) : bytes;
-    this.#queue.push(init, { startsAppend: true });
+    this.#pictures?.init(init);
+    this.#queue.push(this.#pictures ? withoutFrameLength(init) : init, { startsAppend: true });
   }
 
   /** A piece of the whole stream that is no init segment. */
   push(piece) {
     const pieces = this.#filter ? this.#filter.push(piece.bytes) : [piece];
-    pieces.forEach((each) => this.#append(each));
+    pieces.forEach((each) => (this.#pictures ? this.#pushPicture(this.#pictures.push(each)) : this.#append(each)));
+  }
+
+  /** See `Pictures.fill`. */
+  fill(toMs, lateMs) {
+    if (this.#pictures) this.#pushPicture(this.#pictures.fill(toMs, lateMs));
+  }
+
+  #pushPicture(append) {
+    if (append) this.#queue.push(append.bytes, append);
   }
 
   #append({ type, bytes, blocks }) {
     if (!bytes.length) return;
-    const own = blocks.filter(({ ignored }) => !ignored);
+    const first = blocks.find(({ ignored }) => !ignored);
     const startsAppend = type === 'cluster';
-    // Sound may be cut anywhere, pictures only at a keyframe.
-    const first = own.find(({ kind }) => kind === 'video') ?? own[0];
-    const isEntry = startsAppend && first && (first.kind !== 'video' || first.isKeyframe);
-    this.#queue.push(bytes, { startsAppend, keyframeAt: isEntry ? first.timestampMs / 1000 : null });
+    // Sound may be cut anywhere.
+    this.#queue.push(bytes, { startsAppend, keyframeAt: startsAppend && first ? first.timestampMs / 1000 : null });
   }
 }

@@ -179,3 +179,33 @@ function gapAhead(position, ranges) {
   const here = ranges.find(([from, to]) => position >= from - 0.01 && position <= to);
   return { isDry: !here || here[1] - position < RUN_DRY_SECONDS };
 }
+
+/**
+ * Newest media time less arrival time: how fast the way from the publisher has been at best.
+ * With it the playback position becomes a latency, without a clock in common.
+ */
+export class Lead {
+  /** The best of this half window and of the one before. */
+  #bestMs = null;
+  #formerMs = null;
+  #turnedAtMs = 0;
+
+  add(leadMs, nowMs) {
+    this.#turn(nowMs);
+    this.#bestMs = this.#bestMs === null ? leadMs : Math.max(this.#bestMs, leadMs);
+  }
+
+  at(nowMs) {
+    this.#turn(nowMs);
+    if (this.#bestMs === null || this.#formerMs === null) return this.#bestMs ?? this.#formerMs;
+    return Math.max(this.#bestMs, this.#formerMs);
+  }
+
+  #turn(nowMs) {
+    if (nowMs - this.#turnedAtMs < 2500) return;
+    this.#turnedAtMs = nowMs;
+    // Where frames are rare the last one known holds.
+    this.#formerMs = this.#bestMs ?? this.#formerMs;
+    this.#bestMs = null;
+  }
+}

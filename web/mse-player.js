@@ -1,7 +1,10 @@
 // Plays one stream in a video element through Media Source Extensions.
 //
-//   messages ─► Scanner ─┬─► Lane ─► AppendQueue ─► SourceBuffer     (one for each kind)
+//   messages ─► Scanner ─┬─► Lane ─► Pictures ─► AppendQueue ─► SourceBuffer     (one for each kind)
 //                        └─► newest timestamps ─► LiveEdge ─► rate, seeks
+//
+// A picture that stands still is repeated (pictures.js): up to the end of the sound, or by the
+// clock where there is none, so that `buffered` tells the live edge whatever the frame rate.
 //
 // The server's timestamps never go back, also when the publisher restarts, so one MediaSource
 // lasts as long as the set of tracks does. What cannot be mended here (a decoder's error, a
@@ -9,15 +12,15 @@
 // join, which the server begins at the newest keyframe.
 
 import { Lane, planLanes } from './lane.js';
-import { FrameTimes } from './frame-times.js';
-import { LiveEdge } from './live-edge.js';
+import { Lead, LiveEdge } from './live-edge.js';
+import { Pictures } from './pictures.js';
 import { RateMeter } from './rate-meter.js';
-import { Scanner } from './webm-scan.js';
+import { readInit, Scanner } from './webm-scan.js';
 import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
 
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
 const STARVED_AFTER_MS = 2000;
-const TICK_MS = 100;
+const TICK_MS = 50;
 /** The backlog that a newcomer gets comes in one burst: after this long without more, it is in. */
 const BURST_OVER_MS = 20;
 /** On a slow way in, playback begins although the backlog is still coming. */
@@ -26,6 +29,16 @@ const BURST_MOST_MS = 500;
 const SEEK_ECHO_MS = 1000;
 /** Data this long after playback ran dry was late; after longer, it is a new beginning. */
 const LATE_MS = 1500;
+/** Data is late when it took so much longer than the best before it, and not only rare. */
+const LATE_BY_MS = 60;
+/** The picture is repeated before it runs dry: this share of the target behind the edge. */
+const REPEAT_AT = 0.85;
+/** A newcomer's picture is brought up to the sound that it got with it. */
+const JOIN_LATE_MS = 50;
+/** By the clock, frames are expected so much later than at best. */
+const CLOCK_MARGIN_MS = 40;
+/** Without sound, and with nothing coming for so long, the picture just stands. */
+const CLOCK_LONGEST_MS = 2500;
 
 /**
  * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
@@ -67,8 +80,10 @@ export class MsePlayer {
   #landedAtMs = 0;
   #lastSeekMs = -Infinity;
   #newestMs = { video: null, audio: null };
-  #times = new FrameTimes();
+  /** The first block's time since the newest init segment. */
+  #oldestMs = null;
   #lead = new Lead();
+  #pictures = null;
   /** When playback ran dry, until data comes again. */
   #dryAtMs = null;
   #meter = new RateMeter();
@@ -78,7 +93,8 @@ export class MsePlayer {
 
   /**
    * `on.ready()` once enough is buffered to play, `on.failed(error)` when a fresh join is needed,
-   * `on.starved(kind)` when the tracks of `kind` ended. `ignore` leaves one kind out.
+   * `on.starved(kind)` when the tracks of `kind` ended; `on.declared(tracks)` what an init segment
+   * declares, to which false means that it shall not be played. `ignore` leaves one kind out.
    */
   constructor(video, on, { ignore = null } = {}) {
     this.#video = video;
@@ -102,16 +118,16 @@ export class MsePlayer {
   /** One binary message. */
   push(message) {
     const nowMs = performance.now();
-    this.#hearAgain(nowMs);
     this.#meter.add(message.length, nowMs);
     const pieces = this.#scanner.push(message);
-    if (isFirefox) this.#evenOut(message, pieces);
+    this.#hearAgain(pieces, nowMs);
     for (const piece of pieces) {
       this.#observe(piece.blocks, nowMs);
       if (!piece.bytes.length) continue;
       if (piece.type === 'init') this.#init(piece.bytes);
       else if (this.#lanes.length) this.#media(piece);
     }
+    if (this.#hasLanded) this.#fillPicture(nowMs);
     this.#watchTracks();
     this.#firstPushMs ??= nowMs;
     this.#lastPushMs = nowMs;
@@ -147,7 +163,8 @@ export class MsePlayer {
     const { currentTime } = this.#video;
     const quality = this.#video.getVideoPlaybackQuality?.();
     const leadMs = this.#lead.at(nowMs);
-    const latency = leadMs === null ? null : nowMs + leadMs - currentTime * 1000;
+    const offsetMs = this.#pictures?.offsetMs ?? 0;
+    const latency = leadMs === null ? null : nowMs + leadMs + offsetMs - currentTime * 1000;
     return {
       player: 'mse',
       mime: this.#mime,
@@ -180,6 +197,7 @@ export class MsePlayer {
   }
 
   #init(bytes) {
+    if (this.#on.declared(readInit(bytes).tracks) === false) return;
     const mime = this.#ignored ? mimeWithoutKind(this.#mime, this.#ignored) : this.#mime;
     const init = this.#ignored ? withoutKind(bytes, this.#ignored) : bytes;
     const codecs = codecsOf(mime);
@@ -187,6 +205,7 @@ export class MsePlayer {
     const hasVideo = codecs.some((codec) => !isAudioCodec(codec));
     const kinds = `${hasVideo ? 'video ' : ''}${hasAudio ? 'audio' : ''}`;
     this.#newestMs = { video: null, audio: null };
+    this.#oldestMs = null;
     if (this.#lanes.length && kinds === this.#kinds) {
       for (const lane of this.#lanes) {
         lane.changeType(mime);
@@ -199,7 +218,8 @@ export class MsePlayer {
     this.#kinds = kinds;
     this.#edge = new LiveEdge({ hasAudio });
     const plan = planLanes({ hasVideo, hasAudio });
-    this.#lanes = plan.map((without) => new Lane(without, () => this.#video.currentTime, {
+    this.#pictures = hasVideo ? new Pictures({ isFirefox }) : null;
+    this.#lanes = plan.map((without) => new Lane(without, without === 'video' ? null : this.#pictures, () => this.#video.currentTime, {
       appended: () => this.#tick(),
       failed: (error) => this.#on.failed(error),
     }));
@@ -229,14 +249,6 @@ export class MsePlayer {
     this.#lanes.forEach((lane) => lane.push(piece));
   }
 
-  #evenOut(message, pieces) {
-    const frames = pieces.flatMap(({ blocks }) => blocks).filter(({ kind }) => kind === 'video');
-    this.#times.date(frames).forEach((atMs, i) => {
-      const byMs = atMs - frames[i].timestampMs;
-      if (byMs) this.#scanner.redate(message, frames[i], byMs);
-    });
-  }
-
   #spare(isFrail) {
     if (isFrail && !this.#hasLanded) {
       this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
@@ -244,29 +256,67 @@ export class MsePlayer {
     this.#edge.onlyToKeyframes = isFrail;
   }
 
+  /** Repeats a picture that stands still, see pictures.js. */
+  #fillPicture(nowMs, isJoining = false) {
+    if (!this.#pictures || !this.#lanes.length) return;
+    const lateMs = isJoining ? JOIN_LATE_MS : this.#edge.target * 1000 * REPEAT_AT;
+    // Times never go back over all tracks, so no frame from before the newest sound can still come.
+    const soundMs = this.#newestMs.audio;
+    if (this.#kinds.includes('audio')) {
+      if (soundMs !== null) this.#lanes[0].fill(soundMs, lateMs);
+      return;
+    }
+    const overshotMs = this.#pictures.takeOvershot();
+    if (overshotMs > LATE_BY_MS) this.#edge.underflow(nowMs);
+    if (nowMs - this.#lastPushMs > CLOCK_LONGEST_MS) return;
+    const leadMs = this.#lead.at(nowMs);
+    if (leadMs !== null) this.#lanes[0].fill(nowMs + leadMs - CLOCK_MARGIN_MS, lateMs);
+  }
+
   #observe(blocks, nowMs) {
     for (const { kind, timestampMs } of blocks) {
       if (kind in this.#newestMs) this.#newestMs[kind] = timestampMs;
+      this.#oldestMs ??= timestampMs;
       this.#lead.add(timestampMs - nowMs, nowMs);
     }
   }
 
   #watchTracks() {
     const { video, audio } = this.#newestMs;
-    if (video === null || audio === null) return;
+    if (video === null || audio === null) {
+      this.#watchMissing();
+      return;
+    }
     const isBehind = Math.abs(video - audio) > STARVED_AFTER_MS;
     const kind = video > audio ? 'audio' : 'video';
+    // The last picture stays, by being repeated.
+    if (kind === 'video' && this.#pictures?.canRepeat) return;
     if (this.#ignored ? !isBehind : isBehind) {
       this.#newestMs = { video: null, audio: null };
       this.#on.starved(this.#ignored ? null : kind);
     }
   }
 
+  /** A track that is declared but does not come is waited for no longer than one that ended. */
+  #watchMissing() {
+    const { video, audio } = this.#newestMs;
+    if (this.#ignored || this.#oldestMs === null || !/video .*audio/.test(this.#kinds)) return;
+    if ((video ?? audio) - this.#oldestMs < STARVED_AFTER_MS) return;
+    this.#oldestMs = null;
+    this.#on.starved(video === null ? 'video' : 'audio');
+  }
+
   #tick() {
     const video = this.#video;
-    const ranges = this.#ranges();
-    if (!ranges.length || !this.#edge) return;
+    if (!this.#edge || this.#firstPushMs === null) return;
     const nowMs = performance.now();
+    if (this.#hasLanded) {
+      if (!this.#kinds.includes('audio')) this.#fillPicture(nowMs);
+    } else if (this.#isBacklogIn(nowMs)) {
+      this.#fillPicture(nowMs, true);
+    }
+    const ranges = this.#ranges();
+    if (!ranges.length) return;
     if (!this.#hasLanded) {
       if (!this.#isBacklogIn(nowMs)) return;
       this.#hasLanded = true;
@@ -314,43 +364,22 @@ export class MsePlayer {
     if (this.#hasStarted && !isOurs && !this.#video.paused) this.#dryAtMs = nowMs;
   }
 
-  /** Only data that comes late is an underflow; none at all is a publisher that stopped. */
-  #hearAgain(nowMs) {
-    if (this.#dryAtMs !== null && nowMs - this.#dryAtMs < LATE_MS) this.#edge?.underflow(nowMs);
+  /**
+   * Only data that comes late is an underflow; none at all is a publisher that stopped, and data
+   * that is as old as ever comes from one that has little to send.
+   */
+  #hearAgain(pieces, nowMs) {
+    if (this.#dryAtMs === null) return;
+    const newestMs = pieces.at(-1)?.blocks.at(-1)?.timestampMs;
+    if (newestMs === undefined) return;
+    const leadMs = this.#lead.at(nowMs);
+    const isLate = leadMs === null || nowMs + leadMs - newestMs > LATE_BY_MS;
+    if (isLate && nowMs - this.#dryAtMs < LATE_MS) this.#edge?.underflow(nowMs);
     this.#dryAtMs = null;
   }
 
   #ranges() {
     const { buffered } = this.#video;
     return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
-  }
-}
-
-/**
- * Newest media time less arrival time: how fast the way from the publisher has been at best.
- * With it the playback position becomes a latency, without a clock in common.
- */
-class Lead {
-  /** The best of this half window and of the one before. */
-  #bestMs = null;
-  #formerMs = null;
-  #turnedAtMs = 0;
-
-  add(leadMs, nowMs) {
-    this.#turn(nowMs);
-    this.#bestMs = this.#bestMs === null ? leadMs : Math.max(this.#bestMs, leadMs);
-  }
-
-  at(nowMs) {
-    this.#turn(nowMs);
-    if (this.#bestMs === null || this.#formerMs === null) return this.#bestMs ?? this.#formerMs;
-    return Math.max(this.#bestMs, this.#formerMs);
-  }
-
-  #turn(nowMs) {
-    if (nowMs - this.#turnedAtMs < 2500) return;
-    this.#turnedAtMs = nowMs;
-    this.#formerMs = this.#bestMs;
-    this.#bestMs = null;
   }
 }

@@ -16,6 +16,8 @@ const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 8000;
 /** A connection that lasted this long was a good one: the next loss starts from the first delay. */
 const GOOD_AFTER_MS = 5000;
+/** A way that swallows what is sent gives no answer: browsers themselves wait for minutes. */
+const CONNECT_WITHIN_MS = 10_000;
 
 /**
  * How long to wait before retry number `attempt` (0 is the first).
@@ -55,6 +57,7 @@ export class StreamSocket {
   #on;
   #socket = null;
   #retryTimer = null;
+  #connectTimer = null;
   #attempt = 0;
   #openedAtMs = null;
   #closed = false;
@@ -90,7 +93,12 @@ export class StreamSocket {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAtMs = null;
+    this.#connectTimer = setTimeout(() => {
+      this.#discard();
+      this.#lost(1006, 'no answer');
+    }, CONNECT_WITHIN_MS);
     socket.onopen = () => {
+      clearTimeout(this.#connectTimer);
       this.#openedAtMs = performance.now();
       this.#on.open?.();
     };
@@ -127,6 +135,7 @@ export class StreamSocket {
 
   #discard(code = 1000) {
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#connectTimer);
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -135,6 +144,7 @@ export class StreamSocket {
   }
 
   #lost(code, reason) {
+    clearTimeout(this.#connectTimer);
     this.#socket = null;
     const opened = this.#openedAtMs !== null;
     const lastedMs = opened ? performance.now() - this.#openedAtMs : 0;

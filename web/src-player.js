@@ -76,7 +76,7 @@ export class SrcPlayer {
   #load() {
     const url = new URL(this.#url);
     // A fresh address each time, or the browser might answer from what it has.
-    url.searchParams.set('t', String(Date.now()));
+    url.searchParams.set('cache', String(Date.now()));
     this.#movedAtMs = performance.now();
     this.#video.src = url.href;
   }

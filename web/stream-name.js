@@ -2,9 +2,12 @@
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 
-/** 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot. */
+// Addresses of a stream's files end so.
+const FILE_ENDING = /\.(webm|mkv|jpg|webp)$/;
+
+/** 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, not ending as a file of a stream does. */
 export function isStreamName(text) {
-  return NAME.test(text);
+  return NAME.test(text) && !FILE_ENDING.test(text);
 }
 
 /**
@@ -12,12 +15,14 @@ export function isStreamName(text) {
  * usual spelling in Latin get that: `Мой кот` becomes `Moy-kot`, `Straße` becomes `Strasse`.
  */
 export function toStreamName(text) {
-  return inLatin(text)
+  let name = inLatin(text)
     .replace(/[^A-Za-z0-9._\s-]+/g, '')
     .trim()
     .replace(/\s+/g, '-')
     .replace(/^\.+/, '')
     .slice(0, 64);
+  while (FILE_ENDING.test(name)) name = name.replace(FILE_ENDING, '');
+  return name;
 }
 
 /** Latin letters that are no letter with an accent. */
@@ -66,7 +71,7 @@ function cased(spelling, letter) {
   return letter === letter.toLowerCase() ? spelling : spelling.charAt(0).toUpperCase() + spelling.slice(1);
 }
 
-/** `/live/NAME` and `/publish/NAME` name their stream; null when the address does not. */
+/** `/live/NAME`, `/publish/NAME` and `/publish/NAME.webm` name their stream; null when the address does not. */
 export function nameFromPath(pathname) {
   const last = pathname.split('/').pop() ?? '';
   let name;
@@ -75,6 +80,7 @@ export function nameFromPath(pathname) {
   } catch {
     return null;
   }
+  name = name.replace(/\.webm$/, '');
   return isStreamName(name) ? name : null;
 }
 

@@ -1,26 +1,36 @@
 // What the viewer page says in each of its states. Pure.
 //
 //   idle → connecting → waiting → playing → reconnecting → ended
-//                          └──────────┴──────────┴───────► error
+//                │         └──────────┴──────────┴───────► error
+//                └► locked
 
-export const STATES = ['idle', 'connecting', 'waiting', 'playing', 'reconnecting', 'ended', 'error'];
+import { codecName, listed } from './codec-names.js';
+
+export const STATES = ['idle', 'connecting', 'waiting', 'playing', 'reconnecting', 'ended', 'locked', 'error'];
+/** Why a picture that plays stands still or stutters: see hitch.js. */
+export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
 
 /** `{ title, text }` for a state, whole sentences both; `text` may be empty. */
-export function wordsFor(state, { name, error = null, isPaused = false, wasOnAir = false }) {
+export function wordsFor(state, { name, error = null, isPaused = false, isBlocked = false, wasOnAir = false, hasEnded = false, hitch = '', isWrongKey = false, missing = '' }) {
   switch (state) {
     case 'idle':
     case 'connecting':
       return { title: `Connecting to ${name}.`, text: '' };
     case 'waiting':
       if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };
-      return { title: `${name} is not on air yet.`, text: 'Stay here: it starts by itself.' };
+      return { title: `${name} is not on air right now.`, text: 'Stay here: it starts by itself.' };
     case 'playing':
+      if (isBlocked) return { title: 'Tap to watch.', text: 'This browser starts no stream by itself.' };
       if (isPaused) return { title: 'Paused.', text: 'Press play to return to the live picture.' };
-      return { title: 'You are watching live.', text: '' };
+      return { ...playingWords(hitch, name, missing) };
     case 'reconnecting':
       return { title: 'The connection was lost.', text: 'Trying to get it back.' };
     case 'ended':
+      if (hasEnded) return { title: `${name} has ended.`, text: 'If it comes back, it plays here by itself.' };
       return { title: `${name} has gone off air.`, text: 'Stay here: if it comes back, it plays by itself.' };
+    case 'locked':
+      if (isWrongKey) return { title: 'That key is wrong.', text: 'Check it, or ask the person who gave it to you.' };
+      return { title: 'This stream needs a key.', text: 'Type the key that came with the link.' };
     case 'error':
       return error ?? { title: 'This stream cannot be played.', text: 'Reload the page to try again.' };
     default:
@@ -28,26 +38,53 @@ export function wordsFor(state, { name, error = null, isPaused = false, wasOnAir
   }
 }
 
+function playingWords(hitch, name, missing) {
+  switch (hitch) {
+    case 'offline':
+      return { title: 'You are offline.', text: 'Check your network: the stream goes on by itself.' };
+    case 'publisher':
+      return { title: `Nothing new comes from ${name}.`, text: 'The stream goes on as soon as it sends again.' };
+    case 'line':
+      return { title: 'Nothing comes in right now.', text: 'The stream goes on as soon as your connection does.' };
+    case 'slow':
+      return { title: 'Your connection is too slow for this stream.', text: 'Move nearer to your router, close other downloads, or ask for a lower quality.' };
+    case 'dry':
+      return { title: 'Waiting for the stream.', text: '' };
+    default:
+      return { title: 'You are watching live.', text: missing };
+  }
+}
+
 /** Why a socket was refused, told by the status that the same server gives a plain request. */
 export function explainRefusal(status) {
   switch (status) {
-    case 401:
-      return { title: 'This stream needs a key, or a newer link.', text: 'Ask whoever sent you the link for the whole of it: the end may be missing, or its time is over.' };
     case 400:
-    case 404:
       return { title: 'There is no such stream.', text: 'Check the address, or pick one from all streams.' };
     case 403:
-      return { title: 'This stream may not be shown to you here.', text: 'Open it at its own address, or ask whoever sent you the link.' };
+      return { title: 'This stream may not be shown to you here.', text: 'Open it at its own address, or ask the person who sent you the link.' };
     default:
       return null;
   }
 }
 
-/** For a type that this browser cannot play by any way. */
-export function explainUnplayable(mime) {
-  const kind = mime ? ` (${mime.replaceAll('"', '')})` : '';
+/** What is left out of a stream that plays: `kind` is `audio` or `video`. */
+export function explainMissing(kind, codecs) {
+  const names = listed(codecs.map(codecName));
+  if (kind === 'audio') return `There is no sound: it is in ${names}, which this browser cannot play.`;
+  return `There is no picture: it is in ${names}, which this browser cannot play.`;
+}
+
+/**
+ * For a stream that this browser cannot play by any way. `tracks` are what its init segment
+ * declares (see webm-scan.js), where that is known.
+ */
+export function explainUnplayable(mime, codecs, tracks = []) {
+  const encoded = tracks.find(({ encoding }) => encoding);
+  const names = listed([...new Set(codecs.map(codecName))]);
+  const format = encoded ? `${encoded.encoding} tracks (${names})` : names || mime || 'an unknown format';
   return {
     title: 'This browser cannot play the stream.',
-    text: `It does not know its format${kind}. Chrome, Edge and Firefox do.`,
+    text: `It comes in ${format}. A player such as VLC may open it.`,
+    hasPlainStream: true,
   };
 }

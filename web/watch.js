@@ -3,18 +3,24 @@
 import { canPlay, mediaSourceClass, MsePlayer } from './mse-player.js';
 import { SrcPlayer } from './src-player.js';
 import { socketUrl, StreamSocket } from './socket.js';
-import { withCredentials } from './credentials.js';
-import { codecsOf } from './webm-edit.js';
+import { Credentials } from './credentials.js';
+import { hitchOf } from './hitch.js';
+import { at } from './place.js';
+import { codecsOf, isAudioCodec, mimeWithoutKind } from './webm-edit.js';
 import { counted, milliseconds } from './format.js';
 import { nameFromPath } from './stream-name.js';
-import { explainRefusal, explainUnplayable, wordsFor } from './watch-words.js';
+import { explainMissing, explainRefusal, explainUnplayable, wordsFor } from './watch-words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
 
 const FIGURES_MS = 500;
 /** Off air for so long after we saw it: it has ended rather than paused. */
 const ENDED_AFTER_MS = 30_000;
-/** On air, and yet nothing comes: the connection is dead without knowing it. */
-const SILENT_MS = 12_000;
+/** On air, and yet nothing comes, nor word of why: the connection is dead without knowing it. */
+const SILENT_MS = 7000;
+/** How often we look whether the picture moves. */
+const LOOK_MS = 100;
+/** How long the plain stream may take to show a picture. */
+const PLAIN_WITHIN_MS = 3000;
 /** Fresh joins after faults within this time, before we give up. */
 const FAULTS_WITHIN_MS = 20_000;
 const FAULTS_MOST = 4;
@@ -27,7 +33,8 @@ const stage = $('stage');
 const video = $('video');
 const query = new URLSearchParams(location.search);
 const name = nameFromPath(location.pathname) ?? '';
-const watchPath = `/live/${encodeURIComponent(name)}`;
+const watchPath = at(`live/${encodeURIComponent(name)}`);
+const credentials = new Credentials('watch', name);
 const strip = new StripReader();
 
 let state = 'idle';
@@ -44,6 +51,26 @@ let wantsPlay = true;
 let faults = [];
 /** The connection that the player was fed by is gone; the next one brings its own. */
 let isStale = false;
+/** The browser lets nothing play before a tap. */
+let isBlocked = false;
+/** The publisher ended the stream, rather than lost it. */
+let hasEnded = false;
+/** The server says that nothing comes from the publisher. */
+let isStalled = false;
+let skipsAtMs = [];
+let movedAtMs = performance.now();
+let lastPosition = 0;
+let hitch = '';
+/** What of the stream this browser cannot play, in words. */
+let missing = '';
+let isWrongKey = false;
+/** What the newest init segment declares. */
+let tracks = [];
+/** Once without success: the plain stream is not tried again for this type. */
+let plainFailed = '';
+let isSrc = false;
+let plainTimer = 0;
+let askTimer = 0;
 
 // --- State and words
 
@@ -51,12 +78,22 @@ function setState(next, problem = null) {
   state = next;
   error = problem;
   root.dataset.state = next;
+  movedAtMs = performance.now();
   speak();
+}
+
+/** Asks for a key, in the page. */
+function askForKey(wasWrong) {
+  isWrongKey = wasWrong;
+  socket?.close();
+  setState('locked');
+  $('key').value = '';
+  $('key').focus();
 }
 
 function speak() {
   const isPaused = state === 'playing' && !wantsPlay;
-  const words = wordsFor(state, { name, error, isPaused, wasOnAir });
+  const words = wordsFor(state, { name, error, isPaused, isBlocked, wasOnAir, hasEnded, hitch, isWrongKey, missing });
   const write = (id, text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
@@ -64,6 +101,14 @@ function speak() {
   write('text', words.text);
   write('sentence', `${words.title} ${words.text}`.trim());
   root.toggleAttribute('data-paused', isPaused);
+  root.dataset.hitch = state === 'playing' && !isPaused ? hitch : '';
+  write('badge', hitch && hitch !== 'slow' ? 'Waiting' : 'Live');
+  $('play').hidden = !isPaused;
+  if (isPaused) $('unmute').hidden = true;
+  $('pause').ariaLabel = isPaused ? 'Play' : 'Pause';
+  $('key-form').hidden = state !== 'locked';
+  $('others').hidden = state !== 'ended' || !hasEnded;
+  $('vlc').hidden = state !== 'error' || !error?.hasPlainStream;
   $('retry').hidden = state !== 'error' && state !== 'reconnecting';
   const showsStill = state === 'waiting' || state === 'ended' || state === 'connecting';
   if (!showsStill) $('still').hidden = true;
@@ -78,6 +123,7 @@ function startPlaying() {
 
 async function play() {
   wantsPlay = true;
+  isBlocked = false;
   try {
     await video.play();
   } catch (reason) {
@@ -85,7 +131,12 @@ async function play() {
     // Sound needs a click first: begin without, and offer it.
     video.muted = true;
     $('unmute').hidden = false;
-    await video.play().catch(() => pause());
+    await video.play().catch(() => {
+      // Not even that. The tap that starts it will start it with sound.
+      video.muted = false;
+      isBlocked = true;
+      pause();
+    });
   }
   speak();
 }
@@ -115,7 +166,83 @@ function newPlayer() {
       ignoredKind = kind;
       joinAfresh(null);
     },
+    declared(each) {
+      tracks = each;
+      if (!tracks.some(({ encoding }) => encoding)) return true;
+      playPlainly();
+      return false;
+    },
   }, { ignore: ignoredKind });
+}
+
+/**
+ * Plays as much of a type as this browser knows: all of it, or the picture or the sound alone, or
+ * the plain stream, which it may play although Media Source Extensions refuse it.
+ */
+function playType() {
+  const codecs = codecsOf(mime);
+  const kinds = { audio: codecs.filter(isAudioCodec), video: codecs.filter((codec) => !isAudioCodec(codec)) };
+  const without = (kind) => kinds[kind].length > 0 && kinds[kind].length < codecs.length && canPlay(mimeWithoutKind(mime, kind));
+  if (canPlay(mime)) {
+    if (missing) leaveOut(null, '');
+    player.announce(mime);
+  } else if (without('audio')) {
+    leaveOut('audio', explainMissing('audio', kinds.audio));
+  } else if (plainFailed !== mime) {
+    playPlainly();
+  } else if (without('video')) {
+    leaveOut('video', explainMissing('video', kinds.video));
+  } else {
+    giveUp();
+  }
+}
+
+function leaveOut(kind, words) {
+  missing = words;
+  if (ignoredKind !== kind) {
+    ignoredKind = kind;
+    newPlayer();
+  }
+  player.announce(mime);
+}
+
+function giveUp() {
+  socket?.close();
+  player?.destroy();
+  player = null;
+  setState('error', explainUnplayable(mime, codecsOf(mime), tracks));
+}
+
+/** Tries the plain stream; without a picture in time, what is left is tried or told. */
+function playPlainly() {
+  if (isSrc) return;
+  useSrcPlayer();
+  clearTimeout(plainTimer);
+  plainTimer = setTimeout(() => {
+    const wantsPicture = codecsOf(mime).some((codec) => !isAudioCodec(codec));
+    if (video.readyState < 2 || (wantsPicture && !video.videoWidth)) plainIsNoWay();
+  }, PLAIN_WITHIN_MS);
+}
+
+function plainIsNoWay() {
+  clearTimeout(plainTimer);
+  clearInterval(askTimer);
+  plainFailed = mime;
+  isSrc = false;
+  const codecs = codecsOf(mime);
+  const isSoundKnown = codecs.some(isAudioCodec) && canPlay(mimeWithoutKind(mime, 'video'));
+  if (tracks.some(({ encoding }) => encoding) || !isSoundKnown) {
+    giveUp();
+    return;
+  }
+  newPlayer();
+  connect();
+}
+
+function connect() {
+  socket?.close();
+  socket = new StreamSocket(socketUrl(location.href, credentials), { message: onMessage, data: onData, lost: onLost });
+  socket.connect();
 }
 
 /** A new player and a new connection, which begins at the newest keyframe. */
@@ -140,23 +267,34 @@ function joinAfresh(reason) {
 function useSrcPlayer() {
   socket?.close();
   player?.destroy();
-  const url = new URL(withCredentials(`${watchPath}.webm`, location.search), location.href);
+  const url = new URL(credentials.url(`${watchPath}.webm`), location.href);
+  isSrc = true;
   setState('connecting');
   player = new SrcPlayer(video, {
-    ready: startPlaying,
+    ready() {
+      // Sound without its picture is no success.
+      const wantsPicture = codecsOf(mime).some((codec) => !isAudioCodec(codec));
+      if (!wantsPicture || video.videoWidth) startPlaying();
+    },
     lost() {
-      if (video.error && isOnAir && mime && !video.canPlayType(mime)) setState('error', explainUnplayable(mime));
+      if (video.error && isOnAir && mime && !canPlay(mime)) plainIsNoWay();
       else setState(isOnAir ? 'reconnecting' : wasOnAir ? 'ended' : 'waiting');
     },
   }, url.href);
-  setInterval(askAbout, POLL_MS);
+  askTimer = setInterval(askAbout, POLL_MS);
   askAbout();
+}
+
+/** The server's answer about the stream, or null. */
+function askServer() {
+  const url = credentials.url(at(`api/streams/${encodeURIComponent(name)}`));
+  return fetch(url, { cache: 'no-store', headers: { accept: 'application/json' } }).catch(() => null);
 }
 
 /** What the server says of the stream, or null. */
 async function readState() {
-  const url = withCredentials(`/api/streams/${encodeURIComponent(name)}`, location.search);
-  const response = await fetch(url, { cache: 'no-store' }).catch(() => null);
+  const response = await askServer();
+  if (response?.status === 401 && isSrc) askForKey(credentials.isKnown);
   return response?.ok ? response.json().catch(() => null) : null;
 }
 
@@ -167,7 +305,7 @@ async function askAbout() {
   wasOnAir ||= isOnAir;
   mime = stream?.mime ?? mime;
   showViewers(stream?.viewers);
-  if (!isOnAir && state !== 'error' && state !== 'playing') setState(wasOnAir ? 'ended' : 'waiting');
+  if (!isOnAir && state !== 'error' && state !== 'playing' && state !== 'locked') setState(wasOnAir ? 'ended' : 'waiting');
 }
 
 // --- The socket
@@ -175,6 +313,7 @@ async function askAbout() {
 function onMessage(message) {
   switch (message.type) {
     case 'hello':
+      isStalled = false;
       if (message.live) onAir();
       else offAir();
       break;
@@ -182,18 +321,21 @@ function onMessage(message) {
       onAir();
       mime = message.mime;
       if (isStale) newPlayer();
-      if (canPlay(mime)) player.announce(mime);
-      else if (video.canPlayType(mime) || /matroska/.test(mime)) useSrcPlayer();
-      else {
-        socket.close();
-        setState('error', explainUnplayable(mime));
-      }
+      playType();
       break;
     case 'skip':
       player.skipped();
+      skipsAtMs = [...skipsAtMs.slice(-9), performance.now()];
+      break;
+    case 'stalled':
+      isStalled = true;
+      break;
+    case 'resumed':
+      isStalled = false;
       break;
     case 'offline':
-      offAir();
+      // Another one goes on in its place at once, with other tracks: the picture stays until then.
+      if (message.reason !== 'replaced') offAir(message.reason);
       break;
     case 'viewers':
       showViewers(message.count);
@@ -205,29 +347,39 @@ function onMessage(message) {
 function onAir() {
   isOnAir = true;
   wasOnAir = true;
+  hasEnded = false;
   lastDataMs = performance.now();
   if (state === 'waiting' || state === 'ended') setState(video.readyState > 2 ? 'playing' : 'connecting');
 }
 
-function offAir() {
+function offAir(reason) {
   isOnAir = false;
+  isStalled = false;
+  hasEnded = reason === 'ended';
   offAirAtMs = performance.now();
-  setState('waiting');
+  setState(hasEnded ? 'ended' : 'waiting');
   showStill();
 }
 
 function onData(bytes) {
   lastDataMs = performance.now();
+  isStalled = false;
   if (!isOnAir) onAir();
-  player.push(bytes);
+  player?.push(bytes);
 }
 
 async function onLost({ opened, attempt }) {
   isStale = true;
   if (state !== 'error') setState(wasOnAir || attempt > 0 ? 'reconnecting' : 'connecting');
-  if (opened || attempt > 0) return;
-  const url = withCredentials(watchPath, location.search);
-  const answer = await fetch(url, { method: 'HEAD', credentials: 'omit' }).catch(() => null);
+  if (opened) return;
+  // A socket does not say why it was refused: the same server tells a plain request.
+  const asked = socket;
+  const answer = await askServer();
+  if (asked !== socket || socket.isOpen) return;
+  if (answer?.status === 401) {
+    askForKey(credentials.isKnown);
+    return;
+  }
   const refusal = answer && explainRefusal(answer.status);
   if (!refusal) return;
   socket.close();
@@ -246,7 +398,7 @@ async function showStill() {
   $('still').onload = () => {
     $('still').hidden = state !== 'waiting' && state !== 'ended';
   };
-  $('still').src = withCredentials(`${watchPath}.jpg`, location.search, { t: Date.now() });
+  $('still').src = credentials.url(`${watchPath}.jpg`, { cache: Date.now() });
 }
 
 // --- Figures
@@ -273,13 +425,36 @@ function showFigures() {
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
   if (state === 'waiting' && wasOnAir && nowMs - offAirAtMs > ENDED_AFTER_MS) setState('ended');
-  if (isOnAir && socket?.isOpen && nowMs - lastDataMs > SILENT_MS) {
+  if (isOnAir && !isStalled && !isSrc && socket?.isOpen && nowMs - lastDataMs > SILENT_MS) {
     lastDataMs = nowMs;
     isStale = true;
     setState('reconnecting');
     socket.reconnect();
   }
   if (!$('stats').hidden && player) showStats($('stats'), statsRows(stats()));
+}
+
+/** Whether the picture moves, and what is said when it does not. */
+function look() {
+  const nowMs = performance.now();
+  if (video.currentTime !== lastPosition || state !== 'playing' || !wantsPlay) movedAtMs = nowMs;
+  lastPosition = video.currentTime;
+  const seen = hitchOf({
+    nowMs,
+    movedAtMs,
+    dataAtMs: isSrc ? nowMs : lastDataMs,
+    isOnAir,
+    // A server on this very machine needs no network.
+    isOffline: navigator.onLine === false && nowMs - lastDataMs > FIGURES_MS,
+    isStalled,
+    skipsAtMs,
+  });
+  const isMoving = seen.hitch && seen.hitch !== 'slow' && state === 'playing';
+  root.toggleAttribute('data-still', state === 'playing' && wantsPlay && seen.isStill);
+  if (seen.hitch === hitch && Boolean(isMoving) === root.hasAttribute('data-hitched')) return;
+  root.toggleAttribute('data-hitched', Boolean(isMoving));
+  hitch = seen.hitch;
+  speak();
 }
 
 // --- Controls
@@ -330,6 +505,10 @@ document.addEventListener('keydown', (event) => {
   showControls();
 });
 
+// A tap anywhere on the picture plays.
+stage.addEventListener('click', ({ target }) => {
+  if (state === 'playing' && !wantsPlay && !target.closest('.controls, .button, a')) togglePlay();
+});
 stage.addEventListener('pointermove', showControls);
 stage.addEventListener('pointerdown', showControls);
 stage.addEventListener('focusin', showControls);
@@ -348,6 +527,13 @@ $('pip').onclick = togglePip;
 $('pip').hidden = !document.pictureInPictureEnabled;
 $('fullscreen').onclick = toggleFullscreen;
 $('retry').onclick = () => (state === 'error' || !socket ? location.reload() : socket.retryNow());
+$('key-form').onsubmit = (event) => {
+  event.preventDefault();
+  credentials.remember($('key').value);
+  setState('connecting');
+  if (isSrc || !mediaSourceClass()) location.reload();
+  else connect();
+};
 video.addEventListener('playing', () => {
   if (isOnAir && wantsPlay && state !== 'error') setState('playing');
 });
@@ -358,18 +544,39 @@ video.onvolumechange = () => {
   $('mute').ariaLabel = video.muted ? 'Unmute' : 'Mute';
   if (!video.muted) $('unmute').hidden = true;
 };
+/** The clipboard needs a secure page; elsewhere a selected field does it. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement('textarea');
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const isCopied = document.execCommand('copy');
+    field.remove();
+    return isCopied;
+  }
+}
+
 $('share').onclick = async ({ target }) => {
   const link = `${location.origin}${location.pathname}`;
-  await navigator.clipboard?.writeText(link).then(
-    () => { target.textContent = 'Copied'; },
-    () => { target.textContent = 'Copy failed'; },
-  );
-  setTimeout(() => { target.textContent = 'Copy link'; }, 2000);
+  const isCopied = await copy(link);
+  const hint = credentials.isKnown ? 'Copied. People need the key too.' : 'Copied';
+  target.textContent = isCopied ? hint : 'Copy failed';
+  setTimeout(() => { target.textContent = 'Copy link'; }, credentials.isKnown ? 4000 : 2000);
 };
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && state === 'playing' && wantsPlay && video.paused) play();
 });
-window.addEventListener('online', () => socket?.retryNow());
+window.addEventListener('online', () => {
+  look();
+  // What was open before may be dead without knowing it.
+  if (isOnAir && performance.now() - lastDataMs > FIGURES_MS) socket?.reconnect();
+  else socket?.retryNow();
+});
+window.addEventListener('offline', look);
 
 // --- Begin
 
@@ -377,7 +584,9 @@ root.toggleAttribute('data-embed', query.has('embed'));
 $('name').textContent = name;
 document.title = `${name} · videostream`;
 window.videostream = { get state() { return state; }, stats };
+$('vlc').href = `vlc://${new URL(credentials.url(`${watchPath}.webm`), location.href).href}`;
 setInterval(showFigures, FIGURES_MS);
+setInterval(look, LOOK_MS);
 showControls();
 
 if (query.get('player') === 'src' || !mediaSourceClass()) {
@@ -385,6 +594,5 @@ if (query.get('player') === 'src' || !mediaSourceClass()) {
 } else {
   setState('connecting');
   newPlayer();
-  socket = new StreamSocket(socketUrl(location.href), { message: onMessage, data: onData, lost: onLost });
-  socket.connect();
+  connect();
 }

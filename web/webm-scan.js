@@ -18,6 +18,9 @@ export const TRACK_ENTRY = 0xae;
 const TRACK_NUMBER = 0xd7;
 const TRACK_TYPE = 0x83;
 const CODEC_ID = 0x86;
+const CONTENT_ENCODINGS = 0x6d80;
+const CONTENT_ENCODING = 0x6240;
+const CONTENT_ENCRYPTION = 0x5035;
 const CLUSTER = 0x1f43b675;
 const TIMESTAMP = 0xe7;
 const SIMPLE_BLOCK = 0xa3;
@@ -78,7 +81,10 @@ export function* children(bytes, from, end) {
   }
 }
 
-/** What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`. */
+/**
+ * What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`; a track
+ * that is wrapped up also has `encoding`, `compressed` or `encrypted`.
+ */
 export function readInit(init) {
   const found = { timestampScale: 1_000_000, tracks: [] };
   const tracks = [];
@@ -108,8 +114,20 @@ export function readTrack(init, entry) {
     if (field.id === TRACK_NUMBER) track.number = value();
     if (field.id === TRACK_TYPE) track.kind = KINDS[value()] ?? 'other';
     if (field.id === CODEC_ID) track.codecId = letters(init, field);
+    if (field.id === CONTENT_ENCODINGS) track.encoding = encodingOf(init, field);
   }
   return track;
+}
+
+/** How a track's frames are wrapped up, which no browser undoes without keys or at all. */
+function encodingOf(init, encodings) {
+  for (const encoding of children(init, encodings.body, encodings.end)) {
+    if (encoding.id !== CONTENT_ENCODING) continue;
+    for (const field of children(init, encoding.body, encoding.end)) {
+      if (field.id === CONTENT_ENCRYPTION) return 'encrypted';
+    }
+  }
+  return 'compressed';
 }
 
 /** Several byte arrays as one. */
@@ -140,14 +158,18 @@ export class Scanner {
 
   /**
    * `[{ type: 'init' | 'cluster' | 'blocks', bytes, blocks }]` in order, a block being
-   * `{ kind, timestampMs, isKeyframe, sizeLength, timeAt }`. A piece of type `cluster` begins with a Cluster head.
+   * `{ kind, timestampMs, isKeyframe, sizeLength, from, to, timeAt, frameTo }`: the element lies
+   * between `from` and `to` of the piece's bytes, its frame between `timeAt + 3` and `frameTo`. A
+   * piece of type `cluster` begins with a Cluster head.
    * Blocks of ignored kinds are still listed, with `ignored: true`.
    */
   push(message) {
     const pieces = [];
     let piece = null;
     const open = (type, at) => {
-      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [] };
+      // The blocks behind it may be in the same message.
+      if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
+      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [], removed: 0 };
       pieces.push(piece);
     };
     for (let at = 0; at < message.length; ) {
@@ -171,25 +193,23 @@ export class Scanner {
         const block = this.#block(message, at, element, end);
         if (block) {
           piece.blocks.push(block);
-          if (block.ignored) piece.holes.push([at, end]);
+          const before = piece.from + piece.removed;
+          block.from = at - before;
+          block.to = end - before;
+          block.timeAt -= before;
+          block.frameTo -= before;
+          if (block.ignored) {
+            piece.holes.push([at, end]);
+            piece.removed += end - at;
+          }
         }
       }
       piece.to = end;
       at = end;
     }
-    for (const each of pieces) {
-      each.bytes = withoutHoles(message, each);
-      if (each.type === 'init') this.#learn(each.bytes);
-    }
+    if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
+    for (const each of pieces) each.bytes = withoutHoles(message, each);
     return pieces.map(({ type, bytes, blocks }) => ({ type, bytes, blocks }));
-  }
-
-  /** Dates a block of a message anew, in place, by so many milliseconds. */
-  redate(message, block, byMs) {
-    const view = new DataView(message.buffer, message.byteOffset);
-    const ticks = Math.round((byMs * 1e6) / this.#timestampScale);
-    view.setInt16(block.timeAt, view.getInt16(block.timeAt) + ticks);
-    block.timestampMs += byMs;
   }
 
   #learn(init) {
@@ -200,6 +220,7 @@ export class Scanner {
 
   #block(bytes, from, element, end) {
     let { body } = element;
+    let frameTo = end;
     let isReference = false;
     if (element.id === BLOCK_GROUP) {
       let block = null;
@@ -209,6 +230,7 @@ export class Scanner {
       }
       if (!block) return null;
       body = block.body;
+      frameTo = block.end;
     }
     const numberLength = vintLength(bytes[body], 8);
     if (!numberLength || body + numberLength + 3 > bytes.length) return null;
@@ -224,6 +246,7 @@ export class Scanner {
       isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
       sizeLength,
       timeAt: at,
+      frameTo,
       ignored: this.#ignored.has(kind),
     };
   }

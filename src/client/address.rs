@@ -12,6 +12,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use super::connection::Connection;
+use crate::protocol::host;
+use crate::protocol::route::{BadName, StreamName};
 
 /// A server that does not answer for so long is taken to be down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,6 +50,10 @@ pub enum AddressError {
     Scheme(String),
     #[error("a name and password in the URL are not understood: use --key")]
     UserInfo,
+    #[error("a port is a number from 1 to 65535")]
+    Port,
+    #[error(transparent)]
+    Name(#[from] BadName),
 }
 
 impl FromStr for Address {
@@ -67,14 +73,18 @@ impl FromStr for Address {
         if authority.as_str().contains('@') {
             return Err(AddressError::UserInfo);
         }
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
-        let rest = &authority.as_str()[authority.host().len()..];
-        if host.is_empty() || (!rest.is_empty() && authority.port_u16().is_none()) {
-            return Err(AddressError::NotUrl);
-        }
+        let default = default_port(is_encrypted);
+        let (host, port) = match host::split(authority.as_str(), default) {
+            Some((_, 0)) => return Err(AddressError::Port),
+            Some(_) if authority.as_str().ends_with(':') => return Err(AddressError::Port),
+            Some(found) => found,
+            None if host::split(authority.host(), default).is_some() => {
+                return Err(AddressError::Port);
+            }
+            None => return Err(AddressError::NotUrl),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        check_name(uri.path())?;
         Ok(Address {
             scheme,
             is_encrypted,
@@ -84,16 +94,27 @@ impl FromStr for Address {
                 .map_or("/", |target| target.as_str())
                 .to_owned(),
             host: host.to_owned(),
-            port: authority.port_u16().unwrap_or(default_port(is_encrypted)),
+            port,
         })
     }
 }
 
-/// Without the query: a key may stand there.
+/// Where the address looks like one of ours, its stream has a name that the server takes.
+fn check_name(path: &str) -> Result<(), BadName> {
+    let rooms = ["/publish/", "/live/"];
+    let last = rooms.iter().find_map(|room| path.strip_prefix(room));
+    let Some(last) = last.filter(|last| !last.is_empty() && !last.contains('/')) else {
+        return Ok(());
+    };
+    let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy();
+    StreamName::try_from(name.strip_suffix(".webm").unwrap_or(&name)).map(drop)
+}
+
+/// Without the query: a key may stand there, or behind a `&` that should have begun one.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.name(self.is_encrypted);
-        let path = self.target.split('?').next().unwrap_or_default();
+        let path = self.target.split(['?', '&']).next().unwrap_or_default();
         write!(f, "{scheme}://{}{path}", self.authority)
     }
 }
@@ -194,11 +215,34 @@ mod tests {
             "/publish/live",
             "127.0.0.1:8080",
             "ws://",
-            "ws://h:x/",
-            "ws://h:99999/",
+            "ws://[::zz]/",
+            "ws://a,b/",
         ] {
             assert_eq!(refused(bad), AddressError::NotUrl, "{bad:?}");
         }
+        for bad in [
+            "ws://h:/",
+            "ws://h:x/",
+            "ws://h:99999/",
+            "ws://h:0/",
+            "http://[::1]:99999999/",
+        ] {
+            assert_eq!(refused(bad), AddressError::Port, "{bad:?}");
+        }
+        for bad in [
+            "ws://h/publish/cam.jpg",
+            "ws://h/publish/cam.webm.webm",
+            "http://h/live/cam.mkv",
+            "http://h/live/cam.webp.webm?key=k",
+        ] {
+            assert_eq!(refused(bad), AddressError::Name(BadName::Ending), "{bad:?}");
+        }
+        assert_eq!(
+            refused("ws://h/publish/.a"),
+            AddressError::Name(BadName::Letters)
+        );
+        assert!("http://h/live/cam.webm".parse::<Address>().is_ok());
+        assert!("http://h/other/cam.jpg".parse::<Address>().is_ok());
         assert_eq!(
             refused("icecast://h/a"),
             AddressError::Scheme("icecast".into())

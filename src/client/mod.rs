@@ -10,6 +10,7 @@
 
 mod address;
 mod connection;
+mod interrupt;
 pub mod load;
 mod pace;
 mod progress;
@@ -19,5 +20,13 @@ mod uplink;
 mod upload;
 mod websocket;
 
+use std::fmt::Display;
+use std::io::{self, Write};
+
 pub use address::{Address, AddressError, Scheme};
 pub use trust::{Trust, TrustError};
+
+/// Writes to standard error. Nobody may be there to read it any more, which ends nothing.
+fn say(text: impl Display) {
+    let _ = write!(io::stderr(), "{text}");
+}

@@ -29,6 +29,8 @@ pub(super) struct Pacer {
     /// Pushed and not taken. Begins at byte `taken` of the stream.
     held: BytesMut,
     taken: u64,
+    /// Whether what is taken ends between two blocks.
+    is_whole: bool,
     /// Whole blocks in `held`, in their order. Invariant: neither offsets nor times go back.
     marks: VecDeque<Mark>,
     /// When the recording's first block is due, once that has come.
@@ -52,6 +54,7 @@ impl Pacer {
             segmenter: Segmenter::new(Limits::default()),
             held: BytesMut::new(),
             taken: 0,
+            is_whole: true,
             marks: VecDeque::new(),
             origin_ms: 0,
             first_timestamp_ms: None,
@@ -87,10 +90,41 @@ impl Pacer {
             .pop_front_if(|mark| mark.due_ms <= now_ms)
             .is_some()
         {}
+        match self.marks.front() {
+            // Its front went out early.
+            Some(mark) if mark.offset < self.taken => Bytes::new(),
+            Some(mark) => {
+                self.is_whole = true;
+                self.split((mark.offset - self.taken) as usize)
+            }
+            None => {
+                self.is_whole = self.segmenter.is_between_blocks();
+                self.split(self.held.len())
+            }
+        }
+    }
+
+    /// What is missing of the element that was taken in part, whenever it is due; nothing if all
+    /// that was taken is whole. `None` while the file has to be read further for it.
+    pub(super) fn complete(&mut self) -> Option<Bytes> {
+        if self.is_whole {
+            return Some(Bytes::new());
+        }
+        while self
+            .marks
+            .pop_front_if(|mark| mark.offset < self.taken)
+            .is_some()
+        {}
         let length = match self.marks.front() {
-            Some(mark) => (mark.offset.saturating_sub(self.taken) as usize).min(self.held.len()),
-            None => self.held.len(),
+            Some(mark) => (mark.offset - self.taken) as usize,
+            None if self.segmenter.is_between_blocks() => self.held.len(),
+            None => return None,
         };
+        self.is_whole = true;
+        Some(self.split(length))
+    }
+
+    fn split(&mut self, length: usize) -> Bytes {
         self.taken += length as u64;
         self.held.split_to(length).freeze()
     }

@@ -1,8 +1,9 @@
 //! What a person sees of a push: standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
+use super::say;
 use crate::protocol::control::ToPublisher;
 
 /// One line on the terminal, written anew every second; nothing where nobody looks.
@@ -57,9 +58,9 @@ impl Progress {
                 Some(count) => format!(", {count} viewers"),
                 None => String::new(),
             };
-            eprint!("\r\x1b[K{seconds} s, {megabytes:.1} MB, {rate:.2} Mbit/s{viewers}");
-            // Standard error has no buffer to speak of, and nobody to tell when it is gone.
-            let _ = io::stderr().flush();
+            say(format_args!(
+                "\r\x1b[K{seconds} s, {megabytes:.1} MB, {rate:.2} Mbit/s{viewers}"
+            ));
         }
     }
 
@@ -76,19 +77,22 @@ impl Progress {
             ToPublisher::Restart | ToPublisher::Replaced => return,
         };
         self.clear();
-        eprintln!("{}", line.replace(char::is_control, " "));
+        say(format_args!("{}\n", line.replace(char::is_control, " ")));
     }
 
     /// Makes room for another line.
     pub(super) fn clear(&self) {
         if self.is_terminal {
-            eprint!("\r\x1b[K");
+            say("\r\x1b[K");
         }
     }
 
     pub(super) fn end(&self) {
         self.clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        eprintln!("sent {} bytes in {seconds:.1} s", self.sent_bytes);
+        say(format_args!(
+            "sent {} bytes in {seconds:.1} s\n",
+            self.sent_bytes
+        ));
     }
 }

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::address::Address;
+use super::interrupt::Interrupt;
 use super::pace::Pacer;
 use super::progress::Progress;
+use super::say;
 use super::trust::{Trust, TrustError};
 use super::uplink::{self, Uplink, UplinkError};
 use crate::protocol::access::Secret;
@@ -24,6 +26,13 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// How often the server is listened to while standard input is silent.
 const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How soon a signal is heeded while nothing is due.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long the rest of an element is waited for that standard input is in the middle of, once a
+/// signal asks for the end.
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to publish, and how.
 #[derive(Debug)]
@@ -53,6 +62,8 @@ pub enum PushError {
     NoBlocks { file: String },
     #[error("{file} ends inside an element, so it cannot be looped")]
     CannotLoop { file: String },
+    #[error("signals cannot be handled: {0}")]
+    Signals(io::Error),
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error("{address}: {source}")]
@@ -68,8 +79,8 @@ impl PushError {
     }
 }
 
-/// Publishes until the source ends, the server refuses, or for ever. Progress and what the server
-/// says go to standard error.
+/// Publishes until the source ends, the server refuses, or a signal asks for the end: then the stream
+/// is closed behind its last whole element. Progress and what the server says go to standard error.
 pub fn push(push: &Push) -> Result<(), PushError> {
     match &push.source {
         Source::File { path, repeat } => {
@@ -175,6 +186,7 @@ struct Session {
     uplink: Box<dyn Uplink>,
     address: String,
     progress: Progress,
+    interrupt: Interrupt,
 }
 
 impl Session {
@@ -188,11 +200,14 @@ impl Session {
         let key = push.key.as_ref();
         match uplink::open(stream, &push.address, key) {
             Ok(uplink) => {
-                eprintln!("publishing to {address}");
+                // Before that there is nothing to end in good order.
+                let interrupt = Interrupt::register().map_err(PushError::Signals)?;
+                say(format_args!("publishing to {address}\n"));
                 Ok(Session {
                     uplink,
                     address,
                     progress: Progress::new(),
+                    interrupt,
                 })
             }
             Err(error) => Err(PushError::Uplink { address, error }),
@@ -213,8 +228,23 @@ impl Session {
                     true
                 }
             };
+            if self.interrupt.is_asked() {
+                return self.stop_film(film);
+            }
             self.send(film.pacer.take(now_ms))?;
             if !is_more {
+                return self.finish();
+            }
+        }
+    }
+
+    fn stop_film(mut self, mut film: Film) -> Result<(), PushError> {
+        loop {
+            if let Some(rest) = film.pacer.complete() {
+                self.send(rest)?;
+                return self.finish();
+            }
+            if !film.read()? {
                 return self.finish();
             }
         }
@@ -238,10 +268,35 @@ impl Session {
                 }
             }
         });
+        // Tells where elements end, as long as it is WebM.
+        let mut pacer = Some(Pacer::new());
+        let mut rest_until = None;
         loop {
+            if self.interrupt.is_asked() {
+                let until = *rest_until.get_or_insert_with(|| Instant::now() + REST_TIMEOUT);
+                let rest = pacer.as_mut().map_or(Some(Bytes::new()), Pacer::complete);
+                if rest.is_some() || Instant::now() >= until {
+                    self.send(rest.unwrap_or_default())?;
+                    return self.finish();
+                }
+            }
             match input.recv_timeout(LISTEN_INTERVAL) {
                 Ok(Ok(bytes)) if bytes.is_empty() => return self.finish(),
-                Ok(Ok(bytes)) => self.send(bytes)?,
+                Ok(Ok(bytes)) => {
+                    pacer = pacer.and_then(|mut pacer| {
+                        let pushed = pacer.push(bytes.clone());
+                        pushed.is_ok().then_some(pacer)
+                    });
+                    match &mut pacer {
+                        // The end of an element may be in them, and must be found before.
+                        Some(_) if self.interrupt.is_asked() => {}
+                        Some(pacer) => {
+                            let all = pacer.take(u64::MAX);
+                            self.send(all)?;
+                        }
+                        None => self.send(bytes)?,
+                    }
+                }
                 Ok(Err(source)) => {
                     return Err(PushError::Read {
                         file: "standard input".into(),
@@ -268,7 +323,8 @@ impl Session {
     /// Waits until the given time, at least as long as it takes to hear what has come already.
     fn listen(&mut self, until: Instant) -> Result<(), PushError> {
         loop {
-            let next = until.min(self.progress.next_line());
+            let soon = Instant::now() + SIGNAL_INTERVAL;
+            let next = until.min(self.progress.next_line()).min(soon);
             let progress = &mut self.progress;
             let listened = self
                 .uplink
@@ -276,7 +332,7 @@ impl Session {
             self.check(listened)?;
             let now = Instant::now();
             self.progress.tick(now);
-            if now >= until {
+            if now >= until || self.interrupt.is_asked() {
                 return Ok(());
             }
         }

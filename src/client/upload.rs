@@ -37,7 +37,7 @@ impl HttpUplink {
             authority, target, ..
         } = address;
         let authorization = match bearer {
-            Some(key) => format!("Authorization: Bearer {}\r\n", key.expose()),
+            Some(key) => format!("Authorization: {}\r\n", key.authorization()),
             None => String::new(),
         };
         let head = format!(

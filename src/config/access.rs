@@ -14,8 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::limits::duration;
-use super::{ConfigError, Options, option_error, value_error};
+use super::{ConfigError, Options, Period, option_error, value_error};
 use crate::protocol::access::{Access, Policy, Secret};
+use crate::protocol::host;
 use crate::protocol::origin::{LocalNames, Origins};
 use crate::protocol::token::TokenKey;
 
@@ -121,13 +122,10 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
     })
 }
 
-fn hook(
-    url: Secret,
-    timeout: Option<humantime::Duration>,
-    cache: Option<humantime::Duration>,
-) -> Result<Hook, ConfigError> {
-    if !is_web_address(&url) {
-        let reason = "must be an http:// or https:// URL, such as http://127.0.0.1:3000/auth";
+fn hook(url: Secret, timeout: Option<Period>, cache: Option<Period>) -> Result<Hook, ConfigError> {
+    if !is_web_address(url.expose()) {
+        let reason = "must be an http:// or https:// URL, such as http://127.0.0.1:3000/auth, with \
+                      a port from 1 to 65535 if it has one";
         return Err(option_error("--auth-url", reason));
     }
     Ok(Hook {
@@ -178,11 +176,15 @@ fn secret(
     }
 }
 
-fn is_web_address(url: &Secret) -> bool {
-    url.expose().parse::<http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    })
+/// User and password may stand in it.
+fn is_web_address(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let port = host::split(host, 80).map(|(_, port)| port);
+    matches!(uri.scheme_str(), Some("http" | "https")) && port.is_some_and(|port| port != 0)
 }
 
 /// 128 random bits, in letters that need no escaping in a URL.
@@ -198,13 +200,13 @@ fn is_loopback_only(listen: &[SocketAddr]) -> bool {
         .all(|address| address.ip().to_canonical().is_loopback())
 }
 
-/// A key has to survive an HTTP header, a URL and a shell as it is.
+/// A control character would end a line of a request.
 pub(super) fn is_key(key: &Secret) -> bool {
     let key = key.expose();
-    (1..=256).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=256).contains(&key.chars().count()) && !key.contains(char::is_control)
 }
 
-pub(super) const WHAT_A_KEY_IS: &str = "a key is 1 to 256 visible ASCII characters, without spaces";
+pub(super) const WHAT_A_KEY_IS: &str = "a key is 1 to 256 characters, any but control characters";
 
 #[cfg(test)]
 mod tests {
@@ -241,8 +243,8 @@ mod tests {
     fn may_publish(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
         let (stream, key) = (stream.parse().unwrap(), key.map(Secret::from));
         let shown = Shown {
-            key: key.as_ref(),
-            grant: None,
+            keys: key.iter().collect(),
+            grants: Vec::new(),
         };
         serve.access.may_publish(&stream, &shown)
     }
@@ -250,8 +252,8 @@ mod tests {
     fn may_watch(serve: &Serve, stream: &str, key: Option<&str>) -> bool {
         let (stream, key) = (stream.parse().unwrap(), key.map(Secret::from));
         let shown = Shown {
-            key: key.as_ref(),
-            grant: None,
+            keys: key.iter().collect(),
+            grants: Vec::new(),
         };
         serve.access.may_watch(&stream, &shown)
     }
@@ -383,8 +385,8 @@ mod tests {
                 act: Act::Watch,
             };
             let shown = Shown {
-                key: None,
-                grant: Some(grant.clone()),
+                keys: Vec::new(),
+                grants: vec![grant.clone()],
             };
             assert!(serve.access.may_watch(&grant.stream, &shown));
             assert!(!serve.access.may_publish(&grant.stream, &shown));
@@ -459,6 +461,16 @@ mod tests {
             "http://",
             "http:///a",
             "ws://h/",
+            "http://h:99999999/",
+            "http://h:65536/",
+            "http://h:0/",
+            "http://h:x/",
+            "http://h:-1/",
+            "https://u:p@h:99999/",
+            "http://u:p@/",
+            "http://[::zz]/",
+            "http://[::1/",
+            "http://a,b/",
         ] {
             let refused = refusal(Options {
                 auth_url: secret(bad),
@@ -468,6 +480,41 @@ mod tests {
                 refused.starts_with("--auth-url: must be an http:// or https:// URL"),
                 "{refused}"
             );
+        }
+    }
+
+    #[test]
+    fn key_is_1_to_256_characters_but_control_characters() {
+        let serve = |key: &str| {
+            Serve::resolve(Options {
+                publish_key: secret(key),
+                ..Options::default()
+            })
+        };
+        let longest = "ß".repeat(256);
+        for key in [
+            "k",
+            "correct horse",
+            " ",
+            "a:b",
+            "Größe №5 🐎",
+            "%20+&=#",
+            &longest,
+        ] {
+            assert!(may_publish(&serve(key).unwrap(), "any", Some(key)), "{key}");
+        }
+        for key in [
+            "",
+            "a\tb",
+            "a\n",
+            "\0",
+            "\u{7f}",
+            "\u{85}",
+            &"k".repeat(257),
+        ] {
+            let refused = serve(key).unwrap_err().to_string();
+            let expected = format!("--publish-key: {WHAT_A_KEY_IS}");
+            assert_eq!(refused, expected, "{key:?}");
         }
     }
 
@@ -512,7 +559,7 @@ mod tests {
         );
         for (text, expected) in [
             ("", "--publish-key-file: a key is 1 to 256"),
-            ("hush hush\n", "--publish-key-file: a key is 1 to 256"),
+            ("hush\thush\n", "--publish-key-file: a key is 1 to 256"),
             ("hush\nhush\n", "--publish-key-file: a key is 1 to 256"),
         ] {
             let refused = refusal(Options {

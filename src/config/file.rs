@@ -135,7 +135,7 @@ mod tests {
             (4, true),
             "{message}"
         );
-        let (line, message) = refusal("head_timeout = '10'");
+        let (line, message) = refusal("head_timeout = 'ten'");
         assert_eq!(
             (line, message.starts_with("head_timeout: ")),
             (1, true),

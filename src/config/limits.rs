@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::{BitRate, ConfigError, Options, value_error};
+use super::{BitRate, ConfigError, Options, Period, value_error};
 use crate::protocol::http;
 use crate::{stream, webm};
 
@@ -135,7 +135,7 @@ impl Limits {
                     let reason = "must be at most 10s".to_owned();
                     return Err(value_error("--max-delay", delay, reason));
                 }
-                delay => delay.map_or(default.max_delay, Duration::from),
+                delay => delay.map_or(default.max_delay, |delay| *delay),
             },
             lag_ms: lag.as_millis().try_into().unwrap_or(u64::MAX),
             viewer_buffer_bytes: viewer_buffer(options.viewer_buffer)?,
@@ -287,7 +287,7 @@ fn publish_rate(rate: Option<BitRate>) -> Result<Option<u64>, ConfigError> {
 
 pub(super) fn duration(
     option: &'static str,
-    value: Option<humantime::Duration>,
+    value: Option<Period>,
     default: Duration,
 ) -> Result<Duration, ConfigError> {
     const MOST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn sizes_counts_and_durations_have_bounds() {
         let none = Options::default;
-        let zero = humantime::Duration::from(Duration::ZERO);
+        let zero = Period(Duration::ZERO);
         assert_eq!(
             refusal(&Options {
                 head_bytes: Some(ByteSize(10)),

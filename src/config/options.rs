@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
@@ -16,15 +15,17 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::access::{WHAT_A_KEY_IS, is_key};
-use super::{BitRate, LogFormat, LogLevel, SelfSigned};
+use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
 use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::Network;
 use crate::protocol::route::StreamName;
 
 const TLS: &str = "Encryption";
 const ACCESS: &str = "Who may publish and watch";
 const PROXY: &str = "Behind a proxy";
-const LIMITS: &str = "Limits (sizes such as 512KiB or 16MiB, durations such as 500ms or 30s)";
+const LIMITS: &str =
+    "Limits (sizes such as 512KiB or 16MiB; durations such as 500ms or 1h30m, or in seconds)";
 const LOG: &str = "Log";
 
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -144,14 +145,12 @@ pub struct Options {
 
     /// Time that --auth-url has to answer [default: 5s]
     #[arg(long, env = "VIDEOSTREAM_AUTH_TIMEOUT", value_name = "DURATION", help_heading = ACCESS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub auth_timeout: Option<humantime::Duration>,
+    pub auth_timeout: Option<Period>,
 
     /// Time for which an answer of --auth-url holds; 0s asks anew, but for the
     /// same question that is being asked already [default: 10s]
     #[arg(long, env = "VIDEOSTREAM_AUTH_CACHE", value_name = "DURATION", help_heading = ACCESS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub auth_cache: Option<humantime::Duration>,
+    pub auth_cache: Option<Period>,
 
     /// Web origin, besides this server's own, whose pages may open WebSockets, such as
     /// `https://example.org`; may be given more than once [default: none]
@@ -181,6 +180,12 @@ pub struct Options {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub proxy_protocol: Option<bool>,
+
+    /// Path below which a proxy has this server, such as /video: addresses are taken with it and
+    /// without it, and links have it [default: none, or X-Forwarded-Prefix of --trusted-proxy]
+    #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH", help_heading = PROXY)]
+    pub base_path: Option<BasePath>,
+
     /// Host name, besides localhost, by which browsers may call a server that listens on loopback
     /// alone and lets anyone publish; may be given more than once [default: none]
     #[arg(
@@ -194,6 +199,7 @@ pub struct Options {
 
     /// Connections at once [default: what the file-descriptor limit allows]
     #[arg(long, env = "VIDEOSTREAM_MAX_CONNECTIONS", value_name = "COUNT", help_heading = LIMITS)]
+    #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_connections: Option<usize>,
 
     /// Connections at once from one client, which is an address or an IPv6 network of 64 bits;
@@ -204,10 +210,12 @@ pub struct Options {
         value_name = "COUNT"
     )]
     #[arg(help_heading = LIMITS)]
+    #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_connections_per_address: Option<usize>,
 
     /// Streams at once [default: 256]
     #[arg(long, env = "VIDEOSTREAM_MAX_STREAMS", value_name = "COUNT", help_heading = LIMITS)]
+    #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_streams: Option<usize>,
 
     /// Memory for media, posters and what waits to be written; once it is reached, new streams and
@@ -227,21 +235,17 @@ pub struct Options {
 
     /// Media kept per stream for slow and late viewers, in time [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_RING_DURATION", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub ring_duration: Option<humantime::Duration>,
+    pub ring_duration: Option<Period>,
 
     /// Time that new media wait for more, so that one write carries several chunks: costs delay,
-    /// saves CPU on a constrained host. In milliseconds, or such as 250ms [default: 0ms]
-    #[arg(long, env = "VIDEOSTREAM_MAX_DELAY", value_name = "MS", help_heading = LIMITS)]
-    #[arg(value_parser = milliseconds)]
-    #[serde(default, deserialize_with = "delay")]
-    pub max_delay: Option<humantime::Duration>,
+    /// saves CPU on a constrained host; at most 10s [default: 0ms]
+    #[arg(long, env = "VIDEOSTREAM_MAX_DELAY", value_name = "DURATION", help_heading = LIMITS)]
+    pub max_delay: Option<Period>,
 
     /// Time that media wait for a slow viewer before it skips to the newest keyframe, if there is
     /// a newer one; half a second more than --max-delay at least [default: 1s]
     #[arg(long, env = "VIDEOSTREAM_MAX_LAG", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub max_lag: Option<humantime::Duration>,
+    pub max_lag: Option<Period>,
 
     /// Unsent media that the kernel may hold for one viewer who does not keep up [default: what
     /// the stream sends in one to two seconds]
@@ -276,37 +280,31 @@ pub struct Options {
 
     /// Time a client has to send its whole request head [default: 10s]
     #[arg(long, env = "VIDEOSTREAM_HEAD_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub head_timeout: Option<humantime::Duration>,
+    pub head_timeout: Option<Period>,
 
     /// Time after which a publisher that sends nothing is closed [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_PUBLISHER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub publisher_timeout: Option<humantime::Duration>,
+    pub publisher_timeout: Option<Period>,
 
     /// Time after which a viewer that accepts no byte, or has not taken one chunk whole, is closed
     /// [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_VIEWER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub viewer_timeout: Option<humantime::Duration>,
+    pub viewer_timeout: Option<Period>,
 
     /// Silence after which a WebSocket is pinged [default: 20s]
     #[arg(long, env = "VIDEOSTREAM_PING_INTERVAL", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub ping_interval: Option<humantime::Duration>,
+    pub ping_interval: Option<Period>,
 
     /// Time a WebSocket has to answer a ping [default: 20s]
     #[arg(long, env = "VIDEOSTREAM_PING_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub ping_timeout: Option<humantime::Duration>,
+    pub ping_timeout: Option<Period>,
 
     /// Time that connections go on for after another process has taken over (SIGUSR2) before they
     /// are closed; newcomers see a stream once its publisher has come back [default: 5s]
     #[arg(long, env = "VIDEOSTREAM_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
-    #[serde(default, deserialize_with = "duration")]
-    pub drain_timeout: Option<humantime::Duration>,
+    pub drain_timeout: Option<Period>,
 
     /// Format of the log, which goes to standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
@@ -356,6 +354,7 @@ impl Options {
             allow_origin: self.allow_origin.or(other.allow_origin),
             trusted_proxy: self.trusted_proxy.or(other.trusted_proxy),
             proxy_protocol: self.proxy_protocol.or(other.proxy_protocol),
+            base_path: self.base_path.or(other.base_path),
             allow_host: self.allow_host.or(other.allow_host),
             max_connections: self.max_connections.or(other.max_connections),
             max_connections_per_address: self
@@ -399,43 +398,6 @@ impl Options {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
-}
-
-/// A duration, or a plain number of milliseconds.
-fn milliseconds(text: &str) -> Result<humantime::Duration, humantime::DurationError> {
-    match text.parse() {
-        Ok(milliseconds) => Ok(Duration::from_millis(milliseconds).into()),
-        Err(_) => text.parse(),
-    }
-}
-
-/// As [`milliseconds`], from a file that has numbers.
-fn delay<'de, D>(deserializer: D) -> Result<Option<humantime::Duration>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    #[derive(Deserialize)]
-    #[serde(
-        untagged,
-        expecting = "expected milliseconds, such as 250 or \"250ms\""
-    )]
-    enum Delay {
-        Milliseconds(u64),
-        Text(String),
-    }
-    match Delay::deserialize(deserializer)? {
-        Delay::Milliseconds(ms) => Ok(Some(Duration::from_millis(ms).into())),
-        Delay::Text(text) => milliseconds(&text).map(Some).map_err(D::Error::custom),
-    }
-}
-
-/// `humantime` has no `serde` of its own.
-fn duration<'de, D>(deserializer: D) -> Result<Option<humantime::Duration>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let text = String::deserialize(deserializer)?;
-    text.parse().map(Some).map_err(D::Error::custom)
 }
 
 // What only the file can say is checked while it is read: then its line is known.

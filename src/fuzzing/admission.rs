@@ -71,7 +71,7 @@ pub fn tokens() -> Vec<String> {
 pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     let [keyed, signed, local] = &*SERVERS;
     let shown = keyed.shown(head, NOW);
-    assert_eq!(shown.grant, granted(head), "{head:?}");
+    assert_eq!(shown.grants, granted(head), "{head:?}");
     let is_let_in = |access: &Access| access.admit(route, head, &shown).is_ok();
     let Some(need) = route.need() else {
         assert!(is_let_in(keyed) && is_let_in(signed) && is_let_in(local));
@@ -90,38 +90,39 @@ pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     assert_eq!(is_let_in(local), is_expected, "{head:?}");
 }
 
-/// What the first of its tokens grants that is good. One may come in a key's place.
-fn granted(head: &RequestHead) -> Option<Grant> {
-    let mut offered = [&head.token, &head.key].into_iter().flatten();
-    offered.find_map(|offer| {
+/// What those of its tokens grant that are good. One may come in a key's place.
+fn granted(head: &RequestHead) -> Vec<Grant> {
+    let offered = head.token.iter().chain(&head.keys);
+    let grants = offered.filter_map(|offer| {
         let mut known = TOKENS.iter();
         let (_, grant) = known.find(|(token, _)| token == offer.expose())?;
         Some(grant.clone())
-    })
+    });
+    grants.collect()
 }
 
 fn has_token(need: &Need<'_>, shown: &Shown<'_>) -> bool {
-    match (need, &shown.grant) {
-        (Need::List, _) => true,
-        (_, None) => false,
-        (Need::Watch(name), Some(grant)) => **name == grant.stream,
-        (Need::Publish(name), Some(grant)) => **name == grant.stream && grant.act == Act::Publish,
+    let mut grants = shown.grants.iter();
+    match need {
+        Need::List => true,
+        Need::Watch(name) => grants.any(|grant| **name == grant.stream),
+        Need::Publish(name) => {
+            grants.any(|grant| **name == grant.stream && grant.act == Act::Publish)
+        }
     }
 }
 
-/// Whether the key that is shown is one of those that a server has, or the stream's own.
+/// Whether a key that is shown is one of those that a server has, or the stream's own.
 fn has_key(need: &Need<'_>, shown: &Shown<'_>, publish: Option<&str>, watch: Option<&str>) -> bool {
     let publish_of = |name: &StreamName| match name.as_str() {
         OWN_STREAM => Some(OWN_KEY),
         _ => publish,
     };
-    let Some(key) = shown.key.map(Secret::expose) else {
-        return matches!(need, Need::List);
-    };
+    let mut keys = shown.keys.iter().map(|key| Some(key.expose()));
     match need {
         Need::List => true,
-        Need::Watch(name) => [publish_of(name), watch].contains(&Some(key)),
-        Need::Publish(name) => publish_of(name) == Some(key),
+        Need::Watch(name) => keys.any(|key| [publish_of(name), watch].contains(&key)),
+        Need::Publish(name) => keys.any(|key| publish_of(name) == key),
     }
 }
 

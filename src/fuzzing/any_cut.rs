@@ -3,13 +3,19 @@
 use super::segmented::{Segmented, segment};
 use super::viewer::{Given, bytes_of, drain, play};
 use super::{cut, split_lengths};
+use crate::protocol::control::OfflineReason;
 use crate::stream::{Cursor, Ingest, Limits, Stream};
 use crate::webm::{self, WebmError};
+use crate::work::{self, Work};
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
-/// However bytes are cut, the segmenter finds the same in them, and the ring holds the same for
-/// viewers: valid, and with every frame unchanged. In a ring too small for the stream nothing
+/// The most that one step of an ingest overdraws its share by, but for bytes: a recording, or all
+/// blocks that waited for one of another track.
+const STEP_MAX: u64 = work::RECORDING + 260 * (work::BLOCK + work::CHUNK);
+
+/// However bytes are cut, and however little is worked in a turn, the segmenter finds the same in
+/// them, and the ring holds the same for viewers: valid, and with every frame unchanged. In a ring too small for the stream nothing
 /// panics, and what a viewer got is still valid.
 ///
 /// The WebM comes first in `input`, so that a recording is nearly a seed and a dictionary is of
@@ -26,7 +32,7 @@ pub fn any_cut(input: &[u8]) {
 
     let segmented = same_events_however_cut(&bytes, &lengths);
     same_ring_however_cut(&bytes, &lengths, &segmented);
-    small_ring_stays_valid(&bytes, &lengths, ring, &segmented);
+    small_ring_stays_valid(&bytes, &lengths, ring);
 }
 
 fn same_events_however_cut(bytes: &Bytes, lengths: &[usize]) -> Segmented {
@@ -54,11 +60,17 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
         ..Limits::default()
     };
     let mut rings = Vec::new();
-    for pieces in [cut(bytes, &[]), cut(bytes, lengths), cut(bytes, &[1])] {
+    for (pieces, share) in [
+        (cut(bytes, &[]), u64::MAX),
+        (cut(bytes, lengths), u64::MAX),
+        (cut(bytes, &[1]), u64::MAX),
+        (cut(bytes, &[]), 1),
+        (cut(bytes, lengths), 2_000),
+    ] {
         let mut stream = on_air(limits);
         let mut cursor = Cursor::join();
         let mut given = Vec::new();
-        let error = publish(&mut stream, limits, pieces, |stream| {
+        let error = publish(&mut stream, limits, pieces, share, |stream| {
             given.extend(drain(&mut cursor, stream));
         });
         assert_eq!(error, segmented.error);
@@ -72,17 +84,14 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
             let media = bytes_of(&given).split_off(init.framed.payload().len());
             assert!(ring.ends_with(&media));
         }
-        if segmented.is_in_time() {
-            play(bytes_of(&given));
-        }
+        play(bytes_of(&given));
         rings.push(ring.freeze());
     }
     assert!(rings.iter().all(|ring| *ring == rings[0]));
-    if segmented.is_in_time() {
-        let played = play(rings.swap_remove(0));
-        let frames = played.iter().flat_map(|played| &played.blocks);
-        let mut frames: Vec<Bytes> = frames.map(|block| block.3.clone()).collect();
-        let mut expected = segmented.playable_frames();
+    let played = play(rings.swap_remove(0));
+    let frames = played.iter().flat_map(|played| &played.blocks);
+    let mut frames: Vec<Bytes> = frames.map(|block| block.3.clone()).collect();
+    if let Some(mut expected) = segmented.playable_frames() {
         // In another order, perhaps: tracks that were written apart are brought together.
         frames.sort();
         expected.sort();
@@ -91,7 +100,7 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
 }
 
 /// Two publishers, one after the other; one viewer who reads always and one who reads seldom.
-fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8, segmented: &Segmented) {
+fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8) {
     let limits = Limits {
         ring_bytes: 1 + usize::from(ring) * 16,
         ring_ms: u64::from(ring) * 4,
@@ -103,24 +112,28 @@ fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8, segmented:
     let mut turn = 0;
     for _ in 0..2 {
         stream.go_live();
-        publish(&mut stream, limits, cut(bytes, lengths), |stream| {
-            let ring = stream.ring();
-            let is_one = ring.live_edge() - ring.oldest() == 1;
-            assert!(ring.byte_len() <= limits.ring_bytes || is_one);
-            turn += 1;
-            for (index, (cursor, given)) in viewers.iter_mut().enumerate() {
-                if index == 0 || turn % seldom == 0 {
-                    given.extend(drain(cursor, stream));
-                    assert_eq!(cursor.behind(stream), 0);
+        publish(
+            &mut stream,
+            limits,
+            cut(bytes, lengths),
+            u64::MAX,
+            |stream| {
+                let ring = stream.ring();
+                let is_one = ring.live_edge() - ring.oldest() == 1;
+                assert!(ring.byte_len() <= limits.ring_bytes || is_one);
+                turn += 1;
+                for (index, (cursor, given)) in viewers.iter_mut().enumerate() {
+                    if index == 0 || turn % seldom == 0 {
+                        given.extend(drain(cursor, stream));
+                        assert_eq!(cursor.behind(stream), 0);
+                    }
                 }
-            }
-        });
-        stream.go_offline();
+            },
+        );
+        stream.go_offline(OfflineReason::Ended);
     }
-    if segmented.is_in_time() {
-        for (_, given) in viewers {
-            play(bytes_of(&given));
-        }
+    for (_, given) in viewers {
+        play(bytes_of(&given));
     }
 }
 
@@ -130,20 +143,34 @@ fn on_air(limits: Limits) -> Stream {
     stream
 }
 
-/// Publishes `pieces` as one connection, up to their end or the first error.
+/// Publishes `pieces` as one connection, up to their end or the first error, in turns of so much work.
 fn publish(
     stream: &mut Stream,
     limits: Limits,
     pieces: Vec<Bytes>,
+    share: u64,
     mut after_each: impl FnMut(&Stream),
 ) -> Option<WebmError> {
     let mut ingest = Ingest::new(limits);
+    let mut taken = 0;
     let mut error = None;
-    for piece in pieces {
-        error = ingest.push(piece, stream).err();
-        after_each(stream);
-        if error.is_some() {
-            break;
+    'pieces: for piece in pieces {
+        // An element is read as a whole, and may have been cut into pieces before.
+        taken += piece.len() as u64;
+        let overdraft_max = STEP_MAX + taken * 2 * work::BYTE_OF_CHILDREN;
+        ingest.give(piece);
+        loop {
+            let mut work = Work::new(share);
+            error = ingest.work(stream, &mut work).err();
+            ingest.close_chunk(stream);
+            after_each(stream);
+            assert!(work.done() <= share.saturating_add(overdraft_max));
+            if error.is_some() {
+                break 'pieces;
+            }
+            if !ingest.has_input() {
+                break;
+            }
         }
     }
     ingest.flush(stream);

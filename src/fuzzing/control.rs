@@ -118,6 +118,8 @@ fn addresses(text: &str) {
     if let Ok(name) = StreamName::try_from(text) {
         assert_eq!(name.as_str(), text);
         assert!((1..=64).contains(&text.len()) && !text.starts_with('.'));
+        let is_file = |end| text.ends_with(end);
+        assert!(![".webm", ".mkv", ".jpg", ".webp"].into_iter().any(is_file));
     }
     if let Ok(network) = text.parse::<Network>() {
         assert_eq!(network.to_string().parse(), Ok(network));
@@ -138,13 +140,13 @@ fn addresses(text: &str) {
     let bearer = Secret::new("bearer");
     let with_all = client_request(authority, target, &[7; 16], &[SUBPROTOCOL], Some(&bearer));
     if let Ok(Some((head, _))) = parse_request(&with_all, usize::MAX) {
-        assert_eq!(head.key, Some(bearer));
+        assert_eq!(head.keys.first(), Some(&bearer));
     }
     let request = client_request(authority, target, &[7; 16], &[], None);
     match parse_request(&request, usize::MAX) {
         Ok(Some((head, length))) => {
             assert_eq!(length, request.len());
-            assert!(head.upgrade.is_some() && head.key.is_none() | text.contains("key"));
+            assert!(head.upgrade.is_some() && head.keys.is_empty() | text.contains("key"));
         }
         Ok(None) => panic!("half a request"),
         // An address that no server has, such as one with half an escape.

@@ -74,8 +74,9 @@ pub fn read(mut bytes: &[u8]) -> Vec<Clip> {
 
 impl Clip {
     /// Each Cluster opens on a picture's keyframe, unless it goes on where 16 bits of time end; and
-    /// time never goes back.
+    /// time never goes back. There is one picture at most.
     fn check(&self) {
+        assert!(self.pictures.len() <= 1, "two pictures");
         let mut latest_ms = i64::MIN;
         let mut cluster_before_ms = None;
         for (cluster_ms, frames) in &self.clusters {
@@ -128,6 +129,8 @@ fn clip(tracks: &[u8]) -> Clip {
 fn group(payload: &[u8], cluster_ms: i64) -> Frame {
     let children = children(payload);
     let is_keyframe = !children.iter().any(|(id, _)| *id == 0xfb);
+    let has_padding = children.iter().any(|(id, _)| *id == 0x75a2);
+    assert!(!has_padding, "a live stream goes on");
     let mut blocks = children.iter().filter(|(id, _)| *id == 0xa1);
     let (_, inner) = blocks.next().expect("a BlockGroup has a Block");
     assert!(blocks.next().is_none());

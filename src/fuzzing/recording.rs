@@ -36,7 +36,7 @@ pub fn recording(tracks: Tracks, gops: u8) -> Bytes {
                 (3, 0) => LONG,
                 _ => LENGTHS[usize::from(frames) % LENGTHS.len()],
             };
-            let mut payload = vec![0x80 | number, 0, block * 40, flags];
+            let mut payload = vec![0x80 | number, 0, block * 40, flags, frame_head(block == 0)];
             payload.extend(frames.to_be_bytes());
             payload.resize(4 + length, frames as u8);
             bytes.extend(element(0xa3, &payload));
@@ -61,24 +61,45 @@ pub fn head(tracks: Tracks) -> Vec<u8> {
     .concat()
 }
 
-/// A block of the picture in a Cluster of its own, as short-winded recorders write them.
-pub fn block(timestamp_ms: u16, is_keyframe: bool, length: usize) -> Vec<u8> {
-    let flags = if is_keyframe { 0x80 } else { 0 };
-    let payload = [&[0x81, 0, 0, flags][..], &vec![0xaa; length]].concat();
+/// A frame's first byte, by which VP8 and VP9 both tell whether it is a keyframe.
+pub fn frame_head(is_keyframe: bool) -> u8 {
+    match is_keyframe {
+        true => 0x82,
+        false => 0x87,
+    }
+}
+
+/// A block of the picture in a Cluster of its own, as short-winded recorders write them. Its flag
+/// may say something else than its frame.
+pub fn block(timestamp_ms: u64, is_keyframe: bool, is_flagged: bool, length: usize) -> Vec<u8> {
+    let flags = if is_flagged { 0x80 } else { 0 };
+    let mut payload = vec![0x81, 0, 0, flags, frame_head(is_keyframe)];
+    payload.resize(5 + length, 0xaa);
+    in_cluster(timestamp_ms, &payload)
+}
+
+/// A block of the sound.
+pub fn sound(timestamp_ms: u64) -> Vec<u8> {
+    in_cluster(timestamp_ms, &[0x82, 0, 0, 0, 0xf8])
+}
+
+fn in_cluster(timestamp_ms: u64, payload: &[u8]) -> Vec<u8> {
     [
         &id(0x1f43_b675)[..],
         &UNKNOWN,
         &element(0xe7, &timestamp_ms.to_be_bytes()),
-        &element(0xa3, &payload),
+        &element(0xa3, payload),
     ]
     .concat()
 }
 
+/// Frames last 40 ms, as it says, so that nobody has to find out.
 fn track(number: u8, kind: u8, codec_id: &[u8]) -> Vec<u8> {
     let entry = [
         element(0xd7, &[number]),
         element(0x83, &[kind]),
         element(0x86, codec_id),
+        element(0x23_e383, &40_000_000_u32.to_be_bytes()),
     ];
     element(0xae, &entry.concat())
 }

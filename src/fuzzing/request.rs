@@ -3,10 +3,12 @@
 use super::admission::{assert_only_guests_get_in, assert_the_client_was_named};
 use super::body::same_however_cut;
 use super::split_lengths;
-use crate::protocol::http::{Body, HttpError, Method, parse_request};
+use crate::protocol::date::HttpDate;
+use crate::protocol::http::{Body, HttpError, Method, RequestHead, parse_request};
+use crate::protocol::origin::Origins;
 use crate::protocol::proxy_header;
 use crate::protocol::redirect::to_https;
-use crate::protocol::response::{Connection, refuse, switching_protocols};
+use crate::protocol::response::{Connection, Stamp, refuse, switching_protocols};
 use crate::protocol::route::{Refusal, Route, Via, route};
 use crate::protocol::websocket::{HandshakeError, accept_key, check_response, refusal_so_far};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -37,6 +39,7 @@ pub fn request(input: &[u8]) {
             &Refusal::from(error),
             Method::Other,
             Connection::Close,
+            &Stamp::default(),
         )),
     }
 }
@@ -109,13 +112,23 @@ fn same_head_however_cut(bytes: &Bytes) -> Result<Option<(Body, Bytes)>, HttpErr
         assert!(host.starts_with(name) && !name.is_empty(), "{url}");
         assert!(rest.is_empty() || rest.starts_with(['/', '?']), "{url}");
     }
-    assert_is_whole(&refuse(&elsewhere, head.method, Connection::Close));
+    assert_is_whole(&refuse(
+        &elsewhere,
+        head.method,
+        Connection::Close,
+        &stamp(&head),
+    ));
     let route = route(&head);
     if let Ok(route) = &route {
         assert_only_guests_get_in(route, &head);
     }
     match route {
-        Err(refusal) => assert_is_whole(&refuse(&refusal, head.method, Connection::Close)),
+        Err(refusal) => assert_is_whole(&refuse(
+            &refusal,
+            head.method,
+            Connection::Close,
+            &stamp(&head),
+        )),
         Ok(
             Route::Publish {
                 via: Via::WebSocket(handshake),
@@ -129,6 +142,15 @@ fn same_head_however_cut(bytes: &Bytes) -> Result<Option<(Body, Bytes)>, HttpErr
         Ok(_) => {}
     }
     Ok(Some((head.body, bytes.slice(length..))))
+}
+
+/// With what the request itself puts into the answer.
+fn stamp(head: &RequestHead) -> Stamp {
+    let origins = Origins::parse(&["*".to_owned()]).expect("any origin");
+    Stamp {
+        date: Some(HttpDate::at(784_111_777)),
+        readers: origins.readers(head.origin.as_deref()),
+    }
 }
 
 /// Nothing that a peer says can end a field of ours and begin another, or a second response.

@@ -1,8 +1,10 @@
 //! A stream's ring and its viewers' cursors, beside a model that keeps everything for ever.
 
-use super::recording::{Tracks, block, head};
+use super::recording::{Tracks, block, frame_head, head, sound};
+use crate::protocol::control::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use arbitrary::{Arbitrary, Result, Unstructured};
+use bytes::Buf;
 use std::time::Duration;
 
 /// What a chunk costs beside its bytes: as `stream::ring` has it.
@@ -28,7 +30,7 @@ fn act(script: &mut Unstructured) -> Result<()> {
         ..Limits::default()
     };
     let mut pair = Pair::new(limits);
-    while !script.is_empty() {
+    while !script.is_empty() && !pair.is_lost {
         pair.step(Step::arbitrary(script)?);
         pair.check_ring();
     }
@@ -37,15 +39,22 @@ fn act(script: &mut Unstructured) -> Result<()> {
 
 #[derive(Debug)]
 enum Step {
-    /// A block comes, this long.
+    /// A block comes, this long, whose flag may lie.
     Block {
         is_keyframe: bool,
+        is_flagged: bool,
         length: usize,
     },
     /// Time passes in the media.
-    Later(u16),
+    Later(u64),
+    /// The media's time is anything from now on: see `WILD_MS`.
+    Wild(usize),
     /// Time passes.
     Wait(u64),
+    /// A block of sound comes.
+    Sound,
+    /// The server looks at what waits.
+    Tick,
     Join,
     /// One viewer is given the next thing.
     Read(usize),
@@ -53,40 +62,59 @@ enum Step {
     /// What the last reading gave was not written.
     TakeBack(usize),
     Leave,
-    Come(Tracks),
+    Come(Begin),
     /// A new recording by the same publisher.
-    Restart(Tracks),
+    Restart(Begin),
     Forget,
+}
+
+/// Times that a publisher's clock may jump to, in milliseconds.
+const WILD_MS: [u64; 6] = [0, 500, 60_000, 86_400_000, 1_700_000_000_000, 1 << 42];
+
+/// How a recording begins.
+#[derive(Debug, Clone, Copy)]
+struct Begin {
+    tracks: Tracks,
+    /// Tracks that are declared say nothing at first.
+    is_silent: bool,
 }
 
 impl<'a> Arbitrary<'a> for Step {
     fn arbitrary(script: &mut Unstructured<'a>) -> Result<Step> {
         let [step, n]: [u8; 2] = script.arbitrary()?;
-        let tracks = match n % 4 {
-            0 => Tracks::Picture,
-            _ => Tracks::Both,
+        let begin = Begin {
+            tracks: match n % 4 {
+                0 => Tracks::Picture,
+                _ => Tracks::Both,
+            },
+            is_silent: n % 4 == 3,
         };
-        Ok(match step % 16 {
+        Ok(match step % 20 {
             0..=3 => Step::Block {
                 is_keyframe: false,
+                is_flagged: n % 7 == 6,
                 length: usize::from(n) * 2,
             },
             4 | 5 => Step::Block {
                 is_keyframe: true,
+                is_flagged: n % 7 != 6,
                 length: usize::from(n) * 4,
             },
-            6 => Step::Later(u16::from(n) * 8),
+            6 => Step::Later(u64::from(n) * 8),
             7 => Step::Wait(u64::from(n) * 8),
             8 => Step::Join,
             9 | 10 => Step::Read(usize::from(n)),
             11 => Step::ReadAll(usize::from(n)),
             12 => Step::TakeBack(usize::from(n)),
             13 => Step::Leave,
-            14 => Step::Come(tracks),
-            _ => match n {
+            14 => Step::Come(begin),
+            15 => match n {
                 0..=9 => Step::Forget,
-                _ => Step::Restart(tracks),
+                _ => Step::Restart(begin),
             },
+            16 => Step::Wild(usize::from(n)),
+            17 => Step::Sound,
+            _ => Step::Tick,
         })
     }
 }
@@ -110,9 +138,16 @@ struct Pair {
     catalog: Catalog,
     stream: StreamId,
     ingest: Option<Ingest>,
-    media_ms: u16,
+    media_ms: u64,
+    /// Whether the recording's first block has come.
+    is_begun: bool,
+    /// Where time began, at most; and blocks since.
+    began_ms: u64,
+    blocks: u64,
     model: Model,
     viewers: Vec<Viewer>,
+    /// Several chunks came at once, and the ring let go of some before the model saw them.
+    is_lost: bool,
 }
 
 /// A cursor, the model's idea of it, and both as they were before the last reading.
@@ -120,6 +155,8 @@ struct Viewer {
     cursor: Cursor,
     place: Place,
     before: (Cursor, Place),
+    /// Timestamp of the last chunk that it was given.
+    latest_ms: u64,
 }
 
 impl Pair {
@@ -131,8 +168,12 @@ impl Pair {
             stream,
             ingest: None,
             media_ms: 0,
+            is_begun: true,
+            began_ms: 0,
+            blocks: 0,
             model: Model::new(limits),
             viewers: Vec::new(),
+            is_lost: false,
         }
     }
 
@@ -144,9 +185,13 @@ impl Pair {
         match step {
             Step::Block {
                 is_keyframe,
+                is_flagged,
                 length,
-            } => self.publish(&block(self.media_ms, is_keyframe, length)),
-            Step::Later(ms) => self.media_ms = self.media_ms.saturating_add(ms),
+            } => self.publish(&block(self.media_ms, is_keyframe, is_flagged, length)),
+            Step::Later(ms) => self.media_ms = (self.media_ms + ms).min(1 << 42),
+            Step::Wild(index) => self.media_ms = WILD_MS[index % WILD_MS.len()],
+            Step::Sound => self.publish(&sound(self.media_ms)),
+            Step::Tick => self.tick(),
             Step::Wait(ms) => {
                 self.model.now_ms += ms;
                 self.catalog
@@ -159,6 +204,7 @@ impl Pair {
                     cursor,
                     place,
                     before: (cursor, place),
+                    latest_ms: 0,
                 });
             }
             Step::Join => {}
@@ -167,20 +213,21 @@ impl Pair {
             Step::TakeBack(index) => {
                 if let Some(viewer) = pick(&mut self.viewers, index) {
                     (viewer.cursor, viewer.place) = viewer.before;
+                    viewer.latest_ms = viewer.place.seen_ms;
                 }
             }
             Step::Leave => {
                 self.ingest = None;
-                self.stream().go_offline();
+                self.stream().go_offline(OfflineReason::Ended);
                 self.model.is_live = false;
             }
-            Step::Come(tracks) => {
+            Step::Come(begin) => {
                 self.stream().go_live();
                 self.model.is_live = true;
                 self.model.close_join_point();
-                self.begin(tracks);
+                self.begin(begin);
             }
-            Step::Restart(tracks) if self.ingest.is_some() => self.begin(tracks),
+            Step::Restart(begin) if self.ingest.is_some() => self.begin(begin),
             Step::Restart(_) => {}
             Step::Forget => {
                 self.stream().forget_media();
@@ -189,34 +236,83 @@ impl Pair {
         }
     }
 
-    fn begin(&mut self, tracks: Tracks) {
+    fn begin(&mut self, begin: Begin) {
         let limits = self.catalog.limits();
         self.media_ms = 0;
         self.ingest = Some(Ingest::new(limits));
-        self.publish(&head(tracks));
-        // Told by its first block, which is no keyframe and so shown to nobody.
-        self.publish(&block(0, false, 0));
-        let is_other = self.model.tracks != Some(tracks);
-        self.model.tracks = Some(tracks);
-        if !is_other {
-            self.model.close_join_point();
+        self.feed(&head(begin.tracks));
+        self.is_begun = false;
+        if begin.is_silent {
+            return;
+        }
+        // No keyframe, and so shown to nobody: only that the tracks have blocks.
+        self.publish(&block(0, false, false, 0));
+        if begin.tracks == Tracks::Both {
+            self.publish(&sound(0));
         }
     }
 
     fn publish(&mut self, bytes: &[u8]) {
+        if self.ingest.is_none() {
+            return;
+        }
+        // A recording is told by its first block.
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.model.close_join_point();
+        }
+        if self
+            .model
+            .chunks
+            .iter()
+            .all(|kept| kept.kind == ChunkKind::Init)
+        {
+            self.began_ms = self.began_ms.max(self.media_ms.min(1 << 41));
+        }
+        self.blocks += 1;
+        self.feed(bytes);
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.ingest(|ingest, stream| {
+            let pushed = ingest.push(bytes.to_vec().into(), stream);
+            pushed.expect("a valid recording");
+        });
+    }
+
+    fn tick(&mut self) {
+        self.ingest(Ingest::tick);
+        let now_ms = self.model.now_ms;
+        let ingest = self.ingest.as_ref();
+        let deadline_ms = ingest.and_then(Ingest::deadline_ms);
+        assert!(
+            deadline_ms.is_none_or(|until_ms| until_ms > now_ms),
+            "nothing waits longer"
+        );
+    }
+
+    fn ingest(&mut self, work: impl FnOnce(&mut Ingest, &mut Stream)) {
         let stream = self.catalog.stream_mut(self.stream);
         let before = stream.ring().live_edge();
         let Some(ingest) = &mut self.ingest else {
             return;
         };
-        ingest
-            .push(bytes.to_vec().into(), stream)
-            .expect("a valid recording");
+        let waited = ingest.deadline_ms().is_some();
+        work(ingest, stream);
         let ring = stream.ring();
-        let new = before..ring.live_edge();
-        assert!(new.end - new.start <= 1, "a block is a chunk, or none");
-        for sequence in new {
-            let chunk = ring.chunk(sequence).expect("the newest chunk stays");
+        for sequence in before..ring.live_edge() {
+            let Some(chunk) = ring.chunk(sequence) else {
+                self.is_lost = true;
+                return;
+            };
+            let is_alone = before + 1 == ring.live_edge();
+            let is_new = ring
+                .chunk(before)
+                .is_some_and(|first| first.kind == ChunkKind::Init);
+            assert!(is_alone || waited || is_new, "a block is a chunk, or none");
+            check_chunk(chunk);
+            // Ten seconds a block, and the time that has passed; nobody's clock moves it further.
+            let most_ms = self.began_ms + self.blocks * 10_100 + self.model.now_ms;
+            assert!(chunk.timestamp_ms <= most_ms, "time runs ahead");
             self.model.push(chunk);
         }
     }
@@ -228,7 +324,11 @@ impl Pair {
         let given = match viewer.cursor.next(stream) {
             Next::Wait => Given::Wait,
             Next::Init(chunk) => Given::Init(chunk.generation),
-            Next::Chunk(chunk) => Given::Chunk(self.model.sequence_of(chunk)),
+            Next::Chunk(chunk) => {
+                assert!(chunk.timestamp_ms >= viewer.latest_ms, "time goes back");
+                viewer.latest_ms = chunk.timestamp_ms;
+                Given::Chunk(self.model.sequence_of(chunk))
+            }
             Next::Skip { from_ms, to_ms } => Given::Skip { from_ms, to_ms },
         };
         assert_eq!(given, self.model.next(&mut viewer.place));
@@ -236,6 +336,9 @@ impl Pair {
     }
 
     fn check_ring(&mut self) {
+        if self.is_lost {
+            return;
+        }
         let model = &self.model;
         let ring = self.catalog.stream(self.stream).ring();
         assert_eq!(ring.oldest(), model.oldest);
@@ -246,6 +349,34 @@ impl Pair {
         let is_alone = ring.live_edge() - ring.oldest() <= 1;
         assert!(ring.byte_len() <= model.limits.ring_bytes || is_alone);
     }
+}
+
+/// A GOP begins with a Cluster, whose first block is a keyframe and says so. In no other chunk is one.
+fn check_chunk(chunk: &Chunk) {
+    if chunk.kind == ChunkKind::Init {
+        return;
+    }
+    let mut bytes = chunk.framed.payload();
+    let has_head = bytes.starts_with(&[0x1f, 0x43, 0xb6, 0x75]);
+    if has_head {
+        let timestamp_length = usize::from(bytes[13] & 0x7f);
+        bytes.advance(14 + timestamp_length);
+    }
+    let [0xa3, _, _, _, _, track, _, _, flags, frame, ..] = bytes[..] else {
+        panic!("a block as it was made: {bytes:x?}");
+    };
+    let is_sound = frame == 0xf8;
+    let is_keyframe = frame == frame_head(true);
+    assert!(
+        is_sound || is_keyframe == (flags & 0x80 != 0),
+        "a flag that lies"
+    );
+    let opens = chunk.kind == ChunkKind::JoinPoint;
+    assert!(!opens || has_head);
+    assert!(
+        opens == is_keyframe || (is_sound && track == 0x81),
+        "a GOP begins at a keyframe"
+    );
 }
 
 fn pick(viewers: &mut [Viewer], index: usize) -> Option<&mut Viewer> {
@@ -261,7 +392,6 @@ struct Model {
     /// Nobody joins at what came before this sequence.
     joinable_from: u64,
     is_live: bool,
-    tracks: Option<Tracks>,
     generation: u32,
     now_ms: u64,
 }
@@ -296,7 +426,6 @@ impl Model {
             oldest: 0,
             joinable_from: 0,
             is_live: false,
-            tracks: None,
             generation: 0,
             now_ms: 0,
         }

@@ -1,11 +1,11 @@
 //! What a segmenter made of some bytes.
 
-use crate::webm::{Event, Limits, Recording, Segmenter, WebmError};
+use crate::webm::{Block, Event, Limits, Recording, Segmenter, TrackKind, WebmError};
 use bytes::Bytes;
 
-/// Milliseconds, some 50 days. A recording that claims more is only asked not to panic: several
-/// of them, one after the other, leave what [`Segmenter`] takes for a time.
-const TIMESTAMP_MS_MAX: i64 = 1 << 32;
+/// Blocks and bytes of a recording that wait until all tracks have come: as `stream::ingest` has it.
+const OPENING_BLOCKS_MAX: usize = 1024;
+const OPENING_BYTES_MAX: usize = 4 << 20;
 
 /// What a segmenter made of some bytes.
 #[derive(Debug)]
@@ -16,49 +16,42 @@ pub struct Segmented {
 }
 
 impl Segmented {
-    /// The frames that viewers are promised: in each recording, those from its first keyframe on.
-    pub fn playable_frames(&self) -> Vec<Bytes> {
-        let mut viewed: Option<&Recording> = None;
-        let mut video = None;
-        let mut has_begun = false;
+    /// The frames that viewers are promised while the clock stands still: in each recording, those
+    /// of the first picture and the first sound that have any, from the first keyframe on. `None`
+    /// when a track comes so late that the others do not wait for it.
+    pub fn playable_frames(&self) -> Option<Vec<Bytes>> {
+        let mut viewed: Option<Recording> = None;
         let mut frames = Vec::new();
-        for event in &self.events {
-            match event {
-                Event::Recording(recording) => {
-                    let continued = viewed
-                        .and_then(|viewed| Some((recording.track_numbers_in(viewed)?, viewed)));
-                    video = match continued {
-                        // The track that viewers know as their video, wherever it stands now.
-                        Some((numbers, viewed)) => viewed.video().and_then(|video| {
-                            numbers
-                                .iter()
-                                .position(|&number| usize::from(number) == video + 1)
-                        }),
-                        None => {
-                            viewed = Some(recording);
-                            recording.video()
-                        }
-                    };
-                    has_begun = false;
+        let mut events = self.events.iter().peekable();
+        while let Some(event) = events.next() {
+            let Event::Recording(declared) = event else {
+                continue;
+            };
+            let mut blocks = Vec::new();
+            while let Some(event) = events.next_if(|event| !matches!(event, Event::Recording(_))) {
+                if let Event::Block(block) = event {
+                    blocks.push(block);
                 }
-                Event::Block(block) => {
-                    has_begun |= video.is_none_or(|video| block.track == video && block.keyframe);
-                    if has_begun {
-                        frames.push(Bytes::copy_from_slice(block.element.frame()));
-                    }
-                }
-                Event::Cluster(_) | Event::Stray { .. } => {}
             }
+            let tracks = on_air(declared, viewed.as_ref(), &blocks)?;
+            if tracks.is_empty() {
+                continue;
+            }
+            let selected = select(declared, &tracks);
+            let continues = |viewed: &Recording| selected.track_numbers_in(viewed).is_some();
+            if !viewed.as_ref().is_some_and(continues) {
+                viewed = Some(selected);
+            }
+            let is_picture = |track: usize| declared.tracks[track].kind == TrackKind::Video;
+            let has_picture = tracks.iter().any(|&track| is_picture(track));
+            let shown = blocks
+                .into_iter()
+                .filter(|block| tracks.contains(&block.track));
+            let shown = shown
+                .skip_while(|block| has_picture && !(is_picture(block.track) && block.keyframe));
+            frames.extend(shown.map(|block| Bytes::copy_from_slice(block.element.frame())));
         }
-        frames
-    }
-
-    /// Whether viewers can be given all of it at times that [`Segmenter`] takes.
-    pub fn is_in_time(&self) -> bool {
-        self.events.iter().all(|event| match event {
-            Event::Block(block) => block.timestamp_ms.abs() < TIMESTAMP_MS_MAX,
-            _ => true,
-        })
+        Some(frames)
     }
 
     /// # Panics
@@ -110,4 +103,84 @@ pub fn segment(limits: Limits, pieces: impl IntoIterator<Item = Bytes>) -> Segme
         error,
         is_between_elements: segmenter.is_between_elements(),
     }
+}
+
+fn select(declared: &Recording, tracks: &[usize]) -> Recording {
+    let mut selected = declared.clone();
+    selected.tracks = tracks
+        .iter()
+        .map(|&track| declared.tracks[track].clone())
+        .collect();
+    selected
+}
+
+/// The tracks of a recording that go on air; `None` when one more came too late for it.
+fn on_air(
+    declared: &Recording,
+    viewed: Option<&Recording>,
+    blocks: &[&Block],
+) -> Option<Vec<usize>> {
+    let kinds = [TrackKind::Video, TrackKind::Audio];
+    let kind_of = |track: usize| declared.tracks[track].kind;
+    let of_kind =
+        |kind: TrackKind| (0..declared.tracks.len()).filter(move |&track| kind_of(track) == kind);
+    // Nothing waits for subtitles and metadata.
+    let others = of_kind(TrackKind::Subtitle).chain(of_kind(TrackKind::Other(0x21)));
+    let others: Vec<usize> = others.collect();
+    let with_others = |tracks: Vec<usize>| {
+        let mut all = [&tracks[..], &others].concat();
+        all.sort_unstable();
+        all
+    };
+    let known = |kind: TrackKind| {
+        let known = viewed?.tracks.iter().find(|track| track.kind == kind)?;
+        of_kind(kind).find(|&track| declared.tracks[track].continues(known))
+    };
+    let first = kinds.into_iter();
+    let first = first.filter_map(|kind| known(kind).or_else(|| of_kind(kind).next()));
+    let first: Vec<usize> = first.collect();
+    let all = with_others(first.clone());
+    if viewed.is_some_and(|viewed| select(declared, &all).track_numbers_in(viewed).is_some()) {
+        return Some(all);
+    }
+    let counts = |blocks: &[&Block]| {
+        let mut counts = vec![0; declared.tracks.len()];
+        blocks.iter().for_each(|block| counts[block.track] += 1);
+        counts
+    };
+    // How many blocks come until nothing is waited for.
+    let mut end = blocks.len();
+    let (mut counted, mut waiting, mut bytes) = (counts(&[]), 0, 0);
+    for (block, number) in blocks.iter().zip(1..) {
+        counted[block.track] += 1;
+        waiting += 1;
+        bytes += block.element.bytes.len();
+        let has_come = |&track: &usize| {
+            let is_timed = declared.tracks[track].default_duration_ns.is_some();
+            let needs_two = kind_of(track) == TrackKind::Video && !is_timed;
+            counted[track] > usize::from(needs_two)
+        };
+        let is_full = waiting > OPENING_BLOCKS_MAX || bytes > OPENING_BYTES_MAX;
+        if is_full || first.iter().all(has_come) {
+            let mut played = kinds.into_iter().flat_map(of_kind);
+            if played.any(|track| counted[track] > 0) || !others.is_empty() {
+                end = number;
+                break;
+            }
+            (waiting, bytes) = (0, 0);
+        }
+    }
+    let chosen = |counts: Vec<usize>| {
+        let has_come = |track: &usize| counts[*track] > 0;
+        let of_kind = |kind: TrackKind| {
+            let mut first = first.iter().copied().filter(has_come);
+            first
+                .find(|&track| kind_of(track) == kind)
+                .or_else(|| of_kind(kind).find(has_come))
+        };
+        with_others(kinds.into_iter().filter_map(of_kind).collect())
+    };
+    let tracks = chosen(counts(&blocks[..end]));
+    let is_all = tracks.len() == chosen(counts(blocks)).len();
+    is_all.then_some(tracks)
 }

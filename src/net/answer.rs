@@ -3,9 +3,15 @@
 use super::broadcast::Poster;
 use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
 use crate::protocol::http::{Method, RequestHead};
-use crate::protocol::response::{Connection, ResponseHead};
+use crate::protocol::response::{Connection, Readers, ResponseHead, Stamp};
 use bytes::Bytes;
-use serde::Serialize;
+
+/// What a page elsewhere may send beside what every page may.
+const CORS_REQUEST_FIELDS: &str = "Authorization, Content-Type, Range";
+
+/// Seconds for which a browser need not ask again whether a page elsewhere may: two hours, the most
+/// that Chromium takes.
+const CORS_MAX_AGE_S: u32 = 7200;
 
 /// A response in two parts: the body is shared, not copied.
 #[derive(Debug)]
@@ -28,6 +34,7 @@ pub enum Framing {
 pub struct Asked<'a> {
     pub head: &'a RequestHead,
     pub connection: Connection,
+    pub stamp: &'a Stamp,
 }
 
 impl Asked<'_> {
@@ -49,12 +56,12 @@ impl Asked<'_> {
                 .header("Content-Security-Policy", policy)
                 .header("Referrer-Policy", "no-referrer");
             if gzip.is_some() {
-                head = head.header("Vary", "Accept-Encoding");
+                head = head.vary("Accept-Encoding");
             }
             head
         };
         if self.has(&sent.etag) {
-            return self.not_modified(head(304));
+            return self.bodiless(head(304));
         }
         let mut head = head(200).header("Content-Type", page.content_type);
         if !std::ptr::eq(sent, &page.plain) {
@@ -70,15 +77,31 @@ impl Asked<'_> {
                 .header("Cache-Control", "no-cache")
         };
         if self.has(&poster.etag) {
-            return self.not_modified(head(304));
+            return self.bodiless(head(304));
         }
         let head = head(200).header("Content-Type", "image/jpeg");
         self.body(head, poster.jpeg.clone())
     }
 
-    pub fn json(self, value: &impl Serialize) -> Answer {
-        let text = serde_json::to_string(value).expect("reports have string keys alone");
-        self.text("application/json", text)
+    /// A picture that is made for this answer.
+    pub fn picture(self, content_type: &str, bytes: Bytes) -> Answer {
+        let head = ResponseHead::new(200)
+            .header("Content-Type", content_type)
+            .header("Cache-Control", "no-store");
+        self.body(head, bytes)
+    }
+
+    /// What OPTIONS is answered: `allow` are the methods of the address. A page of an origin that was
+    /// let in hears that it may use them.
+    pub fn options(self, allow: &str) -> Answer {
+        let mut head = ResponseHead::new(204).header("Allow", format!("{allow}, OPTIONS"));
+        if let Readers::Origin(_) = self.stamp.readers {
+            head = head
+                .header("Access-Control-Allow-Methods", allow)
+                .header("Access-Control-Allow-Headers", CORS_REQUEST_FIELDS)
+                .header("Access-Control-Max-Age", CORS_MAX_AGE_S);
+        }
+        self.bodiless(head)
     }
 
     pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> Answer {
@@ -89,16 +112,12 @@ impl Asked<'_> {
     }
 
     pub fn no_content(self) -> Answer {
-        Answer {
-            head: ResponseHead::new(204)
-                .connection(self.connection)
-                .into_bytes(),
-            body: Bytes::new(),
-        }
+        self.bodiless(ResponseHead::new(204))
     }
 
     fn body(self, head: ResponseHead, body: Bytes) -> Answer {
         let head = head.length(body.len() as u64).connection(self.connection);
+        let head = head.stamp(self.stamp);
         Answer {
             head: head.into_bytes(),
             body: match self.head.method {
@@ -108,9 +127,10 @@ impl Asked<'_> {
         }
     }
 
-    fn not_modified(self, head: ResponseHead) -> Answer {
+    fn bodiless(self, head: ResponseHead) -> Answer {
+        let head = head.connection(self.connection).stamp(self.stamp);
         Answer {
-            head: head.connection(self.connection).into_bytes(),
+            head: head.into_bytes(),
             body: Bytes::new(),
         }
     }

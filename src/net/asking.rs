@@ -11,8 +11,8 @@ use super::verdicts::{QuestionId, Verdict, Verdicts};
 use crate::config;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
-use crate::protocol::route::{Need, Refusal, Route};
-use bytes::BytesMut;
+use crate::protocol::route::{Cause, Need, Refusal, Route};
+use bytes::{Bytes, BytesMut};
 use mio::Waker;
 use std::collections::HashMap;
 use std::io;
@@ -41,7 +41,23 @@ pub struct Asking {
     /// What came behind the head with it.
     pub rest: BytesMut,
     pub deadline: Instant,
+    /// What the hook has said, until the request has its turn; of `Some(None)`, that it has not.
+    pub said: Option<Option<Verdict>>,
     serial: u64,
+}
+
+impl Asking {
+    /// Bytes of memory that it takes, about: what a client can make long.
+    pub fn held_bytes(&self) -> usize {
+        let head = &self.head;
+        let keys = head.keys.iter().chain(&head.token);
+        let texts = [&head.host, &head.origin, &head.user, &head.forwarded_for];
+        mem::size_of::<Asking>()
+            + self.rest.capacity()
+            + head.path.len()
+            + keys.map(|key| key.expose().len()).sum::<usize>()
+            + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
 }
 
 /// The hook, and what hangs on its answers.
@@ -163,12 +179,12 @@ impl Reactor {
     pub(super) fn serve_if_let(
         &mut self,
         id: usize,
-        head: RequestHead,
+        head: &RequestHead,
         rest: BytesMut,
         route: Route,
     ) -> Result<(), Refusal> {
         let (Some(porter), Some(need)) = (&mut self.porter, route.need()) else {
-            return self.serve(id, &head, rest, route);
+            return self.serve(id, head, rest, route);
         };
         let (action, stream) = match need {
             Need::Publish(name) => ("publish", Some(name.as_str())),
@@ -182,23 +198,24 @@ impl Reactor {
             stream,
             address: Some(client),
             user: head.user.as_deref(),
-            key: head.key.as_ref().map(|key| key.expose()),
+            key: head.keys.first().map(|key| key.expose()),
             token: head.token.as_ref().map(|token| token.expose()),
         };
         let connections = &self.connections;
         let is_waiting = |id, serial| connections.get(id).is_some_and(|it| waits(it, serial));
         let serial = match porter.ask(id, &question, self.now, is_waiting) {
             Leave::Asked(serial) => serial,
-            Leave::Decided(verdict) => return self.obey(id, Some(verdict), &head, rest, route),
-            Leave::Busy => return self.obey(id, None, &head, rest, route),
+            Leave::Decided(verdict) => return self.obey(id, Some(verdict), head, rest, route),
+            Leave::Busy => return self.obey(id, None, head, rest, route),
         };
         self.counters.auth_waits += 1;
         let deadline = self.now + porter.hook.timeout() + GRACE;
         self.connections[id].state = State::Asking(Box::new(Asking {
-            head,
+            head: head.clone(),
             route,
             rest,
             deadline,
+            said: None,
             serial,
         }));
         Ok(())
@@ -216,8 +233,10 @@ impl Reactor {
     ) -> Result<(), Refusal> {
         let refusal = match verdict {
             Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
-            Some(Verdict::Unauthorized) => Refusal::unauthorized(),
-            Some(Verdict::Forbidden) => Refusal::forbidden("you may not do this here"),
+            Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
+            Some(Verdict::Forbidden) => {
+                Refusal::forbidden("you may not do this here").because(Cause::Hook)
+            }
             None => Refusal::undecided(),
         };
         match verdict {
@@ -227,32 +246,40 @@ impl Reactor {
         if route.need() == Some(Need::List) {
             // As with keys: who may watch nothing sees no names, and is asked for no password. And
             // what the hook is doing must be seen when it is down.
-            self.tell_streams(id, head, rest, &route, Vec::new());
+            self.tell_streams(id, head, rest, &route, Vec::new(), true);
             return Ok(());
         }
         Err(refusal)
     }
 
-    /// Hears what the hook has decided, and serves or refuses those who waited for it.
+    /// Hears what the hook has decided. The requests that waited for it have their turn like those that
+    /// have just come: many may have waited for one answer.
     pub(super) fn hear_verdicts(&mut self) {
         while let Some(porter) = &mut self.porter
             && let Some(answer) = porter.hook.poll()
         {
             let waiters = porter.hear(&answer, self.now);
             for (id, serial) in waiters {
-                self.decide(id, serial, answer.verdict);
+                self.note_verdict(id, serial, answer.verdict);
             }
         }
     }
 
-    /// One who waits gets its answer, if it still does.
-    fn decide(&mut self, id: usize, serial: u64, verdict: Option<Verdict>) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if !waits(connection, serial) {
-            return;
+    /// Queues a request that waits, if it still does.
+    fn note_verdict(&mut self, id: usize, serial: u64, verdict: Option<Verdict>) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && let State::Asking(asking) = &mut connection.state
+            && asking.serial == serial
+        {
+            asking.said.get_or_insert(verdict);
+            connection.can_read = true;
+            self.queue_read(id);
         }
+    }
+
+    /// One that waited has its turn.
+    fn decide(&mut self, id: usize, verdict: Option<Verdict>) {
+        let connection = &mut self.connections[id];
         let state = mem::replace(&mut connection.state, State::Requesting(BytesMut::new()));
         let State::Asking(asking) = state else {
             return;
@@ -263,16 +290,16 @@ impl Reactor {
         let Asking {
             head, route, rest, ..
         } = *asking;
-        let method = head.method;
+        let behind = Bytes::copy_from_slice(&rest);
         if let Err(refusal) = self.obey(id, verdict, &head, rest, route) {
-            self.refuse(id, &refusal, method);
+            self.refuse_request(id, refusal, &head, behind);
         }
     }
 
     /// It took longer than it may.
     pub(super) fn give_up_asking(&mut self, id: usize) {
         if let State::Asking(asking) = &self.connections[id].state {
-            self.decide(id, asking.serial, None);
+            self.note_verdict(id, asking.serial, None);
         }
     }
 
@@ -285,9 +312,15 @@ impl Reactor {
         }
     }
 
-    /// Sees whether one who waits has left. Nothing is taken from its socket.
+    /// Goes on with a request that the hook has decided; of another, sees whether it has left. Nothing is
+    /// taken from its socket.
     pub(super) fn look_after_waiter(&mut self, id: usize) {
         let connection = &mut self.connections[id];
+        if let State::Asking(asking) = &connection.state
+            && let Some(verdict) = asking.said
+        {
+            return self.decide(id, verdict);
+        }
         match connection.socket.peek() {
             Ok(0) => self.drop_connection(id),
             // For later. If it has left behind these bytes, that is seen when they have been read.

@@ -1,7 +1,10 @@
 //! What the reactor keeps for one stream beside its media: who publishes, who watches, counts.
 
+use super::candidate::Candidates;
+use super::stall::Arrivals;
 use super::sweep::Sweep;
 use super::unsent::Unsent;
+use crate::protocol::control::ToPublisher;
 use crate::stream::Stream;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -32,8 +35,12 @@ pub struct Poster {
 /// One stream's people and counts.
 #[derive(Debug)]
 pub struct Broadcast {
-    /// The publisher's connection.
+    /// The publisher's connection: of the one that is on air.
     pub publisher: Option<usize>,
+    /// Those that have sent no media yet.
+    pub candidates: Candidates,
+    /// When the publisher's media came.
+    pub arrivals: Arrivals,
     /// The viewers' connections, in no order.
     pub audience: Vec<usize>,
     pub sweep: Sweep,
@@ -48,10 +55,15 @@ pub struct Broadcast {
     pub viewers_ws: u64,
     pub viewers_http: u64,
     pub viewers_peak: u64,
+    /// Viewers whose sockets were full when deadlines were looked at last.
+    pub viewers_behind: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
+    /// The publisher's. Invariant: `None` while there is no publisher.
     pub poster: Option<Poster>,
+    /// Counts publishers: what was begun under one does not end under the next.
+    pub publication: u64,
     pub bitrate_bps: u64,
     /// When the publisher came.
     live_since: Option<Instant>,
@@ -75,10 +87,24 @@ pub enum Plea {
     KeyframeWarning,
 }
 
+impl Plea {
+    pub fn message(self) -> ToPublisher {
+        match self {
+            Plea::Restart => ToPublisher::Restart,
+            Plea::KeyframeWarning => ToPublisher::Warning {
+                code: "keyframe-interval".into(),
+                message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
+            },
+        }
+    }
+}
+
 impl Broadcast {
     pub fn new(unsent: Unsent, now: Instant) -> Broadcast {
         Broadcast {
             publisher: None,
+            candidates: Candidates::default(),
+            arrivals: Arrivals::new(now),
             audience: Vec::new(),
             sweep: Sweep::default(),
             is_sweeping: false,
@@ -88,10 +114,12 @@ impl Broadcast {
             viewers_ws: 0,
             viewers_http: 0,
             viewers_peak: 0,
+            viewers_behind: 0,
             received_bytes: 0,
             sent_bytes: 0,
             skips: 0,
             poster: None,
+            publication: 0,
             bitrate_bps: 0,
             live_since: None,
             offline_since: None,
@@ -109,8 +137,18 @@ impl Broadcast {
         self.audience.len() as u64
     }
 
+    /// Whether a publisher is on air, or may be soon.
+    pub fn has_publisher(&self) -> bool {
+        self.publisher.is_some() || !self.candidates.is_empty()
+    }
+
+    /// A publisher has its first media.
     pub fn publisher_came(&mut self, connection: usize, now: Instant) {
+        if self.publisher.is_some() {
+            self.drop_poster();
+        }
         self.publisher = Some(connection);
+        self.arrivals = Arrivals::new(now);
         self.live_since = Some(now);
         self.offline_since = None;
         self.keyframe.0 = now;
@@ -118,8 +156,15 @@ impl Broadcast {
         self.told_publisher = None;
     }
 
+    /// The poster shows what a publisher that is replaced or gone has sent.
+    fn drop_poster(&mut self) {
+        self.poster = None;
+        self.publication += 1;
+    }
+
     pub fn publisher_left(&mut self, now: Instant) {
         self.publisher = None;
+        self.drop_poster();
         self.live_since = None;
         self.offline_since = Some(now);
         self.bitrate_bps = 0;
@@ -160,7 +205,7 @@ impl Broadcast {
 
     /// Whether nobody is here.
     pub fn is_deserted(&self) -> bool {
-        self.publisher.is_none() && self.audience.is_empty()
+        !self.has_publisher() && self.audience.is_empty()
     }
 
     pub fn uptime(&self, now: Instant) -> Duration {
@@ -177,8 +222,11 @@ impl Broadcast {
     /// Notes what the publisher's last bytes brought.
     pub fn note_media(&mut self, stream: &Stream, now: Instant) {
         let live_edge = stream.ring().live_edge();
-        self.is_fresh |= live_edge != self.live_edge;
-        self.live_edge = live_edge;
+        if live_edge != self.live_edge {
+            self.is_fresh = true;
+            self.live_edge = live_edge;
+            self.arrivals.chunk_came(now);
+        }
         if stream.gops() != self.keyframe.1 {
             self.keyframe = (now, stream.gops());
             self.has_warned = false;

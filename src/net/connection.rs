@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 /// How long a peer has to take our last bytes and to hang up.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a peer may go on with a body that was refused. Many read no answer before they have sent
+/// all, and a reset would take it from them: on a slow link 1 MB takes this long.
+pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Replies that may wait for one peer. Pings that are sent without reading the pongs would fill
 /// memory otherwise. Counted, not weighed: the rest of a chunk may wait among them.
 pub const OUTBOX_SLICES_MAX: usize = 64;
@@ -29,6 +33,9 @@ pub enum State {
     Asking(Box<Asking>),
     /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
     Responding { keep_alive: bool, rest: BytesMut },
+    /// Reading a body that nobody wants to its end, behind which it may ask again. Its answer is in
+    /// the outbox, or written.
+    Draining(Box<BodyReader>),
     /// Sending us a poster.
     Posting(Box<Posting>),
     /// Feeding one stream, by WebSocket or request body.
@@ -48,6 +55,8 @@ pub enum State {
 #[derive(Debug)]
 pub struct Posting {
     pub name: StreamName,
+    /// Of the stream, when the poster began to come in.
+    pub publication: u64,
     pub head: RequestHead,
     pub body: BodyReader,
     pub jpeg: BytesMut,
@@ -108,19 +117,30 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Bytes that it holds for its peer: what is to be written, and a request not yet whole.
-    pub fn waiting_bytes(&self) -> u64 {
-        let coming = match &self.state {
-            State::Requesting(bytes) => bytes.len(),
-            State::Asking(asking) => asking.rest.len(),
-            State::Posting(posting) => posting.jpeg.len(),
-            State::Responding { .. }
-            | State::Publishing(_)
-            | State::Viewing { .. }
-            | State::Closing { .. }
-            | State::Gone => 0,
-        };
-        (self.outbox.byte_len() + coming) as u64
+    /// Whether a publisher's bytes that have been read wait for more work.
+    pub fn has_input(&self) -> bool {
+        matches!(&self.state, State::Publishing(publisher) if publisher.has_input())
+    }
+
+    /// Whether there is something to do for it in a turn's reading half.
+    pub fn wants_turn(&self) -> bool {
+        self.can_read || self.has_input()
+    }
+
+    /// Bytes of memory that it takes for what its peer has sent and is not done with: requests, media
+    /// and messages that are not whole yet.
+    pub fn coming_bytes(&self) -> usize {
+        match &self.state {
+            State::Requesting(bytes) => bytes.capacity(),
+            State::Asking(asking) => asking.held_bytes(),
+            State::Responding { rest, .. } => rest.capacity(),
+            State::Posting(posting) => posting.jpeg.capacity(),
+            State::Publishing(publisher) => publisher.held_bytes(),
+            State::Viewing { inbound, .. } => {
+                inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
+            }
+            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
+        }
     }
 
     /// Notes that something came from it.

@@ -12,6 +12,7 @@ use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
 use crate::stream::StreamId;
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -62,31 +63,45 @@ impl<S> Connection<S> {
                 })
             }
             State::Requesting(_) => None,
+            // It has its turn soon.
+            State::Asking(asking) if asking.said.is_some() => None,
             State::Asking(asking) => (now >= asking.deadline).then_some(Due::Undecided),
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
                 Some(Due::SilentPublisher)
             }
-            State::Responding { .. }
+            State::Responding { .. } | State::Draining(_)
                 if elapsed(self.since) >= limits.viewer_timeout * ANSWER_TIMEOUTS =>
             {
                 Some(Due::Stalled)
             }
-            State::Responding { .. } | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Draining(_) if elapsed(self.heard_at) >= limits.head_timeout => Some(Due::Idle),
+            State::Responding { .. } | State::Draining(_) | State::Posting(_) => {
+                is_stalled.then_some(Due::Stalled)
+            }
             // It is we who do not read.
             State::Publishing(publisher) if publisher.is_resting(now) => None,
-            State::Publishing(publisher)
-                if elapsed(publisher.fed_at) >= limits.publisher_timeout =>
-            {
-                Some(Due::SilentPublisher)
+            State::Publishing(publisher) if publisher.is_websocket() => {
+                // Its recorder may have nothing to record for a while: as long as it answers pings
+                // it has twice the time.
+                let is_silent = elapsed(self.heard_at) >= limits.publisher_timeout
+                    || elapsed(publisher.fed_at) >= limits.publisher_timeout * 2;
+                match is_silent {
+                    true => Some(Due::SilentPublisher),
+                    false => self.ping_due(publisher_ping_interval(limits), limits, now),
+                }
             }
-            State::Publishing(publisher) if publisher.is_websocket() => self.ping_due(limits, now),
-            State::Publishing(_) => None,
+            State::Publishing(publisher) => {
+                let is_silent = elapsed(publisher.fed_at) >= limits.publisher_timeout;
+                is_silent.then_some(Due::SilentPublisher)
+            }
             State::Viewing { .. } if is_stalled || self.is_trickling(limits, now) => {
                 Some(Due::Stalled)
             }
             // A ping would wait behind the media that it does not take.
             State::Viewing { .. } if self.blocked_since.is_some() => None,
-            State::Viewing { viewer, .. } if viewer.is_websocket() => self.ping_due(limits, now),
+            State::Viewing { viewer, .. } if viewer.is_websocket() => {
+                self.ping_due(limits.ping_interval, limits, now)
+            }
             State::Viewing { .. } => None,
             State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
             State::Gone => None,
@@ -101,33 +116,60 @@ impl<S> Connection<S> {
             && now.saturating_duration_since(self.since) >= limits.viewer_timeout
     }
 
-    fn ping_due(&self, limits: &Limits, now: Instant) -> Option<Due> {
+    fn ping_due(&self, interval: Duration, limits: &Limits, now: Instant) -> Option<Due> {
         match self.pinged_at {
             Some(at) => {
                 (now.saturating_duration_since(at) >= limits.ping_timeout).then_some(Due::NoPong)
             }
-            None => (now.saturating_duration_since(self.heard_at) >= limits.ping_interval)
-                .then_some(Due::Ping),
+            None => (now.saturating_duration_since(self.heard_at) >= interval).then_some(Due::Ping),
         }
     }
 }
 
+/// A silent publisher is asked early enough to answer before it is given up.
+fn publisher_ping_interval(limits: &Limits) -> Duration {
+    limits.ping_interval.min(limits.publisher_timeout * 2 / 3)
+}
+
 impl Reactor {
     pub(super) fn expire(&mut self) {
-        if self.now.saturating_duration_since(self.ticked_at) < TICK {
-            return;
+        let mut id = match self.expiring {
+            Some(id) => id,
+            None if self.now.saturating_duration_since(self.ticked_at) < TICK => return,
+            None => {
+                self.ticked_at = self.now;
+                self.tend_memory();
+                0
+            }
+        };
+        // Thousands may be due at once: all who came at once, and say nothing.
+        let mut work = Work::new(work::DEADLINES_WORK);
+        while id < self.connections.capacity() {
+            if work.is_spent() {
+                self.expiring = Some(id);
+                return;
+            }
+            work.spend(work::LOOK);
+            let due = self
+                .connections
+                .get(id)
+                .and_then(|connection| connection.due(&self.limits, self.now));
+            if let Some(due) = due {
+                work.spend(work::DEADLINE + self.ring_price(id));
+                self.expire_one(id, due);
+            }
+            id += 1;
         }
-        self.ticked_at = self.now;
-        self.tend_memory();
-        let due: Vec<(usize, Due)> = self
-            .connections
-            .iter()
-            .filter_map(|(id, connection)| Some((id, connection.due(&self.limits, self.now)?)))
-            .collect();
-        for (id, due) in due {
-            self.expire_one(id, due);
+        self.expiring = None;
+        self.tend_broadcasts(&mut work);
+    }
+
+    /// What it costs to let go of a publisher's ring.
+    pub(super) fn ring_price(&self, id: usize) -> u64 {
+        match &self.connections[id].state {
+            State::Publishing(publisher) => self.catalog.stream(publisher.stream).ring_price(),
+            _ => 0,
         }
-        self.tend_broadcasts();
     }
 
     fn expire_one(&mut self, id: usize, due: Due) {
@@ -142,7 +184,6 @@ impl Reactor {
             }
             Due::Undecided => self.give_up_asking(id),
             Due::SilentPublisher => {
-                tracing::info!("publisher was silent for too long");
                 self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
             }
             Due::Ping => {
@@ -155,12 +196,14 @@ impl Reactor {
                 self.counters.viewers_timed_out += 1;
                 self.drop_connection(id);
             }
-            Due::Idle | Due::NoPong | Due::Hangup => self.drop_connection(id),
+            // It was answered, so it is told the end as well.
+            Due::Idle => self.close_when_written(id),
+            Due::NoPong | Due::Hangup => self.drop_connection(id),
         }
     }
 
     /// What is done for streams now and then.
-    fn tend_broadcasts(&mut self) {
+    fn tend_broadcasts(&mut self, work: &mut Work) {
         let tells_viewers =
             self.now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
         if tells_viewers {
@@ -168,6 +211,7 @@ impl Reactor {
         }
         let ids: Vec<StreamId> = self.broadcasts.keys().copied().collect();
         for stream_id in ids {
+            self.count_viewers_behind(stream_id);
             let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
                 continue;
             };
@@ -177,24 +221,30 @@ impl Reactor {
                     broadcast.unsent.apply(self.connections[id].socket.tcp());
                 }
             }
-            if broadcast.is_stale(self.now) {
-                self.catalog.stream_mut(stream_id).forget_media();
+            if broadcast.is_stale(self.now) && !work.is_spent() {
+                let stream = self.catalog.stream_mut(stream_id);
+                work.spend(stream.ring_price());
+                stream.forget_media();
             }
             let count = broadcast.viewers();
             let mut pleas = Vec::new();
-            match broadcast.plea(self.now) {
-                Some(Plea::Restart) => pleas.push(ToPublisher::Restart),
-                Some(Plea::KeyframeWarning) => pleas.push(ToPublisher::Warning {
-                    code: "keyframe-interval".into(),
-                    message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
-                }),
-                None => {}
-            }
+            pleas.extend(broadcast.plea(self.now).map(Plea::message));
             if broadcast.told_publisher.replace(count) != Some(count) {
                 pleas.push(ToPublisher::Viewers { count });
             }
-            if let Some(id) = broadcast.publisher {
+            let publisher = broadcast.publisher;
+            let candidates: Vec<usize> = broadcast.candidates.iter().collect();
+            if let Some(id) = publisher {
                 self.tell_publisher(id, &pleas);
+                self.look_for_stall(stream_id, id);
+            }
+            let counts = pleas
+                .iter()
+                .filter(|plea| matches!(plea, ToPublisher::Viewers { .. }));
+            let counts: Vec<ToPublisher> = counts.cloned().collect();
+            for id in candidates {
+                self.tell_publisher(id, &counts);
+                self.plead_for_first_keyframe(id);
             }
             if tells_viewers {
                 self.tell_count(stream_id);
@@ -202,7 +252,48 @@ impl Reactor {
         }
     }
 
-    fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
+    /// A candidate whose blocks nothing can be decoded from is told so.
+    fn plead_for_first_keyframe(&mut self, id: usize) {
+        let State::Publishing(publisher) = &mut self.connections[id].state else {
+            return;
+        };
+        let wants_keyframe = publisher.wants_keyframe();
+        if let Some(plea) = publisher.keyframes.due(wants_keyframe, self.now) {
+            self.tell_publisher(id, &[plea.message()]);
+        }
+    }
+
+    /// Tells viewers when nothing has come from their publisher for too long.
+    fn look_for_stall(&mut self, stream_id: StreamId, publisher: usize) {
+        // It is we who do not read.
+        if let State::Publishing(publisher) = &self.connections[publisher].state
+            && publisher.is_resting(self.now)
+        {
+            return;
+        }
+        let silence = self
+            .broadcasts
+            .get(&stream_id)
+            .and_then(|broadcast| broadcast.arrivals.silence(self.now));
+        if let Some(silence) = silence {
+            let since_ms = silence.as_millis() as u64;
+            if self.catalog.stream_mut(stream_id).stall(since_ms) {
+                self.queue_audience(stream_id);
+            }
+        }
+    }
+
+    /// The publisher's media come, as they should, or again.
+    pub(super) fn media_came(&mut self, stream_id: StreamId) {
+        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+            broadcast.arrivals.bytes_came(self.now);
+        }
+        if self.catalog.stream_mut(stream_id).resume() {
+            self.queue_audience(stream_id);
+        }
+    }
+
+    pub(super) fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &connection.state
             && connection.outbox.len() < OUTBOX_SLICES_MAX
@@ -249,7 +340,7 @@ impl Reactor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::viewer::{Transport, Viewer};
+    use crate::net::viewer::{Told, Transport, Viewer};
     use crate::stream::{self, Catalog, Cursor};
     use mio::net::TcpStream;
 
@@ -289,9 +380,10 @@ mod tests {
                 stream: Catalog::new(stream::Limits::default()).open("demo"),
                 transport: Transport::WebSocket { v1: false },
                 cursor: Cursor::join(),
-                told_live: false,
+                told: Told::Offline,
                 audience_index: 0,
                 ignored_reads: 0,
+                stamp: None,
             },
             inbound: None,
         };

@@ -4,8 +4,12 @@ use super::connection::State;
 use super::publisher::Fed;
 use super::reactor::Reactor;
 use super::turn::After;
+use crate::protocol::control::OfflineReason;
+use crate::protocol::route::Cause;
 use crate::stream::StreamId;
+use crate::work::{self, Budget, Work};
 use std::io::{self, Read};
+use std::time::Duration;
 
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
 /// hold up the stream.
@@ -18,13 +22,25 @@ impl Reactor {
     /// Publishers first, all of them: whoever watches waits for what they say.
     pub(super) fn read(&mut self) {
         self.wake_rested();
+        // Who is not visited in this turn is at the front of the queue in the next, and who was
+        // visited and has more at its back.
+        self.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.feeding.len());
+        self.tick_media();
         for _ in 0..self.feeding.len() {
+            if self.budget.is_spent() {
+                break;
+            }
             let id = self.feeding.pop_front();
             self.read_queued(id);
         }
+        if self.budget.done() > 0 {
+            let work = Duration::from_nanos(self.budget.done());
+            self.counters.turn_work.record(work);
+        }
         let mut cost = 0;
+        self.reads = Work::new(work::READS_WORK);
         for _ in 0..self.readable.len() {
-            if cost >= READS_MAX {
+            if cost >= READS_MAX || self.reads.is_spent() {
                 break;
             }
             let id = self.readable.pop_front();
@@ -43,9 +59,10 @@ impl Reactor {
             return;
         };
         connection.is_read_queued = false;
-        if connection.can_read && self.read_one(id) {
+        if connection.wants_turn() && self.read_one(id) {
             self.queue_read(id);
         }
+        self.keep_within_memory();
     }
 
     /// Reads one connection's turn. Returns whether there may be more to read now.
@@ -62,6 +79,7 @@ impl Reactor {
             State::Closing { is_shut: false, .. } => {
                 self.connections[id].socket.is_handshaking() && self.shake_hands(id)
             }
+            State::Draining(_) => self.drain(id),
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
@@ -86,22 +104,43 @@ impl Reactor {
     }
 
     fn read_publisher(&mut self, id: usize) -> bool {
-        if self.rests(id) {
+        let connection = &self.connections[id];
+        // What has been read already is not too fast any more.
+        if !connection.has_input() && self.rests(id) {
             return false;
         }
         let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
+        let State::Publishing(publisher) = &mut connection.state else {
             return false;
         };
         let stream_id = publisher.stream;
+        let Some(mut work) = self.budget.share(&mut publisher.debt) else {
+            return true;
+        };
+        work.spend(match connection.socket.is_encrypted() {
+            true => work::READ_ENCRYPTED,
+            false => 0,
+        });
         let mut received = 0;
         let stream = self.catalog.stream_mut(stream_id);
-        let fed = connection.read_publisher(stream, &mut self.read_buffer, &mut received, self.now);
+        let fed = connection.read_publisher(
+            stream,
+            &mut self.read_buffer,
+            &mut received,
+            &mut work,
+            self.now,
+        );
+        if let State::Publishing(publisher) = &mut connection.state {
+            self.budget.settle(&work, &mut publisher.debt);
+        }
         let has_replies = !connection.outbox.is_empty();
-        self.note_media(stream_id, received);
+        self.note_received(id, received);
+        self.note_ingest(id);
         match fed {
             Fed::More | Fed::Blocked => {}
+            Fed::Ready => self.put_on_air(id),
             ended => {
+                self.budget.spend(self.ring_price(id));
                 self.publisher_ended(id, &ended);
                 return self.connections[id].can_read;
             }
@@ -109,7 +148,25 @@ impl Reactor {
         if has_replies {
             self.queue_write(id);
         }
-        self.connections[id].can_read
+        self.connections[id].wants_turn()
+    }
+
+    /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
+    pub(super) fn note_received(&mut self, id: usize, received: u64) {
+        let State::Publishing(publisher) = &mut self.connections[id].state else {
+            return;
+        };
+        let stream_id = publisher.stream;
+        if publisher.is_candidate() {
+            publisher.received_before_air += received;
+            self.counters.received_bytes += received;
+            return;
+        }
+        let has_media = publisher.fed_at == self.now;
+        self.note_media(stream_id, received);
+        if has_media {
+            self.media_came(stream_id);
+        }
     }
 
     pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
@@ -121,11 +178,24 @@ impl Reactor {
     }
 
     pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+        if matches!(fed, Fed::Finished) {
+            self.note_reason(id, OfflineReason::Ended);
+        }
+        let is_logged = match fed {
+            Fed::BadMedia(_) => self.count_refusal(Cause::Media, self.connections[id].client),
+            _ => true,
+        };
+        let (date, is_serving) = (Some(self.date()), self.is_serving());
         let connection = &mut self.connections[id];
-        let State::Publishing(publisher) = &connection.state else {
+        let State::Publishing(publisher) = &mut connection.state else {
             return;
         };
+        publisher.stamp.date = date;
+        publisher.may_ask_again &= is_serving;
         publisher.answer(fed, &mut connection.outbox);
+        let is_upload = !publisher.is_websocket();
+        let may_ask_again = is_upload && publisher.may_ask_again;
+        let behind = publisher.take_behind();
         let name = self.catalog.stream(publisher.stream).name();
         let client = connection.client;
         match fed {
@@ -139,12 +209,20 @@ impl Reactor {
             }
             Fed::BadMedia(error) => {
                 self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, %error, "publisher sent what we cannot carry");
+                if is_logged {
+                    tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
+                }
             }
-            _ => tracing::info!(stream = %name, %client, "publisher left"),
+            Fed::Text => {
+                self.counters.publishers_rejected += 1;
+                tracing::warn!(stream = %name, %client, "publisher sent text, and no binary message");
+            }
+            Fed::Blocked | Fed::More | Fed::Ready | Fed::Finished | Fed::Aborted | Fed::Gone => {}
         }
         match fed {
             Fed::Gone => self.drop_connection(id),
+            Fed::Finished if may_ask_again => self.ask_again(id, &behind),
+            Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
     }

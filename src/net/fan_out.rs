@@ -7,6 +7,7 @@
 //! small stream is through at once beside a large one, and a crowd that joins holds up nobody.
 
 use super::connection::State;
+use super::outbox::Outbox;
 use super::reactor::Reactor;
 use super::viewer::{Sent, Wrote};
 use crate::stream::StreamId;
@@ -156,12 +157,14 @@ impl Reactor {
             false => 0,
         };
         let cost = match written {
+            0 if matches!(self.connections[id].state, State::Gone) => WRITE_COST,
             0 => LOOK_COST,
             written if self.connections[id].socket.is_encrypted() => {
                 written * ENCRYPTED_COST + WRITE_COST
             }
             written => written + WRITE_COST,
         };
+        self.keep_within_memory();
         *budget = budget.saturating_sub(cost);
     }
 
@@ -212,6 +215,19 @@ impl Reactor {
         };
         let stream_id = viewer.stream;
         let mut sent = Sent::default();
+        // Its answer may begin now, long after it asked.
+        if viewer.stamp.is_some() {
+            let date = Some(self.date());
+            if let State::Viewing { viewer, .. } = &mut self.connections[id].state
+                && let Some(stamp) = &mut viewer.stamp
+            {
+                match viewer.cursor.has_begun() {
+                    true => viewer.stamp = None,
+                    false => stamp.date = date,
+                }
+            }
+        }
+        let connection = &mut self.connections[id];
         let stream = self.catalog.stream(stream_id);
         let result = connection.write_viewer(stream, &mut self.items, &mut sent, self.now);
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
@@ -239,13 +255,26 @@ impl Reactor {
             Ok(true) if self.connections[id].socket.has_unsent() => {}
             Ok(true) => self.outbox_written(id),
             Ok(false) => {}
-            Err(_) => self.drop_connection(id),
+            Err(_) => self.cannot_write(id),
         }
         written
     }
 
+    /// The peer takes nothing any more. What a publisher sent before still counts: once that is read,
+    /// its end is seen as well.
+    fn cannot_write(&mut self, id: usize) {
+        let connection = &mut self.connections[id];
+        match connection.state {
+            State::Publishing(_) if connection.wants_turn() => {
+                connection.outbox = Outbox::default();
+                self.queue_read(id);
+            }
+            _ => self.drop_connection(id),
+        }
+    }
+
     /// All that was to be said has been written.
-    fn outbox_written(&mut self, id: usize) {
+    pub(super) fn outbox_written(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         match &mut connection.state {
             State::Responding { keep_alive, rest } => {

@@ -11,6 +11,8 @@ use crate::protocol::frame_check::{FrameCheck, Violation};
 use crate::protocol::websocket::CloseCode;
 use bytes::Bytes;
 use std::io::{self, Read, Write};
+use std::mem;
+use std::num::NonZeroU16;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, error::CapacityError};
@@ -26,6 +28,9 @@ const PUBLISHER_BUFFER_BYTES: usize = 32 << 10;
 /// frames come that complete no message, such as empty fragments without end.
 const READ_BYTES_MAX: u64 = 64 << 10;
 
+/// The same, counted in frames: 64 KiB may hold 10,000 empty fragments, at 200 ns each.
+const READ_FRAMES_MAX: u64 = 256;
+
 /// One side of a WebSocket: the frames that come in.
 #[derive(Debug)]
 pub struct Inbound {
@@ -33,8 +38,12 @@ pub struct Inbound {
     check: FrameCheck,
     /// What the peer did wrong, behind sound bytes that are still to be understood.
     wrong: Option<Violation>,
+    /// Bytes that came since the peer was last seen between two messages.
+    unfinished: u32,
     /// Data messages nobody asked for.
-    pub ignored: u32,
+    pub ignored: u16,
+    /// The code of the peer's close frame.
+    close_code: Option<NonZeroU16>,
 }
 
 /// What was heard.
@@ -88,8 +97,33 @@ impl Inbound {
             ),
             check,
             wrong,
+            unfinished: saturated(rest.len() as u64),
             ignored: 0,
+            close_code: None,
         }
+    }
+
+    /// Whole frames that the last read brought: each is work.
+    pub fn frames(&self) -> u64 {
+        self.check.frames()
+    }
+
+    /// Bytes of memory that it takes: the message that is not whole yet, for a frame of which room is
+    /// made when its head has come.
+    pub fn held_bytes(&self) -> usize {
+        let coming = self
+            .check
+            .payload_left()
+            .saturating_add(self.unfinished as usize);
+        coming.saturating_add(mem::size_of::<Inbound>())
+    }
+
+    /// Whether a peer that has closed did so on purpose: it is done (1000), its page is left (1001),
+    /// or it gave no code, as `close()` in a browser does. Any other code names a fault.
+    pub fn closed_well(&self) -> bool {
+        let well = [CloseCode::Normal, CloseCode::GoingAway].map(u16::from);
+        self.close_code
+            .is_none_or(|code| well.contains(&code.get()))
     }
 
     /// Reads the next message. `received` is raised by the bytes that came from the socket.
@@ -99,6 +133,7 @@ impl Inbound {
         outbox: &mut Outbox,
         received: &mut u64,
     ) -> Heard {
+        self.check.count_anew();
         let mut wire = Wire {
             socket,
             check: &mut self.check,
@@ -109,8 +144,13 @@ impl Inbound {
         };
         let result = self.context.read(&mut wire);
         let is_spent = wire.is_spent;
-        *received += wire.received;
+        let came = wire.received;
         outbox.push(wire.replies);
+        *received += came;
+        self.unfinished = match self.check.is_between_messages() {
+            true => 0,
+            false => self.unfinished.saturating_add(saturated(came)),
+        };
         match result {
             // Nothing is read behind it, so all that is sound has been understood.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
@@ -123,7 +163,11 @@ impl Inbound {
             Ok(Message::Text(_)) => Heard::Text,
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
             // The answer is queued, and written by the next read, which says so.
-            Ok(Message::Close(_) | Message::Frame(_)) => Heard::Control,
+            Ok(Message::Close(frame)) => {
+                self.close_code = frame.and_then(|frame| NonZeroU16::new(frame.code.into()));
+                Heard::Control
+            }
+            Ok(Message::Frame(_)) => Heard::Control,
             Err(error) => Heard::from(error),
         }
     }
@@ -147,6 +191,10 @@ impl From<Error> for Heard {
     }
 }
 
+fn saturated(length: u64) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
 /// The socket as tungstenite sees it.
 struct Wire<'a, S> {
     socket: &'a mut S,
@@ -163,7 +211,7 @@ impl<S: Read> Read for Wire<'_, S> {
         if self.wrong.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if self.received >= READ_BYTES_MAX {
+        if self.received >= READ_BYTES_MAX || self.check.frames() >= READ_FRAMES_MAX {
             self.is_spent = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }

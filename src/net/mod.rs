@@ -8,6 +8,7 @@
 //!
 //! - `reactor`: the loop and its phases.
 //! - `socket`: a connection's, encrypted or not; `tls`: its records.
+//! - `refusals`: what is refused, counted and logged.
 //! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
 //! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
 //! - `connection`: one socket and its state; `deadlines`: what must happen by when.
@@ -17,9 +18,12 @@
 //!   through its audience.
 //! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
 //! - `unsent`: what the kernel holds for a viewer who does not keep up.
-//! - `broadcast`: who publishes and who watches one stream.
+//! - `broadcast`: who publishes and who watches one stream; `candidate`: publishers that wait for
+//!   their first media; `stall`: whether media still come.
+//! - `waited`: names that have viewers before they have a publisher.
 //! - `answer`, `listener`: whole responses; listening sockets.
-//! - `posters`, `reports`: pictures that stand for streams; what is told about them.
+//! - `posters`, `reports`: pictures that stand for streams; what is told about them; `renderings`: how
+//!   many share it.
 //! - `introduction`, `clients`: whose a connection is, and how many that one has.
 //! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
 //! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
@@ -30,6 +34,7 @@ mod asking;
 pub(crate) mod body;
 mod broadcast;
 pub(crate) mod bucket;
+pub(crate) mod candidate;
 mod clients;
 pub(crate) mod connection;
 mod deadlines;
@@ -40,17 +45,21 @@ pub(crate) mod inbound;
 mod inherited;
 mod introduction;
 mod listener;
+mod media_clock;
 mod memory;
 mod outbox;
 mod posters;
 pub(crate) mod publisher;
 mod reactor;
+mod refusals;
+mod renderings;
 mod reports;
 mod requests;
 mod resting;
 mod roles;
 mod service_manager;
 mod socket;
+mod stall;
 mod successor;
 mod sweep;
 mod tls;
@@ -58,14 +67,19 @@ pub(crate) mod turn;
 mod unsent;
 mod verdicts;
 pub(crate) mod viewer;
+mod waited;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;
+use crate::protocol::base_path::BasePath;
 pub use inherited::Inherited;
 use listener::Service;
 use reactor::Reactor;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Why the server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -85,23 +99,28 @@ pub enum ServeError {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another process has taken over. Once it listens, it
-/// prints one line for each address, and the links to open.
-pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> {
+/// prints one line for each address, and the links to open. `allocated` tells the bytes that the process
+/// has allocated, for `--max-memory`.
+pub fn serve(
+    config: Serve,
+    mut inherited: Inherited,
+    allocated: fn() -> usize,
+) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
     let tls = config.tls.clone();
+    let base_path = config.base_path.clone();
     let predecessor = inherited.take_predecessor();
     if inherited.is_activated {
         tracing::info!("the sockets are the service manager's, --listen does not count");
     }
-    let mut reactor = Reactor::new(config, inherited)?;
-    if let Err(error) = greet(
+    let mut reactor = Reactor::new(config, inherited, allocated)?;
+    let greeting = greeting(
         random_publish_key.as_ref(),
         tls.as_ref(),
+        &base_path,
         &reactor.addresses(),
-    ) {
-        // Whoever started us has stopped reading. That is no reason not to serve.
-        tracing::warn!(%error, "standard output");
-    }
+    );
+    print(greeting)?;
     match predecessor {
         // It tells the service manager, which knows it and not us.
         Some(predecessor) => {
@@ -115,15 +134,37 @@ pub fn serve(config: Serve, mut inherited: Inherited) -> Result<(), ServeError> 
     Ok(())
 }
 
+/// How long standard output is waited for. Whoever reads it is rarely later.
+const PRINT_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Prints this, on a thread of its own: a reader that does not read, or is gone, is no reason not to
+/// serve.
+fn print(text: String) -> io::Result<()> {
+    let (done, printed) = mpsc::channel::<()>();
+    thread::Builder::new()
+        .name("greeting".into())
+        .spawn(move || {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            if let Err(error) = written {
+                tracing::warn!(%error, "standard output");
+            }
+            drop(done);
+        })?;
+    let _ = printed.recv_timeout(PRINT_TIMEOUT);
+    Ok(())
+}
+
 /// The line `listening on http://ADDR:PORT`, or `https`, is the sign that we are ready.
-fn greet(
+fn greeting(
     random_publish_key: Option<&Secret>,
     tls: Option<&Tls>,
+    base_path: &BasePath,
     addresses: &[(Service, SocketAddr)],
-) -> io::Result<()> {
+) -> String {
     // Whoever gave a key knows it; one that was made here is told this once.
     let key = random_publish_key.map_or_else(String::new, |key| format!("?key={}", key.expose()));
-    let mut out = io::stdout().lock();
+    let mut lines = Vec::new();
     let mut links = Vec::new();
     let mut redirected = Vec::new();
     for &(service, address) in addresses {
@@ -135,20 +176,20 @@ fn greet(
                 continue;
             }
         };
-        writeln!(out, "listening on {scheme}://{address}")?;
+        lines.push(format!("listening on {scheme}://{address}"));
         links.extend(links_to(scheme, address));
     }
     for url in links {
-        writeln!(out, "  go live: {url}/publish/live{key}")?;
-        writeln!(out, "  watch:   {url}/live/live")?;
+        lines.push(format!("  go live: {url}{base_path}/publish/live{key}"));
+        lines.push(format!("  watch:   {url}{base_path}/live/live"));
     }
     for url in redirected {
-        writeln!(out, "sending on from {url}")?;
+        lines.push(format!("sending on from {url}"));
     }
     if let Some(fingerprint) = tls.and_then(Tls::fingerprint) {
-        writeln!(out, "the certificate's SHA-256 is {fingerprint}")?;
+        lines.push(format!("the certificate's SHA-256 is {fingerprint}"));
     }
-    out.flush()
+    lines.join("\n") + "\n"
 }
 
 /// Nobody can open `0.0.0.0`: there are links to what it stands for.

@@ -1,13 +1,14 @@
 //! Pictures that stand for streams, as their publishers send them.
 
 use super::body::BodyReader;
-use super::broadcast::Poster;
+use super::broadcast::{Broadcast, Poster};
 use super::connection::{Posting, State};
 use super::reactor::Reactor;
 use super::requests::not_live;
 use crate::protocol::http::{Body, Method, RequestHead};
 use crate::protocol::response::CONTINUE;
-use crate::protocol::route::{Refusal, StreamName};
+use crate::protocol::route::{Cause, Refusal, StreamName};
+use crate::webm::{first_frame, webp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
@@ -16,6 +17,9 @@ use std::{io, mem};
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Chunks of a GOP that are looked through for its keyframe.
+const KEYFRAME_CHUNKS_MAX: usize = 4;
 
 impl Reactor {
     pub(super) fn open_posting(
@@ -30,15 +34,14 @@ impl Reactor {
         {
             return Err(self.poster_too_large());
         }
-        if self.poster_place(&name).is_none() {
-            return Err(not_live());
-        }
+        let publication = self.poster_place(&name).ok_or_else(not_live)?.publication;
         if head.expect_continue {
             self.connections[id].outbox.push(CONTINUE);
             self.queue_write(id);
         }
         self.connections[id].state = State::Posting(Box::new(Posting {
             name,
+            publication,
             head: head.clone(),
             body: BodyReader::new(head.body),
             jpeg: BytesMut::new(),
@@ -91,13 +94,16 @@ impl Reactor {
             return Ok(());
         }
         if !posting.jpeg.starts_with(&JPEG_MAGIC) {
-            return Err(Refusal::new(415, "a poster is a JPEG picture"));
+            return Err(Refusal::new(415, "a poster is a JPEG picture").because(Cause::Media));
         }
         let jpeg = mem::take(&mut posting.jpeg).freeze();
         let (name, mut head) = (posting.name.clone(), posting.head.clone());
+        let publication = posting.publication;
         let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
         let etag = format!("\"{hash}\"");
-        *self.poster_place(&name).ok_or_else(not_live)? = Some(Poster { jpeg, etag });
+        let broadcast = self.poster_place(&name);
+        let broadcast = broadcast.filter(|broadcast| broadcast.publication == publication);
+        broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
         // It has been read to its end, so the connection may go on.
         head.body = Body::None;
         self.respond(id, &head, BytesMut::from(&bytes[..]), |asked| {
@@ -108,14 +114,37 @@ impl Reactor {
 
     fn poster_too_large(&self) -> Refusal {
         let limit = self.limits.poster_bytes;
-        Refusal::new(413, format!("a poster may have {limit} bytes"))
+        Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
-    /// Where the poster of a live stream hangs.
-    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Option<Poster>> {
+    /// Where the poster of a stream hangs that has a publisher: one that is about to send its first
+    /// media may send the poster before.
+    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.publisher.map(|_| &mut broadcast.poster)
+        broadcast.has_publisher().then_some(broadcast)
+    }
+
+    /// The newest keyframe of a live stream, if it is one of VP8.
+    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+        let stream = self.catalog.stream(self.catalog.find(name.as_str())?);
+        let recording = &stream.init().filter(|_| stream.is_live())?.recording;
+        let video = recording.video()?;
+        if recording.tracks[video].codec_id != "V_VP8" {
+            return None;
+        }
+        // Tracks are numbered anew, from 1.
+        let track_number = video as u64 + 1;
+        let ring = stream.ring();
+        let since_keyframe = ring.join_point()?..ring.live_edge();
+        // The keyframe is the first block of the picture, and sound that came before it the first of
+        // all: they are not far.
+        let chunks = since_keyframe.take(KEYFRAME_CHUNKS_MAX);
+        let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
+        chunks.find_map(|chunk| {
+            let payload = chunk.framed.payload();
+            webp(first_frame(&payload, track_number)?)
+        })
     }
 
     pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {

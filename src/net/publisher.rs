@@ -2,44 +2,64 @@
 
 use super::body::{BodyReader, ReadBuffer};
 use super::bucket::Bucket;
+use super::candidate::KeyframePlea;
 use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::HttpError;
-use crate::protocol::response::{Connection, refuse};
+use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
 use crate::protocol::{http::Method, response::ResponseHead};
-use crate::stream::{Ingest, Stream, StreamId};
+use crate::stream::{Ingest, Stream, StreamId, Warning};
 use crate::webm::WebmError;
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::io::{self, Read};
+use std::mem;
 use std::time::Instant;
 
-/// Bytes taken from one publisher before the others have their turn: 8 ms of work at 128 MB/s.
+/// Bytes taken from one publisher before viewers are written to, whatever work is left.
 const TURN_BYTES: u64 = 1 << 20;
 
-/// Bytes of a message that are cut before the turn is looked at again: blocks can be as small as
-/// seven bytes, and each costs its own work.
-const PIECE_BYTES: usize = 256 << 10;
+/// Replies to pings in one turn, so that a flood of them does not fill the outbox before it is
+/// written. The peer may send more, and has them answered in the next turns.
+const TURN_CONTROLS: usize = OUTBOX_SLICES_MAX / 2;
 
-/// Messages taken in one turn, however small, so that a flood of empty ones holds nobody up.
-const TURN_MESSAGES: usize = 64;
+/// What a text message is answered with.
+const SEND_BINARY: &str = "send binary messages";
 
 #[derive(Debug)]
 pub struct Publisher {
     pub stream: StreamId,
     feed: Feed,
     ingest: Ingest,
-    /// The rest of the last message, which the turn was too short for.
-    unread: Bytes,
+    /// Bytes of a request body that are not decoded yet, and in the end those behind it. What is
+    /// decoded is with `ingest`.
+    undecoded: Bytes,
+    /// Whether the last visit ended because its work was spent.
+    is_interrupted: bool,
+    /// Work that it overdrew in earlier turns.
+    pub debt: u64,
     /// When it last sent media.
     pub fed_at: Instant,
+    /// Bytes that came before it went on air.
+    pub received_before_air: u64,
+    /// Why its stream goes offline when it leaves.
+    pub offline_reason: OfflineReason,
+    /// What it was told while it was a candidate.
+    pub keyframes: KeyframePlea,
     /// How fast it may be.
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
     rests_until: Option<Instant>,
+    /// What its answer says besides, where it has one.
+    pub stamp: Stamp,
+    /// Whether its connection may ask again behind a body that ended well.
+    pub may_ask_again: bool,
+    /// Whether it is on the reactor's list of those whose blocks wait for the clock.
+    pub is_waiting: bool,
 }
 
 /// How a publisher's media travel.
@@ -60,10 +80,16 @@ pub enum Fed {
     Blocked,
     /// Its turn is over.
     More,
-    /// It closed its WebSocket, or the body is complete.
+    /// A candidate has its first media, and is to go on air before it is read on.
+    Ready,
+    /// It closed its WebSocket as it should, or the body is complete.
     Finished,
+    /// It closed its WebSocket with a code that names a fault.
+    Aborted,
     /// It is gone without a word.
     Gone,
+    /// It sent a text message, and none means anything to us.
+    Text,
     /// It broke WebSocket.
     BadFrames(CloseCode, String),
     /// It broke HTTP.
@@ -93,10 +119,18 @@ impl Publisher {
             stream,
             feed,
             ingest,
-            unread: Bytes::new(),
+            undecoded: Bytes::new(),
+            is_interrupted: false,
+            debt: 0,
             fed_at: now,
+            received_before_air: 0,
+            offline_reason: OfflineReason::Lost,
+            keyframes: KeyframePlea::default(),
             bucket: None,
             rests_until: None,
+            stamp: Stamp::default(),
+            may_ask_again: false,
+            is_waiting: false,
         }
     }
 
@@ -111,8 +145,35 @@ impl Publisher {
         self.rests_until
     }
 
+    /// Whether it waits for its first media to go on air.
+    pub fn is_candidate(&self) -> bool {
+        self.ingest.is_candidate()
+    }
+
+    /// Whether it sends blocks, but no keyframe to go on air with.
+    pub fn wants_keyframe(&self) -> bool {
+        self.ingest.wants_keyframe()
+    }
+
+    /// Adds what it has as a candidate to `stream`, which is live with it by now. The rest of what it
+    /// sent has its turn with all publishers.
+    pub fn go_on_air(&mut self, stream: &mut Stream) {
+        self.ingest.go_on_air(stream);
+        self.is_interrupted = true;
+    }
+
     pub fn is_websocket(&self) -> bool {
         matches!(self.feed, Feed::WebSocket { .. })
+    }
+
+    /// Bytes of memory that it takes: the message and the block that are not whole yet, and blocks that
+    /// wait for others.
+    pub fn held_bytes(&self) -> usize {
+        let inbound = match &self.feed {
+            Feed::WebSocket { inbound, .. } => inbound.held_bytes(),
+            Feed::Body(_) => 0,
+        };
+        inbound + self.undecoded.len() + self.ingest.held_bytes()
     }
 
     /// Tells it something, if it understands text messages.
@@ -122,7 +183,15 @@ impl Publisher {
         }
     }
 
-    /// Takes one turn's bytes from the socket into `stream`. `received` is raised by their number.
+    /// Whether bytes that have been read wait for more work. Then the socket is left alone, so that no
+    /// more than one read or message ever waits here.
+    pub fn has_input(&self) -> bool {
+        self.is_interrupted
+    }
+
+    /// Takes one turn's bytes into `stream`: first those that wait, then some from the socket, until
+    /// `work` is spent. `received` is raised by the number of bytes read.
+    #[expect(clippy::too_many_arguments)]
     pub fn read(
         &mut self,
         socket: &mut impl Read,
@@ -130,16 +199,21 @@ impl Publisher {
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
         received: &mut u64,
+        work: &mut Work,
         now: Instant,
     ) -> Fed {
         let before = *received;
-        let fed = self.read_turn(socket, outbox, stream, buffer, received, now);
+        self.is_interrupted = false;
+        let fed = self.read_turn(socket, outbox, stream, buffer, received, work, now);
+        work.spend(work::CHUNK);
+        self.ingest.close_chunk(stream);
         if let Some(bucket) = &mut self.bucket {
             bucket.take(*received - before, now);
         }
         fed
     }
 
+    #[expect(clippy::too_many_arguments)]
     fn read_turn(
         &mut self,
         socket: &mut impl Read,
@@ -147,6 +221,7 @@ impl Publisher {
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
         received: &mut u64,
+        work: &mut Work,
         now: Instant,
     ) -> Fed {
         let turn_bytes = match &self.bucket {
@@ -154,85 +229,140 @@ impl Publisher {
             None => TURN_BYTES,
         };
         let before = *received;
-        let mut taken = 0;
-        let mut has_control = false;
-        for _ in 0..TURN_MESSAGES {
-            if !self.unread.is_empty() {
-                let piece = self.unread.split_to(PIECE_BYTES.min(self.unread.len()));
-                taken += piece.len() as u64;
-                if let Err(error) = self.ingest.push(piece, stream) {
-                    return Fed::BadMedia(error);
-                }
-                if taken >= TURN_BYTES {
-                    break;
-                }
-                continue;
-            }
-            let fed = match &mut self.feed {
-                Feed::WebSocket { inbound, .. } => match inbound.read(socket, outbox, received) {
-                    Heard::Binary(bytes) => {
-                        self.fed_at = now;
-                        self.unread = bytes;
-                        Ok(())
-                    }
-                    // Replies that it does not read would fill memory.
-                    Heard::Text | Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => {
-                        Err(Fed::Gone)
-                    }
-                    Heard::Text | Heard::Control => {
-                        has_control = true;
-                        Ok(())
-                    }
-                    heard @ (Heard::Blocked | Heard::Unfinished) => {
-                        if !has_control && *received > before {
-                            // A part of a large message, perhaps on a slow link.
-                            self.fed_at = now;
-                        }
-                        Err(match heard {
-                            Heard::Blocked => Fed::Blocked,
-                            _ => Fed::More,
-                        })
-                    }
-                    Heard::Closed => Err(Fed::Finished),
-                    Heard::Gone => Err(Fed::Gone),
-                    Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
-                },
-                Feed::Body(body) => match buffer.read(socket) {
-                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
-                        Err(self.finish())
-                    }
-                    Ok(bytes) if bytes.is_empty() => Err(Fed::Gone),
-                    Ok(bytes) => {
-                        *received += bytes.len() as u64;
-                        self.fed_at = now;
-                        self.feed(bytes, stream)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Fed::Blocked),
-                    Err(_) => Err(Fed::Gone),
-                },
-            };
-            if let Err(fed) = fed {
+        let mut controls = 0;
+        loop {
+            if let Err(fed) = self.work_on_input(stream, work, now) {
                 return fed;
             }
-            if *received - before >= turn_bytes {
-                break;
+            if work.is_spent() || *received - before >= turn_bytes || controls >= TURN_CONTROLS {
+                return Fed::More;
+            }
+            let already = *received;
+            match &mut self.feed {
+                Feed::WebSocket { inbound, .. } => {
+                    let heard = inbound.read(socket, outbox, received);
+                    work.spend(work::MESSAGE + inbound.frames() * work::FRAME);
+                    if *received > already || matches!(heard, Heard::Blocked) {
+                        work.spend(work::READ + (*received - already) * work::BYTE);
+                    }
+                    match heard {
+                        Heard::Binary(bytes) => {
+                            self.fed_at = now;
+                            self.ingest.give(bytes);
+                        }
+                        Heard::Text => return Fed::Text,
+                        // Replies that it does not read would fill memory.
+                        Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => return Fed::Gone,
+                        Heard::Control => controls += 1,
+                        heard @ (Heard::Blocked | Heard::Unfinished) => {
+                            if controls == 0 && *received > before {
+                                // A part of a large message, perhaps on a slow link.
+                                self.fed_at = now;
+                            }
+                            if matches!(heard, Heard::Blocked) {
+                                return Fed::Blocked;
+                            }
+                        }
+                        Heard::Closed if inbound.closed_well() => return Fed::Finished,
+                        Heard::Closed => return Fed::Aborted,
+                        Heard::Gone => return Fed::Gone,
+                        Heard::Bad(code, reason) => return Fed::BadFrames(code, reason),
+                    }
+                }
+                Feed::Body(body) => match buffer.read(socket) {
+                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
+                        return self.finish();
+                    }
+                    Ok(bytes) if bytes.is_empty() => return Fed::Gone,
+                    Ok(bytes) => {
+                        work.spend(work::READ + bytes.len() as u64 * work::BYTE);
+                        *received += bytes.len() as u64;
+                        self.fed_at = now;
+                        self.undecoded = bytes;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        work.spend(work::READ);
+                        return Fed::Blocked;
+                    }
+                    Err(_) => return Fed::Gone,
+                },
             }
         }
+    }
+
+    /// Works on bytes that have been read, until none are left. `Err` when the turn or the publisher
+    /// ends before.
+    fn work_on_input(
+        &mut self,
+        stream: &mut Stream,
+        work: &mut Work,
+        now: Instant,
+    ) -> Result<(), Fed> {
+        loop {
+            if self.ingest.has_input() {
+                self.ingest.work(stream, work).map_err(Fed::BadMedia)?;
+                if self.ingest.is_ready() {
+                    return Err(Fed::Ready);
+                }
+            }
+            let Feed::Body(body) = &mut self.feed else {
+                return match self.ingest.has_input() {
+                    true => Err(self.interrupt(now)),
+                    false => Ok(()),
+                };
+            };
+            if body.is_at_end() && !self.ingest.has_input() {
+                return Err(self.finish());
+            }
+            if self.undecoded.is_empty() && !self.ingest.has_input() {
+                return Ok(());
+            }
+            if work.is_spent() {
+                return Err(self.interrupt(now));
+            }
+            work.spend(work::MESSAGE);
+            if let Some(piece) = body.take(&mut self.undecoded).map_err(Fed::BadBody)? {
+                self.ingest.give(piece);
+            }
+        }
+    }
+
+    /// The work is spent before the input is: the rest has its turn later. It is not silent meanwhile.
+    fn interrupt(&mut self, now: Instant) -> Fed {
+        self.is_interrupted = true;
+        self.fed_at = now;
         Fed::More
     }
 
-    /// Takes bytes of the request body, chunked or not.
-    pub fn feed(&mut self, mut bytes: Bytes, stream: &mut Stream) -> Result<(), Fed> {
-        let Feed::Body(body) = &mut self.feed else {
-            return Ok(());
-        };
-        while let Some(piece) = body.take(&mut bytes).map_err(Fed::BadBody)? {
-            self.ingest.push(piece, stream).map_err(Fed::BadMedia)?;
-        }
-        match body.is_at_end() {
-            true => Err(self.finish()),
-            false => Ok(()),
-        }
+    /// Takes the part of a request body that came behind its head, to be worked on at the next
+    /// [`Publisher::read`]; which also sees whether there is a body at all.
+    pub fn feed(&mut self, bytes: Bytes) {
+        self.undecoded = bytes;
+        self.is_interrupted = !self.is_websocket();
+    }
+
+    /// What came behind the end of its body.
+    pub fn take_behind(&mut self) -> Bytes {
+        mem::take(&mut self.undecoded)
+    }
+
+    /// When blocks that wait for other tracks are due, by the catalog's clock.
+    pub fn media_deadline_ms(&self) -> Option<u64> {
+        self.ingest.deadline_ms()
+    }
+
+    /// Time has passed: see [`Ingest::tick`].
+    pub fn tick(&mut self, stream: &mut Stream) {
+        self.ingest.tick(stream);
+    }
+
+    /// The next thing that it should hear about its media.
+    pub fn poll_warning(&mut self) -> Option<Warning> {
+        self.ingest.poll_warning()
+    }
+
+    pub fn take_time_steps(&mut self) -> u64 {
+        self.ingest.take_time_steps()
     }
 
     /// It is leaving: whole blocks that were held back go out.
@@ -251,9 +381,19 @@ impl Publisher {
     /// Puts the last words into the outbox: what it did wrong, or that all is well.
     pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
         match (&self.feed, fed) {
-            (_, Fed::Blocked | Fed::More | Fed::Gone) => {}
+            (_, Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone) => {}
             // tungstenite has answered.
-            (Feed::WebSocket { .. }, Fed::Finished | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Finished | Fed::Aborted | Fed::BadBody(_)) => {}
+            (Feed::WebSocket { .. }, Fed::Text) => {
+                self.tell(
+                    outbox,
+                    &ToPublisher::Warning {
+                        code: "text".into(),
+                        message: SEND_BINARY.into(),
+                    },
+                );
+                outbox.push(close_frame(CloseCode::Unsupported, SEND_BINARY));
+            }
             (Feed::WebSocket { .. }, Fed::BadFrames(code, reason)) => {
                 outbox.push(close_frame(*code, reason));
             }
@@ -265,10 +405,11 @@ impl Publisher {
                 outbox.push(close_frame(code, &error.to_string()));
             }
             (Feed::Body(_), Fed::Finished) => {
-                let head = ResponseHead::new(200).length(0);
-                outbox.push(head.connection(Connection::Close).into_bytes());
+                let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
+                let connection = Connection::keep_alive(self.may_ask_again);
+                outbox.push(head.connection(connection).into_bytes());
             }
-            (Feed::Body(_), Fed::BadFrames(..)) => {}
+            (Feed::Body(_), Fed::BadFrames(..) | Fed::Text | Fed::Aborted) => {}
             (Feed::Body(_), Fed::BadBody(error)) => {
                 self.refuse(&Refusal::from(error.clone()), outbox);
             }
@@ -291,6 +432,6 @@ impl Publisher {
     }
 
     fn refuse(&self, refusal: &Refusal, outbox: &mut Outbox) {
-        outbox.push(refuse(refusal, Method::Put, Connection::Close));
+        outbox.push(refuse(refusal, Method::Put, Connection::Close, &self.stamp));
     }
 }

@@ -13,22 +13,29 @@ use super::connection::{Connection, State};
 use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::memory::Memory;
+use super::refusals::RefusalLog;
+use super::renderings::Renderings;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
 use super::viewer::Item;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
-use crate::metrics::Counters;
+use crate::metrics::{Counters, Texts};
 use crate::protocol::access::{Access, Secret};
+use crate::protocol::base_path::BasePath;
+use crate::protocol::date::{DateCache, HttpDate};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
+use crate::work::{Budget, Work};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
@@ -36,7 +43,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
@@ -47,9 +54,12 @@ const LISTENERS: usize = usize::MAX / 2;
 /// Events taken from the kernel in one call: 12 bytes each.
 const EVENTS_MAX: usize = 1024;
 
-/// A turn that takes longer than this while connections are here, for which ticks wake the loop,
-/// was none: the process or its machine stood still. Far more than any turn takes.
+/// When so much of a turn was neither work nor a wait that was asked for, the process or its machine
+/// stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// Connections let go of in one turn: closing one takes some microseconds.
+const FREED_MAX: usize = 512;
 
 /// Connections beyond the limit that are told so, rather than dropped.
 const REFUSED_MAX: usize = 32;
@@ -70,20 +80,29 @@ pub struct Reactor {
     pub(super) random_publish_key: Option<Secret>,
     pub(super) proxies: TrustedProxies,
     pub(super) proxy_protocol: bool,
+    /// Below which all addresses are, besides where they are anyway.
+    pub(super) base_path: BasePath,
     /// Asks the web hook, if there is one.
     pub(super) porter: Option<Porter>,
     pub(super) limits: Limits,
     pub(super) connections_max: usize,
     pub(super) clients: Clients,
-    /// Bytes that waited in connections when deadlines were looked at last; 0 while no option asks.
-    pub(super) waiting_bytes: u64,
+    pub(super) memory: Memory,
+    pub(super) renderings: Renderings,
+    pub(super) texts: Texts,
     pub(super) counters: Counters,
+    pub(super) refusals: RefusalLog,
+    dates: DateCache,
     pub(super) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
     pub(super) now: Instant,
     /// Time for which the server stood still.
     stood_still: Duration,
+    /// What the loop had worked when this turn began.
+    worked: Duration,
     pub(super) ticked_at: Instant,
+    /// The slot at which looking at deadlines goes on, when one turn was too short.
+    pub(super) expiring: Option<usize>,
     pub(super) told_viewers_at: Instant,
     /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
     /// than in a sweep. Whoever is here has its flag set, so as not to be here twice; an entry that
@@ -93,6 +112,8 @@ pub struct Reactor {
     pub(super) writable: VecDeque<usize>,
     /// Publishers that were too fast, and when each is read again.
     pub(super) resting: Vec<(Instant, usize)>,
+    /// Publishers whose blocks wait for other tracks, or for the clock.
+    pub(super) waiting_media: Vec<usize>,
     /// Streams whose audience is being visited, or will be: each has its slice in turn.
     pub(super) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
@@ -108,13 +129,22 @@ pub struct Reactor {
     /// When the last connections are closed, after another process has taken over.
     pub(super) draining: Option<Instant>,
     pub(super) read_buffer: ReadBuffer,
+    /// What publishers may do in this turn.
+    pub(super) budget: Budget,
+    /// What all others may ask for in this turn.
+    pub(super) reads: Work,
     /// Scratch space, kept for its memory.
     pub(super) items: Vec<Item>,
     pub(super) accepted: Vec<(TcpStream, IpAddr)>,
 }
 
 impl Reactor {
-    pub fn new(config: Serve, mut inherited: Inherited) -> Result<Reactor, ServeError> {
+    /// `allocated` tells the bytes that the process has allocated.
+    pub fn new(
+        config: Serve,
+        mut inherited: Inherited,
+        allocated: fn() -> usize,
+    ) -> Result<Reactor, ServeError> {
         let now = Instant::now();
         let limits = config.limits;
         let poll = Poll::new()?;
@@ -174,21 +204,29 @@ impl Reactor {
             random_publish_key: config.random_publish_key,
             proxies: config.proxies,
             proxy_protocol: config.proxy_protocol,
+            base_path: config.base_path,
             porter,
             connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
             clients: Clients::new(limits.max_connections_per_address),
-            waiting_bytes: 0,
+            memory: Memory::new(allocated, limits.max_memory_bytes),
+            renderings: Renderings::new(now),
+            texts: Texts::default(),
             limits,
             counters: Counters::default(),
+            refusals: RefusalLog::default(),
+            dates: DateCache::default(),
             started_at: now,
             now,
             stood_still: Duration::ZERO,
+            worked: cpu_time(),
             ticked_at: now,
+            expiring: None,
             told_viewers_at: now,
             feeding: VecDeque::new(),
             readable: VecDeque::new(),
             writable: VecDeque::new(),
             resting: Vec::new(),
+            waiting_media: Vec::new(),
             sweeping: VecDeque::new(),
             gone: Vec::new(),
             stopping: None,
@@ -197,6 +235,8 @@ impl Reactor {
             successor: None,
             draining: None,
             read_buffer: ReadBuffer::new(),
+            budget: Budget::new(0, 0, 0),
+            reads: Work::new(0),
             items: Vec::new(),
             accepted: Vec::new(),
         })
@@ -210,14 +250,16 @@ impl Reactor {
     }
 
     pub fn run(&mut self) -> io::Result<()> {
+        self.memory.start();
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_verdicts(); // who waited for the hook is let in, or not
+            self.hear_verdicts(); // requests that waited for the hook go on
             self.read(); // publishers' bytes become chunks
             self.fan_out(); // audiences with new chunks become due
             self.write();
             self.expire();
+            self.sum_up_refusals();
             self.tend_successor();
             self.free_slots(); // nowhere else
             self.manager.tend(self.now);
@@ -227,6 +269,18 @@ impl Reactor {
 
     pub(super) fn is_serving(&self) -> bool {
         self.stopping.is_none() && self.draining.is_none()
+    }
+
+    /// Seconds since 1970 by the clock on the wall, which may be set. Before 1970 it is the end of
+    /// time: then no token is good, for they all have expired.
+    pub(super) fn since_1970() -> u64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(u64::MAX, |since| since.as_secs())
+    }
+
+    /// The date of what is answered now.
+    pub(super) fn date(&mut self) -> HttpDate {
+        self.dates.at(Self::since_1970())
     }
 
     fn is_done(&self) -> bool {
@@ -250,12 +304,7 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
-        let turn = self.clock().saturating_duration_since(self.now);
-        if turn > STANDSTILL && !self.connections.is_empty() {
-            tracing::warn!(?turn, "the server stood still");
-            self.stood_still += turn - TICK;
-            self.manager.hurry(self.clock());
-        }
+        self.note_standstill(done, timeout);
         self.now = self.clock();
         self.catalog
             .set_clock(self.now.saturating_duration_since(self.started_at));
@@ -267,11 +316,31 @@ impl Reactor {
         Ok(())
     }
 
+    /// Sees whether more time has passed than the turn worked, until `done`, and then may have waited.
+    /// Nobody is late for a standstill; but a turn with much work is none, or deadlines would run slow.
+    fn note_standstill(&mut self, done: Instant, timeout: Option<Duration>) {
+        let worked = mem::replace(&mut self.worked, cpu_time());
+        let Some(timeout) = timeout else {
+            // No connections, and no deadlines.
+            return;
+        };
+        let waited = self.clock().saturating_duration_since(done);
+        let turn = done.saturating_duration_since(self.now);
+        let worked = self.worked.saturating_sub(worked);
+        let still = waited.saturating_sub(timeout) + turn.saturating_sub(worked);
+        if still > STANDSTILL && !self.connections.is_empty() {
+            tracing::warn!(time = ?still, "the server stood still");
+            self.stood_still += still;
+            self.manager.hurry(self.clock());
+        }
+    }
+
     /// Edge-triggered: a socket left before "would block" gets no second event, so while any
     /// remains on a list the next wait must not sleep.
     fn timeout(&self, now: Instant) -> Option<Duration> {
         let queues = [&self.feeding, &self.readable, &self.writable];
-        if queues.iter().any(|queue| !queue.is_empty()) {
+        let has_more = self.expiring.is_some() || !self.gone.is_empty();
+        if has_more || queues.iter().any(|queue| !queue.is_empty()) {
             return Some(Duration::ZERO);
         }
         let accept = self
@@ -283,10 +352,21 @@ impl Reactor {
         let rested = self.resting.iter().map(|&(until, _)| until).min();
         let manager = self.manager.wake_at();
         let successor = self.successor_wake_at();
-        let wake = [accept, tick, self.sweep_at(), rested, manager, successor]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let refusals = self.refusals.wake_at();
+        let media = self.media_at();
+        let wake = [
+            accept,
+            tick,
+            self.sweep_at(),
+            rested,
+            media,
+            manager,
+            successor,
+            refusals,
+        ]
+        .into_iter()
+        .flatten()
+        .min()?;
         Some(wake.saturating_duration_since(now))
     }
 
@@ -370,7 +450,7 @@ impl Reactor {
     }
 
     fn admit(&mut self, socket: Socket, peer: IpAddr, redirects_to: Option<u16>) {
-        let is_full = self.connections.len() >= self.connections_max;
+        let is_full = self.connections.len() >= self.connections_max || self.memory.is_over();
         if is_full {
             self.counters.connections_refused += 1;
             if self.connections.len() >= self.connections_max + REFUSED_MAX {
@@ -434,7 +514,8 @@ impl Reactor {
     }
 
     fn free_slots(&mut self) {
-        for id in mem::take(&mut self.gone) {
+        let more = self.gone.split_off(self.gone.len().min(FREED_MAX));
+        for id in mem::replace(&mut self.gone, more) {
             // Closing the descriptor takes it out of epoll.
             let connection = self.connections.remove(id);
             if connection.is_counted {
@@ -443,7 +524,14 @@ impl Reactor {
         }
         if self.connections.is_empty() {
             // No tick will come to see it.
-            self.waiting_bytes = 0;
+            self.renderings = Renderings::new(self.now);
+            self.texts = Texts::default();
         }
     }
+}
+
+/// What this thread has worked, whatever the clock says.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }

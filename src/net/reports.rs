@@ -1,54 +1,99 @@
 //! What is told about streams: to programs that ask, and to those who watch over the server.
 
-use super::broadcast::Broadcast;
 use super::reactor::Reactor;
-use crate::metrics::{Snapshot, StreamReport, prometheus};
+use super::renderings::{Names, What};
+use crate::metrics::{Snapshot, StreamReport, TextFormat};
 use crate::protocol::access::Shown;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Route, StreamName};
 use crate::stream::StreamId;
 use crate::webm::TrackKind;
-use bytes::BytesMut;
+use crate::work;
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+use std::mem;
+
+/// What `/api/streams` tells.
+#[derive(Serialize)]
+struct Listing {
+    streams: Vec<StreamReport>,
+    /// Whether a key would show more.
+    locked: bool,
+}
 
 impl Reactor {
-    /// Answers with these streams, as `route` has them told.
+    /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
     pub(super) fn tell_streams(
         &mut self,
         id: usize,
         head: &RequestHead,
         rest: BytesMut,
         route: &Route,
-        reports: Vec<StreamReport>,
+        names: Names,
+        locked: bool,
     ) {
-        if *route == Route::Metrics {
-            let text = prometheus(Snapshot {
-                counters: self.counters.clone(),
-                connections: self.connections.len() as u64,
-                held_bytes: self.held_bytes(),
-                auth_waiting: self.waiters(),
-                streams: reports,
-            });
-            let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            self.respond(id, head, rest, |asked| asked.text(media_type, text));
-        } else {
-            self.respond(id, head, rest, |asked| asked.json(&reports));
-        }
+        let (what, media_type) = match route {
+            Route::Metrics => {
+                let format = match head.accepts_openmetrics {
+                    true => TextFormat::OpenMetrics,
+                    false => TextFormat::Prometheus,
+                };
+                (What::Metrics(format), format.media_type())
+            }
+            Route::Stream(_) => (What::Stream, "application/json"),
+            _ => (What::Streams { locked }, "application/json"),
+        };
+        let text = self.rendering(what, names);
+        self.respond(id, head, rest, |asked| asked.text(media_type, text));
     }
 
-    /// All streams that may be watched by whoever shows this.
-    pub(super) fn reports(&self, shown: &Shown<'_>) -> Vec<StreamReport> {
+    /// What is to be told of these streams: newly written down, or shared with those who asked just
+    /// now.
+    fn rendering(&mut self, what: What, names: Names) -> Bytes {
+        if let Some(bytes) = self.renderings.find(what, &names, self.now) {
+            return bytes;
+        }
+        self.reads.spend(names.len() as u64 * work::REPORT);
+        let mut texts = mem::take(&mut self.texts);
+        let ids = names.iter().filter_map(|name| self.catalog.find(name));
+        let mut reports = ids.map(|id| self.report(id));
+        let text = match what {
+            What::Stream => texts.json(&reports.next()),
+            What::Streams { locked } => texts.json(&Listing {
+                streams: reports.collect(),
+                locked,
+            }),
+            What::Metrics(format) => {
+                let streams = reports.collect();
+                let snapshot = Snapshot {
+                    counters: self.counters.clone(),
+                    connections: self.connections.len() as u64,
+                    held_bytes: self.memory.held() as u64,
+                    auth_waiting: self.waiters(),
+                    streams,
+                };
+                format.text(snapshot, &mut texts).as_bytes()
+            }
+        };
+        let bytes = self.renderings.keep(what, names, text, self.now);
+        self.texts = texts;
+        bytes
+    }
+
+    /// All live streams that may be watched by whoever shows this.
+    pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
         self.catalog
             .iter()
+            .filter(|(_, stream)| stream.is_live())
             .filter(|(_, stream)| {
                 StreamName::try_from(&**stream.name())
                     .is_ok_and(|name| self.access.may_watch(&name, shown))
             })
-            .map(|(id, _)| self.report(id))
-            .filter(|report| report.live)
+            .map(|(_, stream)| stream.name().clone())
             .collect()
     }
 
-    pub(super) fn report(&self, stream_id: StreamId) -> StreamReport {
+    fn report(&self, stream_id: StreamId) -> StreamReport {
         let stream = self.catalog.stream(stream_id);
         let broadcast = &self.broadcasts[&stream_id];
         let recording = stream.init().map(|init| &init.recording);
@@ -57,7 +102,7 @@ impl Reactor {
             name: stream.name().to_string(),
             live: stream.is_live(),
             mime: stream.init().map(|init| init.mime.to_string()),
-            codecs: recording.map(|recording| recording.codecs()),
+            codecs: stream.init().map(|init| init.codecs.to_string()),
             width: video.map(|track| track.width),
             height: video.map(|track| track.height),
             audio: recording.is_some_and(|recording| {
@@ -78,13 +123,16 @@ impl Reactor {
             ring_ms: stream.ring().span_ms(),
             skips: broadcast.skips,
             publisher_restarts: stream.publisher_restarts(),
-            viewers_behind: self.viewers_behind(broadcast),
+            viewers_behind: broadcast.viewers_behind,
         }
     }
 
-    fn viewers_behind(&self, broadcast: &Broadcast) -> u64 {
-        let audience = broadcast.audience.iter();
-        let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
-        behind.count() as u64
+    /// Brings up to date how many viewers of a stream have full sockets: a look at each of them.
+    pub(super) fn count_viewers_behind(&mut self, stream_id: StreamId) {
+        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+            let audience = broadcast.audience.iter();
+            let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
+            broadcast.viewers_behind = behind.count() as u64;
+        }
     }
 }

@@ -9,25 +9,28 @@ use super::inbound::Inbound;
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::unsent::Unsent;
-use super::viewer::{Transport, Viewer, hello, stream_head};
+use super::viewer::{Told, Transport, Viewer, hello, stream_head};
 use crate::pages;
 use crate::protocol::access::Shown;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::base_path::BasePath;
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
-use crate::protocol::response::{CONTINUE, Connection, switching_protocols};
-use crate::protocol::route::{Handshake, Refusal, Route, StreamName, Via, route};
+use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse, switching_protocols};
+use crate::protocol::route::{Handshake, Need, Refusal, Route, StreamName, Via, route_below};
 use crate::protocol::websocket::{CloseCode, text_frame};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read};
 use std::mem;
-use std::time::SystemTime;
 
 /// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
 /// at once; beyond, at the end of a line.
 const EAGER_BYTES_MAX: usize = 256;
+
+/// Bytes of a body that is read for the connection's sake, although nobody wants it.
+const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
@@ -92,9 +95,10 @@ impl Reactor {
         connection.since = self.now;
         match outcome {
             Ok((head, rest)) => {
-                let method = head.method;
-                if let Err(refusal) = self.request(id, head, rest) {
-                    self.refuse(id, &refusal, method);
+                // It holds nothing most of the time, and of an upload what one read has brought.
+                let behind = Bytes::copy_from_slice(&rest);
+                if let Err(refusal) = self.request(id, &head, rest) {
+                    self.refuse_request(id, refusal, &head, behind);
                 }
             }
             Err((refusal, method)) => self.refuse(id, &refusal, method),
@@ -103,10 +107,38 @@ impl Reactor {
     }
 
     /// Does what one request asks for, if it may. `rest` are the bytes that came behind its head.
-    fn request(&mut self, id: usize, head: RequestHead, rest: BytesMut) -> Result<(), Refusal> {
-        let route = route(&head)?;
-        self.access.admit(&route, &head, &self.shown(&head))?;
+    fn request(&mut self, id: usize, head: &RequestHead, rest: BytesMut) -> Result<(), Refusal> {
+        let route = self.route(id, head)?;
+        self.access.admit(&route, head, &self.shown(head))?;
         self.serve_if_let(id, head, rest, route)
+    }
+
+    /// What a request asks for, with a path prefix or without.
+    pub(super) fn route(&self, id: usize, head: &RequestHead) -> Result<Route, Refusal> {
+        let forwarded = self.forwarded_prefix(id, head);
+        let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.base_path]).collect();
+        route_below(head, &prefixes)
+    }
+
+    /// The prefix that a trusted proxy has taken off this request's path.
+    fn forwarded_prefix(&self, id: usize, head: &RequestHead) -> Option<BasePath> {
+        let field = head.forwarded_prefix.as_deref()?;
+        let is_trusted = self.proxies.trusts(self.connections[id].client);
+        is_trusted.then(|| BasePath::forwarded(field)).flatten()
+    }
+
+    /// What stands before the path in links that this client can open.
+    fn link_prefix(&self, id: usize, head: &RequestHead) -> BasePath {
+        self.forwarded_prefix(id, head)
+            .unwrap_or_else(|| self.base_path.clone())
+    }
+
+    /// What all fields of an answer to this request have in common.
+    pub(super) fn stamp(&mut self, head: &RequestHead) -> Stamp {
+        Stamp {
+            date: Some(self.date()),
+            readers: self.access.origins.readers(head.origin.as_deref()),
+        }
     }
 
     /// Does what one request asks for. Whether it may has been seen to.
@@ -156,18 +188,31 @@ impl Reactor {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
                 self.respond(id, head, rest, |asked| asked.poster(&poster));
             }
-            Route::Streams | Route::Metrics => {
-                let reports = self.reports(&self.shown(head));
-                self.tell_streams(id, head, rest, &route, reports);
+            Route::Keyframe(name) => {
+                let picture = self.keyframe(&name).ok_or_else(|| {
+                    Refusal::new(
+                        404,
+                        "there is no picture: the stream is off air, or not VP8",
+                    )
+                })?;
+                self.respond(id, head, rest, |asked| asked.picture("image/webp", picture));
             }
-            Route::Stream(name) => {
-                let report = self.catalog.find(name.as_str()).map(|id| self.report(id));
-                let report = report.ok_or_else(not_found)?;
-                self.respond(id, head, rest, |asked| asked.json(&report));
+            Route::Streams | Route::Metrics => {
+                let shown = self.shown(head);
+                let (names, locked) = (self.visible(&shown), self.access.hides_streams(&shown));
+                self.tell_streams(id, head, rest, &route, names, locked);
+            }
+            Route::Stream(ref name) => {
+                let stream_id = self.catalog.find(name.as_str()).ok_or_else(not_found)?;
+                let name = self.catalog.stream(stream_id).name().clone();
+                self.tell_streams(id, head, rest, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
                 self.respond(id, head, rest, |asked| asked.text(media_type, "ok\n"));
+            }
+            Route::Options { allow } => {
+                self.respond(id, head, rest, |asked| asked.options(allow));
             }
         }
         Ok(())
@@ -194,27 +239,138 @@ impl Reactor {
         rest: BytesMut,
         answer: impl FnOnce(Asked) -> Answer,
     ) {
-        // A body that nobody reads would be taken for the next request.
-        let keep_alive = head.keep_alive && head.body == Body::None && self.is_serving();
+        let stamp = self.stamp(head);
+        let (after, keep_alive) = self.after_answer(head, rest.freeze());
         let answer = answer(Asked {
             head,
             connection: Connection::keep_alive(keep_alive),
+            stamp: &stamp,
         });
         let connection = &mut self.connections[id];
         connection.outbox.push(answer.head);
         connection.outbox.push(answer.body);
-        connection.state = State::Responding { keep_alive, rest };
+        self.go_on_after_answer(id, after);
+    }
+
+    /// Refuses a request that was understood to its end.
+    pub(super) fn refuse_request(
+        &mut self,
+        id: usize,
+        mut refusal: Refusal,
+        head: &RequestHead,
+        behind: Bytes,
+    ) {
+        let route = self.route(id, head).ok();
+        let stream = match route.as_ref().and_then(Route::need) {
+            Some(Need::Publish(name) | Need::Watch(name)) => Some(name.as_str()),
+            Some(Need::List) | None => None,
+        };
+        self.note_refusal(id, &refusal, Some(head), stream);
+        if head.is_from_page {
+            refusal = refusal.without_challenge();
+        }
+        let stamp = self.stamp(head);
+        let (after, keep_alive) = match refusal.keeps_connection() {
+            true => self.after_answer(head, behind),
+            false => (
+                AfterAnswer::Close {
+                    has_body: head.body != Body::None,
+                },
+                false,
+            ),
+        };
+        let connection = Connection::keep_alive(keep_alive);
+        let bytes = refuse(&refusal, head.method, connection, &stamp);
+        self.connections[id].outbox.push(bytes);
+        self.go_on_after_answer(id, after);
+    }
+
+    /// What becomes of the connection after a whole answer, and whether it may ask again. A body that
+    /// is not read would be taken for the next request.
+    fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
+        let may_go_on = head.keep_alive && self.is_serving();
+        let mut body = BodyReader::new(head.body);
+        while let Ok(Some(_)) = body.take(&mut behind) {}
+        let is_bounded = match head.body {
+            Body::Length(length) => length <= DRAINED_BYTES_MAX,
+            Body::None | Body::Chunked | Body::UntilClose => false,
+        };
+        // Whoever waits for our "100 Continue" may send the body or may not.
+        let may_go_on = may_go_on && !head.expect_continue;
+        let after = match may_go_on {
+            true if body.is_at_end() => AfterAnswer::Ask(BytesMut::from(&behind[..])),
+            true if is_bounded => AfterAnswer::Drain(body),
+            _ => AfterAnswer::Close {
+                has_body: !body.is_at_end(),
+            },
+        };
+        let keeps = !matches!(after, AfterAnswer::Close { .. });
+        (after, keeps)
+    }
+
+    fn go_on_after_answer(&mut self, id: usize, after: AfterAnswer) {
+        let state = match after {
+            AfterAnswer::Ask(rest) => State::Responding {
+                keep_alive: true,
+                rest,
+            },
+            AfterAnswer::Drain(body) => State::Draining(Box::new(body)),
+            AfterAnswer::Close { has_body: true } => return self.close_after_body(id),
+            AfterAnswer::Close { has_body: false } => State::Responding {
+                keep_alive: false,
+                rest: BytesMut::new(),
+            },
+        };
+        self.connections[id].state = state;
+        self.queue_read(id);
         self.queue_write(id);
+    }
+
+    /// Reads on to the end of a body that nobody wants, behind which the next request is.
+    pub(super) fn drain(&mut self, id: usize) -> bool {
+        let connection = &mut self.connections[id];
+        let State::Draining(body) = &mut connection.state else {
+            return false;
+        };
+        if body.is_at_end() {
+            return false;
+        }
+        match self.read_buffer.read(&mut connection.socket) {
+            Ok(bytes) if bytes.is_empty() => self.drop_connection(id),
+            Ok(mut bytes) => {
+                while let Ok(Some(_)) = body.take(&mut bytes) {}
+                let is_at_end = body.is_at_end();
+                connection.heard(self.now);
+                if is_at_end {
+                    let rest = BytesMut::from(&bytes[..]);
+                    connection.state = State::Responding {
+                        keep_alive: true,
+                        rest,
+                    };
+                    self.queue_write(id);
+                    // The answer may have been written already.
+                    if self.connections[id].outbox.is_empty() {
+                        self.outbox_written(id);
+                    }
+                    return false;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(_) => self.drop_connection(id),
+        }
+        self.connections[id].can_read
     }
 
     /// HEAD of a stream: what GET would say before the first byte of it.
     fn describe_stream(&mut self, id: usize, head: &RequestHead, name: &StreamName) {
+        let stamp = self.stamp(head);
         let known = self
             .catalog
             .find(name.as_str())
             .and_then(|id| self.catalog.stream(id).init());
         let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
-        let head = stream_head(doc_type.media_type(), Transport::http(head.version));
+        let transport = Transport::http(head.version);
+        let head = stream_head(doc_type.media_type(), transport, Some(&stamp));
         self.connections[id].outbox.push(head);
         self.close_when_written(id);
     }
@@ -227,20 +383,18 @@ impl Reactor {
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
-        let is_new = self.catalog.find(name.as_str()).is_none();
-        let waited_for = self
-            .broadcasts
-            .values()
-            .filter(|other| other.publisher.is_none());
-        if is_new && waited_for.count() >= self.limits.max_streams {
-            return Err(Refusal::full());
+        if self.catalog.find(name.as_str()).is_none() {
+            self.make_way_for_name()?;
         }
-        self.check_room()?;
+        self.check_room(id)?;
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let stream = self.catalog.stream(stream_id);
-        let told_live = stream.is_live();
-        let hello = hello(stream);
+        let told = match stream.is_live() {
+            true => Told::Live,
+            false => Told::Offline,
+        };
+        let hello = hello(stream, stream.is_live());
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
@@ -253,6 +407,7 @@ impl Reactor {
             Via::Http => (Transport::http(head.version), None),
         };
         let is_websocket = matches!(transport, Transport::WebSocket { .. });
+        let stamp = (!is_websocket).then(|| Box::new(self.stamp(head)));
         let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
         let broadcast = self
             .broadcasts
@@ -266,9 +421,10 @@ impl Reactor {
                 stream: stream_id,
                 transport,
                 cursor: Cursor::join_now(self.catalog.stream(stream_id)),
-                told_live,
+                told,
                 audience_index,
                 ignored_reads: 0,
+                stamp,
             },
             inbound,
         };
@@ -286,44 +442,40 @@ impl Reactor {
         via: Via,
     ) -> Result<(), Refusal> {
         if via == Via::Http && head.body == Body::None {
-            // It would end the publisher who is there, for nothing.
             return Err(Refusal::new(400, "a stream has a body"));
         }
         let known = self.catalog.find(name.as_str());
-        let is_taken_over = known.is_some_and(|id| self.catalog.stream(id).is_live());
-        let live = self
-            .broadcasts
-            .values()
-            .filter(|other| other.publisher.is_some());
-        if !is_taken_over {
-            if live.count() >= self.limits.max_streams {
+        let has_publisher = |id: StreamId| {
+            self.broadcasts
+                .get(&id)
+                .is_some_and(Broadcast::has_publisher)
+        };
+        if !known.is_some_and(has_publisher) {
+            let published = self
+                .broadcasts
+                .values()
+                .filter(|other| other.has_publisher());
+            if published.count() >= self.limits.max_streams {
                 return Err(Refusal::full());
             }
-            self.check_room()?;
+            self.check_room(id)?;
         }
+        let is_direct = self.is_direct(self.connections[id].client);
         self.count_client(id, head)?;
         let stream_id = self.catalog.open(name.as_str());
         let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
-        let broadcast = self
-            .broadcasts
+        self.broadcasts
             .entry(stream_id)
             .or_insert_with(|| Broadcast::new(unsent, self.now));
-        let replaced = broadcast.publisher;
-        broadcast.publisher_came(id, self.now);
-        self.catalog.stream_mut(stream_id).go_live();
-        let client = self.connections[id].client;
-        tracing::info!(stream = %name, %client, takes_over = replaced.is_some(), "publisher came");
-        if let Some(other) = replaced {
-            self.replace_publisher(other);
-        }
-        self.queue_audience(stream_id);
+        self.add_candidate(id, stream_id);
 
-        let ingest = Ingest::new(self.catalog.limits());
+        let ingest = Ingest::candidate(self.catalog.limits());
         let mut body = Bytes::new();
         let mut publisher = match via {
             Via::WebSocket(handshake) => {
+                let prefix = self.link_prefix(id, head);
                 let ready = ToPublisher::Ready {
-                    watch: format!("/live/{name}"),
+                    watch: format!("{prefix}/live/{name}"),
                 };
                 let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
                 let inbound = Inbound::publisher(&rest, self.limits.publisher_message_bytes);
@@ -341,16 +493,19 @@ impl Reactor {
             }
         };
         let bits_per_s = self.limits.max_publish_bits_per_s;
+        publisher.stamp = self.stamp(head);
+        // Through a proxy, others may ask by the same connection, and this client is counted in it.
+        publisher.may_ask_again = head.keep_alive && is_direct;
         publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.now));
         self.connections[id].state = State::Publishing(Box::new(publisher));
-        self.feed_rest(id, stream_id, body);
+        self.feed_rest(id, body);
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
     }
 
-    /// Takes the part of the body that came behind the head, or sees that there is none at all.
-    fn feed_rest(&mut self, id: usize, stream_id: StreamId, body: Bytes) {
+    /// Takes the part of the body that came behind the head. It has its turn with all publishers.
+    fn feed_rest(&mut self, id: usize, body: Bytes) {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return;
         };
@@ -358,16 +513,15 @@ impl Reactor {
         if let Some(bucket) = &mut publisher.bucket {
             bucket.take(received, self.now);
         }
-        let fed = publisher.feed(body, self.catalog.stream_mut(stream_id));
-        self.note_media(stream_id, received);
-        if let Err(fed) = fed {
-            self.publisher_ended(id, &fed);
-        }
+        publisher.feed(body);
+        self.note_received(id, received);
     }
 
-    fn replace_publisher(&mut self, id: usize) {
+    /// Closes one that a newer publisher has taken the stream over from.
+    pub(super) fn replace_publisher(&mut self, id: usize) {
         let connection = &mut self.connections[id];
-        if let State::Publishing(publisher) = &connection.state {
+        if let State::Publishing(publisher) = &mut connection.state {
+            publisher.offline_reason = OfflineReason::Replaced;
             publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
         }
         let reason = "a newer publisher has taken the stream over";
@@ -375,12 +529,18 @@ impl Reactor {
     }
 
     fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
-        let publisher = self
+        let broadcast = self
             .catalog
             .find(name.as_str())
-            .and_then(|id| self.broadcasts.get(&id)?.publisher)
+            .and_then(|id| self.broadcasts.get(&id))
+            .filter(|broadcast| broadcast.has_publisher())
             .ok_or_else(not_found)?;
-        self.close_publisher(publisher, CloseCode::Normal, 403, "ended by its owner");
+        let candidates = broadcast.candidates.iter();
+        let publishers: Vec<usize> = candidates.chain(broadcast.publisher).collect();
+        for id in publishers {
+            self.note_reason(id, OfflineReason::Ended);
+            self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
+        }
         Ok(())
     }
 
@@ -398,11 +558,19 @@ impl Reactor {
 
     /// What a request shows to be let in, now.
     fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        // Before 1970 no token is good: they expire at the end of time.
-        let now = since_1970.map_or(u64::MAX, |since| since.as_secs());
-        self.access.shown(head, now)
+        self.access.shown(head, Self::since_1970())
     }
+}
+
+/// What becomes of a connection after a whole answer.
+enum AfterAnswer {
+    /// It may ask again: these bytes came behind its request.
+    Ask(BytesMut),
+    /// It may ask again behind this body.
+    Drain(BodyReader),
+    Close {
+        has_body: bool,
+    },
 }
 
 /// A request and what came behind its head, or how its method is answered at once.

@@ -5,15 +5,17 @@
 //! audience keeps a viewer that is gone, and no stream a publisher.
 
 use super::broadcast::Broadcast;
-use super::connection::{CLOSING_TIMEOUT, State};
+use super::connection::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, State};
 use super::publisher::Publisher;
 use super::reactor::Reactor;
 use super::viewer::Viewer;
+use crate::protocol::control::OfflineReason;
 use crate::protocol::http::Method;
-use crate::protocol::response::{self, refuse};
+use crate::protocol::response::{self, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::stream::StreamId;
+use bytes::BytesMut;
 use std::mem;
 use std::time::{Duration, Instant};
 
@@ -21,11 +23,34 @@ use std::time::{Duration, Instant};
 const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Reactor {
-    /// Says no, and closes.
+    /// Says no to what is no whole request, or no whole poster, and closes.
     pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
-        let bytes = refuse(refusal, method, response::Connection::Close);
-        self.connections[id].outbox.push(bytes);
-        self.close_when_written(id);
+        let stream = self.stream_of(id);
+        self.note_refusal(id, refusal, None, stream.as_deref());
+        let stamp = Stamp {
+            date: Some(self.date()),
+            ..Stamp::default()
+        };
+        let bytes = refuse(refusal, method, response::Connection::Close, &stamp);
+        let connection = &mut self.connections[id];
+        connection.outbox.push(bytes);
+        match connection.state {
+            State::Posting(_) => self.close_after_body(id),
+            _ => self.close_when_written(id),
+        }
+    }
+
+    /// Closes once the answer is written, and leaves the peer the time to send its body before it
+    /// reads that.
+    pub(super) fn close_after_body(&mut self, id: usize) {
+        self.close_by(id, self.now + REFUSED_BODY_TIMEOUT);
+    }
+
+    /// Notes why a stream goes offline, if it does when this publisher leaves.
+    pub(super) fn note_reason(&mut self, id: usize, reason: OfflineReason) {
+        if let State::Publishing(publisher) = &mut self.connections[id].state {
+            publisher.offline_reason = reason;
+        }
     }
 
     pub(super) fn close_publisher(
@@ -35,23 +60,46 @@ impl Reactor {
         status: u16,
         reason: &str,
     ) {
+        let date = Some(self.date());
         let connection = &mut self.connections[id];
-        match &connection.state {
+        match &mut connection.state {
             State::Publishing(publisher) => {
+                publisher.stamp.date = date;
                 publisher.close(&mut connection.outbox, code, status, reason);
             }
             _ => {
                 let refusal = Refusal::new(status, reason.to_owned());
-                let bytes = refuse(&refusal, Method::Put, response::Connection::Close);
+                let stamp = Stamp {
+                    date,
+                    ..Stamp::default()
+                };
+                let bytes = refuse(&refusal, Method::Put, response::Connection::Close, &stamp);
                 connection.outbox.push(bytes);
             }
         }
         self.close_when_written(id);
     }
 
+    /// What is in the outbox is a whole answer, after which it may ask again: `behind` came behind
+    /// its request.
+    pub(super) fn ask_again(&mut self, id: usize, behind: &[u8]) {
+        let rest = BytesMut::from(behind);
+        self.change_state(
+            id,
+            State::Responding {
+                keep_alive: true,
+                rest,
+            },
+        );
+        self.queue_write(id);
+    }
+
     /// What is in the outbox is the last that is sent; then the peer may hang up.
     pub(super) fn close_when_written(&mut self, id: usize) {
-        let deadline = self.now + CLOSING_TIMEOUT;
+        self.close_by(id, self.now + CLOSING_TIMEOUT);
+    }
+
+    fn close_by(&mut self, id: usize, deadline: Instant) {
         self.change_state(
             id,
             State::Closing {
@@ -79,6 +127,7 @@ impl Reactor {
             State::Requesting(_)
             | State::Asking(_)
             | State::Responding { .. }
+            | State::Draining(_)
             | State::Posting(_)
             | State::Closing { .. }
             | State::Gone => {}
@@ -102,7 +151,19 @@ impl Reactor {
 
     fn publisher_left(&mut self, id: usize, mut publisher: Publisher) {
         let stream_id = publisher.stream;
-        publisher.flush(self.catalog.stream_mut(stream_id));
+        let stream = self.catalog.stream_mut(stream_id);
+        let client = self.connections[id].client;
+        if publisher.is_candidate() {
+            tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
+            if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+                broadcast.candidates.remove(id);
+            }
+            self.forget_if_deserted(stream_id);
+            return;
+        }
+        publisher.flush(stream);
+        let reason = publisher.offline_reason;
+        tracing::info!(stream = %stream.name(), %client, reason = reason.name(), "publisher left");
         self.note_media(stream_id, 0);
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
@@ -110,7 +171,7 @@ impl Reactor {
         // After a takeover the newer one is there already.
         if broadcast.publisher == Some(id) {
             broadcast.publisher_left(self.now);
-            self.catalog.stream_mut(stream_id).go_offline();
+            self.catalog.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
         self.forget_if_deserted(stream_id);
@@ -150,12 +211,16 @@ impl Reactor {
                     viewer.close(&mut connection.outbox, code, "the server is stopping");
                     self.close_when_written(id);
                 }
-                State::Publishing(_) => {
+                State::Publishing(publisher) => {
+                    publisher.offline_reason = OfflineReason::Ended;
                     let code = CloseCode::GoingAway;
                     self.close_publisher(id, code, 503, "the server is stopping");
                 }
                 State::Responding { keep_alive, .. } => *keep_alive = false,
-                State::Requesting(_) | State::Asking(_) | State::Posting(_) => {
+                State::Requesting(_)
+                | State::Asking(_)
+                | State::Draining(_)
+                | State::Posting(_) => {
                     self.drop_connection(id);
                 }
                 State::Closing { .. } | State::Gone => {}

@@ -61,6 +61,11 @@ impl Socket {
         self.tls.as_ref().map_or(0, |tls| tls.held_bytes())
     }
 
+    /// Lets go of what TLS holds: nobody reads or writes here any more.
+    pub fn release(&mut self) {
+        self.tls = None;
+    }
+
     /// Whether something that was written has not left yet.
     pub fn has_unsent(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.has_unsent())

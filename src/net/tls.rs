@@ -34,13 +34,12 @@ use std::sync::Arc;
 /// cipher, so full ones are made where there is enough.
 const RECORD_BYTES: usize = 16 << 10;
 
-/// Plaintext encrypted before the wire is asked to take it: two chunks of a stream of 2.5 Mbit/s.
-/// A peer that stops reading makes the server hold as much; more would save less than a tenth of
-/// what a write costs.
-pub const WRITE_BYTES: usize = 64 << 10;
+/// Plaintext encrypted before the wire is asked to take it: a chunk of a stream of 2.5 Mbit/s. A peer
+/// that stops reading makes the server hold as much.
+pub const WRITE_BYTES: usize = 32 << 10;
 
 /// Ciphertext taken from the wire at once, by how much the reader wants. At least as much as a
-/// handshake's message, at most as much as [`WRITE_BYTES`], for it may wait as plaintext.
+/// handshake's message. What the reader has no room for waits as plaintext: less than [`READ_LEAST`].
 const READ_LEAST: usize = 4 << 10;
 const READ_MOST: usize = 64 << 10;
 
@@ -136,7 +135,7 @@ impl Tls {
 
     /// Bytes that wait here, in either direction.
     pub fn held_bytes(&self) -> usize {
-        self.incoming.len() + self.plain.len() + self.unsent.len()
+        self.incoming.capacity() + self.plain.capacity() + self.unsent.capacity()
     }
 
     /// Whether ciphertext waits for room on the wire.
@@ -308,7 +307,10 @@ impl Tls {
             taken += plain;
             let outgoing = &scratch.outgoing[..length];
             let sent = write_some(wire, outgoing)?;
-            self.unsent.extend_from_slice(&outgoing[sent..]);
+            // Exactly as much: it may wait for long, and there may be many.
+            if sent < length {
+                self.unsent = BytesMut::from(&outgoing[sent..]);
+            }
         }
         Ok(taken)
     }

@@ -10,11 +10,12 @@ use super::publisher::Fed;
 use super::viewer::{Item, Sent, Wrote};
 use crate::protocol::websocket::{CloseCode, close_frame};
 use crate::stream::Stream;
+use crate::work::Work;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
 /// Data messages from one viewer that are ignored before it is closed.
-const IGNORED_MAX: u32 = 64;
+const IGNORED_MAX: u16 = 64;
 
 /// What becomes of a connection after it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +29,21 @@ pub enum After {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// Takes one turn's bytes of a publisher into its stream. `received` is raised by their number.
+    /// Takes one turn's bytes of a publisher into its stream, until `work` is spent. `received` is
+    /// raised by their number.
     pub fn read_publisher(
         &mut self,
         stream: &mut Stream,
         buffer: &mut ReadBuffer,
         received: &mut u64,
+        work: &mut Work,
         now: Instant,
     ) -> Fed {
         let State::Publishing(publisher) = &mut self.state else {
             return Fed::More;
         };
         let (socket, outbox) = (&mut self.socket, &mut self.outbox);
-        let fed = publisher.read(socket, outbox, stream, buffer, received, now);
+        let fed = publisher.read(socket, outbox, stream, buffer, received, work, now);
         if *received > 0 {
             self.heard(now);
         }
@@ -58,7 +61,7 @@ impl<S: Read + Write> Connection<S> {
         if !viewer.is_websocket() {
             // It has said all it had to say.
             viewer.ignored_reads += 1;
-            return match viewer.ignored_reads > IGNORED_MAX {
+            return match viewer.ignored_reads > u32::from(IGNORED_MAX) {
                 true => After::Gone,
                 false => self.read_nothing(now),
             };

@@ -5,13 +5,13 @@
 //! by setting the cursor to where it was, but for the chunk it took in part.
 
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
-use crate::protocol::control::ToViewer;
+use crate::protocol::control::{OfflineReason, ToViewer};
 use crate::protocol::framing::Framed;
 use crate::protocol::http::{Method, Version};
-use crate::protocol::response::{Connection, ResponseHead, refuse};
+use crate::protocol::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
-use crate::stream::{Chunk, Cursor, Init, Next, Stream, StreamId};
+use crate::stream::{Air, Chunk, Cursor, Init, Next, Stream, StreamId};
 use bytes::Bytes;
 use std::io::{self, Write};
 
@@ -44,12 +44,22 @@ pub struct Viewer {
     pub stream: StreamId,
     pub transport: Transport,
     pub cursor: Cursor,
-    /// Whether it knows the publisher to be here. Only who understands text messages does.
-    pub told_live: bool,
+    /// What it knows about the publisher. Only who understands text messages does.
+    pub told: Told,
     /// Its place in the audience's list.
     pub audience_index: usize,
     /// How often it sent something over HTTP, where it has nothing to say.
     pub ignored_reads: u32,
+    /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
+    pub stamp: Option<Box<Stamp>>,
+}
+
+/// What a viewer was told last about its publisher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    Offline,
+    Live,
+    Stalled,
 }
 
 /// What became of one write.
@@ -81,7 +91,7 @@ pub struct Item {
     is_whole: bool,
     is_skip: bool,
     /// What it is told about the publisher by this.
-    tells_live: Option<bool>,
+    tells: Option<Told>,
 }
 
 impl Viewer {
@@ -142,23 +152,35 @@ impl Viewer {
         let mut cursor = self.cursor;
         let mut gathered = cursor;
         let mut bytes = 0;
-        // It was told `offline` after all that it was to see: whatever comes now is newer.
-        if self.is_v1() && !self.told_live && stream.is_live() {
+        // It was told `offline` or `stalled` after all that it was to see: whatever comes now is
+        // newer.
+        let mut told = self.told;
+        if let Some((tells, text)) = self.news_before_media(stream) {
+            told = tells;
             items.push(Item {
-                tells_live: Some(true),
-                ..whole(hello(stream), cursor)
+                tells: Some(tells),
+                ..whole(text, cursor)
             });
         }
         while bytes < GATHER_BYTES_MAX && items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
             let before = items.len();
-            match cursor.next(stream) {
+            let next = cursor.next(stream);
+            if self.is_v1() && told == Told::Offline && !matches!(next, Next::Wait) {
+                // Its publisher has come and gone again: what it left is live, and then it is not.
+                told = Told::Live;
+                items.push(Item {
+                    tells: Some(told),
+                    ..whole(hello(stream, true), gathered)
+                });
+            }
+            match next {
                 Next::Wait => {
                     // Told last, or a player would take the end of the stream for its return.
-                    if self.is_v1() && self.told_live && !stream.is_live() {
+                    if let Some((tells, text)) = self.news_after_media(told, stream) {
                         items.push(Item {
-                            tells_live: Some(false),
-                            ..whole(text_frame(&ToViewer::Offline.to_json()), gathered)
+                            tells: Some(tells),
+                            ..whole(text, gathered)
                         });
                     }
                     return (false, true, gathered);
@@ -178,7 +200,8 @@ impl Viewer {
                         return (true, true, gathered);
                     }
                     if let Some(init) = stream.init() {
-                        self.announce(init, chunk, cursor, items);
+                        let is_replaced = had_begun && chunk.takes_over;
+                        self.announce(stream, init, chunk, is_replaced, cursor, items);
                     }
                     self.push_framed(&chunk.framed, cursor, items);
                 }
@@ -193,19 +216,65 @@ impl Viewer {
         (false, false, gathered)
     }
 
-    /// What comes right before an init segment: a text message, or the response's head.
-    fn announce(&self, newest: &Init, chunk: &Chunk, after: Cursor, items: &mut Vec<Item>) {
+    /// What a viewer is told before anything newer, and knows by it.
+    fn news_before_media(&self, stream: &Stream) -> Option<(Told, Vec<u8>)> {
+        if !self.is_v1() {
+            return None;
+        }
+        match (self.told, stream.air()) {
+            (Told::Offline, Air::Live | Air::Stalled { .. }) => {
+                Some((Told::Live, hello(stream, true)))
+            }
+            (Told::Stalled, Air::Live) => {
+                Some((Told::Live, text_frame(&ToViewer::Resumed.to_json())))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a viewer that has all there is, and was told this, is told then, and knows by it.
+    fn news_after_media(&self, told: Told, stream: &Stream) -> Option<(Told, Vec<u8>)> {
+        if !self.is_v1() {
+            return None;
+        }
+        let (tells, message) = match (told, stream.air()) {
+            (Told::Live | Told::Stalled, Air::Offline(reason)) => {
+                (Told::Offline, ToViewer::Offline { reason })
+            }
+            (Told::Live, Air::Stalled { since_ms }) => {
+                (Told::Stalled, ToViewer::Stalled { since_ms })
+            }
+            _ => return None,
+        };
+        Some((tells, text_frame(&message.to_json())))
+    }
+
+    /// What comes right before an init segment: text messages, or the response's head.
+    /// `is_replaced`: the segment is that of a publisher which has replaced the one before.
+    fn announce(
+        &self,
+        stream: &Stream,
+        newest: &Init,
+        chunk: &Chunk,
+        is_replaced: bool,
+        after: Cursor,
+        items: &mut Vec<Item>,
+    ) {
         let bytes: Bytes = match self.transport {
             Transport::WebSocket { v1: false } => return,
             Transport::WebSocket { v1: true } => {
                 let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
                 let generation = u64::from(chunk.generation);
-                text_frame(&ToViewer::Init { mime, generation }.to_json()).into()
+                let init = text_frame(&ToViewer::Init { mime, generation }.to_json());
+                match is_replaced {
+                    true => [replaced(stream), init].concat().into(),
+                    false => init.into(),
+                }
             }
             Transport::Chunked | Transport::UntilClose => {
                 // Said once, on joining, and so of the newest.
                 let media_type = newest.recording.doc_type.media_type();
-                stream_head(media_type, self.transport).into()
+                stream_head(media_type, self.transport, self.stamp.as_deref()).into()
             }
         };
         items.push(Item {
@@ -249,7 +318,7 @@ impl Viewer {
             is_inside = !item.is_whole;
             if item.is_whole {
                 self.cursor = item.after;
-                self.told_live = item.tells_live.unwrap_or(self.told_live);
+                self.told = item.tells.unwrap_or(self.told);
                 skips += u64::from(item.is_skip);
                 if is_cut {
                     break;
@@ -277,7 +346,8 @@ impl Viewer {
             // It waits for a publisher, and has not been answered at all.
             Transport::Chunked | Transport::UntilClose => {
                 let refusal = Refusal::new(503, reason.to_owned());
-                outbox.push(refuse(&refusal, Method::Get, Connection::Close));
+                let stamp = self.stamp.as_deref().cloned().unwrap_or_default();
+                outbox.push(refuse(&refusal, Method::Get, Connection::Close, &stamp));
             }
         }
     }
@@ -289,26 +359,38 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
         after,
         is_whole: true,
         is_skip: false,
-        tells_live: None,
+        tells: None,
     }
 }
 
 /// What a viewer is told when it comes, and when the publisher comes back.
-pub fn hello(stream: &Stream) -> Vec<u8> {
+pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
-        live: stream.is_live(),
+        live,
     };
     text_frame(&hello.to_json())
 }
 
+/// What a viewer is told between the media of two publishers whose tracks differ.
+fn replaced(stream: &Stream) -> Vec<u8> {
+    let offline = ToViewer::Offline {
+        reason: OfflineReason::Replaced,
+    };
+    // By now the stream may be offline, which is told behind its media.
+    [text_frame(&offline.to_json()), hello(stream, true)].concat()
+}
+
 /// The response head of a stream that is watched over HTTP.
-pub fn stream_head(media_type: &str, transport: Transport) -> Vec<u8> {
-    let head = ResponseHead::new(200)
+pub fn stream_head(media_type: &str, transport: Transport, stamp: Option<&Stamp>) -> Vec<u8> {
+    let mut head = ResponseHead::new(200)
         .header("Content-Type", media_type)
         .header("Cache-Control", "no-store")
         .header("Accept-Ranges", "none")
         .connection(Connection::Close);
+    if let Some(stamp) = stamp {
+        head = head.stamp(stamp);
+    }
     match transport {
         Transport::Chunked => head.chunked().into_bytes(),
         _ => head.into_bytes(),

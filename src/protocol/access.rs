@@ -12,13 +12,15 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use sha1::{Digest as _, Sha1};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::http::RequestHead;
 use super::origin::{LocalNames, Origins};
-use super::route::{Need, Refusal, Route, StreamName};
+use super::route::{Cause, Need, Refusal, Route, StreamName};
 use super::token::{Grant, TokenKey};
 
 /// A key, which no log and no error message may show: its `Debug` is `***`.
@@ -43,6 +45,18 @@ impl Secret {
     /// The key itself, for those who must send or print it by name.
     pub fn expose(&self) -> &str {
         &self.text
+    }
+
+    /// The value of an `Authorization` field that shows this key. Bearer is for visible ASCII; Basic
+    /// carries any text (RFC 7617).
+    pub fn authorization(&self) -> String {
+        match self.text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => format!("Bearer {}", self.text),
+            false => {
+                let pair = format!("source:{}", self.text);
+                format!("Basic {}", BASE64_STANDARD.encode(pair))
+            }
+        }
     }
 
     fn matches(&self, other: &Self) -> Choice {
@@ -148,9 +162,9 @@ pub struct Access {
 /// What a request shows to be let in.
 #[derive(Debug, Clone, Default)]
 pub struct Shown<'a> {
-    pub key: Option<&'a Secret>,
-    /// What its token grants, if it is good.
-    pub grant: Option<Grant>,
+    pub keys: Vec<&'a Secret>,
+    /// What its tokens grant, as far as they are good.
+    pub grants: Vec<Grant>,
 }
 
 impl Access {
@@ -159,12 +173,17 @@ impl Access {
     /// A token may also come in a key's place: programs that know keys alone, as Bearer or as
     /// Basic's password, need not learn of it.
     pub fn shown<'a>(&self, head: &'a RequestHead, now: u64) -> Shown<'a> {
-        let key = head.key.as_ref();
-        let grant = self.tokens.as_ref().and_then(|tokens| {
-            let mut offered = [head.token.as_ref(), key].into_iter().flatten();
-            offered.find_map(|token| tokens.check(token.expose(), now))
+        let keys: Vec<&Secret> = head.keys.iter().collect();
+        let grants = self.tokens.as_ref().map(|tokens| {
+            let offered = head.token.iter().chain(&head.keys);
+            offered
+                .filter_map(|token| tokens.check(token.expose(), now))
+                .collect()
         });
-        Shown { key, grant }
+        Shown {
+            keys,
+            grants: grants.unwrap_or_default(),
+        }
     }
 
     /// May this request be served?
@@ -192,22 +211,50 @@ impl Access {
         };
         match is_admitted {
             true => Ok(()),
-            false => Err(Refusal::unauthorized()),
+            false => Err(Refusal::unauthorized().because(self.cause(&need, head))),
         }
+    }
+
+    /// What was missing or wrong: a token, where one was shown or nothing else would do.
+    fn cause(&self, need: &Need<'_>, head: &RequestHead) -> Cause {
+        let has_key = match need {
+            Need::Publish(name) => self.publish_guard(name).key.is_some(),
+            Need::Watch(name) => self.watch_guard(name).key.is_some(),
+            Need::List => true,
+        };
+        match has_key && head.token.is_none() {
+            true => Cause::Key,
+            false => Cause::Token,
+        }
+    }
+
+    /// Whether there are streams that whoever shows this may not watch, or might be: a key would show
+    /// more. It is told by the rules alone, so that it does not tell whether such a stream is on air.
+    pub fn hides_streams(&self, shown: &Shown<'_>) -> bool {
+        let is_open = match &self.watch {
+            Policy::Open => true,
+            Policy::Key(_) | Policy::Token => {
+                let guards = [&self.watch, &self.publish].map(|policy| Guard::new(None, policy));
+                let opened = guards.map(|guard| guard.is_opened_by(shown));
+                opened.into_iter().any(bool::from)
+            }
+        };
+        let mut own = self.streams.keys();
+        !is_open || own.any(|name| !self.may_watch(name, shown))
     }
 
     /// May whoever shows this publish this stream, send its poster, or end it?
     pub fn may_publish(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let guard = self.publish_guard(name);
-        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_publish(name));
-        guard.is_open || guard.is_opened_by(shown.key).into() || has_token()
+        let has_token = || shown.grants.iter().any(|it| it.lets_publish(name));
+        guard.is_open || guard.is_opened_by(shown).into() || has_token()
     }
 
     /// May whoever shows this watch this stream?
     pub fn may_watch(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let (guard, publish) = (self.watch_guard(name), self.publish_guard(name));
-        let has_key = || guard.is_opened_by(shown.key) | publish.is_opened_by(shown.key);
-        let has_token = || shown.grant.as_ref().is_some_and(|it| it.lets_watch(name));
+        let has_key = || guard.is_opened_by(shown) | publish.is_opened_by(shown);
+        let has_token = || shown.grants.iter().any(|it| it.lets_watch(name));
         guard.is_open || has_key().into() || has_token()
     }
 
@@ -239,11 +286,12 @@ impl<'a> Guard<'a> {
         Self { is_open, key }
     }
 
-    fn is_opened_by(&self, shown: Option<&Secret>) -> Choice {
-        match (self.key, shown) {
-            (Some(key), Some(shown)) => key.matches(shown),
-            _ => Choice::from(0),
-        }
+    fn is_opened_by(&self, shown: &Shown<'_>) -> Choice {
+        let Some(key) = self.key else {
+            return Choice::from(0);
+        };
+        let matches = shown.keys.iter().map(|shown| key.matches(shown));
+        matches.fold(Choice::from(0), |any, one| any | one)
     }
 }
 
@@ -306,8 +354,8 @@ mod tests {
 
     fn shows(key: &Secret) -> Shown<'_> {
         Shown {
-            key: Some(key),
-            grant: None,
+            keys: vec![key],
+            grants: Vec::new(),
         }
     }
 
@@ -343,35 +391,45 @@ mod tests {
     #[test]
     fn a_token_is_good_for_its_stream_beside_every_key() {
         for access in [keyed(), access(Policy::Token, Policy::Token)] {
-            let get = |target: &str, token: &str| {
-                status(&access, &format!("GET {target}?token={token} HTTP/1.0"))
+            let ask = |method: &str, target: &str, token: &str| {
+                status(
+                    &access,
+                    &format!("{method} {target}?token={token} HTTP/1.0"),
+                )
             };
+            let get = |target: &str, token: &str| ask("GET", target, token);
             for stream in ["a", "own"] {
                 let (publish, watch) = (token(stream, Act::Publish), token(stream, Act::Watch));
-                assert_eq!(get(&format!("/publish/{stream}"), &publish), 200);
-                assert_eq!(get(&format!("/publish/{stream}"), &watch), 401);
+                assert_eq!(ask("PUT", &format!("/publish/{stream}"), &publish), 200);
+                assert_eq!(ask("PUT", &format!("/publish/{stream}"), &watch), 401);
                 assert_eq!(get(&format!("/live/{stream}.webm"), &publish), 200);
                 assert_eq!(get(&format!("/live/{stream}.webm"), &watch), 200);
-                assert_eq!(get("/live/b", &publish), 401);
-                assert_eq!(get("/publish/b", &publish), 401);
+                assert_eq!(get("/live/b.webm", &publish), 401);
+                assert_eq!(ask("PUT", "/publish/b", &publish), 401);
             }
-            assert_eq!(get("/live/a", "nonsense"), 401);
-            assert_eq!(get("/live/a", ""), 401);
+            assert_eq!(get("/live/a.webm", "nonsense"), 401);
+            assert_eq!(get("/live/a.webm", ""), 401);
         }
     }
 
     #[test]
     fn a_token_comes_in_a_keys_place_as_well() {
         let access = access(Policy::Token, Policy::Token);
+        let other = token("b", Act::Watch);
         let token = token("a", Act::Watch);
-        let bearer = format!("GET /live/a HTTP/1.0\r\nAuthorization: Bearer {token}");
+        let bearer = format!("GET /live/a.webm HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &bearer), 200);
         assert_eq!(
-            status(&access, &format!("GET /live/a?key={token} HTTP/1.0")),
+            status(&access, &format!("GET /live/a.webm?key={token} HTTP/1.0")),
             200
         );
         // One that is out of date does not stand in the way of one that is good.
-        let both = format!("GET /live/a?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
+        let both =
+            format!("GET /live/a.webm?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
+        assert_eq!(status(&access, &both), 200);
+        // Nor does one that is good for another stream.
+        let both =
+            format!("GET /live/a.webm?token={other} HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &both), 200);
         // Without a secret no token is good.
         let none = Access {
@@ -382,6 +440,27 @@ mod tests {
     }
 
     #[test]
+    fn any_right_key_opens_whatever_else_is_shown() {
+        // A browser that was once asked for the watch key sends it ever after.
+        for key in ["w", "nonsense"] {
+            let basic = BASE64_STANDARD.encode(format!("x:{key}"));
+            for field in [format!("Basic {basic}"), format!("Bearer {key}")] {
+                let ask = |start: &str| {
+                    status(
+                        &keyed(),
+                        &format!("{start} HTTP/1.0\r\nAuthorization: {field}"),
+                    )
+                };
+                assert_eq!(ask("DELETE /api/streams/a?key=p"), 200, "{field}");
+                assert_eq!(ask("PUT /publish/a?key=p"), 200, "{field}");
+                assert_eq!(ask("GET /live/a.webm?key=w"), 200, "{field}");
+                assert_eq!(ask("PUT /publish/a?key=nonsense"), 401, "{field}");
+                assert_eq!(ask("PUT /publish/a"), 401, "{field}");
+            }
+        }
+    }
+
+    #[test]
     fn names_come_before_origins_and_origins_before_keys() {
         let access = Access {
             local_names: Some(LocalNames::default()),
@@ -389,16 +468,73 @@ mod tests {
         };
         let socket = "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                       Sec-WebSocket-Key: c2l4dGVlbiBsZXR0ZXJzLg==";
-        let ask = |fields: &str| status(&access, &format!("GET /live/a HTTP/1.1\r\n{fields}"));
-        assert_eq!(ask("Host: evil.example"), 403);
-        assert_eq!(ask("Host: localhost"), 401);
+        let ask =
+            |path: &str, fields: &str| status(&access, &format!("GET {path} HTTP/1.1\r\n{fields}"));
+        assert_eq!(ask("/live/a.webm", "Host: evil.example"), 403);
+        assert_eq!(ask("/live/a.webm", "Host: localhost"), 401);
         let foreign = "Host: localhost\r\nOrigin: http://evil.example";
-        assert_eq!(ask(&format!("{foreign}\r\n{socket}")), 403);
+        assert_eq!(ask("/live/a", &format!("{foreign}\r\n{socket}")), 403);
         // A page elsewhere may link to ours, and show our pictures.
-        assert_eq!(ask(foreign), 401);
+        assert_eq!(ask("/live/a.jpg", foreign), 401);
+        // Our pages are everybody's.
+        assert_eq!(ask("/live/a", "Host: evil.example"), 200);
         // What needs no leave is had by any name.
         let health = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nOrigin: null";
         assert_eq!(status(&access, health), 200);
+    }
+
+    #[test]
+    fn a_refusal_says_whether_a_key_or_a_token_was_wrong() {
+        let cause = |access: &Access, target: &str| {
+            let head = head(&format!("GET {target} HTTP/1.0"));
+            let route = route(&head).expect("a route");
+            let refused = access.admit(&route, &head, &access.shown(&head, NOW));
+            refused.expect_err("a refusal").cause
+        };
+        assert_eq!(cause(&keyed(), "/live/a.webm"), Some(Cause::Key));
+        assert_eq!(cause(&keyed(), "/live/a.webm?key=no"), Some(Cause::Key));
+        assert_eq!(cause(&keyed(), "/live/a.webm?token=no"), Some(Cause::Token));
+        let signed = access(Policy::Token, Policy::Token);
+        assert_eq!(cause(&signed, "/live/a.webm"), Some(Cause::Token));
+        assert_eq!(cause(&signed, "/live/own.webm"), Some(Cause::Key));
+    }
+
+    #[test]
+    fn streams_are_hidden_from_those_whom_a_key_would_show_more() {
+        let nothing = Shown::default();
+        let (publish, watch) = (Secret::new("p"), Secret::new("w"));
+        let bare = |publish, watch| Access {
+            streams: BTreeMap::new(),
+            ..access(publish, watch)
+        };
+        let open = bare(Policy::Key(publish.clone()), Policy::Open);
+        assert!(!open.hides_streams(&nothing));
+        let keyed_alone = bare(Policy::Key(publish.clone()), Policy::Key(watch.clone()));
+        assert!(keyed_alone.hides_streams(&nothing));
+        assert!(!keyed_alone.hides_streams(&shows(&watch)));
+        assert!(!keyed_alone.hides_streams(&shows(&publish)));
+        assert!(keyed_alone.hides_streams(&shows(&Secret::new("no"))));
+        // A stream has a key of its own.
+        assert!(access(Policy::Open, Policy::Open).hides_streams(&nothing));
+        assert!(keyed().hides_streams(&shows(&watch)));
+        assert!(!access(Policy::Open, Policy::Open).hides_streams(&shows(&Secret::new("own-w"))));
+        // A token shows its own stream.
+        assert!(bare(Policy::Token, Policy::Token).hides_streams(&nothing));
+    }
+
+    #[test]
+    fn what_a_client_shows_for_a_key_is_read_as_that_key() {
+        for key in [
+            "k",
+            "correct horse",
+            " Größe: №5 ",
+            "a+b%20=",
+            "k\r\nEvil: x",
+        ] {
+            let field = Secret::new(key).authorization();
+            let head = head(&format!("GET / HTTP/1.0\r\nAuthorization: {field}"));
+            assert_eq!(head.keys, [Secret::new(key)], "{field}");
+        }
     }
 
     #[test]

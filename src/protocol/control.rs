@@ -25,11 +25,47 @@ pub enum ToViewer {
         from_ms: u64,
         to_ms: u64,
     },
+    /// Nothing has come from the publisher for a while: no media for `since_ms` milliseconds by
+    /// now. It is still connected, as far as the server can tell.
+    Stalled {
+        since_ms: u64,
+    },
+    /// Media come again after `stalled`.
+    Resumed,
     /// The publisher is gone. The connection stays: it may come back.
-    Offline,
+    Offline {
+        #[serde(default)]
+        reason: OfflineReason,
+    },
     Viewers {
         count: u64,
     },
+}
+
+/// Why a stream is offline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfflineReason {
+    /// The publisher closed as it should, or its owner ended it.
+    Ended,
+    /// A newer publisher has other tracks. Its init segment follows.
+    Replaced,
+    /// The connection broke off or went silent, or its bytes were broken. Also what an older or
+    /// newer server means by a reason that is missing or unknown here.
+    #[default]
+    #[serde(other)]
+    Lost,
+}
+
+impl OfflineReason {
+    /// As messages and logs name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OfflineReason::Ended => "ended",
+            OfflineReason::Replaced => "replaced",
+            OfflineReason::Lost => "lost",
+        }
+    }
 }
 
 /// What a publisher is told.
@@ -43,7 +79,7 @@ pub enum ToPublisher {
     Viewers {
         count: u64,
     },
-    /// `code` for programs (`keyframe-interval`), `message` for people.
+    /// `code` for programs (`keyframe-interval`, `text`), `message` for people.
     Warning {
         code: String,
         message: String,
@@ -88,6 +124,19 @@ fn parse<T: DeserializeOwned>(text: &str) -> Option<T> {
 mod tests {
     use super::*;
 
+    fn offline(reason: OfflineReason) -> ToViewer {
+        ToViewer::Offline { reason }
+    }
+
+    #[test]
+    fn offline_reasons_have_one_name_everywhere() {
+        use OfflineReason::{Ended, Lost, Replaced};
+        for reason in [Ended, Lost, Replaced] {
+            let json = serde_json::to_string(&reason).unwrap();
+            assert_eq!(json, format!("\"{}\"", reason.name()));
+        }
+    }
+
     #[test]
     fn viewer_messages_read_as_the_contract_says() {
         for (message, json) in [
@@ -112,7 +161,23 @@ mod tests {
                 },
                 r#"{"type":"skip","from_ms":1,"to_ms":2}"#,
             ),
-            (ToViewer::Offline, r#"{"type":"offline"}"#),
+            (
+                ToViewer::Stalled { since_ms: 2043 },
+                r#"{"type":"stalled","since_ms":2043}"#,
+            ),
+            (ToViewer::Resumed, r#"{"type":"resumed"}"#),
+            (
+                offline(OfflineReason::Ended),
+                r#"{"type":"offline","reason":"ended"}"#,
+            ),
+            (
+                offline(OfflineReason::Lost),
+                r#"{"type":"offline","reason":"lost"}"#,
+            ),
+            (
+                offline(OfflineReason::Replaced),
+                r#"{"type":"offline","reason":"replaced"}"#,
+            ),
             (
                 ToViewer::Viewers { count: 3 },
                 r#"{"type":"viewers","count":3}"#,
@@ -151,10 +216,13 @@ mod tests {
 
     #[test]
     fn unknown_words_are_ignored() {
-        assert_eq!(
-            ToViewer::parse(r#"{"type":"offline","new":1}"#),
-            Some(ToViewer::Offline)
-        );
+        for json in [
+            r#"{"type":"offline"}"#,
+            r#"{"type":"offline","reason":"new"}"#,
+            r#"{"type":"offline","reason":"lost","new":1}"#,
+        ] {
+            assert_eq!(ToViewer::parse(json), Some(offline(OfflineReason::Lost)));
+        }
         for text in [
             r#"{"type":"new"}"#,
             r#"{"type":"hello"}"#,

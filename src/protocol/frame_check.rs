@@ -40,6 +40,8 @@ pub struct FrameCheck {
     /// The first bytes of a character whose rest is still to come.
     cut: [u8; 3],
     cut_length: u8,
+    /// Whole frames since they were counted last.
+    frames: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,15 @@ enum Kind {
 }
 
 impl FrameCheck {
+    /// Whole frames since [`FrameCheck::count_anew`], however empty: each is work.
+    pub fn frames(&self) -> u64 {
+        self.frames.into()
+    }
+
+    pub fn count_anew(&mut self) {
+        self.frames = 0;
+    }
+
     /// Looks at the next bytes. An error comes with the number of those that are sound before it:
     /// whole frames among them are to be heard first.
     pub fn look(&mut self, bytes: &[u8]) -> Result<(), (usize, Violation)> {
@@ -76,6 +87,16 @@ impl FrameCheck {
             at += here;
         }
         Ok(())
+    }
+
+    /// Whether the bytes so far end between two messages.
+    pub fn is_between_messages(&self) -> bool {
+        self.head_length == 0 && self.message.is_none()
+    }
+
+    /// Bytes of the current frame's payload that are still to come.
+    pub fn payload_left(&self) -> usize {
+        usize::try_from(self.payload_left).unwrap_or(usize::MAX)
     }
 
     /// Looks at the newest byte of the head.
@@ -165,6 +186,7 @@ impl FrameCheck {
         let kind = self.kind();
         let is_final = self.head[0] & FIN != 0;
         self.head_length = 0;
+        self.frames = self.frames.saturating_add(1);
         if kind == Kind::Control {
             return Ok(());
         }

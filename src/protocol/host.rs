@@ -21,6 +21,20 @@ pub fn split(authority: &str, default: u16) -> Option<(&str, u16)> {
     is_host(host).then_some((host, port))
 }
 
+/// A URL as an error may show it: without user, password and query, where keys stand.
+pub fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = match url.find("://") {
+        Some(at) => url.split_at(at + 3),
+        None => ("", url),
+    };
+    let end = rest.find(['?', '#', '&']).unwrap_or(rest.len());
+    let (rest, query) = (&rest[..end], if end < rest.len() { "?…" } else { "" });
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}…@{rest}{query}"),
+        None => format!("{scheme}{rest}{query}"),
+    }
+}
+
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         None => !host.is_empty() && host.bytes().all(is_of_a_name),
@@ -60,6 +74,22 @@ mod tests {
             ("[fe80::1%25eth0]", "[fe80::1%25eth0]", 7),
         ] {
             assert_eq!(split(text, 7), Some((host, port)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_has_no_secret() {
+        for (url, shown) in [
+            ("http://h:1/a", "http://h:1/a"),
+            ("http://u:secret@h/a?key=secret", "http://…@h/a?…"),
+            ("http://u:s@secret@h/a#secret", "http://…@h/a?…"),
+            ("h/a?key=secret", "h/a?…"),
+            ("http://h/?next=http://u:secret@x", "http://h/?…"),
+            ("ws//h/a&key=secret", "ws//h/a?…"),
+            ("u:secret@h", "…@h"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(url), shown);
         }
     }
 

@@ -12,7 +12,7 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-pub use super::target::Query;
+pub use super::target::{Query, RawQuery};
 use super::{access::Secret, host, target::Target};
 
 /// Bytes of one request head.
@@ -31,6 +31,7 @@ pub struct RequestHead {
     /// Percent-decoded. Invariant: begins with `/` (or is `*`), and has no control characters.
     pub path: String,
     pub query: Query,
+    pub raw_query: RawQuery,
     pub version: Version,
     /// Whether the connection may serve another request after this one (RFC 9112, 9.3).
     pub keep_alive: bool,
@@ -39,18 +40,25 @@ pub struct RequestHead {
     pub expect_continue: bool,
     pub host: Option<String>,
     pub origin: Option<String>,
-    /// From `Authorization: Bearer`, Basic's password, or `?key=`, in this order.
-    pub key: Option<Secret>,
+    /// From `Authorization` (Bearer, or Basic's password), then from `?key=`: any right one opens.
+    pub keys: Vec<Secret>,
     /// From `?token=`.
     pub token: Option<Secret>,
     /// Basic's user, who means nothing to us. May be empty.
     pub user: Option<String>,
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
+    /// Whether `Accept` names OpenMetrics: Prometheus does.
+    pub accepts_openmetrics: bool,
     pub if_none_match: Option<String>,
     /// What `X-Forwarded-For` says, all of it. Anybody can say anything: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
+    /// What `X-Forwarded-Prefix` says. Anybody can say anything here, too.
+    pub forwarded_prefix: Option<String>,
+    /// Whether a script or an element of a page asks, and not the person in front of it or a
+    /// program: a browser's login box would open over the page.
+    pub is_from_page: bool,
     /// Present when the request asks to become a WebSocket; not yet checked: see [`super::route`].
     pub upgrade: Option<UpgradeRequest>,
 }
@@ -209,10 +217,13 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
     let body = body(&fields, method, version)?;
     let expects = fields.single("Expect")?;
     let (user, key) = authorization(&fields)?;
+    let upgrade = upgrade(&fields)?;
     Ok(RequestHead {
         method,
         path: target.path,
+        is_from_page: is_from_page(&fields, &target.query),
         query: target.query,
+        raw_query: target.raw_query,
         version,
         keep_alive: keep_alive(&fields, version)? && body != Body::UntilClose,
         body,
@@ -222,14 +233,17 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
             && expects.is_some_and(|value| value.eq_ignore_ascii_case("100-continue")),
         host: host(&fields, target.authority, version)?,
         origin: fields.single("Origin")?.map(str::to_owned),
-        key: key.or(target.key),
+        keys: key.into_iter().chain(target.keys).collect(),
         token: target.token,
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
+        // What cannot be read names nothing.
+        accepts_openmetrics: accepts_openmetrics(&fields.list("Accept").unwrap_or_default()),
         if_none_match: joined(&fields.list("If-None-Match")?),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
-        upgrade: upgrade(&fields)?,
+        forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
+        upgrade,
     })
 }
 
@@ -405,19 +419,49 @@ fn authorization(fields: &Fields<'_>) -> Result<(Option<String>, Option<Secret>)
     Ok((user, key.map(Secret::new)))
 }
 
-fn accepts_gzip(codings: &[&str]) -> bool {
-    let weight = |name: &str| {
-        codings.iter().find_map(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let is_named = parts
-                .next()
-                .is_some_and(|found| found.eq_ignore_ascii_case(name));
-            let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
-            is_named.then(|| q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
-        })
+/// Browsers say on secure pages, and on those of their own machine, what asks (`Sec-Fetch-Mode`). On
+/// others our pages mark what they ask for: a script by `Accept: application/json`, an element by
+/// `?page`. Pictures, uploads and sockets are known without that.
+fn is_from_page(fields: &Fields<'_>, query: &Query) -> bool {
+    let field = |name| fields.joined_as_far_as_readable(name);
+    if let Some(mode) = field("Sec-Fetch-Mode") {
+        return !mode.trim().eq_ignore_ascii_case("navigate");
+    }
+    // No program sends an origin.
+    if query.has("page") || field("Origin").is_some() {
+        return true;
+    }
+    let accept = field("Accept").unwrap_or_default().to_ascii_lowercase();
+    let has = |kind: &str| {
+        accept
+            .split(',')
+            .any(|range| range.trim().starts_with(kind))
     };
-    let weight: f32 = weight("gzip").or_else(|| weight("*")).unwrap_or(0.0);
-    weight > 0.0
+    let is_element = has("image/") || has("video/") || has("audio/");
+    has("application/json") || (is_element && !has("text/html"))
+}
+
+fn accepts_gzip(codings: &[&str]) -> bool {
+    let weight = weight(codings, "gzip").or_else(|| weight(codings, "*"));
+    weight.is_some_and(|weight| weight > 0.0)
+}
+
+fn accepts_openmetrics(types: &[&str]) -> bool {
+    let wanted = weight(types, "application/openmetrics-text").unwrap_or(0.0);
+    wanted > 0.0 && wanted >= weight(types, "text/plain").unwrap_or(0.0)
+}
+
+/// How much a client wants what it offers by this name (RFC 9110, 12.4.2); `None` when it does not
+/// name it.
+fn weight(offers: &[&str], name: &str) -> Option<f32> {
+    offers.iter().find_map(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let is_named = parts
+            .next()
+            .is_some_and(|found| found.eq_ignore_ascii_case(name));
+        let q = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        is_named.then(|| q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
+    })
 }
 
 fn joined(members: &[&str]) -> Option<String> {
@@ -474,12 +518,43 @@ mod tests {
         Sec-WebSocket-Protocol: videostream.v1, other\r\n\r\n";
 
     #[test]
+    fn what_pages_ask_for_themselves_is_told_from_persons_and_programs() {
+        let asks = |lines: &[&str]| head(&with("GET /live/a.webm HTTP/1.1", lines)).is_from_page;
+        for page in [
+            "Sec-Fetch-Mode: cors",
+            "Sec-Fetch-Mode: no-cors",
+            "Sec-Fetch-Mode: same-origin",
+            "Sec-Fetch-Mode: websocket",
+            "Origin: http://192.168.0.7:8080",
+            "Accept: application/json",
+            "Accept: image/avif,image/webp,image/*,*/*;q=0.8",
+            "Accept: video/webm,video/ogg,video/*;q=0.9,*/*;q=0.5",
+        ] {
+            assert!(asks(&[page]), "{page}");
+        }
+        for other in [
+            "Sec-Fetch-Mode: navigate",
+            "Accept: text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8",
+            "Accept: */*",
+            "Icy-MetaData: 1",
+        ] {
+            assert!(!asks(&[other]), "{other}");
+        }
+        // What the browser says goes before what anybody may set.
+        assert!(!asks(&[
+            "Sec-Fetch-Mode: navigate",
+            "Accept: application/json"
+        ]));
+        assert!(head(&with("GET /live/a.webm?key=k&page HTTP/1.1", &[])).is_from_page);
+    }
+
+    #[test]
     fn browser_socket_request_is_understood() {
         let head = head(CHROMIUM_SOCKET);
         assert_eq!((head.method, head.version), (Method::Get, Version::Http11));
         assert_eq!(head.path, "/live/demo");
         assert_eq!(head.query.value("embed"), Some(""));
-        assert_eq!(head.key, Some(Secret::new("s+t")));
+        assert_eq!(head.keys, [Secret::new("s+t")]);
         assert_eq!(head.origin.as_deref(), Some("http://localhost:8080"));
         assert!(head.keep_alive && head.accepts_gzip);
         let upgrade = head.upgrade.expect("an upgrade");
@@ -494,7 +569,7 @@ mod tests {
              Content-Type: video/webm\r\nIce-Public: 1\r\n\r\n",
         );
         assert_eq!((head.method, head.body), (Method::Source, Body::UntilClose));
-        assert_eq!(head.key, Some(Secret::new("hack:me")));
+        assert_eq!(head.keys, [Secret::new("hack:me")]);
         assert_eq!(head.user.as_deref(), Some("source"));
         assert_eq!(head.content_type.as_deref(), Some("video/webm"));
         assert!(!head.keep_alive && head.host.is_none());
@@ -635,26 +710,58 @@ mod tests {
     }
 
     #[test]
-    fn authorization_goes_before_the_query_and_nothing_prints_the_key() {
+    fn keys_of_authorization_and_query_are_both_read_and_never_printed() {
         let get = |line: &str| head(&with("GET /?a=b&key=third HTTP/1.1", &[line]));
-        assert_eq!(
-            get("Authorization: bearer  first").key,
-            Some(Secret::new("first"))
-        );
-        assert_eq!(
-            get("Authorization: BASIC Onh4").key,
-            Some(Secret::new("xx"))
-        );
-        assert_eq!(
-            get("Authorization: Basic !!").key,
-            Some(Secret::new("third"))
-        );
-        assert_eq!(get("A: b").key, Some(Secret::new("third")));
+        let keys = |keys: &[&str]| -> Vec<Secret> { keys.iter().map(|&key| key.into()).collect() };
+        for (line, expected) in [
+            ("Authorization: bearer  first", &["first", "third"][..]),
+            ("Authorization: BASIC Onh4", &["xx", "third"]),
+            ("Authorization: Basic !!", &["third"]),
+            ("Authorization: Bearer", &["third"]),
+            ("A: b", &["third"]),
+        ] {
+            assert_eq!(get(line).keys, keys(expected), "{line}");
+        }
         assert_eq!((get("A: b").token, get("A: b").user), (None, None));
         assert!(!format!("{:?}", get("A: b")).contains("third"));
         let token = head(&with("GET /?token=fourth HTTP/1.1", &[]));
         assert_eq!(token.token, Some(Secret::new("fourth")));
         assert!(!format!("{token:?}").contains("fourth"));
+    }
+
+    #[test]
+    fn key_may_hold_any_characters_in_each_of_its_forms() {
+        for key in [
+            "correct horse",
+            "a:b: c",
+            "Größe №5 🐎",
+            "a+b",
+            "100%25",
+            "=&?#/\\\"",
+        ] {
+            let basic = BASE64_STANDARD.encode(format!("source:{key}"));
+            let escaped = percent_encoding::NON_ALPHANUMERIC;
+            let escaped = percent_encoding::utf8_percent_encode(key, escaped);
+            let form: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+            for (start, line) in [
+                (
+                    "GET / HTTP/1.1".to_owned(),
+                    format!("Authorization: Bearer {key}"),
+                ),
+                (
+                    "GET / HTTP/1.1".to_owned(),
+                    format!("Authorization: Basic {basic}"),
+                ),
+                (format!("GET /?key={escaped} HTTP/1.1"), "A: b".to_owned()),
+                (format!("GET /?key={form}&a HTTP/1.1"), "A: b".to_owned()),
+            ] {
+                let keys = head(&with(&start, &[&line])).keys;
+                assert!(keys.contains(&key.into()), "{key} in {start}, {line}");
+            }
+        }
+        // A plus sign that is not escaped may be one, or a space.
+        let keys = head(&with("GET /?key=a+b%2B HTTP/1.1", &[])).keys;
+        assert_eq!(keys, ["a b+".into(), "a+b+".into()]);
     }
 
     #[test]
@@ -670,8 +777,31 @@ mod tests {
     fn gzip_is_accepted_only_with_a_weight_above_zero() {
         assert!(accepts_gzip(&["br", "gzip;q=0.5"]));
         assert!(accepts_gzip(&["*"]));
+        assert!(!accepts_gzip(&[]));
         assert!(!accepts_gzip(&["gzip; q=0", "*"]));
         assert!(!accepts_gzip(&["br"]));
+    }
+
+    #[test]
+    fn openmetrics_is_for_clients_that_name_it() {
+        let prometheus = "Accept: application/openmetrics-text;version=1.0.0;q=0.5,\
+                          application/openmetrics-text;version=0.0.1;q=0.4,\
+                          text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        for (line, is_wanted) in [
+            ("A: b", false),
+            ("Accept: */*", false),
+            ("Accept: text/html,application/xml;q=0.9,*/*;q=0.8", false),
+            ("Accept: application/openmetrics-text", true),
+            (prometheus, true),
+            (
+                "Accept: text/plain, application/openmetrics-text;q=0.5",
+                false,
+            ),
+            ("Accept: application/openmetrics-text;q=0", false),
+        ] {
+            let head = head(&with("GET /metrics HTTP/1.1", &[line]));
+            assert_eq!(head.accepts_openmetrics, is_wanted, "{line}");
+        }
     }
 
     /// Heads close enough to real ones to come past the first byte.

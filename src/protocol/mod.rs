@@ -12,6 +12,7 @@
 //! - [`route`]: which address means what, and what is refused there.
 //! - [`access`]: who may publish, who may watch: keys, and what goes before them.
 //! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
+//! - [`base_path`]: the path prefix that all addresses may have; [`date`]: when an answer was made.
 //! - [`redirect`]: from a plain address to its encrypted one.
 //! - [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
@@ -22,8 +23,10 @@
 //! - [`control`]: the text messages of the `videostream.v1` subprotocol.
 
 pub mod access;
+pub mod base_path;
 pub mod chunked;
 pub mod control;
+pub mod date;
 pub mod forwarded;
 pub mod frame_check;
 pub mod framing;

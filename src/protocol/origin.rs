@@ -8,16 +8,17 @@
 //!   it is of the same site then, so that only the Host tells.
 
 use super::host;
-use super::route::Refusal;
+use super::response::Readers;
+use super::route::{Cause, Refusal};
 
 /// An `allow_origin` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a web origin such as https://example.com, nor *")]
+#[error("{:?} is not a web origin such as https://example.com, nor *", host::without_secrets(.0))]
 pub struct BadOrigin(pub String);
 
 /// An `allow_host` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a host name such as video.example.com, without a port")]
+#[error("{:?} is not a host name such as video.example.com, without a port", host::without_secrets(.0))]
 pub struct BadHost(pub String);
 
 /// The origins, besides the server's own, whose pages may act here.
@@ -53,9 +54,25 @@ impl Origins {
         if is_welcome {
             return Ok(());
         }
-        Err(Refusal::forbidden(
-            "pages of this origin may not connect here: see --allow-origin",
-        ))
+        let reason = "pages of this origin may not connect here: see --allow-origin";
+        Err(Refusal::forbidden(reason).because(Cause::Origin))
+    }
+
+    /// Which pages elsewhere may read the answer to a request of this origin: those that were let in
+    /// by name. Keys go in `Authorization` or the query, so none may ask with a browser's own
+    /// credentials, and `*` gives nothing away that is guarded.
+    pub fn readers(&self, origin: Option<&str>) -> Readers {
+        if !self.any && self.listed.is_empty() {
+            return Readers::Own;
+        }
+        let Some(origin) = origin else {
+            return Readers::OwnThisTime;
+        };
+        let is_listed = || Origin::parse(origin).is_some_and(|it| self.listed.contains(&it));
+        match self.any || is_listed() {
+            true => Readers::Origin(origin.to_owned()),
+            false => Readers::OwnThisTime,
+        }
     }
 }
 
@@ -101,10 +118,9 @@ impl LocalNames {
         if is_welcome {
             return Ok(());
         }
-        Err(Refusal::forbidden(
-            "this server lets anyone on its own machine publish, so it is called localhost: \
-             behind a proxy, give --publish-key, or the name with --allow-host",
-        ))
+        let reason = "this server lets anyone on its own machine publish, so it is called localhost: \
+                      behind a proxy, give --publish-key, or the name with --allow-host";
+        Err(Refusal::forbidden(reason).because(Cause::Host))
     }
 }
 
@@ -219,6 +235,29 @@ mod tests {
             Origins::parse(&["example.com".to_owned()]).err(),
             Some(BadOrigin("example.com".to_owned()))
         );
+    }
+
+    #[test]
+    fn answers_are_read_by_listed_origins_alone() {
+        let readers = |origin| origins().readers(origin);
+        let good = "https://good.example";
+        assert_eq!(readers(Some(good)), Readers::Origin(good.to_owned()));
+        for other in [
+            None,
+            Some("http://good.example"),
+            Some("null"),
+            Some("*"),
+            Some(""),
+        ] {
+            assert_eq!(readers(other), Readers::OwnThisTime, "{other:?}");
+        }
+        assert_eq!(Origins::default().readers(Some(good)), Readers::Own);
+        let any = Origins::parse(&["*".to_owned()]).expect("any origin");
+        assert_eq!(
+            any.readers(Some("null")),
+            Readers::Origin("null".to_owned())
+        );
+        assert_eq!(any.readers(None), Readers::OwnThisTime);
     }
 
     #[test]

@@ -11,19 +11,44 @@
 //! assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"));
 //! ```
 //!
-//! Every response says `Server: videostream` and `X-Content-Type-Options: nosniff`. None has a
-//! `Date`: this room has no clock. The version is always 1.1, ours, whatever the request's was
+//! Every response says `Server: videostream` and `X-Content-Type-Options: nosniff`. Its date, and
+//! which page elsewhere may read it, come from outside ([`Stamp`]). The version is always 1.1, ours, whatever the request's was
 //! (RFC 9110, 6.2); so `Connection` is always spelled out for those who asked in 1.0.
 
 use std::fmt::Display;
 
 use super::{
+    date::HttpDate,
     http::Method,
     route::{Handshake, Refusal},
 };
 
 /// Tells a client that waits with its body to send it (RFC 9110, 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What a page elsewhere may read of an answer, beside what every page may (Fetch, 3.3.3).
+const EXPOSED: &str =
+    "Accept-Ranges, Allow, Content-Range, Date, ETag, Retry-After, WWW-Authenticate";
+
+/// What the fields of every answer to a request have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// When it is made; `None` where there is no clock.
+    pub date: Option<HttpDate>,
+    pub readers: Readers,
+}
+
+/// Pages of which other origins may read an answer (Fetch, 3.3: CORS).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// Those of our own origin alone, whoever asks.
+    #[default]
+    Own,
+    /// Those of our own origin alone, but another asker would have got another answer.
+    OwnThisTime,
+    /// Those of the origin that asks, too.
+    Origin(String),
+}
 
 /// What becomes of the connection after this response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +80,8 @@ pub struct ResponseHead {
     fields: Vec<u8>,
     framing: Framing,
     connection: Connection,
+    /// Request fields that the answer depends on (RFC 9110, 12.5.5).
+    vary: Vec<&'static str>,
     /// A field that is only for the next hop must be named in `Connection` (RFC 9110, 7.6.1).
     has_upgrade: bool,
 }
@@ -67,6 +94,7 @@ impl ResponseHead {
             fields: Vec::with_capacity(256),
             framing: Framing::Unsaid,
             connection: Connection::KeepAlive,
+            vary: Vec::new(),
             has_upgrade: false,
         }
     }
@@ -75,6 +103,26 @@ impl ResponseHead {
         self.has_upgrade |= name.eq_ignore_ascii_case("Upgrade");
         push_field(&mut self.fields, name, value);
         self
+    }
+
+    /// The answer depends on this field of the request.
+    pub fn vary(mut self, name: &'static str) -> Self {
+        self.vary.push(name);
+        self
+    }
+
+    pub fn stamp(mut self, stamp: &Stamp) -> Self {
+        if let Some(date) = stamp.date {
+            self = self.header("Date", date);
+        }
+        match &stamp.readers {
+            Readers::Own => self,
+            Readers::OwnThisTime => self.vary("Origin"),
+            Readers::Origin(origin) => self
+                .header("Access-Control-Allow-Origin", origin)
+                .header("Access-Control-Expose-Headers", EXPOSED)
+                .vary("Origin"),
+        }
     }
 
     /// The body has this many bytes; for HEAD, it would have.
@@ -100,6 +148,9 @@ impl ResponseHead {
         let mut bytes = start(self.status);
         push_field(&mut bytes, "X-Content-Type-Options", "nosniff");
         bytes.extend_from_slice(&self.fields);
+        if !self.vary.is_empty() {
+            push_field(&mut bytes, "Vary", self.vary.join(", "));
+        }
         match self.framing {
             Framing::Unsaid => {}
             Framing::Length(length) => push_field(&mut bytes, "Content-Length", length),
@@ -121,11 +172,12 @@ impl ResponseHead {
 ///
 /// `to` is the method of the request, because HEAD gets no body; for bytes that were no request,
 /// give [`Method::Other`].
-pub fn refuse(refusal: &Refusal, to: Method, connection: Connection) -> Vec<u8> {
+pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Stamp) -> Vec<u8> {
     let body = format!("{}\n", refusal.reason);
     let mut head = ResponseHead::new(refusal.status)
         .header("Content-Type", "text/plain; charset=utf-8")
-        .header("Cache-Control", "no-store");
+        .header("Cache-Control", "no-store")
+        .stamp(stamp);
     for (name, value) in &refusal.headers {
         head = head.header(name, value);
     }
@@ -232,7 +284,12 @@ mod tests {
     #[test]
     fn refusal_is_a_line_of_text_with_its_headers() {
         let refusal = Refusal::new(405, "not so").with("Allow", "GET");
-        let response = text(refuse(&refusal, Method::Put, Connection::KeepAlive));
+        let response = text(refuse(
+            &refusal,
+            Method::Put,
+            Connection::KeepAlive,
+            &Stamp::default(),
+        ));
         assert!(
             response.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"),
             "{response}"
@@ -245,14 +302,56 @@ mod tests {
             response.ends_with("\r\nConnection: keep-alive\r\n\r\nnot so\n"),
             "{response}"
         );
-        let to_head = text(refuse(&refusal, Method::Head, Connection::Close));
+        let to_head = text(refuse(
+            &refusal,
+            Method::Head,
+            Connection::Close,
+            &Stamp::default(),
+        ));
         assert!(to_head.contains("Content-Length: 7") && to_head.ends_with("\r\n\r\n"));
+    }
+
+    #[test]
+    fn stamp_says_when_and_who_may_read() {
+        let head = |readers| {
+            let date = Some(HttpDate::at(784_111_777));
+            let head = ResponseHead::new(304).vary("Accept-Encoding");
+            text(head.stamp(&Stamp { date, readers }).into_bytes())
+        };
+        let own = head(Readers::Own);
+        assert!(
+            own.contains("\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+            "{own}"
+        );
+        assert!(own.contains("\r\nVary: Accept-Encoding\r\n"), "{own}");
+        assert!(!own.contains("Access-Control"), "{own}");
+        let this_time = head(Readers::OwnThisTime);
+        assert!(
+            this_time.contains("\r\nVary: Accept-Encoding, Origin\r\n"),
+            "{this_time}"
+        );
+        assert!(!this_time.contains("Access-Control"), "{this_time}");
+        let other = head(Readers::Origin("https://a.example".to_owned()));
+        assert!(
+            other.contains("\r\nVary: Accept-Encoding, Origin\r\n"),
+            "{other}"
+        );
+        let allowed = "\r\nAccess-Control-Allow-Origin: https://a.example\r\n";
+        assert!(
+            other.contains(allowed) && !other.contains("Credentials"),
+            "{other}"
+        );
     }
 
     #[test]
     fn upgrade_field_is_named_in_connection() {
         let refusal = Refusal::new(426, "13").with("Upgrade", "websocket");
-        let response = text(refuse(&refusal, Method::Get, Connection::Close));
+        let response = text(refuse(
+            &refusal,
+            Method::Get,
+            Connection::Close,
+            &Stamp::default(),
+        ));
         assert!(
             response.contains("\r\nConnection: close, upgrade\r\n"),
             "{response}"

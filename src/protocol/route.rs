@@ -12,7 +12,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
-    http::{Body, Method, RequestHead, Version},
+    base_path::BasePath,
+    http::{Body, Method, RawQuery, RequestHead, Version},
     websocket,
 };
 
@@ -38,6 +39,8 @@ pub enum Route {
     },
     Poster(StreamName),
     PutPoster(StreamName),
+    /// A stream's newest keyframe as a picture.
+    Keyframe(StreamName),
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
@@ -46,6 +49,10 @@ pub enum Route {
     Health,
     /// The path below `/assets/`.
     Asset(String),
+    /// Which methods an address takes: what a browser asks before a page elsewhere may use them.
+    Options {
+        allow: &'static str,
+    },
 }
 
 /// What leave a route takes.
@@ -61,18 +68,25 @@ pub enum Need<'a> {
 
 impl Route {
     /// What leave it takes to be served; `None` for what anybody may have.
+    ///
+    /// Pages hold no secret: they are everybody's, and ask for the key themselves.
     pub fn need(&self) -> Option<Need<'_>> {
         match self {
-            Self::PublishPage(name)
-            | Self::Publish { name, .. }
-            | Self::PutPoster(name)
-            | Self::EndPublisher(name) => Some(Need::Publish(name)),
-            Self::WatchPage { name, .. }
-            | Self::Watch { name, .. }
+            Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
+                Some(Need::Publish(name))
+            }
+            Self::Watch { name, .. }
             | Self::Poster(name)
+            | Self::Keyframe(name)
             | Self::Stream(name) => Some(Need::Watch(name)),
             Self::Streams | Self::Metrics => Some(Need::List),
-            Self::Home | Self::Dashboard | Self::Health | Self::Asset(_) => None,
+            Self::Home
+            | Self::PublishPage(_)
+            | Self::WatchPage { .. }
+            | Self::Dashboard
+            | Self::Health
+            | Self::Asset(_)
+            | Self::Options { .. } => None,
         }
     }
 
@@ -86,12 +100,14 @@ impl Route {
             | Self::PublishPage(_)
             | Self::WatchPage { .. }
             | Self::Poster(_)
+            | Self::Keyframe(_)
             | Self::Streams
             | Self::Stream(_)
             | Self::Dashboard
             | Self::Metrics
             | Self::Health
-            | Self::Asset(_) => false,
+            | Self::Asset(_)
+            | Self::Options { .. } => false,
         }
     }
 }
@@ -112,7 +128,8 @@ pub struct Handshake {
     pub subprotocol: Option<&'static str>,
 }
 
-/// A stream's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot.
+/// A stream's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, and not ending as the
+/// addresses of its files do.
 ///
 /// So it can stand in a path, a file name, a metric's label and a log line as it is. Cloning bumps a
 /// count.
@@ -121,11 +138,21 @@ pub struct StreamName(Arc<str>);
 
 /// Why a text is no [`StreamName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
-pub struct BadName;
+pub enum BadName {
+    #[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    Letters,
+    #[error(
+        "a stream's name does not end in .webm, .mkv, .jpg or .webp: so do the addresses of its \
+         files"
+    )]
+    Ending,
+}
 
 impl StreamName {
     pub const BYTES_MAX: usize = 64;
+
+    /// `/live/NAME.jpg` is a poster: it could be no stream's page.
+    const FILE_ENDINGS: [&str; 4] = [".webm", ".mkv", ".jpg", ".webp"];
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -140,10 +167,12 @@ impl TryFrom<&str> for StreamName {
         let is_name = (1..=Self::BYTES_MAX).contains(&name.len())
             && !name.starts_with('.')
             && name.bytes().all(is_name_byte);
-        if is_name {
-            Ok(Self(name.into()))
+        if !is_name {
+            Err(BadName::Letters)
+        } else if Self::FILE_ENDINGS.iter().any(|end| name.ends_with(end)) {
+            Err(BadName::Ending)
         } else {
-            Err(BadName)
+            Ok(Self(name.into()))
         }
     }
 }
@@ -162,6 +191,56 @@ impl fmt::Display for StreamName {
     }
 }
 
+/// What a refusal is counted as in `videostream_refusals_total`, and called in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No key, or a wrong one.
+    Key,
+    /// A token that is not good here, or none where only tokens are.
+    Token,
+    /// The web hook said no, or did not decide.
+    Hook,
+    /// A page of another origin.
+    Origin,
+    /// A name that this server is not called by.
+    Host,
+    /// No such address, or no name of a stream.
+    Address,
+    Method,
+    /// One of the server's limits.
+    Limit,
+    /// Bytes that are no WebM, or no JPEG.
+    Media,
+}
+
+impl Cause {
+    pub const ALL: [Self; 9] = [
+        Self::Key,
+        Self::Token,
+        Self::Hook,
+        Self::Origin,
+        Self::Host,
+        Self::Address,
+        Self::Method,
+        Self::Limit,
+        Self::Media,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Token => "token",
+            Self::Hook => "hook",
+            Self::Origin => "origin",
+            Self::Host => "host",
+            Self::Address => "address",
+            Self::Method => "method",
+            Self::Limit => "limit",
+            Self::Media => "media",
+        }
+    }
+}
+
 /// "No", as an HTTP response says it. [`super::response::refuse`] makes its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -169,6 +248,9 @@ pub struct Refusal {
     /// One sentence for a person; it is the response's body.
     pub reason: Cow<'static, str>,
     pub headers: Vec<(&'static str, String)>,
+    /// `None` for what is neither logged nor counted: redirects, streams that are off air, and bytes
+    /// that are no request.
+    pub cause: Option<Cause>,
 }
 
 impl Refusal {
@@ -181,11 +263,17 @@ impl Refusal {
             status,
             reason: reason.into(),
             headers: Vec::new(),
+            cause: None,
         }
     }
 
     pub fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((header, value.into()));
+        self
+    }
+
+    pub fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -200,6 +288,13 @@ impl Refusal {
             "Basic realm=\"videostream\", charset=\"UTF-8\"",
         )
         .with("WWW-Authenticate", "Bearer realm=\"videostream\"")
+        .because(Cause::Key)
+    }
+
+    /// Without what would have a browser open its login box: a page asks for the key itself.
+    pub fn without_challenge(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != "WWW-Authenticate");
+        self
     }
 
     pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
@@ -210,6 +305,7 @@ impl Refusal {
     pub fn full() -> Self {
         Self::new(503, "the server is full, try again soon")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
+            .because(Cause::Limit)
     }
 
     /// 503, for who has too many connections.
@@ -224,36 +320,147 @@ impl Refusal {
     pub fn undecided() -> Self {
         Self::new(503, "whether you may cannot be told now, try again soon")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
+            .because(Cause::Hook)
+    }
+
+    /// Whether the connection may serve another request after this answer: the request was
+    /// understood to its end.
+    pub fn keeps_connection(&self) -> bool {
+        matches!(self.status, 308 | 401 | 403 | 404 | 405 | 409 | 416)
     }
 
     fn not_found() -> Self {
-        Self::new(404, "there is nothing at this address")
+        Self::no_address("there is nothing at this address")
+    }
+
+    fn no_address(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(404, reason).because(Cause::Address)
     }
 
     fn not_allowed(allow: &'static str) -> Self {
-        Self::new(405, format!("this address takes {allow}")).with("Allow", allow)
+        Self::new(405, format!("this address takes {allow}"))
+            .with("Allow", allow)
+            .because(Cause::Method)
+    }
+
+    /// 308 to the same address without the slash at its end. The new one is written relative to the
+    /// old one, so that it is right below any path prefix.
+    fn without_slash(path: &str, query: &RawQuery) -> Self {
+        // "/live/a/" is three levels down, of which its own end is one.
+        let levels = path.matches('/').count() - 1;
+        let location = "../".repeat(levels) + path.trim_matches('/') + &query.behind_mark();
+        let reason = format!(
+            "the address is {}, without the slash",
+            path.trim_end_matches('/')
+        );
+        Self::new(308, reason).with("Location", location)
+    }
+
+    /// 308 from a path prefix to the page that is right below it.
+    fn with_slash(path: &str, query: &RawQuery) -> Self {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let location = format!("{last}/{}", query.behind_mark());
+        Self::new(308, format!("the address is {path}/, with the slash")).with("Location", location)
     }
 }
 
 impl From<BadName> for Refusal {
     fn from(error: BadName) -> Self {
-        Self::new(400, error.to_string())
+        Self::new(400, error.to_string()).because(Cause::Address)
     }
 }
 
 impl From<super::http::HttpError> for Refusal {
     fn from(error: super::http::HttpError) -> Self {
-        Self::new(error.status(), error.to_string())
+        let refusal = Self::new(error.status(), error.to_string());
+        match refusal.status {
+            431 => refusal.because(Cause::Limit),
+            _ => refusal,
+        }
     }
+}
+
+/// What [`route`] says of a request that may have been sent below one of these path prefixes
+/// ([`BasePath`]): with and without it, an address is the same.
+///
+/// Below it goes first: `/live/live/a` is the page `/live/a` of a server below `/live`.
+pub fn route_below(head: &RequestHead, prefixes: &[&BasePath]) -> Result<Route, Refusal> {
+    for prefix in prefixes {
+        match prefix.strip(&head.path) {
+            None => {}
+            Some("") => return Err(Refusal::with_slash(&head.path, &head.raw_query)),
+            Some(path) => match route_path(head, path) {
+                Err(refusal) if refusal.status == 404 => {}
+                found => return found,
+            },
+        }
+    }
+    route(head)
 }
 
 /// Says what this request asks for.
 pub fn route(head: &RequestHead) -> Result<Route, Refusal> {
+    route_path(head, &head.path)
+}
+
+fn route_path(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
+    let is_address = |path: &str| !path.ends_with('/') && methods(path).is_some();
+    match route_exact(head, path) {
+        // Whatever the method: a program that follows is told there what it may do.
+        Err(refusal) if refusal.status == 404 && path.strip_suffix('/').is_some_and(is_address) => {
+            Err(Refusal::without_slash(path, &head.raw_query))
+        }
+        found => found,
+    }
+}
+
+const READ: &str = "GET, HEAD";
+const READ_AND_UPLOAD: &str = "GET, HEAD, PUT, POST, SOURCE";
+const READ_AND_DELETE: &str = "GET, HEAD, DELETE";
+
+/// The methods that an address takes, beside OPTIONS; `None` where there is no such address.
+fn methods(path: &str) -> Option<&'static str> {
+    let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
+    match path {
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico" => {
+            Some(READ)
+        }
+        path => match split_room(path)? {
+            ("/assets/", _) => Some(READ),
+            ("/publish/", last) => {
+                is_name(last.strip_suffix(".webm").unwrap_or(last)).then_some(READ_AND_UPLOAD)
+            }
+            ("/live/", last) => {
+                let upload = [".webm", ".jpg"];
+                if let Some(name) = upload.iter().find_map(|end| last.strip_suffix(end)) {
+                    return is_name(name).then_some(READ_AND_UPLOAD);
+                }
+                is_name(last.strip_suffix(".webp").unwrap_or(last)).then_some(READ)
+            }
+            (_, last) => StreamName::try_from(last).ok().map(|_| READ_AND_DELETE),
+        },
+    }
+}
+
+fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
+    if head.method == Method::Options {
+        // Of the server as a whole, it is what any of its addresses may take (RFC 9110, 9.3.7).
+        let allow = match path {
+            "*" => Some("GET, HEAD, PUT, POST, SOURCE, DELETE"),
+            path => methods(path),
+        };
+        return match allow {
+            Some(allow) => Ok(Route::Options { allow }),
+            None => Err(Refusal::not_found()),
+        };
+    }
     let only_get = |route| match head.method {
         Method::Get | Method::Head => Ok(route),
-        _ => Err(Refusal::not_allowed("GET, HEAD")),
+        _ => Err(Refusal::not_allowed(READ)),
     };
-    match head.path.as_str() {
+    match path {
+        // An Icecast source's mount may be this.
+        "/" if head.method.is_upload() => Err(Refusal::not_allowed(READ).and_publish_at("")),
         "/" => only_get(Route::Home),
         "/dashboard" => only_get(Route::Dashboard),
         "/metrics" => only_get(Route::Metrics),
@@ -262,11 +469,15 @@ pub fn route(head: &RequestHead) -> Result<Route, Refusal> {
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {
-            let (room, rest) = split_room(path).ok_or_else(Refusal::not_found)?;
+            let nowhere = || match head.method.is_upload() {
+                true => Refusal::not_found().and_publish_at(path),
+                false => Refusal::not_found(),
+            };
+            let (room, rest) = split_room(path).ok_or_else(nowhere)?;
             match room {
                 "/assets/" => only_get(Route::Asset(rest.to_owned())),
                 // No name has a slash, so this is no bad name but an address that we do not have.
-                _ if rest.is_empty() || rest.contains('/') => Err(Refusal::not_found()),
+                _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),
                 "/publish/" => route_publish(head, rest),
                 "/live/" => route_live(head, rest),
                 "/api/streams/" => {
@@ -274,10 +485,10 @@ pub fn route(head: &RequestHead) -> Result<Route, Refusal> {
                     match head.method {
                         Method::Get | Method::Head => Ok(Route::Stream(name)),
                         Method::Delete => Ok(Route::EndPublisher(name)),
-                        _ => Err(Refusal::not_allowed("GET, HEAD, DELETE")),
+                        _ => Err(Refusal::not_allowed(READ_AND_DELETE)),
                     }
                 }
-                _ => Err(Refusal::not_found()),
+                _ => Err(nowhere()),
             }
         }
     }
@@ -290,15 +501,35 @@ fn split_room(path: &str) -> Option<(&'static str, &str)> {
         .find_map(|room| Some((room, path.strip_prefix(room)?)))
 }
 
+/// Endings of files that other servers have for a stream, and we have not.
+const FOREIGN_ENDINGS: [&str; 14] = [
+    ".mkv", ".mp4", ".m4s", ".m4v", ".mov", ".m3u8", ".mpd", ".ts", ".flv", ".avi", ".ogg", ".ogv",
+    ".oga", ".mp3",
+];
+
+/// The stream's name in a file name that other servers have for a stream, such as `demo.mp4`.
+fn foreign_file(last: &str) -> Option<&str> {
+    FOREIGN_ENDINGS.into_iter().find_map(|ending| {
+        let at = last.len().checked_sub(ending.len())?;
+        let (name, found) = last.split_at_checked(at)?;
+        found.eq_ignore_ascii_case(ending).then_some(name)
+    })
+}
+
+/// Refuses a file that other servers would have, and names ours.
+fn refuse_foreign_file(last: &str) -> Result<(), Refusal> {
+    let Some(name) = foreign_file(last) else {
+        return Ok(());
+    };
+    let name = StreamName::try_from(name).map_or("NAME".to_owned(), |name| name.to_string());
+    let reason = format!("there is no such file: the stream is at /live/{name}.webm");
+    Err(Refusal::no_address(reason))
+}
+
 /// `/publish/NAME.webm` is the stream NAME, as `/live/NAME.webm` is: otherwise one could publish a
 /// stream that no viewer's address means.
 fn route_publish(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
-    if last.ends_with(".jpg") {
-        return Err(Refusal::new(
-            400,
-            "a stream's name cannot end in .jpg: that is its poster",
-        ));
-    }
+    refuse_foreign_file(last)?;
     let name = StreamName::try_from(last.strip_suffix(".webm").unwrap_or(last))?;
     if let Some(handshake) = handshake(head)? {
         return Ok(Route::Publish {
@@ -312,15 +543,16 @@ fn route_publish(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
             name,
             via: Via::Http,
         }),
-        _ => Err(Refusal::not_allowed("GET, HEAD, PUT, POST, SOURCE")),
+        _ => Err(Refusal::not_allowed(READ_AND_UPLOAD)),
     }
 }
 
-/// The page and its socket at `/live/NAME`, the stream at `.webm`, the poster at `.jpg`.
+/// The page and its socket at `/live/NAME`, the stream at `.webm`, its pictures at `.jpg` and `.webp`.
 fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
-    const FILES_ALLOW: &str = "GET, HEAD, PUT, POST, SOURCE";
+    refuse_foreign_file(last)?;
     if let Some(name) = last.strip_suffix(".webm") {
         let name = StreamName::try_from(name)?;
+        refuse_socket_to_file(head, &name)?;
         return match head.method {
             Method::Get | Method::Head => Ok(Route::Watch {
                 name,
@@ -330,15 +562,24 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
                 name,
                 via: Via::Http,
             }),
-            _ => Err(Refusal::not_allowed(FILES_ALLOW)),
+            _ => Err(Refusal::not_allowed(READ_AND_UPLOAD)),
         };
     }
     if let Some(name) = last.strip_suffix(".jpg") {
         let name = StreamName::try_from(name)?;
+        refuse_socket_to_file(head, &name)?;
         return match head.method {
             Method::Get | Method::Head => Ok(Route::Poster(name)),
             method if method.is_upload() => Ok(Route::PutPoster(name)),
-            _ => Err(Refusal::not_allowed(FILES_ALLOW)),
+            _ => Err(Refusal::not_allowed(READ_AND_UPLOAD)),
+        };
+    }
+    if let Some(name) = last.strip_suffix(".webp") {
+        let name = StreamName::try_from(name)?;
+        refuse_socket_to_file(head, &name)?;
+        return match head.method {
+            Method::Get | Method::Head => Ok(Route::Keyframe(name)),
+            _ => Err(Refusal::not_allowed(READ)),
         };
     }
     let name = StreamName::try_from(last)?;
@@ -353,7 +594,33 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
             name,
             embed: head.query.has("embed"),
         }),
-        _ => Err(Refusal::not_allowed("GET, HEAD")),
+        method if method.is_upload() => Err(Refusal::not_allowed(READ).and_publish_at(last)),
+        _ => Err(Refusal::not_allowed(READ)),
+    }
+}
+
+/// A file is no WebSocket: whoever waits there for a `101` would wait for ever.
+fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Refusal> {
+    if head.upgrade.is_none() {
+        return Ok(());
+    }
+    let reason = format!(
+        "this address is no WebSocket: view the stream at /live/{name}, publish it at /publish/{name}"
+    );
+    Err(Refusal::new(400, reason).because(Cause::Address))
+}
+
+impl Refusal {
+    /// Names the address where a publisher meant to go who took another server's.
+    fn and_publish_at(mut self, path: &str) -> Self {
+        let last = path.rsplit('/').next().unwrap_or_default();
+        let stem = last
+            .strip_suffix(".webm")
+            .or(foreign_file(last))
+            .unwrap_or(last);
+        let name = StreamName::try_from(stem).map_or("NAME".to_owned(), |name| name.to_string());
+        self.reason = format!("{}: publish to /live/{name}.webm", self.reason).into();
+        self
     }
 }
 
@@ -494,19 +761,13 @@ mod tests {
                     via: http(),
                 },
             ),
-            (
-                "GET /live/a.webm.webm",
-                Route::Watch {
-                    name: name("a.webm"),
-                    via: http(),
-                },
-            ),
             ("GET /live/a.jpg", Route::Poster(name("a"))),
+            ("GET /live/a.webp", Route::Keyframe(name("a"))),
             ("PUT /live/a.jpg", Route::PutPoster(name("a"))),
             ("POST /live/a.jpg", Route::PutPoster(name("a"))),
             ("GET /dashboard", Route::Dashboard),
             ("GET /api/streams", Route::Streams),
-            ("GET /api/streams/a.webm", Route::Stream(name("a.webm"))),
+            ("GET /api/streams/a.b", Route::Stream(name("a.b"))),
             ("DELETE /api/streams/%61", Route::EndPublisher(name("a"))),
             ("GET /metrics", Route::Metrics),
             ("HEAD /healthz", Route::Health),
@@ -546,11 +807,191 @@ mod tests {
     #[test]
     fn upgrade_elsewhere_is_a_plain_get() {
         assert_eq!(ask("GET /", SOCKET), Ok(Route::Home));
-        let watch = Route::Watch {
-            name: name("a"),
-            via: Via::Http,
+    }
+
+    #[test]
+    fn websocket_to_a_file_is_told_the_right_address() {
+        for file in ["/live/a.webm", "/live/a.jpg", "/live/a.webp"] {
+            let refusal = ask(&format!("GET {file}"), SOCKET).expect_err(file);
+            assert_eq!((refusal.status, refusal.cause), (400, Some(Cause::Address)));
+            assert!(refusal.reason.contains(" /live/a,"), "{}", refusal.reason);
+        }
+    }
+
+    #[test]
+    fn closing_slash_is_taken_off_by_a_redirect() {
+        for (start, location) in [
+            ("GET /live/a/", "../../live/a"),
+            (
+                "GET /live/a.webm/?key=k%20&embed",
+                "../../live/a.webm?key=k%20&embed",
+            ),
+            ("PUT /publish/a/", "../../publish/a"),
+            ("GET /dashboard/", "../dashboard"),
+            ("GET /api/streams/", "../../api/streams"),
+            ("GET /api/streams/a/", "../../../api/streams/a"),
+        ] {
+            let refusal = ask(start, "").expect_err(start);
+            let header = ("Location", location.to_owned());
+            assert_eq!((refusal.status, &refusal.headers[..]), (308, &[header][..]));
+            assert!(!refusal.reason.contains("key"), "{}", refusal.reason);
+        }
+        let socket = ask("GET /live/a/", SOCKET).expect_err("308");
+        assert_eq!(socket.status, 308);
+    }
+
+    #[test]
+    fn files_of_other_servers_are_refused_by_the_name_of_ours() {
+        for file in ["mkv", "mp4", "m3u8", "mpd", "ts", "flv", "ogg", "MP4"] {
+            for method in ["GET", "PUT"] {
+                let start = format!("{method} /live/a.{file}");
+                let refusal = ask(&start, "").expect_err(&start);
+                assert_eq!(refusal.status, 404, "{start}");
+                assert!(
+                    refusal.reason.contains("/live/a.webm"),
+                    "{}",
+                    refusal.reason
+                );
+            }
+        }
+        assert_eq!(status("GET /live/.mp4", ""), 404);
+        assert!(ask("GET /live/mp4", "").is_ok() && ask("GET /live/a.mp4s", "").is_ok());
+    }
+
+    #[test]
+    fn publisher_at_another_servers_address_is_told_ours() {
+        for (start, status, address) in [
+            ("PUT /live/e", 405, "/live/e.webm"),
+            ("SOURCE /e", 404, "/live/e.webm"),
+            ("SOURCE /e.webm", 404, "/live/e.webm"),
+            ("PUT /e.ogg", 404, "/live/e.webm"),
+            ("POST /radio/e", 404, "/live/e.webm"),
+            ("SOURCE /", 405, "/live/NAME.webm"),
+            ("PUT /live/", 404, "/live/NAME.webm"),
+            ("PUT /\u{e9}", 404, "/live/NAME.webm"),
+        ] {
+            let refusal = ask(start, "").expect_err(start);
+            assert_eq!(refusal.status, status, "{start}");
+            assert!(
+                refusal.reason.ends_with(address),
+                "{start}: {}",
+                refusal.reason
+            );
+        }
+    }
+
+    #[test]
+    fn options_tells_what_an_address_takes() {
+        let options = |path: &str| match ask(&format!("OPTIONS {path}"), "") {
+            Ok(Route::Options { allow }) => Some(allow),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => {
+                assert_eq!(refusal.status, 404, "{path}");
+                None
+            }
         };
-        assert_eq!(ask("GET /live/a.webm", SOCKET), Ok(watch));
+        for path in ["/", "/live/a", "/live/a.webp", "/metrics", "/assets/a.js"] {
+            assert_eq!(options(path), Some("GET, HEAD"), "{path}");
+        }
+        for path in [
+            "/publish/a",
+            "/publish/a.webm",
+            "/live/a.webm",
+            "/live/a.jpg",
+        ] {
+            assert_eq!(
+                options(path),
+                Some("GET, HEAD, PUT, POST, SOURCE"),
+                "{path}"
+            );
+        }
+        assert_eq!(options("/api/streams/a"), Some("GET, HEAD, DELETE"));
+        assert_eq!(options("*"), Some("GET, HEAD, PUT, POST, SOURCE, DELETE"));
+        for path in ["/x", "/live/", "/live/a/b", "/live/a.mp4", "/live/.a"] {
+            assert_eq!(options(path), None, "{path}");
+        }
+        // What is said of an address is what it takes.
+        let methods = ["GET", "HEAD", "PUT", "POST", "SOURCE", "DELETE"];
+        for path in [
+            "/",
+            "/live/a",
+            "/live/a.webm",
+            "/live/a.jpg",
+            "/publish/a",
+            "/api/streams/a",
+        ] {
+            let allow = options(path).expect("an address");
+            for method in methods {
+                let is_taken = ask(&format!("{method} {path}"), "").is_ok();
+                assert_eq!(
+                    is_taken,
+                    allow.split(", ").any(|it| it == method),
+                    "{method} {path}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_are_taken_with_a_path_prefix_and_without() {
+        let route = |path: &str, prefix: &str| {
+            let text = format!("GET {path} HTTP/1.0\r\n\r\n");
+            let parsed = parse_request(text.as_bytes(), 4096).expect("a valid head");
+            let head = parsed.expect("a whole head").0;
+            route_below(&head, &[&prefix.parse().expect("a prefix")])
+        };
+        let page = |text: &str| {
+            Ok(Route::WatchPage {
+                name: name(text),
+                embed: false,
+            })
+        };
+        for (path, prefix, expected) in [
+            ("/video/live/a", "/video", page("a")),
+            ("/live/a", "/video", page("a")),
+            ("/video/", "/video", Ok(Route::Home)),
+            ("/", "/video", Ok(Route::Home)),
+            ("/a/b/live/a", "/a/b", page("a")),
+            ("/live/live/a", "/live", page("a")),
+            ("/live/a", "/live", page("a")),
+            ("/assets/live/a", "/assets", page("a")),
+            (
+                "/assets/x.js",
+                "/assets",
+                Ok(Route::Asset("x.js".to_owned())),
+            ),
+        ] {
+            assert_eq!(route(path, prefix), expected, "{path} {prefix}");
+        }
+        let refused = |path: &str| route(path, "/video").expect_err(path);
+        assert_eq!(refused("/videos/live/a").status, 404);
+        assert_eq!(refused("/video/live/.a").status, 400);
+        let location = |path: &str| refused(path).headers[0].1.clone();
+        assert_eq!(location("/video"), "video/");
+        assert_eq!(location("/video?x"), "video/?x");
+        assert_eq!(location("/video/live/a/"), "../../live/a");
+    }
+
+    #[test]
+    fn pages_need_no_leave_and_all_else_of_a_stream_does() {
+        for start in [
+            "GET /",
+            "GET /live/a",
+            "GET /live/a?embed",
+            "GET /publish/a",
+            "GET /dashboard",
+        ] {
+            assert_eq!(ask(start, "").expect(start).need(), None, "{start}");
+        }
+        for start in [
+            "GET /live/a.webm",
+            "GET /live/a.jpg",
+            "GET /live/a.webp",
+            "GET /api/streams/a",
+        ] {
+            let route = ask(start, "").expect(start);
+            assert_eq!(route.need(), Some(Need::Watch(&name("a"))), "{start}");
+        }
     }
 
     #[test]
@@ -586,7 +1027,7 @@ mod tests {
         assert_eq!(allow("get /live/a"), "GET, HEAD");
         assert_eq!(allow("DELETE /publish/a"), "GET, HEAD, PUT, POST, SOURCE");
         assert_eq!(allow("DELETE /live/a.webm"), "GET, HEAD, PUT, POST, SOURCE");
-        assert_eq!(allow("OPTIONS /live/a.jpg"), "GET, HEAD, PUT, POST, SOURCE");
+        assert_eq!(allow("DELETE /live/a.jpg"), "GET, HEAD, PUT, POST, SOURCE");
         assert_eq!(allow("PUT /api/streams/a"), "GET, HEAD, DELETE");
         assert_eq!(allow("DELETE /assets/a.js"), "GET, HEAD");
     }
@@ -597,13 +1038,13 @@ mod tests {
             "/x",
             "/live",
             "/live/",
-            "/live/a/",
+            "/live/a//",
             "/live/a/b",
             "/live/a%2Fb",
             "/publish",
             "//",
             "/api",
-            "/api/streams/",
+            "/publish/",
             "/LIVE/a",
             "*",
         ] {
@@ -619,6 +1060,12 @@ mod tests {
             &long,
             "/api/streams/a!",
             "/publish/a.jpg",
+            "/publish/a.jpg.webm",
+            "/publish/a.webm.webm",
+            "/live/a.jpg.webm",
+            "/live/a.webm.webm",
+            "/live/a.webm.jpg",
+            "/api/streams/a.webm",
             "/live/.jpg",
         ] {
             assert_eq!(status(&format!("GET {path}"), ""), 400, "{path}");
@@ -645,7 +1092,13 @@ mod tests {
             "a\n",
             &"a".repeat(65),
         ] {
-            assert_eq!(StreamName::try_from(bad), Err(BadName), "{bad:?}");
+            assert_eq!(StreamName::try_from(bad), Err(BadName::Letters), "{bad:?}");
+        }
+        for bad in ["a.webm", "a.mkv", "a.jpg", "a.webp", "a.jpg.webm", "-.webp"] {
+            assert_eq!(StreamName::try_from(bad), Err(BadName::Ending), "{bad:?}");
+        }
+        for good in ["webm", "a.webm.b", "a.jpeg", "a-jpg", "jpg."] {
+            assert!(StreamName::try_from(good).is_ok(), "{good}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! A key and a token in the query are taken out of it here, so that what is left may be logged.
 
 use super::{access::Secret, http::HttpError};
+use std::fmt;
 
 /// The query's names and values, decoded. Without `key` and `token`: those are in
 /// [`RequestHead`](super::http::RequestHead), so that a query may be logged.
@@ -21,12 +22,35 @@ impl Query {
     }
 }
 
+/// The query as it was written, for a redirect that keeps it. A key may be in it, so its `Debug` is
+/// `***`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RawQuery(String);
+
+impl RawQuery {
+    /// With its question mark; empty where there is none.
+    pub fn behind_mark(&self) -> String {
+        match self.0.is_empty() {
+            true => String::new(),
+            false => format!("?{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for RawQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("***")
+    }
+}
+
 /// The request target (RFC 9112, 3.2): `/path?query`, `http://host/path?query` or `*`.
 pub(super) struct Target<'a> {
     pub(super) path: String,
     pub(super) query: Query,
-    /// `?key=`, if it is there and not empty.
-    pub(super) key: Option<Secret>,
+    pub(super) raw_query: RawQuery,
+    /// The first `?key=` that is not empty, as a form writes it: `+` is a space. And where it has
+    /// one, as an address is read elsewhere: `+` is itself.
+    pub(super) keys: Vec<Secret>,
     /// `?token=`, the same.
     pub(super) token: Option<Secret>,
     pub(super) authority: Option<&'a str>,
@@ -50,11 +74,14 @@ impl<'a> Target<'a> {
             ("*", None) => "*".to_owned(),
             _ => decode_path(path)?,
         };
-        let (query, key, token) = parse_query(query);
+        let raw_query = RawQuery(query.to_owned());
+        let keys = parse_keys(query);
+        let (query, token) = parse_query(query);
         Ok(Self {
             path,
             query,
-            key,
+            raw_query,
+            keys,
             token,
             authority,
         })
@@ -84,23 +111,32 @@ fn decode_path(path: &str) -> Result<String, HttpError> {
     Ok(decoded.into_owned())
 }
 
-fn parse_query(query: &str) -> (Query, Option<Secret>, Option<Secret>) {
+fn parse_query(query: &str) -> (Query, Option<Secret>) {
     let mut pairs = Vec::new();
-    let (mut key, mut token) = (None, None);
+    let mut token = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let secret = match &*name {
-            "key" => &mut key,
-            "token" => &mut token,
-            _ => {
-                pairs.push((name.into_owned(), value.into_owned()));
-                continue;
-            }
-        };
-        if secret.is_none() && !value.is_empty() {
-            *secret = Some(Secret::new(value));
+        match &*name {
+            "key" => {}
+            "token" if token.is_none() && !value.is_empty() => token = Some(Secret::new(value)),
+            "token" => {}
+            _ => pairs.push((name.into_owned(), value.into_owned())),
         }
     }
-    (Query(pairs), key, token)
+    (Query(pairs), token)
+}
+
+fn parse_keys(query: &str) -> Vec<Secret> {
+    let first = |query: &str| {
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(name, value)| name == "key" && !value.is_empty());
+        found.map(|(_, value)| Secret::new(value))
+    };
+    let mut keys: Vec<Secret> = first(query).into_iter().collect();
+    if !keys.is_empty() && query.contains('+') {
+        let other = first(&query.replace('+', "%2B"));
+        keys.extend(other.filter(|other| *other != keys[0]));
+    }
+    keys
 }
 
 #[cfg(test)]
@@ -151,7 +187,7 @@ mod tests {
         assert_eq!(target.query.value("a"), Some("1"));
         assert_eq!(target.query.value("c"), Some("& x"));
         assert!(target.query.has("b") && !target.query.has("key") && !target.query.has("d"));
-        assert_eq!(target.key, Some(Secret::new("k1")));
+        assert_eq!(target.keys, [Secret::new("k1")]);
         assert_eq!(target.token, Some(Secret::new("t")));
         assert!(!target.query.has("token"));
     }

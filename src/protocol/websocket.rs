@@ -146,11 +146,7 @@ pub fn client_request(
         );
     }
     if let Some(bearer) = bearer {
-        push_field(
-            &mut bytes,
-            "Authorization",
-            format_args!("Bearer {}", bearer.expose()),
-        );
+        push_field(&mut bytes, "Authorization", bearer.authorization());
     }
     bytes.extend_from_slice(b"\r\n");
     bytes
@@ -304,7 +300,7 @@ mod tests {
     use super::{
         super::{
             http::{Method, parse_request},
-            response::{Connection, refuse, switching_protocols},
+            response::{Connection, Stamp, refuse, switching_protocols},
             route::{Refusal, Route, Via, route},
         },
         *,
@@ -359,7 +355,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.ends_with("\r\nAuthorization: Bearer k  Evil: x\r\n\r\n"),
+            text.ends_with("\r\nAuthorization: Basic c291cmNlOmsNCkV2aWw6IHg=\r\n\r\n"),
             "{text}"
         );
     }
@@ -373,10 +369,7 @@ mod tests {
             Some(&"k".into()),
         );
         let (head, length) = parse_request(&bytes, 4096).expect("valid").expect("whole");
-        assert_eq!(
-            (length, head.key.as_ref()),
-            (bytes.len(), Some(&"k".into()))
-        );
+        assert_eq!((length, &head.keys[..]), (bytes.len(), &["k".into()][..]));
         match route(&head) {
             Ok(Route::Watch {
                 via: Via::WebSocket(handshake),
@@ -416,7 +409,12 @@ mod tests {
 
     #[test]
     fn client_tells_the_servers_reason() {
-        let bytes = refuse(&Refusal::unauthorized(), Method::Get, Connection::Close);
+        let bytes = refuse(
+            &Refusal::unauthorized(),
+            Method::Get,
+            Connection::Close,
+            &Stamp::default(),
+        );
         let reason = Refusal::unauthorized().reason.into_owned();
         let refused = HandshakeError::Refused {
             status: 401,

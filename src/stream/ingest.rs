@@ -1,71 +1,190 @@
 //! One publisher's way in: its bytes become chunks in the ring.
 
+use super::candidacy::Candidacy;
 use super::interleave::Interleaver;
-use super::{ChunkKind, Limits, Stream};
+use super::tracks::OnAir;
+use super::warning::{Warning, Warnings};
+use super::{Anchor, ChunkKind, Limits, Stream};
 use crate::protocol::framing::Framer;
-use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, WebmError};
+use crate::webm::{
+    Block, CLUSTER_HEAD_MAX, Event, Recording, Segmenter, Track, TrackKind, WebmError,
+};
+use crate::work::{self, Work};
 use bytes::Bytes;
+use std::mem;
 
 /// Bytes after which a chunk is closed although more whole blocks are there, so that a large
 /// message does not become one large step in the ring.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
 
+/// The same for many small blocks.
+const CHUNK_BLOCKS_MAX: usize = 1024;
+
 /// Milliseconds of an audio-only stream in one Cluster. Any of its blocks is a join point; this
 /// keeps Cluster heads rare, and gives a newcomer something to start from.
 const AUDIO_GOP_MS: u64 = 1000;
 
+/// Milliseconds of media from one chunk that begins with a keyframe to the next, at least. A chunk for
+/// each of the 256 frames that a lace may have would be much for frames of one byte. Of 200 keyframes
+/// a second each still begins a chunk, and is a join point; the others are in the middle of one.
+const JOIN_POINT_MS_MIN: u64 = 5;
+
+/// Bytes after which a keyframe begins a chunk in any case, so that the ring has join points also
+/// where timestamps stand still.
+const JOIN_POINT_BYTES_MIN: usize = 64 << 10;
+
+/// Bytes of a recording's first blocks that wait until all of its tracks have come: more than a
+/// second at 30 Mbit/s. Beyond it nothing waits.
+const OPENING_BYTES_MAX: usize = 4 << 20;
+
+/// Blocks that wait so. A second of picture and sound is some 110.
+const OPENING_BLOCKS_MAX: usize = 1024;
+
 /// Cuts a publisher's bytes and adds them to its stream.
+///
+/// All at once with [`Ingest::push`]; or a turn's work at a time: [`Ingest::give`], then
+/// [`Ingest::work`] until nothing is left, with [`Ingest::close_chunk`] at the end of each turn.
+///
+/// That of a candidate leaves the stream alone until [`Ingest::is_ready`]: then
+/// [`Ingest::go_on_air`] adds what it has, and all that follows.
 #[derive(Debug)]
 pub struct Ingest {
+    /// Of a candidate, what it will begin with; `None` on air.
+    candidacy: Option<Candidacy>,
     segmenter: Segmenter,
     interleaver: Interleaver,
-    /// Per track of the recording, the number that viewers know it by.
-    track_numbers: Vec<u8>,
-    /// The track whose keyframes are join points; `None` for sound alone.
-    video: Option<usize>,
+    /// The recording's tracks; `None` before the first.
+    on_air: Option<OnAir>,
+    /// Blocks of a recording that opens.
+    opening: Vec<Block>,
+    /// Invariant: the bytes of all blocks in `opening`.
+    opening_bytes: usize,
     /// Whether the recording's first keyframe has come.
     has_begun: bool,
+    warnings: Warnings,
+    /// How often time was anchored anew within a recording.
+    time_steps: u64,
     /// Timestamp of the open GOP; `None` before the first.
     gop_ms: Option<u64>,
+    /// Timestamp of the newest keyframe that began a chunk for being one, and bytes since then.
+    join_point_ms: Option<u64>,
+    join_point_bytes: usize,
+    /// Work done since it was last paid for.
+    spent: u64,
     /// Blocks that will be the next chunk: one allocation, used again for each.
     waiting: Vec<Placed>,
+    /// Of these, and of the heads of Clusters that they open.
     waiting_bytes: usize,
 }
 
 #[derive(Debug)]
 struct Placed {
     block: Block,
+    track_number: u8,
     timestamp_ms: u64,
     opens_gop: bool,
 }
 
 impl Ingest {
+    /// Adds to its stream from the first byte.
     pub fn new(limits: Limits) -> Ingest {
         Ingest {
+            candidacy: None,
             segmenter: Segmenter::new(limits.webm),
             interleaver: Interleaver::default(),
-            track_numbers: Vec::new(),
-            video: None,
+            on_air: None,
+            opening: Vec::new(),
+            opening_bytes: 0,
             has_begun: false,
+            warnings: Warnings::default(),
+            time_steps: 0,
             gop_ms: None,
+            join_point_ms: None,
+            join_point_bytes: 0,
+            spent: 0,
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
     }
 
+    /// Leaves its stream alone until it goes on air.
+    pub fn candidate(limits: Limits) -> Ingest {
+        Ingest {
+            candidacy: Some(Candidacy::default()),
+            ..Ingest::new(limits)
+        }
+    }
+
+    /// Whether it has not gone on air.
+    pub fn is_candidate(&self) -> bool {
+        self.candidacy.is_some()
+    }
+
+    /// Whether a candidate has its first media: an init segment and one block that is passed on.
+    pub fn is_ready(&self) -> bool {
+        self.candidacy.as_ref().is_some_and(Candidacy::is_ready)
+    }
+
+    /// Whether a candidate's blocks come, but no keyframe is among them.
+    pub fn wants_keyframe(&self) -> bool {
+        let candidacy = self.candidacy.as_ref();
+        candidacy.is_some_and(Candidacy::wants_keyframe)
+    }
+
+    /// A candidate that is ready adds what it has to `stream`, which is live with it by now. Input
+    /// that is left waits for [`Ingest::work`].
+    pub fn go_on_air(&mut self, stream: &mut Stream) {
+        let Some((recording, block)) = self.candidacy.take().and_then(Candidacy::into_first) else {
+            return;
+        };
+        self.begin(recording, stream);
+        self.take(block, stream);
+        self.close_chunk(stream);
+    }
+
     /// Adds the publisher's next bytes to `stream`: every block whose last byte is there goes
     /// into the ring at once. On an error, all that was whole before it has gone in.
     pub fn push(&mut self, bytes: Bytes, stream: &mut Stream) -> Result<(), WebmError> {
-        self.segmenter.push(bytes);
-        let result = self.drain(stream);
+        self.give(bytes);
+        let result = self.work(stream, &mut Work::unlimited());
         self.close_chunk(stream);
         result
     }
 
-    /// No more bytes are coming. Viewers never see an element that is not whole; the publisher may
-    /// want to know.
+    /// Takes the publisher's next bytes, to be worked on. There must be no input left.
+    pub fn give(&mut self, bytes: Bytes) {
+        self.segmenter.push(bytes);
+    }
+
+    /// Whether bytes that were given wait for more work.
+    pub fn has_input(&self) -> bool {
+        self.segmenter.has_input()
+    }
+
+    /// Works on the bytes that were given, until none are left or `work` is spent. Where it stops
+    /// changes nothing but where chunks end. After an error nothing is left.
+    pub fn work(&mut self, stream: &mut Stream, work: &mut Work) -> Result<(), WebmError> {
+        while !self.is_ready()
+            && let Some(event) = self.segmenter.poll_within(work)?
+        {
+            self.take_event(event, stream);
+            work.spend(mem::take(&mut self.spent));
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory that it takes for what is not in the ring yet.
+    pub fn held_bytes(&self) -> usize {
+        self.segmenter.held_bytes()
+            + self.interleaver.waiting_bytes()
+            + self.opening_bytes
+            + self.candidacy.as_ref().map_or(0, Candidacy::held_bytes)
+    }
+
+    /// No more bytes are coming. Viewers never see a block that is not whole; the publisher may want to
+    /// know. A publisher that stops in the middle of a file, behind a whole block, has ended well.
     pub fn finish(&self) -> Result<(), WebmError> {
-        match self.segmenter.is_between_elements() {
+        match self.segmenter.is_between_blocks() {
             true => Ok(()),
             false => Err(WebmError::BrokenOff {
                 offset: self.segmenter.received(),
@@ -73,81 +192,261 @@ impl Ingest {
         }
     }
 
-    fn drain(&mut self, stream: &mut Stream) -> Result<(), WebmError> {
-        while let Some(event) = self.segmenter.poll()? {
-            match event {
-                Event::Recording(recording) => {
-                    self.flush(stream);
-                    self.interleaver.begin(&recording);
-                    self.track_numbers = stream.begin_recording(&recording);
-                    self.video = self.viewed_video(stream);
-                    self.has_begun = false;
-                    self.gop_ms = None;
+    fn take_event(&mut self, event: Event, stream: &mut Stream) {
+        match event {
+            Event::Recording(recording) => {
+                let tracks = recording.tracks.iter();
+                let private: usize = tracks.map(|track| track.codec_private.len()).sum();
+                self.spent += work::RECORDING + private as u64 * work::BYTE_OF_CHILDREN;
+                match &mut self.candidacy {
+                    Some(candidacy) => candidacy.begin(recording, stream),
+                    None => self.begin(recording, stream),
                 }
-                // Nothing can be decoded before the first keyframe.
-                Event::Block(block) if !self.has_begun && !self.is_keyframe(&block) => {}
-                Event::Block(block) => {
-                    self.has_begun = true;
-                    if let Some(block) = self.interleaver.push(block) {
-                        self.add(block, stream);
-                    }
-                    while let Some(block) = self.interleaver.poll() {
-                        self.add(block, stream);
-                    }
-                }
-                Event::Cluster(_) | Event::Stray { .. } => {}
             }
+            Event::Block(block) => {
+                self.spent += work::BLOCK;
+                match &mut self.candidacy {
+                    Some(candidacy) => candidacy.take(block, stream.now_ms),
+                    None => self.take(block, stream),
+                }
+            }
+            Event::Cluster(_) | Event::Stray { .. } => {}
         }
-        Ok(())
     }
 
     /// The recording is over, or its publisher gone: what waited for other tracks goes out.
     pub fn flush(&mut self, stream: &mut Stream) {
+        if !self.opening.is_empty() {
+            self.open(stream);
+        }
         while let Some(block) = self.interleaver.poll_rest() {
             self.add(block, stream);
         }
         self.close_chunk(stream);
     }
 
-    /// The track that viewers know as their first of video. Of two, this recording may name the
-    /// other one first.
-    fn viewed_video(&self, stream: &Stream) -> Option<usize> {
-        let viewed = stream.init()?.recording.video()?;
-        self.track_numbers
-            .iter()
-            .position(|&number| usize::from(number) == viewed + 1)
+    /// When [`Ingest::tick`] has something to do, by the catalog's clock.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        let on_air = self.on_air.as_ref();
+        let opening_ms = match self.opening.is_empty() {
+            true => None,
+            false => on_air.and_then(OnAir::deadline_ms),
+        };
+        let waiting_ms = self.interleaver.deadline_ms();
+        opening_ms.into_iter().chain(waiting_ms).min()
     }
 
-    /// Whether a decoder can start with this block. Of sound, with any.
-    fn is_keyframe(&self, block: &Block) -> bool {
-        self.video
-            .is_none_or(|video| block.track == video && block.keyframe)
+    /// Time has passed: what has waited for other tracks for long enough goes out.
+    pub fn tick(&mut self, stream: &mut Stream) {
+        let is_settled = |on_air: &OnAir| on_air.is_settled(stream.now_ms);
+        if !self.opening.is_empty() && self.on_air.as_ref().is_some_and(is_settled) {
+            self.open(stream);
+        }
+        while let Some(block) = self.interleaver.poll_overdue(stream.now_ms) {
+            self.add(block, stream);
+        }
+        self.close_chunk(stream);
+    }
+
+    /// The next thing that the publisher should hear.
+    pub fn poll_warning(&mut self) -> Option<Warning> {
+        self.warnings.poll()
+    }
+
+    /// How often time was anchored anew since this was asked last.
+    pub fn take_time_steps(&mut self) -> u64 {
+        mem::take(&mut self.time_steps)
+    }
+
+    fn begin(&mut self, recording: Recording, stream: &mut Stream) {
+        self.flush(stream);
+        self.interleaver.begin();
+        self.has_begun = false;
+        self.gop_ms = None;
+        self.join_point_ms = None;
+        stream.begin_recording(&recording);
+        let viewed = stream.init().map(|init| &init.recording);
+        let on_air = OnAir::new(recording, viewed);
+        let continued = on_air.continues(viewed).then(|| on_air.preferred());
+        self.on_air = Some(on_air);
+        if let Some(tracks) = continued {
+            self.set_tracks(&tracks, stream);
+        }
+    }
+
+    fn take(&mut self, mut block: Block, stream: &mut Stream) {
+        let Some(on_air) = &mut self.on_air else {
+            return;
+        };
+        on_air.note(&block, stream.now_ms);
+        if !on_air.is_opening() {
+            self.pass(block, stream);
+            return;
+        }
+        let is_settled = on_air.is_settled(stream.now_ms);
+        // Copied, so that a small block does not keep the whole message alive that it came in.
+        block.element.bytes = Bytes::copy_from_slice(&block.element.bytes);
+        self.opening_bytes += block.element.bytes.len();
+        self.opening.push(block);
+        let is_long =
+            self.opening_bytes > OPENING_BYTES_MAX || self.opening.len() > OPENING_BLOCKS_MAX;
+        if is_settled || is_long {
+            self.open(stream);
+        }
+    }
+
+    /// The tracks that have come go on air, and all that waited for them goes out.
+    fn open(&mut self, stream: &mut Stream) {
+        let tracks = self.on_air.as_ref().map(OnAir::wanted);
+        // None while only tracks have come that nothing plays.
+        if let Some(tracks) = tracks.filter(|tracks| !tracks.is_empty()) {
+            self.set_tracks(&tracks, stream);
+        }
+        self.opening_bytes = 0;
+        for block in mem::take(&mut self.opening) {
+            self.pass(block, stream);
+        }
+    }
+
+    fn set_tracks(&mut self, tracks: &[usize], stream: &mut Stream) {
+        let Some(on_air) = &mut self.on_air else {
+            return;
+        };
+        let recording = on_air.recording_of(tracks);
+        on_air.set(tracks, &stream.set_tracks(&recording));
+        let reorders = recording.tracks.iter().any(Track::reorders);
+        let is_awaited = |track| on_air.is_interleaved(track);
+        let declared = on_air.declared().tracks.len();
+        self.interleaver.set_tracks(declared, reorders, is_awaited);
+        self.gop_ms = None;
+        if let Some(message) = on_air.warning() {
+            self.warnings.push("tracks", message, stream.now_ms);
+        }
+    }
+
+    /// Gives a block its place in time, and lets it through when its turn has come.
+    fn pass(&mut self, mut block: Block, stream: &mut Stream) {
+        let Some(on_air) = &self.on_air else {
+            return;
+        };
+        let opens = on_air.is_join_point(&block) || on_air.plan_from(&block).is_some();
+        // Nothing can be decoded before the first keyframe.
+        if !on_air.is_wanted(block.track) || !(self.has_begun || opens) {
+            return;
+        }
+        let is_picture = on_air.declared().tracks[block.track].kind == TrackKind::Video;
+        self.has_begun = true;
+        let now_ms = stream.now_ms;
+        let mut anchor = stream
+            .timeline
+            .anchor(block.track, block.timestamp_ms, now_ms);
+        if anchor == Anchor::TooLate {
+            self.restart_time(stream);
+            if !opens {
+                return;
+            }
+            self.has_begun = true;
+            anchor = stream
+                .timeline
+                .anchor(block.track, block.timestamp_ms, now_ms);
+        }
+        block.timestamp_ms = match anchor {
+            Anchor::At(at_ms) => at_ms,
+            Anchor::Anew(at_ms) => {
+                self.note_time_step(now_ms);
+                at_ms
+            }
+            Anchor::TooLate => return,
+        };
+        block.element = block
+            .element
+            .for_viewers(is_picture.then_some(block.keyframe));
+        if let Some(block) = self.interleaver.push(block, now_ms) {
+            self.add(block, stream);
+        }
+        while let Some(block) = self.interleaver.poll() {
+            self.add(block, stream);
+        }
+    }
+
+    fn note_time_step(&mut self, now_ms: u64) {
+        self.time_steps += 1;
+        let message =
+            "The timestamps step: viewers go on without a gap. Check the clock of what records.";
+        self.warnings.push("timestamps", message, now_ms);
+    }
+
+    /// Time has run out: it begins anew with the next keyframe, and a new init segment.
+    fn restart_time(&mut self, stream: &mut Stream) {
+        while let Some(block) = self.interleaver.poll_rest() {
+            self.add(block, stream);
+        }
+        self.close_chunk(stream);
+        if let Some(on_air) = &mut self.on_air {
+            let tracks = on_air.on_air();
+            let recording = on_air.recording_of(&tracks);
+            on_air.set(&tracks, &stream.restart_time(&recording));
+        }
+        self.has_begun = false;
+        self.gop_ms = None;
+        self.note_time_step(stream.now_ms);
     }
 
     fn add(&mut self, block: Block, stream: &mut Stream) {
-        let track_number = self.track_numbers[block.track];
-        let timestamp_ms = stream.timeline.place(track_number, block.timestamp_ms);
-        let opens_gop = self.is_keyframe(&block)
-            && match (self.video, self.gop_ms) {
+        let Some(on_air) = &self.on_air else {
+            return;
+        };
+        if let Some(plan) = on_air.plan_from(&block).map(<[usize]>::to_vec) {
+            self.close_chunk(stream);
+            self.set_tracks(&plan, stream);
+        }
+        let Some(on_air) = &self.on_air else {
+            return;
+        };
+        let Some(track_number) = on_air.number(block.track) else {
+            return;
+        };
+        let timestamp_ms = stream.timeline.place(block.timestamp_ms);
+        let opens_gop = on_air.is_join_point(&block)
+            && match (on_air.video(), self.gop_ms) {
                 (Some(_), _) | (None, None) => true,
                 (None, Some(gop_ms)) => timestamp_ms >= gop_ms + AUDIO_GOP_MS,
             };
-        if opens_gop || self.waiting_bytes >= CHUNK_BYTES_MAX {
+        let begins_chunk = opens_gop && self.is_join_point_due(timestamp_ms);
+        let is_full =
+            self.waiting_bytes >= CHUNK_BYTES_MAX || self.waiting.len() >= CHUNK_BLOCKS_MAX;
+        if begins_chunk || is_full {
+            self.spent += work::CHUNK;
             self.close_chunk(stream);
+        }
+        if begins_chunk {
+            self.join_point_ms = Some(timestamp_ms);
+            self.join_point_bytes = 0;
         }
         if opens_gop {
             self.gop_ms = Some(timestamp_ms);
+            self.waiting_bytes += CLUSTER_HEAD_MAX;
         }
         self.waiting_bytes += block.element.bytes.len();
+        self.join_point_bytes += block.element.bytes.len();
         self.waiting.push(Placed {
             block,
+            track_number,
             timestamp_ms,
             opens_gop,
         });
     }
 
+    /// Whether a keyframe is to begin a chunk, or may stand in the middle of one.
+    fn is_join_point_due(&self, timestamp_ms: u64) -> bool {
+        self.join_point_bytes >= JOIN_POINT_BYTES_MIN
+            || self
+                .join_point_ms
+                .is_none_or(|before_ms| timestamp_ms.abs_diff(before_ms) >= JOIN_POINT_MS_MIN)
+    }
+
     /// Puts the waiting blocks into the ring as one chunk: the only copy of media there is.
-    fn close_chunk(&mut self, stream: &mut Stream) {
+    pub fn close_chunk(&mut self, stream: &mut Stream) {
         let Some(first) = self.waiting.first() else {
             return;
         };
@@ -161,7 +460,7 @@ impl Ingest {
             stream.clusters.write(
                 framer.payload(),
                 &placed.block.element,
-                self.track_numbers[placed.block.track],
+                placed.track_number,
                 placed.timestamp_ms,
                 placed.opens_gop,
             );
@@ -176,6 +475,7 @@ mod tests {
     use super::*;
     use crate::stream::{Cursor, Next};
     use crate::webm::ElementId;
+    use proptest::prelude::*;
     use std::sync::Arc;
 
     fn track(number: u8, codec_id: &[u8; 5]) -> Vec<u8> {
@@ -197,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pictures_that_change_places_keep_the_join_points_that_viewers_know() {
+    fn of_two_pictures_viewers_get_the_first_and_keep_it_when_they_change_places() {
         let (vp8, vp9) = (track(1, b"V_VP8"), track(2, b"V_VP9"));
         let limits = Limits::default();
         let mut stream = Stream::new(Arc::from("demo"), limits);
@@ -205,6 +505,13 @@ mod tests {
         for tracks in [[vp8.clone(), vp9.clone()], [vp9, vp8]] {
             let mut ingest = Ingest::new(limits);
             ingest.push(recording(tracks), &mut stream).unwrap();
+            ingest.flush(&mut stream);
+            let warning = ingest.poll_warning().unwrap();
+            assert_eq!(warning.code, "tracks");
+            assert_eq!(
+                warning.message,
+                "Track 2 (video, vp9) is left out: viewers get the first picture and the first sound."
+            );
         }
         let mut cursor = Cursor::join();
         let mut payloads = Vec::new();
@@ -216,6 +523,81 @@ mod tests {
         let mut cluster = Vec::new();
         ElementId::CLUSTER.write(&mut cluster);
         assert!(payloads[1].starts_with(&cluster));
-        assert!(payloads[1].ends_with(b"\xa3\x85\x81\0\0\x808\xa3\x85\x82\0\x05\x809"));
+        assert!(payloads[1].ends_with(b"\xa3\x85\x81\0\0\x808"));
+    }
+
+    /// All chunks, one after another, and how many they are.
+    fn ring(stream: &Stream) -> (Vec<u8>, usize) {
+        let ring = stream.ring();
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let payloads: Vec<Bytes> = chunks.map(|chunk| chunk.framed.payload()).collect();
+        (payloads.concat(), payloads.len())
+    }
+
+    fn on_air() -> Stream {
+        let mut stream = Stream::new(Arc::from("demo"), Limits::default());
+        stream.go_live();
+        stream
+    }
+
+    /// A recording of two tracks, and laces of 256 keyframes of one byte.
+    fn laces(count: usize) -> Bytes {
+        let tracks = [track(1, b"V_VP8"), track(2, b"V_VP9")];
+        let lace = [b"\xa3\x41\x05\x81\0\0\x84\xff", &[b'x'; 256][..]].concat();
+        [&recording(tracks)[..], &lace.repeat(count)]
+            .concat()
+            .into()
+    }
+
+    proptest! {
+        #[test]
+        fn ring_is_the_same_wherever_work_stops(
+            shares in prop::collection::vec(1..100_000_u64, 1..20),
+            length in 0..laces(20).len(),
+        ) {
+            let bytes = laces(20).slice(..length);
+            let mut whole = on_air();
+            Ingest::new(Limits::default()).push(bytes.clone(), &mut whole).unwrap();
+
+            let (mut stream, mut ingest) = (on_air(), Ingest::new(Limits::default()));
+            ingest.give(bytes);
+            for share in shares.into_iter().cycle() {
+                let mut work = Work::new(share);
+                ingest.work(&mut stream, &mut work).unwrap();
+                ingest.close_chunk(&mut stream);
+                prop_assert!(work.done() <= share + work::RECORDING + 300 * work::CHUNK);
+                if !ingest.has_input() {
+                    break;
+                }
+            }
+            prop_assert_eq!(ring(&stream).0, ring(&whole).0);
+        }
+    }
+
+    #[test]
+    fn frames_of_a_lace_share_a_chunk_and_each_opens_a_cluster() {
+        let mut stream = on_air();
+        let mut ingest = Ingest::new(Limits::default());
+        ingest.push(laces(4), &mut stream).unwrap();
+        let (bytes, chunks) = ring(&stream);
+        // Init segment, and one chunk each 1024 blocks: they are all at the same time.
+        assert_eq!((chunks, stream.gops()), (3, 2));
+        let clusters = bytes.windows(4).filter(|id| *id == b"\x1f\x43\xb6\x75");
+        assert_eq!(clusters.count(), 4 * 256 + 1);
+    }
+
+    #[test]
+    fn keyframes_of_every_frame_rate_are_join_points() {
+        let mut stream = on_air();
+        let mut ingest = Ingest::new(Limits::default());
+        let tracks = [track(1, b"V_VP8"), track(2, b"V_VP9")];
+        let mut bytes = recording(tracks).to_vec();
+        // 200 keyframes a second.
+        for ms in (5..505_u16).step_by(5) {
+            let [high, low] = ms.to_be_bytes();
+            bytes.extend([0xa3, 0x85, 0x81, high, low, 0x80, b'x']);
+        }
+        ingest.push(bytes.into(), &mut stream).unwrap();
+        assert_eq!(stream.gops(), 101);
     }
 }

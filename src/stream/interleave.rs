@@ -5,12 +5,12 @@
 //! apart (mkvmerge does both). Chromium ends a stream whose timestamps go back within a Cluster, so
 //! from the first sign of it blocks wait until every track has come as far.
 
-use crate::webm::{Block, Recording, Track};
+use crate::webm::Block;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Longest that a block waits for the other tracks, in milliseconds of media. A track that ended,
-/// or a camera that was covered, must not hold up the rest.
+/// Longest that a block waits for the other tracks, in milliseconds of media, and by the clock. A
+/// track that ended, or a camera that was covered, must not hold up the rest.
 const WAIT_MS_MAX: i64 = 500;
 
 /// Bytes that wait at most, whatever their timestamps say.
@@ -23,10 +23,11 @@ const WAIT_BLOCKS_MAX: usize = 256;
 /// Blocks on their way from the segmenter to the timeline.
 #[derive(Debug, Default)]
 pub struct Interleaver {
-    /// Per track of the recording, the newest timestamp; `None` before its first block.
+    /// Per track of the recording, the newest timestamp; `None` before its first block, and the
+    /// latest there can be where no block waits for it.
     newest_ms: Vec<Option<i64>>,
     /// In order of time. Empty unless `is_sorting`.
-    waiting: VecDeque<Block>,
+    waiting: VecDeque<Waiting>,
     /// Invariant: the bytes of all blocks in `waiting`.
     waiting_bytes: usize,
     /// The newest timestamp let through, and its block's offset in the stream.
@@ -37,19 +38,47 @@ pub struct Interleaver {
     reorders: bool,
 }
 
+#[derive(Debug)]
+struct Waiting {
+    block: Block,
+    /// When it came, by the clock.
+    came_ms: u64,
+}
+
 impl Interleaver {
     /// A recording begins. What was waiting has to be polled before.
-    pub fn begin(&mut self, recording: &Recording) {
-        *self = Interleaver {
-            newest_ms: vec![None; recording.tracks.len()],
-            reorders: recording.tracks.iter().any(Track::reorders),
-            ..Interleaver::default()
-        };
+    pub fn begin(&mut self) {
+        *self = Interleaver::default();
+    }
+
+    /// Blocks wait for those of the tracks that `is_awaited` names, among `tracks` in all. Whether
+    /// any of these `reorders` matters: see there.
+    pub fn set_tracks(
+        &mut self,
+        tracks: usize,
+        reorders: bool,
+        is_awaited: impl Fn(usize) -> bool,
+    ) {
+        const UNAWAITED: Option<i64> = Some(i64::MAX);
+        self.newest_ms.resize(tracks, UNAWAITED);
+        for (track, newest_ms) in self.newest_ms.iter_mut().enumerate() {
+            match (is_awaited(track), *newest_ms == UNAWAITED) {
+                (true, true) => *newest_ms = None,
+                (false, false) => *newest_ms = UNAWAITED,
+                _ => {}
+            }
+        }
+        self.reorders = reorders;
+    }
+
+    /// Bytes of blocks that wait for other tracks.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// Takes the next block. Returns it at once if it need not wait; otherwise
     /// [`Interleaver::poll`] has what may go now.
-    pub fn push(&mut self, mut block: Block) -> Option<Block> {
+    pub fn push(&mut self, mut block: Block, now_ms: u64) -> Option<Block> {
         if let Some(newest_ms) = self.newest_ms.get_mut(block.track) {
             *newest_ms =
                 Some(newest_ms.map_or(block.timestamp_ms, |ms| ms.max(block.timestamp_ms)));
@@ -58,7 +87,8 @@ impl Interleaver {
             // Two frames of one block: a lace, which runs ahead of the other tracks.
             block.timestamp_ms < passed_ms || block.offset == passed_offset
         });
-        self.is_sorting |= is_out_of_order && self.newest_ms.len() > 1 && !self.reorders;
+        let awaited = self.newest_ms.iter().filter(|ms| **ms != Some(i64::MAX));
+        self.is_sorting |= is_out_of_order && !self.reorders && awaited.count() > 1;
         if !self.is_sorting {
             self.passed = Some((block.timestamp_ms, block.offset));
             return Some(block);
@@ -69,15 +99,33 @@ impl Interleaver {
         // Behind all that are not later, so that each track keeps its own order.
         let place = self
             .waiting
-            .partition_point(|other| other.timestamp_ms <= block.timestamp_ms);
-        self.waiting.insert(place, block);
+            .partition_point(|other| other.block.timestamp_ms <= block.timestamp_ms);
+        let waiting = Waiting {
+            block,
+            came_ms: now_ms,
+        };
+        self.waiting.insert(place, waiting);
         None
+    }
+
+    /// When the block that came first has waited for long enough, by the clock.
+    pub fn deadline_ms(&self) -> Option<u64> {
+        let came_ms = self.waiting.iter().map(|waiting| waiting.came_ms).min()?;
+        Some(came_ms + WAIT_MS_MAX as u64)
+    }
+
+    /// The next block in order of time, while any has waited for long enough by the clock.
+    pub fn poll_overdue(&mut self, now_ms: u64) -> Option<Block> {
+        match self.deadline_ms()? <= now_ms {
+            true => self.poll_rest(),
+            false => None,
+        }
     }
 
     /// The next block whose time has come in every track.
     pub fn poll(&mut self) -> Option<Block> {
-        let first_ms = self.waiting.front()?.timestamp_ms;
-        let last_ms = self.waiting.back()?.timestamp_ms;
+        let first_ms = self.waiting.front()?.block.timestamp_ms;
+        let last_ms = self.waiting.back()?.block.timestamp_ms;
         let is_reached = self
             .newest_ms
             .iter()
@@ -93,16 +141,16 @@ impl Interleaver {
 
     /// The next block in order of time, whether the others have come as far or not.
     pub fn poll_rest(&mut self) -> Option<Block> {
-        let block = self.waiting.pop_front()?;
-        self.waiting_bytes -= block.element.bytes.len();
-        Some(block)
+        let waiting = self.waiting.pop_front()?;
+        self.waiting_bytes -= waiting.block.element.bytes.len();
+        Some(waiting.block)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webm::{Event, Segmenter};
+    use crate::webm::{Event, Recording, Segmenter};
 
     /// A recording with a video and an audio track, to take its tracks and one of its blocks from.
     fn sample() -> (Recording, Block) {
@@ -128,7 +176,7 @@ mod tests {
     fn run(blocks: &[(usize, i64, u64)]) -> (Vec<i64>, Vec<i64>) {
         let (recording, sample) = sample();
         let mut interleaver = Interleaver::default();
-        interleaver.begin(&recording);
+        interleaver.set_tracks(recording.tracks.len(), false, |_| true);
         let mut out = Vec::new();
         for &(track, timestamp_ms, offset) in blocks {
             let block = Block {
@@ -137,7 +185,7 @@ mod tests {
                 offset,
                 ..sample.clone()
             };
-            out.extend(interleaver.push(block));
+            out.extend(interleaver.push(block, 0));
             out.extend(std::iter::from_fn(|| interleaver.poll()));
         }
         let rest = std::iter::from_fn(|| interleaver.poll_rest());
@@ -162,6 +210,46 @@ mod tests {
         .concat();
         let (out, rest) = run(&blocks);
         assert_eq!((out, rest), (vec![0, 0, 20, 33, 40, 60, 66], vec![80]));
+    }
+
+    #[test]
+    fn blocks_that_wait_go_out_after_half_a_second_by_the_clock() {
+        let (recording, sample) = sample();
+        let mut interleaver = Interleaver::default();
+        interleaver.set_tracks(recording.tracks.len(), false, |_| true);
+        // The second is out of order; the third comes later, and belongs before it.
+        for (track, timestamp_ms, now_ms) in [(1, 50, 0), (0, 45, 0), (0, 80, 100), (0, 60, 300)] {
+            let block = Block {
+                track,
+                timestamp_ms,
+                offset: now_ms,
+                ..sample.clone()
+            };
+            let _ = interleaver.push(block, now_ms);
+            while interleaver.poll().is_some() {}
+        }
+        let mut overdue = |now_ms| {
+            let times = std::iter::from_fn(|| interleaver.poll_overdue(now_ms));
+            let times: Vec<_> = times.map(|block| block.timestamp_ms).collect();
+            (times, interleaver.deadline_ms())
+        };
+        assert_eq!(overdue(599), (vec![], Some(600)));
+        assert_eq!(overdue(600), (vec![60, 80], None));
+    }
+
+    #[test]
+    fn blocks_wait_for_no_track_that_is_not_awaited() {
+        let (recording, sample) = sample();
+        let mut interleaver = Interleaver::default();
+        interleaver.set_tracks(recording.tracks.len(), false, |track| track == 0);
+        for (track, timestamp_ms) in [(0, 100), (1, 50), (0, 133), (0, 166)] {
+            let block = Block {
+                track,
+                timestamp_ms,
+                ..sample.clone()
+            };
+            assert!(interleaver.push(block, 0).is_some());
+        }
     }
 
     #[test]

@@ -10,21 +10,30 @@
 //! [`Timeline`] that goes on when publishers change. A viewer is a [`Cursor`] into it and
 //! nothing more.
 
+mod air;
+mod candidacy;
 mod catalog;
 mod cursor;
 mod ingest;
 mod interleave;
 mod ring;
 mod timeline;
+mod tracks;
+mod warning;
 
+pub use air::Air;
 pub use catalog::{Catalog, StreamId};
 pub use cursor::{Cursor, Next};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
-pub use timeline::Timeline;
+pub use timeline::{Anchor, Timeline};
+pub use warning::Warning;
 
+use crate::protocol::control::OfflineReason;
 use crate::protocol::framing::Framer;
 use crate::webm::{self, ClusterWriter, Recording};
+use crate::work;
+use std::mem;
 use std::sync::Arc;
 
 /// Bytes of media one stream keeps for slow and late viewers.
@@ -68,7 +77,9 @@ impl Default for Limits {
 pub struct Init {
     pub chunk: Chunk,
     pub recording: Recording,
+    /// Worked out once: what many ask for.
     pub mime: Arc<str>,
+    pub codecs: Arc<str>,
 }
 
 /// One named stream.
@@ -80,8 +91,9 @@ pub struct Stream {
     ring: Ring,
     timeline: Timeline,
     clusters: ClusterWriter,
-    /// Whether a publisher is here.
-    live: bool,
+    air: Air,
+    /// Whether the next recording is that of a publisher that has replaced another.
+    takes_over: bool,
     /// Recordings since the stream came to be.
     recordings: u64,
     keyframe_interval_ms: Option<u64>,
@@ -102,7 +114,8 @@ impl Stream {
             ring: Ring::new(limits.ring_bytes, limits.ring_ms),
             timeline: Timeline::new(),
             clusters: ClusterWriter::new(),
-            live: false,
+            air: Air::Offline(OfflineReason::Ended),
+            takes_over: false,
             recordings: 0,
             keyframe_interval_ms: None,
             gops: 0,
@@ -125,7 +138,11 @@ impl Stream {
     }
 
     pub fn is_live(&self) -> bool {
-        self.live
+        self.air.is_live()
+    }
+
+    pub fn air(&self) -> Air {
+        self.air
     }
 
     /// Counts init segments: 0 before the first.
@@ -169,17 +186,54 @@ impl Stream {
         is_late && self.ring.join_point().is_some_and(|point| point > sequence)
     }
 
-    /// A publisher is here. Who comes from now on begins with its first keyframe, not with the end
-    /// of what was before.
+    /// A publisher has its first media, and may have replaced another. Who comes from now on begins
+    /// with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {
-        self.live = true;
+        self.takes_over = self.is_live();
+        self.air = Air::Live;
         self.ring.close_join_point();
         self.joinable_ms = None;
     }
 
+    /// Bytes of memory that the init segment takes, and what is known of its tracks. They stay when the
+    /// ring has let go of the chunk.
+    pub fn init_bytes(&self) -> usize {
+        self.init.as_ref().map_or(0, |init| {
+            init.chunk.framed.memory() + init.recording.memory()
+        })
+    }
+
+    /// Lets go of the oldest media beyond so many bytes.
+    pub fn shorten(&mut self, byte_len: usize) {
+        self.ring.shorten(byte_len);
+    }
+
     /// The publisher is gone. Viewers are given what there is, and wait.
-    pub fn go_offline(&mut self) {
-        self.live = false;
+    pub fn go_offline(&mut self, reason: OfflineReason) {
+        self.air = Air::Offline(reason);
+    }
+
+    /// Nothing has come from the publisher for so long. Returns whether that is news.
+    pub fn stall(&mut self, since_ms: u64) -> bool {
+        let is_news = self.air == Air::Live;
+        if self.is_live() {
+            self.air = Air::Stalled { since_ms };
+        }
+        is_news
+    }
+
+    /// Media come. Returns whether that is news.
+    pub fn resume(&mut self) -> bool {
+        let is_news = matches!(self.air, Air::Stalled { .. });
+        if is_news {
+            self.air = Air::Live;
+        }
+        is_news
+    }
+
+    /// What it costs to let go of all chunks.
+    pub fn ring_price(&self) -> u64 {
+        (self.ring.live_edge() - self.ring.oldest()) * work::CHUNK_DROPPED
     }
 
     /// Lets go of the media of a stream that has been offline for long.
@@ -188,21 +242,41 @@ impl Stream {
         self.joinable_ms = None;
     }
 
-    /// A recording begins: the first, or one that follows another. Returns the track number that
-    /// viewers know for each of its tracks.
-    fn begin_recording(&mut self, recording: &Recording) -> Vec<u8> {
+    /// A recording begins: the first, or one that follows another.
+    fn begin_recording(&mut self, recording: &Recording) {
         self.recordings += 1;
         self.timeline.begin(recording);
         // Nobody joins before the new recording's own first keyframe.
         self.ring.close_join_point();
         self.joinable_ms = None;
+    }
+
+    /// These tracks go on air; with an init segment of their own, unless viewers can go on with the
+    /// one that they have. Returns the numbers that viewers know them by.
+    fn set_tracks(&mut self, recording: &Recording) -> Vec<u8> {
+        self.timeline.set_tracks(recording);
         let continued = self
             .init
             .as_ref()
             .and_then(|init| recording.track_numbers_in(&init.recording));
-        if let Some(track_numbers) = continued {
-            return track_numbers;
+        match continued {
+            Some(track_numbers) => {
+                self.takes_over = false;
+                track_numbers
+            }
+            None => self.begin_generation(recording),
         }
+    }
+
+    /// Time begins anew, at 0: viewers cannot go on from where they are.
+    fn restart_time(&mut self, recording: &Recording) -> Vec<u8> {
+        self.timeline.restart();
+        self.ring.clear();
+        self.joinable_ms = None;
+        self.begin_generation(recording)
+    }
+
+    fn begin_generation(&mut self, recording: &Recording) -> Vec<u8> {
         let segment = recording.init_segment();
         let mime: Arc<str> = recording.mime().into();
         let mut framer = Framer::with_capacity(segment.len());
@@ -214,11 +288,13 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation() + 1,
             mime: Some(mime.clone()),
+            takes_over: mem::take(&mut self.takes_over),
         };
         // In the ring as well, so that viewers meet it in its place.
         self.ring.push(chunk.clone());
         self.init = Some(Init {
             chunk,
+            codecs: recording.codecs().into(),
             recording: recording.clone(),
             mime,
         });
@@ -240,6 +316,7 @@ impl Stream {
             came_ms: self.now_ms,
             generation: self.generation(),
             mime: None,
+            takes_over: false,
         };
         self.ring.push(chunk);
     }

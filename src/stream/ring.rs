@@ -29,6 +29,8 @@ pub struct Chunk {
     /// Of an init segment: the type that players know it by. Here, because a viewer may be behind
     /// by more than one.
     pub mime: Option<Arc<str>>,
+    /// Of an init segment: whether a publisher took the stream over with it.
+    pub takes_over: bool,
 }
 
 /// What a chunk costs beside its bytes: itself, and its buffer's bookkeeping. Counted, or a ring of
@@ -80,15 +82,20 @@ impl Ring {
         self.byte_len += chunk.memory();
         let newest_ms = chunk.timestamp_ms;
         self.chunks.push_back(chunk);
-        while self.byte_len > self.byte_capacity && self.chunks.len() > 1 {
-            self.pop_oldest();
-        }
+        self.shorten(self.byte_capacity);
         let keep = self.join_point.unwrap_or(self.oldest);
         while self.oldest < keep
             && self.chunks.front().is_some_and(|oldest| {
                 newest_ms.saturating_sub(oldest.timestamp_ms) > self.ms_capacity
             })
         {
+            self.pop_oldest();
+        }
+    }
+
+    /// Lets go of the oldest chunks beyond so many bytes, but never of the newest.
+    pub fn shorten(&mut self, byte_len: usize) {
+        while self.byte_len > byte_len && self.chunks.len() > 1 {
             self.pop_oldest();
         }
     }
@@ -168,6 +175,7 @@ pub(super) mod tests {
             came_ms: timestamp_ms,
             generation,
             mime: None,
+            takes_over: false,
         }
     }
 

@@ -84,6 +84,80 @@ impl BlockElement {
     pub fn frame(&self) -> &[u8] {
         &self.bytes[self.frame_at..self.frame_at + self.frame_length]
     }
+
+    /// The element as viewers get it: players trust its flag, or in a BlockGroup the ReferenceBlock,
+    /// so these say `is_keyframe`, where that is known. DiscardPadding is left out: it belongs at the
+    /// end of a file, and a live stream goes on. Copied only where something has to change.
+    pub fn for_viewers(self, is_keyframe: Option<bool>) -> BlockElement {
+        match self.is_group() {
+            false => self.with_flag(is_keyframe),
+            true => self.with_group(is_keyframe),
+        }
+    }
+
+    fn is_group(&self) -> bool {
+        self.bytes.first() == Some(&(ElementId::BLOCK_GROUP.0 as u8))
+    }
+
+    fn with_flag(mut self, is_keyframe: Option<bool>) -> BlockElement {
+        let flags_at = self.track_at + 3;
+        let flags = self.bytes[flags_at];
+        if is_keyframe.is_some_and(|is_keyframe| is_keyframe != (flags & FLAG_KEYFRAME != 0)) {
+            let mut bytes = BytesMut::from(&self.bytes[..]);
+            bytes[flags_at] = flags ^ FLAG_KEYFRAME;
+            self.bytes = bytes.freeze();
+        }
+        self
+    }
+
+    fn with_group(self, is_keyframe: Option<bool>) -> BlockElement {
+        let Some(payload) = group_payload(&self.bytes) else {
+            return self;
+        };
+        let (mut refers, mut has_padding) = (false, false);
+        for child in children(payload).flatten() {
+            refers |= child.id == ElementId::REFERENCE_BLOCK;
+            has_padding |= child.id == ElementId::DISCARD_PADDING;
+        }
+        let should_refer = is_keyframe.map_or(refers, |is_keyframe| !is_keyframe);
+        if refers == should_refer && !has_padding {
+            return self;
+        }
+        rebuilt_group(payload, |id| {
+            is_kept_in_group(id)
+                && id != ElementId::DISCARD_PADDING
+                && (id != ElementId::REFERENCE_BLOCK || should_refer)
+        })
+        .map(|group| match should_refer && !refers {
+            true => group.with_reference(),
+            false => group,
+        })
+        .unwrap_or(self)
+    }
+
+    /// Says that the frame needs another, without saying which: "the value 0 MAY be used" (RFC 9559,
+    /// section 5.1.3.5.5).
+    fn with_reference(self) -> BlockElement {
+        let payload = group_payload(&self.bytes).unwrap_or_default();
+        let mut group = BytesMut::with_capacity(payload.len() + 3);
+        group.put_slice(payload);
+        write_element(&mut group, ElementId::REFERENCE_BLOCK, &[0]);
+        let mut bytes = BytesMut::with_capacity(group.len() + 1 + VINT_LENGTH_MAX);
+        write_element(&mut bytes, ElementId::BLOCK_GROUP, &group);
+        let moved = (bytes.len() - group.len()) - (self.bytes.len() - payload.len());
+        BlockElement {
+            bytes: bytes.freeze(),
+            track_at: self.track_at + moved,
+            frame_at: self.frame_at + moved,
+            frame_length: self.frame_length,
+        }
+    }
+}
+
+/// What is in a whole BlockGroup.
+fn group_payload(element: &[u8]) -> Option<&[u8]> {
+    let child = children(element).next()?.ok()?;
+    Some(child.payload)
 }
 
 /// Reads a whole SimpleBlock element whose head takes `head_length` bytes.
@@ -144,7 +218,7 @@ pub(super) fn read_block_group(element: Bytes, head_length: usize) -> Option<Raw
             frame_length: block_end - frame_at,
         })
     } else {
-        Frames::One(rebuilt_group(&element[head_length..], &head)?)
+        Frames::One(rebuilt_group(&element[head_length..], is_kept_in_group)?)
     };
     Some(RawBlock {
         track_number: head.track_number,
@@ -169,14 +243,15 @@ fn is_kept_in_group(id: ElementId) -> bool {
     )
 }
 
-/// A BlockGroup with a short track number and only the children that players know.
-fn rebuilt_group(payload: &[u8], head: &BlockHead) -> Option<BlockElement> {
+/// A BlockGroup with a short track number and only the children that `is_kept` names.
+fn rebuilt_group(payload: &[u8], is_kept: impl Fn(ElementId) -> bool) -> Option<BlockElement> {
     let mut group = BytesMut::with_capacity(payload.len());
     let mut track_at = 0;
     let mut frame_length = 0;
     for child in children(payload) {
         let child = child.ok()?;
         if child.id == ElementId::BLOCK {
+            let head = BlockHead::read(child.payload)?;
             let frame = &child.payload[head.length()..];
             frame_length = frame.len();
             ElementId::BLOCK.write(&mut group);
@@ -184,7 +259,7 @@ fn rebuilt_group(payload: &[u8], head: &BlockHead) -> Option<BlockElement> {
             track_at = group.len();
             group.put_slice(&[0x80, 0, 0, head.flags]);
             group.put_slice(frame);
-        } else if is_kept_in_group(child.id) {
+        } else if is_kept(child.id) {
             group.put_slice(child.whole);
         }
     }
@@ -396,6 +471,76 @@ mod tests {
             (one.bytes[one.track_at], one.frame()),
             (0x80, &b"frame"[..])
         );
+    }
+
+    fn one(raw: RawBlock) -> BlockElement {
+        match raw.frames {
+            Frames::One(one) => one,
+            Frames::Laced(..) => panic!("a lace"),
+        }
+    }
+
+    #[test]
+    fn simple_block_flag_says_what_the_frame_is() {
+        for (flags, is_keyframe, expected) in [
+            (0x80, Some(false), 0x00),
+            (0x00, Some(true), 0x80),
+            (0x89, Some(false), 0x09),
+            (0x08, Some(true), 0x88),
+            (0x80, Some(true), 0x80),
+            (0x80, None, 0x80),
+            (0x00, None, 0x00),
+        ] {
+            let payload = [&[0x81, 0, 7, flags][..], b"frame"].concat();
+            let (bytes, head) = element(ElementId::SIMPLE_BLOCK, &payload);
+            let block = one(read_simple_block(bytes.clone(), head).unwrap());
+            let viewed = block.for_viewers(is_keyframe);
+            assert_eq!(viewed.bytes[5], expected);
+            assert_eq!(viewed.frame(), b"frame");
+            let is_copied = viewed.bytes.as_ptr() != bytes.as_ptr();
+            assert_eq!(is_copied, flags != expected);
+        }
+    }
+
+    #[test]
+    fn group_refers_to_another_block_unless_its_frame_is_a_keyframe() {
+        const BLOCK: &[u8] = b"\xa1\x89\x81\0\x10\0frame";
+        const REFERENCE: &[u8] = b"\xfb\x81\xdf";
+        const UNKNOWN: &[u8] = b"\xfb\x81\0";
+        const DURATION: &[u8] = b"\x9b\x81\x21";
+        const PADDING: &[u8] = b"\x75\xa2\x81\x07";
+        const REBUILT: &[u8] = b"\xa1\x89\x80\0\0\0frame";
+        for (children, is_keyframe, expected) in [
+            (&[BLOCK][..], Some(true), &[BLOCK][..]),
+            (&[BLOCK, REFERENCE], Some(false), &[BLOCK, REFERENCE]),
+            (&[BLOCK], None, &[BLOCK]),
+            (&[BLOCK], Some(false), &[REBUILT, UNKNOWN]),
+            (
+                &[DURATION, BLOCK],
+                Some(false),
+                &[DURATION, REBUILT, UNKNOWN],
+            ),
+            (
+                &[BLOCK, REFERENCE, DURATION],
+                Some(true),
+                &[REBUILT, DURATION],
+            ),
+            (&[BLOCK, PADDING], None, &[REBUILT]),
+            (&[BLOCK, PADDING], Some(false), &[REBUILT, UNKNOWN]),
+            (
+                &[PADDING, BLOCK, REFERENCE],
+                Some(false),
+                &[REBUILT, REFERENCE],
+            ),
+        ] {
+            let (bytes, head) = element(ElementId::BLOCK_GROUP, &children.concat());
+            let viewed = one(read_block_group(bytes, head).unwrap()).for_viewers(is_keyframe);
+            let (expected, _) = element(ElementId::BLOCK_GROUP, &expected.concat());
+            assert_eq!(viewed.bytes, expected, "{children:x?} {is_keyframe:?}");
+            assert_eq!(viewed.frame(), b"frame");
+            assert_eq!(viewed.bytes[viewed.track_at] & 0x80, 0x80);
+            assert_eq!(viewed.frame_at, viewed.track_at + 4);
+        }
     }
 
     #[test]

@@ -79,6 +79,14 @@ known_ids! {
 }
 
 impl ElementId {
+    /// Whether this is one of those that are read whole, child by child.
+    pub fn has_children(self) -> bool {
+        matches!(
+            self,
+            ElementId::EBML | ElementId::INFO | ElementId::TRACKS | ElementId::BLOCK_GROUP
+        )
+    }
+
     /// Whether this is a child of Segment (or a new EBML header), which ends a Cluster of
     /// unknown size (RFC 8794, section 6.2).
     pub fn ends_unknown_cluster(self) -> bool {

@@ -22,8 +22,10 @@ mod block;
 mod cluster;
 mod element;
 mod error;
+mod keyframe;
 mod mime;
 mod segmenter;
+mod still;
 mod tracks;
 mod vint;
 
@@ -31,7 +33,9 @@ pub use block::BlockElement;
 pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter};
 pub use element::ElementId;
 pub use error::WebmError;
+pub use keyframe::KeyframeRule;
 pub use segmenter::{
     BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
 };
+pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

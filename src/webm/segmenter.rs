@@ -19,12 +19,15 @@
 use super::block::{BlockElement, Frames, RawBlock, read_block_group, read_simple_block};
 use super::element::{ElementHead, ElementId, HEAD_LENGTH_MAX, HeadParse, read_head};
 use super::error::WebmError;
+use super::keyframe::KeyframeRule;
 use super::tracks::{
     DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
 };
 use super::vint::read_uint;
+use crate::work::{self, Work};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
+use std::mem;
 
 /// Bytes of Tracks (and of Info, and of the EBML header) that we read. A recorder's take 60 to 300;
 /// fonts and pictures stand elsewhere.
@@ -36,6 +39,9 @@ pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
 /// Bytes of an element that is passed over unread, such as the attachments of a finished file.
 /// Without a bound, one bad size would swallow the rest of a live stream in silence.
 const PASSED_OVER_MAX: u64 = 256 << 20;
+
+/// Bytes for which room is made before they have come: a keyframe of a stream of 5 Mbit/s.
+const CARRY_AHEAD_BYTES: usize = 256 << 10;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
@@ -89,7 +95,8 @@ pub struct Block {
     /// Index into [`Recording::tracks`].
     pub track: usize,
     pub timestamp_ms: i64,
-    /// As the file says it. For sound it means nothing.
+    /// Whether a decoder can start with it, by its codec's own bits where we can read them: see
+    /// [`KeyframeRule`]. For sound it is what the file says, and means nothing.
     pub keyframe: bool,
     pub element: BlockElement,
 }
@@ -122,6 +129,8 @@ struct Head {
     timestamp_scale: u64,
     duration_ticks: f64,
     tracks: Vec<Track>,
+    /// How each of them tells its keyframes.
+    keyframe_rules: Vec<KeyframeRule>,
     /// Whether [`Event::Recording`] has been given for it.
     told: bool,
 }
@@ -143,6 +152,8 @@ pub struct Segmenter {
     passing_over: u64,
     /// Frames of a lace that wait to be polled.
     unlaced: VecDeque<Block>,
+    /// Whether the last poll ended because the work was spent, not the input.
+    is_interrupted: bool,
     error: Option<WebmError>,
 }
 
@@ -158,19 +169,25 @@ impl Segmenter {
             offset: 0,
             passing_over: 0,
             unlaced: VecDeque::new(),
+            is_interrupted: false,
             error: None,
         }
     }
 
     /// Adds the next bytes of the stream. [`Segmenter::poll`] must have said `None` before.
     pub fn push(&mut self, bytes: Bytes) {
-        debug_assert!(self.input.is_empty(), "push before poll was done");
+        debug_assert!(!self.has_input(), "push before poll was done");
         self.input = bytes;
     }
 
     /// Bytes taken in so far, whether or not they made a whole element.
     pub fn received(&self) -> u64 {
         self.offset + (self.carry.len() + self.input.len()) as u64
+    }
+
+    /// Bytes of memory that an element takes which is not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        self.carry.capacity() + self.input.len()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.
@@ -187,24 +204,50 @@ impl Segmenter {
         !inside_known && self.carry.is_empty() && self.passing_over == 0
     }
 
+    /// Whether the bytes so far end between two blocks, or what stands beside them. A Cluster or a
+    /// Segment may have been announced to be longer.
+    pub fn is_between_blocks(&self) -> bool {
+        let is_inside_a_head = matches!(self.level, Level::Start) && self.head.is_some();
+        !is_inside_a_head && self.carry.is_empty() && self.passing_over == 0
+    }
+
     /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
     /// the same error each time.
     pub fn poll(&mut self) -> Result<Option<Event>, WebmError> {
-        if let Some(block) = self.unlaced.pop_front() {
-            return Ok(Some(Event::Block(block)));
+        self.poll_within(&mut Work::unlimited())
+    }
+
+    /// The same, but also `None` when `work` is spent: see [`Segmenter::has_input`].
+    pub fn poll_within(&mut self, work: &mut Work) -> Result<Option<Event>, WebmError> {
+        self.is_interrupted = false;
+        if !self.unlaced.is_empty() {
+            self.is_interrupted = work.is_spent();
+            work.spend(work::ELEMENT);
+            let next = (!self.is_interrupted).then(|| self.unlaced.pop_front());
+            return Ok(next.flatten().map(Event::Block));
         }
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        self.advance().inspect_err(|error| {
+        self.advance(work).inspect_err(|error| {
             self.error = Some(error.clone());
             self.carry = BytesMut::new();
             self.input = Bytes::new();
         })
     }
 
-    fn advance(&mut self) -> Result<Option<Event>, WebmError> {
+    /// Whether there may be more to poll without another push, because the work was spent before.
+    pub fn has_input(&self) -> bool {
+        self.is_interrupted || !self.unlaced.is_empty() || !self.input.is_empty()
+    }
+
+    fn advance(&mut self, work: &mut Work) -> Result<Option<Event>, WebmError> {
         loop {
+            if work.is_spent() {
+                self.is_interrupted = true;
+                return Ok(None);
+            }
+            work.spend(work::ELEMENT);
             if !self.pass_over() {
                 return Ok(None);
             }
@@ -212,12 +255,16 @@ impl Segmenter {
             let Some(head) = self.peek_head()? else {
                 return Ok(None);
             };
+            let offset = self.offset;
             let event = match self.level {
                 Level::Start => self.at_start(head)?,
                 Level::Document => self.in_document(head)?,
                 Level::Segment => self.in_segment(head)?,
                 Level::Cluster(cluster) => self.in_cluster(head, cluster)?,
             };
+            if head.id.has_children() {
+                work.spend((self.offset - offset) * work::BYTE_OF_CHILDREN);
+            }
             match event {
                 Step::Event(event) => return Ok(Some(event)),
                 Step::Again => {}
@@ -251,6 +298,7 @@ impl Segmenter {
                     timestamp_scale: TIMESTAMP_SCALE_DEFAULT,
                     duration_ticks: 0.0,
                     tracks: Vec::new(),
+                    keyframe_rules: Vec::new(),
                     told: false,
                 });
                 self.segment_end = None;
@@ -318,6 +366,7 @@ impl Segmenter {
                 };
                 let tracks = read_tracks(&payload, offset)?;
                 if let Some(head) = &mut self.head {
+                    head.keyframe_rules = tracks.iter().map(KeyframeRule::of).collect();
                     head.tracks = tracks;
                 }
                 Ok(Step::Again)
@@ -423,11 +472,12 @@ impl Segmenter {
                 track_number,
             }));
         };
-        let block = |element, timestamp_ms| Block {
+        let rule = head.keyframe_rules[track];
+        let block = |element: BlockElement, timestamp_ms| Block {
             offset,
             track,
             timestamp_ms,
-            keyframe: raw.keyframe,
+            keyframe: rule.is_keyframe(element.frame(), raw.keyframe),
             element,
         };
         match raw.frames {
@@ -525,8 +575,11 @@ impl Segmenter {
         let moved = missing.min(self.input.len());
         if moved > 0 {
             // For all of it, and a whole head at least, so that what is there need not move when
-            // the rest comes. An element that never comes costs no more than its limit.
-            self.carry.reserve(missing.max(HEAD_LENGTH_MAX));
+            // the rest comes; of a large one for as much again as is there, so that an element that
+            // never comes costs little more than what has come.
+            let here = self.carry.len() + moved;
+            let ahead = missing.min(moved + here.max(CARRY_AHEAD_BYTES));
+            self.carry.reserve(ahead.max(HEAD_LENGTH_MAX));
         }
         self.carry.extend_from_slice(&self.input[..moved]);
         self.input.advance(moved);
@@ -557,6 +610,9 @@ impl Segmenter {
         self.offset += whole as u64;
         Ok(Some(if self.carry.is_empty() {
             self.input.split_to(whole)
+        } else if whole > CARRY_AHEAD_BYTES {
+            // A large one is rare, and its memory is not kept for the next.
+            mem::take(&mut self.carry).freeze()
         } else {
             // `view` never moves more than it was asked for.
             self.carry.split_to(whole).freeze()

@@ -8,10 +8,10 @@
 //! whatever the publisher's TimestampScale, track numbers from 1 (Chromium refuses one above 127),
 //! a Segment of unknown size without a Duration, and only elements that players know.
 
-use super::element::{ElementId, children, write_element};
+use super::element::{Child, ElementId, children, write_element};
 use super::error::WebmError;
 use super::mime;
-use super::vint::{read_float, read_uint, write_size};
+use super::vint::{read_float, read_uint, uint_bytes, write_size};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// TimestampScale that WebM recommends and we always write, in nanoseconds a tick.
@@ -101,7 +101,7 @@ pub struct Track {
 }
 
 impl Track {
-    fn read(payload: &[u8]) -> Option<Track> {
+    pub(super) fn read(payload: &[u8]) -> Option<Track> {
         let mut track = Track {
             number: 0,
             kind: TrackKind::Other(0),
@@ -116,6 +116,12 @@ impl Track {
             entry: Bytes::new(),
         };
         let mut entry = BytesMut::with_capacity(payload.len());
+        // Where the large ones of its children are in the entry, whose memory they share.
+        let (mut codec_private, mut content_encodings) = (0..0, 0..0);
+        let in_entry = |child: &Child<'_>, entry: &BytesMut| {
+            let end = entry.len() + child.whole.len();
+            end - child.payload.len()..end
+        };
         for child in children(payload) {
             let child = child.ok()?;
             match child.id {
@@ -127,14 +133,14 @@ impl Track {
                     track.kind = TrackKind::from_type(read_uint(child.payload)?);
                 }
                 ElementId::CODEC_ID => track.codec_id = text(child.payload),
-                ElementId::CODEC_PRIVATE => {
-                    track.codec_private = Bytes::copy_from_slice(child.payload);
-                }
-                ElementId::CONTENT_ENCODINGS => {
-                    track.content_encodings = Bytes::copy_from_slice(child.payload);
-                }
+                ElementId::CODEC_PRIVATE => codec_private = in_entry(&child, &entry),
+                ElementId::CONTENT_ENCODINGS => content_encodings = in_entry(&child, &entry),
                 ElementId::DEFAULT_DURATION => {
-                    track.default_duration_ns = Some(read_uint(child.payload)?);
+                    // Zero says nothing, and is not allowed (RFC 9559, section 5.1.4.1.13).
+                    match read_uint(child.payload)? {
+                        0 => continue,
+                        nanoseconds => track.default_duration_ns = Some(nanoseconds),
+                    }
                 }
                 ElementId::VIDEO => {
                     for child in children(child.payload) {
@@ -166,14 +172,39 @@ impl Track {
                 entry.put_slice(child.whole);
             }
         }
-        track.entry = entry.freeze();
+        // What is not passed on may be most of it; then its room is not kept.
+        track.entry = match entry.len() < payload.len() / 4 * 3 {
+            true => Bytes::copy_from_slice(&entry),
+            false => entry.freeze(),
+        };
+        track.codec_private = track.entry.slice(codec_private);
+        track.content_encodings = track.entry.slice(content_encodings);
         let has_codec = (1..=CODEC_ID_BYTES_MAX).contains(&track.codec_id.len());
         (track.number > 0 && has_codec).then_some(track)
+    }
+
+    /// Bytes of memory that it takes, beside itself.
+    fn memory(&self) -> usize {
+        self.codec_id.len() + self.entry.len()
     }
 
     /// The codec as `mime::codec` names it.
     pub fn codec(&self) -> String {
         mime::codec(&self.codec_id, &self.codec_private)
+    }
+
+    /// Whether its frames are compressed or encrypted by the container.
+    pub fn has_content_encodings(&self) -> bool {
+        !self.content_encodings.is_empty()
+    }
+
+    /// Says how long a frame lasts, for a track whose publisher did not.
+    pub fn set_default_duration(&mut self, nanoseconds: u64) {
+        let (bytes, length) = uint_bytes(nanoseconds);
+        let mut entry = BytesMut::from(&self.entry[..]);
+        write_element(&mut entry, ElementId::DEFAULT_DURATION, &bytes[..length]);
+        self.entry = entry.freeze();
+        self.default_duration_ns = Some(nanoseconds);
     }
 
     /// Whether a player decodes it: sound or picture.
@@ -249,6 +280,12 @@ impl Recording {
             .position(|track| track.kind == TrackKind::Video)
     }
 
+    /// Bytes of memory that it takes: clones share most of it.
+    pub fn memory(&self) -> usize {
+        let tracks = self.tracks.iter().map(Track::memory);
+        tracks.sum()
+    }
+
     /// See `mime::mime`.
     pub fn mime(&self) -> String {
         mime::mime(self.doc_type, &self.tracks)
@@ -298,7 +335,8 @@ impl Recording {
         write_element(&mut info, ElementId(0x4D80), b"videostream"); // MuxingApp
         write_element(&mut info, ElementId(0x5741), b"videostream"); // WritingApp
 
-        let mut tracks = BytesMut::new();
+        let entries = self.tracks.iter().map(|track| track.entry.len() + 16);
+        let mut tracks = BytesMut::with_capacity(entries.sum());
         for (track, number) in self.tracks.iter().zip(1u8..) {
             ElementId::TRACK_ENTRY.write(&mut tracks);
             write_size(&mut tracks, 3 + track.entry.len() as u64);

@@ -44,7 +44,7 @@ for (const player of ['mse', 'src']) {
 }
 
 test('the same addresses without a token show nothing', async () => {
-  for (const path of ['/live/demo', '/live/demo.webm', '/live/demo.jpg', '/publish/demo']) {
+  for (const path of ['/live/demo.webm', '/live/demo.jpg', '/api/streams/demo']) {
     assert.equal((await fetch(server.url(path))).status, 401, path);
   }
 });

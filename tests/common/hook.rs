@@ -104,7 +104,7 @@ fn serve(mut stream: TcpStream, judge: &Judge, asked: &Sender<Asked>) {
                 question: question.clone(),
                 path: head.path,
                 user: head.user,
-                password: head.key.map(|key| key.expose().to_owned()),
+                password: head.keys.first().map(|key| key.expose().to_owned()),
             });
             judge(&question)
         };

@@ -74,6 +74,16 @@ impl Http {
         }
     }
 
+    /// For a server that was started in another way than [`Server`].
+    pub fn to(address: SocketAddr) -> Http {
+        let stream = TcpStream::connect(address).unwrap();
+        prepare(&stream);
+        Http {
+            reader: BufReader::new(stream.into()),
+            host: address,
+        }
+    }
+
     pub fn stream(&self) -> &TcpStream {
         self.reader.get_ref().tcp()
     }

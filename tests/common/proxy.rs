@@ -13,6 +13,10 @@ use tempfile::TempDir;
 pub enum Kind {
     Nginx,
     Caddy,
+    /// nginx with all of it below `/video/`, which it takes off what it sends on, and says so.
+    NginxStripping,
+    /// The same, but the server is asked for `/video/…` as well.
+    NginxBelow,
 }
 
 /// A running proxy, ended when dropped.
@@ -28,7 +32,21 @@ impl Proxy {
         let address = free_address();
         let folder = tempfile::tempdir().unwrap();
         let mut command = match kind {
-            Kind::Nginx => nginx(folder.path(), address, server),
+            Kind::Nginx => nginx(folder.path(), address, server, &[]),
+            Kind::NginxStripping => {
+                let upstream = format!("http://{server};");
+                let stripping = format!("http://{server}/;");
+                let below = [
+                    ("location / {", "location /video/ {"),
+                    (&upstream, &stripping),
+                    ("X-Forwarded-Prefix \"\";", "X-Forwarded-Prefix /video;"),
+                ];
+                nginx(folder.path(), address, server, &below)
+            }
+            Kind::NginxBelow => {
+                let below = [("location / {", "location /video/ {")];
+                nginx(folder.path(), address, server, &below)
+            }
             Kind::Caddy => caddy(folder.path(), address, server),
         };
         let log = fs::File::create(folder.path().join("output")).unwrap();
@@ -96,16 +114,20 @@ fn shipped(name: &str, replaced: &[(&str, &str)]) -> String {
     text
 }
 
-fn nginx(folder: &Path, address: SocketAddr, server: SocketAddr) -> Command {
+fn nginx(
+    folder: &Path,
+    address: SocketAddr,
+    server: SocketAddr,
+    changed: &[(&str, &str)],
+) -> Command {
     let path = folder.display().to_string();
-    let site = shipped(
-        "nginx.conf",
-        &[
-            ("listen 80;", &format!("listen {address};")),
-            ("http://127.0.0.1:8080", &format!("http://{server}")),
-            ("/var/log/nginx", &path),
-        ],
-    );
+    let (listen, upstream) = (format!("listen {address};"), format!("http://{server}"));
+    let replaced = [
+        ("listen 80;", &*listen),
+        ("http://127.0.0.1:8080", &upstream),
+        ("/var/log/nginx", &path),
+    ];
+    let site = shipped("nginx.conf", &[&replaced, changed].concat());
     // What Debian's own file says around it, without its user and its folders.
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {path}/{name};"))

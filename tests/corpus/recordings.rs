@@ -129,12 +129,14 @@ fn audio() -> Vec<u8> {
 /// What recorders do not write, but somebody may.
 pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
     let both = || start("webm", &[video(), audio()]);
-    let keyframe = || simple_block(b"\x81\0\0\x80key");
-    let delta = || simple_block(b"\x81\0\x21\0delta");
+    // The first bytes are those of VP8 and of VP9.
+    let keyframe = || simple_block(b"\x81\0\0\x80\x82key");
+    let delta = || simple_block(b"\x81\0\x21\0\x87delta");
     let sound = || simple_block(b"\x82\0\x10\0\xf8s");
     let gop = || [cluster(&[10]), keyframe(), sound(), delta()].concat();
     let group = |children: &[Vec<u8>]| element(0xa0, &children.concat());
-    let block = || element(0xa1, b"\x81\0\x07\0frame");
+    let block = || element(0xa1, b"\x81\0\x07\0\x87frame");
+    let key_block = || element(0xa1, b"\x81\0\x07\0\x82frame");
     let known_cluster = |blocks: &[Vec<u8>]| {
         let payload = [element(0xe7, &[20]), blocks.concat()].concat();
         element(0x1f43b675, &payload)
@@ -182,9 +184,10 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             [
                 both(),
                 cluster(&[10]),
-                group(&[block()]),
+                group(&[key_block()]),
                 group(&[block(), element(0xfb, &[0xdf]), element(0x9b, &[33])]),
-                group(&[element(0x75a1, &element(0xa6, &[])), block()]),
+                group(&[element(0x75a1, &element(0xa6, &[])), key_block()]),
+                sound(),
             ]
             .concat(),
         ),
@@ -193,9 +196,9 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             [
                 start("webm", &[track(&[200], 1, "V_VP9"), audio()]),
                 cluster(&[10]),
-                simple_block(b"\x40\xc8\0\0\x80key"),
+                simple_block(b"\x40\xc8\0\0\x80\x82key"),
                 simple_block(b"\x10\0\0\x02\0\x05\0sound"),
-                simple_block(b"\x40\xc8\0\x21\0delta"),
+                simple_block(b"\x40\xc8\0\x21\0\x87delta"),
             ]
             .concat(),
         ),
@@ -283,12 +286,12 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             [
                 start("matroska", &[track(&[1], 1, "V_MPEG4/ISO/AVC"), audio()]),
                 cluster(&[10]),
-                keyframe(),
-                simple_block(b"\x81\0\x64\0P"),
-                simple_block(b"\x81\0\x21\0B"),
+                simple_block(b"\x81\0\0\x80\0\0\x01\x67\0\0\x01\x65I"),
+                simple_block(b"\x81\0\x64\0\0\0\x01\x41P"),
+                simple_block(b"\x81\0\x21\0\0\0\x01\x01B"),
                 sound(),
                 cluster(&[0, 60]),
-                keyframe(),
+                simple_block(b"\x81\0\0\x80\0\0\x01\x65I"),
             ]
             .concat(),
         ),
@@ -307,6 +310,62 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
                     ],
                 ),
                 gop(),
+            ]
+            .concat(),
+        ),
+        (
+            "flags-that-lie",
+            [
+                both(),
+                cluster(&[10]),
+                simple_block(b"\x81\0\0\0\x82unmarked"),
+                sound(),
+                simple_block(b"\x81\0\x21\x80\x87marked"),
+                group(&[block()]),
+                group(&[key_block(), element(0xfb, &[0xdf])]),
+                element(0xa3, b"\x81\0\x42\x80"),
+            ]
+            .concat(),
+        ),
+        (
+            "times-that-step",
+            [
+                both(),
+                gop(),
+                cluster(&[1, 0, 0, 0, 0]),
+                sound(),
+                cluster(&[60]),
+                delta(),
+                sound(),
+                cluster(&[0xff, 0, 0]),
+                keyframe(),
+                sound(),
+                cluster(&[0]),
+                sound(),
+                delta(),
+            ]
+            .concat(),
+        ),
+        (
+            "tracks-that-are-left-out",
+            [
+                start(
+                    "matroska",
+                    &[
+                        track(&[1], 1, "V_VP9"),
+                        track(&[2], 0x11, "S_TEXT/UTF8"),
+                        track(&[3], 0x12, "B_VOBBTN"),
+                        track(&[4], 2, "A_OPUS"),
+                        track(&[5], 2, "A_OPUS"),
+                        track(&[6], 1, "V_VP8"),
+                    ],
+                ),
+                cluster(&[10]),
+                simple_block(b"\x86\0\0\x80\x82key"),
+                simple_block(b"\x82\0\0\0words"),
+                simple_block(b"\x83\0\0\0button"),
+                simple_block(b"\x85\0\0\0\xf8s"),
+                simple_block(b"\x86\0\x21\0\x87delta"),
             ]
             .concat(),
         ),

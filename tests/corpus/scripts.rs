@@ -123,6 +123,12 @@ pub fn ring_seeds() -> Vec<(String, Vec<u8>)> {
     const READ_ALL: [u8; 2] = [11, 0];
     const LATER: [u8; 2] = [6, 20];
     const WAIT: [u8; 2] = [7, 250];
+    const SILENT: [u8; 2] = [14, 3];
+    const SOUND: [u8; 2] = [17, 0];
+    const TICK: [u8; 2] = [18, 0];
+    // Blocks whose flags lie.
+    const UNMARKED: [u8; 2] = [4, 6];
+    const MARKED: [u8; 2] = [0, 6];
     let gop = [KEYFRAME, DELTA, LATER, DELTA, DELTA].concat();
     let scripts = [
         (
@@ -182,6 +188,59 @@ pub fn ring_seeds() -> Vec<(String, Vec<u8>)> {
                 &[15, 12],
                 &gop,
                 &[15, 13],
+                &gop,
+            ]
+            .concat(),
+        ),
+        (
+            "lies",
+            [
+                &COME[..],
+                &UNMARKED,
+                &MARKED,
+                &JOIN,
+                &READ_ALL,
+                &UNMARKED,
+                &MARKED,
+            ]
+            .concat(),
+        ),
+        (
+            "wild",
+            [
+                &COME[..],
+                &gop,
+                &JOIN,
+                &[16, 3],
+                &gop,
+                &[16, 0],
+                &gop,
+                &READ_ALL,
+                &[16, 5],
+                &SOUND,
+                &gop,
+                &[16, 4],
+                &gop,
+            ]
+            .concat(),
+        ),
+        (
+            "silent",
+            [
+                &SILENT[..],
+                &gop,
+                &JOIN,
+                &TICK,
+                &READ_ALL,
+                &WAIT,
+                &TICK,
+                &READ_ALL,
+                &SOUND,
+                &gop,
+                &READ_ALL,
+                &[15, 15],
+                &gop,
+                &WAIT,
                 &gop,
             ]
             .concat(),

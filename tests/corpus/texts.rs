@@ -170,7 +170,7 @@ pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
         ),
         (
             1,
-            "[streams.door]\npublish_key = 'hunter'\nwatch_key = 'hunter '\n",
+            "[streams.door]\npublish_key = 'hunter'\nwatch_key = 'größer als hunter '\n",
         ),
         (
             1,
@@ -213,10 +213,10 @@ pub fn control_seeds() -> Vec<(String, Vec<u8>)> {
             "tls_self_signed = true\nhttp_redirect = ['127.0.0.1:81']\n",
         ),
         (1, "max_publish_rate = '11k'\n"),
-        (1, "max_delay = 100\nmax_lag = 2000\n"),
+        (1, "max_delay = 0.1\nmax_lag = 2\n"),
         (1, "[streams.a]\nrecord = 'a.webm'\n"),
         (1, "[streams.'a b']\nwatch_key = 'hunter'\n"),
-        (2, "--max-delay=100\n--max-lag\n1s"),
+        (2, "--max-delay=0.1\n--max-lag\n1"),
         (1, "listen = []"),
         (1, "listen = ['127.0.0.1:80', '127.0.0.1:80']"),
         (1, "proxy_protocol = true"),

@@ -249,32 +249,69 @@ impl Lab {
         self.answers(what, bytes, &[]);
     }
 
+    /// These bytes hold whole texts. A viewer's are ignored, whatever is behind them answered so; a
+    /// publisher's first ends its connection, and what is before it is answered so.
+    pub fn takes_text(&mut self, what: &str, bytes: &[u8], expected: &[Answer]) {
+        self.answers_to(Role::Viewer, what, bytes, expected);
+        self.refuses_text(what, bytes, expected);
+    }
+
+    /// A publisher is told to send binary messages.
+    fn refuses_text(&mut self, what: &str, bytes: &[u8], before: &[Answer]) {
+        let close = [&1003_u16.to_be_bytes()[..], b"send binary messages"].concat();
+        let expected = [before, &[Answer::Close(close)]].concat();
+        for cut in [Cut::Whole, Cut::Bytes] {
+            let answers = self.converse(Role::Publisher, bytes, cut);
+            assert_eq!(answers, expected, "{cut:?}: {what}");
+        }
+    }
+
     /// These bytes are answered so, and end the connection.
     pub fn ends(&mut self, what: &str, bytes: &[u8], expected: &[Answer]) {
         for role in ROLES {
-            for cut in [Cut::Whole, Cut::Bytes] {
-                let answers = self.converse(role, bytes, cut);
-                assert_eq!(answers, expected, "{role:?}, {cut:?}: {what}");
-            }
+            self.ends_for(role, what, bytes, expected);
+        }
+    }
+
+    /// The same behind a whole text, which is where a publisher's connection ends.
+    pub fn ends_behind_text(&mut self, what: &str, bytes: &[u8], expected: &[Answer]) {
+        self.ends_for(Role::Viewer, what, bytes, expected);
+        self.refuses_text(what, bytes, &[]);
+    }
+
+    fn ends_for(&mut self, role: Role, what: &str, bytes: &[u8], expected: &[Answer]) {
+        for cut in [Cut::Whole, Cut::Bytes] {
+            let answers = self.converse(role, bytes, cut);
+            assert_eq!(answers, expected, "{role:?}, {cut:?}: {what}");
         }
     }
 
     /// These bytes break the protocol. What is right before that has been answered; nothing is
     /// answered behind it.
     pub fn refuses(&mut self, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
+        for role in ROLES {
+            self.refuses_for(role, what, bytes, before, code);
+        }
+    }
+
+    /// The same behind a whole text, which is where a publisher's connection ends.
+    pub fn refuses_behind_text(&mut self, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
+        self.refuses_for(Role::Viewer, what, bytes, before, code);
+        self.refuses_text(what, bytes, &[]);
+    }
+
+    fn refuses_for(&mut self, role: Role, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
         // If what is wrong were taken, this would be answered.
         let bytes = [bytes, &frame(PING, b"not any more")].concat();
-        for role in ROLES {
-            for cut in [Cut::Whole, Cut::Bytes] {
-                let mut answers = self.converse(role, &bytes, cut);
-                let what = format!("{role:?}, {cut:?}: {what}");
-                let Some(Answer::Close(payload)) = answers.pop() else {
-                    panic!("no close frame: {what}");
-                };
-                assert_eq!(answers, before, "{what}");
-                assert_eq!(payload[..2], code.to_be_bytes(), "{what}");
-                assert!(std::str::from_utf8(&payload[2..]).is_ok(), "{what}");
-            }
+        for cut in [Cut::Whole, Cut::Bytes] {
+            let mut answers = self.converse(role, &bytes, cut);
+            let what = format!("{role:?}, {cut:?}: {what}");
+            let Some(Answer::Close(payload)) = answers.pop() else {
+                panic!("no close frame: {what}");
+            };
+            assert_eq!(answers, before, "{what}");
+            assert_eq!(payload[..2], code.to_be_bytes(), "{what}");
+            assert!(std::str::from_utf8(&payload[2..]).is_ok(), "{what}");
         }
     }
 

@@ -10,9 +10,10 @@ fn a_large_text_in_tiny_fragments_is_one_message() {
     let text = "*".repeat(65_536);
     for size in [1, 64, 256, 1300, 65_535] {
         let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
-        lab.accepts(
+        lab.takes_text(
             &format!("{size} bytes each"),
             &fragments(TEXT, &pieces, b""),
+            &[],
         );
     }
 }

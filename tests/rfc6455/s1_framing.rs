@@ -9,11 +9,15 @@ const LENGTHS: [usize; 11] = [
 ];
 
 #[test]
-fn text_of_any_length_is_taken_and_ignored() {
+fn text_of_any_length_is_ignored_from_viewers_and_refused_from_publishers() {
     let mut lab = Lab::open("1.1 text");
     for length in LENGTHS {
         let text = "*".repeat(length);
-        lab.accepts(&format!("{length} bytes"), &frame(TEXT, text.as_bytes()));
+        lab.takes_text(
+            &format!("{length} bytes"),
+            &frame(TEXT, text.as_bytes()),
+            &[],
+        );
     }
 }
 
@@ -109,6 +113,6 @@ fn a_frame_without_a_mask_is_refused() {
                 .zip(mask.iter().cycle())
                 .map(|(byte, mask)| byte ^ mask),
         );
-        lab.accepts("a mask", &bytes);
+        lab.takes_text("a mask", &bytes, &[]);
     }
 }

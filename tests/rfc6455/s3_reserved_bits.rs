@@ -11,7 +11,7 @@ fn reserved_bits_are_refused_wherever_they_are() {
             let wrong = frame(first | bits << 4, b"");
             lab.refuses(&what, &wrong, &[], 1002);
             let bytes = [frame(TEXT, b"all is well"), frame(PING, b"yes"), wrong].concat();
-            lab.refuses(&what, &bytes, &[pong(b"yes")], 1002);
+            lab.refuses_behind_text(&what, &bytes, &[pong(b"yes")], 1002);
             lab.refuses_at_once(&what, &[first | bits << 4], 1002);
         }
     }

@@ -17,7 +17,7 @@ fn reserved_opcodes_are_refused() {
             wrong.clone(),
         ]
         .concat();
-        lab.refuses(&what, &bytes, &[pong(b"yes")], 1002);
+        lab.refuses_behind_text(&what, &bytes, &[pong(b"yes")], 1002);
         let bytes = [frame(TEXT_BEGINS, b"half a"), wrong].concat();
         lab.refuses(&what, &bytes, &[], 1002);
         lab.refuses_at_once(&what, &[0x80 | opcode], 1002);

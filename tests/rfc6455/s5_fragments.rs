@@ -32,14 +32,14 @@ fn text_in_fragments_is_one_message() {
         &[b"first", b"", b"last"],
         &[b"1", b"2", b"3", b"4", b"5"],
     ] {
-        lab.accepts("on its own", &fragments(TEXT, payloads, b""));
+        lab.takes_text("on its own", &fragments(TEXT, payloads, b""), &[]);
         let pings = vec![pong(b"between"); payloads.len() - 1];
         let bytes = fragments(TEXT, payloads, &frame(PING, b"between"));
-        lab.answers("with pings between", &bytes, &pings);
+        lab.takes_text("with pings between", &bytes, &pings);
         let bytes = fragments(TEXT, payloads, &frame(PONG, b"between"));
-        lab.accepts("with pongs between", &bytes);
+        lab.takes_text("with pongs between", &bytes, &[]);
         let bytes = fragments(TEXT, payloads, b"").repeat(3);
-        lab.accepts("three times", &bytes);
+        lab.takes_text("three times", &bytes, &[]);
     }
 }
 
@@ -100,9 +100,9 @@ fn a_continuation_of_nothing_is_refused() {
         lab.refuses("empty", &frame(first, b""), &[], 1002);
         lab.refuses_at_once("one byte", &[first], 1002);
         let after = [frame(TEXT, b"whole"), frame(first, b"more")].concat();
-        lab.refuses("after a whole message", &after, &[], 1002);
+        lab.refuses_behind_text("after a whole message", &after, &[], 1002);
         let after = [fragments(TEXT, &[b"a", b"b"], b""), frame(first, b"more")].concat();
-        lab.refuses("after a message in fragments", &after, &[], 1002);
+        lab.refuses_behind_text("after a message in fragments", &after, &[], 1002);
         let after = [frame(PING, b"a"), frame(first, b"more")].concat();
         lab.refuses("after a ping", &after, &[pong(b"a")], 1002);
     }

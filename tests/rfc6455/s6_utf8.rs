@@ -100,22 +100,22 @@ const UNFINISHED: [&[u8]; 10] = [
 fn valid_text_is_taken_whole_and_in_fragments_of_a_byte() {
     let mut lab = Lab::open("6.1 valid text");
     for text in VALID {
-        lab.accepts(text, &frame(TEXT, text.as_bytes()));
+        lab.takes_text(text, &frame(TEXT, text.as_bytes()), &[]);
         let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
-        lab.accepts(text, &fragments(TEXT, &bytes, b""));
+        lab.takes_text(text, &fragments(TEXT, &bytes, b""), &[]);
         let pongs = vec![pong(b"\xff"); bytes.len() - 1];
         // What is in a ping is no text.
-        lab.answers(
+        lab.takes_text(
             text,
             &fragments(TEXT, &bytes, &frame(PING, b"\xff")),
             &pongs,
         );
     }
     let all = VALID.concat().repeat(300);
-    lab.accepts("long", &frame(TEXT, all.as_bytes()));
+    lab.takes_text("long", &frame(TEXT, all.as_bytes()), &[]);
     for size in [3, 255, 256, 257, 1000] {
         let pieces: Vec<&[u8]> = all.as_bytes().chunks(size).collect();
-        lab.accepts("long, in fragments", &fragments(TEXT, &pieces, b""));
+        lab.takes_text("long, in fragments", &fragments(TEXT, &pieces, b""), &[]);
     }
 }
 
@@ -130,7 +130,7 @@ fn invalid_text_is_refused() {
         let whole = [text, b" and more"].concat();
         lab.refuses(&what, &frame(TEXT, &whole), &[], 1007);
         let whole = [frame(TEXT, b"fine"), frame(PING, b"yes"), frame(TEXT, text)];
-        lab.refuses(&what, &whole.concat(), &[pong(b"yes")], 1007);
+        lab.refuses_behind_text(&what, &whole.concat(), &[pong(b"yes")], 1007);
     }
 }
 

@@ -17,7 +17,7 @@ fn a_close_is_echoed_and_ends_the_connection() {
         &[frame(PING, b"p"), close(1000, b"")].concat(),
         &[pong(b"p"), closed(1000, b"")],
     );
-    lab.ends(
+    lab.ends_behind_text(
         "after a text",
         &[frame(TEXT, b"t"), close(1000, b"")].concat(),
         &[closed(1000, b"")],
@@ -49,7 +49,7 @@ fn what_follows_a_close_is_ignored() {
         close(1000, b""),
         frame(PING, b"p"),
     ];
-    lab.ends("after a long message", &long.concat(), &[closed(1000, b"")]);
+    lab.ends_behind_text("after a long message", &long.concat(), &[closed(1000, b"")]);
 }
 
 #[test]

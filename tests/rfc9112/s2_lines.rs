@@ -82,10 +82,11 @@ fn s3_request_lines() {
         "Get",
         "TRACE",
         "PATCH",
-        "OPTIONS",
         "DELETE",
         "X-!#$%&'*+.^_`|~1",
     ];
     let requests = methods.map(|method| with(&format!("{method} /healthz HTTP/1.1")));
-    refused(&server, "3.1 other methods", 405, &requests);
+    taken(&server, "3.1 other methods", 405, &requests);
+    let options = with("OPTIONS /healthz HTTP/1.1");
+    taken(&server, "3.1 OPTIONS", 204, &[options]);
 }

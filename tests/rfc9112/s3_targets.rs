@@ -39,15 +39,15 @@ fn s3_2_targets_and_hosts() {
         "//healthz",
         "/./healthz",
         "/../healthz",
-        "/healthz/",
         "/HEALTHZ",
         "http://a/*",
     ];
-    refused(&server, "3.2 targets of nothing", 404, &nowhere.map(with));
+    taken(&server, "3.2 targets of nothing", 404, &nowhere.map(with));
+    taken(&server, "3.2 a closing slash", 308, &[with("/healthz/")]);
     let connect = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n".to_owned();
     refused(&server, "3.2.3 authority form", 400, &[connect]);
     let options = "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_owned();
-    refused(&server, "3.2.4 asterisk form", 404, &[options]);
+    taken(&server, "3.2.4 asterisk form", 204, &[options]);
     let fine = [
         "/healthz",
         "/%68ealthz",

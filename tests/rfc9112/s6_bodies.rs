@@ -83,13 +83,21 @@ fn s6_bodies_whose_length_is_in_doubt() {
 fn s6_3_a_body_that_nobody_reads_is_not_the_next_request() {
     let server = Server::start();
     let inside = SMUGGLED.len();
+    let lines = format!("Content-Length: {inside}\r\n");
+    // A small one is read to its end, and what is behind it is the next request.
     let requests = [
-        get(&format!("Content-Length: {inside}\r\n")),
-        get("Transfer-Encoding: chunked\r\n") + &format!("{inside:x}\r\n"),
+        get(&lines) + SMUGGLED,
+        get("Transfer-Encoding: chunked\r\n") + &format!("{inside:x}\r\n{SMUGGLED}\r\n0\r\n\r\n"),
         get("Transfer-Encoding: CHUNKED\r\n") + "0\r\n\r\n",
     ];
-    refused(&server, "6.3 bodies of GET", 200, &requests);
-    let lines = format!("Content-Length: {inside}\r\n");
+    taken(&server, "6.3 bodies of GET", 200, &requests);
     let delete = format!("DELETE /api/streams/demo HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
-    refused(&server, "6.3 a body of DELETE", 404, &[delete]);
+    let delete = delete + SMUGGLED;
+    taken(&server, "6.3 a body of DELETE", 404, &[delete]);
+    // A large one is not, nor one whose end is not known.
+    let requests = [
+        get("Content-Length: 1000000\r\n"),
+        get("Transfer-Encoding: chunked\r\n") + &format!("{inside:x}\r\n"),
+    ];
+    refused(&server, "6.3 large bodies of GET", 200, &requests);
 }

@@ -2,9 +2,9 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { isStreamName, nameFromPath, plainName, suggestName, toStreamName } from '../../web/stream-name.js';
 
-test('a name has 1 to 64 plain characters and no leading dot', () => {
-  for (const good of ['a', 'A-z_0.9', '-x', '_', 'x'.repeat(64), 'a.b']) assert.ok(isStreamName(good), good);
-  for (const bad of ['', '.hidden', 'x'.repeat(65), 'a b', 'ä', 'a/b', 'a?']) assert.ok(!isStreamName(bad), bad);
+test('a name has 1 to 64 plain characters, no leading dot and no ending of a file', () => {
+  for (const good of ['a', 'A-z_0.9', '-x', '_', 'x'.repeat(64), 'a.b', 'webm', 'a.jpeg', 'a.webm.b']) assert.ok(isStreamName(good), good);
+  for (const bad of ['', '.hidden', 'x'.repeat(65), 'a b', 'ä', 'a/b', 'a?', 'my.webm', 'pic.jpg', 'a.mkv', 'a.webp', 'a.jpg.webm']) assert.ok(!isStreamName(bad), bad);
 });
 
 test('what people type becomes a name', () => {
@@ -12,6 +12,9 @@ test('what people type becomes a name', () => {
   assert.equal(toStreamName('..Café'), 'Cafe');
   assert.equal(toStreamName('日本'), '');
   assert.equal(toStreamName('x'.repeat(80)).length, 64);
+  assert.equal(toStreamName('my.webm'), 'my');
+  assert.equal(toStreamName('my film.webm.jpg'), 'my-film');
+  assert.equal(toStreamName(`${'x'.repeat(59)}.webm-and-more`), 'x'.repeat(59));
 });
 
 test('letters of other scripts get their usual spelling', () => {
@@ -25,6 +28,9 @@ test('letters of other scripts get their usual spelling', () => {
 test('the address names the stream', () => {
   assert.equal(nameFromPath('/live/show-1'), 'show-1');
   assert.equal(nameFromPath('/publish/a%2Eb'), 'a.b');
+  assert.equal(nameFromPath('/publish/show.webm'), 'show');
+  assert.equal(nameFromPath('/live/show.jpg'), null);
+  assert.equal(nameFromPath('/live/show.jpg.webm'), null);
   assert.equal(nameFromPath('/live/'), null);
   assert.equal(nameFromPath('/live/%E0%A4%A'), null);
 });

@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { elementAt, readInit, Scanner } from '../../web/webm-scan.js';
-import { codecsOf, mimeWithoutKind, withoutKind } from '../../web/webm-edit.js';
+import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/webm-edit.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];
@@ -92,14 +92,24 @@ test('an init segment can go on without its audio', () => {
   assert.deepEqual(readInit(left).tracks.map(({ kind }) => kind), ['video']);
 });
 
-test('a block can be dated anew in its message, before and after its Cluster', () => {
-  const scan = scanner();
-  const message = bytes(cluster(1000), block(1, 0, 0x80), block(1, 200, 0), cluster(2000), block(1, 0, 0x80));
-  const blocks = scan.push(message).flatMap((piece) => piece.blocks);
-  scan.redate(message, blocks[1], -70);
-  scan.redate(message, blocks[2], -30);
-  const again = scanner().push(message).flatMap((piece) => piece.blocks);
-  assert.deepEqual(again.map(({ timestampMs }) => timestampMs), [1000, 1130, 1970]);
+test('an init segment can go on without the length of its frames', () => {
+  const timed = [...VIDEO, ...element([0x23, 0xe3, 0x83], [0x3b, 0x9a, 0xca, 0])];
+  timed[1] = 0x80 | (timed.length - 2);
+  const left = withoutFrameLength(bytes(init(timed, AUDIO)));
+  assert.ok(!left.join().includes('35,227,131'));
+  assert.deepEqual(readInit(left).tracks, readInit(bytes(init(VIDEO, AUDIO))).tracks);
+});
+
+test('a block tells where it lies in its piece, also behind those that were taken out', () => {
+  const scan = new Scanner();
+  scan.ignore('audio');
+  const message = bytes(init(VIDEO, AUDIO), cluster(0), block(2, 0, 0x80), block(1, 5, 0x80), block(2, 20, 0x80), group(1, 40, false));
+  const [, piece] = scan.push(message);
+  const own = piece.blocks.filter(({ ignored }) => !ignored);
+  assert.deepEqual(own.map(({ timestampMs }) => timestampMs), [5, 40]);
+  const at = (from, to) => [...piece.bytes.subarray(from, to)];
+  assert.deepEqual(own.map(({ from, to }) => at(from, to)), [block(1, 5, 0x80), group(1, 40, false)]);
+  assert.deepEqual(own.map(({ timeAt, frameTo }) => at(timeAt + 3, frameTo)), [[9, 9], [7]]);
 });
 
 test('a type can go on without its audio or its video', () => {

@@ -14,6 +14,10 @@ const isSentence = ({ title, text }) => {
 test('every state of the viewer page has whole sentences', () => {
   for (const state of watch.STATES) isSentence(watch.wordsFor(state, { name: 'show' }));
   isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true }));
+  isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true, isBlocked: true }));
+  isSentence(watch.wordsFor('locked', { name: 'show', isWrongKey: true }));
+  isSentence(watch.wordsFor('waiting', { name: 'show', wasOnAir: true }));
+  for (const hitch of watch.HITCHES) isSentence(watch.wordsFor('playing', { name: 'show', hitch }));
   assert.throws(() => watch.wordsFor('lost', {}));
 });
 
@@ -28,6 +32,60 @@ test('every state of the publisher page has whole sentences and an action', () =
   assert.throws(() => publish.wordsFor('gone'));
 });
 
+test('only what plays is called live, and a planned end is called one', () => {
+  for (const hitch of watch.HITCHES.filter(Boolean)) {
+    assert.doesNotMatch(watch.wordsFor('playing', { name: 'show', hitch }).title, /watching live/);
+  }
+  assert.equal(watch.wordsFor('ended', { name: 'show', hasEnded: true }).title, 'show has ended.');
+  assert.match(watch.wordsFor('playing', { name: 'show', hitch: 'slow' }).title, /too slow for this stream/);
+  assert.equal(watch.wordsFor('locked', { name: 'show' }).title, 'This stream needs a key.');
+  assert.equal(watch.wordsFor('locked', { name: 'show', isWrongKey: true }).title, 'That key is wrong.');
+});
+
+test('what cannot be played is called by its name, and no browser is praised', () => {
+  const names = { 'hvc1': /HEVC/, 'avc1': /H\.264/, 'mjpeg': /Motion JPEG/ };
+  for (const [codec, pattern] of Object.entries(names)) {
+    const words = watch.explainUnplayable(`video/x-matroska;codecs="${codec}"`, [codec]);
+    isSentence(words);
+    assert.match(words.text, pattern);
+    assert.match(words.text, /VLC/);
+    assert.doesNotMatch(words.text, /Chrome|Firefox/);
+  }
+  const wrapped = (encoding) => watch.explainUnplayable('video/webm;codecs="vp8"', ['vp8'], [{ encoding }]).text;
+  assert.match(wrapped('compressed'), /compressed tracks \(VP8\)/);
+  assert.match(wrapped('encrypted'), /encrypted tracks/);
+  assert.match(watch.explainMissing('audio', ['mp4a.40.2']), /no sound: it is in AAC/);
+});
+
+test('a source that gives nothing, and an upload that is too slow, are named as such', () => {
+  for (const source of ['camera', 'screen', 'test']) {
+    for (const missing of ['picture', 'sound', 'recorder']) isSentence(publish.wordsFor('silent', { source, missing }));
+  }
+  assert.equal(publish.wordsFor('silent', { source: 'camera', missing: 'picture' }).title, 'Nothing comes from the camera.');
+  assert.equal(publish.wordsFor('slow', { behindMs: 3200 }).title, 'Your upload is too slow: 3 s behind.');
+  isSentence(publish.wordsFor('slow', { behindMs: 900, isDraining: true }));
+  isSentence(publish.wordsFor('stuck', { behindMs: 4000 }));
+  assert.match(publish.wordsFor('taken', { name: 'show' }).title, /^show is on air now\.$/);
+});
+
+test('only a stream that arrives has the badge Live', () => {
+  for (const state of publish.STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
+  assert.equal(publish.badgeFor('slow', { behindMs: 2600 }), '3 s behind');
+  assert.equal(publish.badgeFor('silent', { missing: 'sound' }), 'No sound');
+});
+
+test('warnings of the server are sentences, known or not', () => {
+  for (const code of ['keyframe-interval', 'timestamps', 'tracks', 'text', 'recording', 'new']) {
+    assert.match(publish.explainWarning({ code, message: 'send binary messages' }), /^[A-Z].*\.$/);
+  }
+});
+
+test('a wrong key is told apart from a missing one', () => {
+  assert.match(publish.explainRefusal(401).title, /needs a key/);
+  assert.match(publish.explainRefusal(401, { hadKey: true }).title, /not the right one/);
+  assert.ok(publish.explainRefusal(401, { hadKey: true }).wantsKey);
+});
+
 test('capture errors name the cause and the next step', () => {
   const names = ['NotAllowedError', 'NotReadableError', 'NotFoundError', 'SecurityError', 'AbortError', 'Odd', ''];
   for (const name of names) for (const source of ['camera', 'screen']) isSentence(explainCaptureError(name, source));
@@ -37,10 +95,11 @@ test('capture errors name the cause and the next step', () => {
 
 test('refusals are told by their status, and unknown ones are retried', () => {
   assert.ok(publish.explainRefusal(401).wantsKey);
-  for (const explain of [publish.explainRefusal, watch.explainRefusal]) {
-    for (const status of [400, 401, 403]) isSentence(explain(status));
-    assert.equal(explain(200), null);
-  }
+  for (const status of [400, 401, 403]) isSentence(publish.explainRefusal(status));
+  // A missing key is asked for, and a stream that is not there yet may come.
+  for (const status of [400, 403]) isSentence(watch.explainRefusal(status));
+  for (const status of [200, 401, 404]) assert.equal(watch.explainRefusal(status), null);
+  assert.equal(publish.explainRefusal(200), null);
 });
 
 test('figures that are not known yet are dashes', () => {

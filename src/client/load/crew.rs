@@ -415,7 +415,7 @@ impl<'a> Crew<'a> {
 
 fn http_request(host: &str, target: &str, key: Option<&Secret>) -> Vec<u8> {
     let authorization = match key {
-        Some(key) => format!("Authorization: Bearer {}\r\n", key.expose()),
+        Some(key) => format!("Authorization: {}\r\n", key.authorization()),
         None => String::new(),
     };
     format!(

@@ -105,10 +105,12 @@ impl Judge {
                 self.last_stamp = None;
             }
             // The publisher that comes next begins with a keyframe, and in its own time.
-            Some(ToViewer::Offline) => {
+            Some(ToViewer::Offline { .. }) => {
                 self.expects_keyframe = true;
                 self.is_back = true;
             }
+            // Late media are judged by when they come.
+            Some(ToViewer::Stalled { .. } | ToViewer::Resumed) => {}
             Some(ToViewer::Hello { .. } | ToViewer::Viewers { .. }) | None => {}
         }
     }

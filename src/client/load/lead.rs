@@ -5,12 +5,7 @@
 //!    └───────── Ctrl-C, a publisher that failed, or nobody left who watches ────┘
 //! ```
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use super::LoadError;
 use super::findings::{Counts, News, Order, Percentiles, Tick, Totals};
@@ -22,6 +17,7 @@ use super::publisher::Publisher;
 use super::report::{Beside, Late, Report, Server};
 use super::server::Usage;
 use super::timeline::Timeline;
+use crate::client::interrupt::Interrupt;
 
 /// When nobody has had a first byte of media for so long, nobody is waited for: there may be no
 /// publisher at all.
@@ -75,12 +71,7 @@ pub(super) fn run(
     publishers: Vec<Publisher>,
     options: &Options,
 ) -> Result<(Report, Vec<String>), LoadError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // The second one ends the program as it would have without us.
-        flag::register_conditional_default(signal, stop.clone())?;
-        flag::register(signal, stop.clone())?;
-    }
+    let interrupt = Interrupt::register()?;
     let parts = Parts::start(plan, processes)?;
     let now = Instant::now();
     let lead = Lead {
@@ -116,11 +107,11 @@ pub(super) fn run(
             },
         },
     };
-    lead.run(&stop)
+    lead.run(&interrupt)
 }
 
 impl Lead<'_> {
-    fn run(mut self, stop: &AtomicBool) -> Result<(Report, Vec<String>), LoadError> {
+    fn run(mut self, interrupt: &Interrupt) -> Result<(Report, Vec<String>), LoadError> {
         let mut phase = Phase::Coming {
             settled: 0,
             since: self.started,
@@ -140,7 +131,7 @@ impl Lead<'_> {
                 None => {}
             }
             let now = Instant::now();
-            let is_over = stop.load(Ordering::Relaxed)
+            let is_over = interrupt.is_asked()
                 || self.publishers.iter().any(Publisher::has_ended)
                 || self.is_deserted();
             phase = match phase {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conditions::Conditions;
 use super::target::Target;
 use crate::client::{Address, Trust};
-use crate::config::BitRate;
+use crate::config::{BitRate, Period, whole_number};
 use crate::protocol::access::Secret;
 
 /// Longest that a ramp or a measurement may be asked to take.
@@ -41,7 +41,7 @@ pub struct Options {
 
     /// How many viewers
     #[arg(long, env = "VIDEOSTREAM_VIEWERS", value_name = "N", help_heading = VIEWERS)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(value_parser = whole_number::<u64>(1..=1_000_000))]
     pub viewers: u64,
 
     /// How they watch [default: http when the address ends in .webm, else ws]
@@ -80,7 +80,7 @@ pub struct Options {
 
     /// Viewers that stop reading after their first bytes
     #[arg(long, env = "VIDEOSTREAM_STALL", value_name = "K", default_value_t = 0)]
-    #[arg(help_heading = VIEWERS)]
+    #[arg(value_parser = whole_number::<u64>(0..=u64::MAX), help_heading = VIEWERS)]
     pub stall: u64,
 
     /// How long they stop; then they read on, and are judged [default: to the end]
@@ -104,12 +104,12 @@ pub struct Options {
         value_name = "K",
         requires = "slow"
     )]
-    #[arg(help_heading = VIEWERS)]
+    #[arg(value_parser = whole_number::<u64>(0..=u64::MAX), help_heading = VIEWERS)]
     pub slow_viewers: Option<u64>,
 
     /// Spread viewers (and publishers) over the streams NAME-1, NAME-2, … up to this number
     #[arg(long, env = "VIDEOSTREAM_STREAMS", value_name = "N", help_heading = VIEWERS)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(value_parser = whole_number::<u64>(1..=4096))]
     pub streams: Option<u64>,
 
     /// How many viewers take apart and judge what they receive
@@ -119,12 +119,12 @@ pub struct Options {
         value_name = "N",
         default_value_t = 20
     )]
-    #[arg(help_heading = VIEWERS)]
+    #[arg(value_parser = whole_number::<u64>(0..=u64::MAX), help_heading = VIEWERS)]
     pub sample: u64,
 
     /// Processes that share the viewers [default: as many as the descriptor limit asks for]
     #[arg(long, env = "VIDEOSTREAM_PROCESSES", value_name = "N", help_heading = VIEWERS)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=256))]
+    #[arg(value_parser = whole_number::<u64>(1..=256))]
     pub processes: Option<u64>,
 
     /// Publish this WebM file to the same stream, again and again, with delivery stamps
@@ -159,7 +159,7 @@ pub struct Options {
         value_name = "MS",
         default_value_t = 100
     )]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000), help_heading = PUBLISHER)]
+    #[arg(value_parser = whole_number::<u64>(1..=10_000), help_heading = PUBLISHER)]
     pub chunk_ms: u64,
 
     /// Key for publishing and watching, if the server asks for one [default: none]
@@ -177,6 +177,7 @@ pub struct Options {
 
     /// The server's process on this machine, for its CPU time and memory [default: not looked at]
     #[arg(long, env = "VIDEOSTREAM_PID", value_name = "PID", help_heading = REPORT)]
+    #[arg(value_parser = whole_number::<u32>(1..=u32::MAX.into()))]
     pub pid: Option<u32>,
 
     /// Print one JSON object instead of a table
@@ -209,11 +210,10 @@ impl Protocol {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; expected such as 500ms, 10s or 2m"))?;
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let Period(duration) = text.parse()?;
     if duration >= DURATION_MAX {
-        return Err("expected less than a day".into());
+        return Err("expected less than a day");
     }
     Ok(duration)
 }
@@ -232,6 +232,7 @@ mod tests {
     #[test]
     fn durations_end_within_a_day() {
         assert_eq!(duration("1500ms"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
         assert!(duration("1d").is_err() && duration("soon").is_err());
         assert!(per_second("NaN").is_err() && per_second("-1").is_err());
     }

@@ -1,10 +1,11 @@
 //! What a person sees while a load test runs: standard error.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use super::findings::{Counts, Percentiles};
+use crate::client::say;
 
 /// One line on a terminal, written anew twice a second; elsewhere a line each five seconds.
 pub(super) struct Progress {
@@ -46,18 +47,16 @@ impl Progress {
         self.told = now;
         let line = line(moment);
         if self.is_terminal {
-            eprint!("\r\x1b[K{line}");
-            // Standard error has no buffer to speak of, and nobody to tell when it is gone.
-            let _ = io::stderr().flush();
+            say(format_args!("\r\x1b[K{line}"));
         } else {
-            eprintln!("{line}");
+            say(format_args!("{line}\n"));
         }
     }
 
     /// Makes room for another line.
     pub fn clear(&self) {
         if self.is_terminal {
-            eprint!("\r\x1b[K");
+            say("\r\x1b[K");
         }
     }
 }

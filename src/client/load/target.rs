@@ -108,7 +108,7 @@ impl Target {
                 Protocol::Ws => format!("{LIVE}{name}"),
                 Protocol::Http => format!("{LIVE}{name}{SUFFIX}"),
             },
-            None => self.path.clone(),
+            None => self.path.split('&').next().unwrap_or_default().to_owned(),
         };
         let scheme = match protocol {
             Protocol::Ws => Scheme::WebSocket,

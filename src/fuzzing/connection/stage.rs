@@ -11,11 +11,12 @@ use crate::net::connection::{CLOSING_TIMEOUT, Connection, OUTBOX_SLICES_MAX, Sta
 use crate::net::inbound::Inbound;
 use crate::net::publisher::{Fed, Publisher};
 use crate::net::turn::After;
-use crate::net::viewer::{Item, Sent, Transport, Viewer, Wrote};
-use crate::protocol::control::ToPublisher;
+use crate::net::viewer::{Item, Sent, Told, Transport, Viewer, Wrote};
+use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::Body;
 use crate::protocol::websocket::{CloseCode, ping_frame};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
+use crate::work::{self, Work};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -26,6 +27,13 @@ pub const MESSAGE_BYTES: usize = 3000;
 
 /// However fast a publisher was, it may send again after this time.
 const LONG_REST: Duration = Duration::from_secs(3600);
+
+/// Some stop after each step, some never.
+const SHARES: [u64; 4] = [1, 300, work::SHARE_MIN, work::TURN_WORK];
+
+/// By so much a share may be overdrawn: the work of a read of 64 KiB full of frames, or of the largest
+/// element here, in one step, and of the chunk at the end.
+const STEP_MAX: u64 = 2_500_000;
 
 /// One connection, its stream, and all that was said.
 pub struct Stage {
@@ -56,6 +64,8 @@ pub struct Stage {
     pub replaced_at: Option<usize>,
     /// Bytes that were read from a publisher.
     pub received: u64,
+    /// The work of a publisher in one turn.
+    pub share: u64,
     pub now: Instant,
     pub began: Instant,
     pub buffer: ReadBuffer,
@@ -77,19 +87,22 @@ impl Stage {
         let stream = catalog.open("demo");
         let now = Instant::now();
         let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
-        catalog.stream_mut(stream).go_live();
+        if !role.is_publisher() {
+            catalog.stream_mut(stream).go_live();
+        }
         let viewing = |transport, inbound| State::Viewing {
             viewer: Viewer {
                 stream,
                 transport,
                 cursor: Cursor::join_now(catalog.stream(stream)),
-                told_live: true,
+                told: Told::Live,
                 audience_index: 0,
                 ignored_reads: 0,
+                stamp: None,
             },
             inbound,
         };
-        let ingest = Ingest::new(limits);
+        let ingest = Ingest::candidate(limits);
         connection.state = match role {
             Role::Viewer { v1 } => {
                 let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
@@ -130,6 +143,7 @@ impl Stage {
             is_over: false,
             replaced_at: None,
             received: 0,
+            share: SHARES[usize::from(ring % 4)],
             now,
             began: now,
             buffer: ReadBuffer::new(),
@@ -146,13 +160,20 @@ impl Stage {
         let State::Publishing(publisher) = &mut self.connection.state else {
             return;
         };
+        publisher.feed(Bytes::copy_from_slice(rest));
+    }
+
+    /// A candidate has its first media.
+    fn put_on_air(&mut self) -> After {
+        let State::Publishing(publisher) = &mut self.connection.state else {
+            return After::Stays;
+        };
         let stream = self.catalog.stream_mut(self.stream);
-        let fed = publisher.feed(Bytes::copy_from_slice(rest), stream);
+        assert!(!stream.is_live() && stream.ring().live_edge() == 0);
+        stream.go_live();
+        publisher.go_on_air(stream);
         self.note_chunks();
-        if let Err(fed) = fed {
-            let after = self.answer(&fed);
-            self.go_on(after);
-        }
+        After::Stays
     }
 
     pub fn step(&mut self, step: Step) {
@@ -248,11 +269,18 @@ impl Stage {
         };
         let piece = self.recording.split_to(length.min(self.recording.len()));
         let stream = self.catalog.stream_mut(self.stream);
+        stream.resume();
         ingest.push(piece, stream).expect("a valid recording");
         self.note_chunks();
     }
 
+    /// Tells a publisher something; to a viewer that its stream is stalled, or is so no longer.
     fn tell(&mut self) {
+        if !self.role.is_publisher() {
+            let stream = self.catalog.stream_mut(self.stream);
+            let _ = stream.resume() || stream.stall(2000);
+            return;
+        }
         let Connection { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state
             && outbox.len() < OUTBOX_SLICES_MAX
@@ -279,7 +307,7 @@ impl Stage {
         if let Some(mut ingest) = self.ingest.take() {
             ingest.flush(stream);
         }
-        stream.go_offline();
+        stream.go_offline(OfflineReason::Lost);
         self.note_chunks();
     }
 
@@ -300,19 +328,24 @@ impl Stage {
 
     /// The connection's turn to read, as the reactor gives it.
     fn read(&mut self) {
-        if !self.connection.can_read || self.is_gone || self.rests() {
+        let has_input = self.connection.has_input();
+        if !self.connection.wants_turn() || self.is_gone || (!has_input && self.rests()) {
             return;
         }
         let after = match &self.connection.state {
             State::Publishing(_) => {
                 let stream = self.catalog.stream_mut(self.stream);
                 let mut received = 0;
+                // Whatever the share, what is published is the same.
+                let mut work = Work::new(self.share);
                 let fed = self.connection.read_publisher(
                     stream,
                     &mut self.buffer,
                     &mut received,
+                    &mut work,
                     self.now,
                 );
+                assert!(work.done() <= self.share + STEP_MAX, "{}", work.done());
                 self.received += received;
                 self.note_chunks();
                 self.answer(&fed)
@@ -343,9 +376,15 @@ impl Stage {
             publisher.answer(fed, &mut self.connection.outbox);
         }
         match fed {
+            Fed::Ready => self.put_on_air(),
             Fed::Blocked | Fed::More => After::Stays,
             Fed::Gone => After::Gone,
-            Fed::Finished | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) => After::Ends,
+            Fed::Finished
+            | Fed::Aborted
+            | Fed::Text
+            | Fed::BadFrames(..)
+            | Fed::BadBody(_)
+            | Fed::BadMedia(_) => After::Ends,
         }
     }
 
@@ -378,7 +417,7 @@ impl Stage {
             return self.go_on(After::Gone);
         };
         assert_eq!(is_all, self.connection.outbox.is_empty());
-        assert_eq!(is_all, self.connection.waiting_bytes() == 0);
+        assert_eq!(is_all, self.connection.outbox.byte_len() == 0);
         if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
             *is_shut = true;
         }
@@ -407,7 +446,7 @@ impl Stage {
         self.connection.socket.room = usize::MAX;
         self.connection.socket.interruptions = 0;
         self.connection.socket.read_most = 0;
-        for _ in 0..self.sent.len() + self.known.len() + 1000 {
+        for _ in 0..4 * self.sent.len() + self.known.len() + 1000 {
             self.connection.can_write = true;
             self.connection.socket.room = usize::MAX / 2;
             if self.role.is_publisher() {
@@ -415,7 +454,7 @@ impl Stage {
             }
             self.read();
             self.write();
-            let is_read = !self.connection.can_read || self.is_gone;
+            let is_read = !self.connection.wants_turn() || self.is_gone;
             if is_read && self.connection.outbox.is_empty() {
                 break;
             }
@@ -441,7 +480,7 @@ impl Stage {
                 self.check_replies(&said, is_open);
                 match self.role {
                     Role::Publisher => self.check_messages(&said, is_open),
-                    _ => self.check_media(&said),
+                    _ => self.check_media(&said, is_open),
                 }
             }
             Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),

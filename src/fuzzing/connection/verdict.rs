@@ -4,11 +4,13 @@ use super::order::{Order, Went};
 use super::script::Role;
 use super::stage::{MESSAGE_BYTES, Stage};
 use crate::fuzzing::body::unchunk;
-use crate::fuzzing::frames::{Said, Told, read_client};
+use crate::fuzzing::frames::{self, Said, read_client};
 use crate::fuzzing::viewer::play;
+use crate::net::viewer::Told;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::websocket::CloseCode;
-use crate::stream::{Catalog, Ingest, Limits};
+use crate::stream::{Air, Catalog, Ingest, Limits};
+use crate::work::Work;
 use bytes::Bytes;
 
 /// Data messages from a viewer that are ignored: as `net::turn` has it.
@@ -16,24 +18,31 @@ const IGNORED_MAX: usize = 64;
 
 impl Stage {
     /// What the peer's bytes ask for, in full. A viewer that talks too much is told to go.
-    fn told(&self) -> Vec<Told> {
+    fn told(&self) -> Vec<frames::Told> {
         let mut told = read_client(&self.sent, MESSAGE_BYTES);
         if !self.role.is_publisher() {
-            let is_data = |told: &Told| matches!(told, Told::Text | Told::Binary(_));
+            let is_data =
+                |told: &frames::Told| matches!(told, frames::Told::Text | frames::Told::Binary(_));
             let mut data = told.iter().enumerate().filter(|(_, told)| is_data(told));
             if let Some((index, _)) = data.nth(IGNORED_MAX) {
                 told.truncate(index);
-                told.push(Told::Wrong(CloseCode::Policy.into()));
+                told.push(frames::Told::Wrong(CloseCode::Policy.into()));
             }
-        } else if let Some((index, code)) = self.media_error(&told) {
+            return told;
+        }
+        let text = told.iter().position(|told| *told == frames::Told::Text);
+        told.truncate(text.map_or(told.len(), |index| index + 1));
+        if let Some((index, code)) = self.media_error(&told) {
             told.truncate(index + 1);
-            told.push(Told::Wrong(code));
+            told.push(frames::Told::Wrong(code));
+        } else if text.is_some() {
+            told.push(frames::Told::Wrong(CloseCode::Unsupported.into()));
         }
         told
     }
 
     /// The message that is not WebM, and the code that says so.
-    fn media_error(&self, told: &[Told]) -> Option<(usize, u16)> {
+    fn media_error(&self, told: &[frames::Told]) -> Option<(usize, u16)> {
         let (_, error, _) = self.publish(told);
         let (index, is_other_format) = error?;
         let code = match is_other_format {
@@ -43,19 +52,26 @@ impl Stage {
         Some((index, code.into()))
     }
 
-    /// What a stream holds when these messages are published straight into it, which is wrong and
-    /// how, and whether they could end here.
-    fn publish(&self, told: &[Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
+    /// What a stream holds when these messages are published into it, which is wrong and how, and
+    /// whether they could end here. It holds nothing before the first block.
+    fn publish(&self, told: &[frames::Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
         let mut catalog = Catalog::new(Limits::default());
         let id = catalog.open("demo");
         let stream = catalog.stream_mut(id);
-        stream.go_live();
-        let mut ingest = Ingest::new(self.limits);
+        let mut ingest = Ingest::candidate(self.limits);
         let mut error = None;
         for (index, told) in told.iter().enumerate() {
-            if let Told::Binary(bytes) = told
-                && let Err(wrong) = ingest.push(bytes.clone().into(), stream)
-            {
+            let frames::Told::Binary(bytes) = told else {
+                continue;
+            };
+            let mut pushed = ingest.push(bytes.clone().into(), stream);
+            if ingest.is_ready() {
+                stream.go_live();
+                ingest.go_on_air(stream);
+                pushed = ingest.work(stream, &mut Work::unlimited());
+                ingest.close_chunk(stream);
+            }
+            if let Err(wrong) = pushed {
                 error = Some((index, wrong.is_other_format()));
                 break;
             }
@@ -80,7 +96,7 @@ impl Stage {
         let pings: Vec<&[u8]> = told
             .iter()
             .filter_map(|told| match told {
-                Told::Ping(payload) => Some(&payload[..]),
+                frames::Told::Ping(payload) => Some(&payload[..]),
                 _ => None,
             })
             .collect();
@@ -100,11 +116,15 @@ impl Stage {
         }
         assert_eq!(pongs, pings);
         match (told.last(), said.last()) {
-            (Some(Told::Close(payload)), Some(Said::Close(echo))) => assert_eq!(echo, payload),
-            (Some(Told::Wrong(code)), Some(Said::Close(payload))) => {
+            (Some(frames::Told::Close(payload)), Some(Said::Close(echo))) => {
+                assert_eq!(echo, payload)
+            }
+            (Some(frames::Told::Wrong(code)), Some(Said::Close(payload))) => {
                 assert_eq!(payload[..2], code.to_be_bytes());
             }
-            (Some(Told::Close(_) | Told::Wrong(_)), other) => panic!("{other:?} is no close"),
+            (Some(frames::Told::Close(_) | frames::Told::Wrong(_)), other) => {
+                panic!("{other:?} is no close")
+            }
             (_, Some(Said::Close(payload))) => panic!("closed with {payload:x?} for nothing"),
             _ => assert!(is_open),
         }
@@ -114,15 +134,18 @@ impl Stage {
     /// understands texts was told all that it should be.
     pub fn check_messages(&self, said: &[Said], is_open: bool) {
         let mut texts = 0;
+        let mut warnings = 0;
         for said in said {
             if let Said::Text(text) = said {
-                assert_eq!(
-                    ToPublisher::parse(text),
-                    Some(ToPublisher::Viewers { count: 3 })
-                );
-                texts += 1;
+                match ToPublisher::parse(text) {
+                    Some(ToPublisher::Viewers { count: 3 }) => texts += 1,
+                    Some(ToPublisher::Warning { code, .. }) if code == "text" => warnings += 1,
+                    other => panic!("{other:?} to a publisher"),
+                }
             }
         }
+        let has_sent_text = self.told().contains(&frames::Told::Text);
+        assert!(warnings <= usize::from(has_sent_text));
         assert!(texts == self.texts || (self.is_gone && texts < self.texts));
         let (media, _, _) = self.publish(&self.told());
         self.check_published(&media, is_open);
@@ -132,7 +155,7 @@ impl Stage {
     pub fn check_body(&self, outgoing: &[u8], is_open: bool) {
         let mut data = Vec::new();
         let end = unchunk(&self.sent, &mut data);
-        let (media, error, is_whole) = self.publish(&[Told::Binary(data)]);
+        let (media, error, is_whole) = self.publish(&[frames::Told::Binary(data)]);
         let status = match (end, error) {
             (_, Some((_, true))) => Some(415),
             (_, Some((_, false))) | (None, None) => Some(400),
@@ -167,12 +190,14 @@ impl Stage {
         }
     }
 
-    /// What a viewer was given is in order, begins at a join point after each gap, and is valid.
-    pub fn check_media(&self, said: &[Said]) {
+    /// What a viewer was given is in order, begins at a join point after each gap, and is valid; and
+    /// it knows how its stream is.
+    pub fn check_media(&self, said: &[Said], is_open: bool) {
         let v1 = self.role == Role::Viewer { v1: true };
         let mut order = Order::new(&self.known, &self.inits);
         // What the last text said about the message that follows.
         let mut announced = None;
+        let mut knows = Told::Live;
         for said in said {
             match said {
                 Said::Text(text) => {
@@ -180,10 +205,27 @@ impl Stage {
                     let text = ToViewer::parse(text).expect("a message that we know");
                     match text {
                         ToViewer::Init { .. } | ToViewer::Skip { .. } => announced = Some(text),
-                        _ => {}
+                        ToViewer::Hello { live, .. } => {
+                            assert!(live && knows == Told::Offline);
+                            knows = Told::Live;
+                        }
+                        ToViewer::Offline { .. } => {
+                            assert!(knows != Told::Offline, "offline already");
+                            knows = Told::Offline;
+                        }
+                        ToViewer::Stalled { .. } => {
+                            assert!(knows == Told::Live);
+                            knows = Told::Stalled;
+                        }
+                        ToViewer::Resumed => {
+                            assert!(knows == Told::Stalled);
+                            knows = Told::Live;
+                        }
+                        ToViewer::Viewers { .. } => {}
                     }
                 }
                 Said::Binary(payload) => {
+                    assert!(knows != Told::Offline, "media of a stream that is offline");
                     let step = order.next(payload);
                     if v1 {
                         match step {
@@ -202,6 +244,14 @@ impl Stage {
             }
         }
         play(order.bytes.freeze());
+        if v1 && is_open && !self.is_gone {
+            let is_so = match self.catalog.stream(self.stream).air() {
+                Air::Offline(_) => Told::Offline,
+                Air::Live => Told::Live,
+                Air::Stalled { .. } => Told::Stalled,
+            };
+            assert_eq!(knows, is_so);
+        }
     }
 
     /// The same over HTTP.

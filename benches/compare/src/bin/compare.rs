@@ -60,7 +60,7 @@ struct Options {
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     server_arg: Vec<String>,
 
-    /// A further row for videostream with other arguments, such as 'patient=--max-delay 100'
+    /// A further row for videostream with other arguments, such as 'patient=--max-delay 100ms'
     #[arg(long, value_name = "NAME=ARGS", value_parser = variant)]
     variant: Vec<Server>,
 
@@ -224,7 +224,7 @@ impl Options {
 fn variant(text: &str) -> Result<Server, String> {
     let (name, arguments) = text
         .split_once('=')
-        .ok_or("expected NAME=ARGS, such as 'patient=--max-delay 100'")?;
+        .ok_or("expected NAME=ARGS, such as 'patient=--max-delay 100ms'")?;
     Ok(Server {
         name: format!("videostream, {}", name.trim()),
         kind: Kind::Videostream { http: false },

@@ -1,0 +1,193 @@
+//! Publishers that have not sent their first media, and how one of them goes on air.
+//!
+//! ```text
+//! handshake ─► candidate ─► init segment and one block ─► on air; the one before is replaced
+//!                       └─► junk, text, silence         ─► closed; the one before stays
+//! ```
+//!
+//! A candidate's [`Ingest`](crate::stream::Ingest) leaves the stream alone, so that whatever comes
+//! from it costs neither the publisher on air nor the viewers anything.
+
+use super::broadcast::Plea;
+use super::connection::State;
+use super::reactor::Reactor;
+use crate::protocol::websocket::CloseCode;
+use crate::stream::StreamId;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Candidates of one stream at a time. One is the rule, and two after a reconnect; each may hold an
+/// init segment and a block.
+const CANDIDATES_MAX: usize = 8;
+
+/// Blocks without a keyframe for so long: the publisher is asked for a new recording. One that has
+/// only just begun sends its first keyframe by itself.
+const RESTART_WAIT: Duration = Duration::from_secs(3);
+
+/// For so long: it is warned.
+const WARNING_WAIT: Duration = Duration::from_secs(10);
+
+/// One stream's candidates.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// Their connections, oldest first. Invariant: `CANDIDATES_MAX` at most, each once.
+    ids: VecDeque<usize>,
+}
+
+impl Candidates {
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        self.ids.iter().copied()
+    }
+
+    /// Adds the newest. Returns the oldest where there is no room for both: a publisher with media
+    /// to send has sent them before eight more have come.
+    pub fn push(&mut self, id: usize) -> Option<usize> {
+        let oldest = match self.ids.len() < CANDIDATES_MAX {
+            true => None,
+            false => self.ids.pop_front(),
+        };
+        self.ids.push_back(id);
+        oldest
+    }
+
+    /// One has left. Returns whether it was here.
+    pub fn remove(&mut self, id: usize) -> bool {
+        let place = self.ids.iter().position(|&other| other == id);
+        place.and_then(|place| self.ids.remove(place)).is_some()
+    }
+
+    /// Takes out the one that goes on air and all that came before it, which it replaces: they are
+    /// returned. Those that came later may still replace it.
+    pub fn go_on_air(&mut self, id: usize) -> Vec<usize> {
+        let Some(place) = self.ids.iter().position(|&other| other == id) else {
+            return Vec::new();
+        };
+        let older = self.ids.drain(..=place);
+        older.filter(|&other| other != id).collect()
+    }
+}
+
+/// What a candidate that sends blocks but no keyframe is told, each thing once.
+#[derive(Debug, Default)]
+pub struct KeyframePlea {
+    wants_since: Option<Instant>,
+    has_asked: bool,
+    has_warned: bool,
+}
+
+impl KeyframePlea {
+    pub fn due(&mut self, wants_keyframe: bool, now: Instant) -> Option<Plea> {
+        if !wants_keyframe {
+            self.wants_since = None;
+            return None;
+        }
+        let since = *self.wants_since.get_or_insert(now);
+        let waited = now.saturating_duration_since(since);
+        if waited >= RESTART_WAIT && !self.has_asked {
+            self.has_asked = true;
+            return Some(Plea::Restart);
+        }
+        if waited >= WARNING_WAIT && !self.has_warned {
+            self.has_warned = true;
+            return Some(Plea::KeyframeWarning);
+        }
+        None
+    }
+}
+
+impl Reactor {
+    /// Notes a publisher that has yet to send its first media.
+    pub(super) fn add_candidate(&mut self, id: usize, stream_id: StreamId) {
+        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+            return;
+        };
+        // It is told how many watch, as all are that publish this stream.
+        broadcast.told_publisher = None;
+        if let Some(oldest) = broadcast.candidates.push(id) {
+            let reason = "newer publishers came before this one sent media";
+            self.close_publisher(oldest, CloseCode::Policy, 409, reason);
+        }
+    }
+
+    /// A candidate has its first media: it takes the stream over, or brings it on air.
+    pub(super) fn put_on_air(&mut self, id: usize) {
+        let connection = &self.connections[id];
+        let State::Publishing(publisher) = &connection.state else {
+            return;
+        };
+        let stream_id = publisher.stream;
+        let received = publisher.received_before_air;
+        let client = connection.client;
+        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+            return;
+        };
+        let older = broadcast.candidates.go_on_air(id);
+        let replaced = broadcast.publisher;
+        broadcast.received_bytes += received;
+        broadcast.publisher_came(id, self.now);
+        // Before the stream goes on: what was held back of the one before belongs in front.
+        for other in replaced.into_iter().chain(older) {
+            self.replace_publisher(other);
+        }
+        let stream = self.catalog.stream_mut(stream_id);
+        stream.go_live();
+        tracing::info!(
+            stream = %stream.name(),
+            %client,
+            takes_over = replaced.is_some(),
+            "publisher came"
+        );
+        if let State::Publishing(publisher) = &mut self.connections[id].state {
+            publisher.go_on_air(stream);
+        }
+        self.note_media(stream_id, 0);
+        self.note_ingest(id);
+        self.queue_audience(stream_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publisher_on_air_replaces_the_candidates_before_it() {
+        let mut candidates = Candidates::default();
+        for id in [5, 3, 8] {
+            assert_eq!(candidates.push(id), None);
+        }
+        assert_eq!(candidates.go_on_air(3), [5]);
+        assert_eq!(candidates.iter().collect::<Vec<_>>(), [8]);
+        assert!(candidates.go_on_air(5).is_empty());
+        assert!(candidates.remove(8) && !candidates.remove(8));
+        assert!(candidates.is_empty());
+    }
+
+    #[test]
+    fn oldest_candidate_makes_room_for_the_newest() {
+        let mut candidates = Candidates::default();
+        for id in 0..CANDIDATES_MAX {
+            assert_eq!(candidates.push(id), None);
+        }
+        assert_eq!(candidates.push(100), Some(0));
+        assert_eq!(candidates.push(101), Some(1));
+        assert_eq!(candidates.iter().count(), CANDIDATES_MAX);
+    }
+
+    #[test]
+    fn candidate_without_keyframes_is_asked_and_then_warned_once() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut plea = KeyframePlea::default();
+        assert_eq!(plea.due(false, after(0)), None);
+        assert_eq!(plea.due(true, after(5)), None);
+        assert_eq!(plea.due(true, after(8)), Some(Plea::Restart));
+        assert_eq!(plea.due(true, after(14)), None);
+        assert_eq!(plea.due(true, after(15)), Some(Plea::KeyframeWarning));
+        assert_eq!(plea.due(true, after(60)), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Whether a publisher's media still come.
+//!
+//! A publisher that is connected may send nothing: its network is gone and the kernel does not know
+//! yet, or its camera stands still. Viewers are told when that has lasted for two seconds.
+//!
+//! Some streams are sparse by nature: a slide that is recorded without sound comes as one frame in
+//! ten seconds, a recorder may be asked for a piece every five. They tell by the gaps between their
+//! chunks: only a silence of more than twice the usual gap is one. The usual gap is half the last
+//! one and half what was usual before, so one gap is enough to learn a slow pace, three or four
+//! chunks are enough to forget an interruption, and a stream that has always been slow is called
+//! stalled once, at its first gap.
+//!
+//! Pure: the time is passed in.
+
+use std::time::{Duration, Instant};
+
+/// Silence that no viewer takes for a stream.
+const SILENCE_MIN: Duration = Duration::from_secs(2);
+
+/// Silence that is one however sparse the stream: two frames at the lowest rate there is, 0.1 a
+/// second.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// How many usual gaps make a silence.
+const GAPS: u32 = 2;
+
+/// When a publisher's bytes and chunks came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrivals {
+    /// Any bytes of media, whole or not.
+    bytes_at: Instant,
+    /// The last whole chunk. `None` before the first.
+    chunk_at: Option<Instant>,
+    /// `None` before the first gap between two chunks.
+    usual_gap: Option<Duration>,
+}
+
+impl Arrivals {
+    pub fn new(now: Instant) -> Arrivals {
+        Arrivals {
+            bytes_at: now,
+            chunk_at: None,
+            usual_gap: None,
+        }
+    }
+
+    /// Bytes of media came.
+    pub fn bytes_came(&mut self, now: Instant) {
+        self.bytes_at = now;
+    }
+
+    /// Among them was the end of a chunk.
+    pub fn chunk_came(&mut self, now: Instant) {
+        if let Some(before) = self.chunk_at.replace(now) {
+            let gap = now.saturating_duration_since(before);
+            self.usual_gap = Some(self.usual_gap.map_or(gap, |usual| (usual + gap) / 2));
+        }
+    }
+
+    /// For how long nothing has come, when that is too long.
+    pub fn silence(&self, now: Instant) -> Option<Duration> {
+        let silence = now.saturating_duration_since(self.bytes_at);
+        let usual_gap = self.usual_gap.unwrap_or_default();
+        let allowed = (usual_gap * GAPS).clamp(SILENCE_MIN, SILENCE_MAX);
+        (silence >= allowed).then_some(silence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Chunks this many milliseconds after one another, the first at 0. Returns the milliseconds of
+    /// silence after which each gap was, or would have been, told.
+    fn told_after(gaps_ms: &[u64]) -> Vec<u64> {
+        let start = Instant::now();
+        let mut arrivals = Arrivals::new(start);
+        let mut now = start;
+        let mut told = Vec::new();
+        for &gap_ms in gaps_ms {
+            arrivals.bytes_came(now);
+            arrivals.chunk_came(now);
+            let silent = |ms: &u64| arrivals.silence(now + Duration::from_millis(*ms)).is_some();
+            told.push((0..60_000).step_by(50).find(silent).unwrap());
+            now += Duration::from_millis(gap_ms);
+        }
+        told
+    }
+
+    #[test]
+    fn silence_of_two_seconds_is_told() {
+        assert_eq!(told_after(&[33, 33, 33, 100]), [2000; 4]);
+        // A recorder that is asked for a second at a time.
+        assert_eq!(told_after(&[1000, 1000, 1000]), [2000; 3]);
+    }
+
+    #[test]
+    fn slow_pace_is_learned_from_one_gap() {
+        assert_eq!(
+            told_after(&[10_000, 10_000, 10_000]),
+            [2000, 20_000, 20_000]
+        );
+        assert_eq!(told_after(&[3000, 3000, 3000]), [2000, 6000, 6000]);
+        assert_eq!(told_after(&[33, 33, 5000, 5000, 5000])[3..], [5050, 7550]);
+    }
+
+    #[test]
+    fn interruption_does_not_make_a_stream_sparse() {
+        let told = told_after(&[100, 100, 10_000, 100, 100, 100, 100]);
+        assert_eq!(told, [2000, 2000, 2000, 10_100, 5150, 2650, 2000]);
+    }
+
+    #[test]
+    fn silence_is_told_after_twenty_seconds_however_sparse_the_stream() {
+        assert_eq!(told_after(&[60_000, 60_000]), [2000, 20_000]);
+    }
+
+    #[test]
+    fn part_of_a_chunk_ends_a_silence() {
+        let start = Instant::now();
+        let after = |ms| start + Duration::from_millis(ms);
+        let mut arrivals = Arrivals::new(start);
+        arrivals.chunk_came(start);
+        assert_eq!(arrivals.silence(after(1999)), None);
+        assert_eq!(
+            arrivals.silence(after(2043)),
+            Some(Duration::from_millis(2043))
+        );
+        arrivals.bytes_came(after(2500));
+        assert_eq!(arrivals.silence(after(4000)), None);
+        assert!(arrivals.silence(after(4500)).is_some());
+    }
+}

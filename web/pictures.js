@@ -1,0 +1,184 @@
+// The frames of a picture on their way to its SourceBuffer, with repeats where it stands still.
+//
+//   came      │ │ │ │                       │ │ │
+//   written   │ │ │ │    ╵   ╵   ╵   ╵   ╵  │ │ │       ╵ the last picture once more
+//
+// A shared window that nobody moves sends a frame a second or fewer. Players take each pause for
+// missing data: `buffered` is in pieces, a seek into one of them never ends, and sound waits. With
+// a repeat every so often a picture that stands still is an ordinary stream. See repeat-frame.js.
+//
+// Frames are written anew, each at its own time in a Cluster of ours, because Clusters are 32 s
+// long at most and a picture may stand still for longer.
+//
+// Pure: bytes and times come in, appends come out.
+
+import { FrameTimes } from './frame-times.js';
+import { Repeater } from './repeat-frame.js';
+import { blockAt, clusterHead, lasting } from './webm-edit.js';
+import { joined, readInit } from './webm-scan.js';
+
+/** Between repeats, so that the end of the picture follows the end of the sound, or the clock. */
+const STEP_MS = 60;
+/** Over a long pause that is past the steps grow; Chromium takes each up to twice the one before. */
+const STEP_GROWTH = 1.7;
+/** A pause between two frames that players bear without a repeat. */
+const PAUSE_MS = 250;
+/** After a repeat the next ones come at once, for so long: frames are few. */
+const SPARSE_MS = 1000;
+/** A frame this far behind a repeat is shown late; further behind, time itself was set back. */
+const BEHIND_MS = 300;
+/** Relative times have 16 bits. */
+const CLUSTER_TICKS = 32_000;
+
+export class Pictures {
+  #isFirefox;
+  #times;
+  #repeater = null;
+  #trackNumber = 1;
+  #ticksPerMs = 1;
+  /** The newest frame, as written; and how long it was said to last, if it was. */
+  #lastMs = null;
+  #lengthMs = null;
+  #sparseUntilMs = -Infinity;
+  #clusterTicks = null;
+  /** Added to the stream's times, where repeats ran ahead of them. */
+  #offsetMs = 0;
+  #overshotMs = 0;
+
+  constructor({ isFirefox }) {
+    this.#isFirefox = isFirefox;
+    this.#times = isFirefox ? new FrameTimes() : null;
+  }
+
+  /** The newest frame's time by the stream's clock, or null. */
+  get lastMs() {
+    return this.#lastMs === null ? null : this.#lastMs - this.#offsetMs;
+  }
+
+  get offsetMs() {
+    return this.#offsetMs;
+  }
+
+  get canRepeat() {
+    return this.#lastMs !== null && Boolean(this.#repeater?.frame());
+  }
+
+  /** How far repeats were ahead of the frames that came behind them, once. */
+  takeOvershot() {
+    const overshotMs = this.#overshotMs;
+    this.#overshotMs = 0;
+    return overshotMs;
+  }
+
+  init(bytes) {
+    const { timestampScale, tracks } = readInit(bytes);
+    const track = tracks.find(({ kind }) => kind === 'video');
+    this.#repeater = new Repeater(track?.codecId ?? '');
+    this.#trackNumber = track?.number ?? 1;
+    this.#ticksPerMs = 1e6 / timestampScale;
+    this.#clusterTicks = null;
+  }
+
+  /** A piece's frames: an append `{ bytes, startsAppend, keyframeAt }`, or null. */
+  push({ type, bytes, blocks }) {
+    const frames = blocks.filter(({ kind, ignored }) => kind === 'video' && !ignored);
+    const items = [];
+    let lastMs = this.#lastMs;
+    for (const block of frames) {
+      const atMs = this.#place(block.timestampMs, lastMs);
+      if (lastMs !== null && atMs - lastMs > (this.#lengthMs === null ? PAUSE_MS : 1.5 * STEP_MS)) {
+        items.push(...this.#repeats(lastMs, atMs - STEP_MS / 2));
+      }
+      this.#lengthMs = null;
+      const element = bytes.subarray(block.from, block.to);
+      items.push({ atMs, isKeyframe: block.isKeyframe, element, timeAt: block.timeAt - block.from });
+      this.#repeater?.see(bytes.subarray(block.timeAt + 3, block.frameTo), block.isKeyframe);
+      lastMs = atMs;
+    }
+    return this.#write(items, type === 'cluster');
+  }
+
+  /** Repeats the last picture up to a time, once it is `lateMs` behind. */
+  fill(toMs, lateMs = PAUSE_MS) {
+    const lastMs = this.#lastMs;
+    if (lastMs === null) return null;
+    const behindMs = toMs + this.#offsetMs - lastMs;
+    if (behindMs < (lastMs < this.#sparseUntilMs ? STEP_MS : lateMs)) return null;
+    return this.#write(this.#repeats(lastMs, toMs + this.#offsetMs), false);
+  }
+
+  /** A frame's time as it is to be written, behind the last one. */
+  #place(timestampMs, lastMs) {
+    const atMs = timestampMs + this.#offsetMs;
+    if (lastMs === null || atMs > lastMs) {
+      // A pause gives back what the repeats took.
+      if (lastMs !== null && this.#offsetMs > 0 && atMs - lastMs > PAUSE_MS) {
+        this.#offsetMs = Math.max(0, lastMs + 1 - timestampMs);
+      }
+      return timestampMs + this.#offsetMs;
+    }
+    const behindMs = lastMs - atMs;
+    this.#overshotMs = Math.max(this.#overshotMs, behindMs);
+    if (behindMs <= BEHIND_MS) return lastMs + 1;
+    this.#offsetMs = lastMs + STEP_MS / 2 - timestampMs;
+    return lastMs + STEP_MS / 2;
+  }
+
+  #repeats(fromMs, toMs) {
+    const frame = this.#repeater?.frame();
+    if (!frame) return [];
+    const items = [];
+    let [atMs, longestMs] = [fromMs, STEP_MS];
+    while (toMs - atMs >= 1) {
+      // Growing steps at first, and small ones again towards the end, where playback is.
+      const stepMs = Math.min(longestMs, Math.max(STEP_MS, (toMs - atMs) / 2), toMs - atMs);
+      longestMs *= STEP_GROWTH;
+      atMs += stepMs;
+      if (items.length) items.at(-1).lengthMs = stepMs;
+      items.push({ atMs, isKeyframe: frame.isKeyframe, frame: frame.bytes, lengthMs: STEP_MS });
+    }
+    return items;
+  }
+
+  #write(items, opensCluster) {
+    if (!items.length) return null;
+    const dated = this.#times?.date(items.map(({ atMs, isKeyframe }) => ({ timestampMs: atMs, isKeyframe })));
+    const parts = [];
+    let keyframeAt = null;
+    let startsAppend = false;
+    items.forEach((item, i) => {
+      const atMs = dated ? dated[i] : item.atMs;
+      const ticks = Math.round(atMs * this.#ticksPerMs);
+      const isEntry = !item.frame && item.isKeyframe && opensCluster;
+      if (isEntry || this.#clusterTicks === null || ticks - this.#clusterTicks > CLUSTER_TICKS) {
+        this.#clusterTicks = ticks;
+        startsAppend ||= parts.length === 0;
+        parts.push(clusterHead(ticks));
+      }
+      if (isEntry) keyframeAt = atMs / 1000;
+      parts.push(this.#element(item, ticks - this.#clusterTicks, atMs));
+      this.#lastMs = atMs;
+    });
+    return { bytes: joined(parts), startsAppend, keyframeAt };
+  }
+
+  #element(item, relative, atMs) {
+    if (item.frame) {
+      this.#sparseUntilMs = atMs + SPARSE_MS;
+      this.#lengthMs = item.lengthMs;
+      const block = blockAt(this.#trackNumber, relative, item.frame, item.isKeyframe);
+      // A block that says how long it lasts is shown at once, rather than when the next one tells.
+      return this.#isFirefox ? block : lasting(block, item.isKeyframe, this.#ticks(item.lengthMs));
+    }
+    const element = item.element.slice();
+    new DataView(element.buffer).setInt16(item.timeAt, relative);
+    this.#lengthMs = null;
+    if (this.#isFirefox || atMs >= this.#sparseUntilMs) return element;
+    this.#lengthMs = STEP_MS;
+    return lasting(element, item.isKeyframe, this.#ticks(STEP_MS));
+  }
+
+  #ticks(ms) {
+    return Math.max(1, Math.ceil(ms * this.#ticksPerMs));
+  }
+}
