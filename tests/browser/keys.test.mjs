@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Lab, picture, until } from './lab.mjs';
 
-const KEY = 'correct-horse';
+const KEY = 'correct horse';
 const lab = new Lab();
 let server;
 let tabs;
 
 before(async () => {
-  server = await lab.server({ args: ['--publish-key', KEY, '--watch-key', 'only-watching'] });
+  server = await lab.server({ args: ['--publish-key', KEY, '--watch-key', 'only watching'] });
   tabs = [await lab.chromium(), await lab.firefox()];
 });
 after(() => lab.close());
