@@ -6,8 +6,8 @@ import { openTestPicture } from './test-picture.js';
 export const SOURCES = ['camera', 'screen', 'test'];
 
 /**
- * `{ stream, stop(), tracks }` for a source; `tracks` are the browser's own, which tell when they
- * are muted or end. Options: `audio` (boolean), `cameraId`, `microphoneId`,
+ * `{ stream, stop(), tracks, isSoundMissing }` for a source; `tracks` are the browser's own, which
+ * tell when they are muted or end. Options: `audio` (boolean), `cameraId`, `microphoneId`,
  * `width`, `height`, `fps`, `name`.
  */
 export async function openSource(source, options) {
@@ -16,11 +16,12 @@ export async function openSource(source, options) {
     return { ...picture, tracks: picture.stream.getTracks() };
   }
   if (!navigator.mediaDevices) throw new DOMException('insecure context', 'SecurityError');
-  const stream = await (source === 'screen' ? openScreen(options) : openCamera(options));
+  const stream = await (source === 'screen' ? openScreen(options) : openCameraAtLeast(options));
+  const isSoundMissing = source === 'camera' && options.audio && !stream.getAudioTracks().length;
   const tracks = stream.getTracks();
   const stop = () => tracks.forEach((track) => track.stop());
   const [screen] = source === 'screen' ? stream.getVideoTracks() : [];
-  if (!screen) return { stream, stop, tracks };
+  if (!screen) return { stream, stop, tracks, isSoundMissing };
   const steady = await steadyPicture(screen);
   return {
     stream: new MediaStream([steady.track, ...stream.getAudioTracks()]),
@@ -30,6 +31,16 @@ export async function openSource(source, options) {
     },
     tracks,
   };
+}
+
+/** A camera without a microphone is better than neither. */
+async function openCameraAtLeast(options) {
+  try {
+    return await openCamera(options);
+  } catch (reason) {
+    if (reason.name !== 'NotFoundError' || !options.audio) throw reason;
+    return openCamera({ ...options, audio: false });
+  }
 }
 
 function openCamera({ audio, cameraId, microphoneId, width = 1280, height = 720, fps = 30 }) {

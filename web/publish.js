@@ -135,11 +135,12 @@ async function open() {
   const former = capture;
   capture = opened;
   air.changeSource();
-  for (const track of capture.stream.getTracks()) track.addEventListener('ended', () => trackEnded(track));
+  for (const track of tracksOf(capture)) track.addEventListener('ended', () => trackEnded(track));
   preview.srcObject = capture.stream;
   preview.play().catch(() => {});
   if (broadcast) broadcast.change(capture.stream, recording());
   former?.stop();
+  if (opened.isSoundMissing) note('No microphone was found, so your stream is silent.');
   if (source === 'test' && wantsAudio && !capture.stream.getAudioTracks().length) {
     note('The browser allows no sound before a click on the page, so the test picture is silent.');
   }
@@ -154,8 +155,13 @@ function close() {
   preview.srcObject = null;
 }
 
+/** What is sent, and the browser's own tracks that it is made of. */
+function tracksOf({ stream, tracks }) {
+  return new Set([...stream.getTracks(), ...tracks]);
+}
+
 function trackEnded(track) {
-  if (!capture?.stream.getTracks().includes(track)) return;
+  if (!capture || !tracksOf(capture).has(track)) return;
   const left = capture.stream.getTracks().filter(({ readyState }) => readyState === 'live');
   if (track.kind === 'video' || !left.length) {
     end(source === 'screen' ? 'unshared' : 'unplugged');
@@ -446,12 +452,23 @@ $('key-form').onsubmit = (event) => {
   goLive();
 };
 $('copy').onclick = async ({ target }) => {
-  await navigator.clipboard?.writeText($('link').href).then(
-    () => { target.textContent = 'Copied'; },
-    () => { target.textContent = 'Copy failed'; },
-  );
+  target.textContent = (await copied($('link').href)) ? 'Copied' : 'Copy failed';
   setTimeout(() => { target.textContent = 'Copy link'; }, 2000);
 };
+
+/** By the clipboard, which pages without TLS have not, or by a selection. */
+async function copied(text) {
+  if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
+  const field = document.createElement('textarea');
+  field.className = 'unseen';
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const isDone = document.execCommand('copy');
+  field.remove();
+  $('copy').focus();
+  return isDone;
+}
 window.addEventListener('beforeunload', (event) => {
   if (ON_AIR.includes(state)) event.preventDefault();
 });
@@ -464,7 +481,10 @@ navigator.mediaDevices?.addEventListener?.('devicechange', fillDevices);
 
 $('name').textContent = name;
 $('link').href = `${location.origin}${watchPath}`;
-$('link').textContent = `${location.host}${watchPath}`;
+const host = document.createElement('span');
+host.className = 'wide';
+host.textContent = location.host;
+$('link').replaceChildren(host, watchPath);
 fillSettings();
 setInterval(look, LOOK_MS);
 setInterval(showFigures, FIGURES_MS);

@@ -1,0 +1,79 @@
+// A shared tab that stands still: its stream goes on, and a picture is there for everybody.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createServer, get } from 'node:http';
+import { once } from 'node:events';
+import { after, test } from 'node:test';
+import { Lab, picture, sleep } from './lab.mjs';
+
+const STILL_S = 10;
+const lab = new Lab();
+const site = createServer((_, response) => {
+  response.setHeader('content-type', 'text/html');
+  response.end(`<!doctype html><title>Slide to share</title><body style="background:#246">
+    <canvas id="c" width="300" height="200"></canvas><script>
+    const g = document.getElementById('c').getContext('2d'); let n = 0, timer;
+    const sound = new AudioContext(), tone = new OscillatorNode(sound), volume = new GainNode(sound, { gain: 0.1 });
+    tone.connect(volume).connect(sound.destination); tone.start();
+    move = () => { timer = setInterval(() => { g.fillStyle = 'hsl(' + n++ * 9 + ',80%,50%)'; g.fillRect(0, 0, 300, 200); }, 33); };
+    halt = () => clearInterval(timer); move();</script>`);
+});
+after(async () => {
+  site.close();
+  await lab.close();
+});
+
+for (const audio of [false, true]) {
+  test(`a shared tab that stands still has frames, ${audio ? 'and sound in step with them' : 'and few keyframes'}`, async (t) => {
+    const server = await lab.server();
+    if (!site.listening) await once(site.listen(0, '127.0.0.1'), 'listening');
+    const publisher = await lab.chromium({ shares: 'Slide to share' });
+    const tab = await publisher.page.context().newPage();
+    await tab.goto(`http://127.0.0.1:${site.address().port}/`);
+    await publisher.page.bringToFront();
+    await publisher.open(server.url(`/publish/slides?source=screen&auto&audio=${Number(audio)}`));
+    await publisher.reaches('live');
+    await sleep(2000);
+    const parts = [];
+    const request = get(server.url('/live/slides.webm'), (response) => response.on('data', (part) => parts.push(part)));
+    await sleep(2000);
+    await tab.evaluate(() => halt());
+    await sleep(STILL_S * 1000);
+    assert.equal(await publisher.state(), 'live', await publisher.words());
+    await picture(publisher, 'publish-still');
+    request.destroy();
+    // A tab that is gone is not one that stands still.
+    await tab.close();
+    await publisher.reaches('ended');
+    assert.match(await publisher.words(), /^You stopped sharing/);
+    await publisher.close();
+
+    const packets = packetsOf(Buffer.concat(parts));
+    const last = Math.max(...packets.map(({ seconds }) => seconds));
+    // The last second may be cut, and what happened just before the still does not count.
+    const still = packets.filter(({ seconds }) => seconds > last - STILL_S + 1.5 && seconds < last - 0.5);
+    const lengthS = STILL_S - 2;
+    const frames = still.filter(({ kind }) => kind === 'video');
+    const keyframes = frames.filter(({ isKeyframe }) => isKeyframe);
+    const gaps = frames.slice(1).map(({ seconds }, i) => seconds - frames[i].seconds);
+    t.diagnostic(`${(frames.length / lengthS).toFixed(1)} frames a second, longest gap ${Math.max(...gaps).toFixed(2)} s, ${keyframes.length} keyframes in ${lengthS} s, ${frames.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
+    assert.ok(frames.length >= 2 * lengthS, `${frames.length} frames in ${lengthS} s`);
+    assert.ok(keyframes.length <= lengthS / 3, `${keyframes.length} keyframes in ${lengthS} s`);
+    assert.ok(Math.max(...gaps) < 1, 'no hole between frames');
+    if (!audio) return;
+    const sound = packets.filter(({ kind }) => kind === 'audio').at(-1).seconds;
+    const shown = packets.filter(({ kind }) => kind === 'video').at(-1).seconds;
+    t.diagnostic(`at the end the picture is at ${shown} s, the sound at ${sound} s`);
+    assert.ok(Math.abs(sound - shown) < 0.6, `${shown} s, ${sound} s`);
+  });
+}
+
+function packetsOf(webm) {
+  const entries = 'packet=codec_type,pts_time,size,flags';
+  const text = execFileSync('ffprobe', ['-v', 'error', '-show_entries', entries, '-of', 'csv=p=0', '-'], { input: webm }).toString();
+  return text.trim().split('\n').map((line) => {
+    const [kind, seconds, bytes, flags] = line.split(',');
+    return { kind, seconds: Number(seconds), bytes: Number(bytes), isKeyframe: flags.startsWith('K') };
+  });
+}

@@ -1,0 +1,54 @@
+// A key is asked for by the page itself, and is never in the address bar.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture, until } from './lab.mjs';
+import { assertMoves } from './moving.mjs';
+import { Media } from './media.mjs';
+
+const lab = new Lab();
+const media = new Media();
+let server;
+let viewers;
+
+before(async () => {
+  server = await lab.server({ args: ['--watch-key', 'correct horse'] });
+  viewers = [await lab.chromium(), await lab.firefox()];
+});
+after(async () => {
+  await lab.close();
+  media.close();
+});
+
+async function type(tab, key) {
+  await tab.page.focus('#key');
+  await tab.page.keyboard.type(key);
+  await tab.press('Enter');
+}
+
+test('a viewer without a key is asked for it, told when it is wrong, and sees the stream with the right one', async () => {
+  const pushed = lab.push(server, 'locked', media.make('locked.webm', { rate: 20 })).catch(() => {});
+  for (const viewer of viewers) {
+    await viewer.open(server.url('/live/locked'));
+    await viewer.reaches('locked');
+    assert.match(await viewer.words(), /needs a key/);
+    assert.equal(await viewer.evaluate(() => document.activeElement.id), 'key');
+    await picture(viewer, `locked-${viewer.browserName}`);
+    await type(viewer, 'wrong');
+    await until('told', async () => /That key is wrong/.test(await viewer.words()));
+    await type(viewer, 'correct horse');
+    await viewer.reaches('playing');
+    await assertMoves(viewer, { framesPerSecond: 3 });
+    assert.equal(viewer.page.url(), server.url('/live/locked'));
+    await viewer.reload();
+    await viewer.reaches('playing');
+  }
+  await pushed;
+});
+
+test('a link that has a key plays at once', async () => {
+  const [viewer] = viewers;
+  await viewer.evaluate(() => sessionStorage.clear());
+  await viewer.open(server.url('/live/locked?key=correct%20horse'));
+  await viewer.reaches('playing');
+});
