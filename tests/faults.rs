@@ -312,9 +312,11 @@ fn a_link_that_stalls_for_five_seconds_and_comes_back_loses_nobody_and_nothing()
     let (meanwhile, after) = rest.split_at(40);
     let mut lines = ["ws", "put"].map(|name| Line::open(name, &server));
     for line in &mut lines {
+        // The second has the second picture, whose distance from the first is asked for.
         line.publisher.send(&before[0]);
+        line.publisher.send(&before[1]);
         line.watch(1);
-        for chunk in &before[1..] {
+        for chunk in &before[2..] {
             line.publisher.send(chunk);
         }
         let sent = before.iter().map(Bytes::len).sum();
