@@ -4,8 +4,8 @@
 //! and what waits to be written. A chunk that a viewer has taken in part is the ring's for as long as
 //! it is in there, and after that counted once, however many viewers hold it. What a connection costs
 //! anyhow is the business of `--max-connections`, and what the kernel holds for it that of the kernel.
-//! Not counted is what a publisher has sent of a message or block that is not whole yet: see
-//! `--publisher-message-bytes` and `--block-bytes`. Streams that are here may grow to their
+//! Not counted is what a publisher has sent of a message or block that is not whole yet, or waits for
+//! its turn: see `--publisher-message-bytes` and `--block-bytes`. Streams that are here may grow to their
 //! `--ring-bytes` whatever the limit says; it is newcomers who are refused.
 
 use super::connection::State;
