@@ -138,7 +138,6 @@ fn flood(via: Via, first: &[u8], again: &[u8]) {
     let ended = server.wait(started);
     assert!(ended.status.success(), "{}: {}", ended.status, ended.log);
     assert!(ended.took < SOON, "{:?}", ended.took);
-    assert!(!ended.log.contains("stood still"), "{}", ended.log);
     floods.into_iter().for_each(|flood| flood.join().unwrap());
 }
 

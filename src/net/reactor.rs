@@ -327,8 +327,9 @@ impl Reactor {
         let waited = self.clock().saturating_duration_since(done);
         let turn = done.saturating_duration_since(self.now);
         let worked = self.worked.saturating_sub(worked);
-        let still = waited.saturating_sub(timeout) + turn.saturating_sub(worked);
-        if still > STANDSTILL && !self.connections.is_empty() {
+        if let Some(still) = standstill(waited, timeout, turn, worked)
+            && !self.connections.is_empty()
+        {
             tracing::warn!(time = ?still, "the server stood still");
             self.stood_still += still;
             self.manager.hurry(self.clock());
@@ -530,8 +531,53 @@ impl Reactor {
     }
 }
 
+/// Time that was neither work nor an asked-for wait, if it is long: of a wait, and of the turn before it.
+fn standstill(
+    waited: Duration,
+    timeout: Duration,
+    turn: Duration,
+    worked: Duration,
+) -> Option<Duration> {
+    let still = waited.saturating_sub(timeout) + turn.saturating_sub(worked);
+    (still > STANDSTILL).then_some(still)
+}
+
 /// What this thread has worked, whatever the clock says.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_turn_of_work_is_no_standstill() {
+        let ms = Duration::from_millis;
+        assert_eq!(standstill(ms(0), ms(0), ms(18_000), ms(17_500)), None);
+        assert_eq!(standstill(ms(250), ms(250), ms(20), ms(20)), None);
+        // Woken by an event before the time.
+        assert_eq!(standstill(ms(3), ms(30_000), ms(20), ms(20)), None);
+        // Stopped while it waited, and while it worked.
+        assert_eq!(
+            standstill(ms(4250), ms(250), ms(20), ms(20)),
+            Some(ms(4000))
+        );
+        assert_eq!(standstill(ms(0), ms(0), ms(4020), ms(20)), Some(ms(4000)));
+    }
+
+    #[test]
+    fn work_is_measured_by_the_time_on_the_processor() {
+        let before = cpu_time();
+        std::thread::sleep(Duration::from_millis(300));
+        let asleep = cpu_time() - before;
+        assert!(asleep < Duration::from_millis(150), "{asleep:?}");
+        let before = cpu_time();
+        let mut sum = 0_u64;
+        while cpu_time() - before < Duration::from_millis(2) {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert!(sum > 0);
+    }
 }

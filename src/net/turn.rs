@@ -17,6 +17,9 @@ use std::time::Instant;
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u8 = 64;
 
+/// Pongs and pings from one viewer in one turn: some 100 us.
+const TURN_MESSAGES: usize = 256;
+
 /// What becomes of a connection after it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
@@ -68,9 +71,17 @@ impl<S: Read + Write> Connection<S> {
         }
         let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
         let mut received = 0;
-        let heard = inbound.read(&mut self.socket, &mut self.outbox, &mut received);
-        if matches!(heard, Heard::Binary(_) | Heard::Text) {
-            inbound.ignored += 1;
+        let mut heard = Heard::Unfinished;
+        for _ in 0..TURN_MESSAGES {
+            heard = inbound.read(&mut self.socket, &mut self.outbox, &mut received);
+            if matches!(heard, Heard::Binary(_) | Heard::Text) {
+                inbound.ignored += 1;
+            }
+            // Pings are answered before more of them are read.
+            let is_quiet = self.outbox.len() <= OUTBOX_SLICES_MAX / 2;
+            if !matches!(heard, Heard::Control) || !is_quiet {
+                break;
+            }
         }
         let ignored = inbound.ignored;
         if received > 0 {
