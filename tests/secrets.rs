@@ -148,8 +148,8 @@ fn ask_everything(server: &Server) -> String {
     });
     let by_token = format!("/publish/demo?token={good}");
     let mut second = WebSocketClient::open(server, &by_token, &["videostream.v1"]);
-    told += &String::from_utf8_lossy(&first.rest());
     second.send(sample.bytes.to_vec());
+    told += &String::from_utf8_lossy(&first.rest());
     let watch = format!("/live/demo?key={WATCH_KEY}");
     let mut viewer = WebSocketClient::open(server, &watch, &["videostream.v1"]);
     told += &format!("{:?}\n", viewer.hear());
