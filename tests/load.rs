@@ -318,7 +318,7 @@ fn an_interrupt_ends_it_with_the_report_so_far() {
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         // Its own publisher ends as one should.
-        watcher.text("offline");
+        assert_eq!(watcher.text("offline")["reason"], "ended");
         let output = child.wait_with_output().unwrap();
         assert!(started.elapsed() < Duration::from_secs(5));
         assert!(output.status.success(), "{}", text(&output.stderr));

@@ -168,7 +168,7 @@ fn push_that_is_interrupted_ends_its_stream_in_good_order() {
             viewer.watch(5);
             let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             kill_process(pid, Signal::INT).unwrap();
-            viewer.text("offline");
+            assert_eq!(viewer.text("offline")["reason"], "ended");
             let said = end(child, 0);
             assert!(said.contains("sent "), "{said}");
         }
