@@ -6,9 +6,7 @@ use super::tracks::OnAir;
 use super::warning::{Warning, Warnings};
 use super::{Anchor, ChunkKind, Limits, Stream};
 use crate::protocol::framing::Framer;
-use crate::webm::{
-    Block, CLUSTER_HEAD_MAX, Event, Recording, Segmenter, Track, TrackKind, WebmError,
-};
+use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, Track, TrackKind, WebmError};
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::mem;
@@ -134,10 +132,12 @@ impl Ingest {
     /// A candidate that is ready adds what it has to `stream`, which is live with it by now. Input
     /// that is left waits for [`Ingest::work`].
     pub fn go_on_air(&mut self, stream: &mut Stream) {
-        let Some((recording, block)) = self.candidacy.take().and_then(Candidacy::into_first) else {
+        let Some((tracks, block)) = self.candidacy.take().and_then(Candidacy::into_first) else {
             return;
         };
-        self.begin(recording, stream);
+        // Another may have gone on air since the recording began.
+        let viewed = stream.init().map(|init| &init.recording);
+        self.begin(tracks.viewed_with(viewed), stream);
         self.take(block, stream);
         self.close_chunk(stream);
     }
@@ -198,9 +198,11 @@ impl Ingest {
                 let tracks = recording.tracks.iter();
                 let private: usize = tracks.map(|track| track.codec_private.len()).sum();
                 self.spent += work::RECORDING + private as u64 * work::BYTE_OF_CHILDREN;
+                let viewed = stream.init().map(|init| &init.recording);
+                let tracks = OnAir::new(recording, viewed);
                 match &mut self.candidacy {
-                    Some(candidacy) => candidacy.begin(recording, stream),
-                    None => self.begin(recording, stream),
+                    Some(candidacy) => candidacy.begin(tracks),
+                    None => self.begin(tracks, stream),
                 }
             }
             Event::Block(block) => {
@@ -264,15 +266,14 @@ impl Ingest {
         mem::take(&mut self.time_steps)
     }
 
-    fn begin(&mut self, recording: Recording, stream: &mut Stream) {
+    fn begin(&mut self, on_air: OnAir, stream: &mut Stream) {
         self.flush(stream);
         self.interleaver.begin();
         self.has_begun = false;
         self.gop_ms = None;
         self.join_point_ms = None;
-        stream.begin_recording(&recording);
+        stream.begin_recording(on_air.declared());
         let viewed = stream.init().map(|init| &init.recording);
-        let on_air = OnAir::new(recording, viewed);
         let continued = on_air.continues(viewed).then(|| on_air.preferred());
         self.on_air = Some(on_air);
         if let Some(tracks) = continued {
@@ -510,6 +511,13 @@ mod tests {
         payloads.concat()
     }
 
+    /// As the server does it: what is left of the input is worked on in later turns.
+    fn go_on_air(ingest: &mut Ingest, stream: &mut Stream) {
+        ingest.go_on_air(stream);
+        ingest.work(stream, &mut Work::unlimited()).unwrap();
+        ingest.close_chunk(stream);
+    }
+
     #[test]
     fn candidate_leaves_its_stream_alone_until_its_first_block() {
         let limits = Limits::default();
@@ -517,9 +525,9 @@ mod tests {
         let whole = recording(both);
         let mut straight = Stream::new(Arc::from("demo"), limits);
         straight.go_live();
-        Ingest::new(limits)
-            .push(whole.clone(), &mut straight)
-            .unwrap();
+        let mut ingest = Ingest::new(limits);
+        ingest.push(whole.clone(), &mut straight).unwrap();
+        ingest.flush(&mut straight);
 
         let mut stream = Stream::new(Arc::from("demo"), limits);
         let mut ingest = Ingest::candidate(limits);
@@ -532,12 +540,13 @@ mod tests {
             if ingest.is_ready() {
                 ready_at = Some(at);
                 stream.go_live();
-                ingest.go_on_air(&mut stream).unwrap();
+                go_on_air(&mut ingest, &mut stream);
                 assert!(!ingest.is_candidate());
             }
         }
         // The last byte of the first block: another of 7 bytes follows.
         assert_eq!(ready_at, Some(whole.len() - 8));
+        ingest.flush(&mut stream);
         assert_eq!(aired(&stream), aired(&straight));
 
         // All at once, what is behind the first block comes with it.
@@ -546,7 +555,8 @@ mod tests {
         ingest.push(whole, &mut stream).unwrap();
         assert!(ingest.is_ready() && aired(&stream).is_empty());
         stream.go_live();
-        ingest.go_on_air(&mut stream).unwrap();
+        go_on_air(&mut ingest, &mut stream);
+        ingest.flush(&mut stream);
         assert_eq!(aired(&stream), aired(&straight));
     }
 
@@ -554,13 +564,13 @@ mod tests {
     fn only_the_init_segment_of_a_takeover_says_so() {
         let limits = Limits::default();
         let mut stream = Stream::new(Arc::from("demo"), limits);
-        let vp8 = || track(1, b"V_VP8");
-        for second in [b"V_VP9", b"A_PCM", b"A_PCM"] {
+        for picture in [b"V_VP8", b"V_ABC", b"V_ABC"] {
             let mut ingest = Ingest::candidate(limits);
-            let tracks = [vp8(), track(2, second)];
+            let tracks = [track(1, picture), track(2, b"V_ABC")];
             ingest.push(recording(tracks), &mut stream).unwrap();
             stream.go_live();
-            ingest.go_on_air(&mut stream).unwrap();
+            go_on_air(&mut ingest, &mut stream);
+            ingest.flush(&mut stream);
         }
         let ring = stream.ring();
         let chunks = (0..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));

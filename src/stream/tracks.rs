@@ -158,8 +158,14 @@ impl OnAir {
         &self.declared
     }
 
-    pub fn into_declared(self) -> Recording {
-        self.declared
+    /// The same recording, with what has come of it, where viewers know the tracks of `viewed`.
+    pub fn viewed_with(self, viewed: Option<&Recording>) -> OnAir {
+        OnAir {
+            seen: self.seen,
+            frames_ms: self.frames_ms,
+            since_ms: self.since_ms,
+            ..OnAir::new(self.declared, viewed)
+        }
     }
 
     /// Whether media can begin with this block: with a keyframe of the picture, or with any sound where
