@@ -58,11 +58,11 @@ impl KeyframeRule {
             KeyframeRule::Vp8 => frame.first().is_some_and(|tag| tag & 1 == 0),
             KeyframeRule::Vp9 => frame.first().is_some_and(|&head| vp9(head)),
             KeyframeRule::Av1 => av1(frame).unwrap_or(false),
-            // Some writers say one thing in CodecPrivate and do the other.
-            KeyframeRule::AvcLengths(_) if begins_with_start_code(frame) => {
-                avc_start_codes(frame).unwrap_or(false)
-            }
-            KeyframeRule::AvcLengths(length) => avc_lengths(frame, length).unwrap_or(false),
+            // Some writers say one thing in CodecPrivate and do the other. Start codes come second:
+            // a length of 256 to 511 bytes looks like one.
+            KeyframeRule::AvcLengths(length) => avc_lengths(frame, length)
+                .or_else(|| avc_start_codes(frame).filter(|_| begins_with_start_code(frame)))
+                .unwrap_or(false),
             KeyframeRule::AvcStartCodes => avc_start_codes(frame).unwrap_or(false),
         }
     }
@@ -259,6 +259,9 @@ mod tests {
         }
         assert!(!AvcLengths(4).is_keyframe(&[0; 100_000], true));
         assert!(!AvcLengths(4).is_keyframe(&[0xff; 5], true));
+        // A length that looks like a start code, before what looks like an IDR slice.
+        let delta = [&[0, 0, 1, 0x25, 0x41][..], &[8; 0x124]].concat();
+        assert!(!AvcLengths(4).is_keyframe(&delta, true));
         // Start codes, although CodecPrivate says lengths.
         assert!(AvcLengths(4).is_keyframe(b"\0\0\0\x01\x67\x01\0\0\x01\x65\x08", false));
     }
