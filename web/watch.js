@@ -19,8 +19,10 @@ const ENDED_AFTER_MS = 30_000;
 const SILENT_MS = 7000;
 /** How often we look whether the picture moves. */
 const LOOK_MS = 100;
-/** How long the plain stream may take to show a picture. */
+/** How long the plain stream may take to show a picture: browsers want seconds of it first. */
 const PLAIN_WITHIN_MS = 3000;
+/** The same where the browser has a decoder for the picture, so that it will come. */
+const PLAIN_KNOWN_WITHIN_MS = 12_000;
 /** Fresh joins after faults within this time, before we give up. */
 const FAULTS_WITHIN_MS = 20_000;
 const FAULTS_MOST = 4;
@@ -163,6 +165,8 @@ function newPlayer() {
     ready: startPlaying,
     failed: (reason) => joinAfresh(reason),
     starved(kind) {
+      // What this browser cannot play is left out for good.
+      if (missing) return;
       ignoredKind = kind;
       joinAfresh(null);
     },
@@ -224,10 +228,12 @@ function playPlainly() {
   if (isSrc) return;
   useSrcPlayer();
   clearTimeout(plainTimer);
+  const pictures = codecsOf(mime).filter((codec) => !isAudioCodec(codec));
+  const isKnown = !tracks.some(({ encoding }) => encoding)
+    && pictures.every((codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`));
   plainTimer = setTimeout(() => {
-    const wantsPicture = codecsOf(mime).some((codec) => !isAudioCodec(codec));
-    if (video.readyState < 2 || (wantsPicture && !video.videoWidth)) plainIsNoWay();
-  }, PLAIN_WITHIN_MS);
+    if (video.readyState < 2 || (pictures.length && !video.videoWidth)) plainIsNoWay();
+  }, isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS);
 }
 
 function plainIsNoWay() {

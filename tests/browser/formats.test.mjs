@@ -45,5 +45,6 @@ test('sound that the browser does not know is missed in words, and the picture p
     await viewer.reaches('playing');
     await said(viewer, /watching live\. There is no sound: it is in AAC/);
     assert.ok(await viewer.evaluate(() => document.querySelector('video').videoWidth) > 0);
+    assert.deepEqual(viewer.complaints.filter((each) => /afresh/.test(each)), []);
   }
 });
