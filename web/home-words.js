@@ -16,7 +16,7 @@ export function hintFor({ name, typed, watchAddress, isLive, suggestion = '' }) 
   if (ending) {
     const stem = name.slice(0, -ending.length - 1);
     return {
-      text: `A name cannot end in .${ending}: that is the address of a stream's own file.`,
+      text: reserved(ending),
       isGood: false,
       suggestion: isStreamName(stem) && !ENDING.test(stem) ? stem : plainName(),
     };
@@ -25,7 +25,12 @@ export function hintFor({ name, typed, watchAddress, isLive, suggestion = '' }) 
     const text = typed.trim() === '' ? RULE : `“${typed.trim()}” cannot be written in an address. ${RULE}`;
     return { text, isGood: false, suggestion: /^stream-/.test(suggestion) ? suggestion : plainName() };
   }
-  const changed = typed !== name ? `“${typed.trim()}” becomes “${name}”. ` : '';
+  const [, dropped] = ENDING.exec(typed.trim()) ?? [];
+  const changed = typed !== name ? `${dropped ? `${reserved(dropped)} ` : ''}“${typed.trim()}” becomes “${name}”. ` : '';
   const text = isLive ? `${name} is on air now. Going live takes it over.` : `People watch at ${watchAddress}${name}`;
   return { text: changed + text, isGood: true, suggestion: null };
+}
+
+function reserved(ending) {
+  return `A name cannot end in .${ending}: that is the address of a stream's own file.`;
 }

@@ -33,6 +33,8 @@ test('endings that are addresses of files are refused with a sentence', () => {
     assert.match(text, new RegExp(`cannot end in \\.${ending}`));
     assert.equal(suggestion, 'show');
   }
+  // What typing it makes of it.
+  assert.match(hint('show', { typed: 'show.webm' }).text, /^A name cannot end in \.webm: .*“show\.webm” becomes “show”\. People/);
   assert.match(hint('a.webm.jpg').suggestion, /^stream-/);
   assert.ok(hint('show.webm.x').isGood);
 });
