@@ -15,6 +15,10 @@ const PAGES: [&str; 4] = ["/", "/publish/demo", "/live/demo", "/live/demo?embed"
 
 /// A relative reference on a page at `path`, as a browser resolves it (RFC 3986, 5.2.4).
 fn resolve(path: &str, reference: &str) -> String {
+    // RFC 3986, section 5.2.2: an empty reference is the page itself.
+    if reference.is_empty() {
+        return path.to_owned();
+    }
     let path = path.split('?').next().unwrap();
     let mut folders: Vec<&str> = path.split('/').collect();
     folders.pop();

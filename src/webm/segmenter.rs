@@ -207,8 +207,12 @@ impl Segmenter {
     /// Whether the bytes so far end between two blocks, or what stands beside them. A Cluster or a
     /// Segment may have been announced to be longer.
     pub fn is_between_blocks(&self) -> bool {
-        let is_inside_a_head = matches!(self.level, Level::Start) && self.head.is_some();
-        !is_inside_a_head && self.carry.is_empty() && self.passing_over == 0
+        let is_before_a_segment = match self.level {
+            Level::Start => self.head.is_none(),
+            Level::Document => true,
+            Level::Segment | Level::Cluster(_) => false,
+        };
+        !is_before_a_segment && self.carry.is_empty() && self.passing_over == 0
     }
 
     /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
