@@ -223,7 +223,8 @@ fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
     server.report_when("demo", |report| report["viewers"] == 2);
     let mut publisher = Publisher::open(&server, "demo");
     publisher.open_stream(&sample);
-    healthy.watch(1);
+    let opening = sample.shown(sample.opening()).len();
+    healthy.watch(opening);
     // One frame of 3 MiB, no keyframe.
     let payload = vec![7; 3 << 20];
     let size = (payload.len() as u32 + 4) | 0x1000_0000;
@@ -231,7 +232,7 @@ fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
     publisher.send(&Bytes::from([head, payload].concat()));
     // Something behind it, or it waits for more.
     publisher.go_on(&sample);
-    healthy.watch(2);
+    healthy.watch(opening + 1);
 
     // Never a second without bytes, and never the whole of it in one.
     let (mut bytes, mut received) = (vec![0; 32 << 10], 0);
