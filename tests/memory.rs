@@ -47,7 +47,8 @@ fn element(id: &[u8], payload: &[u8]) -> Vec<u8> {
     [id, &size.to_be_bytes(), payload].concat()
 }
 
-/// A recording of one VP8 track, with something in its TrackEntry, up to its first block.
+/// A recording of one track of VP8 or VP9, with something in its TrackEntry, up to its second frame:
+/// with that its init segment is written.
 fn recording(codec_id: &[u8], extra: &[u8]) -> Vec<u8> {
     let entry = [
         &element(&[0xd7], &[1])[..],
@@ -60,17 +61,20 @@ fn recording(codec_id: &[u8], extra: &[u8]) -> Vec<u8> {
     let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &entry));
     let segment = b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff";
     let cluster = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x81\x00";
-    let frame = [
-        &b"\x81\x00\x00\x80\x10\x02\x00\x9d\x01\x2a\x40\x01\xf0\x00"[..],
-        &[0; 20],
-    ]
-    .concat();
+    let frames: [&[u8]; 2] = match codec_id {
+        b"V_VP9" => [b"\x82\x49\x83\x42", b"\x86\x00"],
+        _ => [b"\x10\x02\x00\x9d\x01\x2a\x40\x01\xf0\x00", b"\x31\x02\x00"],
+    };
+    let block = |ms: u8, flags: u8, frame: &[u8]| {
+        element(&[0xa3], &[&[0x81, 0, ms, flags], frame, &[0; 20]].concat())
+    };
     [
         &header[..],
         segment,
         &tracks,
         cluster,
-        &element(&[0xa3], &frame),
+        &block(0, 0x80, frames[0]),
+        &block(33, 0, frames[1]),
     ]
     .concat()
 }

@@ -9,7 +9,7 @@ use common::server::Server;
 use common::viewer::{HttpViewer, Viewer};
 use common::websocket::{Heard, Publisher, WebSocketClient};
 use tungstenite::Message;
-use videostream::webm::TrackKind;
+use videostream::webm::{Block, TrackKind};
 
 /// Opens a PUT whose body will be chunked, and waits until the server wants it.
 fn put(server: &Server, name: &str) -> Http {
@@ -201,14 +201,16 @@ fn stream_is_not_live_before_its_first_block() {
     };
     not_live("ready, and nothing was sent");
     let keyframe = &sample.blocks[sample.keyframes()[0]];
-    let init = keyframe.offset as usize;
+    let (init, end) = (keyframe.offset as usize, sample.end_of(keyframe));
     publisher.send(&sample.bytes.slice(..init));
     not_live("an init segment");
-    publisher.send(&sample.bytes.slice(init..sample.opening() - 1));
+    publisher.send(&sample.bytes.slice(init..end - 1));
     not_live("a keyframe but for its last byte");
-    publisher.send(&sample.bytes.slice(sample.opening() - 1..sample.opening()));
+    publisher.send(&sample.bytes.slice(end - 1..end));
     assert_eq!(early.text("hello")["live"], true);
-    early.watch(1);
+    // Its init segment comes when each track has begun.
+    publisher.send(&sample.bytes.slice(end..sample.opening()));
+    early.watch(sample.shown(sample.opening()).len());
     assert_eq!(early.told(), ["hello", "hello", "init"]);
     assert_eq!(server.report("demo").unwrap()["live"], true);
     let report = server.report("demo").unwrap();
@@ -362,12 +364,13 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
     let mut plain = Viewer::plain(&server, "demo");
     let mut old = Publisher::open(&server, "demo");
     old.open_stream(&first);
-    told.watch(1);
-    plain.watch(1);
+    let opening = first.shown(first.opening()).len();
+    told.watch(opening);
+    plain.watch(opening);
     let mut new = Publisher::open(&server, "demo");
     new.send_all(&second.chunks);
     old.client.text("replaced");
-    told.watch(1 + second.all_frames().len());
+    told.watch(opening + second.all_frames().len());
     let texts = ["hello", "hello", "init", "offline", "hello", "init"];
     assert_eq!(told.told(), texts);
     assert_eq!(told.texts[3]["reason"], "replaced");
@@ -379,7 +382,7 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
     assert_eq!(late.told(), ["hello", "init"]);
     // The same tracks in a second recording of one publisher: no takeover.
     new.send_all(&first.chunks);
-    told.watch(1 + second.all_frames().len() + 1);
+    told.watch(opening + second.all_frames().len() + 1);
     let count = |kind| told.told().iter().filter(|told| **told == kind).count();
     assert_eq!((count("offline"), count("init")), (1, 3));
 }
@@ -388,16 +391,18 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
 fn what_waited_for_its_place_comes_before_the_newcomer() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
-    let of = |kind| {
+    let of = |kind, keyframe| {
         let mut blocks = sample.blocks.iter();
-        let block = blocks.find(|block| sample.recording.tracks[block.track].kind == kind);
+        let kind_of = |block: &Block| sample.recording.tracks[block.track].kind;
+        let block = blocks.find(|block| kind_of(block) == kind && block.keyframe == keyframe);
         let block = block.unwrap();
         let number = sample.recording.tracks[block.track].number as u8;
         (number, block.element.frame().to_vec())
     };
     // As a file whose tracks are not in order: a frame of picture at 100 ms waits until the sound
     // has come as far, and it never does.
-    let (picture, sound) = (of(TrackKind::Video), of(TrackKind::Audio));
+    let (picture, sound) = (of(TrackKind::Video, true), of(TrackKind::Audio, true));
+    let delta = of(TrackKind::Video, false);
     let simple_block = |(number, frame): &(u8, Vec<u8>), ms: u8, flags: u8| {
         let length = u16::try_from(frame.len() + 4).unwrap();
         let [high, low] = (length | 0x4000).to_be_bytes();
@@ -408,8 +413,8 @@ fn what_waited_for_its_place_comes_before_the_newcomer() {
     for (block, ms, flags) in [
         (&picture, 0, 0x80),
         (&sound, 50, 0x80),
-        (&picture, 33, 0),
-        (&picture, 100, 0),
+        (&delta, 33, 0),
+        (&delta, 100, 0),
     ] {
         unordered.extend(simple_block(block, ms, flags));
     }

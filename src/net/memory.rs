@@ -13,8 +13,8 @@
 //! Above the mark, in this order:
 //! - requests, answers and viewers, as far as they hold more than a quarter of the limit: the largest
 //!   is closed first;
-//! - publishers, as far as what they have not finished and their init segments take more than a
-//!   quarter: the largest is closed first, with 1013 or 503;
+//! - publishers, on air or not yet, as far as what they have not finished and their init segments take
+//!   more than a quarter: the largest is closed first, with 1013 or 503;
 //! - rings: the longest are shortened, oldest chunks first.
 //!
 //! A newcomer for whom there is no room has the first two give way as well, the second for what is not
@@ -145,6 +145,15 @@ impl Crowd {
     }
 }
 
+/// What gives way with a publisher.
+#[derive(Debug, Clone, Copy)]
+enum Holder {
+    /// A stream: its publisher on air, or else its viewers.
+    Stream(StreamId),
+    /// The connection of a publisher that has sent no media yet.
+    Candidate(usize),
+}
+
 fn end_of(slice: &[u8]) -> usize {
     slice.as_ptr_range().end.addr()
 }
@@ -229,16 +238,21 @@ impl Reactor {
     /// Closes the publishers that hold most, as `bytes_of` has it, until all of them hold `most` bytes, or
     /// there is room again.
     fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Reactor, StreamId) -> usize) {
-        let ids = self.broadcasts.keys().copied();
-        let mut holders: Vec<(usize, StreamId)> = ids.map(|id| (bytes_of(self, id), id)).collect();
+        let streams = self.broadcasts.keys().copied();
+        let streams = streams.map(|id| (bytes_of(self, id), Holder::Stream(id)));
+        let candidates = self.broadcasts.values();
+        let candidates = candidates.flat_map(|broadcast| broadcast.candidates.iter());
+        let candidates =
+            candidates.map(|id| (own_bytes(&self.connections[id]), Holder::Candidate(id)));
+        let mut holders: Vec<(usize, Holder)> = streams.chain(candidates).collect();
         holders.sort_unstable_by_key(|&(bytes, _)| Reverse(bytes));
         let mut bytes: usize = holders.iter().map(|&(bytes, _)| bytes).sum();
-        for (own, stream_id) in holders {
+        for (own, holder) in holders {
             if bytes <= most || own <= SMALL_BYTES || !self.memory.is_full() {
                 return;
             }
             bytes -= own;
-            self.give_up(stream_id);
+            self.give_up(holder);
         }
     }
 
@@ -259,19 +273,26 @@ impl Reactor {
         publisher.map_or(0, |id| own_bytes(&self.connections[id]))
     }
 
-    /// Ends a stream's publisher; if it has none, its viewers, with whom the rest of it goes.
-    fn give_up(&mut self, stream_id: StreamId) {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
-            return;
+    /// Ends a candidate; or a stream's publisher, and if it has none, its viewers, with whom the rest of
+    /// it goes.
+    fn give_up(&mut self, holder: Holder) {
+        let (stream_id, publisher) = match holder {
+            Holder::Candidate(id) => match &self.connections[id].state {
+                State::Publishing(publisher) => (publisher.stream, Some(id)),
+                _ => return,
+            },
+            Holder::Stream(id) => match self.broadcasts.get(&id) {
+                Some(broadcast) => (id, broadcast.publisher),
+                None => return,
+            },
         };
         self.counters.closed_for_memory += 1;
         let name = self.catalog.stream(stream_id).name();
         tracing::warn!(stream = %name, "closed: the server is out of memory");
-        if let Some(publisher) = broadcast.publisher {
-            self.close_publisher(publisher, CloseCode::TryAgain, 503, OUT_OF_MEMORY);
-            return;
+        match publisher {
+            Some(id) => self.close_publisher(id, CloseCode::TryAgain, 503, OUT_OF_MEMORY),
+            None => self.close_audience(stream_id, CloseCode::TryAgain, OUT_OF_MEMORY),
         }
-        self.close_audience(stream_id, CloseCode::TryAgain, OUT_OF_MEMORY);
     }
 
     /// Says goodbye to all viewers of a stream.

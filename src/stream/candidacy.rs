@@ -58,8 +58,7 @@ impl Candidacy {
 
     /// Bytes of memory that it takes.
     pub fn held_bytes(&self) -> usize {
-        let tracks = self.tracks.as_ref();
-        let head = tracks.map_or(0, |tracks| tracks.declared().memory());
+        let head = self.tracks.as_ref().map_or(0, OnAir::held_bytes);
         let first = self.first.as_ref();
         head + first.map_or(0, |block| block.element.bytes.len())
     }

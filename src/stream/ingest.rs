@@ -178,6 +178,7 @@ impl Ingest {
         self.segmenter.held_bytes()
             + self.interleaver.waiting_bytes()
             + self.opening_bytes
+            + self.on_air.as_ref().map_or(0, OnAir::held_bytes)
             + self.candidacy.as_ref().map_or(0, Candidacy::held_bytes)
     }
 
@@ -320,7 +321,9 @@ impl Ingest {
             return;
         };
         let recording = on_air.recording_of(tracks);
-        on_air.set(tracks, &stream.set_tracks(&recording));
+        let generation = stream.generation();
+        let numbers = stream.set_tracks(&recording);
+        on_air.set(tracks, &numbers, stream.generation() > generation);
         let reorders = recording.tracks.iter().any(Track::reorders);
         let is_awaited = |track| on_air.is_interleaved(track);
         let declared = on_air.declared().tracks.len();
@@ -392,7 +395,7 @@ impl Ingest {
         if let Some(on_air) = &mut self.on_air {
             let tracks = on_air.on_air();
             let recording = on_air.recording_of(&tracks);
-            on_air.set(&tracks, &stream.restart_time(&recording));
+            on_air.set(&tracks, &stream.restart_time(&recording), true);
         }
         self.has_begun = false;
         self.gop_ms = None;

@@ -46,6 +46,8 @@ pub struct OnAir {
     /// Declared tracks on air, in their order, and the numbers that viewers know them by. Empty while
     /// it opens.
     chosen: Vec<(usize, u8)>,
+    /// Whether the stream's init segment was made of these tracks, and shares their memory.
+    is_in_init: bool,
     /// What should be on air from the next join point on, if that is something else.
     plan: Option<Vec<usize>>,
     /// When the recording's first block came, by the clock.
@@ -72,6 +74,7 @@ impl OnAir {
             seen: vec![false; declared.tracks.len()],
             frames_ms: vec![Vec::new(); declared.tracks.len()],
             chosen: Vec::new(),
+            is_in_init: false,
             plan: None,
             since_ms: None,
             is_overdue: false,
@@ -217,14 +220,25 @@ impl OnAir {
         }
     }
 
-    /// These are on air from now on, with the numbers that viewers know them by.
-    pub fn set(&mut self, tracks: &[usize], numbers: &[u8]) {
+    /// These are on air from now on, with the numbers that viewers know them by; in an init segment
+    /// that was made of them, or in one that was there.
+    pub fn set(&mut self, tracks: &[usize], numbers: &[u8], makes_init: bool) {
+        self.is_in_init |= makes_init;
         self.chosen = tracks
             .iter()
             .copied()
             .zip(numbers.iter().copied())
             .collect();
         self.plan = None;
+    }
+
+    /// Bytes of memory that its tracks take, beside the stream's init segment.
+    pub fn held_bytes(&self) -> usize {
+        let tracks = self.declared.tracks.iter().enumerate();
+        tracks
+            .filter(|&(track, _)| !self.is_in_init || self.number(track).is_none())
+            .map(|(_, track)| track.memory())
+            .sum()
     }
 
     /// The number that viewers know a track by, if it is on air.

@@ -185,9 +185,12 @@ impl Segmenter {
         self.offset + (self.carry.len() + self.input.len()) as u64
     }
 
-    /// Bytes of memory that an element takes which is not whole yet.
+    /// Bytes of memory that an element takes which is not whole yet, and tracks of which no recording
+    /// was told yet.
     pub fn held_bytes(&self) -> usize {
-        self.carry.capacity() + self.input.len()
+        let untold = self.head.iter().filter(|head| !head.told);
+        let tracks = untold.flat_map(|head| &head.tracks).map(Track::memory);
+        self.carry.capacity() + self.input.len() + tracks.sum::<usize>()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.

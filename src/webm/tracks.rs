@@ -96,8 +96,10 @@ pub struct Track {
     pub sample_rate: f64,
     pub channels: u64,
     content_encodings: Bytes,
-    /// The children players know, as they came in, but for TrackNumber.
+    /// The children players know, as they came in, but for TrackNumber. Clones share it.
     entry: Bytes,
+    /// A DefaultDuration that its publisher did not write. Stands behind `entry`, which may be large.
+    added: Bytes,
 }
 
 impl Track {
@@ -114,6 +116,7 @@ impl Track {
             channels: 0,
             content_encodings: Bytes::new(),
             entry: Bytes::new(),
+            added: Bytes::new(),
         };
         let mut entry = BytesMut::with_capacity(payload.len());
         // Where the large ones of its children are in the entry, whose memory they share.
@@ -184,7 +187,7 @@ impl Track {
     }
 
     /// Bytes of memory that it takes, beside itself.
-    fn memory(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.codec_id.len() + self.entry.len()
     }
 
@@ -201,9 +204,9 @@ impl Track {
     /// Says how long a frame lasts, for a track whose publisher did not.
     pub fn set_default_duration(&mut self, nanoseconds: u64) {
         let (bytes, length) = uint_bytes(nanoseconds);
-        let mut entry = BytesMut::from(&self.entry[..]);
-        write_element(&mut entry, ElementId::DEFAULT_DURATION, &bytes[..length]);
-        self.entry = entry.freeze();
+        let mut added = BytesMut::new();
+        write_element(&mut added, ElementId::DEFAULT_DURATION, &bytes[..length]);
+        self.added = added.freeze();
         self.default_duration_ns = Some(nanoseconds);
     }
 
@@ -335,13 +338,15 @@ impl Recording {
         write_element(&mut info, ElementId(0x4D80), b"videostream"); // MuxingApp
         write_element(&mut info, ElementId(0x5741), b"videostream"); // WritingApp
 
-        let entries = self.tracks.iter().map(|track| track.entry.len() + 16);
+        let entries = self.tracks.iter().map(|track| track.entry.len() + 32);
         let mut tracks = BytesMut::with_capacity(entries.sum());
         for (track, number) in self.tracks.iter().zip(1u8..) {
             ElementId::TRACK_ENTRY.write(&mut tracks);
-            write_size(&mut tracks, 3 + track.entry.len() as u64);
+            let length = track.entry.len() + track.added.len();
+            write_size(&mut tracks, 3 + length as u64);
             write_element(&mut tracks, ElementId::TRACK_NUMBER, &[number]);
             tracks.put_slice(&track.entry);
+            tracks.put_slice(&track.added);
         }
 
         let mut out = BytesMut::with_capacity(header.len() + info.len() + tracks.len() + 64);
