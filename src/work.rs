@@ -29,6 +29,9 @@ pub const READS_WORK: u64 = 2_000_000;
 /// Work for deadlines in one turn: 2 ms. The others have theirs in the next turn.
 pub const DEADLINES_WORK: u64 = 2_000_000;
 
+/// Work for media whose time has come by the clock, in one turn: 2 ms.
+pub const MEDIA_CLOCK_WORK: u64 = 2_000_000;
+
 /// One read from a socket.
 pub const READ: u64 = 3_000;
 /// One read from an encrypted socket: some records, each with its own overhead.

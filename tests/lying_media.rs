@@ -5,6 +5,7 @@ use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
 use videostream::stream::{Catalog, Cursor, Ingest, Limits, Stream, StreamId};
 use videostream::webm::{Block, ClusterWriter, Event, Recording, Segmenter, Track, TrackKind};
+use videostream::work::Work;
 
 fn read(name: &str) -> Bytes {
     let path = format!("{}/tests/data/{name}.webm", env!("CARGO_MANIFEST_DIR"));
@@ -81,7 +82,7 @@ impl OnAir {
     fn tick(&mut self, now_ms: u64) -> usize {
         self.catalog.set_clock(Duration::from_millis(now_ms));
         let stream = self.catalog.stream_mut(self.id);
-        self.ingest.tick(stream);
+        self.ingest.tick(stream, &mut Work::unlimited());
         self.given.extend(drain(&mut self.cursor, stream));
         self.given.len()
     }

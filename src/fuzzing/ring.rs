@@ -3,6 +3,7 @@
 use super::recording::{Tracks, block, frame_head, head, sound};
 use crate::protocol::control::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
+use crate::work::Work;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Buf;
 use std::time::Duration;
@@ -280,7 +281,7 @@ impl Pair {
     }
 
     fn tick(&mut self) {
-        self.ingest(Ingest::tick);
+        self.ingest(|ingest, stream| ingest.tick(stream, &mut Work::unlimited()));
         let now_ms = self.model.now_ms;
         let ingest = self.ingest.as_ref();
         let deadline_ms = ingest.and_then(Ingest::deadline_ms);

@@ -43,15 +43,16 @@ impl Candidates {
         self.ids.iter().copied()
     }
 
-    /// Adds the newest. Returns the oldest where there is no room for both: a publisher with media
-    /// to send has sent them before eight more have come.
-    pub fn push(&mut self, id: usize) -> Option<usize> {
-        let oldest = match self.ids.len() < CANDIDATES_MAX {
+    /// Adds the newest. Where there is no room for all, returns the one that has sent the fewest bytes,
+    /// and of several the oldest: connections that send nothing keep out no publisher that is slow.
+    pub fn push(&mut self, id: usize, sent_bytes: impl Fn(usize) -> u64) -> Option<usize> {
+        let idlest = match self.ids.len() < CANDIDATES_MAX {
             true => None,
-            false => self.ids.pop_front(),
+            false => (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place])),
         };
+        let closed = idlest.and_then(|place| self.ids.remove(place));
         self.ids.push_back(id);
-        oldest
+        closed
     }
 
     /// One has left. Returns whether it was here.
@@ -107,9 +108,14 @@ impl Reactor {
         };
         // It is told how many watch, as all are that publish this stream.
         broadcast.told_publisher = None;
-        if let Some(oldest) = broadcast.candidates.push(id) {
+        let connections = &self.connections;
+        let sent_bytes = |id: usize| match &connections[id].state {
+            State::Publishing(publisher) => publisher.received_before_air,
+            _ => 0,
+        };
+        if let Some(idlest) = broadcast.candidates.push(id, sent_bytes) {
             let reason = "newer publishers came before this one sent media";
-            self.close_publisher(oldest, CloseCode::Policy, 409, reason);
+            self.close_publisher(idlest, CloseCode::Policy, 409, reason);
         }
     }
 
@@ -158,7 +164,7 @@ mod tests {
     fn publisher_on_air_replaces_the_candidates_before_it() {
         let mut candidates = Candidates::default();
         for id in [5, 3, 8] {
-            assert_eq!(candidates.push(id), None);
+            assert_eq!(candidates.push(id, |_| 0), None);
         }
         assert_eq!(candidates.go_on_air(3), [5]);
         assert_eq!(candidates.iter().collect::<Vec<_>>(), [8]);
@@ -168,13 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn oldest_candidate_makes_room_for_the_newest() {
+    fn candidate_that_has_sent_least_makes_room_for_the_newest() {
         let mut candidates = Candidates::default();
+        let sent_bytes = |id: usize| if id == 0 { 500 } else { 0 };
         for id in 0..CANDIDATES_MAX {
-            assert_eq!(candidates.push(id), None);
+            assert_eq!(candidates.push(id, sent_bytes), None);
         }
-        assert_eq!(candidates.push(100), Some(0));
-        assert_eq!(candidates.push(101), Some(1));
+        assert_eq!(candidates.push(100, sent_bytes), Some(1));
+        assert_eq!(candidates.push(101, sent_bytes), Some(2));
         assert_eq!(candidates.iter().count(), CANDIDATES_MAX);
     }
 

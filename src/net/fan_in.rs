@@ -181,11 +181,16 @@ impl Reactor {
         if matches!(fed, Fed::Finished) {
             self.note_reason(id, OfflineReason::Ended);
         }
-        let is_logged = match fed {
-            Fed::BadMedia(_) => self.count_refusal(Cause::Media, self.connections[id].client),
-            _ => true,
-        };
+        let is_rejected = matches!(
+            fed,
+            Fed::BadMedia(_) | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::Text
+        );
+        let is_logged =
+            is_rejected && self.count_refusal(Cause::Media, self.connections[id].client);
         let (date, is_serving) = (Some(self.date()), self.is_serving());
+        if is_rejected {
+            self.counters.publishers_rejected += 1;
+        }
         let connection = &mut self.connections[id];
         let State::Publishing(publisher) = &mut connection.state else {
             return;
@@ -199,24 +204,19 @@ impl Reactor {
         let name = self.catalog.stream(publisher.stream).name();
         let client = connection.client;
         match fed {
-            Fed::BadFrames(_, reason) => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, reason, "publisher broke the protocol");
+            Fed::BadFrames(_, error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke WebSocket");
             }
-            Fed::BadBody(error) => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, %error, "publisher broke the protocol");
+            Fed::BadBody(error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher broke HTTP");
             }
-            Fed::BadMedia(error) => {
-                self.counters.publishers_rejected += 1;
-                if is_logged {
-                    tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
-                }
+            Fed::BadMedia(error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
             }
-            Fed::Text => {
-                self.counters.publishers_rejected += 1;
-                tracing::warn!(stream = %name, %client, "publisher sent text, and no binary message");
+            Fed::Text if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", "publisher sent text instead of binary messages");
             }
+            Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) | Fed::Text => {}
             Fed::Blocked | Fed::More | Fed::Ready | Fed::Finished | Fed::Aborted | Fed::Gone => {}
         }
         match fed {

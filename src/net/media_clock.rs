@@ -8,6 +8,7 @@ use super::publisher::Publisher;
 use super::reactor::Reactor;
 use crate::protocol::control::ToPublisher;
 use crate::stream::{StreamId, Warning};
+use crate::work::{self, Work};
 use std::mem;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -68,7 +69,14 @@ impl Reactor {
 
     /// Lets blocks out that have waited for long enough.
     pub(super) fn tick_media(&mut self) {
-        for id in mem::take(&mut self.waiting_media) {
+        // All may be due at once: those that are not reached are in the next turn.
+        let mut work = Work::new(work::MEDIA_CLOCK_WORK);
+        let mut waiting = mem::take(&mut self.waiting_media);
+        while let Some(id) = waiting.pop() {
+            if work.is_spent() {
+                waiting.push(id);
+                break;
+            }
             let Some(connection) = self.connections.get_mut(id) else {
                 continue;
             };
@@ -85,10 +93,11 @@ impl Reactor {
                 .media_deadline_ms()
                 .is_some_and(|until_ms| until_ms <= now_ms)
             {
-                publisher.tick(self.catalog.stream_mut(stream_id));
+                publisher.tick(self.catalog.stream_mut(stream_id), &mut work);
                 self.note_media(stream_id, 0);
             }
             self.note_ingest(id);
         }
+        self.waiting_media.append(&mut waiting);
     }
 }

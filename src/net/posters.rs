@@ -117,12 +117,12 @@ impl Reactor {
         Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
-    /// Where the poster of a stream hangs that has a publisher: one that is about to send its first
-    /// media may send the poster before.
+    /// Where the poster of a stream hangs that is on air. One that is sent before the first media would
+    /// be that of whichever publisher comes first.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.catalog.find(name.as_str())?;
         let broadcast = self.broadcasts.get_mut(&stream_id)?;
-        broadcast.has_publisher().then_some(broadcast)
+        broadcast.publisher.is_some().then_some(broadcast)
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.

@@ -352,8 +352,8 @@ impl Publisher {
     }
 
     /// Time has passed: see [`Ingest::tick`].
-    pub fn tick(&mut self, stream: &mut Stream) {
-        self.ingest.tick(stream);
+    pub fn tick(&mut self, stream: &mut Stream, work: &mut Work) {
+        self.ingest.tick(stream, work);
     }
 
     /// How often its timestamps stepped, and what it should hear about its media, since this was

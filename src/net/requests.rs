@@ -458,6 +458,14 @@ impl Reactor {
             if published.count() >= self.limits.max_streams {
                 return Err(Refusal::full());
             }
+        }
+        // One that takes over gives back what the one before it holds.
+        let is_takeover = known
+            .and_then(|id| self.broadcasts.get(&id))
+            .is_some_and(|broadcast| {
+                broadcast.publisher.is_some() && broadcast.candidates.is_empty()
+            });
+        if !is_takeover {
             self.check_room(id)?;
         }
         let is_direct = self.is_direct(self.connections[id].client);

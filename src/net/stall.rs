@@ -6,9 +6,9 @@
 //! Some streams are sparse by nature: a slide that is recorded without sound comes as one frame in
 //! ten seconds, a recorder may be asked for a piece every five. They tell by the gaps between their
 //! chunks: only a silence of more than twice the usual gap is one. The usual gap is half the last
-//! one and half what was usual before, so one gap is enough to learn a slow pace, three or four
-//! chunks are enough to forget an interruption, and a stream that has always been slow is called
-//! stalled once, at its first gap.
+//! one and half what was usual before. A gap that was told as a silence counts only when the next gap
+//! is like it: so an interruption leaves the usual gap as it is, and a stream that has always been slow
+//! is called stalled at its first two gaps, and then no more.
 //!
 //! Pure: the time is passed in.
 
@@ -33,6 +33,8 @@ pub struct Arrivals {
     chunk_at: Option<Instant>,
     /// `None` before the first gap between two chunks.
     usual_gap: Option<Duration>,
+    /// The last gap, if it was told as a silence.
+    told_gap: Option<Duration>,
 }
 
 impl Arrivals {
@@ -41,6 +43,7 @@ impl Arrivals {
             bytes_at: now,
             chunk_at: None,
             usual_gap: None,
+            told_gap: None,
         }
     }
 
@@ -53,17 +56,33 @@ impl Arrivals {
     pub fn chunk_came(&mut self, now: Instant) {
         if let Some(before) = self.chunk_at.replace(now) {
             let gap = now.saturating_duration_since(before);
-            self.usual_gap = Some(self.usual_gap.map_or(gap, |usual| (usual + gap) / 2));
+            let is_told = gap >= self.allowed();
+            let told_before = self.told_gap.take();
+            if is_told && !told_before.is_some_and(|other| are_alike(gap, other)) {
+                self.told_gap = Some(gap);
+                return;
+            }
+            self.usual_gap = Some(match self.usual_gap {
+                Some(usual) if !is_told => (usual + gap) / 2,
+                _ => gap,
+            });
         }
     }
 
     /// For how long nothing has come, when that is too long.
     pub fn silence(&self, now: Instant) -> Option<Duration> {
         let silence = now.saturating_duration_since(self.bytes_at);
-        let usual_gap = self.usual_gap.unwrap_or_default();
-        let allowed = (usual_gap * GAPS).clamp(SILENCE_MIN, SILENCE_MAX);
-        (silence >= allowed).then_some(silence)
+        (silence >= self.allowed()).then_some(silence)
     }
+
+    fn allowed(&self) -> Duration {
+        (self.usual_gap.unwrap_or_default() * GAPS).clamp(SILENCE_MIN, SILENCE_MAX)
+    }
+}
+
+/// Whether one is at most twice the other.
+fn are_alike(one: Duration, other: Duration) -> bool {
+    one <= other * 2 && other <= one * 2
 }
 
 #[cfg(test)]
@@ -95,24 +114,27 @@ mod tests {
     }
 
     #[test]
-    fn slow_pace_is_learned_from_one_gap() {
+    fn slow_pace_is_learned_from_two_gaps() {
         assert_eq!(
-            told_after(&[10_000, 10_000, 10_000]),
-            [2000, 20_000, 20_000]
+            told_after(&[10_000, 10_000, 10_000, 10_000]),
+            [2000, 2000, 20_000, 20_000]
         );
-        assert_eq!(told_after(&[3000, 3000, 3000]), [2000, 6000, 6000]);
-        assert_eq!(told_after(&[33, 33, 5000, 5000, 5000])[3..], [5050, 7550]);
+        assert_eq!(told_after(&[3000, 3000, 3000, 3000])[2..], [6000, 6000]);
+        assert_eq!(
+            told_after(&[33, 33, 5000, 5000, 5000])[2..],
+            [2000, 2000, 10_000]
+        );
     }
 
     #[test]
     fn interruption_does_not_make_a_stream_sparse() {
         let told = told_after(&[100, 100, 10_000, 100, 100, 100, 100]);
-        assert_eq!(told, [2000, 2000, 2000, 10_100, 5150, 2700, 2000]);
+        assert_eq!(told, [2000; 7]);
     }
 
     #[test]
     fn silence_is_told_after_twenty_seconds_however_sparse_the_stream() {
-        assert_eq!(told_after(&[60_000, 60_000]), [2000, 20_000]);
+        assert_eq!(told_after(&[60_000, 60_000, 60_000]), [2000, 2000, 20_000]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a publisher has sent before it goes on air.
 
-use super::tracks::{OnAir, WAIT_MS_MAX};
+use super::tracks::OnAir;
 use crate::webm::Block;
 
 /// What a candidate will begin with. Holds one recording's head and one block, each within its limit:
@@ -10,8 +10,6 @@ pub struct Candidacy {
     tracks: Option<OnAir>,
     /// Whether blocks of the picture came that nothing can be decoded from.
     has_passed_over: bool,
-    /// When the first sound came of a recording that has a picture, too, by the catalog's clock.
-    sound_since_ms: Option<u64>,
     /// The first block that is passed on.
     first: Option<Block>,
 }
@@ -25,26 +23,18 @@ impl Candidacy {
         };
     }
 
-    /// Takes the next block. A keyframe of the picture is the first, or sound where there is no picture.
-    /// One that is declared and sends nothing is waited for as long as on air.
+    /// Takes the next block. The first is a keyframe of the picture, or sound where there is no picture.
+    /// Tracks that are declared and send nothing are waited for as long as on air.
     pub fn take(&mut self, block: Block, now_ms: u64) {
         let Some(tracks) = &mut self.tracks else {
             return;
         };
-        let is_sound = tracks.is_preferred_sound(block.track);
-        let is_awaited = match is_sound && !self.has_passed_over {
-            true => {
-                let since_ms = *self.sound_since_ms.get_or_insert(now_ms);
-                now_ms.saturating_sub(since_ms) < WAIT_MS_MAX
-            }
-            false => true,
-        };
-        if tracks.opens(&block) || !is_awaited {
+        if tracks.opens(&block, now_ms) {
             self.first = Some(block);
             return;
         }
+        self.has_passed_over |= tracks.is_picture(block.track);
         tracks.note(&block, now_ms);
-        self.has_passed_over |= !is_sound;
     }
 
     pub fn is_ready(&self) -> bool {
@@ -129,6 +119,49 @@ mod tests {
         ingest.go_on_air(&mut stream);
         let init = stream.init().expect("an init segment");
         assert_eq!(&*init.mime, "audio/webm;codecs=\"opus\"");
+    }
+
+    /// A recording of these tracks (1 picture, 2 sound, 17 subtitles), numbered from 1.
+    fn recording_of(kinds: &[u8]) -> Vec<u8> {
+        let mut bytes =
+            b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b".to_vec();
+        bytes.push(0x80 | (15 * kinds.len() as u8));
+        for (kind, number) in kinds.iter().zip(1..) {
+            bytes.extend([
+                0xae, 0x8d, 0xd7, 0x81, number, 0x83, 0x81, *kind, 0x86, 0x85,
+            ]);
+            bytes.extend(b"X_ABC");
+        }
+        bytes.extend(b"\x1f\x43\xb6\x75\xff\xe7\x81\x00");
+        bytes
+    }
+
+    #[test]
+    fn tracks_that_send_nothing_keep_no_candidate_off_air() {
+        // What is declared, and the track that sends; a block of subtitles comes before.
+        for (kinds, sends) in [
+            (&[1, 1][..], 2),
+            (&[2, 2], 2),
+            (&[1, 2, 2], 3),
+            (&[1, 2, 1], 3),
+            (&[1, 2, 17], 2),
+        ] {
+            let mut stream = Stream::new(Arc::from("demo"), Limits::default());
+            let mut ingest = Ingest::candidate(Limits::default());
+            let mut work = crate::work::Work::unlimited();
+            let mut bytes = recording_of(kinds);
+            if let Some(subtitles) = kinds.iter().position(|&kind| kind == 17) {
+                bytes.extend([0xa3, 0x85, 0x81 + subtitles as u8, 0, 0, 0x80, b'8']);
+            }
+            ingest.give(bytes.into());
+            ingest.work(&mut stream, &mut work).unwrap();
+            for (now_ms, is_ready) in [(0, false), (999, false), (1000, true)] {
+                stream.now_ms = now_ms;
+                ingest.give(vec![0xa3, 0x85, 0x80 | sends, 0, 1, 0x80, b'8'].into());
+                ingest.work(&mut stream, &mut work).unwrap();
+                assert_eq!(ingest.is_ready(), is_ready, "{kinds:?} after {now_ms} ms");
+            }
+        }
     }
 
     #[test]

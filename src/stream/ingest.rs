@@ -240,15 +240,17 @@ impl Ingest {
     }
 
     /// Time has passed: what has waited for other tracks for long enough goes out.
-    pub fn tick(&mut self, stream: &mut Stream) {
+    pub fn tick(&mut self, stream: &mut Stream, work: &mut Work) {
         let is_settled = |on_air: &OnAir| on_air.is_settled(stream.now_ms);
         if !self.opening.is_empty() && self.on_air.as_ref().is_some_and(is_settled) {
             self.open(stream);
         }
         while let Some(block) = self.interleaver.poll_overdue(stream.now_ms) {
+            self.spent += work::BLOCK;
             self.add(block, stream);
         }
         self.close_chunk(stream);
+        work.spend(work::CHUNK + mem::take(&mut self.spent));
     }
 
     /// Bytes of blocks that wait for other tracks: at most 4 MiB while a recording opens, and 1 MiB
@@ -311,6 +313,7 @@ impl Ingest {
             self.set_tracks(&tracks, stream);
         }
         self.opening_bytes = 0;
+        self.spent += self.opening.len() as u64 * work::BLOCK;
         for block in mem::take(&mut self.opening) {
             self.pass(block, stream);
         }

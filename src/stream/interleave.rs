@@ -30,6 +30,8 @@ pub struct Interleaver {
     waiting: VecDeque<Waiting>,
     /// Invariant: the bytes of all blocks in `waiting`.
     waiting_bytes: usize,
+    /// When the first of those that wait came, by the clock.
+    earliest_ms: Option<u64>,
     /// The newest timestamp let through, and its block's offset in the stream.
     passed: Option<(i64, u64)>,
     /// Whether blocks were seen out of order. Stays on for the recording.
@@ -105,13 +107,13 @@ impl Interleaver {
             came_ms: now_ms,
         };
         self.waiting.insert(place, waiting);
+        self.earliest_ms.get_or_insert(now_ms);
         None
     }
 
     /// When the block that came first has waited for long enough, by the clock.
     pub fn deadline_ms(&self) -> Option<u64> {
-        let came_ms = self.waiting.iter().map(|waiting| waiting.came_ms).min()?;
-        Some(came_ms + WAIT_MS_MAX as u64)
+        self.earliest_ms.map(|came_ms| came_ms + WAIT_MS_MAX as u64)
     }
 
     /// The next block in order of time, while any has waited for long enough by the clock.
@@ -143,6 +145,10 @@ impl Interleaver {
     pub fn poll_rest(&mut self) -> Option<Block> {
         let waiting = self.waiting.pop_front()?;
         self.waiting_bytes -= waiting.block.element.bytes.len();
+        if self.earliest_ms == Some(waiting.came_ms) {
+            let others = self.waiting.iter().map(|other| other.came_ms);
+            self.earliest_ms = others.min();
+        }
         Some(waiting.block)
     }
 }

@@ -171,17 +171,39 @@ impl OnAir {
         }
     }
 
-    /// Whether media can begin with this block: with a keyframe of the picture, or with any sound where
-    /// no picture is declared.
-    pub fn opens(&self, block: &Block) -> bool {
-        match self.video_of(self.preferred.iter().copied()) {
-            Some(video) => block.track == video && block.keyframe,
-            None => self.preferred.is_empty() || self.preferred.contains(&block.track),
+    /// Whether a recording that is not on air yet can go there with this block: a keyframe of the
+    /// picture, or sound where there is no picture. A picture or a sound that has not come a second after
+    /// the recording's first block gives way to the next one, and a picture to sound.
+    pub fn opens(&self, block: &Block, now_ms: u64) -> bool {
+        let has_waited = self
+            .since_ms
+            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= WAIT_MS_MAX);
+        let kind = self.declared.tracks[block.track].kind;
+        let preferred = self.preferred.iter().copied();
+        let mut of_kind = preferred.filter(|&track| self.declared.tracks[track].kind == kind);
+        let is_its_turn = of_kind.next().is_some_and(|preferred| {
+            preferred == block.track || (has_waited && !self.seen[preferred])
+        });
+        match kind {
+            TrackKind::Video => block.keyframe && is_its_turn,
+            TrackKind::Audio => {
+                let mut pictures = self.kind_of_tracks(TrackKind::Video);
+                let has_picture = match has_waited {
+                    true => pictures.any(|track| self.seen[track]),
+                    false => pictures.next().is_some(),
+                };
+                is_its_turn && !has_picture
+            }
+            _ => false,
         }
     }
 
-    pub fn is_preferred_sound(&self, track: usize) -> bool {
-        self.preferred.contains(&track) && self.declared.tracks[track].kind == TrackKind::Audio
+    fn kind_of_tracks(&self, kind: TrackKind) -> impl Iterator<Item = usize> {
+        of_kind(&self.declared, kind).map(|(track, _)| track)
+    }
+
+    pub fn is_picture(&self, track: usize) -> bool {
+        self.declared.tracks[track].kind == TrackKind::Video
     }
 
     /// The tracks on air.
@@ -320,7 +342,7 @@ impl OnAir {
                         format!("{name} sends nothing: viewers play without it until it comes.")
                     }
                     TrackKind::Video | TrackKind::Audio => {
-                        format!("{name} began late: viewers get it from the next keyframe on.")
+                        format!("{name} comes late: viewers get it from the next keyframe on.")
                     }
                     _ => format!("{name} is left out: browsers do not play it."),
                 }

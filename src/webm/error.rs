@@ -29,6 +29,8 @@ pub enum WebmError {
     Malformed { offset: u64, id: ElementId },
     #[error("Cluster at byte {offset} comes before any Tracks")]
     NoTracks { offset: u64 },
+    #[error("no picture and no sound among the tracks before byte {offset}")]
+    NothingPlayed { offset: u64 },
     #[error("{tracks} tracks at byte {offset}, limit {limit}")]
     TooManyTracks {
         offset: u64,
@@ -47,7 +49,10 @@ pub enum WebmError {
 impl WebmError {
     /// Whether the bytes are some other format altogether, rather than broken WebM.
     pub fn is_other_format(&self) -> bool {
-        matches!(self, WebmError::NotWebm { .. } | WebmError::DocType { .. })
+        matches!(
+            self,
+            WebmError::NotWebm { .. } | WebmError::DocType { .. } | WebmError::NothingPlayed { .. }
+        )
     }
 
     /// Where the trouble begins.
@@ -62,6 +67,7 @@ impl WebmError {
             | WebmError::Misplaced { offset, .. }
             | WebmError::Malformed { offset, .. }
             | WebmError::NoTracks { offset }
+            | WebmError::NothingPlayed { offset }
             | WebmError::TooManyTracks { offset, .. }
             | WebmError::NoTimestamp { offset }
             | WebmError::TimestampRange { offset }

@@ -124,13 +124,48 @@ fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     None
 }
 
-/// Whether a NAL unit holds a picture that a decoder can start with; `None` when it holds none.
-fn nal_unit(head: u8) -> Option<bool> {
-    match head & 0x1f {
+/// Whether a NAL unit says that its picture is, or is not, one that a decoder can start with; `None`
+/// when it says nothing of it.
+///
+/// An IDR picture is one (type 5). Encoders that write open GOPs mark the others by a recovery point
+/// (supplemental information, type 6) in front of the picture.
+fn nal_unit(unit: &[u8]) -> Option<bool> {
+    match unit.first()? & 0x1f {
         5 => Some(true),
         1..=4 => Some(false),
+        6 => has_recovery_point(&unit[1..]).then_some(true),
         _ => None,
     }
+}
+
+/// Whether a message of supplemental information is a recovery point of no frames: from this picture
+/// on all are right (H.264, sections 7.3.2.3.1 and D.1.8).
+fn has_recovery_point(mut messages: &[u8]) -> bool {
+    /// Messages that are looked at. x264 writes one or two.
+    const MESSAGES_MAX: usize = 8;
+    const RECOVERY_POINT: usize = 6;
+
+    for _ in 0..MESSAGES_MAX {
+        let Some((kind, rest)) = sei_number(messages) else {
+            return false;
+        };
+        let Some((size, payload)) = sei_number(rest) else {
+            return false;
+        };
+        if kind == RECOVERY_POINT {
+            // `recovery_frame_cnt`, an Exp-Golomb number: its first bit is set where it is 0.
+            return payload.first().is_some_and(|byte| byte & 0x80 != 0);
+        }
+        messages = payload.get(size..).unwrap_or_default();
+    }
+    false
+}
+
+/// A number of supplemental information: bytes of 255, and one that is less, are added up.
+fn sei_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let full = bytes.iter().take_while(|&&byte| byte == 0xff).count();
+    let last = usize::from(*bytes.get(full)?);
+    Some((full * 0xff + last, &bytes[full + 1..]))
 }
 
 fn avc_lengths(mut frame: &[u8], length: u8) -> Option<bool> {
@@ -139,11 +174,7 @@ fn avc_lengths(mut frame: &[u8], length: u8) -> Option<bool> {
         let size = size
             .iter()
             .fold(0usize, |size, &byte| size << 8 | usize::from(byte));
-        if let Some(is_keyframe) = rest
-            .first()
-            .filter(|_| size > 0)
-            .and_then(|&head| nal_unit(head))
-        {
+        if let Some(is_keyframe) = nal_unit(&rest[..size.min(rest.len())]) {
             return Some(is_keyframe);
         }
         frame = rest.get(size..)?;
@@ -157,10 +188,8 @@ fn begins_with_start_code(frame: &[u8]) -> bool {
 
 fn avc_start_codes(frame: &[u8]) -> Option<bool> {
     let searched = &frame[..frame.len().min(SEARCH_BYTES_MAX)];
-    let mut heads = searched
-        .windows(4)
-        .filter(|window| window[..3] == [0, 0, 1]);
-    heads.find_map(|window| nal_unit(window[3]))
+    let starts = (0..searched.len()).filter(|&at| searched[at..].starts_with(&[0, 0, 1]));
+    starts.map(|at| &searched[at + 3..]).find_map(nal_unit)
 }
 
 #[cfg(test)]
@@ -279,5 +308,26 @@ mod tests {
     fn frames_that_cannot_be_read_are_what_the_container_says() {
         assert!(Container.is_keyframe(b"x", true));
         assert!(!Container.is_keyframe(b"x", false));
+    }
+
+    #[test]
+    fn recovery_point_of_h264_is_a_keyframe_and_a_gradual_one_is_not() {
+        // A message of 300 bytes before it, then the recovery point, then a slice that is no IDR.
+        let mut sei = vec![0x06, 5, 255, 45];
+        sei.extend([0; 300]);
+        for (recovery, is_keyframe) in [(0x84, true), (0x44, false)] {
+            let unit = [&sei[..], &[6, 1, recovery, 0x80]].concat();
+            let start_codes = [&[0, 0, 0, 1][..], &unit, &[0, 0, 1, 0x41, 0x9a]].concat();
+            assert_eq!(
+                AvcStartCodes.is_keyframe(&start_codes, !is_keyframe),
+                is_keyframe
+            );
+            let size = (unit.len() as u32).to_be_bytes();
+            let lengths = [&size[..], &unit, &[0, 0, 0, 2, 0x41, 0x9a]].concat();
+            assert_eq!(
+                AvcLengths(4).is_keyframe(&lengths, !is_keyframe),
+                is_keyframe
+            );
+        }
     }
 }

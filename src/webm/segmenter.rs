@@ -391,6 +391,9 @@ impl Segmenter {
             .as_mut()
             .filter(|head| !head.tracks.is_empty())
             .ok_or(WebmError::NoTracks { offset })?;
+        if !head.tracks.iter().any(Track::is_played) {
+            return Err(WebmError::NothingPlayed { offset });
+        }
         if !head.told {
             head.told = true;
             let duration_ms = head.duration_ticks * head.timestamp_scale as f64 / 1e6;

@@ -274,8 +274,10 @@ pub(super) fn track_entry(number: u8, kind: u8, codec_id: &str, children: &[u8])
 }
 
 fn stamp_track() -> Track {
-    let entry = track_entry(1, stamp::TRACK_TYPE, stamp::CODEC_ID, &[]);
-    recording_of(&[entry]).tracks.remove(0)
+    // A recording has a picture or a sound: stamps are nothing by themselves.
+    let picture = track_entry(1, 1, "V_VP8", &[]);
+    let stamps = track_entry(2, stamp::TRACK_TYPE, stamp::CODEC_ID, &[]);
+    recording_of(&[picture, stamps]).tracks.remove(1)
 }
 
 #[cfg(test)]
