@@ -71,6 +71,24 @@ fn files_that_other_servers_have_are_refused_with_a_hint() {
 }
 
 #[test]
+fn listeners_at_an_icecast_mount_are_told_where_the_stream_is() {
+    let server = Server::start();
+    for (mount, named) in [
+        ("/demo.webm", Some("the stream is at /live/demo.webm")),
+        ("/radio/demo.ogg", Some("the stream is at /live/demo.webm")),
+        ("/robots.txt", None),
+    ] {
+        let answer = ask(&server, "GET", mount, &[]);
+        assert_eq!(answer.status, 404, "{mount}");
+        let text = answer.text();
+        match named {
+            Some(named) => assert!(text.contains(named), "{mount}: {text}"),
+            None => assert!(!text.contains("/live/"), "{mount}: {text}"),
+        }
+    }
+}
+
+#[test]
 fn icecast_mounts_of_tutorials_are_told_ours_in_the_answer_and_in_the_log() {
     for (mount, named) in [
         ("/live/e", "/live/e.webm"),

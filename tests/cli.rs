@@ -303,8 +303,8 @@ fn duration_without_a_unit_is_seconds_in_options_variables_and_file() {
 
 #[test]
 fn name_that_ends_like_a_file_is_refused_wherever_one_is_given() {
-    let reason = "a stream's name does not end in .webm, .mkv, .jpg or .webp: so do the addresses of \
-                  its files";
+    let reason = "a stream's name must not end in .webm, .mkv, .jpg or .webp: those are the addresses \
+                  of its files";
     for name in ["cam.jpg", "cam.webm.webm", "cam.mkv", "cam.webp"] {
         for url in [
             format!("ws://127.0.0.1:9/publish/{name}"),

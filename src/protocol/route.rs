@@ -142,8 +142,8 @@ pub enum BadName {
     #[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
     Letters,
     #[error(
-        "a stream's name does not end in .webm, .mkv, .jpg or .webp: so do the addresses of its \
-         files"
+        "a stream's name must not end in .webm, .mkv, .jpg or .webp: those are the addresses \
+         of its files"
     )]
     Ending,
 }
@@ -471,7 +471,7 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         path => {
             let nowhere = || match head.method.is_upload() {
                 true => Refusal::not_found().and_publish_at(path),
-                false => Refusal::not_found(),
+                false => Refusal::not_found().and_watch_at(path),
             };
             let (room, rest) = split_room(path).ok_or_else(nowhere)?;
             match room {
@@ -611,17 +611,31 @@ fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Re
 }
 
 impl Refusal {
-    /// Names the address where a publisher meant to go who took another server's.
+    /// Names the address that a publisher wants who took another server's.
     fn and_publish_at(mut self, path: &str) -> Self {
-        let last = path.rsplit('/').next().unwrap_or_default();
-        let stem = last
-            .strip_suffix(".webm")
-            .or(foreign_file(last))
-            .unwrap_or(last);
-        let name = StreamName::try_from(stem).map_or("NAME".to_owned(), |name| name.to_string());
+        let name = mount_name(path).map_or("NAME".to_owned(), |name| name.to_string());
         self.reason = format!("{}: publish to /live/{name}.webm", self.reason).into();
         self
     }
+
+    /// The same for a listener, where the address looks like a mount of Icecast's: `/NAME.webm`.
+    fn and_watch_at(mut self, path: &str) -> Self {
+        let is_media = path.ends_with(".webm") || foreign_file(path).is_some();
+        if let Some(name) = mount_name(path).filter(|_| is_media) {
+            self.reason = format!("{}: the stream is at /live/{name}.webm", self.reason).into();
+        }
+        self
+    }
+}
+
+/// The stream that a mount of another server's names: the last part of the path without its ending.
+fn mount_name(path: &str) -> Option<StreamName> {
+    let last = path.rsplit('/').next()?;
+    let stem = last
+        .strip_suffix(".webm")
+        .or(foreign_file(last))
+        .unwrap_or(last);
+    StreamName::try_from(stem).ok()
 }
 
 /// RFC 6455, 4.2.1 and 4.2.2: `None` when no upgrade is asked for, a refusal when it is asked for

@@ -384,8 +384,7 @@ impl Ingest {
 
     fn note_time_step(&mut self, now_ms: u64) {
         self.time_steps += 1;
-        let message =
-            "The timestamps step: viewers go on without a gap. Check the clock of what records.";
+        let message = "The timestamps jumped. Viewers see no gap. Check the recorder's clock.";
         self.warnings.push("timestamps", message, now_ms);
     }
 
