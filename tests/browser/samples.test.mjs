@@ -13,6 +13,9 @@ import { assertFlows, assertMoves } from './moving.mjs';
 const LATER_MS = 1500;
 /** From the publisher's start, or from when the page was opened. */
 const SHOWN_WITHIN_MS = 6000;
+/** Chromium begins a plain stream with 64 KB of it, five seconds of this one, and says so. */
+const PLAIN_WITHIN_MS = 12_000;
+const SAID_WITHIN_MS = 3500;
 const DISCARD_PADDING = Buffer.from([0x75, 0xa2]);
 /** Longer than a recording with such a block at its end. */
 const SEAMS_MS = 6000;
@@ -65,19 +68,19 @@ async function openAll(tabs, path) {
 }
 
 /** Milliseconds until each of the tabs plays, from now. */
-async function untilPlaying(t, who, tabs) {
+async function untilPlaying(t, who, tabs, withinMs) {
   const fromMs = performance.now();
   await Promise.all(tabs.map(async (tab) => {
-    await tab.reaches('playing', { withinMs: 2 * SHOWN_WITHIN_MS });
+    await tab.reaches('playing', { withinMs });
     const tookMs = Math.round(performance.now() - fromMs);
     t.diagnostic(`${who}, ${tab.browserName}: plays after ${tookMs} ms`);
-    assert.ok(tookMs < SHOWN_WITHIN_MS, `${who}, ${tab.browserName}: ${tookMs} ms`);
   }));
 }
 
 async function assertUntroubled(tab, { hasSound }) {
   assert.equal(await tab.state(), 'playing');
-  assert.match(await tab.words(), /watching live/);
+  // A busy machine makes it wait for a moment.
+  await until(`${tab.browserName} is watching live`, async () => /watching live/.test(await tab.words()), { withinMs: 3000 });
   assert.ok(await tab.evaluate(() => window.isTheSamePage), 'the page was reloaded');
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
@@ -109,10 +112,10 @@ const SAMPLES = [
     hasSound: true,
     hasSeams: true,
   },
-  { what: 'H.264 that calls itself WebM', name: 'h264', file: () => recorded('../data/h264-opus-doctype-webm.webm'), hasSound: true, unknownTo: 'firefox', named: /H\.264/ },
+  { what: 'H.264 that calls itself WebM', name: 'h264', file: () => recorded('../data/h264-opus-doctype-webm.webm'), hasSound: true, isPlain: true, unknownTo: 'firefox', named: /H\.264/ },
 ];
 
-for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false, hasSeams = false, unknownTo = '', named } of SAMPLES) {
+for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false, hasSeams = false, unknownTo = '', named, isPlain = false } of SAMPLES) {
   test(what, async (t) => {
     const [path, page] = [file(), `/live/${name}`];
     await openAll(early, page);
@@ -122,10 +125,18 @@ for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false
     else stop = await lab.push(server, name, path);
     try {
       const knows = ({ browserName }) => browserName !== unknownTo;
-      const earlyIn = untilPlaying(t, 'there before', early.filter(knows));
+      const withinMs = isPlain ? PLAIN_WITHIN_MS : SHOWN_WITHIN_MS;
+      const earlyIn = untilPlaying(t, 'there before', early.filter(knows), withinMs);
       await sleep(LATER_MS);
       await openAll(late, page);
-      await Promise.all([earlyIn, untilPlaying(t, 'came later', late.filter(knows))]);
+      const lateIn = untilPlaying(t, 'came later', late.filter(knows), withinMs);
+      if (isPlain) {
+        const isAnswered = async (tab) => (await tab.state()) === 'playing' || named.test(await tab.words());
+        for (const tab of late.filter(knows)) {
+          await until(`${tab.browserName} says why it waits`, () => isAnswered(tab), { withinMs: SAID_WITHIN_MS });
+        }
+      }
+      await Promise.all([earlyIn, lateIn]);
       for (const tab of [...early, ...late]) {
         if (!knows(tab)) {
           await until(`${tab.browserName} names what it lacks`, async () => named.test(await tab.words()))
