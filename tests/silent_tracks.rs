@@ -40,6 +40,26 @@ fn silent_publishers_first_picture_is_shown_after_a_second() {
 }
 
 #[test]
+fn silent_track_is_not_waited_for_again_in_the_next_recording() {
+    let server = Server::start();
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    let recording = read("audio-track-without-blocks");
+    publisher.send(&recording);
+    // The viewer begins at the newest keyframe, the last of the 16 blocks.
+    viewer.watch(1);
+    for times in 1..4 {
+        let started = Instant::now();
+        publisher.send(&recording);
+        viewer.watch(1 + 16 * times);
+        let waited = started.elapsed();
+        assert!(waited < Duration::from_millis(700), "{waited:?}");
+    }
+    let inits = viewer.texts.iter().filter(|text| text["type"] == "init");
+    assert_eq!(inits.count(), 1);
+}
+
+#[test]
 fn publisher_whose_timestamps_step_is_warned_and_counted() {
     let server = Server::start();
     let mut publisher = Publisher::open(&server, "demo");

@@ -11,6 +11,8 @@ const TICK_MS = 250;
 const TARGET_SECONDS = 1;
 /** Data came in before, but playback has not moved for this long: ask again. */
 const STALLED_MS = 10_000;
+/** A first frame nearer than this is waited for. */
+const ENTER_SECONDS = 0.3;
 
 export class SrcPlayer {
   #video;
@@ -32,6 +34,7 @@ export class SrcPlayer {
     const { signal } = this.#abort;
     video.addEventListener('loadeddata', () => {
       this.#attempt = 0;
+      this.#enter();
       this.#on.ready();
     }, { signal });
     video.addEventListener('ended', () => this.#lost(), { signal });
@@ -79,6 +82,15 @@ export class SrcPlayer {
     url.searchParams.set('cache', String(Date.now()));
     this.#movedAtMs = performance.now();
     this.#video.src = url.href;
+  }
+
+  /**
+   * A newcomer's stream begins at the time that it has been on air. Of H.264, Chromium would show
+   * the first frame for as long.
+   */
+  #enter() {
+    const { buffered, currentTime } = this.#video;
+    if (buffered.length && currentTime < buffered.start(0) - ENTER_SECONDS) this.#video.currentTime = buffered.start(0);
   }
 
   #lost() {

@@ -10,11 +10,15 @@ export const STATES = ['idle', 'connecting', 'waiting', 'playing', 'reconnecting
 /** Why a picture that plays stands still or stutters: see hitch.js. */
 export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
 
-/** `{ title, text }` for a state, whole sentences both; `text` may be empty. */
-export function wordsFor(state, { name, error = null, isPaused = false, isBlocked = false, wasOnAir = false, hasEnded = false, hitch = '', isWrongKey = false, missing = '' }) {
+/**
+ * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
+ * that the browser has been asked to begin with for a while.
+ */
+export function wordsFor(state, { name, error = null, isPaused = false, isBlocked = false, wasOnAir = false, hasEnded = false, hitch = '', isWrongKey = false, missing = '', slowCodecs = [] }) {
   switch (state) {
     case 'idle':
     case 'connecting':
+      if (slowCodecs.length) return { title: `Connecting to ${name}.`, text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.` };
       return { title: `Connecting to ${name}.`, text: '' };
     case 'waiting':
       if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };

@@ -19,10 +19,15 @@ const ENDED_AFTER_MS = 30_000;
 const SILENT_MS = 7000;
 /** How often we look whether the picture moves. */
 const LOOK_MS = 100;
+/** After so long without a picture, the page says why. */
+const SLOW_MS = 2500;
 /** How long the plain stream may take to show a picture: browsers want seconds of it first. */
 const PLAIN_WITHIN_MS = 3000;
-/** The same where the browser has a decoder for the picture, so that it will come. */
-const PLAIN_KNOWN_WITHIN_MS = 12_000;
+/**
+ * The same where the browser has a decoder for the picture, so that it will come: Chromium reads
+ * 32 KB at a time, and wants two or three of them.
+ */
+const PLAIN_KNOWN_WITHIN_MS = 20_000;
 /** Fresh joins after faults within this time, before we give up. */
 const FAULTS_WITHIN_MS = 20_000;
 const FAULTS_MOST = 4;
@@ -72,6 +77,9 @@ let tracks = [];
 let plainFailed = '';
 let isSrc = false;
 let plainTimer = 0;
+/** What the browser takes its time to begin with, once that is worth a word. */
+let slowCodecs = [];
+let slowTimer = 0;
 let askTimer = 0;
 
 // --- State and words
@@ -79,6 +87,7 @@ let askTimer = 0;
 function setState(next, problem = null) {
   state = next;
   error = problem;
+  if (next !== 'connecting') slowCodecs = [];
   root.dataset.state = next;
   movedAtMs = performance.now();
   speak();
@@ -95,7 +104,7 @@ function askForKey(wasWrong) {
 
 function speak() {
   const isPaused = state === 'playing' && !wantsPlay;
-  const words = wordsFor(state, { name, error, isPaused, isBlocked, wasOnAir, hasEnded, hitch, isWrongKey, missing });
+  const words = wordsFor(state, { name, error, isPaused, isBlocked, wasOnAir, hasEnded, hitch, isWrongKey, missing, slowCodecs });
   const write = (id, text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
@@ -231,6 +240,12 @@ function playPlainly() {
   const pictures = codecsOf(mime).filter((codec) => !isAudioCodec(codec));
   const isKnown = !tracks.some(({ encoding }) => encoding)
     && pictures.every((codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`));
+  clearTimeout(slowTimer);
+  slowTimer = setTimeout(() => {
+    if (state !== 'connecting') return;
+    slowCodecs = pictures;
+    speak();
+  }, SLOW_MS);
   plainTimer = setTimeout(() => {
     if (video.readyState < 2 || (pictures.length && !video.videoWidth)) plainIsNoWay();
   }, isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS);
@@ -238,6 +253,7 @@ function playPlainly() {
 
 function plainIsNoWay() {
   clearTimeout(plainTimer);
+  clearTimeout(slowTimer);
   clearInterval(askTimer);
   plainFailed = mime;
   isSrc = false;
@@ -511,6 +527,8 @@ document.addEventListener('keydown', (event) => {
   const isField = event.target.closest?.('input, button, a');
   const action = KEYS[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  // A key that is typed may have any letter.
+  if (event.target.closest?.('#key-form')) return;
   if (isField && (event.key === ' ' || event.key.startsWith('Arrow'))) return;
   event.preventDefault();
   action();

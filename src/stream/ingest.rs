@@ -277,7 +277,13 @@ impl Ingest {
         self.join_point_ms = None;
         stream.begin_recording(on_air.declared());
         let viewed = stream.init().map(|init| &init.recording);
-        let continued = on_air.continues(viewed).then(|| on_air.preferred());
+        let continued = match on_air.continues(viewed) {
+            true => Some(on_air.preferred()),
+            false => {
+                let former = self.on_air.as_ref();
+                former.and_then(|former| on_air.without_silent(former, viewed))
+            }
+        };
         self.on_air = Some(on_air);
         if let Some(tracks) = continued {
             self.set_tracks(&tracks, stream);

@@ -10,6 +10,9 @@
 //!                                                                                             join point
 //! ```
 //!
+//! A track that the recording before declared and never sent is not waited for again: of a publisher
+//! that begins anew each second, viewers would see nothing.
+//!
 //! Subtitles and metadata are passed on as they come; nothing waits for them.
 
 use crate::webm::{Block, Recording, Track, TrackKind};
@@ -86,6 +89,28 @@ impl OnAir {
     pub fn continues(&self, viewed: Option<&Recording>) -> bool {
         let selected = self.recording_of(&self.with_others(self.preferred.clone()));
         viewed.is_some_and(|viewed| selected.track_numbers_in(viewed).is_some())
+    }
+
+    /// What viewers can go on with at once, without the tracks that `former`, the recording before
+    /// this one, declared and never sent: they are not waited for a second time.
+    pub fn without_silent(
+        &self,
+        former: &OnAir,
+        viewed: Option<&Recording>,
+    ) -> Option<Vec<usize>> {
+        let is_silent = |&track: &usize| {
+            let kind = self.declared.tracks[track].kind;
+            let mut silent = former.preferred.iter().filter(|&&track| !former.seen[track]);
+            silent.any(|&track| former.declared.tracks[track].kind == kind)
+        };
+        let sending = self.preferred.iter().copied();
+        let sending: Vec<usize> = sending.filter(|track| !is_silent(track)).collect();
+        if sending.is_empty() || sending.len() == self.preferred.len() {
+            return None;
+        }
+        let tracks = self.with_others(sending);
+        let numbers = self.recording_of(&tracks).track_numbers_in(viewed?);
+        numbers.is_some().then_some(tracks)
     }
 
     pub fn is_opening(&self) -> bool {

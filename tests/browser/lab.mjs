@@ -37,7 +37,7 @@ export class Lab {
     return this.#keep(await startFirefox({ ...options, env: this.#sound.env }));
   }
 
-  /** Publishes a file over and over, with the program itself. */
+  /** Publishes a file over and over, with the program itself, until what is returned is called. */
   async push(server, name, file) {
     const child = spawn(BINARY, ['push', '--loop', file, server.url(`/publish/${name}`)], { stdio: 'ignore' });
     const kill = () => child.kill('SIGKILL');
@@ -49,6 +49,7 @@ export class Lab {
       },
     });
     await until(`${name} on air`, async () => (await server.stream(name))?.live);
+    return kill;
   }
 
   async close() {

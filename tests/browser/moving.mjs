@@ -1,6 +1,7 @@
 // What "it plays" means: frames keep coming, they differ, and media time goes on.
 
 import assert from 'node:assert/strict';
+import { until } from './lab.mjs';
 
 const WINDOW_MS = 1500;
 /** Windows to look at, at most: joining may cost a stall, and a busy machine a few more. */
@@ -29,4 +30,27 @@ export async function assertWhole(tab, forMs) {
   await new Promise((resolve) => setTimeout(resolve, forMs));
   const since = (await ranges()).filter(([, to]) => to > from);
   assert.equal(since.length, 1, `gaps in the buffer of ${tab.browserName}: ${JSON.stringify(since)}`);
+}
+
+/** What a person at the screen would notice. */
+function look() {
+  const video = document.querySelector('video');
+  const { ranges, seeks, state } = window.videostream.stats();
+  return { at: video.currentTime, ranges, seeks, state, isSeeking: video.seeking, width: video.videoWidth, said: document.getElementById('sentence').textContent };
+}
+
+/** Asserts that playback goes on at about the clock's pace, close to what is there, in one piece. */
+export async function assertFlows(tab, ms = 3000, { withinMs = 20_000 } = {}) {
+  let last;
+  await until(`${tab.browserName} plays steadily`, async () => {
+    const from = await tab.evaluate(look);
+    const fromMs = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const to = await tab.evaluate(look);
+    const passed = (performance.now() - fromMs) / 1000;
+    last = { from, to, passed };
+    const pace = (to.at - from.at) / passed;
+    return pace > 0.7 && pace < 1.4 && to.ranges.length === 1 && to.seeks === from.seeks && !to.isSeeking && to.width > 0
+      && to.ranges[0][1] - to.at < 1.5 && /watching live/.test(to.said);
+  }, { withinMs }).catch((error) => { throw new Error(`${error.message} ${JSON.stringify(last)}`); });
 }

@@ -6,6 +6,7 @@ import { createServer, get } from 'node:http';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Lab, picture, sleep } from './lab.mjs';
+import { assertFlows, assertMoves } from './moving.mjs';
 
 const STILL_S = 10;
 const lab = new Lab();
@@ -27,13 +28,7 @@ after(async () => {
 for (const audio of [false, true]) {
   test(`a shared tab that stands still has frames, ${audio ? 'and sound in step with them' : 'and few keyframes'}`, async (t) => {
     const server = await lab.server();
-    if (!site.listening) await once(site.listen(0, '127.0.0.1'), 'listening');
-    const publisher = await lab.chromium({ shares: 'Slide to share' });
-    const tab = await publisher.page.context().newPage();
-    await tab.goto(`http://127.0.0.1:${site.address().port}/`);
-    await publisher.page.bringToFront();
-    await publisher.open(server.url(`/publish/slides?source=screen&auto&audio=${Number(audio)}`));
-    await publisher.reaches('live');
+    const { publisher, tab } = await shareTab(server, audio);
     await sleep(2000);
     const parts = [];
     const request = get(server.url('/live/slides.webm'), (response) => response.on('data', (part) => parts.push(part)));
@@ -67,6 +62,66 @@ for (const audio of [false, true]) {
     t.diagnostic(`at the end the picture is at ${shown} s, the sound at ${sound} s`);
     assert.ok(Math.abs(sound - shown) < 0.6, `${shown} s, ${sound} s`);
   });
+}
+
+for (const audio of [false, true]) {
+  test(`viewers of a shared tab${audio ? ' with sound' : ''} see it stand still and move again, whenever they come`, async (t) => {
+    const server = await lab.server();
+    const { publisher, tab } = await shareTab(server, audio);
+    const viewers = [await lab.chromium(), await lab.firefox()];
+    for (const viewer of viewers) {
+      await viewer.open(server.url('/live/slides'));
+      await viewer.reaches('playing');
+    }
+    for (const viewer of viewers) await assertMoves(viewer);
+
+    await tab.evaluate(() => halt());
+    await sleep(4000);
+    await Promise.all(viewers.map((viewer) => assertFlows(viewer)));
+    for (const viewer of viewers) {
+      const seen = await viewer.frames(2000);
+      assert.ok(seen.changed <= 1, `${viewer.browserName} sees a still move: ${JSON.stringify(seen)}`);
+      await picture(viewer, `watch-still-${viewer.browserName}`);
+    }
+    // Coming again is coming while it stands still.
+    for (const viewer of viewers) {
+      const fromMs = performance.now();
+      await viewer.reload();
+      await viewer.reaches('playing', { withinMs: 5000 });
+      t.diagnostic(`${viewer.browserName}: plays a still after ${Math.round(performance.now() - fromMs)} ms`);
+    }
+    await Promise.all(viewers.map((viewer) => assertFlows(viewer)));
+    for (const viewer of viewers) {
+      const colour = await viewer.evaluate(colourShown);
+      assert.ok(Math.max(...colour) > 60, `${viewer.browserName} shows ${colour}`);
+    }
+
+    await tab.evaluate(() => move());
+    for (const viewer of viewers) await assertMoves(viewer);
+    for (const viewer of viewers) assert.deepEqual(viewer.complaints, [], viewer.browserName);
+    for (const each of [publisher, ...viewers]) await each.close();
+  });
+}
+
+/** Runs in the page: red, green and blue in the middle of the picture. */
+function colourShown() {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext('2d');
+  context.drawImage(document.querySelector('video'), 0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}
+
+/** A browser that shares a tab of its own, and is live with it. */
+async function shareTab(server, audio) {
+  if (!site.listening) await once(site.listen(0, '127.0.0.1'), 'listening');
+  const publisher = await lab.chromium({ shares: 'Slide to share' });
+  const tab = await publisher.page.context().newPage();
+  await tab.goto(`http://127.0.0.1:${site.address().port}/`);
+  await publisher.page.bringToFront();
+  await publisher.open(server.url(`/publish/slides?source=screen&auto&audio=${Number(audio)}`));
+  await publisher.reaches('live');
+  return { publisher, tab };
 }
 
 function packetsOf(webm) {

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, picture } from './lab.mjs';
 import { Media } from './media.mjs';
+import { assertFlows } from './moving.mjs';
 
 const ONE_A_SECOND = fileURLToPath(new URL('data/one-keyframe-a-second.webm', import.meta.url));
 const lab = new Lab();
@@ -20,29 +21,6 @@ after(async () => {
   await lab.close();
   media.close();
 });
-
-/** What a person at the screen would notice. */
-function look() {
-  const video = document.querySelector('video');
-  const { ranges, seeks, state } = window.videostream.stats();
-  return { at: video.currentTime, ranges, seeks, state, isSeeking: video.seeking, width: video.videoWidth, said: document.getElementById('sentence').textContent };
-}
-
-/** Playback goes on at about the clock's pace, close to what is there, in one piece. */
-async function assertFlows(tab, ms = 3000) {
-  let last;
-  await until(`${tab.browserName} plays steadily`, async () => {
-    const from = await tab.evaluate(look);
-    const fromMs = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    const to = await tab.evaluate(look);
-    const passed = (performance.now() - fromMs) / 1000;
-    last = { from, to, passed };
-    const pace = (to.at - from.at) / passed;
-    return pace > 0.7 && pace < 1.4 && to.ranges.length === 1 && to.seeks === from.seeks && !to.isSeeking && to.width > 0
-      && to.ranges[0][1] - to.at < 1.5 && /watching live/.test(to.said);
-  }, { withinMs: 20_000 }).catch((error) => { throw new Error(`${error.message} ${JSON.stringify(last)}`); });
-}
 
 const STREAMS = [
   ['one keyframe a second', () => ONE_A_SECOND],

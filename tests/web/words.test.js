@@ -115,3 +115,9 @@ test('a poster is at most 640 wide and never enlarged', () => {
   assert.deepEqual(posterSize(320, 240), { width: 320, height: 240 });
   assert.deepEqual(posterSize(5000, 1), { width: 640, height: 1 });
 });
+
+test('a picture that takes long to begin is explained', () => {
+  assert.equal(watch.wordsFor('connecting', { name: 'demo' }).text, '');
+  const { title, text } = watch.wordsFor('connecting', { name: 'demo', slowCodecs: ['avc1.42D00B'] });
+  assert.equal(`${title} ${text}`, 'Connecting to demo. This browser takes some seconds to begin with H.264.');
+});
