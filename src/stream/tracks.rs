@@ -49,6 +49,9 @@ pub struct OnAir {
     /// Declared tracks on air, in their order, and the numbers that viewers know them by. Empty while
     /// it opens.
     chosen: Vec<(usize, u8)>,
+    /// Of these, the picture; and per declared track its number: what is asked for each block.
+    video: Option<usize>,
+    numbers: Vec<Option<u8>>,
     /// Whether the stream's init segment was made of these tracks, and shares their memory.
     is_in_init: bool,
     /// What should be on air from the next join point on, if that is something else.
@@ -77,6 +80,8 @@ impl OnAir {
             seen: vec![false; declared.tracks.len()],
             frames_ms: vec![Vec::new(); declared.tracks.len()],
             chosen: Vec::new(),
+            video: None,
+            numbers: vec![None; declared.tracks.len()],
             is_in_init: false,
             plan: None,
             since_ms: None,
@@ -275,6 +280,11 @@ impl OnAir {
             .copied()
             .zip(numbers.iter().copied())
             .collect();
+        self.video = self.video_of(tracks.iter().copied());
+        self.numbers.fill(None);
+        for &(track, number) in &self.chosen {
+            self.numbers[track] = Some(number);
+        }
         self.plan = None;
     }
 
@@ -289,15 +299,12 @@ impl OnAir {
 
     /// The number that viewers know a track by, if it is on air.
     pub fn number(&self, track: usize) -> Option<u8> {
-        let mut chosen = self.chosen.iter();
-        chosen
-            .find(|(index, _)| *index == track)
-            .map(|&(_, number)| number)
+        self.numbers[track]
     }
 
     /// The picture on air.
     pub fn video(&self) -> Option<usize> {
-        self.video_of(self.chosen.iter().map(|&(track, _)| track))
+        self.video
     }
 
     fn video_of(&self, mut tracks: impl Iterator<Item = usize>) -> Option<usize> {
