@@ -89,6 +89,8 @@ export class MsePlayer {
   #oldestMs = null;
   #lead = new Lead();
   #pictures = null;
+  /** When repeats last ran ahead of frames that were late. */
+  #overshotAtMs = -Infinity;
   /** When playback ran dry, until data comes again. */
   #dryAtMs = null;
   #meter = new RateMeter();
@@ -273,7 +275,10 @@ export class MsePlayer {
       return;
     }
     const overshotMs = this.#pictures.takeOvershot();
-    if (overshotMs > LATE_BY_MS) this.#edge.underflow(nowMs);
+    if (overshotMs > LATE_BY_MS && nowMs - this.#overshotAtMs > LATE_MS) {
+      this.#overshotAtMs = nowMs;
+      this.#edge.underflow(nowMs);
+    }
     const longestMs = Math.min(CLOCK_LONGEST_MS, Math.max(CLOCK_SHORTEST_MS, 2 * this.#pauseMs));
     if (nowMs - this.#lastPushMs > longestMs) return;
     const leadMs = this.#lead.at(nowMs);

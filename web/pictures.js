@@ -25,8 +25,12 @@ const STEP_GROWTH = 1.7;
 const PAUSE_MS = 250;
 /** After a repeat the next ones come at once, for so long: frames are few. */
 const SPARSE_MS = 1000;
-/** A frame this far behind a repeat is shown late; further behind, time itself was set back. */
+/** So many frames without a pause between them, and frames are few no more. */
+const FLOWING_FRAMES = 2;
+/** A frame this far behind a repeat is shown at once; further behind, all frames are shown later. */
 const BEHIND_MS = 300;
+/** While frames flow, the share of the time between two that makes up for having been shown later. */
+const GIVEN_BACK = 0.25;
 /** Relative times have 16 bits. */
 const CLUSTER_TICKS = 32_000;
 
@@ -41,9 +45,14 @@ export class Pictures {
   #lengthMs = null;
   #sparseUntilMs = -Infinity;
   #clusterTicks = null;
+  /** The publisher's newest frame by the stream's clock, and how many came without a pause. */
+  #cameMs = null;
+  #flowing = 0;
   /** Added to the stream's times, where repeats ran ahead of them. */
   #offsetMs = 0;
   #overshotMs = 0;
+  /** Whether frames flowed when they were repeated last, so that the next one is late, and not rare. */
+  #wasFlowing = false;
 
   constructor({ isFirefox }) {
     this.#isFirefox = isFirefox;
@@ -63,7 +72,7 @@ export class Pictures {
     return this.#lastMs !== null && Boolean(this.#repeater?.frame());
   }
 
-  /** How far repeats were ahead of the frames that came behind them, once. */
+  /** How far repeats were ahead of frames that were late, once. */
   takeOvershot() {
     const overshotMs = this.#overshotMs;
     this.#overshotMs = 0;
@@ -85,6 +94,7 @@ export class Pictures {
     const items = [];
     let lastMs = this.#lastMs;
     for (const block of frames) {
+      this.#note(block.timestampMs);
       const atMs = this.#place(block.timestampMs, lastMs);
       if (lastMs !== null && atMs - lastMs > (this.#lengthMs === null ? PAUSE_MS : 1.5 * STEP_MS)) {
         items.push(...this.#repeats(lastMs, atMs - STEP_MS / 2));
@@ -102,9 +112,19 @@ export class Pictures {
   fill(toMs, lateMs = PAUSE_MS) {
     const lastMs = this.#lastMs;
     if (lastMs === null) return null;
-    const behindMs = toMs + this.#offsetMs - lastMs;
-    if (behindMs < (lastMs < this.#sparseUntilMs ? STEP_MS : lateMs)) return null;
-    return this.#write(this.#repeats(lastMs, toMs + this.#offsetMs), false);
+    const isSparse = lastMs < this.#sparseUntilMs;
+    // Frames that are shown later than at best are on time for this.
+    if (toMs - lastMs < (isSparse ? STEP_MS : lateMs)) return null;
+    this.#wasFlowing ||= !isSparse;
+    return this.#write(this.#repeats(lastMs, toMs), false);
+  }
+
+  /** Frames that come one after the other need no repeats, however late they are. */
+  #note(timestampMs) {
+    const isFlowing = this.#cameMs !== null && timestampMs - this.#cameMs < PAUSE_MS;
+    this.#flowing = isFlowing ? this.#flowing + 1 : 0;
+    this.#cameMs = timestampMs;
+    if (this.#flowing >= FLOWING_FRAMES) this.#sparseUntilMs = -Infinity;
   }
 
   /** A frame's time as it is to be written, behind the last one. */
@@ -112,13 +132,17 @@ export class Pictures {
     const atMs = timestampMs + this.#offsetMs;
     if (lastMs === null || atMs > lastMs) {
       // A pause gives back what the repeats took.
-      if (lastMs !== null && this.#offsetMs > 0 && atMs - lastMs > PAUSE_MS) {
-        this.#offsetMs = Math.max(0, lastMs + 1 - timestampMs);
+      if (lastMs !== null && this.#offsetMs > 0) {
+        const leastMs = Math.max(0, lastMs + 1 - timestampMs);
+        const givenBack = atMs - lastMs > PAUSE_MS ? 1 : GIVEN_BACK;
+        this.#offsetMs = Math.max(leastMs, this.#offsetMs - (atMs - lastMs) * givenBack);
       }
+      this.#wasFlowing = false;
       return timestampMs + this.#offsetMs;
     }
     const behindMs = lastMs - atMs;
-    this.#overshotMs = Math.max(this.#overshotMs, behindMs);
+    if (this.#wasFlowing) this.#overshotMs = Math.max(this.#overshotMs, behindMs);
+    this.#wasFlowing = false;
     if (behindMs <= BEHIND_MS) return lastMs + 1;
     this.#offsetMs = lastMs + STEP_MS / 2 - timestampMs;
     return lastMs + STEP_MS / 2;
