@@ -43,6 +43,9 @@ const SEEK_REST_MS = 1500;
 const RUN_DRY_SECONDS = 0.08;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
+/** A seek ends when frames follow its target, which a gap behind it prevents; else it may decode a whole GOP. */
+const SEEK_STUCK_MS = 1000;
+const SEEK_LONGEST_MS = 8000;
 /** However slowly data comes in, the first play does not wait longer than this. */
 const START_WAIT_MS = 1000;
 
@@ -65,6 +68,7 @@ export class LiveEdge {
   #canSeek;
   #quietSinceMs = null;
   #lastSeekMs = -Infinity;
+  #seekingSinceMs = null;
   #lastPosition = null;
   #lastMovedMs = -Infinity;
   /** Oldest first: `[atMs, lag]`. */
@@ -118,8 +122,10 @@ export class LiveEdge {
       this.#lastPosition = position;
       this.#lastMovedMs = nowMs;
     }
+    if (!isSeeking) this.#seekingSinceMs = null;
     const last = ranges.at(-1);
-    if (!last || isPaused || isSeeking) return STEADY;
+    if (!last || isPaused) return STEADY;
+    if (isSeeking) return this.#mendSeek({ nowMs, position, ranges, keyframes });
 
     const lag = last[1] - position;
     const isSettled = nowMs - this.#lastSeekMs >= SEEK_REST_MS;
@@ -141,6 +147,16 @@ export class LiveEdge {
     }
     const rate = this.#rate(this.#meanLag(lag, nowMs) - this.target);
     return { rate, seekTo: null, reason: this.#isChasing ? 'chasing' : 'steady' };
+  }
+
+  /** A seek that does not end begins anew where data is. */
+  #mendSeek({ nowMs, position, ranges, keyframes }) {
+    this.#seekingSinceMs ??= nowMs;
+    const patienceMs = gapAhead(position, ranges) ? SEEK_STUCK_MS : SEEK_LONGEST_MS;
+    const [start, end] = ranges.at(-1);
+    if (!this.#canSeek || nowMs - this.#seekingSinceMs < patienceMs || end - start < this.target) return STEADY;
+    this.#seekingSinceMs = nowMs;
+    return this.#seek(nowMs, this.landing(ranges, keyframes), 'stuck');
   }
 
   #seek(nowMs, seekTo, reason) {

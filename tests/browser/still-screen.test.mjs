@@ -9,6 +9,8 @@ import { Lab, picture, sleep } from './lab.mjs';
 import { assertFlows, assertMoves } from './moving.mjs';
 
 const STILL_S = 10;
+/** Three browsers on two cores: the player may have learnt to keep two seconds, and no more. */
+const LAG_S = 3;
 const lab = new Lab();
 const site = createServer((_, response) => {
   response.setHeader('content-type', 'text/html');
@@ -77,7 +79,7 @@ for (const audio of [false, true]) {
 
     await tab.evaluate(() => halt());
     await sleep(4000);
-    await Promise.all(viewers.map((viewer) => assertFlows(viewer)));
+    await Promise.all(viewers.map((viewer) => assertFlows(viewer, 3000, { hadGaps: true, lagSeconds: LAG_S })));
     for (const viewer of viewers) {
       const seen = await viewer.frames(2000);
       assert.ok(seen.changed <= 1, `${viewer.browserName} sees a still move: ${JSON.stringify(seen)}`);
@@ -90,7 +92,7 @@ for (const audio of [false, true]) {
       await viewer.reaches('playing', { withinMs: 5000 });
       t.diagnostic(`${viewer.browserName}: plays a still after ${Math.round(performance.now() - fromMs)} ms`);
     }
-    await Promise.all(viewers.map((viewer) => assertFlows(viewer)));
+    await Promise.all(viewers.map((viewer) => assertFlows(viewer, 3000, { lagSeconds: LAG_S })));
     for (const viewer of viewers) {
       const colour = await viewer.evaluate(colourShown);
       assert.ok(Math.max(...colour) > 60, `${viewer.browserName} shows ${colour}`);

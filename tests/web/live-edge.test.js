@@ -122,3 +122,18 @@ test('where only keyframes will do, playback enters and leaps at keyframes', () 
   assert.equal(edge.decide({ nowMs: 100, position: 12, ranges: [[10, 17.8]], keyframes }).seekTo, 17.5);
   assert.equal(edge.catchUp(18, [[10, 21]], keyframes), null);
 });
+
+test('a seek that a gap keeps from ending begins anew behind the gap', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  const at = (nowMs, end) => edge.decide({ nowMs, position: 3.97, ranges: [[0, 4], [4.2, end]], isSeeking: true }).seekTo;
+  assert.equal(at(0, 4.5), null);
+  assert.equal(at(900, 5.4), null);
+  assert.ok(at(1100, 5.6) > 4.2);
+  assert.equal(at(1200, 5.7), null, 'and is given time again');
+});
+
+test('a seek that decodes its way through a long GOP is left alone', () => {
+  const edge = new LiveEdge({ hasAudio: false });
+  const at = (nowMs) => edge.decide({ nowMs, position: 6, ranges: [[0, 6.2 + nowMs / 1000]], isSeeking: true }).seekTo;
+  for (let nowMs = 0; nowMs < 7000; nowMs += 50) assert.equal(at(nowMs), null);
+});
