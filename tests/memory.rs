@@ -262,6 +262,26 @@ fn large_tracks_of_many_streams_leave_the_others_their_room() {
 }
 
 #[test]
+fn large_tracks_before_any_media_leave_the_others_their_room() {
+    let server = Server::with(&LIMIT);
+    let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
+    let cluster = bytes.windows(4).rposition(|id| id == b"\x1f\x43\xb6\x75");
+    let cluster = cluster.unwrap();
+    // Half of them stop behind their tracks, half behind the head of a Cluster.
+    let ends = [cluster, cluster + 15];
+    let mut open: Vec<TcpStream> = (0..250)
+        .map(|index| put(&server, &format!("s{index}"), &bytes[..100]))
+        .collect();
+    beside_a_stream(&server, open.len(), |_, index| {
+        let _ = open[index].write_all(&bytes[100..ends[index % 2]]);
+    });
+    // 64 MiB have room for 62 of them.
+    let closed = server.metric("videostream_closed_for_memory_total");
+    assert!(closed >= 250 - 62, "{closed}");
+    assert_newcomers_are_served(&server);
+}
+
+#[test]
 fn answers_that_are_not_read_leave_the_others_their_room() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
