@@ -274,10 +274,12 @@ fn large_tracks_before_any_media_leave_the_others_their_room() {
         .collect();
     beside_a_stream(&server, open.len(), |_, index| {
         let _ = open[index].write_all(&bytes[100..ends[index % 2]]);
+        // One after another: what is whole has been read when the next comes.
+        thread::sleep(Duration::from_millis(20));
     });
-    // 64 MiB have room for 62 of them.
+    // 64 MiB and a sixteenth have room for 68 of them.
     let closed = server.metric("videostream_closed_for_memory_total");
-    assert!(closed >= 250 - 62, "{closed}");
+    assert!(closed >= 250 - 68, "{closed}");
     assert_newcomers_are_served(&server);
 }
 
