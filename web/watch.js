@@ -242,7 +242,7 @@ function playPlainly() {
     && pictures.every((codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`));
   clearTimeout(slowTimer);
   slowTimer = setTimeout(() => {
-    if (state !== 'connecting') return;
+    if (state !== 'connecting' || !isKnown) return;
     slowCodecs = pictures;
     speak();
   }, SLOW_MS);

@@ -137,17 +137,17 @@ for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false
         }
       }
       await Promise.all([earlyIn, lateIn]);
-      for (const tab of [...early, ...late]) {
+      await Promise.all([...early, ...late].map(async (tab) => {
         if (!knows(tab)) {
           await until(`${tab.browserName} names what it lacks`, async () => named.test(await tab.words()))
             .catch(async (error) => { throw new Error(`${error.message}; it says: ${await tab.words()}`); });
           assert.doesNotMatch(await tab.words(), /watching live\.$/);
-          continue;
+          return;
         }
         if (isStill) await assertFlows(tab);
         else await assertMoves(tab);
         await assertUntroubled(tab, { hasSound });
-      }
+      }));
       if (hasSeams) {
         const seen = await Promise.all([...early, ...late].map((tab) => tab.frames(SEAMS_MS)));
         t.diagnostic(`longest gaps over the seams: ${seen.map(({ gapMs }) => gapMs).join(', ')} ms`);
