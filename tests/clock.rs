@@ -32,7 +32,7 @@ fn libfaketime() -> PathBuf {
 fn server_with_a_clock_of(offset: &Path) -> Server {
     let mut command = program();
     command
-        .args(["--listen", "127.0.0.1:0", "--log-level", "debug"])
+        .args(["--listen", "127.0.0.1:0"])
         .env("LD_PRELOAD", libfaketime())
         .env("FAKETIME_TIMESTAMP_FILE", offset)
         .env("FAKETIME_NO_CACHE", "1")
@@ -60,7 +60,7 @@ fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
     let mut chunks = sample.chunks_after(sample.opening()).into_iter();
     for jump in ["+10y", "-10y", "+0"] {
         fs::write(&offset, jump).unwrap();
-        // Said in the log, with the time: who leaves before its first media is there at `debug`.
+        // Said in the log, with the time.
         drop(Publisher::open(&server, "other"));
         let jumped = Instant::now();
         while jumped.elapsed() < TICKS {

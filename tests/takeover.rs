@@ -337,7 +337,7 @@ fn crowd_of_idle_publishers_keeps_no_good_one_out() {
 
 #[test]
 fn streams_that_wait_for_their_first_block_count_as_streams() {
-    let server = Server::with(&["--max-streams", "2", "--log-level", "debug"]);
+    let server = Server::with(&["--max-streams", "2"]);
     let sample = Sample::read("chromium-restart-1");
     let mut one = Publisher::open(&server, "one");
     let two = Publisher::open(&server, "two");

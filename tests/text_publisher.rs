@@ -34,7 +34,10 @@ fn text_of_any_kind_is_answered_with_a_warning_and_1003() {
         }
         assert!(!server.log().contains("publisher came"), "{text}");
     }
-    server.wait_for_log("publisher sent text", 6);
+    // The first of a client's refusals have lines of their own, and all are counted.
+    server.wait_for_log("publisher sent text", 1);
+    let refused = server.metric("videostream_refusals_total{reason=\"media\"}");
+    assert_eq!(refused, 6);
     assert_eq!(server.metric("videostream_publishers_rejected_total"), 6);
     server.wait_until_offline("demo");
 }

@@ -154,7 +154,7 @@ impl Reactor {
         let stream = self.catalog.stream_mut(stream_id);
         let client = self.connections[id].client;
         if publisher.is_candidate() {
-            tracing::debug!(stream = %stream.name(), %client, "publisher left before its first media");
+            tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
             if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
                 broadcast.candidates.remove(id);
             }

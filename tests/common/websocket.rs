@@ -175,6 +175,14 @@ impl Publisher {
         }
     }
 
+    /// A publisher whose stream is on air already, for what asks for nothing but that.
+    pub fn on_air(server: &Server, name: &str) -> Publisher {
+        let mut publisher = Publisher::open(server, name);
+        publisher.open_stream(&Sample::read("chromium-restart-1"));
+        server.report_when(name, |report| report["live"] == true);
+        publisher
+    }
+
     /// Sends a recording up to its first keyframe. Whoever waits for the stream joins at the newest
     /// keyframe there is: so a test lets its viewers see this one before it goes on.
     pub fn open_stream(&mut self, sample: &Sample) {

@@ -53,7 +53,7 @@ fn s7_1_chunks() {
     refused(&server, "7.1 bad chunks", 400, &bad.map(chunked));
 
     // A poster's body is read to its end, so the connection goes on behind it.
-    let publisher = Publisher::open(&server, "demo");
+    let publisher = Publisher::on_air(&server, "demo");
     let size = JPEG.len();
     let jpeg = [
         format!("{size:x}"),
