@@ -6,17 +6,19 @@ use super::{cut, split_lengths};
 use crate::protocol::control::OfflineReason;
 use crate::stream::{Cursor, Ingest, Limits, Stream};
 use crate::webm::{self, WebmError};
-use crate::work::{self, Work};
+use crate::work::{self, Budget, Work};
 use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The most that one step of an ingest overdraws its share by, but for bytes: a recording, or all
 /// blocks that waited for one of another track.
-const STEP_MAX: u64 = work::RECORDING + 260 * (work::BLOCK + work::CHUNK);
+const STEP_MAX: u64 = work::RECORDING + 1030 * (work::BLOCK + work::CHUNK);
 
 /// However bytes are cut, and however little is worked in a turn, the segmenter finds the same in
-/// them, and the ring holds the same for viewers: valid, and with every frame unchanged. In a ring too small for the stream nothing
-/// panics, and what a viewer got is still valid.
+/// them, and the ring holds the same for viewers: valid, and with every frame unchanged. In a ring too
+/// small for the stream nothing panics, and what a viewer got is still valid. Publishers that share
+/// the work of a turn get all of theirs done, and no turn does much more than its budget.
 ///
 /// The WebM comes first in `input`, so that a recording is nearly a seed and a dictionary is of
 /// use. How to cut it stands at the end, read backwards:
@@ -33,6 +35,7 @@ pub fn any_cut(input: &[u8]) {
     let segmented = same_events_however_cut(&bytes, &lengths);
     same_ring_however_cut(&bytes, &lengths, &segmented);
     small_ring_stays_valid(&bytes, &lengths, ring);
+    publishers_share_each_turn(&bytes, &lengths, 2 + usize::from(ring % 7));
 }
 
 fn same_events_however_cut(bytes: &Bytes, lengths: &[usize]) -> Segmented {
@@ -74,18 +77,14 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
             given.extend(drain(&mut cursor, stream));
         });
         assert_eq!(error, segmented.error);
-        let mut ring = BytesMut::new();
-        for sequence in stream.ring().oldest()..stream.ring().live_edge() {
-            let chunk = stream.ring().chunk(sequence).expect("a ring has no gaps");
-            ring.extend_from_slice(&chunk.framed.payload());
-        }
+        let ring = ring_bytes(&stream);
         // Whoever watched from early on has the ring's end, behind the init segment it needs.
         if let Some(Given::Init(init)) = given.first() {
             let media = bytes_of(&given).split_off(init.framed.payload().len());
             assert!(ring.ends_with(&media));
         }
         play(bytes_of(&given));
-        rings.push(ring.freeze());
+        rings.push(ring);
     }
     assert!(rings.iter().all(|ring| *ring == rings[0]));
     let played = play(rings.swap_remove(0));
@@ -135,6 +134,82 @@ fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8) {
     for (_, given) in viewers {
         play(bytes_of(&given));
     }
+}
+
+/// So many publishers send the same bytes to streams of their own, in the same turns: as the event loop
+/// has it, with turns of little work.
+fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usize) {
+    const TURN_WORK: u64 = 20_000;
+    const SHARE_MIN: u64 = TURN_WORK / 64;
+
+    struct Party {
+        stream: Stream,
+        ingest: Ingest,
+        pieces: VecDeque<Bytes>,
+        debt: u64,
+    }
+    let limits = Limits {
+        ring_ms: u64::MAX,
+        ..Limits::default()
+    };
+    let mut parties: Vec<Party> = (0..publishers)
+        .map(|_| Party {
+            stream: on_air(limits),
+            ingest: Ingest::new(limits),
+            pieces: cut(bytes, lengths).into(),
+            debt: 0,
+        })
+        .collect();
+    // An element is read as a whole, and may have been cut into pieces before.
+    let overdraft_max = STEP_MAX + bytes.len() as u64 * 2 * work::BYTE_OF_CHILDREN;
+    let mut queue: VecDeque<usize> = (0..publishers).collect();
+    while !queue.is_empty() {
+        let mut budget = Budget::new(TURN_WORK, SHARE_MIN, queue.len());
+        for _ in 0..queue.len() {
+            if budget.is_spent() {
+                break;
+            }
+            let index = queue.pop_front().expect("as many as were counted");
+            let party = &mut parties[index];
+            let Some(mut work) = budget.share(&mut party.debt) else {
+                queue.push_back(index);
+                continue;
+            };
+            if !party.ingest.has_input() {
+                let Some(piece) = party.pieces.pop_front() else {
+                    party.ingest.flush(&mut party.stream);
+                    continue;
+                };
+                party.ingest.give(piece);
+            }
+            let worked = party.ingest.work(&mut party.stream, &mut work);
+            party.ingest.close_chunk(&mut party.stream);
+            budget.settle(&work, &mut party.debt);
+            match worked {
+                Ok(()) => queue.push_back(index),
+                Err(_) => party.ingest.flush(&mut party.stream),
+            }
+        }
+        assert!(
+            budget.done() <= TURN_WORK + overdraft_max,
+            "{}",
+            budget.done()
+        );
+    }
+    let first = ring_bytes(&parties[0].stream);
+    for party in &parties[1..] {
+        assert_eq!(ring_bytes(&party.stream), first);
+    }
+}
+
+fn ring_bytes(stream: &Stream) -> Bytes {
+    let ring = stream.ring();
+    let mut bytes = BytesMut::new();
+    for sequence in ring.oldest()..ring.live_edge() {
+        let chunk = ring.chunk(sequence).expect("a ring has no gaps");
+        bytes.extend_from_slice(&chunk.framed.payload());
+    }
+    bytes.freeze()
 }
 
 fn on_air(limits: Limits) -> Stream {
