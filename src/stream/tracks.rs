@@ -90,14 +90,13 @@ impl OnAir {
 
     /// What viewers can go on with at once, without the tracks that `former`, the recording before
     /// this one, declared and never sent: they are not waited for a second time.
-    pub fn without_silent(
-        &self,
-        former: &OnAir,
-        viewed: Option<&Recording>,
-    ) -> Option<Vec<usize>> {
+    pub fn without_silent(&self, former: &OnAir, viewed: Option<&Recording>) -> Option<Vec<usize>> {
         let is_silent = |&track: &usize| {
             let kind = self.declared.tracks[track].kind;
-            let mut silent = former.preferred.iter().filter(|&&track| !former.seen[track]);
+            let mut silent = former
+                .preferred
+                .iter()
+                .filter(|&&track| !former.seen[track]);
             silent.any(|&track| former.declared.tracks[track].kind == kind)
         };
         let sending = self.preferred.iter().copied();
