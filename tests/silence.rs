@@ -92,12 +92,11 @@ fn publisher_that_answers_pings_has_twice_the_time() {
 fn a_poster_that_does_not_come_is_not_waited_for() {
     let server = Server::with(&["--publisher-timeout", "500ms"]);
     let sample = Sample::read("chromium-restart-1");
-    let mut publisher = Publisher::open(&server, "demo");
+    let mut publisher = Publisher::on_air(&server, "demo");
     let mut http = Http::open(&server);
     http.ask("PUT", "/live/demo.jpg", &["Content-Length: 1000"]);
     http.send(b"\xff\xd8\xff");
     // The stream itself goes on, and a byte of the poster now and then does not help.
-    publisher.open_stream(&sample);
     for chunk in sample.chunks_after(sample.opening()) {
         publisher.send(&chunk);
         if http.stream().set_nonblocking(true).is_ok() && http.stream().peek(&mut [0]).is_ok() {
