@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Prices are nominal nanoseconds: what the step takes on one slow core, rounded up, from
-//! `benches/ingest` and the floods of `tests/work_per_turn.rs`. No clock is read, so the same bytes
+//! `benches/ingest` and the floods of `tests/strain/work_per_turn.rs`. No clock is read, so the same bytes
 //! cost the same everywhere, and a test can count.
 
 /// Work for all publishers of one turn together: 3 ms.

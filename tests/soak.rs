@@ -7,6 +7,7 @@
 //! `SOAK_SECONDS` makes it shorter or longer. Memory and descriptors are looked at when everybody
 //! has left: after a first part, in which allocator and ring find their size, and at the end.
 
+#[path = "it/common/mod.rs"]
 mod common;
 
 use common::eventually;

@@ -1,0 +1,10 @@
+//! Requests, answers, pages and TLS, to the letter of their standards.
+
+mod addresses;
+mod answers;
+mod pages_are_everybodys;
+mod prefix;
+mod proxy;
+mod rfc6455;
+mod rfc9112;
+mod tls;

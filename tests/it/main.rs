@@ -1,0 +1,10 @@
+//! What the server promises, over real sockets: a folder for each kind of promise, a file for each
+//! promise.
+
+mod access;
+mod common;
+mod faults;
+mod http;
+mod process;
+mod publish;
+mod watch;

@@ -1,0 +1,15 @@
+//! What publishers send becomes a stream, whatever they send.
+
+mod ffmpeg;
+mod http_publish;
+mod interleaving;
+mod lying_media;
+mod offline;
+mod publish_rate;
+mod push;
+mod push_to_server;
+mod silence;
+mod silent_tracks;
+mod stalled;
+mod takeover;
+mod text_publisher;

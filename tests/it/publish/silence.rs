@@ -1,0 +1,162 @@
+//! The promise: who says nothing, or does not answer, is not waited for.
+
+use crate::common::eventually;
+use crate::common::http::Http;
+use crate::common::media::{Sample, assert_frames};
+use crate::common::server::Server;
+use crate::common::viewer::{HttpViewer, Viewer};
+use crate::common::websocket::{Heard, Publisher};
+use std::time::Instant;
+use tungstenite::Message;
+
+#[test]
+fn a_request_that_does_not_come_is_not_waited_for() {
+    let server = Server::with(&["--head-timeout", "300ms"]);
+    let mut silent = Http::open(&server);
+    let mut half = Http::open(&server);
+    half.send("GET /healthz HTTP/1.1\r\nHost");
+    let mut idle = Http::open(&server);
+    assert_eq!(idle.get("/healthz").status, 200);
+    for http in [&mut silent, &mut half] {
+        let answer = http.answer("GET");
+        assert_eq!(
+            (answer.status, answer.field("Connection")),
+            (408, Some("close"))
+        );
+    }
+    // Who was answered before and has no further question is closed without a word.
+    assert!(idle.rest().is_empty());
+    // A drop now and then keeps nobody here.
+    let slow = Http::open(&server);
+    let started = Instant::now();
+    for byte in "GET / HTTP/1.1\r\nX-Endless: ".bytes().chain([b'x'; 1000]) {
+        use std::io::Write;
+        if slow.stream().write_all(&[byte]).is_err() || started.elapsed().as_secs() > 5 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(started.elapsed().as_secs() < 5, "still listened to");
+}
+
+#[test]
+fn a_silent_publisher_is_closed_and_its_viewers_stay() {
+    let server = Server::with(&["--publisher-timeout", "400ms"]);
+    let sample = Sample::read("chromium-restart-1");
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    publisher.open_stream(&sample);
+    viewer.watch(1);
+    let (code, reason) = publisher.client.closed();
+    assert_eq!((code, &*reason), (1008, "no media came for too long"));
+    viewer.text("offline");
+
+    let mut http = Http::open(&server);
+    http.ask("PUT", "/live/demo.webm", &["Transfer-Encoding: chunked"]);
+    http.send_chunk(&sample.bytes[..sample.opening()]);
+    viewer.watch(2);
+    assert_eq!(http.answer("PUT").status, 408);
+    viewer.text("offline");
+}
+
+#[test]
+fn publisher_that_answers_pings_has_twice_the_time() {
+    let server = Server::with(&["--publisher-timeout", "2s"]);
+    let sample = Sample::read("chromium-restart-1");
+    // One that has sent nothing yet, one that has, and one that does not even read.
+    let mut candidate = Publisher::open(&server, "waiting");
+    let mut on_air = Publisher::open(&server, "demo");
+    on_air.open_stream(&sample);
+    let mut viewer = Viewer::v1(&server, "deaf");
+    let mut deaf = Publisher::open(&server, "deaf");
+    deaf.open_stream(&sample);
+    viewer.watch(1);
+    let started = Instant::now();
+    let waiting = std::thread::spawn(move || {
+        let on_air = std::thread::spawn(move || (on_air.client.closed(), started.elapsed()));
+        let candidate = (candidate.client.closed(), started.elapsed());
+        [candidate, on_air.join().unwrap()]
+    });
+    assert_eq!(viewer.text("offline")["reason"], "lost");
+    let took = started.elapsed().as_millis();
+    assert!((1900..3500).contains(&took), "{took} ms");
+    for ((code, reason), took) in waiting.join().unwrap() {
+        assert_eq!((code, &*reason), (1008, "no media came for too long"));
+        assert!(took.as_millis() > 3800, "{took:?}");
+    }
+}
+
+#[test]
+fn a_poster_that_does_not_come_is_not_waited_for() {
+    let server = Server::with(&["--publisher-timeout", "500ms"]);
+    let sample = Sample::read("chromium-restart-1");
+    let mut publisher = Publisher::on_air(&server, "demo");
+    let mut http = Http::open(&server);
+    http.ask("PUT", "/live/demo.jpg", &["Content-Length: 1000"]);
+    http.send(b"\xff\xd8\xff");
+    // The stream itself goes on, and a byte of the poster now and then does not help.
+    for chunk in sample.chunks_after(sample.opening()) {
+        publisher.send(&chunk);
+        if http.stream().set_nonblocking(true).is_ok() && http.stream().peek(&mut [0]).is_ok() {
+            break;
+        }
+        let _ = std::io::Write::write(&mut http.stream(), b"x");
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    http.stream().set_nonblocking(false).unwrap();
+    assert_eq!(http.answer("PUT").status, 408);
+    assert_eq!(server.report("demo").unwrap()["live"], true);
+}
+
+#[test]
+fn pings_alone_do_not_keep_a_publisher() {
+    let server = Server::with(&["--publisher-timeout", "500ms"]);
+    let mut publisher = Publisher::open(&server, "demo");
+    let started = Instant::now();
+    let code = loop {
+        publisher.client.send(Message::Ping("there?".into()));
+        match publisher.client.hear() {
+            Heard::Closed(code, _) => break code,
+            Heard::Gone => panic!("without a word"),
+            Heard::Text(_) | Heard::Media(_) => {}
+        }
+        assert!(started.elapsed().as_secs() < 10);
+    };
+    assert_eq!(code, 1008);
+}
+
+#[test]
+fn a_websocket_that_does_not_answer_pings_is_dropped() {
+    let server = Server::with(&["--ping-interval", "200ms", "--ping-timeout", "300ms"]);
+    // Neither reads, so neither answers.
+    let _deaf = Viewer::plain(&server, "demo");
+    let _mute = Publisher::open(&server, "demo");
+    // Nobody is left, and so nothing of the stream.
+    eventually("both are dropped", || {
+        server.report("demo").is_none().then_some(())
+    });
+}
+
+#[test]
+fn who_answers_pings_stays() {
+    let server = Server::with(&["--ping-interval", "100ms", "--ping-timeout", "400ms"]);
+    let sample = Sample::read("chromium-restart-1");
+    let mut viewer = Viewer::v1(&server, "demo");
+    let mut http = HttpViewer::open(&server, "demo");
+    let started = Instant::now();
+    // While it waits for a text it answers what comes; a second is two times too long for the deaf.
+    let waiting = std::thread::spawn(move || {
+        viewer.text("hello");
+        viewer.watch(1);
+        viewer
+    });
+    while started.elapsed().as_millis() < 1200 {
+        assert!(server.report("demo").unwrap()["viewers"].as_u64().unwrap() == 2);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let mut publisher = Publisher::open(&server, "demo");
+    publisher.open_stream(&sample);
+    let viewer = waiting.join().unwrap();
+    http.watch(1);
+    assert_frames(&viewer.screen.frames(), &http.screen.frames());
+}
