@@ -150,12 +150,10 @@ pub fn simple_block(
     bytes.extend((0x1000_0000 | (length as u32 + 4)).to_be_bytes());
     let track_at = bytes.len();
     bytes.extend([0x81, 0, 0, if keyframe { 0x80 } else { 0 }]);
-    let frame_at = bytes.len();
     bytes.extend(frame);
     BlockElement {
         bytes: bytes.into(),
         track_at,
-        frame_at,
         frame_length: length,
     }
 }

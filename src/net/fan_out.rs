@@ -94,7 +94,7 @@ impl Reactor {
             if *budget <= floor {
                 return;
             }
-            let Some(id) = self.writable.pop_front() else {
+            let Some(id) = self.writable.pop() else {
                 return;
             };
             if let Some(connection) = self.connections.get_mut(id) {

@@ -68,6 +68,7 @@ mod unsent;
 mod verdicts;
 pub(crate) mod viewer;
 mod waited;
+mod write_queue;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;

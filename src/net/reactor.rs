@@ -21,6 +21,7 @@ use super::socket::Socket;
 use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
 use super::viewer::Item;
+use super::write_queue::WriteQueue;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
 use crate::metrics::{Counters, Texts};
 use crate::protocol::access::{Access, Secret};
@@ -109,7 +110,7 @@ pub struct Reactor {
     /// outlived its connection costs one look.
     pub(super) feeding: VecDeque<usize>,
     pub(super) readable: VecDeque<usize>,
-    pub(super) writable: VecDeque<usize>,
+    pub(super) writable: WriteQueue,
     /// Publishers that were too fast, and when each is read again.
     pub(super) resting: Vec<(Instant, usize)>,
     /// Publishers whose blocks wait for other tracks, or for the clock.
@@ -224,7 +225,7 @@ impl Reactor {
             told_viewers_at: now,
             feeding: VecDeque::new(),
             readable: VecDeque::new(),
-            writable: VecDeque::new(),
+            writable: WriteQueue::default(),
             resting: Vec::new(),
             waiting_media: Vec::new(),
             sweeping: VecDeque::new(),
@@ -339,9 +340,11 @@ impl Reactor {
     /// Edge-triggered: a socket left before "would block" gets no second event, so while any
     /// remains on a list the next wait must not sleep.
     fn timeout(&self, now: Instant) -> Option<Duration> {
-        let queues = [&self.feeding, &self.readable, &self.writable];
-        let has_more = self.expiring.is_some() || !self.gone.is_empty();
-        if has_more || queues.iter().any(|queue| !queue.is_empty()) {
+        let has_work = !(self.feeding.is_empty()
+            && self.readable.is_empty()
+            && self.writable.is_empty()
+            && self.gone.is_empty());
+        if has_work || self.expiring.is_some() {
             return Some(Duration::ZERO);
         }
         let accept = self
@@ -424,7 +427,7 @@ impl Reactor {
         let connection = &mut self.connections[id];
         if connection.can_write && !connection.is_write_queued {
             connection.is_write_queued = true;
-            self.writable.push_back(id);
+            self.writable.push(id, connection.outbox.byte_len());
         }
     }
 

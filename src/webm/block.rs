@@ -18,6 +18,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 const FLAG_KEYFRAME: u8 = 0x80;
 /// Both SimpleBlock and Block: how frames are laced.
 const FLAG_LACING: u8 = 0x06;
+/// A track number of one byte, two bytes of relative timestamp, flags.
+const BLOCK_HEAD_LENGTH: usize = 4;
 /// Most frames in one lace: the count is one byte, less one.
 const LACE_FRAMES_MAX: usize = 256;
 
@@ -72,17 +74,17 @@ pub(super) enum Frames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockElement {
     pub bytes: Bytes,
-    /// Where the track number stands; the relative timestamp's two bytes follow it.
+    /// Where the track number stands, of [`BLOCK_HEAD_LENGTH`] bytes with the relative timestamp and
+    /// the flags. The frame follows.
     pub track_at: usize,
-    /// Where the frame begins, and how long it is.
-    pub frame_at: usize,
     pub frame_length: usize,
 }
 
 impl BlockElement {
     /// The encoded frame.
     pub fn frame(&self) -> &[u8] {
-        &self.bytes[self.frame_at..self.frame_at + self.frame_length]
+        let frame_at = self.track_at + BLOCK_HEAD_LENGTH;
+        &self.bytes[frame_at..frame_at + self.frame_length]
     }
 
     /// The element as viewers get it: players trust its flag, or in a BlockGroup the ReferenceBlock,
@@ -148,7 +150,6 @@ impl BlockElement {
         BlockElement {
             bytes: bytes.freeze(),
             track_at: self.track_at + moved,
-            frame_at: self.frame_at + moved,
             frame_length: self.frame_length,
         }
     }
@@ -172,7 +173,6 @@ pub(super) fn read_simple_block(element: Bytes, head_length: usize) -> Option<Ra
             frame_length: element.len() - frame_at,
             bytes: element,
             track_at: head_length,
-            frame_at,
         })
     } else {
         let frame = &element[head_length + head.length()..];
@@ -214,7 +214,6 @@ pub(super) fn read_block_group(element: Bytes, head_length: usize) -> Option<Raw
         Frames::One(BlockElement {
             bytes: element,
             track_at,
-            frame_at,
             frame_length: block_end - frame_at,
         })
     } else {
@@ -269,7 +268,6 @@ fn rebuilt_group(payload: &[u8], is_kept: impl Fn(ElementId) -> bool) -> Option<
     Some(BlockElement {
         bytes: bytes.freeze(),
         track_at,
-        frame_at: track_at + 4,
         frame_length,
     })
 }
@@ -280,8 +278,7 @@ fn simple_block(frame: &[u8], flags: u8) -> BlockElement {
     let (_, frame_at, _) = write_simple_block(&mut bytes, frame, flags);
     BlockElement {
         bytes: bytes.freeze(),
-        track_at: frame_at - 4,
-        frame_at,
+        track_at: frame_at - BLOCK_HEAD_LENGTH,
         frame_length: frame.len(),
     }
 }
@@ -354,8 +351,7 @@ fn unlace(payload: &[u8], head: &BlockHead, keyframe: bool) -> Option<Vec<BlockE
     let bytes = bytes.freeze();
     let element = |(begin, frame_at, end): (usize, usize, usize)| BlockElement {
         bytes: bytes.slice(begin..end),
-        track_at: frame_at - begin - 4,
-        frame_at: frame_at - begin,
+        track_at: frame_at - begin - BLOCK_HEAD_LENGTH,
         frame_length: end - frame_at,
     };
     Some(places.into_iter().map(element).collect())
@@ -555,7 +551,6 @@ mod tests {
             assert_eq!(viewed.bytes, expected, "{children:x?} {is_keyframe:?}");
             assert_eq!(viewed.frame(), b"frame");
             assert_eq!(viewed.bytes[viewed.track_at] & 0x80, 0x80);
-            assert_eq!(viewed.frame_at, viewed.track_at + 4);
         }
     }
 

@@ -80,7 +80,6 @@ mod tests {
         BlockElement {
             bytes: Bytes::from_static(b"\xa3\x85\x80\0\0\x80f"),
             track_at: 2,
-            frame_at: 6,
             frame_length: 1,
         }
     }

@@ -236,11 +236,14 @@ impl Segmenter {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        self.advance(work).inspect_err(|error| {
+        let result = self.advance(work);
+        // Looked at in place: an event is large, and moved for each block.
+        if let Err(error) = &result {
             self.error = Some(error.clone());
             self.carry = BytesMut::new();
             self.input = Bytes::new();
-        })
+        }
+        result
     }
 
     /// Whether there may be more to poll without another push, because the work was spent before.

@@ -8,16 +8,19 @@ use crate::common::viewer::Viewer;
 use crate::common::websocket::{Publisher, WebSocketClient};
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Publishers that flood the server at once.
 const FLOODS: usize = 64;
 
 /// Bytes of a flood that are written in one call.
 const FLOOD_BYTES: usize = 64 << 10;
+
+/// Between two chunks of the honest stream.
+const STEP: Duration = Duration::from_millis(20);
 
 /// What a service manager may have to wait.
 const SOON: Duration = Duration::from_secs(5);
@@ -88,6 +91,39 @@ fn pour(server: &Server, name: &str, via: Via, first: &[u8], again: &[u8]) -> Jo
     thread::spawn(move || while socket.write_all(&again).is_ok() {})
 }
 
+/// Reads a stream over HTTP, and remembers the longest time between two reads. A measurement for
+/// `cargo test --release --test strain turns_short -- --nocapture`: how long it is depends on the machine,
+/// so no test judges it.
+struct LongestGap {
+    reader: JoinHandle<Duration>,
+    socket: TcpStream,
+}
+
+impl LongestGap {
+    fn of(server: &Server, name: &str) -> LongestGap {
+        let mut socket = TcpStream::connect(server.address).unwrap();
+        let host = server.address;
+        let head = format!("GET /live/{name}.webm HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        socket.write_all(head.as_bytes()).unwrap();
+        let mut reading = socket.try_clone().unwrap();
+        let reader = thread::spawn(move || {
+            let mut bytes = vec![0; 64 << 10];
+            let (mut longest, mut last) = (Duration::ZERO, None);
+            while reading.read(&mut bytes).is_ok_and(|length| length > 0) {
+                let now = Instant::now();
+                longest = longest.max(now - last.replace(now).unwrap_or(now));
+            }
+            longest
+        });
+        LongestGap { reader, socket }
+    }
+
+    fn end(self) -> Duration {
+        self.socket.shutdown(Shutdown::Both).unwrap();
+        self.reader.join().unwrap()
+    }
+}
+
 /// Turns with work for publishers: those that kept to the budget of 3 ms, which the last share of a turn
 /// may overdraw, and all.
 fn turns(server: &Server) -> (u64, u64) {
@@ -119,11 +155,17 @@ fn flood(via: Via, first: &[u8], again: &[u8]) {
             report["received_bytes"].as_u64() > Some(FLOOD_BYTES as u64)
         });
     }
+    let gap = LongestGap::of(&server, "demo");
     for chunk in sample.chunks_after(sample.opening()) {
         publisher.send(&chunk);
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(STEP);
     }
     viewer.watch(all.len());
+    println!(
+        "{again_bytes} bytes again and again: longest gap of the honest stream {gap} ms",
+        again_bytes = again.len(),
+        gap = gap.end().as_millis()
+    );
     assert_frames(&viewer.screen.frames(), &all);
 
     let (bounded, turns) = turns(&server);
@@ -131,7 +173,7 @@ fn flood(via: Via, first: &[u8], again: &[u8]) {
     assert_eq!(bounded, turns);
     assert_eq!(server.metric("videostream_publishers_rejected_total"), 0);
 
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     server.signal(Signal::TERM);
     let ended = server.wait(started);
     assert!(ended.status.success(), "{}: {}", ended.status, ended.log);

@@ -230,7 +230,6 @@ pub(super) fn simple_block(frame: &[u8], keyframe: bool) -> BlockElement {
     BlockElement {
         bytes: bytes.into(),
         track_at,
-        frame_at: track_at + 4,
         frame_length: frame.len(),
     }
 }
