@@ -1,7 +1,7 @@
 //! What the server costs: memory, time to start, size; and processor time while it has nothing to
 //! do.
 //!
-//! `cargo bench --bench footprint` prints the figures of the README, in three minutes.
+//! `cargo bench --bench footprint` prints figures of `docs/benchmarks.md`, in three minutes.
 
 #[path = "../fan_out/audience.rs"]
 #[allow(dead_code, reason = "written for another bench")]

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Half of the viewers read nothing any more. The others get every byte, and none of them skips.
-/// The same on a larger scale, with delays: see the README.
+/// The same on a larger scale, with delays: see `docs/load-testing.md`.
 #[test]
 fn viewers_who_stall_take_no_byte_from_those_beside_them() {
     for target in ["/live/demo", "/live/demo.webm"] {
@@ -54,7 +54,7 @@ fn viewers_who_stall_take_no_byte_from_those_beside_them() {
     }
 }
 
-/// Prints how long it takes, for the README.
+/// Prints how long it takes, for `docs/benchmarks.md`.
 #[test]
 fn two_hundred_who_never_finish_their_request_are_all_closed_in_time() {
     const CROWD: usize = 200;

@@ -1,4 +1,4 @@
-//! The program as a process: commands, signals, service managers, the README.
+//! The program as a process: commands, signals, service managers; the README and `docs/`.
 
 mod cli;
 mod load;

@@ -39,8 +39,10 @@ impl Page {
     fn all() -> Vec<Page> {
         let mut paths: Vec<PathBuf> = PAGES.iter().map(PathBuf::from).collect();
         for entry in fs::read_dir(root().join("docs")).unwrap() {
-            let name = entry.unwrap().file_name();
-            paths.push(Path::new("docs").join(name));
+            let path = Path::new("docs").join(entry.unwrap().file_name());
+            if path.extension().is_some_and(|ending| ending == "md") {
+                paths.push(path);
+            }
         }
         paths.sort();
         let pages = paths.into_iter().map(|path| Page {
@@ -747,6 +749,23 @@ fn every_file_in_the_text_exists() {
     assert!(count > 80, "{count}");
 }
 
+/// Every room of `src/` has a row in the map of the architecture.
+#[test]
+fn every_room_is_in_the_architecture() {
+    let page = repository("docs/architecture.md");
+    let rows: String = page.lines().filter(|line| line.starts_with('|')).collect();
+    let mut count = 0;
+    for entry in fs::read_dir(root().join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let room = path.file_stem().unwrap().to_str().unwrap();
+        if !["lib", "main"].contains(&room) {
+            assert!(rows.contains(&format!("`{room}`")), "{room}");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
+}
+
 /// Every metric that the text names.
 #[test]
 fn every_metric_in_the_text_is_one() {
@@ -801,14 +820,17 @@ fn every_link_leads_somewhere() {
     assert!(count > 40, "{count}");
 }
 
-/// README's table repeats figures of the benchmarks, so that they have to agree.
+/// README repeats figures of the benchmarks, so they must agree.
 #[test]
-fn compared_figures_are_those_of_the_benchmarks() {
+fn figures_of_the_readme_are_those_of_the_benchmarks() {
     let (readme, benchmarks) = (repository("README.md"), repository("docs/benchmarks.md"));
     let cells = |row: &str| -> Vec<String> {
         let cells = row.trim_matches(['|', ' ']).split('|');
         cells.map(|cell| cell.trim().to_owned()).collect()
     };
+    for figure in ["142 ms", "5.0 MB"] {
+        assert!(readme.contains(figure) && benchmarks.contains(figure));
+    }
     let section = readme.split("\n## Compared\n").nth(1).unwrap();
     let table = section.lines().skip_while(|line| !line.starts_with('|'));
     let rows: Vec<_> = table.take_while(|line| line.starts_with('|')).collect();
