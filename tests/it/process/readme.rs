@@ -698,6 +698,34 @@ fn every_option_in_the_text_is_one() {
     assert!(count > 90, "{count}");
 }
 
+/// A default that stands behind an option in brackets, as in "`--auth-cache` (10 s)".
+#[test]
+fn every_default_in_the_text_is_that_of_the_program() {
+    let help = help().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut count = 0;
+    for page in Page::all() {
+        let prose = page.prose();
+        let prose = prose.split_whitespace().collect::<Vec<_>>().join(" ");
+        for rest in prose.split("`--").skip(1) {
+            let Some((option, behind)) = rest.split_once("` (") else {
+                continue;
+            };
+            let value = behind.split(')').next().unwrap().replace(' ', "");
+            let is_value = value.starts_with(|first: char| first.is_ascii_digit());
+            if option.contains([' ', '`']) || !is_value {
+                continue;
+            }
+            // The flag's own entry, which its variable follows.
+            let entry = help.split(&format!(" --{option} <")).nth(1).unwrap();
+            let entry = entry.split("[env: ").next().unwrap();
+            let default = format!("[default: {value}]");
+            assert!(entry.contains(&default), "{option}: {value}, but {entry}");
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "{count}");
+}
+
 /// Each page's path and what stands there between backquotes.
 fn every_span() -> Vec<(String, String)> {
     let mut spans = Vec::new();
