@@ -57,6 +57,13 @@ pub struct Page {
     gzip: OnceLock<Option<Encoded>>,
 }
 
+impl Page {
+    /// Whether it is what a person opens, rather than a part of that.
+    pub fn is_document(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+}
+
 /// The bytes of a page as they go out, and their strong validator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {

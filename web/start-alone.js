@@ -3,10 +3,10 @@
 // Pure: what the browser tells about how the page was reached comes in.
 //
 // A page elsewhere could lead a person here, and in a browser that remembers the permission their
-// camera would be on air. What cannot be seen from here: a page elsewhere that hides itself
-// (`referrerpolicy="no-referrer"` with `rel="noopener"`) looks like an address that was typed.
-// Only the server can tell the two apart, by `Sec-Fetch-Site`; where it says so in a
-// `Server-Timing` entry named `led-by`, that counts.
+// camera would be on air. Such a page can hide itself (`referrerpolicy="no-referrer"` with
+// `rel="noopener"`) from this one, but not from the server: browsers tell the server in
+// `Sec-Fetch-Site`, and the server repeats it in a `Server-Timing` entry named `led-by`. Browsers
+// tell it only to `https:` and to their own machine, which are also the only places with a camera.
 
 /** `referrer`, `origin`: of the page. `isFramed`, `openerOrigin` (null: none). `ledBy`: see above. */
 export function mayStartAlone({ referrer, origin, isFramed, openerOrigin, ledBy = '' }) {

@@ -166,13 +166,14 @@ test('Stop tells viewers that the stream has ended', async () => {
 test('a page elsewhere puts no camera on air, an address that is typed does', async () => {
   const elsewhere = await lab.server();
   const target = server.url('/publish/led?source=camera&auto');
-  for (const tab of [chromium, firefox]) {
+  const links = [{ referrerPolicy: 'origin' }, { referrerPolicy: 'no-referrer', rel: 'noopener' }];
+  for (const [tab, how] of [chromium, firefox].flatMap((tab) => links.map((how) => [tab, how]))) {
     await tab.open(elsewhere.url('/'));
-    await tab.evaluate((href) => {
+    await tab.evaluate((attributes) => {
       const link = document.createElement('a');
-      Object.assign(link, { href, textContent: 'x', id: 'lead', referrerPolicy: 'origin' });
+      Object.assign(link, { textContent: 'x', id: 'lead', ...attributes });
       document.body.replaceChildren(link);
-    }, target);
+    }, { href: target, ...how });
     await tab.click('#lead');
     await until('the page', () => tab.page.url() === target);
     await tab.reaches('idle');

@@ -189,6 +189,22 @@ fn pages_are_compressed_validated_and_locked_down() {
 }
 
 #[test]
+fn page_learns_which_site_led_the_browser_to_it() {
+    let server = Server::start();
+    let led = |target: &str, site: &str| {
+        let field = format!("Sec-Fetch-Site: {site}");
+        let answer = Http::open(&server).request("GET", target, &[&field]);
+        answer.field("Server-Timing").map(str::to_owned)
+    };
+    for site in ["none", "same-origin", "same-site", "cross-site"] {
+        let told = led("/publish/demo?source=camera&auto", site);
+        assert_eq!(told, Some(format!("led-by;desc=\"{site}\"")));
+    }
+    assert_eq!(led("/publish/demo", "x\\\", y"), None);
+    assert_eq!(led("/assets/favicon.svg", "cross-site"), None);
+}
+
+#[test]
 fn the_newest_poster_is_shown_as_long_as_somebody_publishes() {
     let server = Server::with(&["--poster-bytes", "2KiB"]);
     let put = |fields: &[&str], body: &[u8]| {
