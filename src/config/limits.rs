@@ -197,7 +197,7 @@ impl Limits {
         // Nobody is behind because of what the server holds back itself, nor for a sweep.
         if !limits.max_delay.is_zero() && limits.max_delay + SWEEP_ROOM > lag {
             let reason = format!(
-                "must be half a second less than --max-lag ({}) at least",
+                "must be at least half a second less than --max-lag ({})",
                 humantime::format_duration(lag)
             );
             let delay = humantime::format_duration(limits.max_delay);
@@ -396,7 +396,7 @@ mod tests {
         };
         assert_eq!(
             refusal(&options(1000)),
-            "--max-delay 1s: must be half a second less than --max-lag (1s) at least"
+            "--max-delay 1s: must be at least half a second less than --max-lag (1s)"
         );
         assert_eq!(
             refusal(&options(11_000)),

@@ -181,7 +181,7 @@ pub enum HttpError {
     },
     #[error("both Content-Length and Transfer-Encoding")]
     LengthAndChunked,
-    #[error("transfer coding {0:?} is not known here, only chunked is")]
+    #[error("transfer coding {0:?} is not supported: use chunked")]
     UnknownCoding(String),
     #[error("chunked body: {0}")]
     Chunk(&'static str),
