@@ -100,7 +100,7 @@ fn tell_of_lost(lines: u64) {
     tracing::error!(
         lines,
         total,
-        "lines of the log were lost: standard error could not be written"
+        "log lines lost: standard error does not take them"
     );
 }
 

@@ -235,7 +235,7 @@ impl Reactor {
             Some(Verdict::Allowed) => return self.serve(id, head, rest, route),
             Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
             Some(Verdict::Forbidden) => {
-                Refusal::forbidden("you may not do this here").because(Cause::Hook)
+                Refusal::forbidden("the auth hook does not allow this").because(Cause::Hook)
             }
             None => Refusal::undecided(),
         };

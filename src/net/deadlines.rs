@@ -179,12 +179,12 @@ impl Reactor {
                 self.drop_connection(id);
             }
             Due::HeadTimeout => {
-                let refusal = Refusal::new(408, "no whole request head came in time");
+                let refusal = Refusal::new(408, "the request head did not arrive in time");
                 self.refuse(id, &refusal, Method::Other);
             }
             Due::Undecided => self.give_up_asking(id),
             Due::SilentPublisher => {
-                self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
+                self.close_publisher(id, CloseCode::Policy, 408, "no media arrived for too long");
             }
             Due::Ping => {
                 let connection = &mut self.connections[id];

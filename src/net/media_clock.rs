@@ -52,7 +52,7 @@ impl Reactor {
     fn log_warnings(&self, stream: StreamId, client: IpAddr, warnings: &[Warning]) {
         let name = self.catalog.stream(stream).name();
         for Warning { code, message } in warnings {
-            tracing::warn!(stream = %name, %client, code, "publisher is warned: {message}");
+            tracing::warn!(stream = %name, %client, code, "publisher warned: {message}");
         }
     }
 

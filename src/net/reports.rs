@@ -70,6 +70,7 @@ impl Reactor {
                     connections: self.connections.len() as u64,
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.waiters(),
+                    log_lines_lost: crate::log::lines_lost(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()

@@ -75,7 +75,7 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) if connection.socket.fall_back() => {
-                let refusal = Refusal::new(400, "this port speaks TLS: say https:// or wss://");
+                let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
                 self.refuse(id, &refusal, Method::Other);
             }
             Err(error) => {
@@ -190,10 +190,7 @@ impl Reactor {
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
-                    Refusal::new(
-                        404,
-                        "there is no picture: the stream is off air, or not VP8",
-                    )
+                    Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
                 self.respond(id, head, rest, |asked| asked.picture("image/webp", picture));
             }
@@ -525,14 +522,14 @@ impl Reactor {
         self.note_received(id, received);
     }
 
-    /// Closes one that a newer publisher has taken the stream over from.
+    /// Closes one that a newer publisher took the stream over from.
     pub(super) fn replace_publisher(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &mut connection.state {
             publisher.offline_reason = OfflineReason::Replaced;
             publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
         }
-        let reason = "a newer publisher has taken the stream over";
+        let reason = "a newer publisher took the stream over";
         self.close_publisher(id, CloseCode::Normal, 409, reason);
     }
 

@@ -80,22 +80,19 @@ pub struct Successor {
 impl Reactor {
     pub(super) fn call_successor(&mut self) {
         if !self.is_serving() || self.successor.is_some() {
-            tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
+            tracing::warn!("SIGUSR2 ignored: the server is stopping or hands over already");
             return;
         }
         if std::process::id() == 1 {
-            tracing::warn!("SIGUSR2 comes to nothing: a container ends with its first process");
+            tracing::warn!("SIGUSR2 ignored: a container ends with its first process");
             return;
         }
         match self.start_successor() {
             Ok(successor) => {
-                tracing::info!(
-                    pid = successor.process.id(),
-                    "another process is taking over"
-                );
+                tracing::info!(pid = successor.process.id(), "handover begins");
                 self.successor = Some(successor);
             }
-            Err(error) => tracing::error!(%error, "no other process can take over"),
+            Err(error) => tracing::error!(%error, "cannot start the newer process"),
         }
     }
 
@@ -149,7 +146,7 @@ impl Reactor {
         if let Some(successor) = self.successor.take() {
             let pid = successor.process.id();
             let status = end(successor.process);
-            tracing::error!(pid, reason, status, "the other process does not take over");
+            tracing::error!(pid, reason, status, "the newer process did not take over");
         }
     }
 
@@ -158,7 +155,7 @@ impl Reactor {
             return;
         };
         let pid = successor.process.id();
-        tracing::info!(pid, connections = self.connections.len(), "taken over from");
+        tracing::info!(pid, connections = self.connections.len(), "handed over");
         self.manager.taken_over(pid);
         for mut listener in self.listeners.drain(..) {
             // The socket lives on over there, and so would its place in our epoll.

@@ -139,7 +139,7 @@ pub struct StreamName(Arc<str>);
 /// Why a text is no [`StreamName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    #[error("a stream's name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    #[error("a stream name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
     Letters,
     #[error(
         "a stream's name must not end in .webm, .mkv, .jpg or .webp: those are the addresses \
@@ -281,7 +281,7 @@ impl Refusal {
     pub fn unauthorized() -> Self {
         Self::new(
             401,
-            "a key or a token is needed here, and no right one was given",
+            "this needs a key or a token: none that is right was given",
         )
         .with(
             "WWW-Authenticate",
@@ -318,7 +318,7 @@ impl Refusal {
 
     /// 503, when those who decide cannot be asked.
     pub fn undecided() -> Self {
-        Self::new(503, "whether you may cannot be told now, try again soon")
+        Self::new(503, "authorization is unavailable, try again later")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
             .because(Cause::Hook)
     }
@@ -338,7 +338,7 @@ impl Refusal {
     }
 
     fn not_allowed(allow: &'static str) -> Self {
-        Self::new(405, format!("this address takes {allow}"))
+        Self::new(405, format!("this address accepts {allow}"))
             .with("Allow", allow)
             .because(Cause::Method)
     }
@@ -605,7 +605,7 @@ fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Re
         return Ok(());
     }
     let reason = format!(
-        "this address is no WebSocket: view the stream at /live/{name}, publish it at /publish/{name}"
+        "this address is no WebSocket: watch the stream at /live/{name}, publish it at /publish/{name}"
     );
     Err(Refusal::new(400, reason).because(Cause::Address))
 }
@@ -660,7 +660,7 @@ fn handshake(head: &RequestHead) -> Result<Option<Handshake>, Refusal> {
     match upgrade.version.as_deref() {
         Some("13") => {}
         Some(_) => {
-            return Err(Refusal::new(426, "the WebSocket version here is 13")
+            return Err(Refusal::new(426, "only WebSocket version 13 is supported")
                 .with("Sec-WebSocket-Version", "13")
                 .with("Upgrade", "websocket"));
         }

@@ -48,7 +48,7 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
     publisher.open_stream(&sample);
     viewer.watch(1);
     let (code, reason) = publisher.client.closed();
-    assert_eq!((code, &*reason), (1008, "no media came for too long"));
+    assert_eq!((code, &*reason), (1008, "no media arrived for too long"));
     viewer.text("offline");
 
     let mut http = Http::open(&server);
@@ -81,7 +81,7 @@ fn publisher_that_answers_pings_has_twice_the_time() {
     let took = started.elapsed().as_millis();
     assert!((1900..3500).contains(&took), "{took} ms");
     for ((code, reason), took) in waiting.join().unwrap() {
-        assert_eq!((code, &*reason), (1008, "no media came for too long"));
+        assert_eq!((code, &*reason), (1008, "no media arrived for too long"));
         assert!(took.as_millis() > 3800, "{took:?}");
     }
 }
