@@ -21,7 +21,7 @@ use crate::protocol::token::Act;
 /// Live WebM from one browser to every viewer, through one small server.
 ///
 /// Without a command it serves, as `videostream serve` does: open the printed link in a browser,
-/// go live, and send the other link to whoever should watch.
+/// go live, and send the other link to your viewers.
 #[derive(Debug, Parser)]
 #[command(name = "videostream", version, args_conflicts_with_subcommands = true)]
 #[command(

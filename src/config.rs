@@ -49,13 +49,13 @@ pub struct Serve {
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
-    /// Who may say for whom it asks.
+    /// The proxies that may report a client address.
     pub proxies: TrustedProxies,
     /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
     /// The path prefix of all addresses.
     pub base_path: BasePath,
-    /// Who is asked before anybody is let in.
+    /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
     pub limits: Limits,
     pub log: LogFormat,

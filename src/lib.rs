@@ -30,7 +30,7 @@
 //! bytes and decisions go out.
 
 #![forbid(unsafe_code)]
-// `println!` and its like end the program when nobody reads.
+// `println!` and its like end the program when no one reads its output.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod cli;

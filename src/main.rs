@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
             return fail(EXIT_USAGE, one_line(&error, &arguments));
         }
-        // Help and version arrive as errors, too. Nobody is left to tell when they cannot be written.
+        // Help and version arrive as errors, too. Where they cannot be written there is no place for an error either.
         Err(help) => {
             let _ = help.print();
             return ExitCode::SUCCESS;
@@ -204,7 +204,7 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
         write!(stdout, "{report}")
     };
     match printed {
-        // Whoever reads has seen enough, as `head` does.
+        // The reader has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(|error| format!("standard output: {error}")),
     }
@@ -212,7 +212,7 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
 
 /// One line on standard error.
 fn fail(code: u8, error: impl Display) -> ExitCode {
-    // Where nobody reads, the exit code has to do.
+    // Without a reader, the exit code has to do.
     let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(code)
 }

@@ -121,7 +121,7 @@ pub struct Snapshot {
 pub enum TextFormat {
     /// What Prometheus has always read, and a browser shows.
     Prometheus,
-    /// For those who ask for it.
+    /// For clients that ask for it.
     OpenMetrics,
 }
 

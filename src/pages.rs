@@ -37,7 +37,7 @@ pub const CONTENT_SECURITY_POLICY: &str = policy!("'self'");
 /// The same for the bare player (`/live/NAME?embed`), which any site may put into a frame.
 pub const CONTENT_SECURITY_POLICY_EMBED: &str = policy!("*");
 
-/// Below one packet, compression saves nobody a round trip.
+/// Below one packet, compression saves no round trip.
 const GZIP_LEAST_BYTES: usize = 1024;
 
 #[derive(RustEmbed)]

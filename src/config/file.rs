@@ -44,7 +44,7 @@ fn parse(text: &str) -> Result<Options, (Option<usize>, String)> {
     })
 }
 
-/// `serde` lists every known key after an unknown one: two dozen of them help nobody.
+/// `serde` lists every known key after an unknown one: two dozen of them do not help.
 fn first_line(message: &str) -> String {
     match message.lines().next().unwrap_or_default() {
         line if line.starts_with("unknown field ") => "unknown key".to_owned(),
