@@ -38,12 +38,14 @@ pub mod client;
 pub mod config;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hub;
 pub mod inspect;
 pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod pages;
 pub mod protocol;
+mod session;
 pub mod stream;
 pub mod webm;
 pub mod work;

@@ -9,8 +9,8 @@
 //!
 //! Whatever is not a plain yes or no is [`Answer::verdict`] `None`, and closes the door.
 
-use super::verdicts::{QuestionId, Verdict};
 use crate::config;
+use crate::hub::verdicts::{QuestionId, Verdict};
 use mio::Waker;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;

@@ -29,46 +29,14 @@
 //! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
 //!   over from another.
 
-mod answer;
-mod asking;
-pub(crate) mod body;
-mod broadcast;
-pub(crate) mod bucket;
-pub(crate) mod candidate;
-mod clients;
-pub(crate) mod connection;
-mod deadlines;
-mod fan_in;
-mod fan_out;
-mod hook;
-pub(crate) mod inbound;
+pub(crate) mod hook;
 mod inherited;
-mod introduction;
-mod listener;
-mod media_clock;
-mod memory;
-mod outbox;
-mod posters;
-pub(crate) mod publisher;
-mod reactor;
-mod refusals;
-mod renderings;
-mod reports;
-mod requests;
-mod resting;
-mod roles;
-mod service_manager;
-mod socket;
-mod stall;
-mod successor;
-mod sweep;
-mod tls;
-pub(crate) mod turn;
-mod unsent;
-mod verdicts;
-pub(crate) mod viewer;
-mod waited;
-mod write_queue;
+pub(crate) mod listener;
+pub(crate) mod reactor;
+pub(crate) mod service_manager;
+pub(crate) mod socket;
+pub(crate) mod successor;
+pub(crate) mod tls;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::protocol::access::Secret;

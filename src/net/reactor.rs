@@ -5,24 +5,21 @@
 //! clock is read again only to tell how long things took.
 
 use super::ServeError;
-use super::asking::Porter;
-use super::body::ReadBuffer;
-use super::broadcast::Broadcast;
-use super::clients::{Admission, Clients};
-use super::connection::{Connection, State};
-use super::deadlines::TICK;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
-use super::memory::Memory;
-use super::refusals::RefusalLog;
-use super::renderings::Renderings;
 use super::service_manager::ServiceManager;
 use super::socket::Socket;
 use super::successor::{Origin, Successor};
 use super::tls::Acceptor;
-use super::viewer::Item;
-use super::write_queue::WriteQueue;
 use crate::config::{Limits, SelfSigned, Serve, Tls};
+use crate::hub::asking::Porter;
+use crate::hub::broadcast::Broadcast;
+use crate::hub::clients::{Admission, Clients};
+use crate::hub::deadlines::TICK;
+use crate::hub::memory::Memory;
+use crate::hub::refusals::RefusalLog;
+use crate::hub::renderings::Renderings;
+use crate::hub::write_queue::WriteQueue;
 use crate::metrics::{Counters, Texts};
 use crate::protocol::access::{Access, Secret};
 use crate::protocol::base_path::BasePath;
@@ -30,6 +27,9 @@ use crate::protocol::date::{DateCache, HttpDate};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
+use crate::session::body::ReadBuffer;
+use crate::session::viewer::Item;
+use crate::session::{Connection, State};
 use crate::stream::{self, Catalog, StreamId};
 use crate::webm;
 use crate::work::{Budget, Work};
@@ -48,7 +48,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below are connections' slots.
 const SIGNALS: Token = Token(usize::MAX - 1);
-pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
+pub(crate) const SUCCESSOR: Token = Token(usize::MAX - 3);
 const HOOK: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
@@ -66,77 +66,77 @@ const FREED_MAX: usize = 512;
 const REFUSED_MAX: usize = 32;
 
 pub struct Reactor {
-    pub(super) poll: Poll,
-    pub(super) events: Events,
-    pub(super) signals: Signals,
-    pub(super) listeners: Vec<Listener>,
+    pub(crate) poll: Poll,
+    pub(crate) events: Events,
+    pub(crate) signals: Signals,
+    pub(crate) listeners: Vec<Listener>,
     /// How the encrypted ones of these are encrypted.
     tls: Option<(Tls, Acceptor)>,
-    pub(super) connections: Slab<Connection>,
-    pub(super) catalog: Catalog,
+    pub(crate) connections: Slab<Connection>,
+    pub(crate) catalog: Catalog,
     /// Beside each stream of the catalog.
-    pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
-    pub(super) access: Access,
+    pub(crate) broadcasts: BTreeMap<StreamId, Broadcast>,
+    pub(crate) access: Access,
     /// To be handed on to the process that takes over.
-    pub(super) random_publish_key: Option<Secret>,
-    pub(super) proxies: TrustedProxies,
-    pub(super) proxy_protocol: bool,
+    pub(crate) random_publish_key: Option<Secret>,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) proxy_protocol: bool,
     /// Below which all addresses are, besides where they are anyway.
-    pub(super) base_path: BasePath,
+    pub(crate) base_path: BasePath,
     /// Asks the web hook, if there is one.
-    pub(super) porter: Option<Porter>,
-    pub(super) limits: Limits,
-    pub(super) connections_max: usize,
-    pub(super) clients: Clients,
-    pub(super) memory: Memory,
-    pub(super) renderings: Renderings,
-    pub(super) texts: Texts,
-    pub(super) counters: Counters,
-    pub(super) refusals: RefusalLog,
+    pub(crate) porter: Option<Porter>,
+    pub(crate) limits: Limits,
+    pub(crate) connections_max: usize,
+    pub(crate) clients: Clients,
+    pub(crate) memory: Memory,
+    pub(crate) renderings: Renderings,
+    pub(crate) texts: Texts,
+    pub(crate) counters: Counters,
+    pub(crate) refusals: RefusalLog,
     dates: DateCache,
-    pub(super) started_at: Instant,
+    pub(crate) started_at: Instant,
     /// When this turn began, by [`Reactor::clock`], as all times here are.
-    pub(super) now: Instant,
+    pub(crate) now: Instant,
     /// Time for which the server stood still.
     stood_still: Duration,
     /// What the loop had worked when this turn began.
     worked: Duration,
-    pub(super) ticked_at: Instant,
+    pub(crate) ticked_at: Instant,
     /// The slot at which looking at deadlines goes on, when one turn was too short.
-    pub(super) expiring: Option<usize>,
-    pub(super) told_viewers_at: Instant,
+    pub(crate) expiring: Option<usize>,
+    pub(crate) told_viewers_at: Instant,
     /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
     /// than in a sweep. Whoever is here has its flag set, so as not to be here twice; an entry that
     /// outlived its connection costs one look.
-    pub(super) feeding: VecDeque<usize>,
-    pub(super) readable: VecDeque<usize>,
-    pub(super) writable: WriteQueue,
+    pub(crate) feeding: VecDeque<usize>,
+    pub(crate) readable: VecDeque<usize>,
+    pub(crate) writable: WriteQueue,
     /// Publishers that were too fast, and when each is read again.
-    pub(super) resting: Vec<(Instant, usize)>,
+    pub(crate) resting: Vec<(Instant, usize)>,
     /// Publishers whose blocks wait for other tracks, or for the clock.
-    pub(super) waiting_media: Vec<usize>,
+    pub(crate) waiting_media: Vec<usize>,
     /// Streams whose audience is being visited, or will be: each has its slice in turn.
-    pub(super) sweeping: VecDeque<StreamId>,
+    pub(crate) sweeping: VecDeque<StreamId>,
     /// Connections in state `Gone`.
-    pub(super) gone: Vec<usize>,
+    pub(crate) gone: Vec<usize>,
     /// When the server must be done with stopping, by the clock on the wall: whoever stops it has a
     /// deadline, too.
-    pub(super) stopping: Option<Instant>,
+    pub(crate) stopping: Option<Instant>,
     /// The service manager that we may have.
-    pub(super) manager: ServiceManager,
-    pub(super) origin: Origin,
+    pub(crate) manager: ServiceManager,
+    pub(crate) origin: Origin,
     /// The process that is to take over, while it starts.
-    pub(super) successor: Option<Successor>,
+    pub(crate) successor: Option<Successor>,
     /// When the last connections are closed, after another process has taken over.
-    pub(super) draining: Option<Instant>,
-    pub(super) read_buffer: ReadBuffer,
+    pub(crate) draining: Option<Instant>,
+    pub(crate) read_buffer: ReadBuffer,
     /// What publishers may do in this turn.
-    pub(super) budget: Budget,
+    pub(crate) budget: Budget,
     /// What all others may ask for in this turn.
-    pub(super) reads: Work,
+    pub(crate) reads: Work,
     /// Scratch space, kept for its memory.
-    pub(super) items: Vec<Item>,
-    pub(super) accepted: Vec<(TcpStream, IpAddr)>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) accepted: Vec<(TcpStream, IpAddr)>,
 }
 
 impl Reactor {
@@ -268,19 +268,19 @@ impl Reactor {
         Ok(())
     }
 
-    pub(super) fn is_serving(&self) -> bool {
+    pub(crate) fn is_serving(&self) -> bool {
         self.stopping.is_none() && self.draining.is_none()
     }
 
     /// Seconds since 1970 by the clock on the wall, which may be set. Before 1970 it is the end of
     /// time: then no token is good, for they all have expired.
-    pub(super) fn since_1970() -> u64 {
+    pub(crate) fn since_1970() -> u64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(u64::MAX, |since| since.as_secs())
     }
 
     /// The date of what is answered now.
-    pub(super) fn date(&mut self) -> HttpDate {
+    pub(crate) fn date(&mut self) -> HttpDate {
         self.dates.at(Self::since_1970())
     }
 
@@ -291,7 +291,7 @@ impl Reactor {
 
     /// The monotonic clock, which nobody can set, less the time for which the server stood still:
     /// nobody is late for that.
-    pub(super) fn clock(&self) -> Instant {
+    pub(crate) fn clock(&self) -> Instant {
         Instant::now() - self.stood_still
     }
 
@@ -412,7 +412,7 @@ impl Reactor {
         }
     }
 
-    pub(super) fn queue_read(&mut self, id: usize) {
+    pub(crate) fn queue_read(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         if !connection.is_read_queued {
             connection.is_read_queued = true;
@@ -423,7 +423,7 @@ impl Reactor {
         }
     }
 
-    pub(super) fn queue_write(&mut self, id: usize) {
+    pub(crate) fn queue_write(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         if connection.can_write && !connection.is_write_queued {
             connection.is_write_queued = true;
@@ -497,7 +497,7 @@ impl Reactor {
     }
 
     /// The certificate that was made at start.
-    pub(super) fn self_signed(&self) -> Option<&SelfSigned> {
+    pub(crate) fn self_signed(&self) -> Option<&SelfSigned> {
         self.tls.as_ref().and_then(|(tls, _)| tls.made())
     }
 

@@ -78,7 +78,7 @@ pub struct Successor {
 }
 
 impl Reactor {
-    pub(super) fn call_successor(&mut self) {
+    pub(crate) fn call_successor(&mut self) {
         if !self.is_serving() || self.successor.is_some() {
             tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
             return;
@@ -132,7 +132,7 @@ impl Reactor {
     }
 
     /// The next process has said something, or ended.
-    pub(super) fn hear_successor(&mut self) {
+    pub(crate) fn hear_successor(&mut self) {
         let Some(successor) = &mut self.successor else {
             return;
         };
@@ -145,7 +145,7 @@ impl Reactor {
     }
 
     /// Goes on alone.
-    pub(super) fn give_up_successor(&mut self, reason: &str) {
+    pub(crate) fn give_up_successor(&mut self, reason: &str) {
         if let Some(successor) = self.successor.take() {
             let pid = successor.process.id();
             let status = end(successor.process);
@@ -170,14 +170,14 @@ impl Reactor {
     }
 
     /// When there is something to do about it, whatever happens.
-    pub(super) fn successor_wake_at(&self) -> Option<Instant> {
+    pub(crate) fn successor_wake_at(&self) -> Option<Instant> {
         let is_stopping = self.stopping.is_some();
         let drained = self.draining.filter(|_| !is_stopping);
         let deadline = self.successor.as_ref().map(|successor| successor.deadline);
         drained.into_iter().chain(deadline).min()
     }
 
-    pub(super) fn tend_successor(&mut self) {
+    pub(crate) fn tend_successor(&mut self) {
         let now = self.now;
         if self.draining.is_some_and(|until| now >= until) {
             self.stop();

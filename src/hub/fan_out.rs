@@ -6,10 +6,10 @@
 //! quarter when sweeps want the rest; sweeps share theirs in slices, stream by stream, so that a
 //! small stream is through at once beside a large one, and a crowd that joins holds up nobody.
 
-use super::connection::State;
-use super::outbox::Outbox;
-use super::reactor::Reactor;
-use super::viewer::{Sent, Wrote};
+use crate::net::reactor::Reactor;
+use crate::session::State;
+use crate::session::outbox::Outbox;
+use crate::session::viewer::{Sent, Wrote};
 use crate::stream::StreamId;
 use std::mem;
 use std::time::Instant;
@@ -31,7 +31,7 @@ const SLICE_VIEWERS: usize = 64;
 
 impl Reactor {
     /// Has every audience swept whose stream has new chunks.
-    pub(super) fn fan_out(&mut self) {
+    pub(crate) fn fan_out(&mut self) {
         let max_delay = self.limits.max_delay;
         for (&stream_id, broadcast) in &mut self.broadcasts {
             if mem::take(&mut broadcast.is_fresh) && !broadcast.audience.is_empty() {
@@ -44,7 +44,7 @@ impl Reactor {
     }
 
     /// Has every viewer of a stream visited soon, because there may be something to tell.
-    pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
+    pub(crate) fn queue_audience(&mut self, stream_id: StreamId) {
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             if !mem::replace(&mut broadcast.is_sweeping, true) {
                 self.sweeping.push_back(stream_id);
@@ -54,7 +54,7 @@ impl Reactor {
     }
 
     /// When the next sweep wants to go on or set out.
-    pub(super) fn sweep_at(&self) -> Option<Instant> {
+    pub(crate) fn sweep_at(&self) -> Option<Instant> {
         let broadcasts = self
             .sweeping
             .iter()
@@ -64,7 +64,7 @@ impl Reactor {
             .min()
     }
 
-    pub(super) fn write(&mut self) {
+    pub(crate) fn write(&mut self) {
         let mut budget = TURN_BYTES;
         let for_sweeps = match self.set_out() {
             true => TURN_BYTES / 4 * 3,
@@ -274,7 +274,7 @@ impl Reactor {
     }
 
     /// All that was to be said has been written.
-    pub(super) fn outbox_written(&mut self, id: usize) {
+    pub(crate) fn outbox_written(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         match &mut connection.state {
             State::Responding { keep_alive, rest } => {

@@ -21,11 +21,11 @@
 //! finished alone. So half of the limit at least is there for media, and a crowd that may do nothing keeps neither
 //! publishers nor viewers out.
 
-use super::connection::{Connection, State};
-use super::outbox::Outbox;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
+use crate::session::outbox::Outbox;
+use crate::session::{Connection, State};
 use crate::stream::StreamId;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -165,7 +165,7 @@ fn own_bytes(connection: &Connection) -> usize {
 
 impl Reactor {
     /// Has somebody give way if too much is held. Cheap as long as nobody has to.
-    pub(super) fn keep_within_memory(&mut self) {
+    pub(crate) fn keep_within_memory(&mut self) {
         if self.memory.is_over() && self.memory.searched_at != Some(self.now) {
             self.make_room();
         }
@@ -296,7 +296,7 @@ impl Reactor {
     }
 
     /// Says goodbye to all viewers of a stream.
-    pub(super) fn close_audience(&mut self, stream_id: StreamId, code: CloseCode, reason: &str) {
+    pub(crate) fn close_audience(&mut self, stream_id: StreamId, code: CloseCode, reason: &str) {
         let Some(broadcast) = self.broadcasts.get(&stream_id) else {
             return;
         };
@@ -322,7 +322,7 @@ impl Reactor {
     }
 
     /// Lets go of renderings that nobody asks for, and of those who do not read theirs.
-    pub(super) fn tend_memory(&mut self) {
+    pub(crate) fn tend_memory(&mut self) {
         self.keep_within_memory();
         let unread = self.renderings.tend(self.now);
         let most = self.memory.share().min(UNREAD_BYTES_MAX);
@@ -333,7 +333,7 @@ impl Reactor {
 
     /// Refuses whoever would make the server hold more, when it holds enough. Those who only ask give way
     /// first, and then publishers that have much unfinished.
-    pub(super) fn check_room(&mut self, id: usize) -> Result<(), Refusal> {
+    pub(crate) fn check_room(&mut self, id: usize) -> Result<(), Refusal> {
         if self.memory.is_full() {
             self.shorten_crowd(self.memory.share() / 4, Some(id));
         }

@@ -5,15 +5,15 @@
 //! audience keeps a viewer that is gone, and no stream a publisher.
 
 use super::broadcast::Broadcast;
-use super::connection::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, State};
-use super::publisher::Publisher;
-use super::reactor::Reactor;
-use super::viewer::Viewer;
+use crate::net::reactor::Reactor;
 use crate::protocol::control::OfflineReason;
 use crate::protocol::http::Method;
 use crate::protocol::response::{self, Stamp, refuse};
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
+use crate::session::publisher::Publisher;
+use crate::session::viewer::Viewer;
+use crate::session::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, State};
 use crate::stream::StreamId;
 use bytes::BytesMut;
 use std::mem;
@@ -24,7 +24,7 @@ const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Reactor {
     /// Says no to what is no whole request, or no whole poster, and closes.
-    pub(super) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
+    pub(crate) fn refuse(&mut self, id: usize, refusal: &Refusal, method: Method) {
         let stream = self.stream_of(id);
         self.note_refusal(id, refusal, None, stream.as_deref());
         let stamp = Stamp {
@@ -42,18 +42,18 @@ impl Reactor {
 
     /// Closes once the answer is written, and leaves the peer the time to send its body before it
     /// reads that.
-    pub(super) fn close_after_body(&mut self, id: usize) {
+    pub(crate) fn close_after_body(&mut self, id: usize) {
         self.close_by(id, self.now + REFUSED_BODY_TIMEOUT);
     }
 
     /// Notes why a stream goes offline, if it does when this publisher leaves.
-    pub(super) fn note_reason(&mut self, id: usize, reason: OfflineReason) {
+    pub(crate) fn note_reason(&mut self, id: usize, reason: OfflineReason) {
         if let State::Publishing(publisher) = &mut self.connections[id].state {
             publisher.offline_reason = reason;
         }
     }
 
-    pub(super) fn close_publisher(
+    pub(crate) fn close_publisher(
         &mut self,
         id: usize,
         code: CloseCode,
@@ -82,7 +82,7 @@ impl Reactor {
 
     /// What is in the outbox is a whole answer, after which it may ask again: `behind` came behind
     /// its request.
-    pub(super) fn ask_again(&mut self, id: usize, behind: &[u8]) {
+    pub(crate) fn ask_again(&mut self, id: usize, behind: &[u8]) {
         let rest = BytesMut::from(behind);
         self.change_state(
             id,
@@ -95,7 +95,7 @@ impl Reactor {
     }
 
     /// What is in the outbox is the last that is sent; then the peer may hang up.
-    pub(super) fn close_when_written(&mut self, id: usize) {
+    pub(crate) fn close_when_written(&mut self, id: usize) {
         self.close_by(id, self.now + CLOSING_TIMEOUT);
     }
 
@@ -110,7 +110,7 @@ impl Reactor {
         self.queue_write(id);
     }
 
-    pub(super) fn drop_connection(&mut self, id: usize) {
+    pub(crate) fn drop_connection(&mut self, id: usize) {
         if !matches!(self.connections[id].state, State::Gone) {
             self.change_state(id, State::Gone);
             self.gone.push(id);
@@ -191,7 +191,7 @@ impl Reactor {
     }
 
     /// SIGTERM or SIGINT: nobody new is let in, and everybody here is told goodbye.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if self.stopping.is_some() {
             return;
         }

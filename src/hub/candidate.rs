@@ -9,9 +9,9 @@
 //! from it costs neither the publisher on air nor the viewers anything.
 
 use super::broadcast::Plea;
-use super::connection::State;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::websocket::CloseCode;
+use crate::session::State;
 use crate::stream::StreamId;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -102,7 +102,7 @@ impl KeyframePlea {
 
 impl Reactor {
     /// Notes a publisher that has yet to send its first media.
-    pub(super) fn add_candidate(&mut self, id: usize, stream_id: StreamId) {
+    pub(crate) fn add_candidate(&mut self, id: usize, stream_id: StreamId) {
         let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
             return;
         };
@@ -120,7 +120,7 @@ impl Reactor {
     }
 
     /// A candidate has its first media: it takes the stream over, or brings it on air.
-    pub(super) fn put_on_air(&mut self, id: usize) {
+    pub(crate) fn put_on_air(&mut self, id: usize) {
         let connection = &self.connections[id];
         let State::Publishing(publisher) = &connection.state else {
             return;

@@ -3,10 +3,10 @@
 //! Blocks that wait for other tracks go out in time although their publisher is silent. Publishers
 //! whose blocks wait are on a list; as a rule it is empty.
 
-use super::connection::State;
-use super::publisher::Publisher;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::control::ToPublisher;
+use crate::session::State;
+use crate::session::publisher::Publisher;
 use crate::stream::{StreamId, Warning};
 use crate::work::{self, Work};
 use std::mem;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 impl Reactor {
     /// A publisher's bytes were taken in: looks at what they left to be done.
-    pub(super) fn note_ingest(&mut self, id: usize) {
+    pub(crate) fn note_ingest(&mut self, id: usize) {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return;
         };
@@ -41,7 +41,7 @@ impl Reactor {
     }
 
     /// A publisher has left: what its last blocks gave reason to say goes to the log alone.
-    pub(super) fn note_last_ingest(&mut self, id: usize, publisher: &mut Publisher) {
+    pub(crate) fn note_last_ingest(&mut self, id: usize, publisher: &mut Publisher) {
         let (steps, warnings) = publisher.take_remarks();
         self.counters.timestamp_steps += steps;
         if let Some(connection) = self.connections.get(id) {
@@ -57,7 +57,7 @@ impl Reactor {
     }
 
     /// When blocks that wait are due.
-    pub(super) fn media_at(&self) -> Option<Instant> {
+    pub(crate) fn media_at(&self) -> Option<Instant> {
         let deadlines = self.waiting_media.iter().filter_map(|&id| {
             let State::Publishing(publisher) = &self.connections.get(id)?.state else {
                 return None;
@@ -68,7 +68,7 @@ impl Reactor {
     }
 
     /// Lets blocks out that have waited for long enough.
-    pub(super) fn tick_media(&mut self) {
+    pub(crate) fn tick_media(&mut self) {
         // All may be due at once: those that are not reached are in the next turn.
         let mut work = Work::new(work::MEDIA_CLOCK_WORK);
         let mut waiting = mem::take(&mut self.waiting_media);

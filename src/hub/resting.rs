@@ -1,12 +1,12 @@
 //! Publishers that were faster than they may be, and are left alone for a while.
 
-use super::connection::State;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
+use crate::session::State;
 
 impl Reactor {
     /// Whether this publisher was too fast, and is left alone for a while: what it sends waits in the
     /// kernel, and then on its side.
-    pub(super) fn rests(&mut self, id: usize) -> bool {
+    pub(crate) fn rests(&mut self, id: usize) -> bool {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return false;
         };
@@ -19,7 +19,7 @@ impl Reactor {
         until.is_some()
     }
 
-    pub(super) fn wake_rested(&mut self) {
+    pub(crate) fn wake_rested(&mut self) {
         let mut rested = Vec::new();
         self.resting.retain(|&(until, id)| {
             let rests = until > self.now;

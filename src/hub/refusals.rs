@@ -3,11 +3,11 @@
 //! A refused client may come again at once, and many may: so at most [`LINES_MAX`] lines are written
 //! in a second, of one client [`LINES_OF_CLIENT_MAX`], and one more says how many there were besides.
 
-use super::connection::State;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Cause, Refusal};
+use crate::session::State;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,7 @@ impl RefusalLog {
 
 impl Reactor {
     /// Counts a refusal, and logs it. No key, token or query is in what is logged.
-    pub(super) fn note_refusal(
+    pub(crate) fn note_refusal(
         &mut self,
         id: usize,
         refusal: &Refusal,
@@ -112,14 +112,14 @@ impl Reactor {
     }
 
     /// Counts a refusal. Returns whether it is to have a line in the log.
-    pub(super) fn count_refusal(&mut self, cause: Cause, client: IpAddr) -> bool {
+    pub(crate) fn count_refusal(&mut self, cause: Cause, client: IpAddr) -> bool {
         self.counters.refusals.count(cause);
         self.sum_up_refusals();
         self.refusals.admit(client, self.now)
     }
 
     /// Says how many refusals had no line, once the second is over.
-    pub(super) fn sum_up_refusals(&mut self) {
+    pub(crate) fn sum_up_refusals(&mut self) {
         let more = self.refusals.sum_up(self.now);
         if more > 0 {
             tracing::warn!(more, "refused: and {more} more");
@@ -127,7 +127,7 @@ impl Reactor {
     }
 
     /// The stream that a connection is about, if it is about one.
-    pub(super) fn stream_of(&self, id: usize) -> Option<String> {
+    pub(crate) fn stream_of(&self, id: usize) -> Option<String> {
         let stream_id = match &self.connections[id].state {
             State::Posting(posting) => return Some(posting.name.to_string()),
             State::Publishing(publisher) => publisher.stream,

@@ -4,13 +4,13 @@
 //! takes less time than one write, and nothing has to be kept in order.
 
 use super::broadcast::Plea;
-use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
-use super::reactor::Reactor;
 use crate::config::Limits;
+use crate::net::reactor::Reactor;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::http::Method;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
+use crate::session::{Connection, OUTBOX_SLICES_MAX, State};
 use crate::stream::StreamId;
 use crate::work::{self, Work};
 use bytes::Bytes;
@@ -132,7 +132,7 @@ fn publisher_ping_interval(limits: &Limits) -> Duration {
 }
 
 impl Reactor {
-    pub(super) fn expire(&mut self) {
+    pub(crate) fn expire(&mut self) {
         let mut id = match self.expiring {
             Some(id) => id,
             None if self.now.saturating_duration_since(self.ticked_at) < TICK => return,
@@ -165,7 +165,7 @@ impl Reactor {
     }
 
     /// What it costs to let go of a publisher's ring.
-    pub(super) fn ring_price(&self, id: usize) -> u64 {
+    pub(crate) fn ring_price(&self, id: usize) -> u64 {
         match &self.connections[id].state {
             State::Publishing(publisher) => self.catalog.stream(publisher.stream).ring_price(),
             _ => 0,
@@ -284,7 +284,7 @@ impl Reactor {
     }
 
     /// The publisher's media come, as they should, or again.
-    pub(super) fn media_came(&mut self, stream_id: StreamId) {
+    pub(crate) fn media_came(&mut self, stream_id: StreamId) {
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             broadcast.arrivals.bytes_came(self.now);
         }
@@ -293,7 +293,7 @@ impl Reactor {
         }
     }
 
-    pub(super) fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
+    pub(crate) fn tell_publisher(&mut self, id: usize, messages: &[ToPublisher]) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &connection.state
             && connection.outbox.len() < OUTBOX_SLICES_MAX
@@ -340,11 +340,11 @@ impl Reactor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::body::BodyReader;
-    use crate::net::inbound::Inbound;
-    use crate::net::publisher::Publisher;
-    use crate::net::viewer::{Told, Transport, Viewer};
     use crate::protocol::http::Body;
+    use crate::session::body::BodyReader;
+    use crate::session::inbound::Inbound;
+    use crate::session::publisher::Publisher;
+    use crate::session::viewer::{Told, Transport, Viewer};
     use crate::stream::{self, Catalog, Cursor, Ingest};
     use mio::net::TcpStream;
 

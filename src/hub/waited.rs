@@ -4,7 +4,7 @@
 //! many as there may be, one gives way to the newcomer: of the client that has most of them, the one that
 //! has waited longest. So who makes up names displaces names of its own.
 
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
@@ -23,7 +23,7 @@ struct Waited {
 
 impl Reactor {
     /// Makes sure that one more name may be waited for.
-    pub(super) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
+    pub(crate) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
         let offline = self.broadcasts.values();
         let offline = offline.filter(|broadcast| broadcast.publisher.is_none());
         if offline.count() < self.limits.max_streams {

@@ -1,17 +1,37 @@
-//! One accepted socket and its state.
+//! One connection, over any socket: what it reads, what it writes, and the state that it is in.
+//!
+//! ```text
+//! socket ─► inbound, body ─► Publisher ─► Ingest        (crate::stream)
+//! socket ◄── outbox ◄─────── Viewer ◄──── Cursor, Ring
+//! ```
+//!
+//! - `turn`: what one session reads and writes in a turn.
+//! - `publisher`, `viewer`: the two roles.
+//! - `inbound`, `body`: WebSocket frames and request bodies that come in; `outbox`: bytes that wait to
+//!   go out; `bucket`: how fast a publisher may send.
+//!
+//! No session knows of another one. Time is passed in.
 
-use super::asking::Asking;
-use super::body::BodyReader;
-use super::inbound::Inbound;
-use super::outbox::Outbox;
-use super::publisher::Publisher;
-use super::socket::Socket;
-use super::viewer::Viewer;
+pub(crate) mod body;
+pub(crate) mod bucket;
+pub(crate) mod inbound;
+pub(crate) mod outbox;
+pub(crate) mod publisher;
+pub(crate) mod turn;
+pub(crate) mod viewer;
+
+use crate::hub::asking::Asking;
+use crate::net::socket::Socket;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
+use body::BodyReader;
 use bytes::BytesMut;
+use inbound::Inbound;
+use outbox::Outbox;
+use publisher::Publisher;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+use viewer::Viewer;
 
 /// How long a peer has to take our last bytes and to hang up.
 pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,23 +8,23 @@
 //! whole, and then exactly its bytes are taken: whatever is spoken behind it finds its first byte.
 
 use super::clients::Admission;
-use super::connection::Connection;
-use super::reactor::Reactor;
+use crate::net::reactor::Reactor;
 use crate::protocol::http::{Method, RequestHead};
 use crate::protocol::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
 use crate::protocol::route::Refusal;
+use crate::session::Connection;
 use std::io::{self, Read};
 use std::net::IpAddr;
 
 impl Reactor {
     /// Whether this peer is a client, and counted as one when it comes. A PROXY header of its own
     /// changes nothing: it is not believed.
-    pub(super) fn is_direct(&self, peer: IpAddr) -> bool {
+    pub(crate) fn is_direct(&self, peer: IpAddr) -> bool {
         !self.proxies.trusts(peer)
     }
 
     /// Reads the PROXY header. Returns whether it has been taken, and what is behind it may be read.
-    pub(super) fn read_introduction(&mut self, id: usize) -> bool {
+    pub(crate) fn read_introduction(&mut self, id: usize) -> bool {
         let connection = &mut self.connections[id];
         let header = match take_header(connection) {
             Ok(Some(header)) => header,
@@ -65,7 +65,7 @@ impl Reactor {
     }
 
     /// Takes note of the client for whom this request makes the connection a viewer or publisher.
-    pub(super) fn count_client(&mut self, id: usize, head: &RequestHead) -> Result<(), Refusal> {
+    pub(crate) fn count_client(&mut self, id: usize, head: &RequestHead) -> Result<(), Refusal> {
         let connection = &self.connections[id];
         if connection.is_counted {
             return Ok(());

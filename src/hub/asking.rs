@@ -4,14 +4,14 @@
 //! It is answered by its serial number, never by its slot alone: the slot may be somebody else's by
 //! the time the hook has made up its mind.
 
-use super::connection::{Connection, State};
-use super::hook::{Answer, Hook, Question};
-use super::reactor::Reactor;
 use super::verdicts::{QuestionId, Verdict, Verdicts};
 use crate::config;
+use crate::net::hook::{Answer, Hook, Question};
+use crate::net::reactor::Reactor;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Cause, Need, Refusal, Route};
+use crate::session::{Connection, State};
 use bytes::{Bytes, BytesMut};
 use mio::Waker;
 use std::collections::HashMap;
@@ -176,7 +176,7 @@ fn waits(connection: &Connection, serial: u64) -> bool {
 
 impl Reactor {
     /// Serves a request for which keys and tokens are right, once the hook lets it.
-    pub(super) fn serve_if_let(
+    pub(crate) fn serve_if_let(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -254,7 +254,7 @@ impl Reactor {
 
     /// Hears what the hook has decided. The requests that waited for it have their turn like those that
     /// have just come: many may have waited for one answer.
-    pub(super) fn hear_verdicts(&mut self) {
+    pub(crate) fn hear_verdicts(&mut self) {
         while let Some(porter) = &mut self.porter
             && let Some(answer) = porter.hook.poll()
         {
@@ -297,14 +297,14 @@ impl Reactor {
     }
 
     /// It took longer than it may.
-    pub(super) fn give_up_asking(&mut self, id: usize) {
+    pub(crate) fn give_up_asking(&mut self, id: usize) {
         if let State::Asking(asking) = &self.connections[id].state {
             self.note_verdict(id, asking.serial, None);
         }
     }
 
     /// Requests that wait for the hook now.
-    pub(super) fn waiters(&self) -> u64 {
+    pub(crate) fn waiters(&self) -> u64 {
         let is_waiting = |(_, one): &(usize, &Connection)| matches!(one.state, State::Asking(_));
         match self.porter {
             Some(_) => self.connections.iter().filter(is_waiting).count() as u64,
@@ -314,7 +314,7 @@ impl Reactor {
 
     /// Goes on with a request that the hook has decided; of another, sees whether it has left. Nothing is
     /// taken from its socket.
-    pub(super) fn look_after_waiter(&mut self, id: usize) {
+    pub(crate) fn look_after_waiter(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         if let State::Asking(asking) = &connection.state
             && let Some(verdict) = asking.said

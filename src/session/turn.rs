@@ -4,10 +4,10 @@
 //! happen next; the reactor does that. So `fuzzing` drives the very code that serves, in memory.
 
 use super::body::ReadBuffer;
-use super::connection::{Connection, OUTBOX_SLICES_MAX, State};
 use super::inbound::{Heard, Inbound};
 use super::publisher::Fed;
 use super::viewer::{Item, Sent, Wrote};
+use super::{Connection, OUTBOX_SLICES_MAX, State};
 use crate::protocol::websocket::{CloseCode, close_frame};
 use crate::stream::Stream;
 use crate::work::Work;

@@ -1,15 +1,9 @@
 //! From a request head to what the connection does next.
 
 use super::answer::{Answer, Asked, Framing};
-use super::body::BodyReader;
 use super::broadcast::Broadcast;
-use super::bucket::Bucket;
-use super::connection::State;
-use super::inbound::Inbound;
-use super::publisher::Publisher;
-use super::reactor::Reactor;
 use super::unsent::Unsent;
-use super::viewer::{Told, Transport, Viewer, hello, stream_head};
+use crate::net::reactor::Reactor;
 use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::base_path::BasePath;
@@ -19,6 +13,12 @@ use crate::protocol::redirect::to_https;
 use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse, switching_protocols};
 use crate::protocol::route::{Handshake, Need, Refusal, Route, StreamName, Via, route_below};
 use crate::protocol::websocket::{CloseCode, text_frame};
+use crate::session::State;
+use crate::session::body::BodyReader;
+use crate::session::bucket::Bucket;
+use crate::session::inbound::Inbound;
+use crate::session::publisher::Publisher;
+use crate::session::viewer::{Told, Transport, Viewer, hello, stream_head};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
@@ -37,7 +37,7 @@ const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
 
 impl Reactor {
     /// Reads more of a request head, and answers it once it is whole.
-    pub(super) fn read_request(&mut self, id: usize) -> bool {
+    pub(crate) fn read_request(&mut self, id: usize) -> bool {
         if !self.connections[id].is_introduced && !self.read_introduction(id) {
             return self.connections[id].can_read;
         }
@@ -114,7 +114,7 @@ impl Reactor {
     }
 
     /// What a request asks for, with a path prefix or without.
-    pub(super) fn route(&self, id: usize, head: &RequestHead) -> Result<Route, Refusal> {
+    pub(crate) fn route(&self, id: usize, head: &RequestHead) -> Result<Route, Refusal> {
         let forwarded = self.forwarded_prefix(id, head);
         let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.base_path]).collect();
         route_below(head, &prefixes)
@@ -134,7 +134,7 @@ impl Reactor {
     }
 
     /// What all fields of an answer to this request have in common.
-    pub(super) fn stamp(&mut self, head: &RequestHead) -> Stamp {
+    pub(crate) fn stamp(&mut self, head: &RequestHead) -> Stamp {
         Stamp {
             date: Some(self.date()),
             readers: self.access.origins.readers(head.origin.as_deref()),
@@ -142,7 +142,7 @@ impl Reactor {
     }
 
     /// Does what one request asks for. Whether it may has been seen to.
-    pub(super) fn serve(
+    pub(crate) fn serve(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -232,7 +232,7 @@ impl Reactor {
     }
 
     /// Sends a whole answer, after which the connection may ask again.
-    pub(super) fn respond(
+    pub(crate) fn respond(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -253,7 +253,7 @@ impl Reactor {
     }
 
     /// Refuses a request that was understood to its end.
-    pub(super) fn refuse_request(
+    pub(crate) fn refuse_request(
         &mut self,
         id: usize,
         mut refusal: Refusal,
@@ -327,7 +327,7 @@ impl Reactor {
     }
 
     /// Reads on to the end of a body that nobody wants, behind which the next request is.
-    pub(super) fn drain(&mut self, id: usize) -> bool {
+    pub(crate) fn drain(&mut self, id: usize) -> bool {
         let connection = &mut self.connections[id];
         let State::Draining(body) = &mut connection.state else {
             return false;
@@ -526,7 +526,7 @@ impl Reactor {
     }
 
     /// Closes one that a newer publisher has taken the stream over from.
-    pub(super) fn replace_publisher(&mut self, id: usize) {
+    pub(crate) fn replace_publisher(&mut self, id: usize) {
         let connection = &mut self.connections[id];
         if let State::Publishing(publisher) = &mut connection.state {
             publisher.offline_reason = OfflineReason::Replaced;
@@ -608,6 +608,6 @@ fn not_found() -> Refusal {
     Refusal::new(404, "there is nothing at this address")
 }
 
-pub(super) fn not_live() -> Refusal {
+pub(crate) fn not_live() -> Refusal {
     Refusal::new(404, "no such stream is live")
 }

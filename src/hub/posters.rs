@@ -1,13 +1,13 @@
 //! Pictures that stand for streams, as their publishers send them.
 
-use super::body::BodyReader;
 use super::broadcast::{Broadcast, Poster};
-use super::connection::{Posting, State};
-use super::reactor::Reactor;
 use super::requests::not_live;
+use crate::net::reactor::Reactor;
 use crate::protocol::http::{Body, Method, RequestHead};
 use crate::protocol::response::CONTINUE;
 use crate::protocol::route::{Cause, Refusal, StreamName};
+use crate::session::body::BodyReader;
+use crate::session::{Posting, State};
 use crate::webm::{first_frame, webp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,7 @@ const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 const KEYFRAME_CHUNKS_MAX: usize = 4;
 
 impl Reactor {
-    pub(super) fn open_posting(
+    pub(crate) fn open_posting(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -52,7 +52,7 @@ impl Reactor {
     }
 
     /// Reads more of a poster.
-    pub(super) fn read_poster(&mut self, id: usize) -> bool {
+    pub(crate) fn read_poster(&mut self, id: usize) -> bool {
         let result = match self.read_buffer.read(&mut self.connections[id].socket) {
             Ok(bytes) => {
                 let is_end = bytes.is_empty();
@@ -126,7 +126,7 @@ impl Reactor {
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.
-    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+    pub(crate) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
         let stream = self.catalog.stream(self.catalog.find(name.as_str())?);
         let recording = &stream.init().filter(|_| stream.is_live())?.recording;
         let video = recording.video()?;
@@ -147,7 +147,7 @@ impl Reactor {
         })
     }
 
-    pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
+    pub(crate) fn poster(&self, name: &StreamName) -> Option<Poster> {
         let stream_id = self.catalog.find(name.as_str())?;
         self.broadcasts.get(&stream_id)?.poster.clone()
     }

@@ -1,11 +1,11 @@
 //! The reading half of a turn: publishers, and all who have something to say.
 
-use super::connection::State;
-use super::publisher::Fed;
-use super::reactor::Reactor;
-use super::turn::After;
+use crate::net::reactor::Reactor;
 use crate::protocol::control::OfflineReason;
 use crate::protocol::route::Cause;
+use crate::session::State;
+use crate::session::publisher::Fed;
+use crate::session::turn::After;
 use crate::stream::StreamId;
 use crate::work::{self, Budget, Work};
 use std::io::{self, Read};
@@ -20,7 +20,7 @@ const HANDSHAKE_COST: usize = 8;
 
 impl Reactor {
     /// Publishers first, all of them: whoever watches waits for what they say.
-    pub(super) fn read(&mut self) {
+    pub(crate) fn read(&mut self) {
         self.wake_rested();
         // Who is not visited in this turn is at the front of the queue in the next, and who was
         // visited and has more at its back.
@@ -152,7 +152,7 @@ impl Reactor {
     }
 
     /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
-    pub(super) fn note_received(&mut self, id: usize, received: u64) {
+    pub(crate) fn note_received(&mut self, id: usize, received: u64) {
         let State::Publishing(publisher) = &mut self.connections[id].state else {
             return;
         };
@@ -169,7 +169,7 @@ impl Reactor {
         }
     }
 
-    pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
+    pub(crate) fn note_media(&mut self, stream_id: StreamId, received: u64) {
         self.counters.received_bytes += received;
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             broadcast.received_bytes += received;
@@ -177,7 +177,7 @@ impl Reactor {
         }
     }
 
-    pub(super) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+    pub(crate) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
         if matches!(fed, Fed::Finished) {
             self.note_reason(id, OfflineReason::Ended);
         }

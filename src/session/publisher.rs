@@ -1,11 +1,11 @@
 //! One publisher: where its bytes come from, and the [`Ingest`] they go into.
 
+use super::OUTBOX_SLICES_MAX;
 use super::body::{BodyReader, ReadBuffer};
 use super::bucket::Bucket;
-use super::candidate::KeyframePlea;
-use super::connection::OUTBOX_SLICES_MAX;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
+use crate::hub::candidate::KeyframePlea;
 use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, Stamp, refuse};

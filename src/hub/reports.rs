@@ -1,8 +1,8 @@
 //! What is told about streams: to programs that ask, and to those who watch over the server.
 
-use super::reactor::Reactor;
 use super::renderings::{Names, What};
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
+use crate::net::reactor::Reactor;
 use crate::protocol::access::Shown;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Route, StreamName};
@@ -23,7 +23,7 @@ struct Listing {
 
 impl Reactor {
     /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
-    pub(super) fn tell_streams(
+    pub(crate) fn tell_streams(
         &mut self,
         id: usize,
         head: &RequestHead,
@@ -81,7 +81,7 @@ impl Reactor {
     }
 
     /// All live streams that may be watched by whoever shows this.
-    pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
+    pub(crate) fn visible(&self, shown: &Shown<'_>) -> Names {
         self.catalog
             .iter()
             .filter(|(_, stream)| stream.is_live())
@@ -128,7 +128,7 @@ impl Reactor {
     }
 
     /// Brings up to date how many viewers of a stream have full sockets: a look at each of them.
-    pub(super) fn count_viewers_behind(&mut self, stream_id: StreamId) {
+    pub(crate) fn count_viewers_behind(&mut self, stream_id: StreamId) {
         if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
             let audience = broadcast.audience.iter();
             let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
