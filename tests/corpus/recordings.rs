@@ -50,7 +50,6 @@ fn with_short_frames(recording: Bytes) -> Vec<u8> {
                 let short = BlockElement {
                     bytes: element(0xa3, &payload).into(),
                     track_at: 2,
-                    frame_at: 6,
                     frame_length: frame.len(),
                 };
                 let number = block.track as u8 + 1;
