@@ -7,10 +7,9 @@
 //!
 //! ```text
 //! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
-//!       ├─► net ─┬─► stream ─► webm
-//!       │        │      └────► protocol::framing
-//!       │        ├─► protocol
-//!       │        └─► metrics, pages, config
+//!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
+//!       │                 │            └─► protocol
+//!       │                 └─► metrics, pages, config
 //!       ├─► client ─► webm, protocol, config
 //!       └─► inspect ─► webm
 //! ```
@@ -18,16 +17,17 @@
 //! - [`webm`]: bytes become blocks, blocks become Clusters.
 //! - [`stream`]: what is on air, and where each viewer stands.
 //! - [`protocol`]: HTTP and WebSocket, as bytes.
-//! - [`net`]: the only room where sockets meet the clock.
+//! - `session`: one connection over any socket. `hub`: all sessions and all streams.
+//! - [`net`]: the only room where sockets meet the clock; it drives the hub.
 //! - [`client`]: the other end: `push`, `load`.
 //! - [`inspect`]: what `webm` sees in a file.
-//! - [`work`]: how much of it a turn does; `webm`, `stream` and `net` count with it.
+//! - [`work`]: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
 //! - [`log`]: lines to standard error, which nothing waits for.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
-//! bytes and decisions go out.
+//! bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
 // `println!` and its like end the program when nobody reads.

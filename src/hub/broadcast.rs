@@ -1,10 +1,11 @@
-//! What the reactor keeps for one stream beside its media: who publishes, who watches, counts.
+//! What the hub keeps for one stream beside its media: who publishes, who watches, counts.
 
 use super::candidate::Candidates;
 use super::stall::Arrivals;
 use super::sweep::Sweep;
 use super::unsent::Unsent;
-use crate::protocol::control::ToPublisher;
+use crate::session::SessionId;
+use crate::session::plea::Plea;
 use crate::stream::Stream;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -36,15 +37,15 @@ pub struct Poster {
 #[derive(Debug)]
 pub struct Broadcast {
     /// The publisher's connection: of the one that is on air.
-    pub publisher: Option<usize>,
+    pub publisher: Option<SessionId>,
     /// Those that have sent no media yet.
     pub candidates: Candidates,
     /// When the publisher's media came.
     pub arrivals: Arrivals,
     /// The viewers' connections, in no order.
-    pub audience: Vec<usize>,
+    pub audience: Vec<SessionId>,
     pub sweep: Sweep,
-    /// Whether it is on the reactor's list of those to be swept.
+    /// Whether it is on the list of those to be swept.
     pub is_sweeping: bool,
     /// What the kernel may hold for each viewer.
     pub unsent: Unsent,
@@ -76,27 +77,6 @@ pub struct Broadcast {
     /// The number that publisher and viewers were told last.
     pub told_publisher: Option<u64>,
     pub told_viewers: Option<u64>,
-}
-
-/// What a publisher should be told now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plea {
-    /// Please start a new recording.
-    Restart,
-    /// No keyframe for so long that newcomers wait.
-    KeyframeWarning,
-}
-
-impl Plea {
-    pub fn message(self) -> ToPublisher {
-        match self {
-            Plea::Restart => ToPublisher::Restart,
-            Plea::KeyframeWarning => ToPublisher::Warning {
-                code: "keyframe-interval".into(),
-                message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
-            },
-        }
-    }
 }
 
 impl Broadcast {
@@ -143,7 +123,7 @@ impl Broadcast {
     }
 
     /// A publisher has its first media.
-    pub fn publisher_came(&mut self, connection: usize, now: Instant) {
+    pub fn publisher_came(&mut self, connection: SessionId, now: Instant) {
         if self.publisher.is_some() {
             self.drop_poster();
         }
@@ -172,7 +152,7 @@ impl Broadcast {
     }
 
     /// Adds a viewer's connection; returns its index in the audience.
-    pub fn join(&mut self, connection: usize, is_websocket: bool, stream: &Stream) -> usize {
+    pub fn join(&mut self, connection: SessionId, is_websocket: bool, stream: &Stream) -> usize {
         match is_websocket {
             true => self.viewers_ws += 1,
             false => self.viewers_http += 1,
@@ -188,7 +168,7 @@ impl Broadcast {
     }
 
     /// Takes the viewer at `index` out. Returns the connection that has its index now, if any.
-    pub fn leave(&mut self, index: usize, is_websocket: bool) -> Option<usize> {
+    pub fn leave(&mut self, index: usize, is_websocket: bool) -> Option<SessionId> {
         match is_websocket {
             true => self.viewers_ws -= 1,
             false => self.viewers_http -= 1,
@@ -198,7 +178,7 @@ impl Broadcast {
     }
 
     /// The connection that is next in the sweep over the audience.
-    pub fn next_in_sweep(&mut self, now: Instant) -> Option<usize> {
+    pub fn next_in_sweep(&mut self, now: Instant) -> Option<SessionId> {
         let index = self.sweep.next(self.audience.len(), now)?;
         Some(self.audience[index])
     }
@@ -271,6 +251,10 @@ mod tests {
     use super::*;
     use crate::stream::Limits;
 
+    fn session(slot: usize) -> SessionId {
+        SessionId::new(slot, 0)
+    }
+
     fn stream() -> Stream {
         Stream::new("demo".into(), Limits::default())
     }
@@ -280,9 +264,9 @@ mod tests {
         let mut broadcast = Broadcast::new(Unsent::new(None), Instant::now());
         let stream = stream();
         for connection in [10, 11, 12] {
-            broadcast.join(connection, true, &stream);
+            broadcast.join(session(connection), true, &stream);
         }
-        assert_eq!(broadcast.leave(0, true), Some(12));
+        assert_eq!(broadcast.leave(0, true), Some(session(12)));
         assert_eq!(broadcast.leave(1, true), None);
         assert_eq!((broadcast.viewers(), broadcast.viewers_peak), (1, 3));
     }
@@ -292,11 +276,11 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut broadcast = Broadcast::new(Unsent::new(None), start);
-        broadcast.publisher_came(1, start);
+        broadcast.publisher_came(session(1), start);
         assert_eq!(broadcast.plea(after(5)), None);
-        broadcast.join(2, true, &stream());
+        broadcast.join(session(2), true, &stream());
         assert_eq!(broadcast.plea(after(6)), Some(Plea::Restart));
-        broadcast.join(3, true, &stream());
+        broadcast.join(session(3), true, &stream());
         assert_eq!(broadcast.plea(after(7)), None);
         assert_eq!(broadcast.plea(after(12)), Some(Plea::KeyframeWarning));
         assert_eq!(broadcast.plea(after(13)), None);

@@ -8,30 +8,21 @@
 //! A candidate's [`Ingest`](crate::stream::Ingest) leaves the stream alone, so that whatever comes
 //! from it costs neither the publisher on air nor the viewers anything.
 
-use super::broadcast::Plea;
-use crate::net::reactor::Reactor;
+use super::Hub;
 use crate::protocol::websocket::CloseCode;
-use crate::session::State;
+use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
 /// Candidates of one stream at a time. One is the rule, and two after a reconnect; each may hold an
 /// init segment and a block.
 const CANDIDATES_MAX: usize = 8;
 
-/// Blocks without a keyframe for so long: the publisher is asked for a new recording. One that has
-/// only just begun sends its first keyframe by itself.
-const RESTART_WAIT: Duration = Duration::from_secs(3);
-
-/// For so long: it is warned.
-const WARNING_WAIT: Duration = Duration::from_secs(10);
-
 /// One stream's candidates.
 #[derive(Debug, Default)]
 pub struct Candidates {
     /// Their connections, oldest first. Invariant: `CANDIDATES_MAX` at most, each once.
-    ids: VecDeque<usize>,
+    ids: VecDeque<SessionId>,
 }
 
 impl Candidates {
@@ -39,13 +30,17 @@ impl Candidates {
         self.ids.is_empty()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = usize> {
+    pub fn iter(&self) -> impl Iterator<Item = SessionId> {
         self.ids.iter().copied()
     }
 
     /// Adds the newest. Where there is no room for all, returns the one that has sent the fewest bytes,
     /// and of several the oldest: connections that send nothing keep out no publisher that is slow.
-    pub fn push(&mut self, id: usize, sent_bytes: impl Fn(usize) -> u64) -> Option<usize> {
+    pub fn push(
+        &mut self,
+        id: SessionId,
+        sent_bytes: impl Fn(SessionId) -> u64,
+    ) -> Option<SessionId> {
         let idlest = match self.ids.len() < CANDIDATES_MAX {
             true => None,
             false => (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place])),
@@ -56,14 +51,14 @@ impl Candidates {
     }
 
     /// One has left. Returns whether it was here.
-    pub fn remove(&mut self, id: usize) -> bool {
+    pub fn remove(&mut self, id: SessionId) -> bool {
         let place = self.ids.iter().position(|&other| other == id);
         place.and_then(|place| self.ids.remove(place)).is_some()
     }
 
     /// Takes out the one that goes on air and all that came before it, which it replaces: they are
     /// returned. Those that came later may still replace it.
-    pub fn go_on_air(&mut self, id: usize) -> Vec<usize> {
+    pub fn go_on_air(&mut self, id: SessionId) -> Vec<SessionId> {
         let Some(place) = self.ids.iter().position(|&other| other == id) else {
             return Vec::new();
         };
@@ -72,44 +67,16 @@ impl Candidates {
     }
 }
 
-/// What a candidate that sends blocks but no keyframe is told, each thing once.
-#[derive(Debug, Default)]
-pub struct KeyframePlea {
-    wants_since: Option<Instant>,
-    has_asked: bool,
-    has_warned: bool,
-}
-
-impl KeyframePlea {
-    pub fn due(&mut self, wants_keyframe: bool, now: Instant) -> Option<Plea> {
-        if !wants_keyframe {
-            self.wants_since = None;
-            return None;
-        }
-        let since = *self.wants_since.get_or_insert(now);
-        let waited = now.saturating_duration_since(since);
-        if waited >= RESTART_WAIT && !self.has_asked {
-            self.has_asked = true;
-            return Some(Plea::Restart);
-        }
-        if waited >= WARNING_WAIT && !self.has_warned {
-            self.has_warned = true;
-            return Some(Plea::KeyframeWarning);
-        }
-        None
-    }
-}
-
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Notes a publisher that has yet to send its first media.
-    pub(crate) fn add_candidate(&mut self, id: usize, stream_id: StreamId) {
-        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+    pub(super) fn add_candidate(&mut self, id: SessionId, stream_id: StreamId) {
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
         // It is told how many watch, as all are that publish this stream.
         broadcast.told_publisher = None;
-        let connections = &self.connections;
-        let sent_bytes = |id: usize| match &connections[id].state {
+        let connections = &self.sessions;
+        let sent_bytes = |id: SessionId| match &connections[id].state {
             State::Publishing(publisher) => publisher.received_before_air,
             _ => 0,
         };
@@ -120,26 +87,26 @@ impl Reactor {
     }
 
     /// A candidate has its first media: it takes the stream over, or brings it on air.
-    pub(crate) fn put_on_air(&mut self, id: usize) {
-        let connection = &self.connections[id];
+    pub(super) fn put_on_air(&mut self, id: SessionId) {
+        let connection = &self.sessions[id];
         let State::Publishing(publisher) = &connection.state else {
             return;
         };
         let stream_id = publisher.stream;
         let received = publisher.received_before_air;
         let client = connection.client;
-        let Some(broadcast) = self.broadcasts.get_mut(&stream_id) else {
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
         let older = broadcast.candidates.go_on_air(id);
         let replaced = broadcast.publisher;
         broadcast.received_bytes += received;
-        broadcast.publisher_came(id, self.now);
+        broadcast.publisher_came(id, self.clock.now());
         // Before the stream goes on: what was held back of the one before belongs in front.
         for other in replaced.into_iter().chain(older) {
             self.replace_publisher(other);
         }
-        let stream = self.catalog.stream_mut(stream_id);
+        let stream = self.streams.stream_mut(stream_id);
         stream.go_live();
         tracing::info!(
             stream = %stream.name(),
@@ -147,7 +114,7 @@ impl Reactor {
             takes_over = replaced.is_some(),
             "publisher came"
         );
-        if let State::Publishing(publisher) = &mut self.connections[id].state {
+        if let State::Publishing(publisher) = &mut self.sessions[id].state {
             publisher.go_on_air(stream);
         }
         self.note_media(stream_id, 0);
@@ -160,41 +127,32 @@ impl Reactor {
 mod tests {
     use super::*;
 
+    fn session(slot: usize) -> SessionId {
+        SessionId::new(slot, 0)
+    }
+
     #[test]
     fn publisher_on_air_replaces_the_candidates_before_it() {
         let mut candidates = Candidates::default();
-        for id in [5, 3, 8] {
+        for id in [5, 3, 8].map(session) {
             assert_eq!(candidates.push(id, |_| 0), None);
         }
-        assert_eq!(candidates.go_on_air(3), [5]);
-        assert_eq!(candidates.iter().collect::<Vec<_>>(), [8]);
-        assert!(candidates.go_on_air(5).is_empty());
-        assert!(candidates.remove(8) && !candidates.remove(8));
+        assert_eq!(candidates.go_on_air(session(3)), [session(5)]);
+        assert_eq!(candidates.iter().collect::<Vec<_>>(), [session(8)]);
+        assert!(candidates.go_on_air(session(5)).is_empty());
+        assert!(candidates.remove(session(8)) && !candidates.remove(session(8)));
         assert!(candidates.is_empty());
     }
 
     #[test]
     fn candidate_that_has_sent_least_makes_room_for_the_newest() {
         let mut candidates = Candidates::default();
-        let sent_bytes = |id: usize| if id == 0 { 500 } else { 0 };
-        for id in 0..CANDIDATES_MAX {
+        let sent_bytes = |id: SessionId| if id == session(0) { 500 } else { 0 };
+        for id in (0..CANDIDATES_MAX).map(session) {
             assert_eq!(candidates.push(id, sent_bytes), None);
         }
-        assert_eq!(candidates.push(100, sent_bytes), Some(1));
-        assert_eq!(candidates.push(101, sent_bytes), Some(2));
+        assert_eq!(candidates.push(session(100), sent_bytes), Some(session(1)));
+        assert_eq!(candidates.push(session(101), sent_bytes), Some(session(2)));
         assert_eq!(candidates.iter().count(), CANDIDATES_MAX);
-    }
-
-    #[test]
-    fn candidate_without_keyframes_is_asked_and_then_warned_once() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let mut plea = KeyframePlea::default();
-        assert_eq!(plea.due(false, after(0)), None);
-        assert_eq!(plea.due(true, after(5)), None);
-        assert_eq!(plea.due(true, after(8)), Some(Plea::Restart));
-        assert_eq!(plea.due(true, after(14)), None);
-        assert_eq!(plea.due(true, after(15)), Some(Plea::KeyframeWarning));
-        assert_eq!(plea.due(true, after(60)), None);
     }
 }

@@ -21,11 +21,11 @@
 //! finished alone. So half of the limit at least is there for media, and a crowd that may do nothing keeps neither
 //! publishers nor viewers out.
 
-use crate::net::reactor::Reactor;
+use super::Hub;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::session::outbox::Outbox;
-use crate::session::{Connection, State};
+use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::StreamId;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -43,10 +43,9 @@ const SHARE: usize = 4;
 const SMALL_BYTES: usize = 4 << 10;
 
 /// What the process holds, and may hold.
-#[derive(Debug)]
 pub struct Memory {
     /// Bytes that the process has allocated.
-    allocated: fn() -> usize,
+    allocated: Box<dyn Fn() -> usize>,
     /// The same, before anybody came.
     base: usize,
     /// `None`: as much as there is.
@@ -56,10 +55,10 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn new(allocated: fn() -> usize, limit: Option<usize>) -> Memory {
+    pub fn new(allocated: Box<dyn Fn() -> usize>, limit: Option<usize>) -> Memory {
         Memory {
-            allocated,
             base: allocated(),
+            allocated,
             limit,
             searched_at: None,
         }
@@ -102,13 +101,13 @@ impl Memory {
 struct Crowd {
     bytes: usize,
     /// What each would give back by itself or with others, and its slot.
-    holders: Vec<(usize, usize)>,
+    holders: Vec<(usize, SessionId)>,
     /// Memory that several hold, by where it ends: its length, and how many do.
     shared: HashMap<usize, (usize, usize)>,
 }
 
 impl Crowd {
-    fn add(&mut self, id: usize, own: usize, outbox: &Outbox) {
+    fn add(&mut self, id: SessionId, own: usize, outbox: &Outbox) {
         let mut weight = own;
         self.bytes += own;
         for slice in outbox.slices() {
@@ -151,7 +150,7 @@ enum Holder {
     /// A stream: its publisher on air, or else its viewers.
     Stream(StreamId),
     /// The connection of a publisher that has sent no media yet.
-    Candidate(usize),
+    Candidate(SessionId),
 }
 
 fn end_of(slice: &[u8]) -> usize {
@@ -159,14 +158,14 @@ fn end_of(slice: &[u8]) -> usize {
 }
 
 /// What a connection holds beside its outbox.
-fn own_bytes(connection: &Connection) -> usize {
-    connection.coming_bytes() + connection.socket.held_bytes()
+fn own_bytes<S: Socket>(session: &Session<S>) -> usize {
+    session.coming_bytes() + session.socket.held_bytes()
 }
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Has somebody give way if too much is held. Cheap as long as nobody has to.
-    pub(crate) fn keep_within_memory(&mut self) {
-        if self.memory.is_over() && self.memory.searched_at != Some(self.now) {
+    pub(super) fn keep_within_memory(&mut self) {
+        if self.memory.is_over() && self.memory.searched_at != Some(self.clock.now()) {
             self.make_room();
         }
     }
@@ -175,25 +174,26 @@ impl Reactor {
         let share = self.memory.share();
         self.shorten_crowd(share, None);
         if self.memory.is_over() {
-            self.shorten_publishers(share, Reactor::beside_ring_bytes);
+            self.shorten_publishers(share, Hub::beside_ring_bytes);
         }
         let excess = self.memory.excess();
         if excess > 0 {
             self.shorten_rings(excess);
         }
         // A look at everybody is not had twice in a turn for nothing.
-        self.memory.searched_at = self.memory.is_over().then_some(self.now);
+        self.memory.searched_at = self.memory.is_over().then_some(self.clock.now());
     }
 
     /// What is held by those who do not publish. Who is level with its stream holds nothing, and a
     /// chunk that is in the ring is the ring's.
     fn crowd(&self) -> Crowd {
         let mut crowd = Crowd::default();
-        for (id, connection) in &self.connections {
+        for connection in self.sessions.iter() {
+            let id = connection.id();
             match &connection.state {
                 State::Publishing(_) | State::Gone => {}
                 State::Viewing { viewer, .. } => {
-                    let oldest = self.catalog.stream(viewer.stream).ring().oldest();
+                    let oldest = self.streams.stream(viewer.stream).ring().oldest();
                     let is_in_ring = viewer.cursor.taken().is_some_and(|taken| taken >= oldest);
                     let none = Outbox::default();
                     let outbox = if is_in_ring {
@@ -211,7 +211,7 @@ impl Reactor {
 
     /// Drops the largest of those who do not publish, if they hold more than `most` bytes together, until
     /// they hold half of it. `spared` is being served.
-    fn shorten_crowd(&mut self, most: usize, spared: Option<usize>) {
+    fn shorten_crowd(&mut self, most: usize, spared: Option<SessionId>) {
         let mut crowd = self.crowd();
         if crowd.bytes <= most {
             return;
@@ -225,11 +225,11 @@ impl Reactor {
             if Some(id) == spared {
                 continue;
             }
-            let connection = &mut self.connections[id];
+            let connection = &mut self.sessions[id];
             crowd.remove(own_bytes(connection), &connection.outbox);
-            self.counters.closed_for_memory += 1;
-            self.drop_connection(id);
-            let connection = &mut self.connections[id];
+            self.books.counters.closed_for_memory += 1;
+            self.drop_session(id);
+            let connection = &mut self.sessions[id];
             connection.outbox = Outbox::default();
             connection.socket.release();
         }
@@ -237,13 +237,13 @@ impl Reactor {
 
     /// Closes the publishers that hold most, as `bytes_of` has it, until all of them hold `most` bytes, or
     /// there is room again.
-    fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Reactor, StreamId) -> usize) {
-        let streams = self.broadcasts.keys().copied();
+    fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Hub<S>, StreamId) -> usize) {
+        let streams = self.streams.ids().into_iter();
         let streams = streams.map(|id| (bytes_of(self, id), Holder::Stream(id)));
-        let candidates = self.broadcasts.values();
+        let candidates = self.streams.broadcasts();
         let candidates = candidates.flat_map(|broadcast| broadcast.candidates.iter());
         let candidates =
-            candidates.map(|id| (own_bytes(&self.connections[id]), Holder::Candidate(id)));
+            candidates.map(|id| (own_bytes(&self.sessions[id]), Holder::Candidate(id)));
         let mut holders: Vec<(usize, Holder)> = streams.chain(candidates).collect();
         holders.sort_unstable_by_key(|&(bytes, _)| Reverse(bytes));
         let mut bytes: usize = holders.iter().map(|&(bytes, _)| bytes).sum();
@@ -259,35 +259,35 @@ impl Reactor {
     /// What a stream takes beside its ring: its init segment, its poster, and what its publisher has
     /// not finished.
     fn beside_ring_bytes(&self, stream_id: StreamId) -> usize {
-        let broadcast = self.broadcasts.get(&stream_id);
+        let broadcast = self.streams.broadcast(stream_id);
         let poster = broadcast.and_then(|broadcast| broadcast.poster.as_ref());
         self.unfinished_bytes(stream_id)
-            + self.catalog.stream(stream_id).init_bytes()
+            + self.streams.stream(stream_id).init_bytes()
             + poster.map_or(0, |poster| poster.jpeg.len())
     }
 
     /// What a stream's publisher has not finished: a message, a block.
     fn unfinished_bytes(&self, stream_id: StreamId) -> usize {
-        let broadcast = self.broadcasts.get(&stream_id);
+        let broadcast = self.streams.broadcast(stream_id);
         let publisher = broadcast.and_then(|broadcast| broadcast.publisher);
-        publisher.map_or(0, |id| own_bytes(&self.connections[id]))
+        publisher.map_or(0, |id| own_bytes(&self.sessions[id]))
     }
 
     /// Ends a candidate; or a stream's publisher, and if it has none, its viewers, with whom the rest of
     /// it goes.
     fn give_up(&mut self, holder: Holder) {
         let (stream_id, publisher) = match holder {
-            Holder::Candidate(id) => match &self.connections[id].state {
+            Holder::Candidate(id) => match &self.sessions[id].state {
                 State::Publishing(publisher) => (publisher.stream, Some(id)),
                 _ => return,
             },
-            Holder::Stream(id) => match self.broadcasts.get(&id) {
+            Holder::Stream(id) => match self.streams.broadcast(id) {
                 Some(broadcast) => (id, broadcast.publisher),
                 None => return,
             },
         };
-        self.counters.closed_for_memory += 1;
-        let name = self.catalog.stream(stream_id).name();
+        self.books.counters.closed_for_memory += 1;
+        let name = self.streams.stream(stream_id).name();
         tracing::warn!(stream = %name, "closed: the server is out of memory");
         match publisher {
             Some(id) => self.close_publisher(id, CloseCode::TryAgain, 503, OUT_OF_MEMORY),
@@ -296,12 +296,12 @@ impl Reactor {
     }
 
     /// Says goodbye to all viewers of a stream.
-    pub(crate) fn close_audience(&mut self, stream_id: StreamId, code: CloseCode, reason: &str) {
-        let Some(broadcast) = self.broadcasts.get(&stream_id) else {
+    pub(super) fn close_audience(&mut self, stream_id: StreamId, code: CloseCode, reason: &str) {
+        let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };
         for id in broadcast.audience.clone() {
-            let connection = &mut self.connections[id];
+            let connection = &mut self.sessions[id];
             if let State::Viewing { viewer, .. } = &connection.state {
                 viewer.close(&mut connection.outbox, code, reason);
                 self.close_when_written(id);
@@ -311,20 +311,20 @@ impl Reactor {
 
     /// Shortens the longest rings, all to one length, by `excess` bytes together.
     fn shorten_rings(&mut self, excess: usize) {
-        let ids: Vec<StreamId> = self.broadcasts.keys().copied().collect();
+        let ids: Vec<StreamId> = self.streams.ids();
         let lengths = ids
             .iter()
-            .map(|&id| self.catalog.stream(id).ring().byte_len());
+            .map(|&id| self.streams.stream(id).ring().byte_len());
         let most = level(lengths.collect(), excess);
         for id in ids {
-            self.catalog.stream_mut(id).shorten(most);
+            self.streams.stream_mut(id).shorten(most);
         }
     }
 
     /// Lets go of renderings that nobody asks for, and of those who do not read theirs.
-    pub(crate) fn tend_memory(&mut self) {
+    pub(super) fn tend_memory(&mut self) {
         self.keep_within_memory();
-        let unread = self.renderings.tend(self.now);
+        let unread = self.books.renderings.tend(self.clock.now());
         let most = self.memory.share().min(UNREAD_BYTES_MAX);
         if unread > most {
             self.shorten_crowd(most, None);
@@ -333,16 +333,16 @@ impl Reactor {
 
     /// Refuses whoever would make the server hold more, when it holds enough. Those who only ask give way
     /// first, and then publishers that have much unfinished.
-    pub(crate) fn check_room(&mut self, id: usize) -> Result<(), Refusal> {
+    pub(super) fn check_room(&mut self, id: SessionId) -> Result<(), Refusal> {
         if self.memory.is_full() {
             self.shorten_crowd(self.memory.share() / 4, Some(id));
         }
         if self.memory.is_full() {
-            self.shorten_publishers(self.memory.share(), Reactor::unfinished_bytes);
+            self.shorten_publishers(self.memory.share(), Hub::unfinished_bytes);
         }
         match self.memory.is_full() {
             true => {
-                self.counters.refused_for_memory += 1;
+                self.books.counters.refused_for_memory += 1;
                 Err(Refusal::full())
             }
             false => Ok(()),
@@ -396,11 +396,15 @@ mod tests {
         let mut own = Outbox::default();
         own.push(vec![7; 5000]);
         let mut crowd = Crowd::default();
-        crowd.add(0, 0, &outboxes[1]);
-        crowd.add(1, 0, &outboxes[0]);
-        crowd.add(2, 10, &own);
+        let [first, second, third] = [0, 1, 2].map(|slot| SessionId::new(slot, 0));
+        crowd.add(first, 0, &outboxes[1]);
+        crowd.add(second, 0, &outboxes[0]);
+        crowd.add(third, 10, &own);
         assert_eq!(crowd.bytes, 105_010);
-        assert_eq!(crowd.holders, [(100_000, 0), (60_000, 1), (5010, 2)]);
+        assert_eq!(
+            crowd.holders,
+            [(100_000, first), (60_000, second), (5010, third)]
+        );
         crowd.remove(0, &outboxes[1]);
         assert_eq!(crowd.bytes, 105_010);
         crowd.remove(0, &outboxes[0]);
@@ -412,7 +416,7 @@ mod tests {
     #[test]
     fn newcomers_are_refused_before_anybody_gives_way() {
         thread_local!(static HELD: std::cell::Cell<usize> = const { std::cell::Cell::new(7) });
-        let mut memory = Memory::new(|| HELD.get(), Some(3200));
+        let mut memory = Memory::new(Box::new(|| HELD.get()), Some(3200));
         memory.start();
         for (held, is_full, is_over, excess) in [
             (3199, false, false, 0),
@@ -427,7 +431,7 @@ mod tests {
                 "{held}"
             );
         }
-        let endless = Memory::new(|| HELD.get(), None);
+        let endless = Memory::new(Box::new(|| HELD.get()), None);
         assert!(!endless.is_full() && !endless.is_over());
     }
 }

@@ -1,13 +1,13 @@
 //! Pictures that stand for streams, as their publishers send them.
 
+use super::Hub;
 use super::broadcast::{Broadcast, Poster};
 use super::requests::not_live;
-use crate::net::reactor::Reactor;
 use crate::protocol::http::{Body, Method, RequestHead};
 use crate::protocol::response::CONTINUE;
 use crate::protocol::route::{Cause, Refusal, StreamName};
 use crate::session::body::BodyReader;
-use crate::session::{Posting, State};
+use crate::session::{Posting, SessionId, Socket, State};
 use crate::webm::{first_frame, webp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,25 +21,25 @@ const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 /// Chunks of a GOP that are looked through for its keyframe.
 const KEYFRAME_CHUNKS_MAX: usize = 4;
 
-impl Reactor {
-    pub(crate) fn open_posting(
+impl<S: Socket> Hub<S> {
+    pub(super) fn open_posting(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         name: StreamName,
     ) -> Result<(), Refusal> {
         if let Body::Length(length) = head.body
-            && length > self.limits.poster_bytes as u64
+            && length > self.settings.limits.poster_bytes as u64
         {
             return Err(self.poster_too_large());
         }
         let publication = self.poster_place(&name).ok_or_else(not_live)?.publication;
         if head.expect_continue {
-            self.connections[id].outbox.push(CONTINUE);
+            self.sessions[id].outbox.push(CONTINUE);
             self.queue_write(id);
         }
-        self.connections[id].state = State::Posting(Box::new(Posting {
+        self.sessions[id].state = State::Posting(Box::new(Posting {
             name,
             publication,
             head: head.clone(),
@@ -52,35 +52,35 @@ impl Reactor {
     }
 
     /// Reads more of a poster.
-    pub(crate) fn read_poster(&mut self, id: usize) -> bool {
-        let result = match self.read_buffer.read(&mut self.connections[id].socket) {
+    pub(super) fn read_poster(&mut self, id: SessionId) -> bool {
+        let result = match self.turn.read_buffer.read(&mut self.sessions[id].socket) {
             Ok(bytes) => {
                 let is_end = bytes.is_empty();
                 self.post(id, bytes, is_end)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.connections[id].can_read = false;
+                self.sessions[id].can_read = false;
                 Ok(())
             }
             Err(_) => {
-                self.drop_connection(id);
+                self.drop_session(id);
                 Ok(())
             }
         };
         if let Err(refusal) = result {
             self.refuse(id, &refusal, Method::Put);
         }
-        self.connections[id].can_read
+        self.sessions[id].can_read
     }
 
     /// Adds bytes to a poster, and hangs it up once it is whole.
-    fn post(&mut self, id: usize, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
-        let State::Posting(posting) = &mut self.connections[id].state else {
+    fn post(&mut self, id: SessionId, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
+        let State::Posting(posting) = &mut self.sessions[id].state else {
             return Ok(());
         };
         let mut is_too_large = false;
         while let Some(piece) = posting.body.take(&mut bytes)? {
-            is_too_large |= posting.jpeg.len() + piece.len() > self.limits.poster_bytes;
+            is_too_large |= posting.jpeg.len() + piece.len() > self.settings.limits.poster_bytes;
             if is_too_large {
                 return Err(self.poster_too_large());
             }
@@ -89,7 +89,7 @@ impl Reactor {
         let is_whole = posting.body.is_at_end() || (is_end && posting.body.ends_with_connection());
         if !is_whole {
             if is_end {
-                self.drop_connection(id);
+                self.drop_session(id);
             }
             return Ok(());
         }
@@ -106,28 +106,26 @@ impl Reactor {
         broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
         // It has been read to its end, so the connection may go on.
         head.body = Body::None;
-        self.respond(id, &head, BytesMut::from(&bytes[..]), |asked| {
-            asked.no_content()
-        });
+        self.respond(id, &head, BytesMut::from(&bytes[..]), |to| to.no_content());
         Ok(())
     }
 
     fn poster_too_large(&self) -> Refusal {
-        let limit = self.limits.poster_bytes;
+        let limit = self.settings.limits.poster_bytes;
         Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
     }
 
     /// Where the poster of a stream hangs that is on air. One that is sent before the first media would
     /// be that of whichever publisher comes first.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
-        let stream_id = self.catalog.find(name.as_str())?;
-        let broadcast = self.broadcasts.get_mut(&stream_id)?;
+        let stream_id = self.streams.find(name.as_str())?;
+        let broadcast = self.streams.broadcast_mut(stream_id)?;
         broadcast.publisher.is_some().then_some(broadcast)
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.
-    pub(crate) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
-        let stream = self.catalog.stream(self.catalog.find(name.as_str())?);
+    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+        let stream = self.streams.stream(self.streams.find(name.as_str())?);
         let recording = &stream.init().filter(|_| stream.is_live())?.recording;
         let video = recording.video()?;
         if recording.tracks[video].codec_id != "V_VP8" {
@@ -147,8 +145,8 @@ impl Reactor {
         })
     }
 
-    pub(crate) fn poster(&self, name: &StreamName) -> Option<Poster> {
-        let stream_id = self.catalog.find(name.as_str())?;
-        self.broadcasts.get(&stream_id)?.poster.clone()
+    pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
+        let stream_id = self.streams.find(name.as_str())?;
+        self.streams.broadcast(stream_id)?.poster.clone()
     }
 }

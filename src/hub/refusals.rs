@@ -3,11 +3,11 @@
 //! A refused client may come again at once, and many may: so at most [`LINES_MAX`] lines are written
 //! in a second, of one client [`LINES_OF_CLIENT_MAX`], and one more says how many there were besides.
 
-use crate::net::reactor::Reactor;
+use super::Hub;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Cause, Refusal};
-use crate::session::State;
+use crate::session::{SessionId, Socket, State};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -74,18 +74,21 @@ impl RefusalLog {
     }
 }
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Counts a refusal, and logs it. No key, token or query is in what is logged.
-    pub(crate) fn note_refusal(
+    pub(super) fn note_refusal(
         &mut self,
-        id: usize,
+        id: SessionId,
         refusal: &Refusal,
         head: Option<&RequestHead>,
         stream: Option<&str>,
     ) {
-        let peer = self.connections[id].client;
+        let peer = self.sessions[id].client;
         let client = match head {
-            Some(head) => self.proxies.client(peer, head.forwarded_for.as_deref()),
+            Some(head) => self
+                .settings
+                .proxies
+                .client(peer, head.forwarded_for.as_deref()),
             None => peer,
         };
         let Some(cause) = refusal.cause else {
@@ -112,29 +115,29 @@ impl Reactor {
     }
 
     /// Counts a refusal. Returns whether it is to have a line in the log.
-    pub(crate) fn count_refusal(&mut self, cause: Cause, client: IpAddr) -> bool {
-        self.counters.refusals.count(cause);
+    pub(super) fn count_refusal(&mut self, cause: Cause, client: IpAddr) -> bool {
+        self.books.counters.refusals.count(cause);
         self.sum_up_refusals();
-        self.refusals.admit(client, self.now)
+        self.books.refusals.admit(client, self.clock.now())
     }
 
     /// Says how many refusals had no line, once the second is over.
-    pub(crate) fn sum_up_refusals(&mut self) {
-        let more = self.refusals.sum_up(self.now);
+    pub(super) fn sum_up_refusals(&mut self) {
+        let more = self.books.refusals.sum_up(self.clock.now());
         if more > 0 {
             tracing::warn!(more, "refused: and {more} more");
         }
     }
 
     /// The stream that a connection is about, if it is about one.
-    pub(crate) fn stream_of(&self, id: usize) -> Option<String> {
-        let stream_id = match &self.connections[id].state {
+    pub(super) fn stream_of(&self, id: SessionId) -> Option<String> {
+        let stream_id = match &self.sessions[id].state {
             State::Posting(posting) => return Some(posting.name.to_string()),
             State::Publishing(publisher) => publisher.stream,
             State::Viewing { viewer, .. } => viewer.stream,
             _ => return None,
         };
-        Some(self.catalog.stream(stream_id).name().to_string())
+        Some(self.streams.stream(stream_id).name().to_string())
     }
 }
 

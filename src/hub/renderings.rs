@@ -6,8 +6,9 @@
 //!
 //! Pure: texts and the time come in.
 
-use crate::metrics::TextFormat;
+use crate::metrics::{TextFormat, Texts};
 use bytes::{Bytes, BytesMut};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,8 @@ pub struct Renderings {
     /// What may be spent on newer ones, in streams.
     budget: usize,
     earned_at: Instant,
+    /// What texts are written in before they are kept.
+    texts: Texts,
 }
 
 impl Renderings {
@@ -74,7 +77,17 @@ impl Renderings {
             outdated: Vec::new(),
             budget: STREAMS_PER_SECOND,
             earned_at: now,
+            texts: Texts::default(),
         }
+    }
+
+    /// Memory to write a text in. [`Renderings::return_texts`] takes it back.
+    pub fn take_texts(&mut self) -> Texts {
+        mem::take(&mut self.texts)
+    }
+
+    pub fn return_texts(&mut self, texts: Texts) {
+        self.texts = texts;
     }
 
     /// A rendering that is good enough; `None` when one is to be made, and given to

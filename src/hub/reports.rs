@@ -1,17 +1,17 @@
 //! What is told about streams: to programs that ask, and to those who watch over the server.
 
+use super::Hub;
 use super::renderings::{Names, What};
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
-use crate::net::reactor::Reactor;
 use crate::protocol::access::Shown;
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::{Route, StreamName};
+use crate::session::{SessionId, Socket};
 use crate::stream::StreamId;
 use crate::webm::TrackKind;
 use crate::work;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
-use std::mem;
 
 /// What `/api/streams` tells.
 #[derive(Serialize)]
@@ -21,11 +21,11 @@ struct Listing {
     locked: bool,
 }
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
-    pub(crate) fn tell_streams(
+    pub(super) fn tell_streams(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         route: &Route,
@@ -44,19 +44,19 @@ impl Reactor {
             _ => (What::Streams { locked }, "application/json"),
         };
         let text = self.rendering(what, names);
-        self.respond(id, head, rest, |asked| asked.text(media_type, text));
+        self.respond(id, head, rest, |to| to.text(media_type, text));
     }
 
     /// What is to be told of these streams: newly written down, or shared with those who asked just
     /// now.
     fn rendering(&mut self, what: What, names: Names) -> Bytes {
-        if let Some(bytes) = self.renderings.find(what, &names, self.now) {
+        if let Some(bytes) = self.books.renderings.find(what, &names, self.clock.now()) {
             return bytes;
         }
-        self.reads.spend(names.len() as u64 * work::REPORT);
-        let mut texts = mem::take(&mut self.texts);
-        let ids = names.iter().filter_map(|name| self.catalog.find(name));
-        let mut reports = ids.map(|id| self.report(id));
+        self.turn.reads.spend(names.len() as u64 * work::REPORT);
+        let mut texts = self.books.renderings.take_texts();
+        let ids = names.iter().filter_map(|name| self.streams.find(name));
+        let mut reports = ids.filter_map(|id| self.report(id));
         let text = match what {
             What::Stream => texts.json(&reports.next()),
             What::Streams { locked } => texts.json(&Listing {
@@ -66,39 +66,42 @@ impl Reactor {
             What::Metrics(format) => {
                 let streams = reports.collect();
                 let snapshot = Snapshot {
-                    counters: self.counters.clone(),
-                    connections: self.connections.len() as u64,
+                    counters: self.books.counters.clone(),
+                    connections: self.sessions.len() as u64,
                     held_bytes: self.memory.held() as u64,
-                    auth_waiting: self.waiters(),
+                    auth_waiting: self.pending_requests(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()
             }
         };
-        let bytes = self.renderings.keep(what, names, text, self.now);
-        self.texts = texts;
+        let bytes = self
+            .books
+            .renderings
+            .keep(what, names, text, self.clock.now());
+        self.books.renderings.return_texts(texts);
         bytes
     }
 
     /// All live streams that may be watched by whoever shows this.
-    pub(crate) fn visible(&self, shown: &Shown<'_>) -> Names {
-        self.catalog
+    pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
+        self.streams
             .iter()
             .filter(|(_, stream)| stream.is_live())
             .filter(|(_, stream)| {
                 StreamName::try_from(&**stream.name())
-                    .is_ok_and(|name| self.access.may_watch(&name, shown))
+                    .is_ok_and(|name| self.settings.access.may_watch(&name, shown))
             })
             .map(|(_, stream)| stream.name().clone())
             .collect()
     }
 
-    fn report(&self, stream_id: StreamId) -> StreamReport {
-        let stream = self.catalog.stream(stream_id);
-        let broadcast = &self.broadcasts[&stream_id];
+    fn report(&self, stream_id: StreamId) -> Option<StreamReport> {
+        let stream = self.streams.stream(stream_id);
+        let broadcast = self.streams.broadcast(stream_id)?;
         let recording = stream.init().map(|init| &init.recording);
         let video = recording.and_then(|recording| Some(&recording.tracks[recording.video()?]));
-        StreamReport {
+        Some(StreamReport {
             name: stream.name().to_string(),
             live: stream.is_live(),
             mime: stream.init().map(|init| init.mime.to_string()),
@@ -114,7 +117,7 @@ impl Reactor {
             viewers_ws: broadcast.viewers_ws,
             viewers_http: broadcast.viewers_http,
             viewers_peak: broadcast.viewers_peak,
-            uptime_s: broadcast.uptime(self.now).as_secs(),
+            uptime_s: broadcast.uptime(self.clock.now()).as_secs(),
             received_bytes: broadcast.received_bytes,
             sent_bytes: broadcast.sent_bytes,
             bitrate_bps: broadcast.bitrate_bps,
@@ -124,14 +127,14 @@ impl Reactor {
             skips: broadcast.skips,
             publisher_restarts: stream.publisher_restarts(),
             viewers_behind: broadcast.viewers_behind,
-        }
+        })
     }
 
     /// Brings up to date how many viewers of a stream have full sockets: a look at each of them.
-    pub(crate) fn count_viewers_behind(&mut self, stream_id: StreamId) {
-        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
+    pub(super) fn count_viewers_behind(&mut self, stream_id: StreamId) {
+        if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
             let audience = broadcast.audience.iter();
-            let behind = audience.filter(|&&id| self.connections[id].blocked_since.is_some());
+            let behind = audience.filter(|&&id| self.sessions[id].blocked_since.is_some());
             broadcast.viewers_behind = behind.count() as u64;
         }
     }

@@ -1,9 +1,9 @@
 //! From a request head to what the connection does next.
 
-use super::answer::{Answer, Asked, Framing};
+use super::Hub;
+use super::authorizer::Asked;
 use super::broadcast::Broadcast;
-use super::unsent::Unsent;
-use crate::net::reactor::Reactor;
+use super::response::{Framing, ResponseTo, WholeResponse};
 use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::base_path::BasePath;
@@ -11,18 +11,22 @@ use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
 use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse, switching_protocols};
-use crate::protocol::route::{Handshake, Need, Refusal, Route, StreamName, Via, route_below};
+use crate::protocol::route::{
+    Cause, Handshake, Need, Refusal, Route, StreamName, Via, route_below,
+};
 use crate::protocol::websocket::{CloseCode, text_frame};
-use crate::session::State;
 use crate::session::body::BodyReader;
 use crate::session::bucket::Bucket;
 use crate::session::inbound::Inbound;
 use crate::session::publisher::Publisher;
 use crate::session::viewer::{Told, Transport, Viewer, hello, stream_head};
+use crate::session::{
+    PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
+};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
-use std::io::{self, Read};
+use std::io;
 use std::mem;
 
 /// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
@@ -35,39 +39,39 @@ const DRAINED_BYTES_MAX: u64 = 64 << 10;
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Reads more of a request head, and answers it once it is whole.
-    pub(crate) fn read_request(&mut self, id: usize) -> bool {
-        if !self.connections[id].is_introduced && !self.read_introduction(id) {
-            return self.connections[id].can_read;
+    pub(super) fn read_request(&mut self, id: SessionId) -> bool {
+        if !self.sessions[id].is_introduced && !self.read_proxy_header(id) {
+            return self.sessions[id].can_read;
         }
-        let connection = &mut self.connections[id];
+        let connection = &mut self.sessions[id];
         let State::Requesting(head_bytes) = &mut connection.state else {
             return false;
         };
         let redirects_to = connection.redirects_to;
         // What came behind the request before may be a whole one.
-        if let Some(outcome) = parse(head_bytes, self.limits.head_bytes, redirects_to) {
+        if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
             return self.parsed(id, outcome);
         }
         let mut bytes = [0; 4096];
         match connection.socket.read(&mut bytes) {
             Ok(0) => {
-                self.drop_connection(id);
+                self.drop_session(id);
                 return false;
             }
             Ok(length) => {
                 head_bytes.extend_from_slice(&bytes[..length]);
-                connection.heard_at = self.now;
+                connection.heard_at = self.clock.now();
                 // A head that comes a byte at a time is not parsed anew for each of them.
                 let is_long = head_bytes.len() > EAGER_BYTES_MAX;
                 if is_long
-                    && head_bytes.len() < self.limits.head_bytes
+                    && head_bytes.len() < self.settings.limits.head_bytes
                     && !bytes[..length].contains(&b'\n')
                 {
                     return true;
                 }
-                match parse(head_bytes, self.limits.head_bytes, redirects_to) {
+                match parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
                     Some(outcome) => return self.parsed(id, outcome),
                     None => return true,
                 }
@@ -82,69 +86,142 @@ impl Reactor {
                 if connection.socket.is_handshaking() {
                     tracing::debug!(%error, "no TLS connection");
                 }
-                self.drop_connection(id);
+                self.drop_session(id);
             }
         }
-        self.connections[id].can_read
+        self.sessions[id].can_read
     }
 
-    fn parsed(&mut self, id: usize, outcome: Outcome) -> bool {
-        self.counters.requests += 1;
-        let connection = &mut self.connections[id];
+    fn parsed(&mut self, id: SessionId, outcome: Outcome) -> bool {
+        self.books.counters.requests += 1;
+        let connection = &mut self.sessions[id];
         connection.requests += 1;
-        connection.since = self.now;
+        connection.since = self.clock.now();
         match outcome {
-            Ok((head, rest)) => {
-                // It holds nothing most of the time, and of an upload what one read has brought.
-                let behind = Bytes::copy_from_slice(&rest);
-                if let Err(refusal) = self.request(id, &head, rest) {
-                    self.refuse_request(id, refusal, &head, behind);
-                }
-            }
+            Ok((head, rest)) => match self.admit_request(id, &head) {
+                Ok(route) => self.authorize(id, Request { head, route, rest }),
+                Err(refusal) => self.refuse_request(id, refusal, &head, rest.freeze()),
+            },
             Err((refusal, method)) => self.refuse(id, &refusal, method),
         }
-        self.connections[id].can_read
+        self.sessions[id].can_read
     }
 
-    /// Does what one request asks for, if it may. `rest` are the bytes that came behind its head.
-    fn request(&mut self, id: usize, head: &RequestHead, rest: BytesMut) -> Result<(), Refusal> {
+    /// What a request asks for, if its keys and tokens permit that.
+    fn admit_request(&self, id: SessionId, head: &RequestHead) -> Result<Route, Refusal> {
         let route = self.route(id, head)?;
-        self.access.admit(&route, head, &self.shown(head))?;
-        self.serve_if_let(id, head, rest, route)
+        self.settings
+            .access
+            .admit(&route, head, &self.shown(head))?;
+        Ok(route)
+    }
+
+    /// Asks the web hook, if there is one and the request needs a permission.
+    fn authorize(&mut self, id: SessionId, request: Request) {
+        let permitted = match self.ask_hook(id, &request) {
+            None => Ok(()),
+            Some(Asked::Decided(verdict)) => self.judge(Some(verdict)),
+            Some(Asked::Busy) => self.judge(None),
+            Some(Asked::Waits { question, deadline }) => {
+                self.books.counters.auth_waits += 1;
+                let pending = PendingAuthorization::new(request, question, deadline);
+                self.sessions[id].state = State::Pending(Box::new(pending));
+                return;
+            }
+        };
+        self.finish_request(id, request, permitted);
+    }
+
+    fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
+        let authorizer = self.authorizer.as_mut()?;
+        let need = request.route.need()?;
+        let peer = self.sessions[id].client;
+        let forwarded_for = request.head.forwarded_for.as_deref();
+        let client = self.settings.proxies.client(peer, forwarded_for);
+        let sessions = &self.sessions;
+        let is_waiting = |id, question: &QuestionId| {
+            sessions.get(id).is_some_and(|session| {
+                matches!(&session.state, State::Pending(pending) if pending.question() == question)
+            })
+        };
+        let now = self.clock.now();
+        Some(authorizer.ask(id, need, &request.head, client, now, is_waiting))
+    }
+
+    /// What the hook's verdict means for a request. `None`: it has not decided, so nothing is permitted.
+    pub(super) fn judge(&mut self, verdict: Option<Verdict>) -> Result<(), Refusal> {
+        let refusal = match verdict {
+            Some(Verdict::Allowed) => return Ok(()),
+            Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
+            Some(Verdict::Forbidden) => {
+                Refusal::forbidden("you may not do this here").because(Cause::Hook)
+            }
+            None => Refusal::undecided(),
+        };
+        match verdict {
+            Some(_) => self.books.counters.auth_refused += 1,
+            None => self.books.counters.auth_failed += 1,
+        }
+        Err(refusal)
+    }
+
+    /// Serves a request that is permitted, or refuses it.
+    pub(super) fn finish_request(
+        &mut self,
+        id: SessionId,
+        request: Request,
+        permitted: Result<(), Refusal>,
+    ) {
+        let Request { head, route, rest } = request;
+        // It holds nothing most of the time, and of an upload what one read has brought.
+        let behind = Bytes::copy_from_slice(&rest);
+        let served = match permitted {
+            Ok(()) => self.serve(id, &head, rest, route),
+            // As with keys: a client that may watch nothing sees no names, and is asked for no password.
+            // And what the hook is doing must be seen when it is down.
+            Err(_) if route.need() == Some(Need::List) => {
+                self.tell_streams(id, &head, rest, &route, Vec::new(), true);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = served {
+            self.refuse_request(id, refusal, &head, behind);
+        }
     }
 
     /// What a request asks for, with a path prefix or without.
-    pub(crate) fn route(&self, id: usize, head: &RequestHead) -> Result<Route, Refusal> {
+    pub(super) fn route(&self, id: SessionId, head: &RequestHead) -> Result<Route, Refusal> {
         let forwarded = self.forwarded_prefix(id, head);
-        let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.base_path]).collect();
+        let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.settings.base_path]).collect();
         route_below(head, &prefixes)
     }
 
     /// The prefix that a trusted proxy has taken off this request's path.
-    fn forwarded_prefix(&self, id: usize, head: &RequestHead) -> Option<BasePath> {
+    fn forwarded_prefix(&self, id: SessionId, head: &RequestHead) -> Option<BasePath> {
         let field = head.forwarded_prefix.as_deref()?;
-        let is_trusted = self.proxies.trusts(self.connections[id].client);
+        let is_trusted = self.settings.proxies.trusts(self.sessions[id].client);
         is_trusted.then(|| BasePath::forwarded(field)).flatten()
     }
 
     /// What stands before the path in links that this client can open.
-    fn link_prefix(&self, id: usize, head: &RequestHead) -> BasePath {
+    fn link_prefix(&self, id: SessionId, head: &RequestHead) -> BasePath {
         self.forwarded_prefix(id, head)
-            .unwrap_or_else(|| self.base_path.clone())
+            .unwrap_or_else(|| self.settings.base_path.clone())
     }
 
     /// What all fields of an answer to this request have in common.
-    pub(crate) fn stamp(&mut self, head: &RequestHead) -> Stamp {
+    pub(super) fn stamp(&mut self, head: &RequestHead) -> Stamp {
         Stamp {
-            date: Some(self.date()),
-            readers: self.access.origins.readers(head.origin.as_deref()),
+            date: Some(self.clock.date()),
+            readers: self.settings.access.origins.readers(head.origin.as_deref()),
         }
     }
 
     /// Does what one request asks for. Whether it may has been seen to.
-    pub(crate) fn serve(
+    fn serve(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         route: Route,
@@ -164,7 +241,7 @@ impl Reactor {
             }
             Route::EndPublisher(name) => {
                 self.end_publisher(&name)?;
-                self.respond(id, head, rest, |asked| asked.no_content());
+                self.respond(id, head, rest, |to| to.no_content());
             }
             Route::Home => self.page(id, head, rest, "home.html", Framing::SameOrigin)?,
             Route::Dashboard => self.page(id, head, rest, "dashboard.html", Framing::SameOrigin)?,
@@ -180,13 +257,11 @@ impl Reactor {
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |asked| {
-                    asked.page(page, Framing::SameOrigin)
-                });
+                self.respond(id, head, rest, |to| to.page(page, Framing::SameOrigin));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |asked| asked.poster(&poster));
+                self.respond(id, head, rest, |to| to.poster(&poster));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
@@ -195,24 +270,27 @@ impl Reactor {
                         "there is no picture: the stream is off air, or not VP8",
                     )
                 })?;
-                self.respond(id, head, rest, |asked| asked.picture("image/webp", picture));
+                self.respond(id, head, rest, |to| to.picture("image/webp", picture));
             }
             Route::Streams | Route::Metrics => {
                 let shown = self.shown(head);
-                let (names, locked) = (self.visible(&shown), self.access.hides_streams(&shown));
+                let (names, locked) = (
+                    self.visible(&shown),
+                    self.settings.access.hides_streams(&shown),
+                );
                 self.tell_streams(id, head, rest, &route, names, locked);
             }
             Route::Stream(ref name) => {
-                let stream_id = self.catalog.find(name.as_str()).ok_or_else(not_found)?;
-                let name = self.catalog.stream(stream_id).name().clone();
+                let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
+                let name = self.streams.stream(stream_id).name().clone();
                 self.tell_streams(id, head, rest, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
-                self.respond(id, head, rest, |asked| asked.text(media_type, "ok\n"));
+                self.respond(id, head, rest, |to| to.text(media_type, "ok\n"));
             }
             Route::Options { allow } => {
-                self.respond(id, head, rest, |asked| asked.options(allow));
+                self.respond(id, head, rest, |to| to.options(allow));
             }
         }
         Ok(())
@@ -220,42 +298,42 @@ impl Reactor {
 
     fn page(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         file: &str,
         framing: Framing,
     ) -> Result<(), Refusal> {
         let page = pages::page(file).ok_or_else(not_found)?;
-        self.respond(id, head, rest, |asked| asked.page(page, framing));
+        self.respond(id, head, rest, |to| to.page(page, framing));
         Ok(())
     }
 
     /// Sends a whole answer, after which the connection may ask again.
-    pub(crate) fn respond(
+    pub(super) fn respond(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
-        answer: impl FnOnce(Asked) -> Answer,
+        response: impl FnOnce(ResponseTo<'_>) -> WholeResponse,
     ) {
         let stamp = self.stamp(head);
         let (after, keep_alive) = self.after_answer(head, rest.freeze());
-        let answer = answer(Asked {
+        let response = response(ResponseTo {
             head,
             connection: Connection::keep_alive(keep_alive),
             stamp: &stamp,
         });
-        let connection = &mut self.connections[id];
-        connection.outbox.push(answer.head);
-        connection.outbox.push(answer.body);
+        let connection = &mut self.sessions[id];
+        connection.outbox.push(response.head);
+        connection.outbox.push(response.body);
         self.go_on_after_answer(id, after);
     }
 
     /// Refuses a request that was understood to its end.
-    pub(crate) fn refuse_request(
+    pub(super) fn refuse_request(
         &mut self,
-        id: usize,
+        id: SessionId,
         mut refusal: Refusal,
         head: &RequestHead,
         behind: Bytes,
@@ -281,7 +359,7 @@ impl Reactor {
         };
         let connection = Connection::keep_alive(keep_alive);
         let bytes = refuse(&refusal, head.method, connection, &stamp);
-        self.connections[id].outbox.push(bytes);
+        self.sessions[id].outbox.push(bytes);
         self.go_on_after_answer(id, after);
     }
 
@@ -308,7 +386,7 @@ impl Reactor {
         (after, keeps)
     }
 
-    fn go_on_after_answer(&mut self, id: usize, after: AfterAnswer) {
+    fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
         let state = match after {
             AfterAnswer::Ask(rest) => State::Responding {
                 keep_alive: true,
@@ -321,26 +399,26 @@ impl Reactor {
                 rest: BytesMut::new(),
             },
         };
-        self.connections[id].state = state;
+        self.sessions[id].state = state;
         self.queue_read(id);
         self.queue_write(id);
     }
 
     /// Reads on to the end of a body that nobody wants, behind which the next request is.
-    pub(crate) fn drain(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
+    pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
+        let connection = &mut self.sessions[id];
         let State::Draining(body) = &mut connection.state else {
             return false;
         };
         if body.is_at_end() {
             return false;
         }
-        match self.read_buffer.read(&mut connection.socket) {
-            Ok(bytes) if bytes.is_empty() => self.drop_connection(id),
+        match self.turn.read_buffer.read(&mut connection.socket) {
+            Ok(bytes) if bytes.is_empty() => self.drop_session(id),
             Ok(mut bytes) => {
                 while let Ok(Some(_)) = body.take(&mut bytes) {}
                 let is_at_end = body.is_at_end();
-                connection.heard(self.now);
+                connection.heard(self.clock.now());
                 if is_at_end {
                     let rest = BytesMut::from(&bytes[..]);
                     connection.state = State::Responding {
@@ -349,47 +427,47 @@ impl Reactor {
                     };
                     self.queue_write(id);
                     // The answer may have been written already.
-                    if self.connections[id].outbox.is_empty() {
+                    if self.sessions[id].outbox.is_empty() {
                         self.outbox_written(id);
                     }
                     return false;
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
-            Err(_) => self.drop_connection(id),
+            Err(_) => self.drop_session(id),
         }
-        self.connections[id].can_read
+        self.sessions[id].can_read
     }
 
     /// HEAD of a stream: what GET would say before the first byte of it.
-    fn describe_stream(&mut self, id: usize, head: &RequestHead, name: &StreamName) {
+    fn describe_stream(&mut self, id: SessionId, head: &RequestHead, name: &StreamName) {
         let stamp = self.stamp(head);
         let known = self
-            .catalog
+            .streams
             .find(name.as_str())
-            .and_then(|id| self.catalog.stream(id).init());
+            .and_then(|id| self.streams.stream(id).init());
         let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
         let transport = Transport::http(head.version);
         let head = stream_head(doc_type.media_type(), transport, Some(&stamp));
-        self.connections[id].outbox.push(head);
+        self.sessions[id].outbox.push(head);
         self.close_when_written(id);
     }
 
     fn open_viewer(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
-        if self.catalog.find(name.as_str()).is_none() {
+        if self.streams.find(name.as_str()).is_none() {
             self.make_way_for_name()?;
         }
         self.check_room(id)?;
         self.count_client(id, head)?;
-        let stream_id = self.catalog.open(name.as_str());
-        let stream = self.catalog.stream(stream_id);
+        let stream_id = self.streams.open(name, self.clock.now());
+        let stream = self.streams.stream(stream_id);
         let told = match stream.is_live() {
             true => Told::Live,
             false => Told::Offline,
@@ -399,7 +477,7 @@ impl Reactor {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
                 // Only who sent frames already needs to be heard now.
-                let message_bytes = self.limits.viewer_message_bytes;
+                let message_bytes = self.settings.limits.viewer_message_bytes;
                 let inbound =
                     (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));
                 (Transport::WebSocket { v1 }, inbound)
@@ -408,19 +486,16 @@ impl Reactor {
         };
         let is_websocket = matches!(transport, Transport::WebSocket { .. });
         let stamp = (!is_websocket).then(|| Box::new(self.stamp(head)));
-        let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
-        let broadcast = self
-            .broadcasts
-            .entry(stream_id)
-            .or_insert_with(|| Broadcast::new(unsent, self.now));
-        let stream = self.catalog.stream(stream_id);
-        let audience_index = broadcast.join(id, is_websocket, stream);
-        broadcast.unsent.apply(self.connections[id].socket.tcp());
-        self.connections[id].state = State::Viewing {
+        let audience_index = self.streams.join(stream_id, id, is_websocket);
+        if let Some(broadcast) = self.streams.broadcast(stream_id) {
+            let unsent_bytes = broadcast.unsent.bytes;
+            self.sessions[id].socket.limit_unsent(unsent_bytes);
+        }
+        self.sessions[id].state = State::Viewing {
             viewer: Viewer {
                 stream: stream_id,
                 transport,
-                cursor: Cursor::join_now(self.catalog.stream(stream_id)),
+                cursor: Cursor::join_now(self.streams.stream(stream_id)),
                 told,
                 audience_index,
                 ignored_reads: 0,
@@ -435,7 +510,7 @@ impl Reactor {
 
     fn open_publisher(
         &mut self,
-        id: usize,
+        id: SessionId,
         head: &RequestHead,
         rest: BytesMut,
         name: &StreamName,
@@ -444,40 +519,37 @@ impl Reactor {
         if via == Via::Http && head.body == Body::None {
             return Err(Refusal::new(400, "a stream has a body"));
         }
-        let known = self.catalog.find(name.as_str());
+        let known = self.streams.find(name.as_str());
         let has_publisher = |id: StreamId| {
-            self.broadcasts
-                .get(&id)
+            self.streams
+                .broadcast(id)
                 .is_some_and(Broadcast::has_publisher)
         };
         if !known.is_some_and(has_publisher) {
             let published = self
-                .broadcasts
-                .values()
+                .streams
+                .broadcasts()
                 .filter(|other| other.has_publisher());
-            if published.count() >= self.limits.max_streams {
+            if published.count() >= self.settings.limits.max_streams {
                 return Err(Refusal::full());
             }
         }
         // One that takes over gives back what the one before it holds.
-        let is_takeover = known
-            .and_then(|id| self.broadcasts.get(&id))
-            .is_some_and(|broadcast| {
-                broadcast.publisher.is_some() && broadcast.candidates.is_empty()
-            });
+        let is_takeover =
+            known
+                .and_then(|id| self.streams.broadcast(id))
+                .is_some_and(|broadcast| {
+                    broadcast.publisher.is_some() && broadcast.candidates.is_empty()
+                });
         if !is_takeover {
             self.check_room(id)?;
         }
-        let is_direct = self.is_direct(self.connections[id].client);
+        let is_direct = self.settings.is_direct(self.sessions[id].client);
         self.count_client(id, head)?;
-        let stream_id = self.catalog.open(name.as_str());
-        let unsent = Unsent::new(self.limits.viewer_buffer_bytes);
-        self.broadcasts
-            .entry(stream_id)
-            .or_insert_with(|| Broadcast::new(unsent, self.now));
+        let stream_id = self.streams.open(name, self.clock.now());
         self.add_candidate(id, stream_id);
 
-        let ingest = Ingest::candidate(self.catalog.limits());
+        let ingest = Ingest::candidate(self.streams.limits());
         let mut body = Bytes::new();
         let mut publisher = match via {
             Via::WebSocket(handshake) => {
@@ -486,26 +558,32 @@ impl Reactor {
                     watch: format!("{prefix}/live/{name}"),
                 };
                 let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
-                let inbound = Inbound::publisher(&rest, self.limits.publisher_message_bytes);
-                Publisher::websocket(stream_id, ingest, inbound, v1, self.now)
+                let inbound =
+                    Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
+                Publisher::websocket(stream_id, ingest, inbound, v1, self.clock.now())
             }
             Via::Http => {
-                let outbox = &mut self.connections[id].outbox;
+                let outbox = &mut self.sessions[id].outbox;
                 if head.method == Method::Source {
                     outbox.push(SOURCE_ACCEPTED);
                 } else if head.expect_continue {
                     outbox.push(CONTINUE);
                 }
                 body = rest.freeze();
-                Publisher::body(stream_id, ingest, BodyReader::new(head.body), self.now)
+                Publisher::body(
+                    stream_id,
+                    ingest,
+                    BodyReader::new(head.body),
+                    self.clock.now(),
+                )
             }
         };
-        let bits_per_s = self.limits.max_publish_bits_per_s;
+        let bits_per_s = self.settings.limits.max_publish_bits_per_s;
         publisher.stamp = self.stamp(head);
         // Through a proxy, others may ask by the same connection, and this client is counted in it.
         publisher.may_ask_again = head.keep_alive && is_direct;
-        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.now));
-        self.connections[id].state = State::Publishing(Box::new(publisher));
+        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.clock.now()));
+        self.sessions[id].state = State::Publishing(Box::new(publisher));
         self.feed_rest(id, body);
         self.queue_read(id);
         self.queue_write(id);
@@ -513,21 +591,21 @@ impl Reactor {
     }
 
     /// Takes the part of the body that came behind the head. It has its turn with all publishers.
-    fn feed_rest(&mut self, id: usize, body: Bytes) {
-        let State::Publishing(publisher) = &mut self.connections[id].state else {
+    fn feed_rest(&mut self, id: SessionId, body: Bytes) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
             return;
         };
         let received = body.len() as u64;
         if let Some(bucket) = &mut publisher.bucket {
-            bucket.take(received, self.now);
+            bucket.take(received, self.clock.now());
         }
         publisher.feed(body);
         self.note_received(id, received);
     }
 
     /// Closes one that a newer publisher has taken the stream over from.
-    pub(crate) fn replace_publisher(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
+    pub(super) fn replace_publisher(&mut self, id: SessionId) {
+        let connection = &mut self.sessions[id];
         if let State::Publishing(publisher) = &mut connection.state {
             publisher.offline_reason = OfflineReason::Replaced;
             publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
@@ -538,13 +616,13 @@ impl Reactor {
 
     fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
         let broadcast = self
-            .catalog
+            .streams
             .find(name.as_str())
-            .and_then(|id| self.broadcasts.get(&id))
+            .and_then(|id| self.streams.broadcast(id))
             .filter(|broadcast| broadcast.has_publisher())
             .ok_or_else(not_found)?;
         let candidates = broadcast.candidates.iter();
-        let publishers: Vec<usize> = candidates.chain(broadcast.publisher).collect();
+        let publishers: Vec<SessionId> = candidates.chain(broadcast.publisher).collect();
         for id in publishers {
             self.note_reason(id, OfflineReason::Ended);
             self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
@@ -554,9 +632,9 @@ impl Reactor {
 
     /// Answers a WebSocket handshake; a `videostream.v1` client gets its first text message.
     /// Returns whether it is one.
-    fn upgrade(&mut self, id: usize, handshake: &Handshake, first_text: Vec<u8>) -> bool {
+    fn upgrade(&mut self, id: SessionId, handshake: &Handshake, first_text: Vec<u8>) -> bool {
         let v1 = handshake.subprotocol.is_some();
-        let outbox = &mut self.connections[id].outbox;
+        let outbox = &mut self.sessions[id].outbox;
         outbox.push(switching_protocols(handshake));
         if v1 {
             outbox.push(first_text);
@@ -566,7 +644,7 @@ impl Reactor {
 
     /// What a request shows to be let in, now.
     fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
-        self.access.shown(head, Self::since_1970())
+        self.settings.access.shown(head, self.clock.unix_s())
     }
 }
 
@@ -608,6 +686,6 @@ fn not_found() -> Refusal {
     Refusal::new(404, "there is nothing at this address")
 }
 
-pub(crate) fn not_live() -> Refusal {
+pub(super) fn not_live() -> Refusal {
     Refusal::new(404, "no such stream is live")
 }

@@ -5,8 +5,6 @@
 //! take back. So the part of it that is not on its way yet is bounded (`TCP_NOTSENT_LOWAT`), to a
 //! second or two of the stream. What is on its way is not: a long, fast path needs it.
 
-use mio::net::TcpStream;
-
 /// Where the stream's bit rate is not known yet.
 const UNSENT_BYTES_FIRST: u32 = 256 << 10;
 
@@ -49,17 +47,6 @@ impl Unsent {
         }
         is_other
     }
-
-    /// Has the kernel keep the bound. A kernel that cannot serves as well, with more memory.
-    #[cfg(target_os = "linux")]
-    pub fn apply(self, socket: &TcpStream) {
-        if let Err(error) = socket2::SockRef::from(socket).set_tcp_notsent_lowat(self.bytes) {
-            tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub fn apply(self, _socket: &TcpStream) {}
 }
 
 #[cfg(test)]

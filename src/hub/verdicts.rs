@@ -1,23 +1,12 @@
 //! What the hook said lately, so that a page, its socket and its pictures ask once.
 
+use crate::session::{QuestionId, Verdict};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Answers that are remembered, whoever asks: some 100 bytes each, so a crowd of guessers fills
 /// half a megabyte.
 const VERDICTS_MAX: usize = 4096;
-
-/// A question's SHA-256: what it says, a key or a token among it, is not kept.
-pub type QuestionId = [u8; 32];
-
-/// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Allowed,
-    /// Who asks might be let in with another key.
-    Unauthorized,
-    Forbidden,
-}
 
 /// Verdicts, each for as long as any other.
 #[derive(Debug)]

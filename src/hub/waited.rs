@@ -4,10 +4,11 @@
 //! many as there may be, one gives way to the newcomer: of the client that has most of them, the one that
 //! has waited longest. So who makes up names displaces names of its own.
 
-use crate::net::reactor::Reactor;
+use super::Hub;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
+use crate::session::Socket;
 use crate::stream::StreamId;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,16 +22,16 @@ struct Waited {
     since: Instant,
 }
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Makes sure that one more name may be waited for.
-    pub(crate) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
-        let offline = self.broadcasts.values();
+    pub(super) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
+        let offline = self.streams.broadcasts();
         let offline = offline.filter(|broadcast| broadcast.publisher.is_none());
-        if offline.count() < self.limits.max_streams {
+        if offline.count() < self.settings.limits.max_streams {
             return Ok(());
         }
-        let ids = self.broadcasts.keys();
-        let waited: Vec<Waited> = ids.filter_map(|&id| self.waited(id)).collect();
+        let ids = self.streams.ids().into_iter();
+        let waited: Vec<Waited> = ids.filter_map(|id| self.waited(id)).collect();
         let displaced = displaced(&waited).ok_or_else(Refusal::full)?;
         let reason = "too many names are waited for, try again later";
         self.close_audience(displaced, CloseCode::TryAgain, reason);
@@ -38,11 +39,11 @@ impl Reactor {
     }
 
     fn waited(&self, stream: StreamId) -> Option<Waited> {
-        let broadcast = self.broadcasts.get(&stream)?;
-        if broadcast.publisher.is_some() || self.catalog.stream(stream).generation() > 0 {
+        let broadcast = self.streams.broadcast(stream)?;
+        if broadcast.publisher.is_some() || self.streams.stream(stream).generation() > 0 {
             return None;
         }
-        let audience = broadcast.audience.iter().map(|&id| &self.connections[id]);
+        let audience = broadcast.audience.iter().map(|&id| &self.sessions[id]);
         let mut waited = audience.map(|connection| Waited {
             stream,
             client: counted_as(connection.client),

@@ -51,7 +51,7 @@ impl Bucket {
     }
 
     /// When to come again, if there is nothing to be taken now.
-    pub fn rests_until(&self, now: Instant) -> Option<Instant> {
+    pub fn empty_until(&self, now: Instant) -> Option<Instant> {
         let taken = self.full_at.saturating_duration_since(now);
         (taken >= BURST).then(|| now + (taken - BURST) + REST)
     }
@@ -71,12 +71,12 @@ mod tests {
         assert_eq!(bucket.allowance(start), 1_000_000);
         bucket.take(400_000, start);
         assert_eq!(
-            (bucket.allowance(start), bucket.rests_until(start)),
+            (bucket.allowance(start), bucket.empty_until(start)),
             (600_000, None)
         );
         bucket.take(600_000, start);
         assert_eq!(bucket.allowance(start), 0);
-        assert_eq!(bucket.rests_until(start), Some(after(20)));
+        assert_eq!(bucket.empty_until(start), Some(after(20)));
         assert_eq!(bucket.allowance(after(20)), 20_000);
         // It fills no further than to the brim.
         assert_eq!(bucket.allowance(after(60_000)), 1_000_000);
@@ -88,7 +88,7 @@ mod tests {
         let after = |ms| start + Duration::from_millis(ms);
         let bucket = Bucket::empty(8_000_000, start);
         assert_eq!(bucket.allowance(start), 0);
-        assert_eq!(bucket.rests_until(start), Some(after(20)));
+        assert_eq!(bucket.empty_until(start), Some(after(20)));
         assert_eq!(bucket.allowance(after(250)), 250_000);
         assert_eq!(bucket.allowance(after(5000)), 1_000_000);
     }
@@ -99,7 +99,7 @@ mod tests {
         let after = |ms| start + Duration::from_millis(ms);
         let mut bucket = Bucket::new(8_000_000, start);
         bucket.take(1_500_000, start);
-        assert_eq!(bucket.rests_until(start), Some(after(520)));
+        assert_eq!(bucket.empty_until(start), Some(after(520)));
         assert_eq!(bucket.allowance(after(499)), 0);
         assert_eq!(bucket.allowance(after(520)), 20_000);
     }
@@ -115,7 +115,7 @@ mod tests {
                     bucket.take(65_536, now);
                     taken += 65_536;
                 }
-                now = bucket.rests_until(now).expect("it is empty");
+                now = bucket.empty_until(now).expect("it is empty");
             }
             // The burst, a minute, and one read too many.
             let expected = bits_per_s as f64 / 8.0 * 61.0;

@@ -134,13 +134,8 @@ impl Inbound {
             .is_none_or(|code| well.contains(&code.get()))
     }
 
-    /// Reads the next message. `received` is raised by the bytes that came from the socket.
-    pub fn read(
-        &mut self,
-        socket: &mut impl Read,
-        outbox: &mut Outbox,
-        received: &mut u64,
-    ) -> Heard {
+    /// Reads the next message. Returns it, and the number of bytes that came from the socket.
+    pub fn read(&mut self, socket: &mut impl Read, outbox: &mut Outbox) -> (Heard, u64) {
         self.check.count_anew();
         let mut wire = Wire {
             socket,
@@ -158,7 +153,6 @@ impl Inbound {
         let is_spent = wire.is_spent;
         let came = wire.received;
         outbox.push(wire.replies);
-        *received += came;
         self.unfinished = match self.check.is_between_messages() {
             true => 0,
             false => self.unfinished.saturating_add(saturated(came)),
@@ -166,7 +160,7 @@ impl Inbound {
         if came > 0 {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
         }
-        match result {
+        let heard = match result {
             // Nothing is read behind it, so all that is sound has been understood.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
                 Heard::Bad(violation.code, violation.reason.to_owned())
@@ -184,7 +178,8 @@ impl Inbound {
             }
             Ok(Message::Frame(_)) => Heard::Control,
             Err(error) => Heard::from(error),
-        }
+        };
+        (heard, came)
     }
 }
 

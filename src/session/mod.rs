@@ -6,7 +6,9 @@
 //! ```
 //!
 //! - `turn`: what one session reads and writes in a turn.
-//! - `publisher`, `viewer`: the two roles.
+//! - `publisher`, `viewer`: the two roles; `plea`: what publishers are asked for; `pending`: a request
+//!   that waits for the web hook.
+//! - `due`: what a session's deadlines ask for; `socket`: what it needs of its socket.
 //! - `inbound`, `body`: WebSocket frames and request bodies that come in; `outbox`: bytes that wait to
 //!   go out; `bucket`: how fast a publisher may send.
 //!
@@ -14,14 +16,20 @@
 
 pub(crate) mod body;
 pub(crate) mod bucket;
+mod due;
 pub(crate) mod inbound;
 pub(crate) mod outbox;
+mod pending;
+pub(crate) mod plea;
 pub(crate) mod publisher;
+mod socket;
 pub(crate) mod turn;
 pub(crate) mod viewer;
 
-use crate::hub::asking::Asking;
-use crate::net::socket::Socket;
+pub use due::Due;
+pub use pending::{PendingAuthorization, QuestionId, Request, Verdict};
+pub use socket::Socket;
+
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::StreamName;
 use body::BodyReader;
@@ -49,8 +57,8 @@ pub const OUTBOX_SLICES_MAX: usize = 64;
 pub enum State {
     /// Waiting for a whole HTTP request head; these bytes of it are here.
     Requesting(BytesMut),
-    /// It has asked for something that the hook is to decide.
-    Asking(Box<Asking>),
+    /// Its request waits for the web hook. It is not read meanwhile.
+    Pending(Box<PendingAuthorization>),
     /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
     Responding { keep_alive: bool, rest: BytesMut },
     /// Reading a body that nobody wants to its end, behind which it may ask again. Its answer is in
@@ -82,9 +90,33 @@ pub struct Posting {
     pub jpeg: BytesMut,
 }
 
-/// `S` is a socket; tests and `fuzzing` have others than the reactor.
+/// Names one session: its slot in the hub's slab, and a number that the next session in that slot does
+/// not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    slot: u32,
+    serial: u32,
+}
+
+impl SessionId {
+    /// # Panics
+    ///
+    /// When `slot` is above four billion: no process has so many descriptors.
+    pub fn new(slot: usize, serial: u32) -> SessionId {
+        SessionId {
+            slot: u32::try_from(slot).expect("descriptors are numbered by i32"),
+            serial,
+        }
+    }
+
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 #[derive(Debug)]
-pub struct Connection<S = Socket> {
+pub struct Session<S> {
+    id: SessionId,
     pub socket: S,
     pub state: State,
     pub outbox: Outbox,
@@ -115,9 +147,10 @@ pub struct Connection<S = Socket> {
     pub blocked_since: Option<Instant>,
 }
 
-impl<S> Connection<S> {
-    pub fn new(socket: S, peer: IpAddr, now: Instant) -> Connection<S> {
-        Connection {
+impl<S> Session<S> {
+    pub fn new(id: SessionId, socket: S, peer: IpAddr, now: Instant) -> Session<S> {
+        Session {
+            id,
             socket,
             state: State::Requesting(BytesMut::new()),
             outbox: Outbox::default(),
@@ -137,6 +170,10 @@ impl<S> Connection<S> {
         }
     }
 
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
     /// Whether a publisher's bytes that have been read wait for more work.
     pub fn has_input(&self) -> bool {
         matches!(&self.state, State::Publishing(publisher) if publisher.has_input())
@@ -152,7 +189,7 @@ impl<S> Connection<S> {
     pub fn coming_bytes(&self) -> usize {
         match &self.state {
             State::Requesting(bytes) => bytes.capacity(),
-            State::Asking(asking) => asking.held_bytes(),
+            State::Pending(pending) => pending.held_bytes(),
             State::Responding { rest, .. } => rest.capacity(),
             State::Posting(posting) => posting.jpeg.capacity(),
             State::Publishing(publisher) => publisher.held_bytes(),
@@ -177,11 +214,8 @@ mod tests {
     /// A viewer costs this in the slab, and its WebSocket reader once it has been heard.
     #[test]
     fn a_viewer_costs_a_few_hundred_bytes() {
-        assert!(
-            size_of::<Connection>() <= 256,
-            "{}",
-            size_of::<Connection>()
-        );
+        let length = size_of::<Session<crate::net::TcpSocket>>();
+        assert!(length <= 256, "{length}");
         assert!(size_of::<Inbound>() <= 320, "{}", size_of::<Inbound>());
     }
 }

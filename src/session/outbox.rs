@@ -67,9 +67,9 @@ impl Outbox {
     pub fn write_to(&mut self, socket: &mut impl Write) -> io::Result<usize> {
         let mut written = 0;
         while !self.is_empty() {
-            let wrote = write_slices(socket, self.slices())?;
-            self.advance(wrote.written);
-            written += wrote.written;
+            let taken = write_slices(socket, self.slices())?;
+            self.advance(taken.written);
+            written += taken.written;
         }
         Ok(written)
     }
@@ -77,7 +77,7 @@ impl Outbox {
 
 /// What one write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wrote {
+pub struct Taken {
     /// Bytes that the socket was offered in one call.
     pub offered: usize,
     /// Bytes that it took. Fewer than offered: it is full now.
@@ -88,7 +88,7 @@ pub struct Wrote {
 pub fn write_slices<'a>(
     socket: &mut impl Write,
     slices: impl Iterator<Item = &'a Bytes>,
-) -> io::Result<Wrote> {
+) -> io::Result<Taken> {
     let mut gathered = [IoSlice::new(&[]); SLICES_MAX];
     let mut count = 0;
     let mut offered = 0;
@@ -105,7 +105,7 @@ pub fn write_slices<'a>(
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) if offered > 0 => return Err(io::ErrorKind::WriteZero.into()),
-            result => return result.map(|written| Wrote { offered, written }),
+            result => return result.map(|written| Taken { offered, written }),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::body::{BodyReader, ReadBuffer};
 use super::bucket::Bucket;
 use super::inbound::{Heard, Inbound};
 use super::outbox::Outbox;
-use crate::hub::candidate::KeyframePlea;
+use super::plea::KeyframePlea;
 use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::HttpError;
 use crate::protocol::response::{Connection, Stamp, refuse};
@@ -53,7 +53,7 @@ pub struct Publisher {
     /// How fast it may be.
     pub bucket: Option<Bucket>,
     /// It was faster, and is not read before then.
-    rests_until: Option<Instant>,
+    throttled_until: Option<Instant>,
     /// What its answer says besides, where it has one.
     pub stamp: Stamp,
     /// Whether its connection may ask again behind a body that ended well.
@@ -71,6 +71,32 @@ enum Feed {
         v1: bool,
     },
     Body(BodyReader),
+}
+
+/// What the hub lends to a publisher for one turn.
+#[derive(Debug)]
+pub struct FeedTurn<'a> {
+    pub stream: &'a mut Stream,
+    pub buffer: &'a mut ReadBuffer,
+    pub work: &'a mut Work,
+    pub now: Instant,
+}
+
+/// What a publisher's turn came to.
+#[derive(Debug)]
+pub struct FeedResult {
+    pub fed: Fed,
+    /// Bytes read from the socket.
+    pub received: u64,
+}
+
+/// What one read brought that does not end the turn.
+enum Came {
+    Input,
+    /// A ping, answered in the outbox, or a pong.
+    Control,
+    /// No whole message.
+    Part,
 }
 
 /// How a publisher ended, or did not.
@@ -127,7 +153,7 @@ impl Publisher {
             offline_reason: OfflineReason::Lost,
             keyframes: KeyframePlea::default(),
             bucket: None,
-            rests_until: None,
+            throttled_until: None,
             stamp: Stamp::default(),
             may_ask_again: false,
             is_waiting: false,
@@ -135,14 +161,14 @@ impl Publisher {
     }
 
     /// Whether it is not to be read yet, because it was too fast.
-    pub fn is_resting(&self, now: Instant) -> bool {
-        self.rests_until.is_some_and(|until| now < until)
+    pub fn is_throttled(&self, now: Instant) -> bool {
+        self.throttled_until.is_some_and(|until| now < until)
     }
 
-    /// Has it rest, if it was too fast, and tells until when.
-    pub fn rest(&mut self, now: Instant) -> Option<Instant> {
-        self.rests_until = self.bucket.and_then(|bucket| bucket.rests_until(now));
-        self.rests_until
+    /// Throttles it if it was too fast. Returns until when.
+    pub fn throttle(&mut self, now: Instant) -> Option<Instant> {
+        self.throttled_until = self.bucket.and_then(|bucket| bucket.empty_until(now));
+        self.throttled_until
     }
 
     /// Whether it waits for its first media to go on air.
@@ -189,125 +215,126 @@ impl Publisher {
         self.is_interrupted
     }
 
-    /// Takes one turn's bytes into `stream`: first those that wait, then some from the socket, until
-    /// `work` is spent. `received` is raised by the number of bytes read.
-    #[expect(clippy::too_many_arguments)]
+    /// Takes one turn's bytes into the stream: first those that wait, then some from the socket, until
+    /// the work is spent.
     pub fn read(
         &mut self,
         socket: &mut impl Read,
         outbox: &mut Outbox,
-        stream: &mut Stream,
-        buffer: &mut ReadBuffer,
-        received: &mut u64,
-        work: &mut Work,
-        now: Instant,
-    ) -> Fed {
-        let before = *received;
+        turn: &mut FeedTurn<'_>,
+    ) -> FeedResult {
         self.is_interrupted = false;
-        let fed = self.read_turn(socket, outbox, stream, buffer, received, work, now);
-        work.spend(work::CHUNK);
-        self.ingest.close_chunk(stream);
+        let turn_bytes = match &self.bucket {
+            Some(bucket) => TURN_BYTES.min(bucket.allowance(turn.now)),
+            None => TURN_BYTES,
+        };
+        let (mut received, mut controls) = (0, 0);
+        let fed = loop {
+            if let Err(fed) = self.work_on_input(turn) {
+                break fed;
+            }
+            if turn.work.is_spent() || received >= turn_bytes || controls >= TURN_CONTROLS {
+                break Fed::More;
+            }
+            let (step, came) = self.read_once(socket, outbox, turn);
+            received += came;
+            match step {
+                Ok(Came::Input) => {}
+                Ok(Came::Control) => controls += 1,
+                // A part of a large message, perhaps on a slow link.
+                Ok(Came::Part) if controls == 0 && received > 0 => self.fed_at = turn.now,
+                Ok(Came::Part) => {}
+                Err(fed) => {
+                    if matches!(fed, Fed::Blocked)
+                        && self.is_websocket()
+                        && controls == 0
+                        && received > 0
+                    {
+                        self.fed_at = turn.now;
+                    }
+                    break fed;
+                }
+            }
+        };
+        turn.work.spend(work::CHUNK);
+        self.ingest.close_chunk(turn.stream);
         if let Some(bucket) = &mut self.bucket {
-            bucket.take(*received - before, now);
+            bucket.take(received, turn.now);
         }
-        fed
+        FeedResult { fed, received }
     }
 
-    #[expect(clippy::too_many_arguments)]
-    fn read_turn(
+    /// One read from the socket, or the next message of one. Returns what came or how it ended, and the
+    /// number of bytes.
+    fn read_once(
         &mut self,
         socket: &mut impl Read,
         outbox: &mut Outbox,
-        stream: &mut Stream,
-        buffer: &mut ReadBuffer,
-        received: &mut u64,
-        work: &mut Work,
-        now: Instant,
-    ) -> Fed {
-        let turn_bytes = match &self.bucket {
-            Some(bucket) => TURN_BYTES.min(bucket.allowance(now)),
-            None => TURN_BYTES,
-        };
-        let before = *received;
-        let mut controls = 0;
-        loop {
-            if let Err(fed) = self.work_on_input(stream, work, now) {
-                return fed;
-            }
-            if work.is_spent() || *received - before >= turn_bytes || controls >= TURN_CONTROLS {
-                return Fed::More;
-            }
-            let already = *received;
-            match &mut self.feed {
-                Feed::WebSocket { inbound, .. } => {
-                    let heard = inbound.read(socket, outbox, received);
-                    work.spend(work::MESSAGE + inbound.frames() * work::FRAME);
-                    if *received > already || matches!(heard, Heard::Blocked) {
-                        work.spend(work::READ + (*received - already) * work::BYTE);
-                    }
-                    match heard {
-                        Heard::Binary(bytes) => {
-                            self.fed_at = now;
-                            self.ingest.give(bytes);
-                        }
-                        Heard::Text => return Fed::Text,
-                        // Replies that it does not read would fill memory.
-                        Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => return Fed::Gone,
-                        Heard::Control => controls += 1,
-                        heard @ (Heard::Blocked | Heard::Unfinished) => {
-                            if controls == 0 && *received > before {
-                                // A part of a large message, perhaps on a slow link.
-                                self.fed_at = now;
-                            }
-                            if matches!(heard, Heard::Blocked) {
-                                return Fed::Blocked;
-                            }
-                        }
-                        Heard::Closed if inbound.closed_well() => return Fed::Finished,
-                        Heard::Closed => return Fed::Aborted,
-                        Heard::Gone => return Fed::Gone,
-                        Heard::Bad(code, reason) => return Fed::BadFrames(code, reason),
-                    }
+        turn: &mut FeedTurn<'_>,
+    ) -> (Result<Came, Fed>, u64) {
+        match &mut self.feed {
+            Feed::WebSocket { inbound, .. } => {
+                let (heard, came) = inbound.read(socket, outbox);
+                turn.work
+                    .spend(work::MESSAGE + inbound.frames() * work::FRAME);
+                if came > 0 || matches!(heard, Heard::Blocked) {
+                    turn.work.spend(work::READ + came * work::BYTE);
                 }
-                Feed::Body(body) => match buffer.read(socket) {
-                    Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
-                        return self.finish();
+                let step = match heard {
+                    Heard::Binary(bytes) => {
+                        self.fed_at = turn.now;
+                        self.ingest.give(bytes);
+                        Ok(Came::Input)
                     }
-                    Ok(bytes) if bytes.is_empty() => return Fed::Gone,
-                    Ok(bytes) => {
-                        work.spend(work::READ + bytes.len() as u64 * work::BYTE);
-                        *received += bytes.len() as u64;
-                        self.fed_at = now;
-                        self.undecoded = bytes;
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        work.spend(work::READ);
-                        return Fed::Blocked;
-                    }
-                    Err(_) => return Fed::Gone,
-                },
+                    Heard::Text => Err(Fed::Text),
+                    // Replies that it does not read would fill memory.
+                    Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
+                    Heard::Control => Ok(Came::Control),
+                    Heard::Unfinished => Ok(Came::Part),
+                    Heard::Blocked => Err(Fed::Blocked),
+                    Heard::Closed if inbound.closed_well() => Err(Fed::Finished),
+                    Heard::Closed => Err(Fed::Aborted),
+                    Heard::Gone => Err(Fed::Gone),
+                    Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
+                };
+                (step, came)
             }
+            Feed::Body(body) => match turn.buffer.read(socket) {
+                Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
+                    (Err(self.finish()), 0)
+                }
+                Ok(bytes) if bytes.is_empty() => (Err(Fed::Gone), 0),
+                Ok(bytes) => {
+                    let came = bytes.len() as u64;
+                    turn.work.spend(work::READ + came * work::BYTE);
+                    self.fed_at = turn.now;
+                    self.undecoded = bytes;
+                    (Ok(Came::Input), came)
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    turn.work.spend(work::READ);
+                    (Err(Fed::Blocked), 0)
+                }
+                Err(_) => (Err(Fed::Gone), 0),
+            },
         }
     }
 
     /// Works on bytes that have been read, until none are left. `Err` when the turn or the publisher
     /// ends before.
-    fn work_on_input(
-        &mut self,
-        stream: &mut Stream,
-        work: &mut Work,
-        now: Instant,
-    ) -> Result<(), Fed> {
+    fn work_on_input(&mut self, turn: &mut FeedTurn<'_>) -> Result<(), Fed> {
         loop {
             if self.ingest.has_input() {
-                self.ingest.work(stream, work).map_err(Fed::BadMedia)?;
+                self.ingest
+                    .work(turn.stream, turn.work)
+                    .map_err(Fed::BadMedia)?;
                 if self.ingest.is_ready() {
                     return Err(Fed::Ready);
                 }
             }
             let Feed::Body(body) = &mut self.feed else {
                 return match self.ingest.has_input() {
-                    true => Err(self.interrupt(now)),
+                    true => Err(self.interrupt(turn.now)),
                     false => Ok(()),
                 };
             };
@@ -317,10 +344,10 @@ impl Publisher {
             if self.undecoded.is_empty() && !self.ingest.has_input() {
                 return Ok(());
             }
-            if work.is_spent() {
-                return Err(self.interrupt(now));
+            if turn.work.is_spent() {
+                return Err(self.interrupt(turn.now));
             }
-            work.spend(work::MESSAGE);
+            turn.work.spend(work::MESSAGE);
             if let Some(piece) = body.take(&mut self.undecoded).map_err(Fed::BadBody)? {
                 self.ingest.give(piece);
             }

@@ -1,16 +1,14 @@
 //! What one connection does for itself in a turn: it reads what has come, and writes what waits.
 //!
 //! Nothing here knows of other connections. The steps work with any socket, and say what is to
-//! happen next; the reactor does that. So `fuzzing` drives the very code that serves, in memory.
+//! happen next; the hub does that. So `fuzzing` drives the very code that serves, in memory.
 
-use super::body::ReadBuffer;
 use super::inbound::{Heard, Inbound};
-use super::publisher::Fed;
-use super::viewer::{Item, Sent, Wrote};
-use super::{Connection, OUTBOX_SLICES_MAX, State};
+use super::publisher::{Fed, FeedResult, FeedTurn};
+use super::viewer::{Item, Progress, Sent};
+use super::{OUTBOX_SLICES_MAX, Session, State};
 use crate::protocol::websocket::{CloseCode, close_frame};
 use crate::stream::Stream;
-use crate::work::Work;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
@@ -31,29 +29,20 @@ pub enum After {
     Gone,
 }
 
-impl<S: Read + Write> Connection<S> {
-    /// Takes one turn's bytes of a publisher into its stream, until `work` is spent. `received` is
-    /// raised by their number.
-    pub fn read_publisher(
-        &mut self,
-        stream: &mut Stream,
-        buffer: &mut ReadBuffer,
-        received: &mut u64,
-        work: &mut Work,
-        now: Instant,
-    ) -> Fed {
+impl<S: Read + Write> Session<S> {
+    /// Takes one turn's bytes of a publisher into its stream. `None` when it is none.
+    pub fn read_publisher(&mut self, turn: &mut FeedTurn<'_>) -> Option<FeedResult> {
         let State::Publishing(publisher) = &mut self.state else {
-            return Fed::More;
+            return None;
         };
-        let (socket, outbox) = (&mut self.socket, &mut self.outbox);
-        let fed = publisher.read(socket, outbox, stream, buffer, received, work, now);
-        if *received > 0 {
-            self.heard(now);
+        let result = publisher.read(&mut self.socket, &mut self.outbox, turn);
+        if result.received > 0 {
+            self.heard(turn.now);
         }
-        if matches!(fed, Fed::Blocked) {
+        if matches!(result.fed, Fed::Blocked) {
             self.can_read = false;
         }
-        fed
+        Some(result)
     }
 
     /// Hears a viewer, who has little to say.
@@ -73,7 +62,9 @@ impl<S: Read + Write> Connection<S> {
         let mut received = 0;
         let mut heard = Heard::Unfinished;
         for _ in 0..TURN_MESSAGES {
-            heard = inbound.read(&mut self.socket, &mut self.outbox, &mut received);
+            let came;
+            (heard, came) = inbound.read(&mut self.socket, &mut self.outbox);
+            received += came;
             if matches!(heard, Heard::Binary(_) | Heard::Text) {
                 inbound.ignored += 1;
             }
@@ -126,47 +117,47 @@ impl<S: Read + Write> Connection<S> {
         &mut self,
         stream: &Stream,
         items: &mut Vec<Item>,
-        sent: &mut Sent,
         now: Instant,
-    ) -> io::Result<Wrote> {
+    ) -> io::Result<Sent> {
         let State::Viewing { viewer, .. } = &mut self.state else {
-            return Ok(Wrote::Level);
+            return Ok(Sent::nothing(Progress::Level));
         };
         let cursor = viewer.cursor;
-        let wrote = viewer.write(&mut self.socket, &mut self.outbox, stream, items, sent);
+        let sent = viewer.write(&mut self.socket, &mut self.outbox, stream, items);
         if viewer.cursor != cursor {
             self.since = now;
         }
+        let sent = sent?;
         if sent.bytes > 0 && self.blocked_since.take().is_some() {
             // Room in a buffer that was full: the peer has taken something, so it is there.
             self.heard(now);
         }
-        match wrote {
-            Ok(Wrote::Level) => self.blocked_since = None,
-            Ok(Wrote::Blocked) => self.is_blocked(now),
-            Ok(Wrote::More | Wrote::Ended) | Err(_) => {}
+        match sent.progress {
+            Progress::Level => self.blocked_since = None,
+            Progress::Blocked => self.is_blocked(now),
+            Progress::More | Progress::Ended => {}
         }
-        wrote
+        Ok(sent)
     }
 
-    /// Writes what waits for anybody else. `written` is raised by the number of bytes. Returns
-    /// whether that was all.
-    pub fn write_outbox(&mut self, written: &mut usize, now: Instant) -> io::Result<bool> {
+    /// Writes what waits for a session that is no viewer. Returns the number of bytes, and whether that
+    /// was all.
+    pub fn write_outbox(&mut self, now: Instant) -> (usize, io::Result<bool>) {
         let before = self.outbox.byte_len();
         let result = self.outbox.write_to(&mut self.socket);
-        let length = before - self.outbox.byte_len();
-        *written += length;
-        if length > 0 {
+        let written = before - self.outbox.byte_len();
+        if written > 0 {
             self.blocked_since = None;
         }
-        match result {
+        let result = match result {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.is_blocked(now);
                 Ok(false)
             }
             Err(error) => Err(error),
-        }
+        };
+        (written, result)
     }
 
     fn close(&mut self, code: CloseCode, reason: &str) -> After {

@@ -62,9 +62,9 @@ pub enum Told {
     Stalled,
 }
 
-/// What became of one write.
+/// How far one write came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrote {
+pub enum Progress {
     /// All that there is has gone out.
     Level,
     /// There is more, and the socket may take it.
@@ -75,11 +75,22 @@ pub enum Wrote {
     Ended,
 }
 
-/// Counts of one write, for the metrics.
-#[derive(Debug, Default, Clone, Copy)]
+/// What one write did.
+#[derive(Debug, Clone, Copy)]
 pub struct Sent {
+    pub progress: Progress,
     pub bytes: usize,
     pub skips: u64,
+}
+
+impl Sent {
+    pub fn nothing(progress: Progress) -> Sent {
+        Sent {
+            progress,
+            bytes: 0,
+            skips: 0,
+        }
+    }
 }
 
 /// Something to be written whole, and where the viewer stands after it.
@@ -111,39 +122,45 @@ impl Viewer {
         outbox: &mut Outbox,
         stream: &Stream,
         items: &mut Vec<Item>,
-        sent: &mut Sent,
-    ) -> io::Result<Wrote> {
+    ) -> io::Result<Sent> {
         items.clear();
         let (ended, drained, gathered) = self.gather(stream, items);
         if outbox.is_empty() && items.is_empty() {
-            return Ok(if ended {
+            return Ok(Sent::nothing(if ended {
                 self.end(outbox);
-                Wrote::Ended
+                Progress::Ended
             } else {
-                Wrote::Level
-            });
+                Progress::Level
+            }));
         }
         let slices = outbox.slices().chain(items.iter().map(|item| &item.bytes));
-        let wrote = match write_slices(socket, slices) {
-            Ok(wrote) => wrote,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Wrote::Blocked),
+        let taken = match write_slices(socket, slices) {
+            Ok(taken) => taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Sent::nothing(Progress::Blocked));
+            }
             Err(error) => return Err(error),
         };
-        sent.bytes += wrote.written;
-        let beyond_outbox = outbox.advance(wrote.written);
-        sent.skips += self.settle(items, beyond_outbox, outbox);
-        if wrote.written < wrote.offered {
-            // epoll(7), question 9: a stream socket that takes less than it was offered is full.
-            return Ok(Wrote::Blocked);
-        }
-        if !outbox.is_empty() || self.cursor != gathered {
-            return Ok(Wrote::More);
-        }
-        if ended {
+        let beyond_outbox = outbox.advance(taken.written);
+        let skips = self.settle(items, beyond_outbox, outbox);
+        // epoll(7), question 9: a stream socket that takes less than it was offered is full.
+        let progress = if taken.written < taken.offered {
+            Progress::Blocked
+        } else if !outbox.is_empty() || self.cursor != gathered {
+            Progress::More
+        } else if ended {
             self.end(outbox);
-            return Ok(Wrote::Ended);
-        }
-        Ok(if drained { Wrote::Level } else { Wrote::More })
+            Progress::Ended
+        } else if drained {
+            Progress::Level
+        } else {
+            Progress::More
+        };
+        Ok(Sent {
+            progress,
+            bytes: taken.written,
+            skips,
+        })
     }
 
     /// Gathers what is new. Returns whether the viewer's stream has ended, whether nothing is left

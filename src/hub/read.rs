@@ -1,14 +1,14 @@
 //! The reading half of a turn: publishers, and all who have something to say.
 
-use crate::net::reactor::Reactor;
+use super::Hub;
 use crate::protocol::control::OfflineReason;
 use crate::protocol::route::Cause;
-use crate::session::State;
-use crate::session::publisher::Fed;
+use crate::session::publisher::{Fed, FeedResult, FeedTurn};
 use crate::session::turn::After;
+use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
 use crate::work::{self, Budget, Work};
-use std::io::{self, Read};
+use std::io;
 use std::time::Duration;
 
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
@@ -18,33 +18,33 @@ const READS_MAX: usize = 32;
 /// What a step of a TLS handshake costs, counted in reads: a signature takes up to a millisecond.
 const HANDSHAKE_COST: usize = 8;
 
-impl Reactor {
+impl<S: Socket> Hub<S> {
     /// Publishers first, all of them: whoever watches waits for what they say.
-    pub(crate) fn read(&mut self) {
-        self.wake_rested();
+    pub(super) fn read(&mut self) {
+        self.unthrottle();
         // Who is not visited in this turn is at the front of the queue in the next, and who was
         // visited and has more at its back.
-        self.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.feeding.len());
+        self.turn.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.queues.publishers());
         self.tick_media();
-        for _ in 0..self.feeding.len() {
-            if self.budget.is_spent() {
+        for _ in 0..self.queues.publishers() {
+            if self.turn.budget.is_spent() {
                 break;
             }
-            let id = self.feeding.pop_front();
+            let id = self.queues.pop_publisher();
             self.read_queued(id);
         }
-        if self.budget.done() > 0 {
-            let work = Duration::from_nanos(self.budget.done());
-            self.counters.turn_work.record(work);
+        if self.turn.budget.done() > 0 {
+            let work = Duration::from_nanos(self.turn.budget.done());
+            self.books.counters.turn_work.record(work);
         }
         let mut cost = 0;
-        self.reads = Work::new(work::READS_WORK);
-        for _ in 0..self.readable.len() {
-            if cost >= READS_MAX || self.reads.is_spent() {
+        self.turn.reads = Work::new(work::READS_WORK);
+        for _ in 0..self.queues.readers() {
+            if cost >= READS_MAX || self.turn.reads.is_spent() {
                 break;
             }
-            let id = self.readable.pop_front();
-            let connection = id.and_then(|id| self.connections.get(id));
+            let id = self.queues.pop_reader();
+            let connection = id.and_then(|id| self.sessions.get(id));
             cost += match connection.is_some_and(|connection| connection.socket.is_handshaking()) {
                 true => HANDSHAKE_COST,
                 false => 1,
@@ -53,8 +53,8 @@ impl Reactor {
         }
     }
 
-    fn read_queued(&mut self, id: Option<usize>) {
-        let Some((id, connection)) = id.and_then(|id| Some((id, self.connections.get_mut(id)?)))
+    fn read_queued(&mut self, id: Option<SessionId>) {
+        let Some((id, connection)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?)))
         else {
             return;
         };
@@ -66,20 +66,20 @@ impl Reactor {
     }
 
     /// Reads one connection's turn. Returns whether there may be more to read now.
-    fn read_one(&mut self, id: usize) -> bool {
-        match self.connections[id].state {
+    fn read_one(&mut self, id: SessionId) -> bool {
+        match self.sessions[id].state {
             State::Requesting(_) => self.read_request(id),
-            State::Asking(_) => {
-                self.look_after_waiter(id);
+            State::Pending(_) => {
+                self.read_pending(id);
                 false
             }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
             // First it is told why; what it says matters no more, but for what lets us tell it.
             State::Closing { is_shut: false, .. } => {
-                self.connections[id].socket.is_handshaking() && self.shake_hands(id)
+                self.sessions[id].socket.is_handshaking() && self.shake_hands(id)
             }
-            State::Draining(_) => self.drain(id),
+            State::Draining(_) => self.drain_body(id),
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
@@ -88,8 +88,8 @@ impl Reactor {
     }
 
     /// Goes on with a handshake behind which there is only something to be told.
-    fn shake_hands(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
+    fn shake_hands(&mut self, id: SessionId) -> bool {
+        let connection = &mut self.sessions[id];
         let result = connection.socket.read(&mut [0; 1]);
         if !connection.socket.is_handshaking() {
             connection.can_write = true;
@@ -98,40 +98,40 @@ impl Reactor {
         }
         match result {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
-            _ => self.drop_connection(id),
+            _ => self.drop_session(id),
         }
         false
     }
 
-    fn read_publisher(&mut self, id: usize) -> bool {
-        let connection = &self.connections[id];
+    fn read_publisher(&mut self, id: SessionId) -> bool {
+        let connection = &self.sessions[id];
         // What has been read already is not too fast any more.
-        if !connection.has_input() && self.rests(id) {
+        if !connection.has_input() && self.throttle(id) {
             return false;
         }
-        let connection = &mut self.connections[id];
+        let connection = &mut self.sessions[id];
         let State::Publishing(publisher) = &mut connection.state else {
             return false;
         };
         let stream_id = publisher.stream;
-        let Some(mut work) = self.budget.share(&mut publisher.debt) else {
+        let Some(mut work) = self.turn.budget.share(&mut publisher.debt) else {
             return true;
         };
         work.spend(match connection.socket.is_encrypted() {
             true => work::READ_ENCRYPTED,
             false => 0,
         });
-        let mut received = 0;
-        let stream = self.catalog.stream_mut(stream_id);
-        let fed = connection.read_publisher(
-            stream,
-            &mut self.read_buffer,
-            &mut received,
-            &mut work,
-            self.now,
-        );
+        let mut turn = FeedTurn {
+            stream: self.streams.stream_mut(stream_id),
+            buffer: &mut self.turn.read_buffer,
+            work: &mut work,
+            now: self.clock.now(),
+        };
+        let Some(FeedResult { fed, received }) = connection.read_publisher(&mut turn) else {
+            return false;
+        };
         if let State::Publishing(publisher) = &mut connection.state {
-            self.budget.settle(&work, &mut publisher.debt);
+            self.turn.budget.settle(&work, &mut publisher.debt);
         }
         let has_replies = !connection.outbox.is_empty();
         self.note_received(id, received);
@@ -140,44 +140,42 @@ impl Reactor {
             Fed::More | Fed::Blocked => {}
             Fed::Ready => self.put_on_air(id),
             ended => {
-                self.budget.spend(self.ring_price(id));
+                self.turn.budget.spend(self.ring_price(id));
                 self.publisher_ended(id, &ended);
-                return self.connections[id].can_read;
+                return self.sessions[id].can_read;
             }
         }
         if has_replies {
             self.queue_write(id);
         }
-        self.connections[id].wants_turn()
+        self.sessions[id].wants_turn()
     }
 
     /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
-    pub(crate) fn note_received(&mut self, id: usize, received: u64) {
-        let State::Publishing(publisher) = &mut self.connections[id].state else {
+    pub(super) fn note_received(&mut self, id: SessionId, received: u64) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
             return;
         };
         let stream_id = publisher.stream;
         if publisher.is_candidate() {
             publisher.received_before_air += received;
-            self.counters.received_bytes += received;
+            self.books.counters.received_bytes += received;
             return;
         }
-        let has_media = publisher.fed_at == self.now;
+        let has_media = publisher.fed_at == self.clock.now();
         self.note_media(stream_id, received);
         if has_media {
             self.media_came(stream_id);
         }
     }
 
-    pub(crate) fn note_media(&mut self, stream_id: StreamId, received: u64) {
-        self.counters.received_bytes += received;
-        if let Some(broadcast) = self.broadcasts.get_mut(&stream_id) {
-            broadcast.received_bytes += received;
-            broadcast.note_media(self.catalog.stream(stream_id), self.now);
-        }
+    pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
+        self.books.counters.received_bytes += received;
+        let now = self.clock.now();
+        self.streams.note_media(stream_id, received, now);
     }
 
-    pub(crate) fn publisher_ended(&mut self, id: usize, fed: &Fed) {
+    pub(super) fn publisher_ended(&mut self, id: SessionId, fed: &Fed) {
         if matches!(fed, Fed::Finished) {
             self.note_reason(id, OfflineReason::Ended);
         }
@@ -185,13 +183,12 @@ impl Reactor {
             fed,
             Fed::BadMedia(_) | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::Text
         );
-        let is_logged =
-            is_rejected && self.count_refusal(Cause::Media, self.connections[id].client);
-        let (date, is_serving) = (Some(self.date()), self.is_serving());
+        let is_logged = is_rejected && self.count_refusal(Cause::Media, self.sessions[id].client);
+        let (date, is_serving) = (Some(self.clock.date()), self.is_serving());
         if is_rejected {
-            self.counters.publishers_rejected += 1;
+            self.books.counters.publishers_rejected += 1;
         }
-        let connection = &mut self.connections[id];
+        let connection = &mut self.sessions[id];
         let State::Publishing(publisher) = &mut connection.state else {
             return;
         };
@@ -201,7 +198,7 @@ impl Reactor {
         let is_upload = !publisher.is_websocket();
         let may_ask_again = is_upload && publisher.may_ask_again;
         let behind = publisher.take_behind();
-        let name = self.catalog.stream(publisher.stream).name();
+        let name = self.streams.stream(publisher.stream).name();
         let client = connection.client;
         match fed {
             Fed::BadFrames(_, error) if is_logged => {
@@ -220,32 +217,32 @@ impl Reactor {
             Fed::Blocked | Fed::More | Fed::Ready | Fed::Finished | Fed::Aborted | Fed::Gone => {}
         }
         match fed {
-            Fed::Gone => self.drop_connection(id),
+            Fed::Gone => self.drop_session(id),
             Fed::Finished if may_ask_again => self.ask_again(id, &behind),
             Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
     }
 
-    fn read_viewer(&mut self, id: usize) -> bool {
-        let message_bytes = self.limits.viewer_message_bytes;
-        let after = self.connections[id].read_viewer(message_bytes, self.now);
+    fn read_viewer(&mut self, id: SessionId) -> bool {
+        let message_bytes = self.settings.limits.viewer_message_bytes;
+        let after = self.sessions[id].read_viewer(message_bytes, self.clock.now());
         self.go_on(id, after)
     }
 
-    fn read_nothing(&mut self, id: usize) -> bool {
-        let after = self.connections[id].read_nothing(self.now);
+    fn read_nothing(&mut self, id: SessionId) -> bool {
+        let after = self.sessions[id].read_nothing(self.clock.now());
         self.go_on(id, after)
     }
 
     /// Does what a connection's turn asks for. Returns whether there may be more to read now.
-    fn go_on(&mut self, id: usize, after: After) -> bool {
+    fn go_on(&mut self, id: SessionId, after: After) -> bool {
         match after {
             After::Stays => {}
             After::Ends => self.close_when_written(id),
-            After::Gone => self.drop_connection(id),
+            After::Gone => self.drop_session(id),
         }
-        let connection = &self.connections[id];
+        let connection = &self.sessions[id];
         let can_read = connection.can_read;
         if !connection.outbox.is_empty() {
             self.queue_write(id);

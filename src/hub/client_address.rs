@@ -1,4 +1,4 @@
-//! Who a connection is for: the peer itself, or whoever a trusted proxy asks for.
+//! The client address of a session: the peer's, or the one that a trusted proxy reports.
 //!
 //! A direct peer is counted as soon as it is accepted. Through a proxy many clients may share one
 //! connection, one request after another: there a client is counted when its request makes the
@@ -7,26 +7,20 @@
 //! A PROXY header comes before anything else. It is looked at without being taken, until it is
 //! whole, and then exactly its bytes are taken: whatever is spoken behind it finds its first byte.
 
+use super::Hub;
 use super::clients::Admission;
-use crate::net::reactor::Reactor;
 use crate::protocol::http::{Method, RequestHead};
 use crate::protocol::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
 use crate::protocol::route::Refusal;
-use crate::session::Connection;
-use std::io::{self, Read};
+use crate::session::{SessionId, Socket};
+use std::io;
 use std::net::IpAddr;
 
-impl Reactor {
-    /// Whether this peer is a client, and counted as one when it comes. A PROXY header of its own
-    /// changes nothing: it is not believed.
-    pub(crate) fn is_direct(&self, peer: IpAddr) -> bool {
-        !self.proxies.trusts(peer)
-    }
-
+impl<S: Socket> Hub<S> {
     /// Reads the PROXY header. Returns whether it has been taken, and what is behind it may be read.
-    pub(crate) fn read_introduction(&mut self, id: usize) -> bool {
-        let connection = &mut self.connections[id];
-        let header = match take_header(connection) {
+    pub(super) fn read_proxy_header(&mut self, id: SessionId) -> bool {
+        let connection = &mut self.sessions[id];
+        let header = match take_header(&mut connection.socket) {
             Ok(Some(header)) => header,
             // More of it is an event of its own, although nothing has been taken.
             Ok(None) => {
@@ -40,7 +34,7 @@ impl Reactor {
                 return false;
             }
             Err(_) => {
-                self.drop_connection(id);
+                self.drop_session(id);
                 return false;
             }
         };
@@ -52,7 +46,7 @@ impl Reactor {
         let client = header.source.unwrap_or(peer).to_canonical();
         connection.client = client;
         // Further proxies may stand behind this one, and tell in the request.
-        if self.proxies.trusts(client) {
+        if self.settings.proxies.trusts(client) {
             return true;
         }
         match self.count(id, client) {
@@ -65,27 +59,34 @@ impl Reactor {
     }
 
     /// Takes note of the client for whom this request makes the connection a viewer or publisher.
-    pub(crate) fn count_client(&mut self, id: usize, head: &RequestHead) -> Result<(), Refusal> {
-        let connection = &self.connections[id];
+    pub(super) fn count_client(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+    ) -> Result<(), Refusal> {
+        let connection = &self.sessions[id];
         if connection.is_counted {
             return Ok(());
         }
         let forwarded_for = head.forwarded_for.as_deref();
-        let client = self.proxies.client(connection.client, forwarded_for);
+        let client = self
+            .settings
+            .proxies
+            .client(connection.client, forwarded_for);
         self.count(id, client)
     }
 
-    fn count(&mut self, id: usize, client: IpAddr) -> Result<(), Refusal> {
+    fn count(&mut self, id: SessionId, client: IpAddr) -> Result<(), Refusal> {
         let admission = self.clients.come(client);
         if admission != Admission::Dropped {
-            let connection = &mut self.connections[id];
+            let connection = &mut self.sessions[id];
             connection.client = client;
             connection.is_counted = true;
         }
         match admission {
             Admission::Welcome => Ok(()),
             Admission::Refused | Admission::Dropped => {
-                self.counters.connections_refused += 1;
+                self.books.counters.connections_refused += 1;
                 tracing::debug!(%client, "too many connections");
                 Err(Refusal::too_many_connections())
             }
@@ -94,10 +95,10 @@ impl Reactor {
 }
 
 /// The header, taken from the socket; `None` when it is not whole yet.
-fn take_header(connection: &mut Connection) -> io::Result<Option<ProxyHeader>> {
+fn take_header(socket: &mut impl Socket) -> io::Result<Option<ProxyHeader>> {
     let mut bytes = [0; HEADER_BYTES_MAX];
     let length = loop {
-        match connection.socket.tcp().peek(&mut bytes) {
+        match socket.peek_raw(&mut bytes) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) => break length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -109,10 +110,7 @@ fn take_header(connection: &mut Connection) -> io::Result<Option<ProxyHeader>> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     if let Some(header) = header {
         // They have just been seen, so they are here.
-        connection
-            .socket
-            .tcp_mut()
-            .read_exact(&mut bytes[..header.length])?;
+        socket.discard_raw(header.length)?;
     }
     Ok(header)
 }

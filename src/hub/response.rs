@@ -1,4 +1,4 @@
-//! Answers that are whole: pages, JSON, posters, and "nothing has changed".
+//! Whole responses: pages, JSON, posters, and "nothing has changed".
 
 use super::broadcast::Poster;
 use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
@@ -15,7 +15,7 @@ const CORS_MAX_AGE_S: u32 = 7200;
 
 /// A response in two parts: the body is shared, not copied.
 #[derive(Debug)]
-pub struct Answer {
+pub struct WholeResponse {
     pub head: Vec<u8>,
     /// Empty for HEAD and 304.
     pub body: Bytes,
@@ -29,17 +29,17 @@ pub enum Framing {
     Anyone,
 }
 
-/// What an answer needs to know of its request.
+/// What a response needs to know of its request.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct ResponseTo<'a> {
     pub head: &'a RequestHead,
     pub connection: Connection,
     pub stamp: &'a Stamp,
 }
 
-impl Asked<'_> {
+impl ResponseTo<'_> {
     /// A page or one of its parts, compressed if that pays.
-    pub fn page(self, page: &'static Page, framing: Framing) -> Answer {
+    pub fn page(self, page: &'static Page, framing: Framing) -> WholeResponse {
         let policy = match framing {
             Framing::SameOrigin => CONTENT_SECURITY_POLICY,
             Framing::Anyone => CONTENT_SECURITY_POLICY_EMBED,
@@ -70,7 +70,7 @@ impl Asked<'_> {
         self.body(head, sent.bytes.clone())
     }
 
-    pub fn poster(self, poster: &Poster) -> Answer {
+    pub fn poster(self, poster: &Poster) -> WholeResponse {
         let head = |status| {
             ResponseHead::new(status)
                 .header("ETag", &poster.etag)
@@ -84,7 +84,7 @@ impl Asked<'_> {
     }
 
     /// A picture that is made for this answer.
-    pub fn picture(self, content_type: &str, bytes: Bytes) -> Answer {
+    pub fn picture(self, content_type: &str, bytes: Bytes) -> WholeResponse {
         let head = ResponseHead::new(200)
             .header("Content-Type", content_type)
             .header("Cache-Control", "no-store");
@@ -93,7 +93,7 @@ impl Asked<'_> {
 
     /// What OPTIONS is answered: `allow` are the methods of the address. A page of an origin that was
     /// let in hears that it may use them.
-    pub fn options(self, allow: &str) -> Answer {
+    pub fn options(self, allow: &str) -> WholeResponse {
         let mut head = ResponseHead::new(204).header("Allow", format!("{allow}, OPTIONS"));
         if let Readers::Origin(_) = self.stamp.readers {
             head = head
@@ -104,21 +104,21 @@ impl Asked<'_> {
         self.bodiless(head)
     }
 
-    pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> Answer {
+    pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> WholeResponse {
         let head = ResponseHead::new(200)
             .header("Content-Type", content_type)
             .header("Cache-Control", "no-store");
         self.body(head, text.into())
     }
 
-    pub fn no_content(self) -> Answer {
+    pub fn no_content(self) -> WholeResponse {
         self.bodiless(ResponseHead::new(204))
     }
 
-    fn body(self, head: ResponseHead, body: Bytes) -> Answer {
+    fn body(self, head: ResponseHead, body: Bytes) -> WholeResponse {
         let head = head.length(body.len() as u64).connection(self.connection);
         let head = head.stamp(self.stamp);
-        Answer {
+        WholeResponse {
             head: head.into_bytes(),
             body: match self.head.method {
                 Method::Head => Bytes::new(),
@@ -127,9 +127,9 @@ impl Asked<'_> {
         }
     }
 
-    fn bodiless(self, head: ResponseHead) -> Answer {
+    fn bodiless(self, head: ResponseHead) -> WholeResponse {
         let head = head.connection(self.connection).stamp(self.stamp);
-        Answer {
+        WholeResponse {
             head: head.into_bytes(),
             body: Bytes::new(),
         }

@@ -16,6 +16,7 @@
 
 use super::inherited::{HandOver, PREDECESSOR, READY};
 use super::reactor::{Reactor, SUCCESSOR};
+use crate::protocol::access::Secret;
 use mio::Interest;
 use mio::net::UnixStream;
 use std::ffi::OsString;
@@ -77,9 +78,43 @@ pub struct Successor {
     deadline: Instant,
 }
 
+/// What this process needs to hand its sockets over, and how far that has come.
+#[derive(Debug)]
+pub struct Succession {
+    origin: Origin,
+    /// To be handed over.
+    random_publish_key: Option<Secret>,
+    /// The process that is to take over, while it starts.
+    successor: Option<Successor>,
+    /// When the last sessions are closed, after another process has taken over.
+    draining: Option<Instant>,
+}
+
+impl Succession {
+    pub fn new(origin: Origin, random_publish_key: Option<Secret>) -> Succession {
+        Succession {
+            origin,
+            random_publish_key,
+            successor: None,
+            draining: None,
+        }
+    }
+
+    pub fn drain(&mut self, until: Instant) {
+        self.draining = Some(until);
+    }
+
+    /// When there is something to do, whatever happens.
+    pub fn wake_at(&self, is_stopping: bool) -> Option<Instant> {
+        let drained = self.draining.filter(|_| !is_stopping);
+        let deadline = self.successor.as_ref().map(|successor| successor.deadline);
+        drained.into_iter().chain(deadline).min()
+    }
+}
+
 impl Reactor {
-    pub(crate) fn call_successor(&mut self) {
-        if !self.is_serving() || self.successor.is_some() {
+    pub(super) fn call_successor(&mut self) {
+        if !self.is_serving() || self.succession.successor.is_some() {
             tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
             return;
         }
@@ -93,7 +128,7 @@ impl Reactor {
                     pid = successor.process.id(),
                     "another process is taking over"
                 );
-                self.successor = Some(successor);
+                self.succession.successor = Some(successor);
             }
             Err(error) => tracing::error!(%error, "no other process can take over"),
         }
@@ -102,15 +137,17 @@ impl Reactor {
     fn start_successor(&self) -> io::Result<Successor> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let hand_over = HandOver {
-            activated: self.origin.is_activated,
-            listeners: self.listeners.iter().map(|one| one.asked).collect(),
+            activated: self.succession.origin.is_activated,
+            listeners: self.doors.listeners.iter().map(|one| one.asked).collect(),
             random_publish_key: self
+                .succession
                 .random_publish_key
                 .as_ref()
                 .map(|key| key.expose().to_owned()),
             self_signed: self.self_signed().cloned(),
         };
         let sockets: Vec<_> = self
+            .doors
             .listeners
             .iter()
             .map(|one| one.socket.as_fd())
@@ -119,8 +156,8 @@ impl Reactor {
         ours.set_nonblocking(true)?;
         let mut successor = Successor {
             socket: UnixStream::from_std(ours),
-            process: self.origin.start(theirs.into())?,
-            deadline: self.now + START_TIMEOUT,
+            process: self.succession.origin.start(theirs.into())?,
+            deadline: self.clock.began + START_TIMEOUT,
         };
         let registry = self.poll.registry();
         let registered = registry.register(&mut successor.socket, SUCCESSOR, Interest::READABLE);
@@ -132,8 +169,8 @@ impl Reactor {
     }
 
     /// The next process has said something, or ended.
-    pub(crate) fn hear_successor(&mut self) {
-        let Some(successor) = &mut self.successor else {
+    pub(super) fn hear_successor(&mut self) {
+        let Some(successor) = &mut self.succession.successor else {
             return;
         };
         let mut said = [0; READY.len()];
@@ -145,8 +182,8 @@ impl Reactor {
     }
 
     /// Goes on alone.
-    pub(crate) fn give_up_successor(&mut self, reason: &str) {
-        if let Some(successor) = self.successor.take() {
+    pub(super) fn give_up_successor(&mut self, reason: &str) {
+        if let Some(successor) = self.succession.successor.take() {
             let pid = successor.process.id();
             let status = end(successor.process);
             tracing::error!(pid, reason, status, "the other process does not take over");
@@ -154,36 +191,22 @@ impl Reactor {
     }
 
     fn be_taken_over_from(&mut self) {
-        let Some(successor) = self.successor.take() else {
+        let Some(successor) = self.succession.successor.take() else {
             return;
         };
         let pid = successor.process.id();
-        tracing::info!(pid, connections = self.connections.len(), "taken over from");
+        tracing::info!(pid, connections = self.sessions(), "taken over from");
         self.manager.taken_over(pid);
-        for mut listener in self.listeners.drain(..) {
-            // The socket lives on over there, and so would its place in our epoll.
-            if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {
-                tracing::debug!(%error, "a listener stays in epoll");
-            }
-        }
-        self.draining = Some(self.now + self.limits.drain_timeout);
+        self.drain();
     }
 
-    /// When there is something to do about it, whatever happens.
-    pub(crate) fn successor_wake_at(&self) -> Option<Instant> {
-        let is_stopping = self.stopping.is_some();
-        let drained = self.draining.filter(|_| !is_stopping);
-        let deadline = self.successor.as_ref().map(|successor| successor.deadline);
-        drained.into_iter().chain(deadline).min()
-    }
-
-    pub(crate) fn tend_successor(&mut self) {
-        let now = self.now;
-        if self.draining.is_some_and(|until| now >= until) {
+    pub(super) fn tend_succession(&mut self) {
+        let now = self.clock.began;
+        if self.succession.draining.is_some_and(|until| now >= until) {
             self.stop();
         }
         let is_late = |successor: &Successor| now >= successor.deadline;
-        if self.successor.as_ref().is_some_and(is_late) {
+        if self.succession.successor.as_ref().is_some_and(is_late) {
             self.give_up_successor("it took too long");
         }
     }
