@@ -2,6 +2,10 @@
 //!
 //! `videostream` alone is `videostream serve`, and takes the same flags.
 
+mod run;
+
+pub use run::run;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -127,6 +127,7 @@ impl Serve {
     }
 
     /// What a file with this text alone asks for: for `fuzzing`, which reads no files.
+    #[cfg(feature = "testing")]
     pub(crate) fn resolve_text(text: &str) -> Result<Serve, ConfigError> {
         Self::check(file::read_text("a file".as_ref(), text)?)
     }

@@ -81,18 +81,9 @@ pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
     )
 }
 
-/// The answer to a ping: the same payload (5.5.3).
-pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
-    frame(
-        OPCODE_PONG,
-        &payload[..payload.len().min(CONTROL_BYTES_MAX)],
-    )
-}
-
 const OPCODE_TEXT: u8 = 0x1;
 const OPCODE_CLOSE: u8 = 0x8;
 const OPCODE_PING: u8 = 0x9;
-const OPCODE_PONG: u8 = 0xA;
 
 /// One whole message in one frame (5.2).
 fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
@@ -325,7 +316,7 @@ mod tests {
         assert_eq!(head(65_535)[..3], [126, 255, 255]);
         assert_eq!(head(65_536)[..9], [127, 0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(ping_frame(b"now"), b"\x89\x03now");
-        assert_eq!(pong_frame(&[0; 200]).len(), 2 + 125);
+        assert_eq!(ping_frame(&[0; 200]).len(), 2 + 125);
     }
 
     #[test]
