@@ -10,7 +10,7 @@
 //!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
 //!       │                 │            └─► protocol
 //!       │                 └─► metrics, pages, config
-//!       ├─► client ─► webm, protocol, config
+//!       ├─► load ──► client ─► webm, protocol, config
 //!       └─► inspect ─► webm
 //! ```
 //!
@@ -19,7 +19,8 @@
 //! - `protocol`: HTTP and WebSocket, as bytes.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
-//! - `client`: the other end: `push`, `load`.
+//! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
+//! - `secret`, `stream_name`: a key that is never shown; the one rule for names.
 //! - `inspect`: what `webm` sees in a file.
 //! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
@@ -54,6 +55,7 @@ pub mod hub;
 #[cfg(not(feature = "testing"))]
 mod hub;
 mod inspect;
+mod load;
 mod log;
 mod metrics;
 mod net;
@@ -66,6 +68,10 @@ pub mod protocol;
 #[cfg(not(feature = "testing"))]
 mod protocol;
 #[cfg(feature = "testing")]
+pub mod secret;
+#[cfg(not(feature = "testing"))]
+mod secret;
+#[cfg(feature = "testing")]
 pub mod session;
 #[cfg(not(feature = "testing"))]
 mod session;
@@ -73,6 +79,10 @@ mod session;
 pub mod stream;
 #[cfg(not(feature = "testing"))]
 mod stream;
+#[cfg(feature = "testing")]
+pub mod stream_name;
+#[cfg(not(feature = "testing"))]
+mod stream_name;
 #[cfg(feature = "testing")]
 pub mod webm;
 #[cfg(not(feature = "testing"))]

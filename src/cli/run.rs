@@ -1,10 +1,10 @@
 //! Runs a command; errors become exit codes.
 
 use super::{Cli, Command, Inspect, one_line};
-use crate::client::load;
 use crate::client::push::{self, Source};
 use crate::config::{self, Options, Serve};
 use crate::inspect;
+use crate::load;
 use crate::log;
 use crate::net::{self, Inherited};
 use crate::protocol::token::{Act, Grant};

@@ -11,7 +11,7 @@ use super::Hub;
 use super::clients::Admission;
 use crate::protocol::http::{Method, RequestHead};
 use crate::protocol::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
-use crate::protocol::route::Refusal;
+use crate::protocol::refusal::Refusal;
 use crate::session::{SessionId, Socket};
 use std::io;
 use std::net::IpAddr;

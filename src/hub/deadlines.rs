@@ -6,7 +6,7 @@
 use super::Hub;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::http::Method;
-use crate::protocol::route::Refusal;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
 use crate::session::plea::Plea;
 use crate::session::{Due, OUTBOX_SLICES_MAX, SessionId, Socket, State};

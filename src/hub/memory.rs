@@ -22,7 +22,7 @@
 //! publishers nor viewers out.
 
 use super::Hub;
-use crate::protocol::route::Refusal;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::session::outbox::Outbox;
 use crate::session::{Session, SessionId, Socket, State};

@@ -65,7 +65,7 @@ pub use settings::Settings;
 
 use crate::metrics::Counters;
 use crate::protocol::http::Method;
-use crate::protocol::route::Refusal;
+use crate::protocol::refusal::Refusal;
 use crate::session::body::ReadBuffer;
 use crate::session::viewer::Item;
 use crate::session::{SessionId, Socket};

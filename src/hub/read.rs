@@ -2,7 +2,7 @@
 
 use super::Hub;
 use crate::protocol::control::OfflineReason;
-use crate::protocol::route::Cause;
+use crate::protocol::refusal::Cause;
 use crate::session::publisher::{Fed, FeedResult, FeedTurn};
 use crate::session::turn::After;
 use crate::session::{SessionId, Socket, State};

@@ -6,7 +6,7 @@
 use super::Hub;
 use crate::protocol::forwarded::counted_as;
 use crate::protocol::http::RequestHead;
-use crate::protocol::route::{Cause, Refusal};
+use crate::protocol::refusal::{Cause, Refusal};
 use crate::session::{SessionId, Socket, State};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

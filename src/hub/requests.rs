@@ -10,11 +10,10 @@ use crate::protocol::base_path::BasePath;
 use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
-use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse, switching_protocols};
-use crate::protocol::route::{
-    Cause, Handshake, Need, Refusal, Route, StreamName, Via, route_below,
-};
-use crate::protocol::websocket::{CloseCode, text_frame};
+use crate::protocol::refusal::{Cause, Refusal};
+use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse};
+use crate::protocol::route::{Need, Route, Via, route_below};
+use crate::protocol::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
 use crate::session::body::BodyReader;
 use crate::session::bucket::Bucket;
 use crate::session::inbound::Inbound;
@@ -24,6 +23,7 @@ use crate::session::{
     PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
 };
 use crate::stream::{Cursor, Ingest, StreamId};
+use crate::stream_name::StreamName;
 use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
 use std::io;

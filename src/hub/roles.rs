@@ -7,8 +7,8 @@
 use super::{Hub, Life};
 use crate::protocol::control::OfflineReason;
 use crate::protocol::http::Method;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::response::{self, Stamp, refuse};
-use crate::protocol::route::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::session::publisher::Publisher;
 use crate::session::viewer::Viewer;

@@ -3,9 +3,9 @@
 use super::broadcast::Broadcast;
 use super::sweep::Swept;
 use super::unsent::Unsent;
-use crate::protocol::route::StreamName;
 use crate::session::SessionId;
 use crate::stream::{self, Catalog, Stream, StreamId};
+use crate::stream_name::StreamName;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@
 
 use super::Hub;
 use crate::protocol::forwarded::counted_as;
-use crate::protocol::route::Refusal;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::websocket::CloseCode;
 use crate::session::Socket;
 use crate::stream::StreamId;

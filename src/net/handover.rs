@@ -16,7 +16,7 @@
 
 use super::inherited::{HandOver, PREDECESSOR, READY};
 use super::reactor::{Reactor, SUCCESSOR};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 use mio::Interest;
 use mio::net::UnixStream;
 use std::ffi::OsString;

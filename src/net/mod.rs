@@ -22,8 +22,8 @@ mod socket;
 mod tls;
 
 use crate::config::{Serve, Tls, reachable};
-use crate::protocol::access::Secret;
 use crate::protocol::base_path::BasePath;
+use crate::secret::Secret;
 pub use inherited::Inherited;
 use listener::Service;
 use reactor::Reactor;

@@ -31,7 +31,7 @@ pub use pending::{PendingAuthorization, QuestionId, Request, Verdict};
 pub use socket::Socket;
 
 use crate::protocol::http::RequestHead;
-use crate::protocol::route::StreamName;
+use crate::stream_name::StreamName;
 use body::BodyReader;
 use bytes::BytesMut;
 use inbound::Inbound;

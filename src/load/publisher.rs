@@ -11,7 +11,7 @@ use super::film::Reel;
 use super::stamp;
 use crate::client::Address;
 use crate::client::uplink::{self, Uplink, UplinkError};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 
 /// A publisher at work.
 #[derive(Debug)]

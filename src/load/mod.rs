@@ -55,7 +55,7 @@ pub use options::{Options, Protocol};
 pub use parts::{WORKER_COMMAND, worker};
 pub use report::Report;
 
-use super::TrustError;
+use crate::client::TrustError;
 use crate::config::BitRate;
 use conditions::Conditions;
 use film::{Film, FilmError, Reel};

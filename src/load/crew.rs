@@ -17,8 +17,8 @@ use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use super::wire::Tls;
-use crate::protocol::access::Secret;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
+use crate::secret::Secret;
 
 /// Longest sleep: orders, newcomers and slow readers are looked after so often.
 const TURN: Duration = Duration::from_millis(20);

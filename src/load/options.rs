@@ -10,7 +10,7 @@ use super::conditions::Conditions;
 use super::target::Target;
 use crate::client::{Address, Trust};
 use crate::config::{BitRate, Period, whole_number};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 
 /// Longest that a ramp or a measurement may be asked to take.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 3600);
