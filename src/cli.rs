@@ -2,6 +2,10 @@
 //!
 //! `videostream` alone is `videostream serve`, and takes the same flags.
 
+mod run;
+
+pub use run::run;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,13 +14,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use crate::client::{Address, AddressError, Scheme, Trust, load};
+use crate::client::{Address, AddressError, Scheme, Trust};
 use crate::config::{Options, Period, whole_number};
-use crate::protocol::access::Secret;
+use crate::load;
 use crate::protocol::base_path::BasePath;
 use crate::protocol::host::without_secrets;
-use crate::protocol::route::StreamName;
 use crate::protocol::token::Act;
+use crate::secret::Secret;
+use crate::stream_name::StreamName;
 
 /// Live WebM from one browser to every viewer, through one small server.
 ///

@@ -31,10 +31,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::protocol::access::{Access, Secret};
+use crate::protocol::access::Access;
 use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::token::TokenKey;
+use crate::secret::Secret;
 
 /// Everything the server needs to know before it listens.
 #[derive(Debug, Clone)]
@@ -127,6 +128,7 @@ impl Serve {
     }
 
     /// What a file with this text alone asks for: for `fuzzing`, which reads no files.
+    #[cfg(feature = "testing")]
     pub(crate) fn resolve_text(text: &str) -> Result<Serve, ConfigError> {
         Self::check(file::read_text("a file".as_ref(), text)?)
     }

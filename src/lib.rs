@@ -7,43 +7,94 @@
 //!
 //! ```text
 //! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
-//!       ├─► net ─┬─► stream ─► webm
-//!       │        │      └────► protocol::framing
-//!       │        ├─► protocol
-//!       │        └─► metrics, pages, config
-//!       ├─► client ─► webm, protocol, config
+//!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
+//!       │                 │            └─► protocol
+//!       │                 └─► metrics, pages, config
+//!       ├─► load ──► client ─► webm, protocol, config
 //!       └─► inspect ─► webm
 //! ```
 //!
-//! - [`webm`]: bytes become blocks, blocks become Clusters.
-//! - [`stream`]: what is on air, and where each viewer stands.
-//! - [`protocol`]: HTTP and WebSocket, as bytes.
-//! - [`net`]: the only room where sockets meet the clock.
-//! - [`client`]: the other end: `push`, `load`.
-//! - [`inspect`]: what `webm` sees in a file.
-//! - [`work`]: how much of it a turn does; `webm`, `stream` and `net` count with it.
-//! - [`config`], [`pages`], [`metrics`]: options and the certificate, the embedded pages, counters.
-//! - [`log`]: lines to standard error, which nothing waits for.
+//! - `webm`: bytes become blocks, blocks become Clusters.
+//! - `stream`: what is on air, and where each viewer stands.
+//! - `protocol`: HTTP and WebSocket, as bytes.
+//! - `session`: one connection over any socket. `hub`: all sessions and all streams.
+//! - `net`: the only room where sockets meet the clock; it drives the hub.
+//! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
+//! - `secret`, `stream_name`: a key that is never shown; the one rule for names.
+//! - `inspect`: what `webm` sees in a file.
+//! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
+//! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
+//! - `log`: lines to standard error, which nothing waits for.
 //! - `fuzzing`: promises of the pure rooms, for `fuzz/` and `tests/`; no part of the program.
 //!
+//! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
+//! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
+//!
 //! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
-//! bytes and decisions go out.
+//! bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
 // `println!` and its like end the program when no one reads its output.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
-pub mod cli;
-pub mod client;
-pub mod config;
+#[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod fuzzing;
-pub mod inspect;
-pub mod log;
-pub mod metrics;
-pub mod net;
+
+#[cfg(feature = "testing")]
+pub mod cli;
+#[cfg(not(feature = "testing"))]
+mod cli;
+mod client;
+#[cfg(feature = "testing")]
+pub mod config;
+#[cfg(not(feature = "testing"))]
+mod config;
+#[cfg(feature = "testing")]
+pub mod hub;
+#[cfg(not(feature = "testing"))]
+mod hub;
+mod inspect;
+mod load;
+mod log;
+mod metrics;
+mod net;
+#[cfg(feature = "testing")]
 pub mod pages;
+#[cfg(not(feature = "testing"))]
+mod pages;
+#[cfg(feature = "testing")]
 pub mod protocol;
+#[cfg(not(feature = "testing"))]
+mod protocol;
+#[cfg(feature = "testing")]
+pub mod secret;
+#[cfg(not(feature = "testing"))]
+mod secret;
+#[cfg(feature = "testing")]
+pub mod session;
+#[cfg(not(feature = "testing"))]
+mod session;
+#[cfg(feature = "testing")]
 pub mod stream;
+#[cfg(not(feature = "testing"))]
+mod stream;
+#[cfg(feature = "testing")]
+pub mod stream_name;
+#[cfg(not(feature = "testing"))]
+mod stream_name;
+#[cfg(feature = "testing")]
 pub mod webm;
+#[cfg(not(feature = "testing"))]
+mod webm;
+#[cfg(feature = "testing")]
 pub mod work;
+#[cfg(not(feature = "testing"))]
+mod work;
+
+use std::process::ExitCode;
+
+/// Runs the program, as its command line asks. `allocated` returns the bytes that it has allocated.
+pub fn run(allocated: fn() -> usize) -> ExitCode {
+    cli::run(allocated)
+}

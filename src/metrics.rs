@@ -3,7 +3,7 @@
 //! The reactor owns the counters and is the only one to change them: plain integers, no atomics.
 //! Pure rooms return what happened; `net` counts it.
 
-use crate::protocol::route::Cause;
+use crate::protocol::refusal::Cause;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};

@@ -11,9 +11,9 @@ use http::Uri;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use crate::protocol::host;
-use crate::protocol::route::{BadName, StreamName};
+use crate::stream_name::{BadName, StreamName};
 
 /// A server that does not answer for so long is taken to be down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ impl fmt::Display for Address {
 }
 
 impl Scheme {
-    pub(super) fn name(self, is_encrypted: bool) -> &'static str {
+    pub(crate) fn name(self, is_encrypted: bool) -> &'static str {
         match (self, is_encrypted) {
             (Scheme::WebSocket, false) => "ws",
             (Scheme::WebSocket, true) => "wss",
@@ -130,30 +130,30 @@ impl Scheme {
     }
 }
 
-pub(super) fn default_port(is_encrypted: bool) -> u16 {
+pub(crate) fn default_port(is_encrypted: bool) -> u16 {
     if is_encrypted { 443 } else { 80 }
 }
 
 impl Address {
     /// Without the brackets of an IPv6 address.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// Whom the server has to prove to be.
-    pub(super) fn server_name(&self) -> io::Result<ServerName<'static>> {
+    pub(crate) fn server_name(&self) -> io::Result<ServerName<'static>> {
         ServerName::try_from(self.host.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
     }
 
     /// Connects, and speaks TLS if the address asks for it: then `tls` says how.
-    pub(super) fn open(&self, tls: Option<&Arc<ClientConfig>>) -> io::Result<Connection> {
+    pub(crate) fn open(&self, tls: Option<&Arc<ClientConfig>>) -> io::Result<ServerConnection> {
         let tcp = self.connect()?;
         if !self.is_encrypted {
-            return Ok(Connection::Plain(tcp));
+            return Ok(ServerConnection::Plain(tcp));
         }
         let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
-        Connection::encrypt(tcp, self.server_name()?, tls.clone())
+        ServerConnection::encrypt(tcp, self.server_name()?, tls.clone())
     }
 
     /// Tries the host's addresses in their order, and says why the last one failed.

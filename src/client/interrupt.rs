@@ -9,7 +9,7 @@ use signal_hook::flag;
 
 /// The first signal asks for an end, the second one ends the program at once.
 #[derive(Debug)]
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     is_asked: Arc<AtomicBool>,
     is_at_once: Arc<AtomicBool>,
 }

@@ -1,22 +1,21 @@
 //! The other end: programs that connect to a server, this one or another.
 //!
 //! [`push`] may block, and does: one thread, one socket, and timeouts on both of its directions.
-//! [`load`] opens thousands of them on a reactor of its own.
+//! [`load`](crate::load) opens thousands of them on a loop of its own.
 //!
 //! Both speak TLS where the address asks for it, and believe whom `trust` says.
 //!
 //! What they send and receive is checked with [`webm`](crate::webm); they share nothing with
 //! `stream` or `net`.
 
-mod address;
+pub mod address;
 mod connection;
-mod interrupt;
-pub mod load;
+pub mod interrupt;
 mod pace;
 mod progress;
 pub mod push;
 mod trust;
-mod uplink;
+pub mod uplink;
 mod upload;
 mod websocket;
 
@@ -27,6 +26,6 @@ pub use address::{Address, AddressError, Scheme};
 pub use trust::{Trust, TrustError};
 
 /// Writes to standard error. Nobody may be there to read it any more, which ends nothing.
-fn say(text: impl Display) {
+pub fn say(text: impl Display) {
     let _ = write!(io::stderr(), "{text}");
 }

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::say;
 use super::trust::{Trust, TrustError};
 use super::uplink::{self, Uplink, UplinkError};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 use crate::webm::WebmError;
 
 /// Bytes read at once, and so the most that one message takes: far below any server's limit.

@@ -40,7 +40,7 @@ pub enum TrustError {
 
 impl Trust {
     /// What is needed to connect; `None` where nothing is encrypted.
-    pub(super) fn config_if(
+    pub(crate) fn config_if(
         &self,
         is_encrypted: bool,
     ) -> Result<Option<Arc<ClientConfig>>, TrustError> {

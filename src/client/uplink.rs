@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::address::{Address, Scheme};
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use super::upload::HttpUplink;
 use super::websocket::WebSocketUplink;
-use crate::protocol::access::Secret;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::websocket::HandshakeError;
+use crate::secret::Secret;
 
 /// How long the server has to answer a request, or to say goodbye.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends media, and listens to the server in between.
-pub(super) trait Uplink {
+pub(crate) trait Uplink {
     /// Sends the next bytes of the stream.
     fn send(&mut self, bytes: Bytes) -> Result<(), UplinkError>;
 
@@ -35,8 +35,8 @@ pub(super) trait Uplink {
 }
 
 /// Opens one on a new connection, as the address says.
-pub(super) fn open(
-    stream: Connection,
+pub(crate) fn open(
+    stream: ServerConnection,
     address: &Address,
     bearer: Option<&Secret>,
 ) -> Result<Box<dyn Uplink + Send>, UplinkError> {
@@ -74,7 +74,7 @@ fn because(reason: &str) -> String {
 }
 
 /// Makes the next read wait until the given time, or not at all if that is past.
-pub(super) fn wait_until(stream: &TcpStream, until: Instant) -> io::Result<()> {
+pub(crate) fn wait_until(stream: &TcpStream, until: Instant) -> io::Result<()> {
     let wait = until.saturating_duration_since(Instant::now());
     stream.set_nonblocking(wait.is_zero())?;
     if !wait.is_zero() {
@@ -84,7 +84,7 @@ pub(super) fn wait_until(stream: &TcpStream, until: Instant) -> io::Result<()> {
 }
 
 /// Whether a read ended because its time was up: systems differ in how they say it.
-pub(super) fn is_timeout(error: &io::Error) -> bool {
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }

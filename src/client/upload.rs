@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::address::Address;
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
-use crate::protocol::access::Secret;
 use crate::protocol::control::ToPublisher;
 use crate::protocol::websocket::{HandshakeError, refusal_so_far};
+use crate::secret::Secret;
 
 /// How long a refusal's body, which tells why, is waited for once its head is here.
 const BODY_TIMEOUT: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) struct HttpUplink {
-    stream: Connection,
+    stream: ServerConnection,
     /// What the server sent, without interim responses.
     answer: Vec<u8>,
     /// The server has sent `100 Continue`.
@@ -29,7 +29,7 @@ pub(super) struct HttpUplink {
 impl HttpUplink {
     /// Sends the request head, and waits for the server to welcome the body.
     pub(super) fn open(
-        mut stream: Connection,
+        mut stream: ServerConnection,
         address: &Address,
         bearer: Option<&Secret>,
     ) -> Result<HttpUplink, UplinkError> {

@@ -9,23 +9,23 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
 use super::address::Address;
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
-use crate::protocol::access::Secret;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::websocket::{SUBPROTOCOL, check_response, client_request, refusal_so_far};
+use crate::secret::Secret;
 
 /// Bytes of a message from the server: it sends a publisher short texts only.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 pub(super) struct WebSocketUplink {
-    socket: WebSocket<Connection>,
+    socket: WebSocket<ServerConnection>,
 }
 
 impl WebSocketUplink {
     /// Opens the WebSocket on a new connection.
     pub(super) fn open(
-        mut stream: Connection,
+        mut stream: ServerConnection,
         address: &Address,
         bearer: Option<&Secret>,
     ) -> Result<WebSocketUplink, UplinkError> {

@@ -15,10 +15,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::limits::duration;
 use super::{ConfigError, Options, Period, option_error, value_error};
-use crate::protocol::access::{Access, Policy, Secret};
+use crate::protocol::access::{Access, Policy};
 use crate::protocol::host;
 use crate::protocol::origin::{LocalNames, Origins};
 use crate::protocol::token::TokenKey;
+use crate::secret::Secret;
 
 /// A person waits 5 s at most for a hook; one that takes longer is down.
 const HOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);

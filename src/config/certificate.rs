@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::{ConfigError, Options, option_error, reachable, value_error};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 
 const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";

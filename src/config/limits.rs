@@ -22,7 +22,7 @@ pub struct Limits {
     pub max_connections_per_address: Option<usize>,
     /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
     pub max_streams: usize,
-    /// Bytes that may be allocated for clients: see `net::memory`. `None`: what `max_streams`,
+    /// Bytes that may be allocated for clients: see `hub::memory`. `None`: what `max_streams`,
     /// `max_connections` and the limits below come to.
     pub max_memory_bytes: Option<usize>,
     /// How fast one publisher is read. `None`: as fast as it sends.

@@ -16,10 +16,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::access::{WHAT_A_KEY_IS, is_key};
 use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
-use crate::protocol::access::{Secret, StreamKeys};
+use crate::protocol::access::StreamKeys;
 use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::Network;
-use crate::protocol::route::StreamName;
+use crate::secret::Secret;
+use crate::stream_name::StreamName;
 
 const TLS: &str = "Encryption";
 const ACCESS: &str = "Who may publish and watch";

@@ -1,11 +1,13 @@
 //! Who gets in: the rules of [`access`](crate::protocol::access) written down again.
 
-use crate::protocol::access::{Access, Policy, Secret, Shown, StreamKeys};
+use crate::protocol::access::{Access, Policy, Shown, StreamKeys};
 use crate::protocol::forwarded::TrustedProxies;
 use crate::protocol::http::RequestHead;
 use crate::protocol::origin::{LocalNames, Origins};
-use crate::protocol::route::{Need, Route, StreamName};
+use crate::protocol::route::{Need, Route};
 use crate::protocol::token::{Act, Grant, TokenKey};
+use crate::secret::Secret;
+use crate::stream_name::StreamName;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;

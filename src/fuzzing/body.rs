@@ -1,8 +1,8 @@
 //! A request body, of whatever framing.
 
 use super::{cut, split_lengths};
-use crate::net::body::BodyReader;
 use crate::protocol::http::{Body, HttpError};
+use crate::session::body::BodyReader;
 use bytes::Bytes;
 
 /// However the bytes of a body are cut, it has the same data and the same end: those that a simple

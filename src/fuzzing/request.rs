@@ -8,8 +8,10 @@ use crate::protocol::http::{Body, HttpError, Method, RequestHead, parse_request}
 use crate::protocol::origin::Origins;
 use crate::protocol::proxy_header;
 use crate::protocol::redirect::to_https;
-use crate::protocol::response::{Connection, Stamp, refuse, switching_protocols};
-use crate::protocol::route::{Refusal, Route, Via, route};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::response::{Connection, Stamp, refuse};
+use crate::protocol::route::{Route, Via, route};
+use crate::protocol::websocket::switching_protocols;
 use crate::protocol::websocket::{HandshakeError, accept_key, check_response, refusal_so_far};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;

@@ -1,6 +1,5 @@
 //! Distributions: of times, and of sizes.
 
-use hdrhistogram::Histogram;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -19,31 +18,39 @@ const SIZES: [u64; 9] = [
 ];
 
 /// Times, to the microsecond.
-#[derive(Clone)]
-pub struct Times(Distribution);
+#[derive(Clone, Default)]
+pub struct Times(Distribution<{ TIMES_US.len() }>);
 
 /// Numbers of bytes.
-#[derive(Clone)]
-pub struct Sizes(Distribution);
+#[derive(Clone, Default)]
+pub struct Sizes(Distribution<{ SIZES.len() }>);
 
 #[derive(Clone)]
-struct Distribution {
-    /// 1 % of accuracy: 19 KB.
-    counts: Histogram<u64>,
+struct Distribution<const BUCKETS: usize> {
+    /// Values above the bound before, up to the bucket's own.
+    counts: [u64; BUCKETS],
+    /// Of all values, those above the last bound among them.
+    count: u64,
     sum: u64,
 }
 
-impl Distribution {
-    fn new(most: u64) -> Distribution {
-        let counts = Histogram::new_with_bounds(1, most, 2);
+impl<const BUCKETS: usize> Default for Distribution<BUCKETS> {
+    fn default() -> Self {
         Distribution {
-            counts: counts.expect("the bounds are constants, and good"),
+            counts: [0; BUCKETS],
+            count: 0,
             sum: 0,
         }
     }
+}
 
-    fn record(&mut self, value: u64) {
-        self.counts.saturating_record(value);
+impl<const BUCKETS: usize> Distribution<BUCKETS> {
+    fn record(&mut self, value: u64, bounds: &[u64; BUCKETS]) {
+        let bucket = bounds.partition_point(|&bound| bound < value);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count += 1;
+        }
+        self.count += 1;
         self.sum += value;
     }
 
@@ -54,32 +61,21 @@ impl Distribution {
         name: &str,
         help: &str,
         unit: &Unit,
-        (bounds, scale): (&[u64], f64),
+        (bounds, scale): (&[u64; BUCKETS], f64),
     ) -> fmt::Result {
-        let mut above = 0;
-        let mut buckets = Vec::with_capacity(bounds.len() + 1);
-        for &bound in bounds {
-            // The library's own buckets are narrower; one that crosses a bound counts below it.
-            let count = self.counts.count_between(above, bound);
-            buckets.push((bound as f64 / scale, count));
-            above = self.counts.next_non_equivalent(bound);
-        }
-        let told: u64 = buckets.iter().map(|(_, count)| count).sum();
-        buckets.push((f64::INFINITY, self.counts.len() - told));
+        let bounds = bounds.iter().map(|&bound| bound as f64 / scale);
+        let mut buckets: Vec<(f64, u64)> = bounds.zip(self.counts).collect();
+        let told: u64 = self.counts.iter().sum();
+        buckets.push((f64::INFINITY, self.count - told));
         encoder
             .encode_descriptor(name, help, Some(unit), MetricType::Histogram)?
-            .encode_histogram::<NoLabelSet>(
-                self.sum as f64 / scale,
-                self.counts.len(),
-                &buckets,
-                None,
-            )
+            .encode_histogram::<NoLabelSet>(self.sum as f64 / scale, self.count, &buckets, None)
     }
 }
 
 impl Times {
     pub fn record(&mut self, time: Duration) {
-        self.0.record(time.as_micros() as u64);
+        self.0.record(time.as_micros() as u64, &TIMES_US);
     }
 
     pub(super) fn encode(
@@ -88,14 +84,14 @@ impl Times {
         name: &str,
         help: &str,
     ) -> fmt::Result {
-        let buckets = (&TIMES_US[..], 1e6);
+        let buckets = (&TIMES_US, 1e6);
         self.0.encode(encoder, name, help, &Unit::Seconds, buckets)
     }
 }
 
 impl Sizes {
     pub fn record(&mut self, bytes: u64) {
-        self.0.record(bytes);
+        self.0.record(bytes, &SIZES);
     }
 
     pub(super) fn encode(
@@ -105,30 +101,18 @@ impl Sizes {
         help: &str,
     ) -> fmt::Result {
         self.0
-            .encode(encoder, name, help, &Unit::Bytes, (&SIZES[..], 1.0))
-    }
-}
-
-impl Default for Times {
-    fn default() -> Times {
-        Times(Distribution::new(60_000_000))
-    }
-}
-
-impl Default for Sizes {
-    fn default() -> Sizes {
-        Sizes(Distribution::new(16 << 20))
+            .encode(encoder, name, help, &Unit::Bytes, (&SIZES, 1.0))
     }
 }
 
 impl fmt::Debug for Times {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} times", self.0.counts.len())
+        write!(f, "{} times", self.0.count)
     }
 }
 
 impl fmt::Debug for Sizes {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} sizes", self.0.counts.len())
+        write!(f, "{} sizes", self.0.count)
     }
 }

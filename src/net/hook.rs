@@ -2,22 +2,20 @@
 //! the loop must not.
 //!
 //! ```text
-//! reactor ─ Question ─► [at most 256] ─► one of 4 threads ─ POST ─► the hook
+//! loop ──── Question ─► [at most 256] ─► one of 4 threads ─ POST ─► the hook
 //!    ▲                                         │
-//!    └──────── waker, Answer ◄─────────────────┘
+//!    └──────── waker, answer ◄─────────────────┘
 //! ```
 //!
-//! Whatever is not a plain yes or no is [`Answer::verdict`] `None`, and closes the door.
+//! Whatever is not a plain yes or no is [`HookAnswer::verdict`] `None`, and closes the door.
 
-use super::verdicts::{QuestionId, Verdict};
 use crate::config;
+use crate::hub::{HookAnswer, QUESTIONS_MAX, Question};
+use crate::session::Verdict;
 use mio::Waker;
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::io::{self, Read as _};
-use std::net::IpAddr;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,64 +23,25 @@ use std::time::{Duration, Instant};
 /// Questions asked at once: a hook that takes 20 ms then decides 200 a second.
 const THREADS: usize = 4;
 
-/// Questions that wait for a thread. Who comes when they are so many would hardly get an answer in
-/// time, and is told to come again.
-const QUESTIONS_MAX: usize = 256;
-
 /// Bytes of each of a connection's two buffers, and of an answer's head.
 const BUFFER_BYTES: usize = 16 << 10;
 
 /// Bytes of an answer's body that are read, for the connection's sake: it can be used again then.
 const BODY_BYTES_MAX: u64 = 16 << 10;
 
-/// What the hook is told, as JSON.
-#[derive(Serialize)]
-pub struct Question<'a> {
-    /// `publish`, `watch` or `list`.
-    pub action: &'static str,
-    /// `null` for `list`.
-    pub stream: Option<&'a str>,
-    pub address: Option<IpAddr>,
-    /// Of Basic authentication.
-    pub user: Option<&'a str>,
-    pub key: Option<&'a str>,
-    pub token: Option<&'a str>,
-}
-
-/// On its way to a thread. No `Debug`: a key may be in it.
+/// On its way to a thread.
 struct Letter {
-    id: QuestionId,
-    body: Vec<u8>,
-    /// Nobody waits for it any longer.
+    question: Question,
+    /// After this time no session waits for it.
     deadline: Instant,
 }
-
-/// What became of one question.
-#[derive(Debug)]
-pub struct Answer {
-    pub id: QuestionId,
-    /// `None` when nothing is decided.
-    pub verdict: Option<Verdict>,
-    /// Why not, in words that name neither the hook's address nor what it was asked.
-    pub trouble: Option<String>,
-}
-
-/// Too many questions wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
 
 /// The threads, from outside. They end once this is gone, and their last question answered.
 #[derive(Debug)]
 pub struct Hook {
     letters: SyncSender<Letter>,
-    answers: Receiver<Answer>,
+    answers: Receiver<HookAnswer>,
     timeout: Duration,
-}
-
-impl Question<'_> {
-    fn body(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a question has string keys alone")
-    }
 }
 
 impl Hook {
@@ -107,29 +66,26 @@ impl Hook {
         })
     }
 
-    /// By which the same question is known again.
-    pub fn id(question: &Question) -> QuestionId {
-        Sha256::digest(question.body()).into()
-    }
-
-    /// Has a question asked, soon.
-    pub fn ask(&self, question: &Question, id: QuestionId) -> Result<(), Busy> {
+    /// Has a question asked, soon. An answer at once means that it is not asked.
+    pub fn ask(&self, question: Question) -> Result<(), HookAnswer> {
         let letter = Letter {
-            id,
-            body: question.body(),
-            // By the threads' clock: the reactor's own is behind it once the server has stood still.
+            question,
+            // By the threads' clock: the loop's own is behind it once the server has stood still.
             deadline: Instant::now() + self.timeout,
         };
-        // The threads live as long as the channel, so that it can only be full.
-        self.letters.try_send(letter).map_err(|_| Busy)
-    }
-
-    pub fn timeout(&self) -> Duration {
-        self.timeout
+        // The hub keeps to QUESTIONS_MAX, and the threads live as long as the channel.
+        self.letters.try_send(letter).map_err(|error| {
+            let (TrySendError::Full(letter) | TrySendError::Disconnected(letter)) = error;
+            HookAnswer {
+                id: letter.question.id,
+                verdict: None,
+                trouble: Some("too many questions wait for it".to_owned()),
+            }
+        })
     }
 
     /// The next answer that has come.
-    pub fn poll(&self) -> Option<Answer> {
+    pub fn poll(&self) -> Option<HookAnswer> {
         self.answers.try_recv().ok()
     }
 }
@@ -167,7 +123,7 @@ impl Caller {
         }
     }
 
-    fn work(&self, letters: &Mutex<Receiver<Letter>>, answers: &Sender<Answer>, waker: &Waker) {
+    fn work(&self, letters: &Mutex<Receiver<Letter>>, answers: &Sender<HookAnswer>, waker: &Waker) {
         loop {
             let next = letters
                 .lock()
@@ -178,8 +134,8 @@ impl Caller {
                 Ok(verdict) => (Some(verdict), None),
                 Err(trouble) => (None, Some(trouble)),
             };
-            let answer = Answer {
-                id: letter.id,
+            let answer = HookAnswer {
+                id: letter.question.id,
                 verdict,
                 trouble,
             };
@@ -223,7 +179,7 @@ impl Caller {
         if let Some(authorization) = &self.authorization {
             request = request.header("Authorization", authorization);
         }
-        let mut answer = request.send(&letter.body[..])?;
+        let mut answer = request.send(&letter.question.body[..])?;
         let status = answer.status().as_u16();
         let body = answer.body_mut().as_reader();
         // What it says matters nothing, nor whether it can be read.
@@ -275,23 +231,6 @@ fn split_user_info(url: &str) -> (String, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_question_says_what_the_hook_needs_to_judge() {
-        let question = Question {
-            action: "watch",
-            stream: Some("demo"),
-            address: Some("203.0.113.9".parse().unwrap()),
-            user: None,
-            key: None,
-            token: Some("a.b.c"),
-        };
-        assert_eq!(
-            String::from_utf8(question.body()).unwrap(),
-            "{\"action\":\"watch\",\"stream\":\"demo\",\"address\":\"203.0.113.9\",\"user\":null,\
-             \"key\":null,\"token\":\"a.b.c\"}"
-        );
-    }
 
     #[test]
     fn user_and_password_leave_the_address() {

@@ -17,7 +17,7 @@
 
 use super::ServeError;
 use crate::config::{Options, SelfSigned};
-use crate::protocol::access::Secret;
+use crate::secret::Secret;
 use listenfd::ListenFd;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,

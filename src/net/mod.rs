@@ -1,81 +1,34 @@
-//! The only room where sockets meet the clock: one thread, one poll.
+//! Drives the hub with real sockets: one thread, one `epoll`.
 //!
 //! ```text
-//! epoll ─► readable ─► Connection ─┬─ request ─► an answer, or a change of state
-//!                                  └─ media ──► Ingest ─► Ring ─┐
-//! epoll ─► writable ─► Connection ◄── cursor, one write ◄───────┘ fan-out
+//! listeners ─► admit ─┐                    ┌─► questions ─► the hook's threads
+//! epoll ─────► ready ─┼─► Hub<TcpSocket> ──┤
+//! verdicts ──► hear ──┘                    └─► next_wake ─► the next wait
 //! ```
 //!
-//! - `reactor`: the loop and its phases.
-//! - `socket`: a connection's, encrypted or not; `tls`: its records.
-//! - `refusals`: what is refused, counted and logged.
-//! - `requests`: what a request head leads to; `roles`: how a connection takes leave.
-//! - `asking`: who waits for the web hook, which `hook` asks; `verdicts`: what it said lately.
-//! - `connection`: one socket and its state; `deadlines`: what must happen by when.
-//! - `publisher`, `viewer`: the two roles, each with its way of reading or writing.
-//! - `turn`: what one connection reads and writes in a turn, whatever its socket.
-//! - `fan_in`, `fan_out`: the reading half of a turn, and the writing half; `sweep`: a stream's way
-//!   through its audience.
-//! - `outbox`, `inbound`, `body`: bytes waiting to go out; frames and bodies coming in.
-//! - `unsent`: what the kernel holds for a viewer who does not keep up.
-//! - `broadcast`: who publishes and who watches one stream; `candidate`: publishers that wait for
-//!   their first media; `stall`: whether media still come.
-//! - `waited`: names that have viewers before they have a publisher.
-//! - `answer`, `listener`: whole responses; listening sockets.
-//! - `posters`, `reports`: pictures that stand for streams; what is told about them; `renderings`: how
-//!   many share it.
-//! - `introduction`, `clients`: whose a connection is, and how many that one has.
-//! - `bucket`, `resting`, `memory`: how fast publishers may be, and how much is held at all.
-//! - `service_manager`, `inherited`, `successor`: what a service manager is told, and how one process takes
-//!   over from another.
+//! - `reactor`: the loop; it reads the clock once a turn.
+//! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
+//! - `hook`: the threads that ask the web hook.
+//! - `service_manager`, `inherited`, `handover`: what a service manager is told, and how one process
+//!   takes over from another.
 
-mod answer;
-mod asking;
-pub(crate) mod body;
-mod broadcast;
-pub(crate) mod bucket;
-pub(crate) mod candidate;
-mod clients;
-pub(crate) mod connection;
-mod deadlines;
-mod fan_in;
-mod fan_out;
+mod handover;
 mod hook;
-pub(crate) mod inbound;
 mod inherited;
-mod introduction;
 mod listener;
-mod media_clock;
-mod memory;
-mod outbox;
-mod posters;
-pub(crate) mod publisher;
 mod reactor;
-mod refusals;
-mod renderings;
-mod reports;
-mod requests;
-mod resting;
-mod roles;
 mod service_manager;
 mod socket;
-mod stall;
-mod successor;
-mod sweep;
 mod tls;
-pub(crate) mod turn;
-mod unsent;
-mod verdicts;
-pub(crate) mod viewer;
-mod waited;
-mod write_queue;
 
 use crate::config::{Serve, Tls, reachable};
-use crate::protocol::access::Secret;
 use crate::protocol::base_path::BasePath;
+use crate::secret::Secret;
 pub use inherited::Inherited;
 use listener::Service;
 use reactor::Reactor;
+#[cfg(test)]
+pub(crate) use socket::TcpSocket;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::mpsc;

@@ -1,52 +1,29 @@
-//! The loop.
+//! The loop that drives the hub: `epoll`, listening sockets, signals, the hook's threads, and the clock.
 //!
-//! Events only mark sockets ready; work happens in phases, each with a budget, so that nobody
-//! holds the others up: see [`Reactor::run`]. All that happens in a turn happens at one time; the
-//! clock is read again only to tell how long things took.
+//! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
-use super::asking::Porter;
-use super::body::ReadBuffer;
-use super::broadcast::Broadcast;
-use super::clients::{Admission, Clients};
-use super::connection::{Connection, State};
-use super::deadlines::TICK;
+use super::handover::{Origin, Succession};
+use super::hook::Hook;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
-use super::memory::Memory;
-use super::refusals::RefusalLog;
-use super::renderings::Renderings;
 use super::service_manager::ServiceManager;
-use super::socket::Socket;
-use super::successor::{Origin, Successor};
+use super::socket::TcpSocket;
 use super::tls::Acceptor;
-use super::viewer::Item;
-use super::write_queue::WriteQueue;
-use crate::config::{Limits, SelfSigned, Serve, Tls};
-use crate::metrics::{Counters, Texts};
-use crate::protocol::access::{Access, Secret};
-use crate::protocol::base_path::BasePath;
-use crate::protocol::date::{DateCache, HttpDate};
-use crate::protocol::forwarded::TrustedProxies;
-use crate::protocol::http::Method;
-use crate::protocol::route::Refusal;
-use crate::stream::{self, Catalog, StreamId};
-use crate::webm;
-use crate::work::{Budget, Work};
+use crate::config::{SelfSigned, Serve, Tls};
+use crate::hub::{Hub, Settings, Time};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rustix::time::{ClockId, clock_gettime};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 use signal_hook_mio::v1_0::Signals;
-use slab::Slab;
-use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Tokens below are connections' slots.
+/// Tokens below these are slots of sessions.
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
 const HOOK: Token = Token(usize::MAX - 2);
@@ -59,98 +36,44 @@ const EVENTS_MAX: usize = 1024;
 /// stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// Connections let go of in one turn: closing one takes some microseconds.
-const FREED_MAX: usize = 512;
-
-/// Connections beyond the limit that are told so, rather than dropped.
-const REFUSED_MAX: usize = 32;
+/// How long peers have to say goodbye when the server stops.
+const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub struct Reactor {
+    hub: Hub<TcpSocket>,
     pub(super) poll: Poll,
-    pub(super) events: Events,
-    pub(super) signals: Signals,
-    pub(super) listeners: Vec<Listener>,
-    /// How the encrypted ones of these are encrypted.
-    tls: Option<(Tls, Acceptor)>,
-    pub(super) connections: Slab<Connection>,
-    pub(super) catalog: Catalog,
-    /// Beside each stream of the catalog.
-    pub(super) broadcasts: BTreeMap<StreamId, Broadcast>,
-    pub(super) access: Access,
-    /// To be handed on to the process that takes over.
-    pub(super) random_publish_key: Option<Secret>,
-    pub(super) proxies: TrustedProxies,
-    pub(super) proxy_protocol: bool,
-    /// Below which all addresses are, besides where they are anyway.
-    pub(super) base_path: BasePath,
-    /// Asks the web hook, if there is one.
-    pub(super) porter: Option<Porter>,
-    pub(super) limits: Limits,
-    pub(super) connections_max: usize,
-    pub(super) clients: Clients,
-    pub(super) memory: Memory,
-    pub(super) renderings: Renderings,
-    pub(super) texts: Texts,
-    pub(super) counters: Counters,
-    pub(super) refusals: RefusalLog,
-    dates: DateCache,
-    pub(super) started_at: Instant,
-    /// When this turn began, by [`Reactor::clock`], as all times here are.
-    pub(super) now: Instant,
-    /// Time for which the server stood still.
-    stood_still: Duration,
-    /// What the loop had worked when this turn began.
-    worked: Duration,
-    pub(super) ticked_at: Instant,
-    /// The slot at which looking at deadlines goes on, when one turn was too short.
-    pub(super) expiring: Option<usize>,
-    pub(super) told_viewers_at: Instant,
-    /// Publishers to be read, others to be read, and whoever is to be written to for itself rather
-    /// than in a sweep. Whoever is here has its flag set, so as not to be here twice; an entry that
-    /// outlived its connection costs one look.
-    pub(super) feeding: VecDeque<usize>,
-    pub(super) readable: VecDeque<usize>,
-    pub(super) writable: WriteQueue,
-    /// Publishers that were too fast, and when each is read again.
-    pub(super) resting: Vec<(Instant, usize)>,
-    /// Publishers whose blocks wait for other tracks, or for the clock.
-    pub(super) waiting_media: Vec<usize>,
-    /// Streams whose audience is being visited, or will be: each has its slice in turn.
-    pub(super) sweeping: VecDeque<StreamId>,
-    /// Connections in state `Gone`.
-    pub(super) gone: Vec<usize>,
-    /// When the server must be done with stopping, by the clock on the wall: whoever stops it has a
-    /// deadline, too.
-    pub(super) stopping: Option<Instant>,
-    /// The service manager that we may have.
+    events: Events,
+    signals: Signals,
+    pub(super) doors: Doors,
+    /// `None` without a web hook.
+    hook: Option<Hook>,
+    pub(super) clock: LoopClock,
+    /// When the server must be done with stopping, by the clock on the wall: the service manager that
+    /// stops it has a deadline, too.
+    stopping: Option<Instant>,
     pub(super) manager: ServiceManager,
-    pub(super) origin: Origin,
-    /// The process that is to take over, while it starts.
-    pub(super) successor: Option<Successor>,
-    /// When the last connections are closed, after another process has taken over.
-    pub(super) draining: Option<Instant>,
-    pub(super) read_buffer: ReadBuffer,
-    /// What publishers may do in this turn.
-    pub(super) budget: Budget,
-    /// What all others may ask for in this turn.
-    pub(super) reads: Work,
-    /// Scratch space, kept for its memory.
-    pub(super) items: Vec<Item>,
-    pub(super) accepted: Vec<(TcpStream, IpAddr)>,
+    pub(super) succession: Succession,
+    drain_timeout: Duration,
+}
+
+/// Listening sockets, and how the encrypted ones are encrypted.
+pub(super) struct Doors {
+    pub(super) listeners: Vec<Listener>,
+    tls: Option<(Tls, Acceptor)>,
+    /// Kept for its memory.
+    accepted: Vec<(TcpStream, IpAddr)>,
 }
 
 impl Reactor {
-    /// `allocated` tells the bytes that the process has allocated.
+    /// `allocated` returns the bytes that the process has allocated.
     pub fn new(
         config: Serve,
         mut inherited: Inherited,
         allocated: fn() -> usize,
     ) -> Result<Reactor, ServeError> {
-        let now = Instant::now();
-        let limits = config.limits;
         let poll = Poll::new()?;
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR2])?;
-        let tls = config.tls.map(|tls| {
+        let tls = config.tls.clone().map(|tls| {
             let acceptor = Acceptor::new(tls.config.clone());
             (tls, acceptor)
         });
@@ -165,8 +88,12 @@ impl Reactor {
             None => Service::Plain,
             Some(_) => Service::Encrypted,
         };
-        let served = config.listen.into_iter().map(|address| (address, service));
-        let redirected = config.http_redirect.into_iter();
+        let served = config
+            .listen
+            .iter()
+            .copied()
+            .map(|address| (address, service));
+        let redirected = config.http_redirect.iter().copied();
         let redirected = redirected.map(|address| (address, Service::Redirect));
         for ((address, service), index) in served.chain(redirected).zip(0..) {
             let mut listener = match inherited.take(address) {
@@ -178,137 +105,87 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
-        let porter = match &config.hook {
-            Some(hook) => Some(Porter::new(hook, Waker::new(poll.registry(), HOOK)?)?),
+        let hook = match &config.hook {
+            Some(hook) => Some(Hook::start(hook, Waker::new(poll.registry(), HOOK)?)?),
             None => None,
         };
-        let stream_limits = stream::Limits {
-            webm: webm::Limits {
-                init_bytes: limits.init_bytes,
-                block_bytes: limits.block_bytes,
-            },
-            ring_bytes: limits.ring_bytes,
-            ring_ms: limits.ring_ms,
-            lag_ms: limits.lag_ms,
-        };
-        let allowed = connections_allowed();
+        let settings = Settings::new(&config, connections_allowed());
+        let clock = LoopClock::new();
         Ok(Reactor {
+            hub: Hub::new(settings, allocated, clock.time()),
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             signals,
-            listeners,
-            tls,
-            connections: Slab::new(),
-            catalog: Catalog::new(stream_limits),
-            broadcasts: BTreeMap::new(),
-            access: config.access,
-            random_publish_key: config.random_publish_key,
-            proxies: config.proxies,
-            proxy_protocol: config.proxy_protocol,
-            base_path: config.base_path,
-            porter,
-            connections_max: limits.max_connections.unwrap_or(allowed).min(allowed),
-            clients: Clients::new(limits.max_connections_per_address),
-            memory: Memory::new(allocated, limits.max_memory_bytes),
-            renderings: Renderings::new(now),
-            texts: Texts::default(),
-            limits,
-            counters: Counters::default(),
-            refusals: RefusalLog::default(),
-            dates: DateCache::default(),
-            started_at: now,
-            now,
-            stood_still: Duration::ZERO,
-            worked: cpu_time(),
-            ticked_at: now,
-            expiring: None,
-            told_viewers_at: now,
-            feeding: VecDeque::new(),
-            readable: VecDeque::new(),
-            writable: WriteQueue::default(),
-            resting: Vec::new(),
-            waiting_media: Vec::new(),
-            sweeping: VecDeque::new(),
-            gone: Vec::new(),
+            doors: Doors {
+                listeners,
+                tls,
+                accepted: Vec::new(),
+            },
+            hook,
+            manager: ServiceManager::new(clock.began),
+            clock,
             stopping: None,
-            manager: ServiceManager::new(now),
-            origin: Origin::new(inherited.is_activated),
-            successor: None,
-            draining: None,
-            read_buffer: ReadBuffer::new(),
-            budget: Budget::new(0, 0, 0),
-            reads: Work::new(0),
-            items: Vec::new(),
-            accepted: Vec::new(),
+            succession: Succession::new(
+                Origin::new(inherited.is_activated),
+                config.random_publish_key,
+            ),
+            drain_timeout: config.limits.drain_timeout,
         })
     }
 
     pub fn addresses(&self) -> Vec<(Service, SocketAddr)> {
-        self.listeners
+        self.doors
+            .listeners
             .iter()
             .map(|listener| (listener.service, listener.address))
             .collect()
     }
 
     pub fn run(&mut self) -> io::Result<()> {
-        self.memory.start();
+        self.hub.count_memory_from_here();
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_verdicts(); // requests that waited for the hook go on
-            self.read(); // publishers' bytes become chunks
-            self.fan_out(); // audiences with new chunks become due
-            self.write();
-            self.expire();
-            self.sum_up_refusals();
-            self.tend_successor();
-            self.free_slots(); // nowhere else
-            self.manager.tend(self.now);
+            self.hear_hook(); // requests that waited for it go on
+            let clock = &self.clock;
+            self.hub.turn(&|| clock.now());
+            self.ask_hook();
+            self.tend_succession();
+            self.manager.tend(self.clock.began);
         }
         Ok(())
     }
 
     pub(super) fn is_serving(&self) -> bool {
-        self.stopping.is_none() && self.draining.is_none()
+        self.hub.is_serving()
     }
 
-    /// Seconds since 1970 by the clock on the wall, which may be set. Before 1970 it is the end of
-    /// time: then no token is good, for they all have expired.
-    pub(super) fn since_1970() -> u64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        since.map_or(u64::MAX, |since| since.as_secs())
-    }
-
-    /// The date of what is answered now.
-    pub(super) fn date(&mut self) -> HttpDate {
-        self.dates.at(Self::since_1970())
+    pub(super) fn sessions(&self) -> usize {
+        self.hub.sessions()
     }
 
     fn is_done(&self) -> bool {
         let is_over = self.stopping.is_some_and(|until| Instant::now() >= until);
-        is_over || (!self.is_serving() && self.connections.is_empty())
-    }
-
-    /// The monotonic clock, which nobody can set, less the time for which the server stood still:
-    /// nobody is late for that.
-    pub(super) fn clock(&self) -> Instant {
-        Instant::now() - self.stood_still
+        is_over || (!self.is_serving() && self.hub.sessions() == 0)
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let done = self.clock();
-        self.counters
-            .turns
-            .record(done.saturating_duration_since(self.now));
-        let timeout = self.timeout(done);
+        let done = self.clock.now();
+        let timeout = self
+            .wake_at()
+            .map(|wake| wake.saturating_duration_since(done));
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => result?,
         }
-        self.note_standstill(done, timeout);
-        self.now = self.clock();
-        self.catalog
-            .set_clock(self.now.saturating_duration_since(self.started_at));
+        let still = self
+            .clock
+            .begin_turn(done, timeout, self.hub.sessions() > 0);
+        if let Some(still) = still {
+            tracing::warn!(time = ?still, "the server stood still");
+            self.manager.hurry(self.clock.began);
+        }
+        self.hub.begin(self.clock.time());
         let events = mem::replace(&mut self.events, Events::with_capacity(0));
         for event in &events {
             self.mark(event);
@@ -317,61 +194,18 @@ impl Reactor {
         Ok(())
     }
 
-    /// Sees whether more time has passed than the turn worked, until `done`, and then may have waited.
-    /// Nobody is late for a standstill; but a turn with much work is none, or deadlines would run slow.
-    fn note_standstill(&mut self, done: Instant, timeout: Option<Duration>) {
-        let worked = mem::replace(&mut self.worked, cpu_time());
-        let Some(timeout) = timeout else {
-            // No connections, and no deadlines.
-            return;
-        };
-        let waited = self.clock().saturating_duration_since(done);
-        let turn = done.saturating_duration_since(self.now);
-        let worked = self.worked.saturating_sub(worked);
-        if let Some(still) = standstill(waited, timeout, turn, worked)
-            && !self.connections.is_empty()
-        {
-            tracing::warn!(time = ?still, "the server stood still");
-            self.stood_still += still;
-            self.manager.hurry(self.clock());
-        }
-    }
-
-    /// Edge-triggered: a socket left before "would block" gets no second event, so while any
-    /// remains on a list the next wait must not sleep.
-    fn timeout(&self, now: Instant) -> Option<Duration> {
-        let has_work = !(self.feeding.is_empty()
-            && self.readable.is_empty()
-            && self.writable.is_empty()
-            && self.gone.is_empty());
-        if has_work || self.expiring.is_some() {
-            return Some(Duration::ZERO);
-        }
-        let accept = self
-            .listeners
-            .iter()
-            .filter_map(|listener| listener.wake_at(self.now))
+    fn wake_at(&self) -> Option<Instant> {
+        let listeners = self.doors.listeners.iter();
+        let accept = listeners
+            .filter_map(|listener| listener.wake_at(self.clock.began))
             .min();
-        let tick = (!self.connections.is_empty()).then(|| self.ticked_at + TICK);
-        let rested = self.resting.iter().map(|&(until, _)| until).min();
-        let manager = self.manager.wake_at();
-        let successor = self.successor_wake_at();
-        let refusals = self.refusals.wake_at();
-        let media = self.media_at();
-        let wake = [
+        let wakes = [
+            self.hub.next_wake(),
             accept,
-            tick,
-            self.sweep_at(),
-            rested,
-            media,
-            manager,
-            successor,
-            refusals,
-        ]
-        .into_iter()
-        .flatten()
-        .min()?;
-        Some(wake.saturating_duration_since(now))
+            self.manager.wake_at(),
+            self.succession.wake_at(self.stopping.is_some()),
+        ];
+        wakes.into_iter().flatten().min()
     }
 
     fn mark(&mut self, event: &Event) {
@@ -390,121 +224,89 @@ impl Reactor {
             // Its answers are heard in a phase of their own.
             HOOK => {}
             Token(index) if index >= LISTENERS => {
-                if let Some(listener) = self.listeners.get_mut(index - LISTENERS) {
+                if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
                 }
             }
-            // Slots are freed only in `free_slots`, so no event in this batch can name a newer
-            // connection that took an old one's place.
-            Token(id) => {
-                let Some(connection) = self.connections.get_mut(id) else {
-                    return;
-                };
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    connection.can_read = true;
-                    self.queue_read(id);
-                }
-                if event.is_writable() || event.is_write_closed() {
-                    self.connections[id].can_write = true;
-                    self.queue_write(id);
+            // Slots are freed at the end of a turn only, so no event in this batch can name a newer
+            // session that took an old one's place.
+            Token(slot) => {
+                if let Some(id) = self.hub.at_slot(slot) {
+                    let readable =
+                        event.is_readable() || event.is_read_closed() || event.is_error();
+                    let writable = event.is_writable() || event.is_write_closed();
+                    self.hub.ready(id, readable, writable);
                 }
             }
-        }
-    }
-
-    pub(super) fn queue_read(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
-        if !connection.is_read_queued {
-            connection.is_read_queued = true;
-            match connection.state {
-                State::Publishing(_) => self.feeding.push_back(id),
-                _ => self.readable.push_back(id),
-            }
-        }
-    }
-
-    pub(super) fn queue_write(&mut self, id: usize) {
-        let connection = &mut self.connections[id];
-        if connection.can_write && !connection.is_write_queued {
-            connection.is_write_queued = true;
-            self.writable.push(id, connection.outbox.byte_len());
         }
     }
 
     fn accept(&mut self) {
-        let mut accepted = mem::take(&mut self.accepted);
+        let mut accepted = mem::take(&mut self.doors.accepted);
         // The first listeners are the served ones: see `new`.
-        let https_port = self.listeners.first().map(|served| served.address.port());
-        for index in 0..self.listeners.len() {
-            let listener = &mut self.listeners[index];
-            listener.accept(self.now, &mut accepted);
+        let first = self.doors.listeners.first();
+        let https_port = first.map(|served| served.address.port());
+        for index in 0..self.doors.listeners.len() {
+            let listener = &mut self.doors.listeners[index];
+            listener.accept(self.clock.began, &mut accepted);
             let service = listener.service;
             for (socket, peer) in accepted.drain(..) {
                 let redirects_to = https_port.filter(|_| service == Service::Redirect);
-                match (service, &self.tls) {
+                match (service, &self.doors.tls) {
                     (Service::Encrypted, Some((_, acceptor))) => match acceptor.accept() {
-                        Ok(tls) => self.admit(Socket::encrypted(socket, tls), peer, None),
+                        Ok(tls) => self.admit(TcpSocket::encrypted(socket, tls), peer, None),
                         Err(error) => tracing::warn!(%error, "TLS"),
                     },
                     _ => self.admit(socket.into(), peer, redirects_to),
                 }
             }
         }
-        self.accepted = accepted;
+        self.doors.accepted = accepted;
     }
 
-    fn admit(&mut self, socket: Socket, peer: IpAddr, redirects_to: Option<u16>) {
-        let is_full = self.connections.len() >= self.connections_max || self.memory.is_over();
-        if is_full {
-            self.counters.connections_refused += 1;
-            if self.connections.len() >= self.connections_max + REFUSED_MAX {
-                return;
+    fn admit(&mut self, socket: TcpSocket, peer: IpAddr, redirects_to: Option<u16>) {
+        let Some(id) = self.hub.admit(socket, peer, redirects_to) else {
+            return;
+        };
+        let Some(socket) = self.hub.socket_mut(id) else {
+            return;
+        };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.registry();
+        // Closing the descriptor takes it out of epoll.
+        if let Err(error) = registry.register(socket.tcp_mut(), Token(id.slot()), interest) {
+            tracing::debug!(%error, "a connection does not go into epoll");
+            self.hub.abandon(id);
+        }
+    }
+
+    fn hear_hook(&mut self) {
+        if let Some(hook) = &self.hook {
+            while let Some(answer) = hook.poll() {
+                self.hub.hear(&answer);
             }
         }
-        let is_direct = self.is_direct(peer);
-        let admission = match is_direct {
-            true => self.clients.come(peer),
-            false => Admission::Welcome,
-        };
-        if admission != Admission::Welcome {
-            self.counters.connections_refused += 1;
+    }
+
+    fn ask_hook(&mut self) {
+        if let Some(hook) = &self.hook {
+            while let Some(question) = self.hub.poll_question() {
+                if let Err(answer) = hook.ask(question) {
+                    self.hub.hear(&answer);
+                }
+            }
         }
-        if admission == Admission::Dropped {
-            return;
-        }
-        let entry = self.connections.vacant_entry();
-        let id = entry.key();
-        let connection = entry.insert(Connection::new(socket, peer, self.now));
-        connection.is_counted = is_direct;
-        connection.is_introduced = !self.proxy_protocol;
-        connection.redirects_to = redirects_to;
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registered =
-            self.poll
-                .registry()
-                .register(connection.socket.tcp_mut(), Token(id), interest);
-        if registered.is_err() {
-            self.drop_connection(id);
-            return;
-        }
-        self.counters.connections_accepted += 1;
-        if is_full {
-            self.refuse(id, &Refusal::full(), Method::Other);
-        } else if admission == Admission::Refused {
-            self.refuse(id, &Refusal::too_many_connections(), Method::Other);
-        }
-        self.queue_read(id);
     }
 
     /// The certificate that was made at start.
     pub(super) fn self_signed(&self) -> Option<&SelfSigned> {
-        self.tls.as_ref().and_then(|(tls, _)| tls.made())
+        self.doors.tls.as_ref().and_then(|(tls, _)| tls.made())
     }
 
-    /// SIGHUP: who comes from now on is shown the certificate that is in the files now. Who is here
-    /// stays as it is.
+    /// SIGHUP: connections that come from now on are shown the certificate that is in the files now. The
+    /// others stay as they are.
     fn renew_certificate(&mut self) {
-        let Some((tls, acceptor)) = &mut self.tls else {
+        let Some((tls, acceptor)) = &mut self.doors.tls else {
             return;
         };
         match tls.reread() {
@@ -517,20 +319,87 @@ impl Reactor {
         }
     }
 
-    fn free_slots(&mut self) {
-        let more = self.gone.split_off(self.gone.len().min(FREED_MAX));
-        for id in mem::replace(&mut self.gone, more) {
-            // Closing the descriptor takes it out of epoll.
-            let connection = self.connections.remove(id);
-            if connection.is_counted {
-                self.clients.leave(connection.client);
+    /// SIGTERM or SIGINT: no new connection is taken, and all sessions are closed.
+    pub(super) fn stop(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        tracing::info!("stopping");
+        // Once another process has taken over, this one is the service no more.
+        if self.is_serving() {
+            self.manager.stopping();
+        }
+        self.give_up_successor("the server is stopping");
+        self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
+        self.doors.listeners.clear();
+        self.hub.stop();
+    }
+
+    /// Another process listens now: this one serves its connections for a little while.
+    pub(super) fn drain(&mut self) {
+        for mut listener in self.doors.listeners.drain(..) {
+            // The socket lives on over there, and so would its place in our epoll.
+            if let Err(error) = self.poll.registry().deregister(&mut listener.socket) {
+                tracing::debug!(%error, "a listener stays in epoll");
             }
         }
-        if self.connections.is_empty() {
-            // No tick will come to see it.
-            self.renderings = Renderings::new(self.now);
-            self.texts = Texts::default();
+        self.hub.drain();
+        self.succession.drain(self.clock.began + self.drain_timeout);
+    }
+}
+
+/// The clock of the loop: the monotonic one, which cannot be set, less the time for which the server
+/// stood still. No deadline counts that time.
+pub(super) struct LoopClock {
+    stood_still: Duration,
+    /// When this turn began.
+    pub(super) began: Instant,
+    /// What the loop had worked by then.
+    worked: Duration,
+}
+
+impl LoopClock {
+    fn new() -> LoopClock {
+        LoopClock {
+            stood_still: Duration::ZERO,
+            began: Instant::now(),
+            worked: cpu_time(),
         }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now() - self.stood_still
+    }
+
+    /// The time of this turn. A clock on the wall before 1970 says the end of time: then no token is
+    /// good, for all have expired.
+    fn time(&self) -> Time {
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Time {
+            now: self.began,
+            unix_s: since_1970.map_or(u64::MAX, |since| since.as_secs()),
+        }
+    }
+
+    /// The wait is over that began at `done`, when the last turn's work was. Returns for how long the
+    /// server stood still, if it did. A turn with much work is no standstill, or deadlines would run
+    /// slow.
+    fn begin_turn(
+        &mut self,
+        done: Instant,
+        timeout: Option<Duration>,
+        has_sessions: bool,
+    ) -> Option<Duration> {
+        let worked = mem::replace(&mut self.worked, cpu_time());
+        // Without a timeout there are no sessions and no deadlines.
+        let still = timeout.filter(|_| has_sessions).and_then(|timeout| {
+            let waited = self.now().saturating_duration_since(done);
+            let turn = done.saturating_duration_since(self.began);
+            standstill(waited, timeout, turn, self.worked.saturating_sub(worked))
+        });
+        self.stood_still += still.unwrap_or_default();
+        self.began = self.now();
+        still
     }
 }
 
@@ -550,7 +419,6 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,16 +57,10 @@ impl ServiceManager {
     }
 }
 
-/// The limit that the service manager has set, if it is meant for this process. The number is left
-/// out for one that was started by its predecessor, which could not know it.
+/// The limit that the service manager has set, if it is meant for this process. `WATCHDOG_PID` is left out
+/// for a process that was started by its predecessor, which could not know the number.
 fn watchdog() -> Option<Duration> {
-    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
-    let is_meant = match std::env::var_os("WATCHDOG_PID") {
-        Some(_) => number("WATCHDOG_PID") == Some(u64::from(std::process::id())),
-        None => true,
-    };
-    let limit = number("WATCHDOG_USEC").filter(|&micros| micros > 0 && is_meant)?;
-    Some(Duration::from_micros(limit))
+    sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
 fn notify(states: &[NotifyState]) {

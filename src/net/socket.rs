@@ -1,87 +1,55 @@
-//! One accepted socket, encrypted or not, as the rest of the room sees it.
+//! One accepted TCP socket, encrypted or not, as the hub sees it.
 //!
 //! An encrypted one differs in one thing: what was written may wait here ([`Socket::has_unsent`])
-//! for the kernel to have room, when nobody has anything new to write.
+//! for the kernel to have room, when there is nothing new to write.
 
 use super::tls::Tls;
+use crate::session::Socket;
 use mio::net::TcpStream;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 #[derive(Debug)]
-pub struct Socket {
+pub struct TcpSocket {
     tcp: TcpStream,
     tls: Option<Box<Tls>>,
 }
 
-impl Socket {
-    pub fn encrypted(tcp: TcpStream, tls: Tls) -> Socket {
-        Socket {
+impl TcpSocket {
+    pub fn encrypted(tcp: TcpStream, tls: Tls) -> TcpSocket {
+        TcpSocket {
             tcp,
             tls: Some(Box::new(tls)),
         }
     }
 
     /// What the kernel knows it as.
-    pub fn tcp(&self) -> &TcpStream {
-        &self.tcp
-    }
-
     pub fn tcp_mut(&mut self) -> &mut TcpStream {
         &mut self.tcp
     }
+}
 
-    pub fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
+impl From<TcpStream> for TcpSocket {
+    fn from(tcp: TcpStream) -> TcpSocket {
+        TcpSocket { tcp, tls: None }
+    }
+}
+
+impl Socket for TcpSocket {
+    fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tcp.peek(buffer)
     }
 
-    /// Whether nothing can be written yet.
-    pub fn is_handshaking(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
-    }
-
-    /// Leaves TLS to who speaks plain HTTP where TLS is expected, so that it can be told. Returns
-    /// whether it does; what it said is gone.
-    pub fn fall_back(&mut self) -> bool {
-        let is_plain = |tls: &mut Box<Tls>| tls.is_spoken_to_in_plain();
-        self.tls.take_if(is_plain).is_some()
-    }
-
-    /// How many bytes could be read, at least, which stay; 0 at the end of the connection.
-    pub fn peek(&mut self) -> io::Result<usize> {
-        match &mut self.tls {
-            None => self.tcp.peek(&mut [0]),
-            Some(tls) => tls.peek(&mut self.tcp),
+    fn discard_raw(&mut self, length: usize) -> io::Result<()> {
+        let copied = io::copy(&mut (&self.tcp).take(length as u64), &mut io::sink())?;
+        if copied < length as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        Ok(())
     }
 
-    /// Bytes that wait in TLS, in either direction: beyond the kernel's own, and this connection's
-    /// alone.
-    pub fn held_bytes(&self) -> usize {
-        self.tls.as_ref().map_or(0, |tls| tls.held_bytes())
-    }
-
-    /// Lets go of what TLS holds: nobody reads or writes here any more.
-    pub fn release(&mut self) {
-        self.tls = None;
-    }
-
-    /// Whether something that was written has not left yet.
-    pub fn has_unsent(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
-    }
-
-    /// Sends more of what has not left yet. Returns the number of bytes.
-    pub fn flush_unsent(&mut self) -> io::Result<usize> {
-        match &mut self.tls {
-            None => Ok(0),
-            Some(tls) => tls.flush(&mut self.tcp),
-        }
-    }
-
-    /// Ends our half of the connection, in TLS's own words and then in TCP's. Returns whether it is
-    /// done: if not, the words wait for room.
-    pub fn shut(&mut self) -> io::Result<bool> {
+    /// In TLS's own words first, and then in TCP's.
+    fn shut(&mut self) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
             tls.say_goodbye(&mut self.tcp)?;
             if tls.has_unsent() {
@@ -91,15 +59,57 @@ impl Socket {
         self.tcp.shutdown(Shutdown::Write)?;
         Ok(true)
     }
-}
 
-impl From<TcpStream> for Socket {
-    fn from(tcp: TcpStream) -> Socket {
-        Socket { tcp, tls: None }
+    fn peek(&mut self) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.tcp.peek(&mut [0]),
+            Some(tls) => tls.peek(&mut self.tcp),
+        }
+    }
+
+    /// Has the kernel keep the bound (`TCP_NOTSENT_LOWAT`). A kernel that cannot serves as well, with more
+    /// memory.
+    #[cfg(target_os = "linux")]
+    fn limit_unsent(&mut self, bytes: u32) {
+        if let Err(error) = socket2::SockRef::from(&self.tcp).set_tcp_notsent_lowat(bytes) {
+            tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
+        }
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    fn fall_back(&mut self) -> bool {
+        let is_plain = |tls: &mut Box<Tls>| tls.is_spoken_to_in_plain();
+        self.tls.take_if(is_plain).is_some()
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.held_bytes())
+    }
+
+    fn release(&mut self) {
+        self.tls = None;
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_unsent())
+    }
+
+    fn flush_unsent(&mut self) -> io::Result<usize> {
+        match &mut self.tls {
+            None => Ok(0),
+            Some(tls) => tls.flush(&mut self.tcp),
+        }
     }
 }
 
-impl Read for Socket {
+impl Read for TcpSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
             None => self.tcp.read(buffer),
@@ -108,7 +118,7 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for TcpSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
             None => self.tcp.write(bytes),

@@ -13,7 +13,8 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub use super::target::{Query, RawQuery};
-use super::{access::Secret, host, target::Target};
+use super::{host, target::Target};
+use crate::secret::Secret;
 
 /// Bytes of one request head.
 ///

@@ -14,7 +14,7 @@
 //! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
 //! - [`base_path`]: the path prefix that all addresses may have; [`date`]: when an answer was made.
 //! - [`redirect`]: from a plain address to its encrypted one.
-//! - [`response`]: response heads, and refusals as small plain-text responses.
+//! - [`refusal`]: why a request is not served; [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
 //! - [`forwarded`], [`proxy_header`]: for whom a proxy asks.
@@ -35,6 +35,7 @@ pub mod http;
 pub mod origin;
 pub mod proxy_header;
 pub mod redirect;
+pub mod refusal;
 pub mod response;
 pub mod route;
 mod target;

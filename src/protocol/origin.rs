@@ -8,8 +8,8 @@
 //!   it is of the same site then, so that only the Host tells.
 
 use super::host;
+use super::refusal::{Cause, Refusal};
 use super::response::Readers;
-use super::route::{Cause, Refusal};
 
 /// An `allow_origin` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::host;
 use super::http::RequestHead;
-use super::route::Refusal;
+use super::refusal::Refusal;
 
 const HTTPS_PORT: u16 = 443;
 

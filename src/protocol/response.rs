@@ -17,11 +17,9 @@
 
 use std::fmt::Display;
 
-use super::{
-    date::HttpDate,
-    http::Method,
-    route::{Handshake, Refusal},
-};
+use http::StatusCode;
+
+use super::{date::HttpDate, http::Method, refusal::Refusal};
 
 /// Tells a client that waits with its body to send it (RFC 9110, 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -191,22 +189,12 @@ pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Sta
     bytes
 }
 
-/// `101 Switching Protocols`: after these bytes the connection speaks WebSocket (RFC 6455, 4.2.2).
-pub fn switching_protocols(handshake: &Handshake) -> Vec<u8> {
-    let mut bytes = start(101);
-    push_field(&mut bytes, "Connection", "Upgrade");
-    push_field(&mut bytes, "Upgrade", "websocket");
-    push_field(&mut bytes, "Sec-WebSocket-Accept", &handshake.accept);
-    if let Some(subprotocol) = handshake.subprotocol {
-        push_field(&mut bytes, "Sec-WebSocket-Protocol", subprotocol);
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes
-}
-
-fn start(status: u16) -> Vec<u8> {
+pub(super) fn start(status: u16) -> Vec<u8> {
+    // People read the phrase, programs do not (RFC 9110, 15).
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    let phrase = status.canonical_reason().unwrap_or_default();
     let mut bytes = Vec::with_capacity(512);
-    bytes.extend_from_slice(format!("HTTP/1.1 {status} {}\r\n", phrase(status)).as_bytes());
+    bytes.extend_from_slice(format!("HTTP/1.1 {} {phrase}\r\n", status.as_u16()).as_bytes());
     push_field(&mut bytes, "Server", "videostream");
     bytes
 }
@@ -220,34 +208,6 @@ pub(super) fn push_field(bytes: &mut Vec<u8>, name: &str, value: impl Display) {
         .for_each(|byte| *byte = b' ');
     bytes.extend_from_slice(&line);
     bytes.extend_from_slice(b"\r\n");
-}
-
-/// The reason phrase (RFC 9110, 15). People read it, programs do not.
-fn phrase(status: u16) -> &'static str {
-    match status {
-        101 => "Switching Protocols",
-        200 => "OK",
-        201 => "Created",
-        204 => "No Content",
-        304 => "Not Modified",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        413 => "Content Too Large",
-        415 => "Unsupported Media Type",
-        426 => "Upgrade Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        _ => "Unnamed",
-    }
 }
 
 #[cfg(test)]
@@ -356,20 +316,5 @@ mod tests {
             response.contains("\r\nConnection: close, upgrade\r\n"),
             "{response}"
         );
-    }
-
-    #[test]
-    fn switching_says_the_subprotocol_only_if_one_was_chosen() {
-        let mut handshake = Handshake {
-            accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
-            subprotocol: None,
-        };
-        assert_eq!(
-            text(switching_protocols(&handshake)),
-            "HTTP/1.1 101 Switching Protocols\r\nServer: videostream\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-        );
-        handshake.subprotocol = Some("videostream.v1");
-        assert!(text(switching_protocols(&handshake)).contains("Protocol: videostream.v1\r\n"));
     }
 }

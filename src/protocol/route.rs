@@ -7,15 +7,17 @@
 //! The surprise: `/live/NAME` and `/publish/NAME` are each a page and a WebSocket. `HEAD` routes as
 //! `GET` does, and the one who answers leaves the body out.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
     base_path::BasePath,
     http::{Body, Method, RawQuery, RequestHead, Version},
-    websocket,
+    refusal::{Cause, Refusal},
+    websocket::{self, Handshake},
 };
+use crate::stream_name::StreamName;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,215 +122,7 @@ pub enum Via {
     Http,
 }
 
-/// What goes into our `101 Switching Protocols`: the request was a valid WebSocket upgrade.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handshake {
-    pub accept: String,
-    /// The subprotocol chosen from those offered: `videostream.v1`, or none.
-    pub subprotocol: Option<&'static str>,
-}
-
-/// A stream's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, and not ending as the
-/// addresses of its files do.
-///
-/// So it can stand in a path, a file name, a metric's label and a log line as it is. Cloning bumps a
-/// count.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamName(Arc<str>);
-
-/// Why a text is no [`StreamName`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadName {
-    #[error("a stream name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
-    Letters,
-    #[error(
-        "a stream's name must not end in .webm, .mkv, .jpg or .webp: those are the addresses \
-         of its files"
-    )]
-    Ending,
-}
-
-impl StreamName {
-    pub const BYTES_MAX: usize = 64;
-
-    /// `/live/NAME.jpg` is a poster: it could be no stream's page.
-    const FILE_ENDINGS: [&str; 4] = [".webm", ".mkv", ".jpg", ".webp"];
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<&str> for StreamName {
-    type Error = BadName;
-
-    fn try_from(name: &str) -> Result<Self, BadName> {
-        let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let is_name = (1..=Self::BYTES_MAX).contains(&name.len())
-            && !name.starts_with('.')
-            && name.bytes().all(is_name_byte);
-        if !is_name {
-            Err(BadName::Letters)
-        } else if Self::FILE_ENDINGS.iter().any(|end| name.ends_with(end)) {
-            Err(BadName::Ending)
-        } else {
-            Ok(Self(name.into()))
-        }
-    }
-}
-
-impl std::str::FromStr for StreamName {
-    type Err = BadName;
-
-    fn from_str(name: &str) -> Result<Self, BadName> {
-        Self::try_from(name)
-    }
-}
-
-impl fmt::Display for StreamName {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// What a refusal is counted as in `videostream_refusals_total`, and called in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// No key, or a wrong one.
-    Key,
-    /// A token that is not good here, or none where only tokens are.
-    Token,
-    /// The web hook said no, or did not decide.
-    Hook,
-    /// A page of another origin.
-    Origin,
-    /// A name that this server is not called by.
-    Host,
-    /// No such address, or no name of a stream.
-    Address,
-    Method,
-    /// One of the server's limits.
-    Limit,
-    /// Bytes that are no WebM, or no JPEG.
-    Media,
-}
-
-impl Cause {
-    pub const ALL: [Self; 9] = [
-        Self::Key,
-        Self::Token,
-        Self::Hook,
-        Self::Origin,
-        Self::Host,
-        Self::Address,
-        Self::Method,
-        Self::Limit,
-        Self::Media,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Token => "token",
-            Self::Hook => "hook",
-            Self::Origin => "origin",
-            Self::Host => "host",
-            Self::Address => "address",
-            Self::Method => "method",
-            Self::Limit => "limit",
-            Self::Media => "media",
-        }
-    }
-}
-
-/// "No", as an HTTP response says it. [`super::response::refuse`] makes its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub status: u16,
-    /// One sentence for a person; it is the response's body.
-    pub reason: Cow<'static, str>,
-    pub headers: Vec<(&'static str, String)>,
-    /// `None` for what is neither logged nor counted: redirects, streams that are off air, and bytes
-    /// that are no request.
-    pub cause: Option<Cause>,
-}
-
 impl Refusal {
-    /// Seconds after which a client may try a full server again: viewers come and go in minutes,
-    /// and a client in a loop should not be felt.
-    const RETRY_AFTER_S: u32 = 5;
-
-    pub fn new(status: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            reason: reason.into(),
-            headers: Vec::new(),
-            cause: None,
-        }
-    }
-
-    pub fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((header, value.into()));
-        self
-    }
-
-    pub fn because(mut self, cause: Cause) -> Self {
-        self.cause = Some(cause);
-        self
-    }
-
-    /// 401. Basic comes first: it is what makes a browser ask for the key.
-    pub fn unauthorized() -> Self {
-        Self::new(
-            401,
-            "this needs a key or a token: none that is right was given",
-        )
-        .with(
-            "WWW-Authenticate",
-            "Basic realm=\"videostream\", charset=\"UTF-8\"",
-        )
-        .with("WWW-Authenticate", "Bearer realm=\"videostream\"")
-        .because(Cause::Key)
-    }
-
-    /// Without what would have a browser open its login box: a page asks for the key itself.
-    pub fn without_challenge(mut self) -> Self {
-        self.headers.retain(|(name, _)| *name != "WWW-Authenticate");
-        self
-    }
-
-    pub fn forbidden(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(403, reason)
-    }
-
-    /// 503, for any of the server's limits: connections, streams, memory.
-    pub fn full() -> Self {
-        Self::new(503, "the server is full, try again soon")
-            .with("Retry-After", Self::RETRY_AFTER_S.to_string())
-            .because(Cause::Limit)
-    }
-
-    /// 503, for who has too many connections.
-    pub fn too_many_connections() -> Self {
-        Self {
-            reason: "too many connections from your address, try again soon".into(),
-            ..Self::full()
-        }
-    }
-
-    /// 503, when those who decide cannot be asked.
-    pub fn undecided() -> Self {
-        Self::new(503, "authorization is unavailable, try again later")
-            .with("Retry-After", Self::RETRY_AFTER_S.to_string())
-            .because(Cause::Hook)
-    }
-
-    /// Whether the connection may serve another request after this answer: the request was
-    /// understood to its end.
-    pub fn keeps_connection(&self) -> bool {
-        matches!(self.status, 308 | 401 | 403 | 404 | 405 | 409 | 416)
-    }
-
     fn not_found() -> Self {
         Self::no_address("there is nothing at this address")
     }
@@ -361,22 +155,6 @@ impl Refusal {
         let last = path.rsplit('/').next().unwrap_or_default();
         let location = format!("{last}/{}", query.behind_mark());
         Self::new(308, format!("the address is {path}/, with the slash")).with("Location", location)
-    }
-}
-
-impl From<BadName> for Refusal {
-    fn from(error: BadName) -> Self {
-        Self::new(400, error.to_string()).because(Cause::Address)
-    }
-}
-
-impl From<super::http::HttpError> for Refusal {
-    fn from(error: super::http::HttpError) -> Self {
-        let refusal = Self::new(error.status(), error.to_string());
-        match refusal.status {
-            431 => refusal.because(Cause::Limit),
-            _ => refusal,
-        }
     }
 }
 
@@ -1083,36 +861,6 @@ mod tests {
             "/live/.jpg",
         ] {
             assert_eq!(status(&format!("GET {path}"), ""), 400, "{path}");
-        }
-    }
-
-    #[test]
-    fn names_have_1_to_64_plain_characters() {
-        let longest = "a".repeat(64);
-        for good in ["a", "A-b_c.9", "-", "_", "a..", &longest] {
-            assert_eq!(
-                StreamName::try_from(good).map(|name| name.to_string()),
-                Ok(good.to_owned())
-            );
-        }
-        for bad in [
-            "",
-            ".",
-            ".a",
-            "a b",
-            "a/b",
-            "é",
-            "a\0",
-            "a\n",
-            &"a".repeat(65),
-        ] {
-            assert_eq!(StreamName::try_from(bad), Err(BadName::Letters), "{bad:?}");
-        }
-        for bad in ["a.webm", "a.mkv", "a.jpg", "a.webp", "a.jpg.webm", "-.webp"] {
-            assert_eq!(StreamName::try_from(bad), Err(BadName::Ending), "{bad:?}");
-        }
-        for good in ["webm", "a.webm.b", "a.jpeg", "a-jpg", "jpg."] {
-            assert!(StreamName::try_from(good).is_ok(), "{good}");
         }
     }
 

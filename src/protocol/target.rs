@@ -2,7 +2,8 @@
 //!
 //! A key and a token in the query are taken out of it here, so that what is left may be logged.
 
-use super::{access::Secret, http::HttpError};
+use super::http::HttpError;
+use crate::secret::Secret;
 use std::fmt;
 
 /// The query's names and values, decoded. Without `key` and `token`: those are in

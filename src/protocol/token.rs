@@ -26,8 +26,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::access::Secret;
-use super::route::StreamName;
+use crate::secret::Secret;
+use crate::stream_name::StreamName;
 
 /// Bytes of a secret that tokens are signed with: no fewer than the signature has (RFC 7518, 3.2).
 pub const SECRET_BYTES_LEAST: usize = 32;

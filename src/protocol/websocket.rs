@@ -1,8 +1,7 @@
 //! Both ends of WebSocket's opening handshake, and the frames that are not media (RFC 6455).
 //!
-//! The server's end of the handshake is spread over the rooms it passes through: the request's
-//! fields in [`http`](super::http), their check in [`route`](super::route), the `101` in
-//! [`response`](super::response). Here is what they share, and the client's end:
+//! Of the server's end, the request's fields are in [`http`](super::http), and their check is in
+//! [`route`](super::route). Here are the `101`, and the client's end:
 //! [`client_request`], then [`check_response`] until it says something.
 //!
 //! Frames made here are the server's: unmasked (5.1), and whole in one frame.
@@ -10,7 +9,11 @@
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
 
-use super::{access::Secret, http::FIELDS_MAX, response::push_field};
+use super::{
+    http::FIELDS_MAX,
+    response::{push_field, start},
+};
+use crate::secret::Secret;
 
 /// The subprotocol in which text messages go between the media: see [`super::control`].
 pub const SUBPROTOCOL: &str = "videostream.v1";
@@ -44,6 +47,27 @@ impl From<CloseCode> for u16 {
     fn from(code: CloseCode) -> Self {
         code as Self
     }
+}
+
+/// What goes into our `101 Switching Protocols`: the request was a valid WebSocket upgrade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handshake {
+    pub accept: String,
+    /// The subprotocol chosen from those offered: `videostream.v1`, or none.
+    pub subprotocol: Option<&'static str>,
+}
+
+/// `101 Switching Protocols`: after these bytes the connection speaks WebSocket (RFC 6455, 4.2.2).
+pub fn switching_protocols(handshake: &Handshake) -> Vec<u8> {
+    let mut bytes = start(101);
+    push_field(&mut bytes, "Connection", "Upgrade");
+    push_field(&mut bytes, "Upgrade", "websocket");
+    push_field(&mut bytes, "Sec-WebSocket-Accept", &handshake.accept);
+    if let Some(subprotocol) = handshake.subprotocol {
+        push_field(&mut bytes, "Sec-WebSocket-Protocol", subprotocol);
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }
 
 /// `Sec-WebSocket-Accept` for this `Sec-WebSocket-Key` (4.2.2, step 5.4).
@@ -81,18 +105,9 @@ pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
     )
 }
 
-/// The answer to a ping: the same payload (5.5.3).
-pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
-    frame(
-        OPCODE_PONG,
-        &payload[..payload.len().min(CONTROL_BYTES_MAX)],
-    )
-}
-
 const OPCODE_TEXT: u8 = 0x1;
 const OPCODE_CLOSE: u8 = 0x8;
 const OPCODE_PING: u8 = 0x9;
-const OPCODE_PONG: u8 = 0xA;
 
 /// One whole message in one frame (5.2).
 fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
@@ -300,8 +315,9 @@ mod tests {
     use super::{
         super::{
             http::{Method, parse_request},
-            response::{Connection, Stamp, refuse, switching_protocols},
-            route::{Refusal, Route, Via, route},
+            refusal::Refusal,
+            response::{Connection, Stamp, refuse},
+            route::{Route, Via, route},
         },
         *,
     };
@@ -317,6 +333,24 @@ mod tests {
     }
 
     #[test]
+    fn switching_says_the_subprotocol_only_if_one_was_chosen() {
+        let mut handshake = Handshake {
+            accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
+            subprotocol: None,
+        };
+        assert_eq!(
+            String::from_utf8_lossy(&switching_protocols(&handshake)),
+            "HTTP/1.1 101 Switching Protocols\r\nServer: videostream\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        );
+        handshake.subprotocol = Some("videostream.v1");
+        assert!(
+            String::from_utf8_lossy(&switching_protocols(&handshake))
+                .contains("Protocol: videostream.v1\r\n")
+        );
+    }
+
+    #[test]
     fn frame_length_takes_the_shortest_form() {
         assert_eq!(text_frame("Hello"), b"\x81\x05Hello");
         let head = |length: usize| text_frame(&"a".repeat(length))[1..][..9].to_vec();
@@ -325,7 +359,7 @@ mod tests {
         assert_eq!(head(65_535)[..3], [126, 255, 255]);
         assert_eq!(head(65_536)[..9], [127, 0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(ping_frame(b"now"), b"\x89\x03now");
-        assert_eq!(pong_frame(&[0; 200]).len(), 2 + 125);
+        assert_eq!(ping_frame(&[0; 200]).len(), 2 + 125);
     }
 
     #[test]

@@ -10,13 +10,6 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(usize);
 
-impl StreamId {
-    /// For tables kept beside the catalog.
-    pub fn index(self) -> usize {
-        self.0
-    }
-}
-
 /// All streams that have a publisher or a viewer.
 #[derive(Debug)]
 pub struct Catalog {

@@ -39,6 +39,7 @@ pub enum Next<'a> {
 
 impl Cursor {
     /// A viewer that has nothing yet begins with the newest GOP.
+    #[cfg(any(test, feature = "testing"))]
     pub fn join() -> Cursor {
         Cursor {
             position: Position::Joining {
@@ -71,11 +72,13 @@ impl Cursor {
     }
 
     /// Whether it waits for a keyframe, although the stream is live.
+    #[cfg(any(test, feature = "testing"))]
     pub fn is_joining(&self) -> bool {
         matches!(self.position, Position::Joining { .. })
     }
 
     /// Chunks between it and the live edge; 0 while it joins.
+    #[cfg(any(test, feature = "testing"))]
     pub fn behind(&self, stream: &Stream) -> u64 {
         match self.position {
             Position::Joining { .. } => 0,

@@ -144,6 +144,7 @@ impl Ingest {
 
     /// Adds the publisher's next bytes to `stream`: every block whose last byte is there goes
     /// into the ring at once. On an error, all that was whole before it has gone in.
+    #[cfg(any(test, feature = "testing"))]
     pub fn push(&mut self, bytes: Bytes, stream: &mut Stream) -> Result<(), WebmError> {
         self.give(bytes);
         let result = self.work(stream, &mut Work::unlimited());
@@ -251,12 +252,6 @@ impl Ingest {
         }
         self.close_chunk(stream);
         work.spend(work::CHUNK + mem::take(&mut self.spent));
-    }
-
-    /// Bytes of blocks that wait for other tracks: at most 4 MiB while a recording opens, and 1 MiB
-    /// after that.
-    pub fn waiting_bytes(&self) -> usize {
-        self.opening_bytes + self.interleaver.waiting_bytes()
     }
 
     /// The next thing that the publisher should hear.

@@ -33,7 +33,6 @@ pub use block::BlockElement;
 pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter};
 pub use element::ElementId;
 pub use error::WebmError;
-pub use keyframe::KeyframeRule;
 pub use segmenter::{
     BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
 };

@@ -96,7 +96,7 @@ pub struct Block {
     pub track: usize,
     pub timestamp_ms: i64,
     /// Whether a decoder can start with it, by its codec's own bits where we can read them: see
-    /// [`KeyframeRule`]. For sound it is what the file says, and means nothing.
+    /// `KeyframeRule`. For sound it is what the file says, and means nothing.
     pub keyframe: bool,
     pub element: BlockElement,
 }

@@ -5,16 +5,16 @@ use super::script::{Role, Step, frame};
 use crate::fuzzing::frames::read_server;
 use crate::fuzzing::line::Line;
 use crate::fuzzing::recording::{Tracks, recording};
-use crate::net::body::{BodyReader, ReadBuffer};
-use crate::net::bucket::Bucket;
-use crate::net::connection::{CLOSING_TIMEOUT, Connection, OUTBOX_SLICES_MAX, State};
-use crate::net::inbound::Inbound;
-use crate::net::publisher::{Fed, Publisher};
-use crate::net::turn::After;
-use crate::net::viewer::{Item, Sent, Told, Transport, Viewer, Wrote};
 use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::Body;
 use crate::protocol::websocket::{CloseCode, ping_frame};
+use crate::session::body::{BodyReader, ReadBuffer};
+use crate::session::bucket::Bucket;
+use crate::session::inbound::Inbound;
+use crate::session::publisher::{Fed, FeedResult, FeedTurn, Publisher};
+use crate::session::turn::After;
+use crate::session::viewer::{Item, Progress, Told, Transport, Viewer};
+use crate::session::{CLOSING_TIMEOUT, OUTBOX_SLICES_MAX, Session, SessionId, State};
 use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
 use crate::work::{self, Work};
 use bytes::Bytes;
@@ -38,7 +38,7 @@ const STEP_MAX: u64 = 2_500_000;
 /// One connection, its stream, and all that was said.
 pub struct Stage {
     pub role: Role,
-    pub connection: Connection<Line>,
+    pub connection: Session<Line>,
     pub catalog: Catalog,
     pub stream: StreamId,
     pub limits: Limits,
@@ -86,7 +86,12 @@ impl Stage {
         let mut catalog = Catalog::new(limits);
         let stream = catalog.open("demo");
         let now = Instant::now();
-        let mut connection = Connection::new(Line::default(), Ipv4Addr::LOCALHOST.into(), now);
+        let mut connection = Session::new(
+            SessionId::new(0, 0),
+            Line::default(),
+            Ipv4Addr::LOCALHOST.into(),
+            now,
+        );
         if !role.is_publisher() {
             catalog.stream_mut(stream).go_live();
         }
@@ -281,7 +286,7 @@ impl Stage {
             let _ = stream.resume() || stream.stall(2000);
             return;
         }
-        let Connection { state, outbox, .. } = &mut self.connection;
+        let Session { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state
             && outbox.len() < OUTBOX_SLICES_MAX
         {
@@ -294,7 +299,7 @@ impl Stage {
     fn leave(&mut self) {
         self.note_chunks();
         let published = self.known.values().map(|known| known.payload.len()).sum();
-        let Connection { state, outbox, .. } = &mut self.connection;
+        let Session { state, outbox, .. } = &mut self.connection;
         if let State::Publishing(publisher) = state {
             publisher.close(outbox, CloseCode::Normal, 409, "replaced");
             self.replaced_at = Some(published);
@@ -335,16 +340,16 @@ impl Stage {
         let after = match &self.connection.state {
             State::Publishing(_) => {
                 let stream = self.catalog.stream_mut(self.stream);
-                let mut received = 0;
                 // Whatever the share, what is published is the same.
                 let mut work = Work::new(self.share);
-                let fed = self.connection.read_publisher(
+                let mut turn = FeedTurn {
                     stream,
-                    &mut self.buffer,
-                    &mut received,
-                    &mut work,
-                    self.now,
-                );
+                    buffer: &mut self.buffer,
+                    work: &mut work,
+                    now: self.now,
+                };
+                let result = self.connection.read_publisher(&mut turn);
+                let FeedResult { fed, received } = result.expect("it publishes");
                 assert!(work.done() <= self.share + STEP_MAX, "{}", work.done());
                 self.received += received;
                 self.note_chunks();
@@ -362,7 +367,7 @@ impl Stage {
         let State::Publishing(publisher) = &mut self.connection.state else {
             return false;
         };
-        let rests = publisher.is_resting(self.now) || publisher.rest(self.now).is_some();
+        let rests = publisher.is_throttled(self.now) || publisher.throttle(self.now).is_some();
         if !rests && publisher.bucket.is_some() {
             // It began with an empty one.
             let elapsed = (self.now - self.began).as_secs_f64();
@@ -394,13 +399,12 @@ impl Stage {
             return;
         }
         if matches!(self.connection.state, State::Viewing { .. }) {
-            let mut sent = Sent::default();
             let stream = self.catalog.stream(self.stream);
-            match self
+            let sent = self
                 .connection
-                .write_viewer(stream, &mut self.items, &mut sent, self.now)
-            {
-                Ok(Wrote::Ended) => {
+                .write_viewer(stream, &mut self.items, self.now);
+            match sent.map(|sent| sent.progress) {
+                Ok(Progress::Ended) => {
                     self.is_over = true;
                     self.go_on(After::Ends);
                 }
@@ -412,7 +416,7 @@ impl Stage {
             }
             return;
         }
-        let Ok(is_all) = self.connection.write_outbox(&mut 0, self.now) else {
+        let Ok(is_all) = self.connection.write_outbox(self.now).1 else {
             assert!(self.connection.socket.is_reset);
             return self.go_on(After::Gone);
         };

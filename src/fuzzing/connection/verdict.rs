@@ -6,14 +6,14 @@ use super::stage::{MESSAGE_BYTES, Stage};
 use crate::fuzzing::body::unchunk;
 use crate::fuzzing::frames::{self, Said, read_client};
 use crate::fuzzing::viewer::play;
-use crate::net::viewer::Told;
 use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::websocket::CloseCode;
+use crate::session::viewer::Told;
 use crate::stream::{Air, Catalog, Ingest, Limits};
 use crate::work::Work;
 use bytes::Bytes;
 
-/// Data messages from a viewer that are ignored: as `net::turn` has it.
+/// Data messages from a viewer that are ignored: as `session::turn` has it.
 const IGNORED_MAX: usize = 64;
 
 impl Stage {

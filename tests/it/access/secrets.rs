@@ -10,8 +10,8 @@ use crate::common::server::{Server, program};
 use crate::common::websocket::WebSocketClient;
 use rustix::process::Signal;
 use std::net::Shutdown;
-use videostream::protocol::access::Secret;
 use videostream::protocol::token::{Act, Grant, TokenKey};
+use videostream::secret::Secret;
 
 /// Each is known again by a word of its own, in any encoding that matters: letters alone.
 const PUBLISH_KEY: &str = "pubkeysecretword";

@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use videostream::cli;
-use videostream::protocol::access::Secret;
 use videostream::protocol::token::{Act, TokenKey};
+use videostream::secret::Secret;
 
 /// README.md, the pages beside it and all of `docs/`.
 const PAGES: [&str; 3] = ["README.md", "CONTRIBUTING.md", "SECURITY.md"];

@@ -1,0 +1,158 @@
+//! Publishers that have not sent their first media, and how one of them goes on air.
+//!
+//! ```text
+//! handshake ─► candidate ─► init segment and one block ─► on air; the one before is replaced
+//!                       └─► junk, text, silence         ─► closed; the one before stays
+//! ```
+//!
+//! A candidate's [`Ingest`](crate::stream::Ingest) leaves the stream alone, so that whatever comes
+//! from it costs neither the publisher on air nor the viewers anything.
+
+use super::Hub;
+use crate::protocol::websocket::CloseCode;
+use crate::session::{SessionId, Socket, State};
+use crate::stream::StreamId;
+use std::collections::VecDeque;
+
+/// Candidates of one stream at a time. One is the rule, and two after a reconnect; each may hold an
+/// init segment and a block.
+const CANDIDATES_MAX: usize = 8;
+
+/// One stream's candidates.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// Their connections, oldest first. Invariant: `CANDIDATES_MAX` at most, each once.
+    ids: VecDeque<SessionId>,
+}
+
+impl Candidates {
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = SessionId> {
+        self.ids.iter().copied()
+    }
+
+    /// Adds the newest. Where there is no room for all, returns the one that has sent the fewest bytes,
+    /// and of several the oldest: connections that send nothing keep out no publisher that is slow.
+    pub fn push(
+        &mut self,
+        id: SessionId,
+        sent_bytes: impl Fn(SessionId) -> u64,
+    ) -> Option<SessionId> {
+        let idlest = match self.ids.len() < CANDIDATES_MAX {
+            true => None,
+            false => (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place])),
+        };
+        let closed = idlest.and_then(|place| self.ids.remove(place));
+        self.ids.push_back(id);
+        closed
+    }
+
+    /// One has left. Returns whether it was here.
+    pub fn remove(&mut self, id: SessionId) -> bool {
+        let place = self.ids.iter().position(|&other| other == id);
+        place.and_then(|place| self.ids.remove(place)).is_some()
+    }
+
+    /// Takes out the one that goes on air and all that came before it, which it replaces: they are
+    /// returned. Those that came later may still replace it.
+    pub fn go_on_air(&mut self, id: SessionId) -> Vec<SessionId> {
+        let Some(place) = self.ids.iter().position(|&other| other == id) else {
+            return Vec::new();
+        };
+        let older = self.ids.drain(..=place);
+        older.filter(|&other| other != id).collect()
+    }
+}
+
+impl<S: Socket> Hub<S> {
+    /// Notes a publisher that has yet to send its first media.
+    pub(super) fn add_candidate(&mut self, id: SessionId, stream_id: StreamId) {
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
+            return;
+        };
+        // It is told how many watch, as all are that publish this stream.
+        broadcast.told_publisher = None;
+        let connections = &self.sessions;
+        let sent_bytes = |id: SessionId| match &connections[id].state {
+            State::Publishing(publisher) => publisher.received_before_air,
+            _ => 0,
+        };
+        if let Some(idlest) = broadcast.candidates.push(id, sent_bytes) {
+            let reason = "newer publishers replaced this one before it sent media";
+            self.close_publisher(idlest, CloseCode::Policy, 409, reason);
+        }
+    }
+
+    /// A candidate has its first media: it takes the stream over, or brings it on air.
+    pub(super) fn put_on_air(&mut self, id: SessionId) {
+        let connection = &self.sessions[id];
+        let State::Publishing(publisher) = &connection.state else {
+            return;
+        };
+        let stream_id = publisher.stream;
+        let received = publisher.received_before_air;
+        let client = connection.client;
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
+            return;
+        };
+        let older = broadcast.candidates.go_on_air(id);
+        let replaced = broadcast.publisher;
+        broadcast.received_bytes += received;
+        broadcast.publisher_came(id, self.clock.now());
+        // Before the stream goes on: what was held back of the one before belongs in front.
+        for other in replaced.into_iter().chain(older) {
+            self.replace_publisher(other);
+        }
+        let stream = self.streams.stream_mut(stream_id);
+        stream.go_live();
+        tracing::info!(
+            stream = %stream.name(),
+            %client,
+            takes_over = replaced.is_some(),
+            "publisher came"
+        );
+        if let State::Publishing(publisher) = &mut self.sessions[id].state {
+            publisher.go_on_air(stream);
+        }
+        self.note_media(stream_id, 0);
+        self.note_ingest(id);
+        self.queue_audience(stream_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(slot: usize) -> SessionId {
+        SessionId::new(slot, 0)
+    }
+
+    #[test]
+    fn publisher_on_air_replaces_the_candidates_before_it() {
+        let mut candidates = Candidates::default();
+        for id in [5, 3, 8].map(session) {
+            assert_eq!(candidates.push(id, |_| 0), None);
+        }
+        assert_eq!(candidates.go_on_air(session(3)), [session(5)]);
+        assert_eq!(candidates.iter().collect::<Vec<_>>(), [session(8)]);
+        assert!(candidates.go_on_air(session(5)).is_empty());
+        assert!(candidates.remove(session(8)) && !candidates.remove(session(8)));
+        assert!(candidates.is_empty());
+    }
+
+    #[test]
+    fn candidate_that_has_sent_least_makes_room_for_the_newest() {
+        let mut candidates = Candidates::default();
+        let sent_bytes = |id: SessionId| if id == session(0) { 500 } else { 0 };
+        for id in (0..CANDIDATES_MAX).map(session) {
+            assert_eq!(candidates.push(id, sent_bytes), None);
+        }
+        assert_eq!(candidates.push(session(100), sent_bytes), Some(session(1)));
+        assert_eq!(candidates.push(session(101), sent_bytes), Some(session(2)));
+        assert_eq!(candidates.iter().count(), CANDIDATES_MAX);
+    }
+}

@@ -1,0 +1,288 @@
+//! What must happen by when.
+//!
+//! Deadlines are looked at a few times a second, all of them: a pass over 10,000 connections
+//! takes less time than one write, and nothing has to be kept in order.
+
+use super::Hub;
+use crate::protocol::control::{ToPublisher, ToViewer};
+use crate::protocol::http::Method;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
+use crate::session::plea::Plea;
+use crate::session::{Due, OUTBOX_SLICES_MAX, SessionId, Socket, State};
+use crate::stream::StreamId;
+use crate::work::{self, Work};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// How often deadlines are looked at. The shortest is two seconds.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How often viewers are told how many they are. Each time costs a write per viewer.
+const VIEWERS_PAUSE: Duration = Duration::from_secs(5);
+
+/// When deadlines are looked at, and how far a look has come.
+#[derive(Debug)]
+pub struct Ticks {
+    ticked_at: Instant,
+    /// The next slot to look at. `None`: the look is over.
+    slot: Option<usize>,
+    told_viewers_at: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    Anew,
+    /// One turn was too short for all.
+    Again,
+}
+
+impl Ticks {
+    pub fn new(now: Instant) -> Ticks {
+        Ticks {
+            ticked_at: now,
+            slot: None,
+            told_viewers_at: now,
+        }
+    }
+
+    /// When the next look is due.
+    pub fn next(&self) -> Instant {
+        self.ticked_at + TICK
+    }
+
+    /// Whether a look goes on in the next turn.
+    pub fn is_interrupted(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// Begins a look if it is time, or goes on with one.
+    fn begin(&mut self, now: Instant) -> Option<Begun> {
+        if self.slot.is_some() {
+            return Some(Begun::Again);
+        }
+        if now < self.next() {
+            return None;
+        }
+        self.ticked_at = now;
+        self.slot = Some(0);
+        Some(Begun::Anew)
+    }
+
+    /// The slot to look at. `None`: all of `slots` have been looked at, and the look is over.
+    fn next_slot(&mut self, slots: usize) -> Option<usize> {
+        let slot = self.slot.filter(|&slot| slot < slots);
+        self.slot = slot.map(|slot| slot + 1);
+        slot
+    }
+
+    /// The look goes on here in the next turn.
+    fn interrupt(&mut self, slot: usize) {
+        self.slot = Some(slot);
+    }
+
+    /// Whether viewers hear now how many they are.
+    fn tells_viewers(&mut self, now: Instant) -> bool {
+        let is_time = now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
+        if is_time {
+            self.told_viewers_at = now;
+        }
+        is_time
+    }
+}
+
+impl<S: Socket> Hub<S> {
+    pub(super) fn expire(&mut self) {
+        let now = self.clock.now();
+        let Some(begun) = self.ticks.begin(now) else {
+            return;
+        };
+        if begun == Begun::Anew {
+            self.tend_memory();
+        }
+        // Thousands may be due at once: all who came at once, and say nothing.
+        let mut work = Work::new(work::DEADLINES_WORK);
+        while let Some(slot) = self.ticks.next_slot(self.sessions.slots()) {
+            if work.is_spent() {
+                self.ticks.interrupt(slot);
+                return;
+            }
+            work.spend(work::LOOK);
+            let Some(id) = self.sessions.at_slot(slot) else {
+                continue;
+            };
+            if let Some(due) = self.sessions[id].due(&self.settings.limits, now) {
+                work.spend(work::DEADLINE + self.ring_price(id));
+                self.expire_one(id, due);
+            }
+        }
+        self.tend_streams(work);
+    }
+
+    /// What it costs to let go of a publisher's ring.
+    pub(super) fn ring_price(&self, id: SessionId) -> u64 {
+        match &self.sessions[id].state {
+            State::Publishing(publisher) => self.streams.stream(publisher.stream).ring_price(),
+            _ => 0,
+        }
+    }
+
+    fn expire_one(&mut self, id: SessionId, due: Due) {
+        match due {
+            // It could not be told.
+            Due::HeadTimeout if self.sessions[id].socket.is_handshaking() => {
+                self.drop_session(id);
+            }
+            Due::HeadTimeout => {
+                let refusal = Refusal::new(408, "the request head did not arrive in time");
+                self.refuse(id, &refusal, Method::Other);
+            }
+            Due::Undecided => self.give_up_pending(id),
+            Due::SilentPublisher => {
+                self.close_publisher(id, CloseCode::Policy, 408, "no media arrived for too long");
+            }
+            Due::Ping => {
+                let connection = &mut self.sessions[id];
+                connection.pinged_at = Some(self.clock.now());
+                connection.outbox.push(ping_frame(b""));
+                self.queue_write(id);
+            }
+            Due::Stalled => {
+                self.books.counters.viewers_timed_out += 1;
+                self.drop_session(id);
+            }
+            // It was answered, so it is told the end as well.
+            Due::Idle => self.close_when_written(id),
+            Due::NoPong | Due::Hangup => self.drop_session(id),
+        }
+    }
+
+    /// What is done for streams now and then.
+    fn tend_streams(&mut self, mut work: Work) {
+        let tells_viewers = self.ticks.tells_viewers(self.clock.now());
+        for stream_id in self.streams.ids() {
+            self.count_viewers_behind(stream_id);
+            let Some((broadcast, stream)) = self.streams.both_mut(stream_id) else {
+                continue;
+            };
+            broadcast.count_bitrate(self.clock.now());
+            if broadcast.unsent.follow(broadcast.bitrate_bps) {
+                for &id in &broadcast.audience {
+                    let socket = &mut self.sessions[id].socket;
+                    socket.limit_unsent(broadcast.unsent.bytes);
+                }
+            }
+            if broadcast.is_stale(self.clock.now()) && !work.is_spent() {
+                work.spend(stream.ring_price());
+                stream.forget_media();
+            }
+            let count = broadcast.viewers();
+            let mut pleas = Vec::new();
+            pleas.extend(broadcast.plea(self.clock.now()).map(Plea::message));
+            if broadcast.told_publisher.replace(count) != Some(count) {
+                pleas.push(ToPublisher::Viewers { count });
+            }
+            let publisher = broadcast.publisher;
+            let candidates: Vec<SessionId> = broadcast.candidates.iter().collect();
+            if let Some(id) = publisher {
+                self.tell_publisher(id, &pleas);
+                self.look_for_stall(stream_id, id);
+            }
+            let counts = pleas
+                .iter()
+                .filter(|plea| matches!(plea, ToPublisher::Viewers { .. }));
+            let counts: Vec<ToPublisher> = counts.cloned().collect();
+            for id in candidates {
+                self.tell_publisher(id, &counts);
+                self.plead_for_first_keyframe(id);
+            }
+            if tells_viewers {
+                self.tell_count(stream_id);
+            }
+        }
+    }
+
+    /// A candidate whose blocks nothing can be decoded from is told so.
+    fn plead_for_first_keyframe(&mut self, id: SessionId) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+            return;
+        };
+        let wants_keyframe = publisher.wants_keyframe();
+        if let Some(plea) = publisher.keyframes.due(wants_keyframe, self.clock.now()) {
+            self.tell_publisher(id, &[plea.message()]);
+        }
+    }
+
+    /// Tells viewers when nothing has come from their publisher for too long.
+    fn look_for_stall(&mut self, stream_id: StreamId, publisher: SessionId) {
+        // It is we who do not read.
+        if let State::Publishing(publisher) = &self.sessions[publisher].state
+            && publisher.is_throttled(self.clock.now())
+        {
+            return;
+        }
+        let silence = self
+            .streams
+            .broadcast(stream_id)
+            .and_then(|broadcast| broadcast.arrivals.silence(self.clock.now()));
+        if let Some(silence) = silence {
+            let since_ms = silence.as_millis() as u64;
+            if self.streams.stream_mut(stream_id).stall(since_ms) {
+                self.queue_audience(stream_id);
+            }
+        }
+    }
+
+    /// The publisher's media come, as they should, or again.
+    pub(super) fn media_came(&mut self, stream_id: StreamId) {
+        if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
+            broadcast.arrivals.bytes_came(self.clock.now());
+        }
+        if self.streams.stream_mut(stream_id).resume() {
+            self.queue_audience(stream_id);
+        }
+    }
+
+    pub(super) fn tell_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
+        let connection = &mut self.sessions[id];
+        if let State::Publishing(publisher) = &connection.state
+            && connection.outbox.len() < OUTBOX_SLICES_MAX
+        {
+            for message in messages {
+                publisher.tell(&mut connection.outbox, message);
+            }
+            self.queue_write(id);
+        }
+    }
+
+    fn tell_count(&mut self, stream_id: StreamId) {
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
+            return;
+        };
+        let count = broadcast.viewers();
+        if broadcast.told_viewers.replace(count) != Some(count) {
+            self.tell_viewers(stream_id, &ToViewer::Viewers { count });
+        }
+    }
+
+    /// Tells all viewers that understand text messages, but for those who are behind anyway.
+    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+        let Some(broadcast) = self.streams.broadcast(stream_id) else {
+            return;
+        };
+        let frame = Bytes::from(text_frame(&message.to_json()));
+        for &id in &broadcast.audience {
+            let connection = &mut self.sessions[id];
+            if let State::Viewing { viewer, .. } = &connection.state
+                && viewer.is_v1()
+                && connection.outbox.len() < OUTBOX_SLICES_MAX
+            {
+                connection.outbox.push(frame.clone());
+            }
+        }
+        // While media come, it goes out with them: a write of its own would cost as much.
+        if !self.streams.stream(stream_id).is_live() {
+            self.queue_audience(stream_id);
+        }
+    }
+}

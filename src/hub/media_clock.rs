@@ -1,0 +1,100 @@
+//! What the clock does to media, and what publishers hear about theirs.
+//!
+//! Blocks that wait for other tracks go out in time although their publisher is silent. Publishers
+//! whose blocks wait are on a list; as a rule it is empty.
+
+use super::Hub;
+use crate::protocol::control::ToPublisher;
+use crate::session::publisher::Publisher;
+use crate::session::{SessionId, Socket, State};
+use crate::stream::{StreamId, Warning};
+use crate::work::{self, Work};
+use std::mem;
+use std::net::IpAddr;
+use std::time::Instant;
+
+impl<S: Socket> Hub<S> {
+    /// A publisher's bytes were taken in: looks at what they left to be done.
+    pub(super) fn note_ingest(&mut self, id: SessionId) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+            return;
+        };
+        if publisher.media_deadline_ms().is_some() && !mem::replace(&mut publisher.is_waiting, true)
+        {
+            self.queues.push_waiting_media(id);
+        }
+        let stream = publisher.stream;
+        let (steps, warnings) = publisher.take_remarks();
+        self.books.counters.timestamp_steps += steps;
+        if warnings.is_empty() {
+            return;
+        }
+        self.log_warnings(stream, self.sessions[id].client, &warnings);
+        let messages: Vec<_> = warnings
+            .into_iter()
+            .map(|warning| ToPublisher::Warning {
+                code: warning.code.into(),
+                message: warning.message,
+            })
+            .collect();
+        self.tell_publisher(id, &messages);
+    }
+
+    /// A publisher has left: what its last blocks gave reason to say goes to the log alone.
+    pub(super) fn note_last_ingest(&mut self, id: SessionId, publisher: &mut Publisher) {
+        let (steps, warnings) = publisher.take_remarks();
+        self.books.counters.timestamp_steps += steps;
+        if let Some(connection) = self.sessions.get(id) {
+            self.log_warnings(publisher.stream, connection.client, &warnings);
+        }
+    }
+
+    fn log_warnings(&self, stream: StreamId, client: IpAddr, warnings: &[Warning]) {
+        let name = self.streams.stream(stream).name();
+        for Warning { code, message } in warnings {
+            tracing::warn!(stream = %name, %client, code, "publisher warned: {message}");
+        }
+    }
+
+    /// When blocks that wait are due.
+    pub(super) fn media_at(&self) -> Option<Instant> {
+        let deadlines = self.queues.waiting_media().iter().filter_map(|&id| {
+            let State::Publishing(publisher) = &self.sessions.get(id)?.state else {
+                return None;
+            };
+            publisher.media_deadline_ms()
+        });
+        Some(self.clock.after_start(deadlines.min()?))
+    }
+
+    /// Lets blocks out that have waited for long enough.
+    pub(super) fn tick_media(&mut self) {
+        // All may be due at once: those that are not reached are in the next turn.
+        let mut work = Work::new(work::MEDIA_CLOCK_WORK);
+        let mut waiting = self.queues.take_waiting_media();
+        while let Some(id) = waiting.pop() {
+            if work.is_spent() {
+                waiting.push(id);
+                break;
+            }
+            let Some(connection) = self.sessions.get_mut(id) else {
+                continue;
+            };
+            let State::Publishing(publisher) = &mut connection.state else {
+                continue;
+            };
+            publisher.is_waiting = false;
+            let stream_id = publisher.stream;
+            let now_ms = self.clock.since_start().as_millis() as u64;
+            if publisher
+                .media_deadline_ms()
+                .is_some_and(|until_ms| until_ms <= now_ms)
+            {
+                publisher.tick(self.streams.stream_mut(stream_id), &mut work);
+                self.note_media(stream_id, 0);
+            }
+            self.note_ingest(id);
+        }
+        self.queues.return_waiting_media(waiting);
+    }
+}

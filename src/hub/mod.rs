@@ -1,0 +1,316 @@
+//! All sessions and all streams, without a socket, a clock or a file.
+//!
+//! ```text
+//!        admit, ready, hear (a verdict)                 turn                next_wake
+//! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
+//!                                              │
+//!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
+//! ```
+//!
+//! A turn begins with [`Hub::begin`], which says what time it is; readiness, new sockets and verdicts
+//! follow, and [`Hub::turn`] does the work. [`Hub::next_wake`] says when the next turn is due, whatever
+//! comes before. `net` drives the hub with `epoll` and real sockets; a test does with sockets in memory
+//! and any time.
+//!
+//! - `sessions`, `streams`, `queues`, `clock`: what the hub owns; each keeps its own invariants.
+//! - `settings`: what the options say, the same from start to end.
+//! - `requests`: from a request head to what the session does next; `authorizer`, `verdicts`,
+//!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
+//!   connection counts for, and how many it has.
+//! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
+//!   `write_queue`: sessions written to by themselves.
+//! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
+//!   closed when the process holds too much.
+//! - `broadcast`: one stream's publisher, viewers and counts; `candidate`: publishers before their first
+//!   media; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
+//! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
+
+mod authorizer;
+mod broadcast;
+mod candidate;
+mod client_address;
+mod clients;
+mod clock;
+mod deadlines;
+mod media_clock;
+mod memory;
+mod pending;
+mod posters;
+mod queues;
+mod read;
+mod refusals;
+mod renderings;
+mod reports;
+mod requests;
+mod response;
+mod roles;
+mod sessions;
+mod settings;
+mod stall;
+mod streams;
+mod sweep;
+mod throttle;
+mod unsent;
+mod verdicts;
+mod waited;
+mod write;
+mod write_queue;
+
+#[cfg(test)]
+mod tests;
+
+pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
+pub use clock::Time;
+pub use settings::Settings;
+
+use crate::metrics::Counters;
+use crate::protocol::http::Method;
+use crate::protocol::refusal::Refusal;
+use crate::session::body::ReadBuffer;
+use crate::session::viewer::Item;
+use crate::session::{SessionId, Socket};
+use crate::work::{Budget, Work};
+use authorizer::Authorizer;
+use clients::{Admission, Clients};
+use clock::Clock;
+use deadlines::Ticks;
+use memory::Memory;
+use queues::Queues;
+use refusals::RefusalLog;
+use renderings::Renderings;
+use sessions::Sessions;
+use std::net::IpAddr;
+use std::time::Instant;
+use streams::Streams;
+use unsent::Unsent;
+
+/// Sessions freed in one turn: closing one takes some microseconds.
+const FREED_MAX: usize = 512;
+
+/// Connections beyond the limit that get a refusal. Further ones are closed at once.
+const REFUSED_MAX: usize = 32;
+
+pub struct Hub<S> {
+    settings: Settings,
+    clock: Clock,
+    sessions: Sessions<S>,
+    streams: Streams,
+    queues: Queues,
+    clients: Clients,
+    /// `None` without a web hook.
+    authorizer: Option<Authorizer>,
+    ticks: Ticks,
+    memory: Memory,
+    books: Books,
+    turn: Turn,
+    life: Life,
+}
+
+/// What is counted, logged and reported.
+struct Books {
+    counters: Counters,
+    refusals: RefusalLog,
+    renderings: Renderings,
+}
+
+/// The limits of a turn's work, and memory that every turn uses again.
+struct Turn {
+    /// What publishers may do in this turn.
+    budget: Budget,
+    /// What requests for reports may do in this turn.
+    reads: Work,
+    read_buffer: ReadBuffer,
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Serving,
+    /// Another process has taken over: sessions go on, and take no further request.
+    Draining,
+    /// All sessions are being closed.
+    Stopping,
+}
+
+impl<S: Socket> Hub<S> {
+    /// `allocated` returns the bytes that the process has allocated.
+    pub fn new(settings: Settings, allocated: impl Fn() -> usize + 'static, time: Time) -> Hub<S> {
+        let limits = &settings.limits;
+        let unsent = Unsent::new(limits.viewer_buffer_bytes);
+        Hub {
+            clock: Clock::new(time),
+            sessions: Sessions::new(),
+            streams: Streams::new(settings.stream_limits(), unsent),
+            queues: Queues::default(),
+            clients: Clients::new(limits.max_connections_per_address),
+            authorizer: settings.hook.map(Authorizer::new),
+            ticks: Ticks::new(time.now),
+            memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
+            books: Books {
+                counters: Counters::default(),
+                refusals: RefusalLog::default(),
+                renderings: Renderings::new(time.now),
+            },
+            turn: Turn {
+                budget: Budget::new(0, 0, 0),
+                reads: Work::new(0),
+                read_buffer: ReadBuffer::new(),
+                items: Vec::new(),
+            },
+            life: Life::Serving,
+            settings,
+        }
+    }
+
+    /// Memory that is allocated from now on counts for `--max-memory`.
+    pub fn count_memory_from_here(&mut self) {
+        self.memory.start();
+    }
+
+    /// Begins a turn. All that happens until the next one happens at this time.
+    pub fn begin(&mut self, time: Time) {
+        self.clock.set(time);
+        self.streams.set_clock(self.clock.since_start());
+    }
+
+    /// Takes a new connection. `redirects_to` is the port of https, where requests are only answered
+    /// with that address. `None`: it was refused without a word, and is closed.
+    pub fn admit(
+        &mut self,
+        socket: S,
+        peer: IpAddr,
+        redirects_to: Option<u16>,
+    ) -> Option<SessionId> {
+        let most = self.settings.max_connections;
+        let is_full = self.sessions.len() >= most || self.memory.is_over();
+        if is_full {
+            self.books.counters.connections_refused += 1;
+            if self.sessions.len() >= most + REFUSED_MAX {
+                return None;
+            }
+        }
+        let is_direct = self.settings.is_direct(peer);
+        let admission = if is_direct {
+            self.clients.come(peer)
+        } else {
+            Admission::Welcome
+        };
+        if admission != Admission::Welcome {
+            self.books.counters.connections_refused += 1;
+        }
+        if admission == Admission::Dropped {
+            return None;
+        }
+        let id = self.sessions.insert(socket, peer, self.clock.now());
+        let session = &mut self.sessions[id];
+        session.is_counted = is_direct;
+        session.is_introduced = !self.settings.proxy_protocol;
+        session.redirects_to = redirects_to;
+        self.books.counters.connections_accepted += 1;
+        if is_full {
+            self.refuse(id, &Refusal::full(), Method::Other);
+        } else if admission == Admission::Refused {
+            self.refuse(id, &Refusal::too_many_connections(), Method::Other);
+        }
+        self.queue_read(id);
+        Some(id)
+    }
+
+    /// The session that has this slot now. Within a turn it is the one that had it at the start.
+    pub fn at_slot(&self, slot: usize) -> Option<SessionId> {
+        self.sessions.at_slot(slot)
+    }
+
+    /// The socket of a session that is not gone.
+    pub fn socket_mut(&mut self, id: SessionId) -> Option<&mut S> {
+        self.sessions.get_mut(id).map(|session| &mut session.socket)
+    }
+
+    /// A socket can be read, or written to, or has news such as its end. Only marks it: the work is done
+    /// by [`Hub::turn`].
+    pub fn ready(&mut self, id: SessionId, readable: bool, writable: bool) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if readable {
+            session.can_read = true;
+            self.queues.push_read(session);
+        }
+        if writable {
+            session.can_write = true;
+            self.queues.push_write(session);
+        }
+    }
+
+    /// Closes a session without a word: its socket is of no use.
+    pub fn abandon(&mut self, id: SessionId) {
+        self.drop_session(id);
+    }
+
+    /// The phases of a turn. `clock` is asked only to count how long things take.
+    pub fn turn(&mut self, clock: &dyn Fn() -> Instant) {
+        self.read(); // publishers' bytes become chunks
+        self.fan_out(); // audiences with new chunks become due
+        self.write(clock);
+        self.expire();
+        self.sum_up_refusals();
+        self.free_slots(); // nowhere else
+        let took = clock().saturating_duration_since(self.clock.now());
+        self.books.counters.turns.record(took);
+    }
+
+    /// When the next turn is due, if no socket is ready and no verdict comes before: at the time of this
+    /// turn or earlier for at once, `None` for not at all.
+    pub fn next_wake(&self) -> Option<Instant> {
+        let now = self.clock.now();
+        if !self.queues.is_empty() || self.sessions.has_gone() || self.ticks.is_interrupted() {
+            return Some(now);
+        }
+        let tick = (!self.sessions.is_empty()).then(|| self.ticks.next());
+        let wakes = [
+            tick,
+            self.streams.sweep_at(now),
+            self.queues.unthrottle_at(),
+            self.media_at(),
+            self.books.refusals.wake_at(),
+        ];
+        wakes.into_iter().flatten().min()
+    }
+
+    /// Sessions that are there, closing ones among them.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Another process has taken over.
+    pub fn drain(&mut self) {
+        if self.life == Life::Serving {
+            self.life = Life::Draining;
+        }
+    }
+
+    pub fn is_serving(&self) -> bool {
+        self.life == Life::Serving
+    }
+
+    fn queue_read(&mut self, id: SessionId) {
+        self.queues.push_read(&mut self.sessions[id]);
+    }
+
+    fn queue_write(&mut self, id: SessionId) {
+        self.queues.push_write(&mut self.sessions[id]);
+    }
+
+    fn free_slots(&mut self) {
+        let clients = &mut self.clients;
+        self.sessions.free(FREED_MAX, |session| {
+            if session.is_counted {
+                clients.leave(session.client);
+            }
+        });
+        if self.sessions.is_empty() {
+            // No tick will come to see it.
+            self.books.renderings = Renderings::new(self.clock.now());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Pictures that stand for streams, as their publishers send them.
+
+use super::Hub;
+use super::broadcast::{Broadcast, Poster};
+use super::requests::not_live;
+use crate::protocol::http::{Body, Method, RequestHead};
+use crate::protocol::refusal::{Cause, Refusal};
+use crate::protocol::response::CONTINUE;
+use crate::session::body::BodyReader;
+use crate::session::{Posting, SessionId, Socket, State};
+use crate::stream_name::StreamName;
+use crate::webm::{first_frame, webp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{Bytes, BytesMut};
+use sha1::{Digest, Sha1};
+use std::{io, mem};
+
+/// The first bytes of a JPEG: start of image, and the marker after it.
+const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Chunks of a GOP that are looked through for its keyframe.
+const KEYFRAME_CHUNKS_MAX: usize = 4;
+
+impl<S: Socket> Hub<S> {
+    pub(super) fn open_posting(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        name: StreamName,
+    ) -> Result<(), Refusal> {
+        if let Body::Length(length) = head.body
+            && length > self.settings.limits.poster_bytes as u64
+        {
+            return Err(self.poster_too_large());
+        }
+        let publication = self.poster_place(&name).ok_or_else(not_live)?.publication;
+        if head.expect_continue {
+            self.sessions[id].outbox.push(CONTINUE);
+            self.queue_write(id);
+        }
+        self.sessions[id].state = State::Posting(Box::new(Posting {
+            name,
+            publication,
+            head: head.clone(),
+            body: BodyReader::new(head.body),
+            jpeg: BytesMut::new(),
+        }));
+        self.post(id, rest.freeze(), false)?;
+        self.queue_read(id);
+        Ok(())
+    }
+
+    /// Reads more of a poster.
+    pub(super) fn read_poster(&mut self, id: SessionId) -> bool {
+        let result = match self.turn.read_buffer.read(&mut self.sessions[id].socket) {
+            Ok(bytes) => {
+                let is_end = bytes.is_empty();
+                self.post(id, bytes, is_end)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.sessions[id].can_read = false;
+                Ok(())
+            }
+            Err(_) => {
+                self.drop_session(id);
+                Ok(())
+            }
+        };
+        if let Err(refusal) = result {
+            self.refuse(id, &refusal, Method::Put);
+        }
+        self.sessions[id].can_read
+    }
+
+    /// Adds bytes to a poster, and hangs it up once it is whole.
+    fn post(&mut self, id: SessionId, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
+        let State::Posting(posting) = &mut self.sessions[id].state else {
+            return Ok(());
+        };
+        let mut is_too_large = false;
+        while let Some(piece) = posting.body.take(&mut bytes)? {
+            is_too_large |= posting.jpeg.len() + piece.len() > self.settings.limits.poster_bytes;
+            if is_too_large {
+                return Err(self.poster_too_large());
+            }
+            posting.jpeg.extend_from_slice(&piece);
+        }
+        let is_whole = posting.body.is_at_end() || (is_end && posting.body.ends_with_connection());
+        if !is_whole {
+            if is_end {
+                self.drop_session(id);
+            }
+            return Ok(());
+        }
+        if !posting.jpeg.starts_with(&JPEG_MAGIC) {
+            return Err(Refusal::new(415, "a poster is a JPEG picture").because(Cause::Media));
+        }
+        let jpeg = mem::take(&mut posting.jpeg).freeze();
+        let (name, mut head) = (posting.name.clone(), posting.head.clone());
+        let publication = posting.publication;
+        let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
+        let etag = format!("\"{hash}\"");
+        let broadcast = self.poster_place(&name);
+        let broadcast = broadcast.filter(|broadcast| broadcast.publication == publication);
+        broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
+        // It has been read to its end, so the connection may go on.
+        head.body = Body::None;
+        self.respond(id, &head, BytesMut::from(&bytes[..]), |to| to.no_content());
+        Ok(())
+    }
+
+    fn poster_too_large(&self) -> Refusal {
+        let limit = self.settings.limits.poster_bytes;
+        Refusal::new(413, format!("a poster has at most {limit} bytes")).because(Cause::Limit)
+    }
+
+    /// Where the poster of a stream hangs that is on air. One that is sent before the first media would
+    /// be that of whichever publisher comes first.
+    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
+        let stream_id = self.streams.find(name.as_str())?;
+        let broadcast = self.streams.broadcast_mut(stream_id)?;
+        broadcast.publisher.is_some().then_some(broadcast)
+    }
+
+    /// The newest keyframe of a live stream, if it is one of VP8.
+    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+        let stream = self.streams.stream(self.streams.find(name.as_str())?);
+        let recording = &stream.init().filter(|_| stream.is_live())?.recording;
+        let video = recording.video()?;
+        if recording.tracks[video].codec_id != "V_VP8" {
+            return None;
+        }
+        // Tracks are numbered anew, from 1.
+        let track_number = video as u64 + 1;
+        let ring = stream.ring();
+        let since_keyframe = ring.join_point()?..ring.live_edge();
+        // The keyframe is the first block of the picture, and sound that came before it the first of
+        // all: they are not far.
+        let chunks = since_keyframe.take(KEYFRAME_CHUNKS_MAX);
+        let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
+        chunks.find_map(|chunk| {
+            let payload = chunk.framed.payload();
+            webp(first_frame(&payload, track_number)?)
+        })
+    }
+
+    pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
+        let stream_id = self.streams.find(name.as_str())?;
+        self.streams.broadcast(stream_id)?.poster.clone()
+    }
+}

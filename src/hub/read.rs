@@ -1,0 +1,252 @@
+//! The reading half of a turn: publishers, and all who have something to say.
+
+use super::Hub;
+use crate::protocol::control::OfflineReason;
+use crate::protocol::refusal::Cause;
+use crate::session::publisher::{Fed, FeedResult, FeedTurn};
+use crate::session::turn::After;
+use crate::session::{SessionId, Socket, State};
+use crate::stream::StreamId;
+use crate::work::{self, Budget, Work};
+use std::io;
+use std::time::Duration;
+
+/// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
+/// hold up the stream.
+const READS_MAX: usize = 32;
+
+/// What a step of a TLS handshake costs, counted in reads: a signature takes up to a millisecond.
+const HANDSHAKE_COST: usize = 8;
+
+impl<S: Socket> Hub<S> {
+    /// Publishers first, all of them: whoever watches waits for what they say.
+    pub(super) fn read(&mut self) {
+        self.unthrottle();
+        // Who is not visited in this turn is at the front of the queue in the next, and who was
+        // visited and has more at its back.
+        self.turn.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.queues.publishers());
+        self.tick_media();
+        for _ in 0..self.queues.publishers() {
+            if self.turn.budget.is_spent() {
+                break;
+            }
+            let id = self.queues.pop_publisher();
+            self.read_queued(id);
+        }
+        if self.turn.budget.done() > 0 {
+            let work = Duration::from_nanos(self.turn.budget.done());
+            self.books.counters.turn_work.record(work);
+        }
+        let mut cost = 0;
+        self.turn.reads = Work::new(work::READS_WORK);
+        for _ in 0..self.queues.readers() {
+            if cost >= READS_MAX || self.turn.reads.is_spent() {
+                break;
+            }
+            let id = self.queues.pop_reader();
+            let connection = id.and_then(|id| self.sessions.get(id));
+            cost += match connection.is_some_and(|connection| connection.socket.is_handshaking()) {
+                true => HANDSHAKE_COST,
+                false => 1,
+            };
+            self.read_queued(id);
+        }
+    }
+
+    fn read_queued(&mut self, id: Option<SessionId>) {
+        let Some((id, connection)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?)))
+        else {
+            return;
+        };
+        connection.is_read_queued = false;
+        if connection.wants_turn() && self.read_one(id) {
+            self.queue_read(id);
+        }
+        self.keep_within_memory();
+    }
+
+    /// Reads one connection's turn. Returns whether there may be more to read now.
+    fn read_one(&mut self, id: SessionId) -> bool {
+        match self.sessions[id].state {
+            State::Requesting(_) => self.read_request(id),
+            State::Pending(_) => {
+                self.read_pending(id);
+                false
+            }
+            // What comes behind the request waits in the kernel.
+            State::Responding { .. } | State::Gone => false,
+            // First it is told why; what it says matters no more, but for what lets us tell it.
+            State::Closing { is_shut: false, .. } => {
+                self.sessions[id].socket.is_handshaking() && self.shake_hands(id)
+            }
+            State::Draining(_) => self.drain_body(id),
+            State::Posting(_) => self.read_poster(id),
+            State::Publishing(_) => self.read_publisher(id),
+            State::Viewing { .. } => self.read_viewer(id),
+            State::Closing { is_shut: true, .. } => self.read_nothing(id),
+        }
+    }
+
+    /// Goes on with a handshake behind which there is only something to be told.
+    fn shake_hands(&mut self, id: SessionId) -> bool {
+        let connection = &mut self.sessions[id];
+        let result = connection.socket.read(&mut [0; 1]);
+        if !connection.socket.is_handshaking() {
+            connection.can_write = true;
+            self.queue_write(id);
+            return false;
+        }
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            _ => self.drop_session(id),
+        }
+        false
+    }
+
+    fn read_publisher(&mut self, id: SessionId) -> bool {
+        let connection = &self.sessions[id];
+        // What has been read already is not too fast any more.
+        if !connection.has_input() && self.throttle(id) {
+            return false;
+        }
+        let connection = &mut self.sessions[id];
+        let State::Publishing(publisher) = &mut connection.state else {
+            return false;
+        };
+        let stream_id = publisher.stream;
+        let Some(mut work) = self.turn.budget.share(&mut publisher.debt) else {
+            return true;
+        };
+        work.spend(match connection.socket.is_encrypted() {
+            true => work::READ_ENCRYPTED,
+            false => 0,
+        });
+        let mut turn = FeedTurn {
+            stream: self.streams.stream_mut(stream_id),
+            buffer: &mut self.turn.read_buffer,
+            work: &mut work,
+            now: self.clock.now(),
+        };
+        let Some(FeedResult { fed, received }) = connection.read_publisher(&mut turn) else {
+            return false;
+        };
+        if let State::Publishing(publisher) = &mut connection.state {
+            self.turn.budget.settle(&work, &mut publisher.debt);
+        }
+        let has_replies = !connection.outbox.is_empty();
+        self.note_received(id, received);
+        self.note_ingest(id);
+        match fed {
+            Fed::More | Fed::Blocked => {}
+            Fed::Ready => self.put_on_air(id),
+            ended => {
+                self.turn.budget.spend(self.ring_price(id));
+                self.publisher_ended(id, &ended);
+                return self.sessions[id].can_read;
+            }
+        }
+        if has_replies {
+            self.queue_write(id);
+        }
+        self.sessions[id].wants_turn()
+    }
+
+    /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
+    pub(super) fn note_received(&mut self, id: SessionId, received: u64) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+            return;
+        };
+        let stream_id = publisher.stream;
+        if publisher.is_candidate() {
+            publisher.received_before_air += received;
+            self.books.counters.received_bytes += received;
+            return;
+        }
+        let has_media = publisher.fed_at == self.clock.now();
+        self.note_media(stream_id, received);
+        if has_media {
+            self.media_came(stream_id);
+        }
+    }
+
+    pub(super) fn note_media(&mut self, stream_id: StreamId, received: u64) {
+        self.books.counters.received_bytes += received;
+        let now = self.clock.now();
+        self.streams.note_media(stream_id, received, now);
+    }
+
+    pub(super) fn publisher_ended(&mut self, id: SessionId, fed: &Fed) {
+        if matches!(fed, Fed::Finished) {
+            self.note_reason(id, OfflineReason::Ended);
+        }
+        let is_rejected = matches!(
+            fed,
+            Fed::BadMedia(_) | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::Text
+        );
+        let is_logged = is_rejected && self.count_refusal(Cause::Media, self.sessions[id].client);
+        let (date, is_serving) = (Some(self.clock.date()), self.is_serving());
+        if is_rejected {
+            self.books.counters.publishers_rejected += 1;
+        }
+        let connection = &mut self.sessions[id];
+        let State::Publishing(publisher) = &mut connection.state else {
+            return;
+        };
+        publisher.stamp.date = date;
+        publisher.may_ask_again &= is_serving;
+        publisher.answer(fed, &mut connection.outbox);
+        let is_upload = !publisher.is_websocket();
+        let may_ask_again = is_upload && publisher.may_ask_again;
+        let behind = publisher.take_behind();
+        let name = self.streams.stream(publisher.stream).name();
+        let client = connection.client;
+        match fed {
+            Fed::BadFrames(_, error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke the WebSocket protocol");
+            }
+            Fed::BadBody(error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher broke HTTP");
+            }
+            Fed::BadMedia(error) if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what is not WebM");
+            }
+            Fed::Text if is_logged => {
+                tracing::warn!(stream = %name, %client, reason = "media", "publisher sent text instead of binary messages");
+            }
+            Fed::BadFrames(..) | Fed::BadBody(_) | Fed::BadMedia(_) | Fed::Text => {}
+            Fed::Blocked | Fed::More | Fed::Ready | Fed::Finished | Fed::Aborted | Fed::Gone => {}
+        }
+        match fed {
+            Fed::Gone => self.drop_session(id),
+            Fed::Finished if may_ask_again => self.ask_again(id, &behind),
+            Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
+            _ => self.close_when_written(id),
+        }
+    }
+
+    fn read_viewer(&mut self, id: SessionId) -> bool {
+        let message_bytes = self.settings.limits.viewer_message_bytes;
+        let after = self.sessions[id].read_viewer(message_bytes, self.clock.now());
+        self.go_on(id, after)
+    }
+
+    fn read_nothing(&mut self, id: SessionId) -> bool {
+        let after = self.sessions[id].read_nothing(self.clock.now());
+        self.go_on(id, after)
+    }
+
+    /// Does what a connection's turn asks for. Returns whether there may be more to read now.
+    fn go_on(&mut self, id: SessionId, after: After) -> bool {
+        match after {
+            After::Stays => {}
+            After::Ends => self.close_when_written(id),
+            After::Gone => self.drop_session(id),
+        }
+        let connection = &self.sessions[id];
+        let can_read = connection.can_read;
+        if !connection.outbox.is_empty() {
+            self.queue_write(id);
+        }
+        can_read
+    }
+}

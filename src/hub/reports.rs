@@ -1,0 +1,143 @@
+//! What is told about streams: to programs that ask, and to those who watch over the server.
+
+use super::Hub;
+use super::renderings::{Names, What};
+use crate::metrics::{Snapshot, StreamReport, TextFormat};
+use crate::protocol::access::Shown;
+use crate::protocol::http::RequestHead;
+use crate::protocol::route::Route;
+use crate::session::{SessionId, Socket};
+use crate::stream::StreamId;
+use crate::stream_name::StreamName;
+use crate::webm::TrackKind;
+use crate::work;
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+
+/// What `/api/streams` tells.
+#[derive(Serialize)]
+struct Listing {
+    streams: Vec<StreamReport>,
+    /// Whether a key would show more.
+    locked: bool,
+}
+
+impl<S: Socket> Hub<S> {
+    /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
+    pub(super) fn tell_streams(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: &Route,
+        names: Names,
+        locked: bool,
+    ) {
+        let (what, media_type) = match route {
+            Route::Metrics => {
+                let format = match head.accepts_openmetrics {
+                    true => TextFormat::OpenMetrics,
+                    false => TextFormat::Prometheus,
+                };
+                (What::Metrics(format), format.media_type())
+            }
+            Route::Stream(_) => (What::Stream, "application/json"),
+            _ => (What::Streams { locked }, "application/json"),
+        };
+        let text = self.rendering(what, names);
+        self.respond(id, head, rest, |to| to.text(media_type, text));
+    }
+
+    /// What is to be told of these streams: newly written down, or shared with those who asked just
+    /// now.
+    fn rendering(&mut self, what: What, names: Names) -> Bytes {
+        if let Some(bytes) = self.books.renderings.find(what, &names, self.clock.now()) {
+            return bytes;
+        }
+        self.turn.reads.spend(names.len() as u64 * work::REPORT);
+        let mut texts = self.books.renderings.take_texts();
+        let ids = names.iter().filter_map(|name| self.streams.find(name));
+        let mut reports = ids.filter_map(|id| self.report(id));
+        let text = match what {
+            What::Stream => texts.json(&reports.next()),
+            What::Streams { locked } => texts.json(&Listing {
+                streams: reports.collect(),
+                locked,
+            }),
+            What::Metrics(format) => {
+                let streams = reports.collect();
+                let snapshot = Snapshot {
+                    counters: self.books.counters.clone(),
+                    connections: self.sessions.len() as u64,
+                    held_bytes: self.memory.held() as u64,
+                    auth_waiting: self.pending_requests(),
+                    log_lines_lost: crate::log::lines_lost(),
+                    streams,
+                };
+                format.text(snapshot, &mut texts).as_bytes()
+            }
+        };
+        let bytes = self
+            .books
+            .renderings
+            .keep(what, names, text, self.clock.now());
+        self.books.renderings.return_texts(texts);
+        bytes
+    }
+
+    /// All live streams that may be watched by whoever shows this.
+    pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
+        self.streams
+            .iter()
+            .filter(|(_, stream)| stream.is_live())
+            .filter(|(_, stream)| {
+                StreamName::try_from(&**stream.name())
+                    .is_ok_and(|name| self.settings.access.may_watch(&name, shown))
+            })
+            .map(|(_, stream)| stream.name().clone())
+            .collect()
+    }
+
+    fn report(&self, stream_id: StreamId) -> Option<StreamReport> {
+        let stream = self.streams.stream(stream_id);
+        let broadcast = self.streams.broadcast(stream_id)?;
+        let recording = stream.init().map(|init| &init.recording);
+        let video = recording.and_then(|recording| Some(&recording.tracks[recording.video()?]));
+        Some(StreamReport {
+            name: stream.name().to_string(),
+            live: stream.is_live(),
+            mime: stream.init().map(|init| init.mime.to_string()),
+            codecs: stream.init().map(|init| init.codecs.to_string()),
+            width: video.map(|track| track.width),
+            height: video.map(|track| track.height),
+            audio: recording.is_some_and(|recording| {
+                let mut tracks = recording.tracks.iter();
+                tracks.any(|track| track.kind == TrackKind::Audio)
+            }),
+            poster: broadcast.poster.is_some(),
+            viewers: broadcast.viewers(),
+            viewers_ws: broadcast.viewers_ws,
+            viewers_http: broadcast.viewers_http,
+            viewers_peak: broadcast.viewers_peak,
+            uptime_s: broadcast.uptime(self.clock.now()).as_secs(),
+            received_bytes: broadcast.received_bytes,
+            sent_bytes: broadcast.sent_bytes,
+            bitrate_bps: broadcast.bitrate_bps,
+            keyframe_interval_ms: stream.keyframe_interval_ms(),
+            ring_bytes: stream.ring().byte_len() as u64,
+            ring_ms: stream.ring().span_ms(),
+            skips: broadcast.skips,
+            publisher_restarts: stream.publisher_restarts(),
+            viewers_behind: broadcast.viewers_behind,
+        })
+    }
+
+    /// Brings up to date how many viewers of a stream have full sockets: a look at each of them.
+    pub(super) fn count_viewers_behind(&mut self, stream_id: StreamId) {
+        if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
+            let audience = broadcast.audience.iter();
+            let behind = audience.filter(|&&id| self.sessions[id].blocked_since.is_some());
+            broadcast.viewers_behind = behind.count() as u64;
+        }
+    }
+}

@@ -1,0 +1,688 @@
+//! From a request head to what the connection does next.
+
+use super::Hub;
+use super::authorizer::Asked;
+use super::broadcast::Broadcast;
+use super::response::{Framing, ResponseTo, WholeResponse};
+use crate::pages;
+use crate::protocol::access::Shown;
+use crate::protocol::base_path::BasePath;
+use crate::protocol::control::{OfflineReason, ToPublisher};
+use crate::protocol::http::{Body, Method, RequestHead, parse_request};
+use crate::protocol::redirect::to_https;
+use crate::protocol::refusal::{Cause, Refusal};
+use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse};
+use crate::protocol::route::{Need, Route, Via, route_below};
+use crate::protocol::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
+use crate::session::body::BodyReader;
+use crate::session::bucket::Bucket;
+use crate::session::inbound::Inbound;
+use crate::session::publisher::Publisher;
+use crate::session::viewer::{Told, Transport, Viewer, hello, stream_head};
+use crate::session::{
+    PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
+};
+use crate::stream::{Cursor, Ingest, StreamId};
+use crate::stream_name::StreamName;
+use crate::webm::DocType;
+use bytes::{Bytes, BytesMut};
+use std::io;
+use std::mem;
+
+/// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
+/// at once; beyond, at the end of a line.
+const EAGER_BYTES_MAX: usize = 256;
+
+/// Bytes of a body that is read for the connection's sake, although nobody wants it.
+const DRAINED_BYTES_MAX: u64 = 64 << 10;
+
+/// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
+const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
+
+impl<S: Socket> Hub<S> {
+    /// Reads more of a request head, and answers it once it is whole.
+    pub(super) fn read_request(&mut self, id: SessionId) -> bool {
+        if !self.sessions[id].is_introduced && !self.read_proxy_header(id) {
+            return self.sessions[id].can_read;
+        }
+        let connection = &mut self.sessions[id];
+        let State::Requesting(head_bytes) = &mut connection.state else {
+            return false;
+        };
+        let redirects_to = connection.redirects_to;
+        // What came behind the request before may be a whole one.
+        if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
+            return self.parsed(id, outcome);
+        }
+        let mut bytes = [0; 4096];
+        match connection.socket.read(&mut bytes) {
+            Ok(0) => {
+                self.drop_session(id);
+                return false;
+            }
+            Ok(length) => {
+                head_bytes.extend_from_slice(&bytes[..length]);
+                connection.heard_at = self.clock.now();
+                // A head that comes a byte at a time is not parsed anew for each of them.
+                let is_long = head_bytes.len() > EAGER_BYTES_MAX;
+                if is_long
+                    && head_bytes.len() < self.settings.limits.head_bytes
+                    && !bytes[..length].contains(&b'\n')
+                {
+                    return true;
+                }
+                match parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
+                    Some(outcome) => return self.parsed(id, outcome),
+                    None => return true,
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if connection.socket.fall_back() => {
+                let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
+                self.refuse(id, &refusal, Method::Other);
+            }
+            Err(error) => {
+                if connection.socket.is_handshaking() {
+                    tracing::debug!(%error, "no TLS connection");
+                }
+                self.drop_session(id);
+            }
+        }
+        self.sessions[id].can_read
+    }
+
+    fn parsed(&mut self, id: SessionId, outcome: Outcome) -> bool {
+        self.books.counters.requests += 1;
+        let connection = &mut self.sessions[id];
+        connection.requests += 1;
+        connection.since = self.clock.now();
+        match outcome {
+            Ok((head, rest)) => match self.admit_request(id, &head) {
+                Ok(route) => self.authorize(id, Request { head, route, rest }),
+                Err(refusal) => self.refuse_request(id, refusal, &head, rest.freeze()),
+            },
+            Err((refusal, method)) => self.refuse(id, &refusal, method),
+        }
+        self.sessions[id].can_read
+    }
+
+    /// What a request asks for, if its keys and tokens permit that.
+    fn admit_request(&self, id: SessionId, head: &RequestHead) -> Result<Route, Refusal> {
+        let route = self.route(id, head)?;
+        self.settings
+            .access
+            .admit(&route, head, &self.shown(head))?;
+        Ok(route)
+    }
+
+    /// Asks the web hook, if there is one and the request needs a permission.
+    fn authorize(&mut self, id: SessionId, request: Request) {
+        let permitted = match self.ask_hook(id, &request) {
+            None => Ok(()),
+            Some(Asked::Decided(verdict)) => self.judge(Some(verdict)),
+            Some(Asked::Busy) => self.judge(None),
+            Some(Asked::Waits { question, deadline }) => {
+                self.books.counters.auth_waits += 1;
+                let pending = PendingAuthorization::new(request, question, deadline);
+                self.sessions[id].state = State::Pending(Box::new(pending));
+                return;
+            }
+        };
+        self.finish_request(id, request, permitted);
+    }
+
+    fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
+        let authorizer = self.authorizer.as_mut()?;
+        let need = request.route.need()?;
+        let peer = self.sessions[id].client;
+        let forwarded_for = request.head.forwarded_for.as_deref();
+        let client = self.settings.proxies.client(peer, forwarded_for);
+        let sessions = &self.sessions;
+        let is_waiting = |id, question: &QuestionId| {
+            sessions.get(id).is_some_and(|session| {
+                matches!(&session.state, State::Pending(pending) if pending.question() == question)
+            })
+        };
+        let now = self.clock.now();
+        Some(authorizer.ask(id, need, &request.head, client, now, is_waiting))
+    }
+
+    /// What the hook's verdict means for a request. `None`: it has not decided, so nothing is permitted.
+    pub(super) fn judge(&mut self, verdict: Option<Verdict>) -> Result<(), Refusal> {
+        let refusal = match verdict {
+            Some(Verdict::Allowed) => return Ok(()),
+            Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
+            Some(Verdict::Forbidden) => {
+                Refusal::forbidden("the auth hook does not allow this").because(Cause::Hook)
+            }
+            None => Refusal::undecided(),
+        };
+        match verdict {
+            Some(_) => self.books.counters.auth_refused += 1,
+            None => self.books.counters.auth_failed += 1,
+        }
+        Err(refusal)
+    }
+
+    /// Serves a request that is permitted, or refuses it.
+    pub(super) fn finish_request(
+        &mut self,
+        id: SessionId,
+        request: Request,
+        permitted: Result<(), Refusal>,
+    ) {
+        let Request { head, route, rest } = request;
+        // It holds nothing most of the time, and of an upload what one read has brought.
+        let behind = Bytes::copy_from_slice(&rest);
+        let served = match permitted {
+            Ok(()) => self.serve(id, &head, rest, route),
+            // As with keys: a client that may watch nothing sees no names, and is asked for no password.
+            // And what the hook is doing must be seen when it is down.
+            Err(_) if route.need() == Some(Need::List) => {
+                self.tell_streams(id, &head, rest, &route, Vec::new(), true);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = served {
+            self.refuse_request(id, refusal, &head, behind);
+        }
+    }
+
+    /// What a request asks for, with a path prefix or without.
+    pub(super) fn route(&self, id: SessionId, head: &RequestHead) -> Result<Route, Refusal> {
+        let forwarded = self.forwarded_prefix(id, head);
+        let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.settings.base_path]).collect();
+        route_below(head, &prefixes)
+    }
+
+    /// The prefix that a trusted proxy has taken off this request's path.
+    fn forwarded_prefix(&self, id: SessionId, head: &RequestHead) -> Option<BasePath> {
+        let field = head.forwarded_prefix.as_deref()?;
+        let is_trusted = self.settings.proxies.trusts(self.sessions[id].client);
+        is_trusted.then(|| BasePath::forwarded(field)).flatten()
+    }
+
+    /// What stands before the path in links that this client can open.
+    fn link_prefix(&self, id: SessionId, head: &RequestHead) -> BasePath {
+        self.forwarded_prefix(id, head)
+            .unwrap_or_else(|| self.settings.base_path.clone())
+    }
+
+    /// What all fields of an answer to this request have in common.
+    pub(super) fn stamp(&mut self, head: &RequestHead) -> Stamp {
+        Stamp {
+            date: Some(self.clock.date()),
+            readers: self.settings.access.origins.readers(head.origin.as_deref()),
+        }
+    }
+
+    /// Does what one request asks for. Whether it may has been seen to.
+    fn serve(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        route: Route,
+    ) -> Result<(), Refusal> {
+        match route {
+            Route::Publish { name, via } => {
+                return self.open_publisher(id, head, rest, &name, via);
+            }
+            Route::Watch { name, .. } if head.method == Method::Head => {
+                self.describe_stream(id, head, &name);
+            }
+            Route::Watch { name, via } => {
+                return self.open_viewer(id, head, rest, &name, via);
+            }
+            Route::PutPoster(name) => {
+                return self.open_posting(id, head, rest, name);
+            }
+            Route::EndPublisher(name) => {
+                self.end_publisher(&name)?;
+                self.respond(id, head, rest, |to| to.no_content());
+            }
+            Route::Home => self.page(id, head, rest, "home.html", Framing::SameOrigin)?,
+            Route::Dashboard => self.page(id, head, rest, "dashboard.html", Framing::SameOrigin)?,
+            Route::PublishPage(_) => {
+                self.page(id, head, rest, "publish.html", Framing::SameOrigin)?;
+            }
+            Route::WatchPage { embed, .. } => {
+                let framing = match embed {
+                    true => Framing::Anyone,
+                    false => Framing::SameOrigin,
+                };
+                self.page(id, head, rest, "watch.html", framing)?;
+            }
+            Route::Asset(path) => {
+                let page = pages::asset(&path).ok_or_else(not_found)?;
+                self.respond(id, head, rest, |to| to.page(page, Framing::SameOrigin));
+            }
+            Route::Poster(name) => {
+                let poster = self.poster(&name).ok_or_else(not_found)?;
+                self.respond(id, head, rest, |to| to.poster(&poster));
+            }
+            Route::Keyframe(name) => {
+                let picture = self.keyframe(&name).ok_or_else(|| {
+                    Refusal::new(404, "no picture: the stream is off air or not VP8")
+                })?;
+                self.respond(id, head, rest, |to| to.picture("image/webp", picture));
+            }
+            Route::Streams | Route::Metrics => {
+                let shown = self.shown(head);
+                let (names, locked) = (
+                    self.visible(&shown),
+                    self.settings.access.hides_streams(&shown),
+                );
+                self.tell_streams(id, head, rest, &route, names, locked);
+            }
+            Route::Stream(ref name) => {
+                let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
+                let name = self.streams.stream(stream_id).name().clone();
+                self.tell_streams(id, head, rest, &route, vec![name], false);
+            }
+            Route::Health => {
+                let media_type = "text/plain; charset=utf-8";
+                self.respond(id, head, rest, |to| to.text(media_type, "ok\n"));
+            }
+            Route::Options { allow } => {
+                self.respond(id, head, rest, |to| to.options(allow));
+            }
+        }
+        Ok(())
+    }
+
+    fn page(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        file: &str,
+        framing: Framing,
+    ) -> Result<(), Refusal> {
+        let page = pages::page(file).ok_or_else(not_found)?;
+        self.respond(id, head, rest, |to| to.page(page, framing));
+        Ok(())
+    }
+
+    /// Sends a whole answer, after which the connection may ask again.
+    pub(super) fn respond(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        response: impl FnOnce(ResponseTo<'_>) -> WholeResponse,
+    ) {
+        let stamp = self.stamp(head);
+        let (after, keep_alive) = self.after_answer(head, rest.freeze());
+        let response = response(ResponseTo {
+            head,
+            connection: Connection::keep_alive(keep_alive),
+            stamp: &stamp,
+        });
+        let connection = &mut self.sessions[id];
+        connection.outbox.push(response.head);
+        connection.outbox.push(response.body);
+        self.go_on_after_answer(id, after);
+    }
+
+    /// Refuses a request that was understood to its end.
+    pub(super) fn refuse_request(
+        &mut self,
+        id: SessionId,
+        mut refusal: Refusal,
+        head: &RequestHead,
+        behind: Bytes,
+    ) {
+        let route = self.route(id, head).ok();
+        let stream = match route.as_ref().and_then(Route::need) {
+            Some(Need::Publish(name) | Need::Watch(name)) => Some(name.as_str()),
+            Some(Need::List) | None => None,
+        };
+        self.note_refusal(id, &refusal, Some(head), stream);
+        if head.is_from_page {
+            refusal = refusal.without_challenge();
+        }
+        let stamp = self.stamp(head);
+        let (after, keep_alive) = match refusal.keeps_connection() {
+            true => self.after_answer(head, behind),
+            false => (
+                AfterAnswer::Close {
+                    has_body: head.body != Body::None,
+                },
+                false,
+            ),
+        };
+        let connection = Connection::keep_alive(keep_alive);
+        let bytes = refuse(&refusal, head.method, connection, &stamp);
+        self.sessions[id].outbox.push(bytes);
+        self.go_on_after_answer(id, after);
+    }
+
+    /// What becomes of the connection after a whole answer, and whether it may ask again. A body that
+    /// is not read would be taken for the next request.
+    fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
+        let may_go_on = head.keep_alive && self.is_serving();
+        let mut body = BodyReader::new(head.body);
+        while let Ok(Some(_)) = body.take(&mut behind) {}
+        let is_bounded = match head.body {
+            Body::Length(length) => length <= DRAINED_BYTES_MAX,
+            Body::None | Body::Chunked | Body::UntilClose => false,
+        };
+        // Whoever waits for our "100 Continue" may send the body or may not.
+        let may_go_on = may_go_on && !head.expect_continue;
+        let after = match may_go_on {
+            true if body.is_at_end() => AfterAnswer::Ask(BytesMut::from(&behind[..])),
+            true if is_bounded => AfterAnswer::Drain(body),
+            _ => AfterAnswer::Close {
+                has_body: !body.is_at_end(),
+            },
+        };
+        let keeps = !matches!(after, AfterAnswer::Close { .. });
+        (after, keeps)
+    }
+
+    fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
+        let state = match after {
+            AfterAnswer::Ask(rest) => State::Responding {
+                keep_alive: true,
+                rest,
+            },
+            AfterAnswer::Drain(body) => State::Draining(Box::new(body)),
+            AfterAnswer::Close { has_body: true } => return self.close_after_body(id),
+            AfterAnswer::Close { has_body: false } => State::Responding {
+                keep_alive: false,
+                rest: BytesMut::new(),
+            },
+        };
+        self.sessions[id].state = state;
+        self.queue_read(id);
+        self.queue_write(id);
+    }
+
+    /// Reads on to the end of a body that nobody wants, behind which the next request is.
+    pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
+        let connection = &mut self.sessions[id];
+        let State::Draining(body) = &mut connection.state else {
+            return false;
+        };
+        if body.is_at_end() {
+            return false;
+        }
+        match self.turn.read_buffer.read(&mut connection.socket) {
+            Ok(bytes) if bytes.is_empty() => self.drop_session(id),
+            Ok(mut bytes) => {
+                while let Ok(Some(_)) = body.take(&mut bytes) {}
+                let is_at_end = body.is_at_end();
+                connection.heard(self.clock.now());
+                if is_at_end {
+                    let rest = BytesMut::from(&bytes[..]);
+                    connection.state = State::Responding {
+                        keep_alive: true,
+                        rest,
+                    };
+                    self.queue_write(id);
+                    // The answer may have been written already.
+                    if self.sessions[id].outbox.is_empty() {
+                        self.outbox_written(id);
+                    }
+                    return false;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(_) => self.drop_session(id),
+        }
+        self.sessions[id].can_read
+    }
+
+    /// HEAD of a stream: what GET would say before the first byte of it.
+    fn describe_stream(&mut self, id: SessionId, head: &RequestHead, name: &StreamName) {
+        let stamp = self.stamp(head);
+        let known = self
+            .streams
+            .find(name.as_str())
+            .and_then(|id| self.streams.stream(id).init());
+        let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
+        let transport = Transport::http(head.version);
+        let head = stream_head(doc_type.media_type(), transport, Some(&stamp));
+        self.sessions[id].outbox.push(head);
+        self.close_when_written(id);
+    }
+
+    fn open_viewer(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        name: &StreamName,
+        via: Via,
+    ) -> Result<(), Refusal> {
+        if self.streams.find(name.as_str()).is_none() {
+            self.make_way_for_name()?;
+        }
+        self.check_room(id)?;
+        self.count_client(id, head)?;
+        let stream_id = self.streams.open(name, self.clock.now());
+        let stream = self.streams.stream(stream_id);
+        let told = match stream.is_live() {
+            true => Told::Live,
+            false => Told::Offline,
+        };
+        let hello = hello(stream, stream.is_live());
+        let (transport, inbound) = match via {
+            Via::WebSocket(handshake) => {
+                let v1 = self.upgrade(id, &handshake, hello);
+                // Only who sent frames already needs to be heard now.
+                let message_bytes = self.settings.limits.viewer_message_bytes;
+                let inbound =
+                    (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));
+                (Transport::WebSocket { v1 }, inbound)
+            }
+            Via::Http => (Transport::http(head.version), None),
+        };
+        let is_websocket = matches!(transport, Transport::WebSocket { .. });
+        let stamp = (!is_websocket).then(|| Box::new(self.stamp(head)));
+        let audience_index = self.streams.join(stream_id, id, is_websocket);
+        if let Some(broadcast) = self.streams.broadcast(stream_id) {
+            let unsent_bytes = broadcast.unsent.bytes;
+            self.sessions[id].socket.limit_unsent(unsent_bytes);
+        }
+        self.sessions[id].state = State::Viewing {
+            viewer: Viewer {
+                stream: stream_id,
+                transport,
+                cursor: Cursor::join_now(self.streams.stream(stream_id)),
+                told,
+                audience_index,
+                ignored_reads: 0,
+                stamp,
+            },
+            inbound,
+        };
+        self.queue_read(id);
+        self.queue_write(id);
+        Ok(())
+    }
+
+    fn open_publisher(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+        rest: BytesMut,
+        name: &StreamName,
+        via: Via,
+    ) -> Result<(), Refusal> {
+        if via == Via::Http && head.body == Body::None {
+            return Err(Refusal::new(400, "a stream has a body"));
+        }
+        let known = self.streams.find(name.as_str());
+        let has_publisher = |id: StreamId| {
+            self.streams
+                .broadcast(id)
+                .is_some_and(Broadcast::has_publisher)
+        };
+        if !known.is_some_and(has_publisher) {
+            let published = self
+                .streams
+                .broadcasts()
+                .filter(|other| other.has_publisher());
+            if published.count() >= self.settings.limits.max_streams {
+                return Err(Refusal::full());
+            }
+        }
+        // One that takes over gives back what the one before it holds.
+        let is_takeover =
+            known
+                .and_then(|id| self.streams.broadcast(id))
+                .is_some_and(|broadcast| {
+                    broadcast.publisher.is_some() && broadcast.candidates.is_empty()
+                });
+        if !is_takeover {
+            self.check_room(id)?;
+        }
+        let is_direct = self.settings.is_direct(self.sessions[id].client);
+        self.count_client(id, head)?;
+        let stream_id = self.streams.open(name, self.clock.now());
+        self.add_candidate(id, stream_id);
+
+        let ingest = Ingest::candidate(self.streams.limits());
+        let mut body = Bytes::new();
+        let mut publisher = match via {
+            Via::WebSocket(handshake) => {
+                let prefix = self.link_prefix(id, head);
+                let ready = ToPublisher::Ready {
+                    watch: format!("{prefix}/live/{name}"),
+                };
+                let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
+                let inbound =
+                    Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
+                Publisher::websocket(stream_id, ingest, inbound, v1, self.clock.now())
+            }
+            Via::Http => {
+                let outbox = &mut self.sessions[id].outbox;
+                if head.method == Method::Source {
+                    outbox.push(SOURCE_ACCEPTED);
+                } else if head.expect_continue {
+                    outbox.push(CONTINUE);
+                }
+                body = rest.freeze();
+                Publisher::body(
+                    stream_id,
+                    ingest,
+                    BodyReader::new(head.body),
+                    self.clock.now(),
+                )
+            }
+        };
+        let bits_per_s = self.settings.limits.max_publish_bits_per_s;
+        publisher.stamp = self.stamp(head);
+        // Through a proxy, others may ask by the same connection, and this client is counted in it.
+        publisher.may_ask_again = head.keep_alive && is_direct;
+        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.clock.now()));
+        self.sessions[id].state = State::Publishing(Box::new(publisher));
+        self.feed_rest(id, body);
+        self.queue_read(id);
+        self.queue_write(id);
+        Ok(())
+    }
+
+    /// Takes the part of the body that came behind the head. It has its turn with all publishers.
+    fn feed_rest(&mut self, id: SessionId, body: Bytes) {
+        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+            return;
+        };
+        let received = body.len() as u64;
+        if let Some(bucket) = &mut publisher.bucket {
+            bucket.take(received, self.clock.now());
+        }
+        publisher.feed(body);
+        self.note_received(id, received);
+    }
+
+    /// Closes one that a newer publisher took the stream over from.
+    pub(super) fn replace_publisher(&mut self, id: SessionId) {
+        let connection = &mut self.sessions[id];
+        if let State::Publishing(publisher) = &mut connection.state {
+            publisher.offline_reason = OfflineReason::Replaced;
+            publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
+        }
+        let reason = "a newer publisher took the stream over";
+        self.close_publisher(id, CloseCode::Normal, 409, reason);
+    }
+
+    fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
+        let broadcast = self
+            .streams
+            .find(name.as_str())
+            .and_then(|id| self.streams.broadcast(id))
+            .filter(|broadcast| broadcast.has_publisher())
+            .ok_or_else(not_found)?;
+        let candidates = broadcast.candidates.iter();
+        let publishers: Vec<SessionId> = candidates.chain(broadcast.publisher).collect();
+        for id in publishers {
+            self.note_reason(id, OfflineReason::Ended);
+            self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
+        }
+        Ok(())
+    }
+
+    /// Answers a WebSocket handshake; a `videostream.v1` client gets its first text message.
+    /// Returns whether it is one.
+    fn upgrade(&mut self, id: SessionId, handshake: &Handshake, first_text: Vec<u8>) -> bool {
+        let v1 = handshake.subprotocol.is_some();
+        let outbox = &mut self.sessions[id].outbox;
+        outbox.push(switching_protocols(handshake));
+        if v1 {
+            outbox.push(first_text);
+        }
+        v1
+    }
+
+    /// What a request shows to be let in, now.
+    fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
+        self.settings.access.shown(head, self.clock.unix_s())
+    }
+}
+
+/// What becomes of a connection after a whole answer.
+enum AfterAnswer {
+    /// It may ask again: these bytes came behind its request.
+    Ask(BytesMut),
+    /// It may ask again behind this body.
+    Drain(BodyReader),
+    Close {
+        has_body: bool,
+    },
+}
+
+/// A request and what came behind its head, or how its method is answered at once.
+type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
+
+/// A whole request head at the front of `bytes`, and what is behind it; `None` when it is not
+/// whole yet. What it was made of is let go. With `redirects_to`, all it gets is another address.
+fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Option<Outcome> {
+    if bytes.is_empty() {
+        return None;
+    }
+    match parse_request(bytes, limit) {
+        Ok(None) => None,
+        Ok(Some((head, length))) => {
+            let mut all = mem::take(bytes);
+            let rest = all.split_off(length);
+            Some(match redirects_to {
+                None => Ok((head, rest)),
+                Some(port) => Err((to_https(&head, &all, port), head.method)),
+            })
+        }
+        Err(error) => Some(Err((error.into(), Method::Other))),
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(404, "there is nothing at this address")
+}
+
+pub(super) fn not_live() -> Refusal {
+    Refusal::new(404, "no such stream is live")
+}

@@ -1,0 +1,154 @@
+//! Whole responses: pages, JSON, posters, and "nothing has changed".
+
+use super::broadcast::Poster;
+use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
+use crate::protocol::http::{Method, RequestHead};
+use crate::protocol::response::{Connection, Readers, ResponseHead, Stamp};
+use bytes::Bytes;
+
+/// What a page elsewhere may send beside what every page may.
+const CORS_REQUEST_FIELDS: &str = "Authorization, Content-Type, Range";
+
+/// Seconds for which a browser need not ask again whether a page elsewhere may: two hours, the most
+/// that Chromium takes.
+const CORS_MAX_AGE_S: u32 = 7200;
+
+/// A response in two parts: the body is shared, not copied.
+#[derive(Debug)]
+pub struct WholeResponse {
+    pub head: Vec<u8>,
+    /// Empty for HEAD and 304.
+    pub body: Bytes,
+}
+
+/// Who may put a page into a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    SameOrigin,
+    /// The bare player.
+    Anyone,
+}
+
+/// What a response needs to know of its request.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseTo<'a> {
+    pub head: &'a RequestHead,
+    pub connection: Connection,
+    pub stamp: &'a Stamp,
+}
+
+impl ResponseTo<'_> {
+    /// A page or one of its parts, compressed if that pays.
+    pub fn page(self, page: &'static Page, framing: Framing) -> WholeResponse {
+        let policy = match framing {
+            Framing::SameOrigin => CONTENT_SECURITY_POLICY,
+            Framing::Anyone => CONTENT_SECURITY_POLICY_EMBED,
+        };
+        let gzip = page.gzip();
+        let sent = gzip
+            .filter(|_| self.head.accepts_gzip)
+            .unwrap_or(&page.plain);
+        let head = |status| {
+            let mut head = ResponseHead::new(status)
+                .header("ETag", &sent.etag)
+                // Asked again each time, answered with 304: a new server is seen at once.
+                .header("Cache-Control", "no-cache")
+                .header("Content-Security-Policy", policy)
+                .header("Referrer-Policy", "no-referrer");
+            if gzip.is_some() {
+                head = head.vary("Accept-Encoding");
+            }
+            // Pages see no request headers: `web/start-alone.js` reads it here.
+            match self.head.led_by {
+                Some(led_by) if page.is_document() => {
+                    let entry = format!("led-by;desc=\"{}\"", led_by.as_str());
+                    head.header("Server-Timing", entry)
+                }
+                _ => head,
+            }
+        };
+        if self.has(&sent.etag) {
+            return self.bodiless(head(304));
+        }
+        let mut head = head(200).header("Content-Type", page.content_type);
+        if !std::ptr::eq(sent, &page.plain) {
+            head = head.header("Content-Encoding", "gzip");
+        }
+        self.body(head, sent.bytes.clone())
+    }
+
+    pub fn poster(self, poster: &Poster) -> WholeResponse {
+        let head = |status| {
+            ResponseHead::new(status)
+                .header("ETag", &poster.etag)
+                .header("Cache-Control", "no-cache")
+        };
+        if self.has(&poster.etag) {
+            return self.bodiless(head(304));
+        }
+        let head = head(200).header("Content-Type", "image/jpeg");
+        self.body(head, poster.jpeg.clone())
+    }
+
+    /// A picture that is made for this answer.
+    pub fn picture(self, content_type: &str, bytes: Bytes) -> WholeResponse {
+        let head = ResponseHead::new(200)
+            .header("Content-Type", content_type)
+            .header("Cache-Control", "no-store");
+        self.body(head, bytes)
+    }
+
+    /// What OPTIONS is answered: `allow` are the methods of the address. A page of an origin that was
+    /// let in hears that it may use them.
+    pub fn options(self, allow: &str) -> WholeResponse {
+        let mut head = ResponseHead::new(204).header("Allow", format!("{allow}, OPTIONS"));
+        if let Readers::Origin(_) = self.stamp.readers {
+            head = head
+                .header("Access-Control-Allow-Methods", allow)
+                .header("Access-Control-Allow-Headers", CORS_REQUEST_FIELDS)
+                .header("Access-Control-Max-Age", CORS_MAX_AGE_S);
+        }
+        self.bodiless(head)
+    }
+
+    pub fn text(self, content_type: &str, text: impl Into<Bytes>) -> WholeResponse {
+        let head = ResponseHead::new(200)
+            .header("Content-Type", content_type)
+            .header("Cache-Control", "no-store");
+        self.body(head, text.into())
+    }
+
+    pub fn no_content(self) -> WholeResponse {
+        self.bodiless(ResponseHead::new(204))
+    }
+
+    fn body(self, head: ResponseHead, body: Bytes) -> WholeResponse {
+        let head = head.length(body.len() as u64).connection(self.connection);
+        let head = head.stamp(self.stamp);
+        WholeResponse {
+            head: head.into_bytes(),
+            body: match self.head.method {
+                Method::Head => Bytes::new(),
+                _ => body,
+            },
+        }
+    }
+
+    fn bodiless(self, head: ResponseHead) -> WholeResponse {
+        let head = head.connection(self.connection).stamp(self.stamp);
+        WholeResponse {
+            head: head.into_bytes(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Whether the client has this version already (RFC 9110, section 13.1.2).
+    fn has(self, etag: &str) -> bool {
+        self.head.if_none_match.as_ref().is_some_and(|offered| {
+            offered.split(',').any(|one| {
+                let one = one.trim();
+                one == "*" || one.trim_start_matches("W/") == etag
+            })
+        })
+    }
+}

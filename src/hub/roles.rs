@@ -1,0 +1,203 @@
+//! How a connection takes leave of its role: refused, closed, dropped, or told that the server
+//! stops.
+//!
+//! Whatever the reason, [`Hub::change_state`] is the one way out of a state, so that no
+//! audience keeps a viewer that is gone, and no stream a publisher.
+
+use super::{Hub, Life};
+use crate::protocol::control::OfflineReason;
+use crate::protocol::http::Method;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::response::{self, Stamp, refuse};
+use crate::protocol::websocket::CloseCode;
+use crate::session::publisher::Publisher;
+use crate::session::viewer::Viewer;
+use crate::session::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, SessionId, Socket, State};
+use bytes::BytesMut;
+use std::mem;
+use std::time::Instant;
+
+impl<S: Socket> Hub<S> {
+    /// Says no to what is no whole request, or no whole poster, and closes.
+    pub(super) fn refuse(&mut self, id: SessionId, refusal: &Refusal, method: Method) {
+        let stream = self.stream_of(id);
+        self.note_refusal(id, refusal, None, stream.as_deref());
+        let stamp = Stamp {
+            date: Some(self.clock.date()),
+            ..Stamp::default()
+        };
+        let bytes = refuse(refusal, method, response::Connection::Close, &stamp);
+        let connection = &mut self.sessions[id];
+        connection.outbox.push(bytes);
+        match connection.state {
+            State::Posting(_) => self.close_after_body(id),
+            _ => self.close_when_written(id),
+        }
+    }
+
+    /// Closes once the answer is written, and leaves the peer the time to send its body before it
+    /// reads that.
+    pub(super) fn close_after_body(&mut self, id: SessionId) {
+        self.close_by(id, self.clock.now() + REFUSED_BODY_TIMEOUT);
+    }
+
+    /// Notes why a stream goes offline, if it does when this publisher leaves.
+    pub(super) fn note_reason(&mut self, id: SessionId, reason: OfflineReason) {
+        if let State::Publishing(publisher) = &mut self.sessions[id].state {
+            publisher.offline_reason = reason;
+        }
+    }
+
+    pub(super) fn close_publisher(
+        &mut self,
+        id: SessionId,
+        code: CloseCode,
+        status: u16,
+        reason: &str,
+    ) {
+        let date = Some(self.clock.date());
+        let connection = &mut self.sessions[id];
+        match &mut connection.state {
+            State::Publishing(publisher) => {
+                publisher.stamp.date = date;
+                publisher.close(&mut connection.outbox, code, status, reason);
+            }
+            _ => {
+                let refusal = Refusal::new(status, reason.to_owned());
+                let stamp = Stamp {
+                    date,
+                    ..Stamp::default()
+                };
+                let bytes = refuse(&refusal, Method::Put, response::Connection::Close, &stamp);
+                connection.outbox.push(bytes);
+            }
+        }
+        self.close_when_written(id);
+    }
+
+    /// What is in the outbox is a whole answer, after which it may ask again: `behind` came behind
+    /// its request.
+    pub(super) fn ask_again(&mut self, id: SessionId, behind: &[u8]) {
+        let rest = BytesMut::from(behind);
+        self.change_state(
+            id,
+            State::Responding {
+                keep_alive: true,
+                rest,
+            },
+        );
+        self.queue_write(id);
+    }
+
+    /// What is in the outbox is the last that is sent; then the peer may hang up.
+    pub(super) fn close_when_written(&mut self, id: SessionId) {
+        self.close_by(id, self.clock.now() + CLOSING_TIMEOUT);
+    }
+
+    fn close_by(&mut self, id: SessionId, deadline: Instant) {
+        self.change_state(
+            id,
+            State::Closing {
+                deadline,
+                is_shut: false,
+            },
+        );
+        self.queue_write(id);
+    }
+
+    pub(super) fn drop_session(&mut self, id: SessionId) {
+        if !matches!(self.sessions[id].state, State::Gone) {
+            self.change_state(id, State::Gone);
+            self.sessions.gone(id);
+        }
+    }
+
+    /// Takes a connection out of its role, and gives it another.
+    fn change_state(&mut self, id: SessionId, state: State) {
+        let connection = &mut self.sessions[id];
+        connection.can_read &= !matches!(state, State::Gone);
+        match mem::replace(&mut connection.state, state) {
+            State::Viewing { viewer, .. } => self.viewer_left(&viewer),
+            State::Publishing(publisher) => self.publisher_left(id, *publisher),
+            State::Requesting(_)
+            | State::Pending(_)
+            | State::Responding { .. }
+            | State::Draining(_)
+            | State::Posting(_)
+            | State::Closing { .. }
+            | State::Gone => {}
+        }
+    }
+
+    fn viewer_left(&mut self, viewer: &Viewer) {
+        let Some(broadcast) = self.streams.broadcast_mut(viewer.stream) else {
+            return;
+        };
+        let moved = broadcast.leave(viewer.audience_index, viewer.is_websocket());
+        if let Some(id) = moved
+            && let State::Viewing { viewer: other, .. } = &mut self.sessions[id].state
+        {
+            other.audience_index = viewer.audience_index;
+            // A sweep may have passed its new place, and not have reached the old one.
+            self.queue_write(id);
+        }
+        self.streams.forget_if_deserted(viewer.stream);
+    }
+
+    fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
+        let stream_id = publisher.stream;
+        let stream = self.streams.stream_mut(stream_id);
+        let client = self.sessions[id].client;
+        if publisher.is_candidate() {
+            tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
+            if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
+                broadcast.candidates.remove(id);
+            }
+            self.streams.forget_if_deserted(stream_id);
+            return;
+        }
+        publisher.flush(stream);
+        let reason = publisher.offline_reason;
+        tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
+        self.note_last_ingest(id, &mut publisher);
+        self.note_media(stream_id, 0);
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
+            return;
+        };
+        // After a takeover the newer one is there already.
+        if broadcast.publisher == Some(id) {
+            broadcast.publisher_left(self.clock.now());
+            self.streams.stream_mut(stream_id).go_offline(reason);
+            self.queue_audience(stream_id);
+        }
+        self.streams.forget_if_deserted(stream_id);
+    }
+
+    /// Closes all sessions, with the goodbye of their role.
+    pub fn stop(&mut self) {
+        self.life = Life::Stopping;
+        for id in self.sessions.ids() {
+            let connection = &mut self.sessions[id];
+            match &mut connection.state {
+                State::Viewing { viewer, .. } => {
+                    let code = CloseCode::GoingAway;
+                    viewer.close(&mut connection.outbox, code, "the server is stopping");
+                    self.close_when_written(id);
+                }
+                State::Publishing(publisher) => {
+                    publisher.offline_reason = OfflineReason::Ended;
+                    let code = CloseCode::GoingAway;
+                    self.close_publisher(id, code, 503, "the server is stopping");
+                }
+                State::Responding { keep_alive, .. } => *keep_alive = false,
+                State::Requesting(_)
+                | State::Pending(_)
+                | State::Draining(_)
+                | State::Posting(_) => {
+                    self.drop_session(id);
+                }
+                State::Closing { .. } | State::Gone => {}
+            }
+        }
+    }
+}

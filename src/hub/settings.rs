@@ -1,0 +1,73 @@
+//! What the options say. The hub reads it and changes nothing in it.
+
+use crate::config::{Limits, Serve};
+use crate::protocol::access::Access;
+use crate::protocol::base_path::BasePath;
+use crate::protocol::forwarded::TrustedProxies;
+use crate::{stream, webm};
+use std::net::IpAddr;
+use std::time::Duration;
+
+#[derive(Debug)]
+pub struct Settings {
+    /// Who may publish and who may watch.
+    pub access: Access,
+    /// Proxies whose client addresses are trusted.
+    pub proxies: TrustedProxies,
+    /// Whether every connection begins with a PROXY header.
+    pub proxy_protocol: bool,
+    /// The path prefix of all addresses. They exist without it as well.
+    pub base_path: BasePath,
+    /// `None` without a web hook.
+    pub hook: Option<HookSettings>,
+    pub limits: Limits,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+/// How verdicts of the web hook are waited for and kept.
+#[derive(Debug, Clone, Copy)]
+pub struct HookSettings {
+    /// The hook itself may take this long.
+    pub timeout: Duration,
+    /// A verdict holds for this long.
+    pub cache: Duration,
+}
+
+impl Settings {
+    /// Those of a server that may have `most` connections at once, whatever is asked.
+    pub fn new(config: &Serve, most: usize) -> Settings {
+        let asked = config.limits.max_connections;
+        Settings {
+            access: config.access.clone(),
+            proxies: config.proxies.clone(),
+            proxy_protocol: config.proxy_protocol,
+            base_path: config.base_path.clone(),
+            hook: config.hook.as_ref().map(|hook| HookSettings {
+                timeout: hook.timeout,
+                cache: hook.cache,
+            }),
+            limits: config.limits.clone(),
+            max_connections: asked.map_or(most, |asked| asked.min(most)),
+        }
+    }
+
+    /// Whether this peer is a client itself, and counts as one when it connects. A PROXY header from it
+    /// changes nothing: it is not trusted.
+    pub fn is_direct(&self, peer: IpAddr) -> bool {
+        !self.proxies.trusts(peer)
+    }
+
+    pub(super) fn stream_limits(&self) -> stream::Limits {
+        let limits = &self.limits;
+        stream::Limits {
+            webm: webm::Limits {
+                init_bytes: limits.init_bytes,
+                block_bytes: limits.block_bytes,
+            },
+            ring_bytes: limits.ring_bytes,
+            ring_ms: limits.ring_ms,
+            lag_ms: limits.lag_ms,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! All streams: the media of each, and beside them its publisher, its viewers and its counts.
+
+use super::broadcast::Broadcast;
+use super::sweep::Swept;
+use super::unsent::Unsent;
+use crate::session::SessionId;
+use crate::stream::{self, Catalog, Stream, StreamId};
+use crate::stream_name::StreamName;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub struct Streams {
+    catalog: Catalog,
+    /// Invariant: one for each stream of the catalog.
+    broadcasts: BTreeMap<StreamId, Broadcast>,
+    /// Streams whose audience is being visited, or will be: each has its slice in turn. Invariant: each
+    /// once, and its broadcast has `is_sweeping` set.
+    sweeping: VecDeque<StreamId>,
+    /// What the kernel may hold for a viewer, of a new stream.
+    unsent: Unsent,
+}
+
+impl Streams {
+    pub fn new(limits: stream::Limits, unsent: Unsent) -> Streams {
+        Streams {
+            catalog: Catalog::new(limits),
+            broadcasts: BTreeMap::new(),
+            sweeping: VecDeque::new(),
+            unsent,
+        }
+    }
+
+    pub fn limits(&self) -> stream::Limits {
+        self.catalog.limits()
+    }
+
+    pub fn set_clock(&mut self, since_start: Duration) {
+        self.catalog.set_clock(since_start);
+    }
+
+    pub fn find(&self, name: &str) -> Option<StreamId> {
+        self.catalog.find(name)
+    }
+
+    /// The stream of this name, which is made if there is none.
+    pub fn open(&mut self, name: &StreamName, now: Instant) -> StreamId {
+        let id = self.catalog.open(name.as_str());
+        let unsent = self.unsent;
+        let broadcast = self.broadcasts.entry(id);
+        broadcast.or_insert_with(|| Broadcast::new(unsent, now));
+        id
+    }
+
+    pub fn stream(&self, id: StreamId) -> &Stream {
+        self.catalog.stream(id)
+    }
+
+    pub fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
+        self.catalog.stream_mut(id)
+    }
+
+    pub fn broadcast(&self, id: StreamId) -> Option<&Broadcast> {
+        self.broadcasts.get(&id)
+    }
+
+    pub fn broadcast_mut(&mut self, id: StreamId) -> Option<&mut Broadcast> {
+        self.broadcasts.get_mut(&id)
+    }
+
+    /// Both halves of a stream.
+    pub fn both_mut(&mut self, id: StreamId) -> Option<(&mut Broadcast, &mut Stream)> {
+        let broadcast = self.broadcasts.get_mut(&id)?;
+        Some((broadcast, self.catalog.stream_mut(id)))
+    }
+
+    pub fn broadcasts(&self) -> impl Iterator<Item = &Broadcast> {
+        self.broadcasts.values()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Stream)> {
+        self.catalog.iter()
+    }
+
+    pub fn ids(&self) -> Vec<StreamId> {
+        self.broadcasts.keys().copied().collect()
+    }
+
+    /// Adds a viewer at the end of the audience. Returns its place there.
+    pub fn join(&mut self, id: StreamId, viewer: SessionId, is_websocket: bool) -> usize {
+        let stream = self.catalog.stream(id);
+        let broadcast = self.broadcasts.get_mut(&id);
+        broadcast.map_or(0, |broadcast| broadcast.join(viewer, is_websocket, stream))
+    }
+
+    /// Notes what a publisher's last bytes brought.
+    pub fn note_media(&mut self, id: StreamId, received: u64, now: Instant) {
+        if let Some(broadcast) = self.broadcasts.get_mut(&id) {
+            broadcast.received_bytes += received;
+            broadcast.note_media(self.catalog.stream(id), now);
+        }
+    }
+
+    /// Forgets a stream that has neither a publisher nor a viewer.
+    pub fn forget_if_deserted(&mut self, id: StreamId) {
+        if self.broadcast(id).is_some_and(Broadcast::is_deserted) {
+            self.broadcasts.remove(&id);
+            self.sweeping.retain(|&other| other != id);
+            self.catalog.remove(id);
+        }
+    }
+
+    /// Has every audience swept whose stream has new chunks.
+    pub fn sweep_fresh(&mut self, max_delay: Duration, now: Instant) {
+        for (&id, broadcast) in &mut self.broadcasts {
+            if mem::take(&mut broadcast.is_fresh) && !broadcast.audience.is_empty() {
+                if !mem::replace(&mut broadcast.is_sweeping, true) {
+                    self.sweeping.push_back(id);
+                }
+                broadcast.sweep.chunks_came(now, max_delay);
+            }
+        }
+    }
+
+    /// Has every viewer of a stream visited soon, because there may be something to tell.
+    pub fn sweep_soon(&mut self, id: StreamId, now: Instant) {
+        if let Some(broadcast) = self.broadcasts.get_mut(&id) {
+            if !mem::replace(&mut broadcast.is_sweeping, true) {
+                self.sweeping.push_back(id);
+            }
+            broadcast.sweep.hurry(now);
+        }
+    }
+
+    /// When the next sweep goes on or starts.
+    pub fn sweep_at(&self, now: Instant) -> Option<Instant> {
+        let sweeping = self.sweeping.iter();
+        let broadcasts = sweeping.filter_map(|id| self.broadcasts.get(id));
+        broadcasts
+            .filter_map(|broadcast| broadcast.sweep.due(now))
+            .min()
+    }
+
+    /// Starts sweeps whose time has come. Returns whether any is under way.
+    pub fn set_out(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        for id in &self.sweeping {
+            if let Some(broadcast) = self.broadcasts.get_mut(id) {
+                broadcast.sweep.set_out(broadcast.audience.len(), now);
+                any |= broadcast.sweep.is_under_way();
+            }
+        }
+        any
+    }
+
+    pub fn sweeps(&self) -> usize {
+        self.sweeping.len()
+    }
+
+    /// The stream whose audience has its slice now. [`Streams::end_slice`] gives it back.
+    pub fn next_sweep(&mut self) -> Option<StreamId> {
+        self.sweeping.pop_front()
+    }
+
+    /// The viewer that is next in a stream's sweep.
+    pub fn next_viewer(&mut self, id: StreamId, now: Instant) -> Option<SessionId> {
+        self.broadcasts.get_mut(&id)?.next_in_sweep(now)
+    }
+
+    /// A slice is over. Returns the round that ended with it, if one did.
+    pub fn end_slice(&mut self, id: StreamId, now: Instant) -> Option<Swept> {
+        let broadcast = self.broadcasts.get_mut(&id)?;
+        let ended = broadcast.sweep.poll_end();
+        // Under way, or waiting for --max-delay.
+        broadcast.is_sweeping = broadcast.sweep.due(now).is_some();
+        if broadcast.is_sweeping {
+            self.sweeping.push_back(id);
+        }
+        ended
+    }
+}

@@ -1,0 +1,78 @@
+//! What a publisher is asked for, so that newcomers see a picture.
+
+use crate::protocol::control::ToPublisher;
+use std::time::{Duration, Instant};
+
+/// Blocks without a keyframe for so long: the publisher is asked for a new recording. One that has
+/// only just begun sends its first keyframe by itself.
+const RESTART_WAIT: Duration = Duration::from_secs(3);
+
+/// For so long: it is warned.
+const WARNING_WAIT: Duration = Duration::from_secs(10);
+
+/// What a publisher should be told now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plea {
+    /// Please start a new recording.
+    Restart,
+    /// No keyframe for so long that newcomers wait.
+    KeyframeWarning,
+}
+
+impl Plea {
+    pub fn message(self) -> ToPublisher {
+        match self {
+            Plea::Restart => ToPublisher::Restart,
+            Plea::KeyframeWarning => ToPublisher::Warning {
+                code: "keyframe-interval".into(),
+                message: "No keyframe arrived for 10 s: new viewers wait.".into(),
+            },
+        }
+    }
+}
+
+/// What a candidate that sends blocks but no keyframe is told, each thing once.
+#[derive(Debug, Default)]
+pub struct KeyframePlea {
+    wants_since: Option<Instant>,
+    has_asked: bool,
+    has_warned: bool,
+}
+
+impl KeyframePlea {
+    pub fn due(&mut self, wants_keyframe: bool, now: Instant) -> Option<Plea> {
+        if !wants_keyframe {
+            self.wants_since = None;
+            return None;
+        }
+        let since = *self.wants_since.get_or_insert(now);
+        let waited = now.saturating_duration_since(since);
+        if waited >= RESTART_WAIT && !self.has_asked {
+            self.has_asked = true;
+            return Some(Plea::Restart);
+        }
+        if waited >= WARNING_WAIT && !self.has_warned {
+            self.has_warned = true;
+            return Some(Plea::KeyframeWarning);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidate_without_keyframes_is_asked_and_then_warned_once() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut plea = KeyframePlea::default();
+        assert_eq!(plea.due(false, after(0)), None);
+        assert_eq!(plea.due(true, after(5)), None);
+        assert_eq!(plea.due(true, after(8)), Some(Plea::Restart));
+        assert_eq!(plea.due(true, after(14)), None);
+        assert_eq!(plea.due(true, after(15)), Some(Plea::KeyframeWarning));
+        assert_eq!(plea.due(true, after(60)), None);
+    }
+}
