@@ -32,6 +32,8 @@ mod client_address;
 mod clients;
 mod clock;
 mod deadlines;
+#[cfg(any(test, feature = "testing"))]
+mod look;
 mod media_clock;
 mod memory;
 mod pending;

@@ -24,7 +24,11 @@ impl<S: Socket> Hub<S> {
         self.unthrottle();
         // Who is not visited in this turn is at the front of the queue in the next, and who was
         // visited and has more at its back.
-        self.turn.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.queues.publishers());
+        self.turn.budget = Budget::new(
+            self.settings.turn_work,
+            work::SHARE_MIN,
+            self.queues.publishers(),
+        );
         self.tick_media();
         for _ in 0..self.queues.publishers() {
             if self.turn.budget.is_spent() {
