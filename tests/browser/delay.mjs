@@ -106,7 +106,7 @@ async function joinLate(server) {
 
 /** Runs in the viewer page: the age of each shown frame, in milliseconds. */
 async function watchClock(forMs) {
-  const { StripReader } = await import('/assets/stats-panel.js');
+  const { StripReader } = await import('/assets/watch/stats-panel.js');
   const strip = new StripReader();
   const video = document.querySelector('video');
   const before = window.videostream.stats();
@@ -143,7 +143,7 @@ async function watchClock(forMs) {
  * socket, already there, tells which chunks are new: all viewers have the same timestamps.
  */
 async function countBacklog() {
-  const { Scanner } = await import('/assets/webm-scan.js');
+  const { Scanner } = await import('/assets/player/webm-scan.js');
   const url = location.href.replace('http', 'ws');
   const listen = (onChunk) => {
     const scanner = new Scanner();

@@ -23,7 +23,7 @@ function complaints(files) {
 }
 
 test('the checker finds nothing in any page, style sheet or picture', () => {
-  const files = readdirSync(WEB).filter((name) => CHECKED.test(name));
+  const files = readdirSync(WEB, { recursive: true }).filter((name) => CHECKED.test(name));
   assert.ok(files.filter((name) => name.endsWith('.html')).length >= 3, files.join());
   assert.deepEqual(complaints(files.map((name) => join(WEB, name))), []);
 });

@@ -1,7 +1,7 @@
 // Puts a repeat behind every frame of a recording, and has ffmpeg compare what is shown.
 
 import { execFileSync } from 'node:child_process';
-import { Repeater } from '../../web/repeat-frame.js';
+import { Repeater } from '../../web/player/repeat-frame.js';
 
 const HEADER = 32;
 const FRAME_HEADER = 12;

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Delivery } from '../../web/delivery.js';
+import { Delivery } from '../../web/publisher/delivery.js';
 
 /** 1000 bytes each 50 ms until `untilMs`; the server is asked each second and comes to lack `lacks`. */
 function flow(delivery, fromMs, untilMs, { lacks = 0, queued = 0, start = { handed: 0 } } = {}) {

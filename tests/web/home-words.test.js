@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { hintFor } from '../../web/home-words.js';
+import { hintFor } from '../../web/home/words.js';
 
 const hint = (name, more = {}) => hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, ...more });
 

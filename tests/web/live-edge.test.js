@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/live-edge.js';
+import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/player/live-edge.js';
 
 /** Plays for a while: chunks come every `periodMs`, the position moves at the decided rate. */
 function play(edge, { lag, forMs, periodMs = 60 }) {

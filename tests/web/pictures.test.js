@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Pictures } from '../../web/pictures.js';
-import { Scanner } from '../../web/webm-scan.js';
+import { Pictures } from '../../web/player/pictures.js';
+import { Scanner } from '../../web/player/webm-scan.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];

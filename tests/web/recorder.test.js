@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/recorder.js';
+import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/publisher/recorder.js';
 
 /** A MediaRecorder whose data comes when told to. As the real one, `state` runs ahead of events. */
 class FakeRecorder {

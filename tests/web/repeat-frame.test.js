@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Repeater } from '../../web/repeat-frame.js';
+import { Repeater } from '../../web/player/repeat-frame.js';
 
 /** A VP8 keyframe's head (RFC 6386, 9.1), and behind it what a partition begins with. */
 const vp8Key = (width, height, first = 0) => new Uint8Array([

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { SilenceWatch } from '../../web/silence.js';
+import { SilenceWatch } from '../../web/publisher/silence.js';
 
 const SEEN = { bitsPerSecond: 900_000, hasPicture: true, hasSound: true, isPictureMuted: false, isSoundMuted: false };
 

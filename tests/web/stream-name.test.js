@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { isStreamName, nameFromPath, plainName, suggestName, toStreamName } from '../../web/stream-name.js';
+import { isStreamName, nameFromPath, plainName, suggestName, toStreamName } from '../../web/lib/stream-name.js';
 
 test('a name has 1 to 64 plain characters, no leading dot and no ending of a file', () => {
   for (const good of ['a', 'A-z_0.9', '-x', '_', 'x'.repeat(64), 'a.b', 'webm', 'a.jpeg', 'a.webm.b']) assert.ok(isStreamName(good), good);

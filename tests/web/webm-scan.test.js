@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { elementAt, readInit, Scanner } from '../../web/webm-scan.js';
-import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/webm-edit.js';
+import { elementAt, readInit, Scanner } from '../../web/player/webm-scan.js';
+import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/player/webm-edit.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];

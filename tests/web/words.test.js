@@ -1,10 +1,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import * as watch from '../../web/watch-words.js';
-import * as publish from '../../web/publish-words.js';
-import { explainCaptureError } from '../../web/capture.js';
-import { statsRows } from '../../web/stats-panel.js';
-import { posterSize } from '../../web/poster.js';
+import * as watch from '../../web/watch/words.js';
+import * as publish from '../../web/publish/words.js';
+import { explainCaptureError } from '../../web/publisher/capture.js';
+import { statsRows } from '../../web/watch/stats-panel.js';
+import { posterSize } from '../../web/publisher/poster.js';
 
 const isSentence = ({ title, text }) => {
   assert.match(title, /[.?]$/);

@@ -22,11 +22,11 @@ fn say(server: &Server, bytes: impl AsRef<[u8]>) -> Response {
 
 /// Addresses of pages, and the files they come from.
 const PAGES: [(&str, &str); 5] = [
-    ("/", "home.html"),
-    ("/dashboard", "dashboard.html"),
-    ("/publish/demo", "publish.html"),
-    ("/live/demo", "watch.html"),
-    ("/live/demo?embed", "watch.html"),
+    ("/", "home/home.html"),
+    ("/dashboard", "dashboard/dashboard.html"),
+    ("/publish/demo", "publish/publish.html"),
+    ("/live/demo", "watch/watch.html"),
+    ("/live/demo?embed", "watch/watch.html"),
 ];
 
 #[test]
@@ -124,7 +124,7 @@ fn head_says_what_get_would() {
 #[test]
 fn page_that_is_not_in_the_binary_is_no_address_and_nothing_leads_there() {
     let server = Server::start();
-    let is_there = pages::page("dashboard.html").is_some();
+    let is_there = pages::page("dashboard/dashboard.html").is_some();
     let answer = Http::open(&server).get("/dashboard");
     if is_there {
         assert_eq!(answer.status, 200);
@@ -134,7 +134,12 @@ fn page_that_is_not_in_the_binary_is_no_address_and_nothing_leads_there() {
         (answer.status, answer.text().trim_end()),
         (404, "there is nothing at this address")
     );
-    for page in ["home.html", "publish.html", "watch.html", "home.js"] {
+    for page in [
+        "home/home.html",
+        "publish/publish.html",
+        "watch/watch.html",
+        "home/home.js",
+    ] {
         let page = pages::page(page).unwrap();
         let text = std::str::from_utf8(&page.plain.bytes).unwrap();
         assert!(!text.contains("dashboard"), "{text}");

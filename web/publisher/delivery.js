@@ -10,7 +10,7 @@
 // does not have counts as waiting. Its count starts elsewhere and also has bytes of framing: the
 // difference to ours is its largest of late.
 
-import { RateMeter } from './rate-meter.js';
+import { RateMeter } from '../lib/rate-meter.js';
 
 /** Longer than any backlog before the recording starts anew. */
 const WINDOW_MS = 30_000;

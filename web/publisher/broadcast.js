@@ -9,7 +9,7 @@
 
 import { Delivery } from './delivery.js';
 import { Recorder } from './recorder.js';
-import { StreamSocket } from './socket.js';
+import { StreamSocket } from '../lib/socket.js';
 import { Uplink } from './uplink.js';
 
 const TICK_MS = 250;

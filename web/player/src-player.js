@@ -4,7 +4,7 @@
 // A response that ends (the publisher stopped or restarted) is asked for again.
 
 import { LiveEdge } from './live-edge.js';
-import { retryDelayMs } from './socket.js';
+import { retryDelayMs } from '../lib/socket.js';
 
 const TICK_MS = 250;
 /** What the browser's own buffering makes comfortable. */

@@ -1,17 +1,17 @@
 // The publisher page: wires a source, the broadcast and the controls to the stage.
 
-import { Broadcast } from './broadcast.js';
-import { explainCaptureError, listDevices, openSource, SOURCES } from './capture.js';
-import { Credentials } from './credentials.js';
-import { bitRate, clock, counted } from './format.js';
-import { AirWatch, ON_AIR } from './on-air.js';
-import { at } from './place.js';
-import { takePoster } from './poster.js';
-import { CODECS, recordableCodecs, typeFor } from './recorder.js';
-import { socketUrl } from './socket.js';
+import { Broadcast } from '../publisher/broadcast.js';
+import { explainCaptureError, listDevices, openSource, SOURCES } from '../publisher/capture.js';
+import { Credentials } from '../lib/credentials.js';
+import { bitRate, clock, counted } from '../lib/format.js';
+import { AirWatch, ON_AIR } from '../publisher/on-air.js';
+import { at } from '../lib/place.js';
+import { takePoster } from '../publisher/poster.js';
+import { CODECS, recordableCodecs, typeFor } from '../publisher/recorder.js';
+import { socketUrl } from '../lib/socket.js';
 import { pageMayStartAlone } from './start-alone.js';
-import { nameFromPath } from './stream-name.js';
-import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './publish-words.js';
+import { nameFromPath } from '../lib/stream-name.js';
+import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './words.js';
 
 const FIGURES_MS = 500;
 const LOOK_MS = 250;

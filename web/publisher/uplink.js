@@ -7,7 +7,7 @@
 // What waits in the queue grows old. So rather than play catch-up, the recording stops, the
 // queue drains, and a new recording begins at the present moment.
 
-import { RateMeter } from './rate-meter.js';
+import { RateMeter } from '../lib/rate-meter.js';
 
 const CONGESTED_SECONDS = 2;
 const DRAINED_SECONDS = 0.2;

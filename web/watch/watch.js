@@ -1,15 +1,15 @@
 // The viewer page: wires the socket, a player and the controls to the stage.
 
-import { canPlay, mediaSourceClass, MsePlayer } from './mse-player.js';
-import { SrcPlayer } from './src-player.js';
-import { socketUrl, StreamSocket } from './socket.js';
-import { Credentials } from './credentials.js';
+import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
+import { SrcPlayer } from '../player/src-player.js';
+import { socketUrl, StreamSocket } from '../lib/socket.js';
+import { Credentials } from '../lib/credentials.js';
 import { hitchOf } from './hitch.js';
-import { at } from './place.js';
-import { codecsOf, isAudioCodec, mimeWithoutKind } from './webm-edit.js';
-import { counted, milliseconds } from './format.js';
-import { nameFromPath } from './stream-name.js';
-import { explainMissing, explainRefusal, explainUnplayable, wordsFor } from './watch-words.js';
+import { at } from '../lib/place.js';
+import { codecsOf, isAudioCodec, mimeWithoutKind } from '../player/webm-edit.js';
+import { counted, milliseconds } from '../lib/format.js';
+import { nameFromPath } from '../lib/stream-name.js';
+import { explainMissing, explainRefusal, explainUnplayable, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
 
 const FIGURES_MS = 500;

@@ -14,7 +14,7 @@
 import { Lane, planLanes } from './lane.js';
 import { Lead, LiveEdge } from './live-edge.js';
 import { Pictures } from './pictures.js';
-import { RateMeter } from './rate-meter.js';
+import { RateMeter } from '../lib/rate-meter.js';
 import { readInit, Scanner } from './webm-scan.js';
 import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
 

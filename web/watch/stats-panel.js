@@ -1,7 +1,7 @@
 // The figures about playback that a viewer may ask for.
 
-import { bitRate, milliseconds } from './format.js';
-import { CELLS, stripAgeMs } from './time-strip.js';
+import { bitRate, milliseconds } from '../lib/format.js';
+import { CELLS, stripAgeMs } from '../lib/time-strip.js';
 
 /** `[label, value]` rows. Pure. */
 export function statsRows(stats) {

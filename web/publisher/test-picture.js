@@ -5,7 +5,7 @@
 // cells along the foot, which the viewer page reads). A beep and a blink mark each second, so
 // ear and eye can judge whether sound and picture belong together.
 
-import { encodeTime } from './time-strip.js';
+import { encodeTime } from '../lib/time-strip.js';
 import { Ticker } from './ticker.js';
 
 const INK = '#f4efe6';

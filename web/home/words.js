@@ -1,6 +1,6 @@
 // What the home page says about a name in its field. Pure.
 
-import { isStreamName, plainName } from './stream-name.js';
+import { isStreamName, plainName } from '../lib/stream-name.js';
 
 const RULE = 'Use letters a to z, digits, dot, dash and underscore, not beginning with a dot.';
 /** These addresses are the stream's own: its bytes and its pictures. */

@@ -3,11 +3,11 @@
 // The list is asked for every few seconds while the page is visible. Cards stay where they are
 // and only their figures change, so nothing jumps under a finger.
 
-import { Credentials } from './credentials.js';
-import { counted, since } from './format.js';
-import { hintFor } from './home-words.js';
-import { at } from './place.js';
-import { isStreamName, suggestName, toStreamName } from './stream-name.js';
+import { Credentials } from '../lib/credentials.js';
+import { counted, since } from '../lib/format.js';
+import { hintFor } from './words.js';
+import { at } from '../lib/place.js';
+import { isStreamName, suggestName, toStreamName } from '../lib/stream-name.js';
 
 const REFRESH_MS = 4000;
 const POSTER_MS = 15_000;
