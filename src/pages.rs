@@ -216,6 +216,17 @@ mod tests {
         }
     }
 
+    /// A page that disappears fails here, and one that is new belongs here.
+    #[test]
+    fn these_are_the_pages_of_web() {
+        let mut pages: Vec<_> = Web::iter().filter(|name| name.ends_with(".html")).collect();
+        pages.sort();
+        assert_eq!(
+            pages,
+            ["home/home.html", "publish/publish.html", "watch/watch.html"]
+        );
+    }
+
     #[test]
     fn pages_have_no_script_or_style_that_their_policy_forbids() {
         for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
