@@ -1,7 +1,9 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import * as watch from '../../web/watch/words.js';
+import { STATES as WATCH_STATES } from '../../web/watch/machine.js';
 import * as publish from '../../web/publish/words.js';
+import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
 import { explainCaptureError } from '../../web/publisher/capture.js';
 import { statsRows } from '../../web/watch/stats-panel.js';
 import { posterSize } from '../../web/publisher/poster.js';
@@ -12,7 +14,7 @@ const isSentence = ({ title, text }) => {
 };
 
 test('every state of the viewer page has whole sentences', () => {
-  for (const state of watch.STATES) isSentence(watch.wordsFor(state, { name: 'show' }));
+  for (const state of WATCH_STATES) isSentence(watch.wordsFor(state, { name: 'show' }));
   isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true }));
   isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true, isBlocked: true }));
   isSentence(watch.wordsFor('locked', { name: 'show', isWrongKey: true }));
@@ -22,7 +24,7 @@ test('every state of the viewer page has whole sentences', () => {
 });
 
 test('every state of the publisher page has whole sentences and an action', () => {
-  for (const state of publish.STATES) {
+  for (const state of PUBLISH_STATES) {
     for (const source of ['camera', 'screen', 'test', null]) {
       isSentence(publish.wordsFor(state, { source }));
       isSentence(publish.wordsFor(state, { source, hasPreview: source !== null }));
@@ -69,7 +71,7 @@ test('a source that gives nothing, and an upload that is too slow, are named as 
 });
 
 test('only a stream that arrives has the badge Live', () => {
-  for (const state of publish.STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
+  for (const state of PUBLISH_STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
   assert.equal(publish.badgeFor('slow', { behindMs: 2600 }), '3 s behind');
   assert.equal(publish.badgeFor('silent', { missing: 'sound' }), 'No sound');
 });

@@ -1,38 +1,39 @@
 // The home page: the streams that are on air, and the way to go live.
 //
 // The list is asked for every few seconds while the page is visible. Cards stay where they are
-// and only their figures change, so nothing jumps under a finger.
+// and only their figures change, so nothing jumps under a finger. What the page shows is decided
+// in machine.js and worded in words.js.
 
 import { Credentials } from '../lib/credentials.js';
 import { counted, since } from '../lib/format.js';
-import { hintFor } from './words.js';
 import { at } from '../lib/place.js';
-import { isStreamName, suggestName, toStreamName } from '../lib/stream-name.js';
+import { plainName, suggestName } from '../lib/stream-name.js';
+import { next, start } from './machine.js';
+import { hintFor, lockOf, summaryOf } from './words.js';
 
 const REFRESH_MS = 4000;
 const POSTER_MS = 15_000;
 
 const $ = (id) => document.getElementById(id);
-const form = $('compose');
-const nameField = $('name');
-const streamList = $('streams');
 
 /** A key typed here is tried for whatever this session opens: it may be for watching, or for both. */
 const watching = new Credentials('watch', '');
 const publishing = new Credentials('publish', '');
 
+let state = start(suggestName(), plainName());
 /** Name to `{ item, posterAtMs }`. */
 const cards = new Map();
-/** What was typed into the field, which may have become something else there. */
-let typed = '';
-let shown = '';
 
-function setState(state, summary) {
-  document.documentElement.dataset.state = state;
-  if ($('summary').textContent !== summary) $('summary').textContent = summary;
+function send(event) {
+  const former = state;
+  state = next(state, event);
+  // Not at every list: an input method may be at work in the field.
+  if (state.value !== former.value || state.typed !== former.typed) $('name').value = state.value;
+  show();
 }
 
 async function refresh() {
+  const hasKey = watching.isKnown;
   try {
     const response = await fetch(at('api/streams'), {
       cache: 'no-store',
@@ -41,60 +42,74 @@ async function refresh() {
     });
     // A server of an older kind refuses the whole list.
     if (response.status === 401 || response.status === 403) {
-      show([], true);
+      send({ type: 'refused', hasKey });
       return;
     }
     if (!response.ok) throw new Error(`status ${response.status}`);
     const answer = await response.json();
-    show(Array.isArray(answer) ? answer : answer.streams ?? [], Boolean(answer.locked));
+    const streams = Array.isArray(answer) ? answer : answer.streams ?? [];
+    send({ type: 'listed', streams, isLocked: Boolean(answer.locked), hasKey });
   } catch {
-    setState('unreachable', 'The server does not answer. Trying again.');
+    send({ type: 'unanswered' });
   }
 }
 
-function show(streams, isLocked) {
-  const live = streams.filter((stream) => stream.live !== false);
-  // Those who come late stand last: the order of a list in use must not change.
-  live.sort((a, b) => (b.uptime_s ?? 0) - (a.uptime_s ?? 0));
-  const names = new Set(live.map(({ name }) => name));
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
+
+function show() {
+  document.documentElement.dataset.state = state.name;
+  write('summary', summaryOf(state));
+  showCards();
+  $('nothing').hidden = state.name !== 'empty';
+  showLock();
+  showName();
+}
+
+function showCards() {
+  const names = new Set(state.streams.map(({ name }) => name));
   for (const [name, { item }] of cards) {
     if (names.has(name)) continue;
     item.remove();
     cards.delete(name);
   }
-  for (const stream of live) {
+  for (const stream of state.streams) {
     let card = cards.get(stream.name);
     if (!card) {
       card = { item: makeCard(stream.name), posterAtMs: -Infinity };
       cards.set(stream.name, card);
-      streamList.append(card.item);
+      $('streams').append(card.item);
     }
     fillCard(card, stream);
   }
-  $('nothing').hidden = live.length > 0 || isLocked;
-  showLock(isLocked);
-  const viewers = live.reduce((sum, stream) => sum + (stream.viewers ?? 0), 0);
-  setState(
-    live.length ? 'live' : 'empty',
-    summary(live.length, viewers, isLocked),
-  );
-  hint();
 }
 
-function summary(streams, viewers, isLocked) {
-  if (streams) return `${counted(streams, 'stream')}, ${counted(viewers, 'viewer')}`;
-  return isLocked ? '' : 'No streams right now';
+/** The field for the key, where one would show more. */
+function showLock() {
+  const lock = lockOf(state);
+  $('lock').hidden = lock === null;
+  $('lock').classList.toggle('small', state.streams.length > 0);
+  write('lock-title', lock?.title ?? '');
+  write('lock-text', lock?.text ?? '');
 }
 
-/** The field for the key, where one would show more. A key that was tried and did not is wrong. */
-function showLock(isLocked) {
-  const isWrong = isLocked && watching.isKnown;
-  $('lock').hidden = !isLocked;
-  $('lock').classList.toggle('small', cards.size > 0);
-  const title = cards.size ? 'More streams here need a key.' : 'Streams here need a key.';
-  const text = isWrong ? 'The key you gave does not open them. Try another one.' : 'Enter the key that you were given.';
-  if ($('lock-title').textContent !== title) $('lock-title').textContent = title;
-  if ($('lock-text').textContent !== text) $('lock-text').textContent = text;
+function showName() {
+  const { value, typed, spare, streams } = state;
+  const { text, isGood, suggestion } = hintFor({
+    name: value,
+    typed,
+    spare,
+    watchAddress: location.host + at('live/'),
+    isLive: streams.some(({ name }) => name === value),
+  });
+  write('hint', text);
+  $('name').setCustomValidity(isGood ? '' : text);
+  $('name').setAttribute('aria-invalid', String(!isGood));
+  $('use').hidden = suggestion === null;
+  if (suggestion === null) return;
+  $('use').value = suggestion;
+  write('use', `Use ${suggestion}`);
 }
 
 function makeCard(name) {
@@ -121,53 +136,22 @@ function fillCard(card, stream) {
   picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}.jpg`), { t: Date.now() });
 }
 
-function hint() {
-  const name = nameField.value;
-  const { text, isGood, suggestion } = hintFor({
-    name, typed, watchAddress: location.host + at('live/'), isLive: cards.has(name), suggestion: $('use').value,
-  });
-  if ($('hint').textContent !== text) $('hint').textContent = text;
-  nameField.setCustomValidity(isGood ? '' : text);
-  nameField.setAttribute('aria-invalid', String(!isGood));
-  $('use').hidden = !suggestion;
-  if (suggestion && $('use').value !== suggestion) {
-    $('use').value = suggestion;
-    $('use').textContent = `Use ${suggestion}`;
-  }
-}
-
-function setName(name) {
-  nameField.value = typed = shown = name;
-  hint();
-}
-
-function takeTyped() {
-  const { value } = nameField;
-  // The field shows what became of the letters before: the new ones are behind it.
-  typed = shown && value.startsWith(shown) && value !== shown ? typed + value.slice(shown.length) : value;
-  const name = toStreamName(typed);
-  // Nothing is left: what was typed stays, and the hint says why it will not do.
-  shown = isStreamName(name) ? name : value;
-  if (shown !== value) nameField.value = shown;
-  hint();
-}
-
-nameField.addEventListener('input', ({ isComposing }) => {
+$('name').addEventListener('input', ({ isComposing }) => {
   // An input method is at work: its letters are not final.
-  if (!isComposing) takeTyped();
+  if (!isComposing) send({ type: 'typed', value: $('name').value });
 });
-nameField.addEventListener('compositionend', takeTyped);
+$('name').addEventListener('compositionend', () => send({ type: 'typed', value: $('name').value }));
 
-$('another').addEventListener('click', () => setName(suggestName()));
+$('another').addEventListener('click', () => send({ type: 'named', name: suggestName() }));
 $('use').addEventListener('click', () => {
-  setName($('use').value);
-  nameField.focus();
+  send({ type: 'named', name: $('use').value });
+  $('name').focus();
 });
 
-form.addEventListener('submit', (event) => {
+$('compose').addEventListener('submit', (event) => {
   event.preventDefault();
   const source = event.submitter?.value ?? 'camera';
-  location.href = at(`publish/${encodeURIComponent(nameField.value)}?source=${source}`);
+  location.href = at(`publish/${encodeURIComponent($('name').value)}?source=${source}`);
 });
 
 $('lock').addEventListener('submit', (event) => {
@@ -184,7 +168,8 @@ function keep(key) {
 }
 
 if (watching.key !== null) keep(watching.key);
-setName(suggestName());
+$('name').value = state.value;
+show();
 
 setInterval(() => {
   if (!document.hidden) refresh();

@@ -1,16 +1,18 @@
-// The publisher page: wires a source, the broadcast and the controls to the stage.
+// The publisher page: wires a source, the broadcast and the controls to the stage. What
+// follows from what is decided in machine.js, and worded in words.js.
 
 import { Broadcast } from '../publisher/broadcast.js';
 import { explainCaptureError, listDevices, openSource, SOURCES } from '../publisher/capture.js';
 import { Credentials } from '../lib/credentials.js';
 import { bitRate, clock, counted } from '../lib/format.js';
-import { AirWatch, ON_AIR } from '../publisher/on-air.js';
+import { AirWatch } from '../publisher/on-air.js';
 import { at } from '../lib/place.js';
 import { takePoster } from '../publisher/poster.js';
 import { CODECS, recordableCodecs, typeFor } from '../publisher/recorder.js';
 import { socketUrl } from '../lib/socket.js';
 import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { isOnAir, isSending, next, start } from './machine.js';
 import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './words.js';
 
 const FIGURES_MS = 500;
@@ -37,18 +39,15 @@ const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('publish', name);
 const isTypeSupported = (type) => Boolean(globalThis.MediaRecorder?.isTypeSupported(type));
 
-let state = 'idle';
-let words = {};
-let source = SOURCES.includes(query.get('source')) ? query.get('source') : null;
-/** `{ stream, stop() }` while something is shown. */
+let state = start({
+  source: SOURCES.includes(query.get('source')) ? query.get('source') : null,
+  canRecord: recordableCodecs(isTypeSupported).length > 0,
+});
+/** `{ stream, stop() }` while something is shown: `state.hasPreview`. */
 let capture = null;
-/** Counts openings, so that a late answer to an older wish is thrown away. */
-let wish = 0;
+/** While `isSending(state)`. */
 let broadcast = null;
 const air = new AirWatch(preview);
-/** Whether Try again means to go live, or only to see the preview. */
-let wantsLive = false;
-let liveSinceMs = null;
 let nextPosterMs = Infinity;
 let wakeLock = null;
 const choice = {
@@ -61,38 +60,82 @@ const choice = {
 
 // --- State and words
 
-function setState(next, more = {}) {
-  state = next;
-  words = more;
-  root.dataset.state = next;
+function send(event) {
+  const former = state;
+  const step = next(state, event);
+  state = step.state;
+  for (const effect of step.effects) perform(effect, step);
   speak();
-  keepAwake();
+  if (state.name !== former.name) keepAwake();
+}
+
+function perform(effect, step) {
+  switch (effect) {
+    case 'check':
+      check();
+      break;
+    case 'open':
+      open();
+      break;
+    case 'close':
+      capture?.stop();
+      capture = null;
+      preview.srcObject = null;
+      break;
+    case 'connect':
+      connect();
+      break;
+    case 'change':
+      broadcast.change(capture.stream, recording());
+      break;
+    case 'stop':
+      broadcast?.stop();
+      broadcast = null;
+      break;
+    case 'askKey':
+      credentials.forget();
+      break;
+    case 'note':
+      note(step.note);
+      break;
+    default:
+      throw new Error(`no effect ${effect}`);
+  }
+}
+
+function write(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 function speak() {
+  const { name: now, source, hasPreview, error, ending } = state;
   const figures = {
     missing: air.missing ?? 'recorder', behindMs: broadcast?.behindMs ?? 0, isDraining: broadcast?.isDraining,
   };
-  const { title, text } = wordsFor(state, { source, name, hasPreview: Boolean(capture), ...figures, ...words });
-  const write = (id, content) => {
-    if ($(id).textContent !== content) $(id).textContent = content;
-  };
+  root.dataset.state = now;
+  const { title, text } = wordsFor(now, { source, name, hasPreview, error, ending, ...figures });
   write('title', title);
   write('text', text);
   write('sentence', `${title} ${text}`.trim());
-  write('air', badgeFor(state, figures));
-  const { label, isStop } = actionFor(state);
+  write('air', badgeFor(now, figures));
+  const { label, isStop } = actionFor(now);
   write('go', label);
   $('go').classList.toggle('stop', isStop);
   $('pick').hidden = source !== null;
   root.toggleAttribute('data-source', source !== null);
-  root.toggleAttribute('data-wants-key', Boolean(words.error?.wantsKey));
-  $('key-form').hidden = !words.error?.wantsKey;
-  root.toggleAttribute('data-preview', Boolean(capture));
+  root.toggleAttribute('data-preview', hasPreview);
+  const wantsKey = Boolean(error?.wantsKey);
+  root.toggleAttribute('data-wants-key', wantsKey);
+  if (wantsKey && $('key-form').hidden) {
+    $('key').value = '';
+    $('key-form').hidden = false;
+    $('key').focus();
+  }
+  $('key-form').hidden = !wantsKey;
   for (const segment of document.querySelectorAll('.segment')) {
     segment.setAttribute('aria-pressed', String(segment.dataset.source === source));
   }
-  document.title = `${state === 'live' ? '● ' : ''}${name} · videostream`;
+  document.title = `${now === 'live' ? '● ' : ''}${name} · videostream`;
 }
 
 function note(text) {
@@ -105,10 +148,9 @@ function note(text) {
 
 // --- Source
 
-/** Opens what is to be shown. True when the preview runs. */
+/** Opens what is to be shown. */
 async function open() {
-  wish += 1;
-  const mine = wish;
+  const { wish, source } = state;
   const [, width, height] = /^(\d+)x(\d+)$/.exec(query.get('size') ?? '') ?? [];
   const wantsAudio = choice.hasAudio ?? source !== 'test';
   let opened;
@@ -123,14 +165,13 @@ async function open() {
       name,
     });
   } catch (reason) {
-    if (mine !== wish) return false;
-    if (broadcast) note(explainCaptureError(reason.name, source).title);
-    else setState('error', { error: explainCaptureError(reason.name, source) });
-    return false;
+    send({ type: 'notOpened', wish, error: explainCaptureError(reason.name, source) });
+    return;
   }
-  if (mine !== wish) {
+  // A late answer to a wish that was given up.
+  if (wish !== state.wish) {
     opened.stop();
-    return false;
+    return;
   }
   const former = capture;
   capture = opened;
@@ -138,21 +179,13 @@ async function open() {
   for (const track of tracksOf(capture)) track.addEventListener('ended', () => trackEnded(track));
   preview.srcObject = capture.stream;
   preview.play().catch(() => {});
-  if (broadcast) broadcast.change(capture.stream, recording());
+  send({ type: 'opened', wish });
   former?.stop();
   if (opened.isSoundMissing) note('No microphone was found, so your stream is silent.');
-  if (source === 'test' && wantsAudio && !capture.stream.getAudioTracks().length) {
+  if (source === 'test' && wantsAudio && !opened.stream.getAudioTracks().length) {
     note('The browser allows no sound before a click on the page, so the test picture is silent.');
   }
   fillDevices();
-  return true;
-}
-
-function close() {
-  wish += 1;
-  capture?.stop();
-  capture = null;
-  preview.srcObject = null;
 }
 
 /** What is sent, and the browser's own tracks that it is made of. */
@@ -164,7 +197,7 @@ function trackEnded(track) {
   if (!capture || !tracksOf(capture).has(track)) return;
   const left = capture.stream.getTracks().filter(({ readyState }) => readyState === 'live');
   if (track.kind === 'video' || !left.length) {
-    end(source === 'screen' ? 'unshared' : 'unplugged');
+    send({ type: 'sourceEnded' });
     return;
   }
   // The sound ended: players would wait for it for ever, so the recording goes on without.
@@ -175,27 +208,12 @@ function trackEnded(track) {
   note('The sound ended; the picture goes on.');
 }
 
-async function pick(next) {
-  const isChange = next !== source;
-  wantsLive = Boolean(broadcast);
-  source = next;
+function pick(source) {
   const url = new URL(location.href);
-  url.searchParams.set('source', next);
+  url.searchParams.set('source', source);
   url.searchParams.delete('auto');
   history.replaceState(null, '', url);
-  if (broadcast) {
-    await open();
-    speak();
-    return;
-  }
-  if (isChange) close();
-  // A screen may be asked for only once, and only after a click: when going live.
-  if (source === 'screen') {
-    setState('idle');
-    return;
-  }
-  setState('asking');
-  if (await open()) setState('idle');
+  send({ type: 'picked', source });
 }
 
 function recording() {
@@ -208,24 +226,7 @@ function recording() {
 
 // --- On air
 
-/** `isSure`: the person has been asked already, or need not be. */
-async function goLive({ isSure = false } = {}) {
-  wantsLive = true;
-  if (!recordableCodecs(isTypeSupported).length) {
-    setState('error', {
-      error: { title: 'This browser cannot record WebM.', text: 'Use Chrome, Edge or Firefox to go live.' },
-    });
-    return;
-  }
-  if (!isSure && state !== 'taken' && (await isTaken())) {
-    setState('taken');
-    return;
-  }
-  if (!capture) {
-    setState('asking');
-    if (!(await open())) return;
-  }
-  setState('connecting');
+function connect() {
   air.reset();
   nextPosterMs = performance.now() + FIRST_POSTER_MS;
   const url = socketUrl(location.href, credentials);
@@ -235,14 +236,12 @@ async function goLive({ isSure = false } = {}) {
     },
     lost,
     replaced() {
-      offAir();
-      setState('replaced');
+      send({ type: 'replaced' });
     },
     failed({ code, reason }) {
-      offAir();
-      setState('error', {
-        error: explainClose(code, reason) ?? { title: 'The stream could not be sent.', text: `The reason given: ${reason || 'none'}. Press Try again.` },
-      });
+      const error = explainClose(code, reason)
+        ?? { title: 'The stream could not be sent.', text: `The reason given: ${reason || 'none'}. Press Try again.` };
+      send({ type: 'failed', error });
     },
     warning(warning) {
       note(explainWarning(warning));
@@ -250,36 +249,23 @@ async function goLive({ isSure = false } = {}) {
   });
 }
 
-function offAir() {
-  broadcast = null;
-  liveSinceMs = null;
-}
-
 /** While a broadcast runs, what is seen of it decides the state. */
 function look() {
   if (!broadcast || !capture) return;
   const nowMs = performance.now();
-  const next = air.look(state, { broadcast, capture, source, wasLive: liveSinceMs !== null, nowMs });
-  if (next === 'live') liveSinceMs ??= nowMs;
-  if (next !== state) setState(next);
-  else speak();
+  const seen = { broadcast, capture, source: state.source, wasLive: state.liveSinceMs !== null, nowMs };
+  send({ type: 'seen', air: air.look(state.name, seen), nowMs });
 }
 
 async function lost({ opened, attempt }) {
   look();
   if (opened || attempt > 2) return;
+  const asked = broadcast;
   // A refused socket does not say why. The same server tells a plain request.
   const answer = await fetch(`${watchPath}.jpg`, asking({ method: 'PUT', body: new Uint8Array(0) })).catch(() => null);
   const error = answer && explainRefusal(answer.status, { hadKey: credentials.isKnown });
-  if (!error || !broadcast || broadcast.isConnected) return;
-  broadcast.stop();
-  offAir();
-  if (error.wantsKey) credentials.forget();
-  setState('error', { error });
-  if (error.wantsKey) {
-    $('key').value = '';
-    $('key').focus();
-  }
+  if (!error || !broadcast || broadcast !== asked || broadcast.isConnected) return;
+  send({ type: 'refused', error });
 }
 
 /**
@@ -293,6 +279,11 @@ function asking({ headers, ...more } = {}) {
     headers: { accept: 'application/json', ...credentials.headers(), ...headers },
     ...more,
   };
+}
+
+async function check() {
+  const { question } = state;
+  send({ type: 'checked', question, isTaken: await isTaken() });
 }
 
 /** Whether someone is on air under this name, other than this browser a moment ago. */
@@ -335,22 +326,15 @@ function rememberPublished() {
   }
 }
 
-function end(ending) {
-  broadcast?.stop();
-  offAir();
-  close();
-  setState('ended', { ending });
-}
-
 async function sendPoster() {
   const poster = await takePoster(preview);
-  if (!poster || state !== 'live') return;
+  if (!poster || state.name !== 'live') return;
   const options = asking({ method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster });
   await fetch(`${watchPath}.jpg`, options).catch(() => {});
 }
 
 async function keepAwake() {
-  const isWanted = broadcast !== null && !document.hidden;
+  const isWanted = isSending(state) && !document.hidden;
   if (isWanted && !wakeLock) {
     wakeLock = {};
     wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
@@ -363,15 +347,15 @@ async function keepAwake() {
 
 function showFigures() {
   const nowMs = performance.now();
-  const write = (id, text) => {
-    if ($(id).textContent !== text) $(id).textContent = text;
+  const figure = (id, text) => {
+    write(id, text);
     $(id).hidden = !text;
   };
-  write('time', liveSinceMs === null ? '' : clock((nowMs - liveSinceMs) / 1000));
+  figure('time', state.liveSinceMs === null ? '' : clock((nowMs - state.liveSinceMs) / 1000));
   const isConnected = Boolean(broadcast?.isConnected);
-  write('viewers', isConnected && broadcast.viewers !== null ? counted(broadcast.viewers, 'viewer') : '');
-  write('rate', isConnected ? bitRate(broadcast.bitsPerSecond) : '');
-  if (state === 'live' && nowMs >= nextPosterMs) {
+  figure('viewers', isConnected && broadcast.viewers !== null ? counted(broadcast.viewers, 'viewer') : '');
+  figure('rate', isConnected ? bitRate(broadcast.bitsPerSecond) : '');
+  if (state.name === 'live' && nowMs >= nextPosterMs) {
     nextPosterMs = nowMs + POSTER_MS;
     sendPoster();
   }
@@ -389,7 +373,7 @@ async function fillDevices() {
   fill($('camera'), cameras.map(({ id, label }) => [id, label]), choice.cameraId || used('video'));
   fill($('microphone'), [...microphones.map(({ id, label }) => [id, label]), ['none', 'No sound']],
     choice.hasAudio === false ? 'none' : choice.microphoneId || used('audio'));
-  for (const id of ['camera', 'microphone']) $(id).closest('label').hidden = source !== 'camera';
+  for (const id of ['camera', 'microphone']) $(id).closest('label').hidden = state.source !== 'camera';
 }
 
 function fillSettings() {
@@ -402,7 +386,7 @@ function fillSettings() {
   fillDevices();
 }
 
-$('settings').addEventListener('change', async ({ target }) => {
+$('settings').addEventListener('change', ({ target }) => {
   if (target.id === 'quality') choice.kbps = Number(target.value);
   if (target.id === 'codec') choice.codec = target.value;
   if (target.id === 'quality' || target.id === 'codec') {
@@ -414,22 +398,12 @@ $('settings').addEventListener('change', async ({ target }) => {
     choice.hasAudio = target.value !== 'none';
     choice.microphoneId = choice.hasAudio ? target.value : '';
   }
-  if (capture) await open();
-  speak();
+  send({ type: 'changed' });
 });
 
 // --- Controls
 
-$('go').onclick = () => {
-  if (ON_AIR.includes(state)) end('stopped');
-  else if (state === 'connecting' || state === 'asking') {
-    broadcast?.stop();
-    offAir();
-    close();
-    setState('idle');
-  } else if (state === 'error' && !wantsLive) pick(source);
-  else if (!broadcast) goLive({ isSure: state === 'taken' || state === 'replaced' });
-};
+$('go').onclick = () => send({ type: 'pressed' });
 for (const button of document.querySelectorAll('button[data-source]')) {
   button.onclick = () => pick(button.dataset.source);
 }
@@ -449,7 +423,7 @@ document.addEventListener('pointerdown', ({ target }) => {
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
   credentials.remember($('key').value);
-  goLive();
+  send({ type: 'keyGiven' });
 };
 $('copy').onclick = async ({ target }) => {
   target.textContent = (await copied($('link').href)) ? 'Copied' : 'Copy failed';
@@ -470,7 +444,7 @@ async function copied(text) {
   return isDone;
 }
 window.addEventListener('beforeunload', (event) => {
-  if (ON_AIR.includes(state)) event.preventDefault();
+  if (isOnAir(state)) event.preventDefault();
 });
 window.addEventListener('pagehide', () => broadcast?.stop());
 window.addEventListener('online', () => broadcast?.retryNow());
@@ -489,12 +463,10 @@ fillSettings();
 setInterval(look, LOOK_MS);
 setInterval(showFigures, FIGURES_MS);
 showFigures();
-if (query.has('auto') && source) {
-  // A kiosk takes its own stream over without a question.
-  if (pageMayStartAlone()) goLive({ isSure: true });
-  else {
-    setState('idle');
-    note('Another site opened this page, so going live needs your click.');
-  }
-} else if (source) pick(source);
-else setState('idle');
+speak();
+if (!query.has('auto')) {
+  if (state.source) send({ type: 'picked', source: state.source });
+} else if (state.source) {
+  if (pageMayStartAlone()) send({ type: 'began' });
+  else note('Another site opened this page, so going live needs your click.');
+}

@@ -1,11 +1,4 @@
-// What the publisher page says in each of its states. Pure.
-//
-//   idle → asking → taken → connecting → live, slow, stuck, silent, reconnecting → ended
-//            └─────────────────┴──────────┴──────────┴──► replaced, error
-
-export const STATES = [
-  'idle', 'asking', 'taken', 'connecting', 'live', 'slow', 'stuck', 'silent', 'reconnecting', 'ended', 'replaced', 'error',
-];
+// What the publisher page says in each of its states (see machine.js). Pure.
 
 const READY = {
   camera: 'Your camera is ready. Press Go live when you are.',
@@ -75,6 +68,8 @@ export function wordsFor(state, {
       return { title: hasPreview || source === 'screen' ? READY[source] : WANTING[source ?? 'none'], text: '' };
     case 'asking':
       return ASKING[source ?? 'camera'];
+    case 'checking':
+      return { title: `Asking the server whether ${name} is on air.`, text: '' };
     case 'connecting':
       return { title: 'Connecting to the server.', text: '' };
     case 'taken':
@@ -117,6 +112,7 @@ export function actionFor(state) {
     case 'silent':
     case 'reconnecting':
       return { label: 'Stop', isStop: true };
+    case 'checking':
     case 'connecting':
     case 'asking':
       return { label: 'Cancel', isStop: true };

@@ -1,22 +1,20 @@
-// The viewer page: wires the socket, a player and the controls to the stage.
+// The viewer page: wires the socket, a player and the controls to the stage. What follows from what
+// is decided in machine.js, and worded in words.js.
 
 import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
 import { SrcPlayer } from '../player/src-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
-import { hitchOf } from './hitch.js';
 import { at } from '../lib/place.js';
-import { codecsOf, isAudioCodec, mimeWithoutKind } from '../player/webm-edit.js';
+import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
-import { explainMissing, explainRefusal, explainUnplayable, wordsFor } from './words.js';
+import { begin, isHitched, isPaused, next } from './machine.js';
+import { kindsOf, mseType, playsOf } from './types.js';
+import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
 
 const FIGURES_MS = 500;
-/** Off air for so long after we saw it: it has ended rather than paused. */
-const ENDED_AFTER_MS = 30_000;
-/** On air, and yet nothing comes, nor word of why: the connection is dead without knowing it. */
-const SILENT_MS = 7000;
 /** How often we look whether the picture moves. */
 const LOOK_MS = 100;
 /** After so long without a picture, the page says why. */
@@ -28,9 +26,6 @@ const PLAIN_WITHIN_MS = 3000;
  * 32 KB at a time, and wants two or three of them.
  */
 const PLAIN_KNOWN_WITHIN_MS = 20_000;
-/** Fresh joins after faults within this time, before we give up. */
-const FAULTS_WITHIN_MS = 20_000;
-const FAULTS_MOST = 4;
 const CONTROLS_MS = 2500;
 const POLL_MS = 3000;
 
@@ -44,97 +39,121 @@ const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('watch', name);
 const strip = new StripReader();
 
-let state = 'idle';
-let error = null;
+let state;
 let player = null;
 let socket = null;
-let mime = '';
-let isOnAir = false;
-let wasOnAir = false;
-let offAirAtMs = 0;
-let lastDataMs = performance.now();
-let ignoredKind = null;
-let wantsPlay = true;
-let faults = [];
-/** The connection that the player was fed by is gone; the next one brings its own. */
-let isStale = false;
-/** The browser lets nothing play before a tap. */
-let isBlocked = false;
-/** The publisher ended the stream, rather than lost it. */
-let hasEnded = false;
-/** The server says that nothing comes from the publisher. */
-let isStalled = false;
-let skipsAtMs = [];
-let movedAtMs = performance.now();
-let lastPosition = 0;
-let hitch = '';
-/** What of the stream this browser cannot play, in words. */
-let missing = '';
-let isWrongKey = false;
-/** What the newest init segment declares. */
-let tracks = [];
-/** Once without success: the plain stream is not tried again for this type. */
-let plainFailed = '';
-let isSrc = false;
-let plainTimer = 0;
-/** What the browser takes its time to begin with, once that is worth a word. */
-let slowCodecs = [];
-let slowTimer = 0;
-let askTimer = 0;
+const plainTimers = { late: 0, slow: 0, ask: 0 };
 
 // --- State and words
 
-function setState(next, problem = null) {
-  state = next;
-  error = problem;
-  if (next !== 'connecting') slowCodecs = [];
-  root.dataset.state = next;
-  movedAtMs = performance.now();
-  speak();
+function send(event) {
+  follow(next(state, { nowMs: performance.now(), ...event }));
 }
 
-/** Asks for a key, in the page. */
-function askForKey(wasWrong) {
-  isWrongKey = wasWrong;
-  socket?.close();
-  setState('locked');
-  $('key').value = '';
-  $('key').focus();
+function follow(step) {
+  const isSame = step.state === state;
+  state = step.state;
+  if (!isSame) speak();
+  for (const effect of step.effects) perform(effect, step);
+}
+
+function perform(effect, step) {
+  switch (effect) {
+    case 'connect':
+      connect();
+      break;
+    case 'reconnect':
+      socket.reconnect();
+      break;
+    case 'retryNow':
+      socket.retryNow();
+      break;
+    case 'closeSocket':
+      socket?.close();
+      break;
+    case 'newPlayer':
+      newPlayer();
+      break;
+    case 'announce':
+      player.announce(mseType(state.mime));
+      break;
+    case 'skipped':
+      player.skipped();
+      break;
+    case 'catchUp':
+      player?.catchUp();
+      break;
+    case 'dropPlayer':
+      player?.destroy();
+      player = null;
+      break;
+    case 'openPlain':
+      openPlain();
+      break;
+    case 'closePlain':
+      clearTimeout(plainTimers.late);
+      clearTimeout(plainTimers.slow);
+      clearInterval(plainTimers.ask);
+      break;
+    case 'watchPlain':
+      watchPlain();
+      break;
+    case 'play':
+      play();
+      break;
+    case 'pause':
+      video.pause();
+      break;
+    case 'askWhy':
+      askWhy();
+      break;
+    case 'askKey':
+      $('key').value = '';
+      $('key').focus();
+      break;
+    case 'showStill':
+      showStill();
+      break;
+    case 'reload':
+      location.reload();
+      break;
+    case 'warn':
+      console.warn(step.warning);
+      break;
+    default:
+      throw new Error(`no effect ${effect}`);
+  }
 }
 
 function speak() {
-  const isPaused = state === 'playing' && !wantsPlay;
-  const words = wordsFor(state, { name, error, isPaused, isBlocked, wasOnAir, hasEnded, hitch, isWrongKey, missing, slowCodecs });
+  const paused = isPaused(state);
+  const words = wordsFor(state.name, { ...state, name, isPaused: paused });
   const write = (id, text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
+  root.dataset.state = state.name;
   write('title', words.title);
   write('text', words.text);
   write('sentence', `${words.title} ${words.text}`.trim());
-  root.toggleAttribute('data-paused', isPaused);
-  root.dataset.hitch = state === 'playing' && !isPaused ? hitch : '';
-  write('badge', hitch && hitch !== 'slow' ? 'Waiting' : 'Live');
-  $('play').hidden = !isPaused;
-  if (isPaused) $('unmute').hidden = true;
-  $('pause').ariaLabel = isPaused ? 'Play' : 'Pause';
-  $('key-form').hidden = state !== 'locked';
-  $('others').hidden = state !== 'ended' || !hasEnded;
-  $('vlc').hidden = state !== 'error' || !error?.hasPlainStream;
-  $('retry').hidden = state !== 'error' && state !== 'reconnecting';
-  const showsStill = state === 'waiting' || state === 'ended' || state === 'connecting';
+  root.toggleAttribute('data-paused', paused);
+  root.toggleAttribute('data-still', state.isStill);
+  root.toggleAttribute('data-hitched', isHitched(state));
+  root.dataset.hitch = state.name === 'playing' && !paused ? state.hitch : '';
+  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : 'Live');
+  $('play').hidden = !paused;
+  if (paused) $('unmute').hidden = true;
+  $('pause').ariaLabel = paused ? 'Play' : 'Pause';
+  $('key-form').hidden = state.name !== 'locked';
+  $('others').hidden = state.name !== 'ended' || !state.hasEnded;
+  $('vlc').hidden = !state.error?.hasPlainStream;
+  $('retry').hidden = state.name !== 'error' && state.name !== 'reconnecting';
+  const showsStill = state.name === 'waiting' || state.name === 'ended' || state.name === 'connecting';
   if (!showsStill) $('still').hidden = true;
 }
 
 // --- Playing
 
-function startPlaying() {
-  setState('playing');
-  if (wantsPlay) play();
-}
-
 async function play() {
-  wantsPlay = true;
-  isBlocked = false;
   try {
     await video.play();
   } catch (reason) {
@@ -145,173 +164,71 @@ async function play() {
     await video.play().catch(() => {
       // Not even that. The tap that starts it will start it with sound.
       video.muted = false;
-      isBlocked = true;
-      pause();
+      send({ type: 'blocked' });
     });
   }
-  speak();
 }
 
-function pause() {
-  wantsPlay = false;
-  video.pause();
-  speak();
-}
-
-function togglePlay() {
-  if (wantsPlay) {
-    pause();
-  } else {
-    player?.catchUp();
-    play();
-  }
-}
+const hasPicture = () => video.readyState > 2;
 
 function newPlayer() {
-  isStale = false;
   player?.destroy();
   player = new MsePlayer(video, {
-    ready: startPlaying,
-    failed: (reason) => joinAfresh(reason),
-    starved(kind) {
-      // What this browser cannot play is left out for good.
-      if (missing) return;
-      ignoredKind = kind;
-      joinAfresh(null);
+    ready: () => send({ type: 'ready' }),
+    failed: ({ message }) => send({ type: 'failed', message }),
+    starved: (kind) => send({ type: 'starved', kind }),
+    declared(tracks) {
+      send({ type: 'declared', tracks });
+      return !tracks.some(({ encoding }) => encoding);
     },
-    declared(each) {
-      tracks = each;
-      if (!tracks.some(({ encoding }) => encoding)) return true;
-      playPlainly();
-      return false;
-    },
-  }, { ignore: ignoredKind });
+  }, { ignore: state.ignored });
 }
 
-/**
- * Plays as much of a type as this browser knows: all of it, or the picture or the sound alone, or
- * the plain stream, which it may play although Media Source Extensions refuse it.
- */
-function playType() {
-  const codecs = codecsOf(mime);
-  const type = mseType();
-  const kinds = { audio: codecs.filter(isAudioCodec), video: codecs.filter((codec) => !isAudioCodec(codec)) };
-  const without = (kind) => kinds[kind].length > 0 && kinds[kind].length < codecs.length && canPlay(mimeWithoutKind(type, kind));
-  if (canPlay(type)) {
-    if (missing) leaveOut(null, '');
-    player.announce(type);
-  } else if (without('audio')) {
-    leaveOut('audio', explainMissing('audio', kinds.audio));
-  } else if (plainFailed !== mime) {
-    playPlainly();
-  } else if (without('video')) {
-    leaveOut('video', explainMissing('video', kinds.video));
-  } else {
-    giveUp();
-  }
-}
+/** The picture's codecs of a stream that has one. */
+const pictures = () => kindsOf(state.mime).video;
 
-function leaveOut(kind, words) {
-  missing = words;
-  if (ignoredKind !== kind) {
-    ignoredKind = kind;
-    newPlayer();
-  }
-  player.announce(mseType());
-}
-
-/** Where all depends on the codecs: Media Source Extensions know Matroska by WebM's name only. */
-function mseType() {
-  return mime.replace('video/x-matroska', 'video/webm').replace('audio/x-matroska', 'audio/webm');
-}
-
-function giveUp() {
-  socket?.close();
-  player?.destroy();
-  player = null;
-  setState('error', explainUnplayable(mime, codecsOf(mime), tracks));
-}
-
-/** Tries the plain stream; without a picture in time, what is left is tried or told. */
-function playPlainly() {
-  if (isSrc) return;
-  useSrcPlayer();
-  clearTimeout(plainTimer);
-  const pictures = codecsOf(mime).filter((codec) => !isAudioCodec(codec));
-  const isKnown = !tracks.some(({ encoding }) => encoding)
-    && pictures.every((codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`));
-  clearTimeout(slowTimer);
-  slowTimer = setTimeout(() => {
-    if (state !== 'connecting' || !isKnown) return;
-    slowCodecs = pictures;
-    speak();
-  }, SLOW_MS);
-  plainTimer = setTimeout(() => {
-    if (video.readyState < 2 || (pictures.length && !video.videoWidth)) plainIsNoWay();
+/** Without a picture in time, what is left is tried or told. */
+function watchPlain() {
+  const plays = (codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`)
+    || canPlay(`video/webm;codecs="${codec}"`);
+  const isKnown = !state.tracks.some(({ encoding }) => encoding) && pictures().every(plays);
+  clearTimeout(plainTimers.late);
+  clearTimeout(plainTimers.slow);
+  if (isKnown) plainTimers.slow = setTimeout(() => send({ type: 'plainSlow', codecs: pictures() }), SLOW_MS);
+  plainTimers.late = setTimeout(() => {
+    if (video.readyState < 2 || (pictures().length && !video.videoWidth)) send({ type: 'plainLate' });
   }, isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS);
 }
 
-function plainIsNoWay() {
-  clearTimeout(plainTimer);
-  clearTimeout(slowTimer);
-  clearInterval(askTimer);
-  plainFailed = mime;
-  isSrc = false;
-  const codecs = codecsOf(mime);
-  const isSoundKnown = codecs.some(isAudioCodec) && canPlay(mimeWithoutKind(mseType(), 'video'));
-  if (tracks.some(({ encoding }) => encoding) || !isSoundKnown) {
-    giveUp();
-    return;
-  }
-  newPlayer();
-  connect();
+function openPlain() {
+  player?.destroy();
+  const url = new URL(credentials.url(`${watchPath}.webm`), location.href);
+  player = new SrcPlayer(video, {
+    ready() {
+      // Sound without its picture is no success.
+      if (!pictures().length || video.videoWidth) send({ type: 'ready' });
+    },
+    lost: () => send({ type: 'plainLost', isBroken: video.error !== null }),
+  }, url.href);
+  clearInterval(plainTimers.ask);
+  plainTimers.ask = setInterval(askAbout, POLL_MS);
+  askAbout();
 }
 
 function connect() {
   socket?.close();
-  socket = new StreamSocket(socketUrl(location.href, credentials), { message: onMessage, data: onData, lost: onLost });
+  socket = new StreamSocket(socketUrl(location.href, credentials), {
+    message: onMessage,
+    data(bytes) {
+      send({ type: 'data', hasPicture: hasPicture() });
+      player?.push(bytes);
+    },
+    lost: ({ opened, attempt }) => send({ type: 'lost', opened, attempt }),
+  });
   socket.connect();
 }
 
-/** A new player and a new connection, which begins at the newest keyframe. */
-function joinAfresh(reason) {
-  const nowMs = performance.now();
-  faults = faults.filter((atMs) => nowMs - atMs < FAULTS_WITHIN_MS);
-  faults.push(nowMs);
-  console.warn(`joining afresh: ${reason?.message ?? `tracks ended, ignoring ${ignoredKind}`}`);
-  if (faults.length > FAULTS_MOST) {
-    socket.close();
-    setState('error', {
-      title: 'The stream cannot be played.',
-      text: `${reason ? `The browser says: ${reason.message}. ` : ''}Press Try again, or open it in another browser.`,
-    });
-    return;
-  }
-  newPlayer();
-  setState(wasOnAir ? 'reconnecting' : 'connecting');
-  socket.reconnect();
-}
-
-function useSrcPlayer() {
-  socket?.close();
-  player?.destroy();
-  const url = new URL(credentials.url(`${watchPath}.webm`), location.href);
-  isSrc = true;
-  setState('connecting');
-  player = new SrcPlayer(video, {
-    ready() {
-      // Sound without its picture is no success.
-      const wantsPicture = codecsOf(mime).some((codec) => !isAudioCodec(codec));
-      if (!wantsPicture || video.videoWidth) startPlaying();
-    },
-    lost() {
-      if (video.error && isOnAir && mime && !canPlay(mime)) plainIsNoWay();
-      else setState(isOnAir ? 'reconnecting' : wasOnAir ? 'ended' : 'waiting');
-    },
-  }, url.href);
-  askTimer = setInterval(askAbout, POLL_MS);
-  askAbout();
-}
+// --- The server
 
 /** The server's answer about the stream, or null. */
 function askServer() {
@@ -319,99 +236,49 @@ function askServer() {
   return fetch(url, { cache: 'no-store', headers: { accept: 'application/json' } }).catch(() => null);
 }
 
-/** What the server says of the stream, or null. */
-async function readState() {
-  const response = await askServer();
-  if (response?.status === 401 && isSrc) askForKey(credentials.isKnown);
-  return response?.ok ? response.json().catch(() => null) : null;
-}
-
 /** Without a socket, what the stream is doing is asked for. */
 async function askAbout() {
-  const stream = await readState();
-  isOnAir = Boolean(stream?.live);
-  wasOnAir ||= isOnAir;
-  mime = stream?.mime ?? mime;
+  const response = await askServer();
+  if (response?.status === 401) {
+    send({ type: 'answered', problem: null, needsKey: true, hadKey: credentials.isKnown });
+    return;
+  }
+  const stream = response?.ok ? await response.json().catch(() => null) : null;
+  const mime = stream?.mime ?? null;
   showViewers(stream?.viewers);
-  if (!isOnAir && state !== 'error' && state !== 'playing' && state !== 'locked') setState(wasOnAir ? 'ended' : 'waiting');
+  send({ type: 'polled', live: Boolean(stream?.live), mime, plays: playsOf(mime ?? '', canPlay) });
 }
 
-// --- The socket
+/** A socket does not say why it was refused: the same server tells a plain request. */
+async function askWhy() {
+  const asked = socket;
+  const answer = await askServer();
+  if (!answer || asked !== socket || socket.isOpen) return;
+  const needsKey = answer.status === 401;
+  send({ type: 'answered', problem: explainRefusal(answer.status), needsKey, hadKey: credentials.isKnown });
+}
 
 function onMessage(message) {
   switch (message.type) {
     case 'hello':
-      isStalled = false;
-      if (message.live) onAir();
-      else offAir();
+      send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
       break;
     case 'init':
-      onAir();
-      mime = message.mime;
-      if (isStale) newPlayer();
-      playType();
+      send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, canPlay), hasPicture: hasPicture() });
       break;
     case 'skip':
-      player.skipped();
-      skipsAtMs = [...skipsAtMs.slice(-9), performance.now()];
-      break;
     case 'stalled':
-      isStalled = true;
-      break;
     case 'resumed':
-      isStalled = false;
+      send({ type: message.type });
       break;
     case 'offline':
-      // Another one goes on in its place at once, with other tracks: the picture stays until then.
-      if (message.reason !== 'replaced') offAir(message.reason);
+      send({ type: 'offline', reason: message.reason });
       break;
     case 'viewers':
       showViewers(message.count);
       break;
     default: // A newer server may say more.
   }
-}
-
-function onAir() {
-  isOnAir = true;
-  wasOnAir = true;
-  hasEnded = false;
-  lastDataMs = performance.now();
-  if (state === 'waiting' || state === 'ended') setState(video.readyState > 2 ? 'playing' : 'connecting');
-}
-
-function offAir(reason) {
-  isOnAir = false;
-  isStalled = false;
-  hasEnded = reason === 'ended';
-  offAirAtMs = performance.now();
-  setState(hasEnded ? 'ended' : 'waiting');
-  showStill();
-}
-
-function onData(bytes) {
-  lastDataMs = performance.now();
-  isStalled = false;
-  if (!isOnAir) onAir();
-  player?.push(bytes);
-}
-
-async function onLost({ opened, attempt }) {
-  isStale = true;
-  if (state !== 'error') setState(wasOnAir || attempt > 0 ? 'reconnecting' : 'connecting');
-  if (opened) return;
-  // A socket does not say why it was refused: the same server tells a plain request.
-  const asked = socket;
-  const answer = await askServer();
-  if (asked !== socket || socket.isOpen) return;
-  if (answer?.status === 401) {
-    askForKey(credentials.isKnown);
-    return;
-  }
-  const refusal = answer && explainRefusal(answer.status);
-  if (!refusal) return;
-  socket.close();
-  setState('error', refusal);
 }
 
 function showViewers(count) {
@@ -422,9 +289,12 @@ function showViewers(count) {
 
 /** The last poster, behind the words, while there is no picture. */
 async function showStill() {
-  if (video.readyState >= 2 || !(await readState())?.poster) return;
+  if (video.readyState >= 2) return;
+  const response = await askServer();
+  const stream = response?.ok ? await response.json().catch(() => null) : null;
+  if (!stream?.poster) return;
   $('still').onload = () => {
-    $('still').hidden = state !== 'waiting' && state !== 'ended';
+    $('still').hidden = state.name !== 'waiting' && state.name !== 'ended';
   };
   $('still').src = credentials.url(`${watchPath}.jpg`, { cache: Date.now() });
 }
@@ -434,9 +304,9 @@ async function showStill() {
 function stats() {
   const known = player?.stats() ?? {};
   return {
-    state,
+    state: state.name,
     ...known,
-    codecs: codecsOf(mime).join(', '),
+    codecs: codecsOf(state.mime).join(', '),
     width: video.videoWidth,
     height: video.videoHeight,
     muted: video.muted,
@@ -447,42 +317,21 @@ function stats() {
 }
 
 function showFigures() {
-  const nowMs = performance.now();
-  const latency = state === 'playing' && wantsPlay && (!hitch || hitch === 'slow') ? player?.stats().latency_ms ?? null : null;
+  const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state);
+  const latency = isMoving ? player?.stats().latency_ms ?? null : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
-  if (state === 'waiting' && wasOnAir && nowMs - offAirAtMs > ENDED_AFTER_MS) setState('ended');
-  if (isOnAir && !isStalled && !isSrc && socket?.isOpen && nowMs - lastDataMs > SILENT_MS) {
-    lastDataMs = nowMs;
-    isStale = true;
-    setState('reconnecting');
-    socket.reconnect();
-  }
   if (!$('stats').hidden && player) showStats($('stats'), statsRows(stats()));
 }
 
-/** Whether the picture moves, and what is said when it does not. */
+function tick() {
+  send({ type: 'ticked', isOpen: Boolean(socket?.isOpen) });
+  showFigures();
+}
+
 function look() {
-  const nowMs = performance.now();
-  if (video.currentTime !== lastPosition || state !== 'playing' || !wantsPlay) movedAtMs = nowMs;
-  lastPosition = video.currentTime;
-  const seen = hitchOf({
-    nowMs,
-    movedAtMs,
-    dataAtMs: isSrc ? nowMs : lastDataMs,
-    isOnAir,
-    // A server on this very machine needs no network.
-    isOffline: navigator.onLine === false && nowMs - lastDataMs > FIGURES_MS,
-    isStalled,
-    skipsAtMs,
-  });
-  const isMoving = seen.hitch && seen.hitch !== 'slow' && state === 'playing';
-  root.toggleAttribute('data-still', state === 'playing' && wantsPlay && seen.isStill);
-  if (seen.hitch === hitch && Boolean(isMoving) === root.hasAttribute('data-hitched')) return;
-  root.toggleAttribute('data-hitched', Boolean(isMoving));
-  hitch = seen.hitch;
-  speak();
+  send({ type: 'looked', position: video.currentTime, isOffline: navigator.onLine === false });
 }
 
 // --- Controls
@@ -493,6 +342,8 @@ function toggleStats() {
   $('stats-button').setAttribute('aria-pressed', String(!$('stats').hidden));
   showFigures();
 }
+
+const toggle = () => send({ type: 'toggled' });
 
 function toggleMute() {
   video.muted = !video.muted;
@@ -518,7 +369,7 @@ function showControls() {
 }
 
 const KEYS = {
-  ' ': togglePlay, k: togglePlay, m: toggleMute, f: toggleFullscreen, s: toggleStats, p: togglePip,
+  ' ': toggle, k: toggle, m: toggleMute, f: toggleFullscreen, s: toggleStats, p: togglePip,
   ArrowUp: () => { video.volume = Math.min(1, video.volume + 0.1); },
   ArrowDown: () => { video.volume = Math.max(0, video.volume - 0.1); },
 };
@@ -537,16 +388,16 @@ document.addEventListener('keydown', (event) => {
 
 // A tap anywhere on the picture plays.
 stage.addEventListener('click', ({ target }) => {
-  if (state === 'playing' && !wantsPlay && !target.closest('.controls, .button, a')) togglePlay();
+  if (isPaused(state) && !target.closest('.controls, .button, a')) toggle();
 });
 stage.addEventListener('pointermove', showControls);
 stage.addEventListener('pointerdown', showControls);
 stage.addEventListener('focusin', showControls);
-$('pause').onclick = togglePlay;
+$('pause').onclick = toggle;
 $('mute').onclick = toggleMute;
 $('unmute').onclick = () => {
   video.muted = false;
-  play();
+  send({ type: 'unmuted' });
 };
 $('volume').oninput = ({ target }) => {
   video.volume = Number(target.value);
@@ -556,17 +407,13 @@ $('stats-button').onclick = toggleStats;
 $('pip').onclick = togglePip;
 $('pip').hidden = !document.pictureInPictureEnabled;
 $('fullscreen').onclick = toggleFullscreen;
-$('retry').onclick = () => (state === 'error' || !socket ? location.reload() : socket.retryNow());
+$('retry').onclick = () => send({ type: 'retried' });
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
   credentials.remember($('key').value);
-  setState('connecting');
-  if (isSrc || !mediaSourceClass()) location.reload();
-  else connect();
+  send({ type: 'keyGiven' });
 };
-video.addEventListener('playing', () => {
-  if (isOnAir && wantsPlay && state !== 'error') setState('playing');
-});
+video.addEventListener('playing', () => send({ type: 'playing' }));
 video.ondblclick = toggleFullscreen;
 video.onvolumechange = () => {
   root.toggleAttribute('data-muted', video.muted);
@@ -598,13 +445,11 @@ $('share').onclick = async ({ target }) => {
   setTimeout(() => { target.textContent = 'Copy link'; }, credentials.isKnown ? 4000 : 2000);
 };
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden && state === 'playing' && wantsPlay && video.paused) play();
+  if (!document.hidden) send({ type: 'shown', isPaused: video.paused });
 });
 window.addEventListener('online', () => {
   look();
-  // What was open before may be dead without knowing it.
-  if (isOnAir && performance.now() - lastDataMs > FIGURES_MS) socket?.reconnect();
-  else socket?.retryNow();
+  send({ type: 'online' });
 });
 window.addEventListener('offline', look);
 
@@ -613,21 +458,14 @@ window.addEventListener('offline', look);
 root.toggleAttribute('data-embed', query.has('embed'));
 $('name').textContent = name;
 document.title = `${name} · videostream`;
-window.videostream = { get state() { return state; }, stats };
+window.videostream = { get state() { return state.name; }, stats };
 $('vlc').href = `${watchPath}.webm`;
 $('vlc').onclick = async (event) => {
   event.preventDefault();
   const isCopied = await copy(new URL(credentials.url(`${watchPath}.webm`), location.href).href);
   $('vlc').textContent = isCopied ? 'Copied. In VLC: Open network stream.' : $('vlc').href;
 };
-setInterval(showFigures, FIGURES_MS);
+follow(begin({ hasMse: Boolean(mediaSourceClass()), isPlain: query.get('player') === 'src', nowMs: performance.now() }));
+setInterval(tick, FIGURES_MS);
 setInterval(look, LOOK_MS);
 showControls();
-
-if (query.get('player') === 'src' || !mediaSourceClass()) {
-  useSrcPlayer();
-} else {
-  setState('connecting');
-  newPlayer();
-  connect();
-}

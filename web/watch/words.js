@@ -1,12 +1,7 @@
-// What the viewer page says in each of its states. Pure.
-//
-//   idle → connecting → waiting → playing → reconnecting → ended
-//                │         └──────────┴──────────┴───────► error
-//                └► locked
+// What the viewer page says in each of its states (see machine.js). Pure.
 
 import { codecName, listed } from './codec-names.js';
 
-export const STATES = ['idle', 'connecting', 'waiting', 'playing', 'reconnecting', 'ended', 'locked', 'error'];
 /** Why a picture that plays stands still or stutters: see hitch.js. */
 export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
 
@@ -16,7 +11,6 @@ export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
  */
 export function wordsFor(state, { name, error = null, isPaused = false, isBlocked = false, wasOnAir = false, hasEnded = false, hitch = '', isWrongKey = false, missing = '', slowCodecs = [] }) {
   switch (state) {
-    case 'idle':
     case 'connecting':
       if (slowCodecs.length) return { title: `Connecting to ${name}.`, text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.` };
       return { title: `Connecting to ${name}.`, text: '' };
