@@ -302,7 +302,7 @@ export class MsePlayer {
     const isBehind = Math.abs(video - audio) > STARVED_AFTER_MS;
     const kind = video > audio ? 'audio' : 'video';
     // The last picture stays, by being repeated.
-    if (kind === 'video' && this.#pictures?.canRepeat) return;
+    if (isBehind && kind === 'video' && this.#pictures?.canRepeat) return;
     if (this.#ignored ? !isBehind : isBehind) {
       this.#newestMs = { video: null, audio: null };
       this.#on.starved(this.#ignored ? null : kind);
