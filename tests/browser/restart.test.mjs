@@ -36,7 +36,7 @@ test('Firefox publishes its fake camera to Chromium', async () => {
 });
 
 test('a newcomer makes the publisher begin anew, and nobody else notices', async (t) => {
-  const before = await server.stream('fox');
+  const earlier = await server.stream('fox');
   const usual = await viewer.frames(3000);
   assert.equal((await viewer.messages('init')).length, 1);
   const watching = viewer.frames(12_000);
@@ -57,7 +57,7 @@ test('a newcomer makes the publisher begin anew, and nobody else notices', async
   const seen = await watching;
   t.diagnostic(`longest gap between frames ${seen.gapMs} ms, and ${usual.gapMs} ms before`);
 
-  await until('the new recording', async () => (await server.stream('fox')).publisher_restarts > before.publisher_restarts);
+  await until('the new recording', async () => (await server.stream('fox')).publisher_restarts > earlier.publisher_restarts);
   assert.equal((await viewer.messages('init')).filter(({ generation }) => generation !== 1).length, 0);
   assert.equal(await viewer.state(), 'playing');
   const { ranges } = await viewer.evaluate(() => window.videostream.stats());

@@ -89,10 +89,10 @@ async function assertUntroubled(tab, { hasSound }) {
     const video = document.querySelector('video');
     return video.mozHasAudio || video.webkitAudioDecodedByteCount;
   });
-  const before = await heard();
+  const earlier = await heard();
   await until(`sound in ${tab.browserName}`, async () => {
     const now = await heard();
-    return now === true || now > before;
+    return now === true || now > earlier;
   }, { withinMs: 5000 });
 }
 
@@ -120,9 +120,7 @@ for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false
     const [path, page] = [file(), `/live/${name}`];
     await openAll(early, page);
     for (const tab of early) await tab.reaches('waiting');
-    let stop = () => {};
-    if (bytesPerSecond) stop = upload(server.url(`/publish/${name}`), path, bytesPerSecond);
-    else stop = await lab.push(server, name, path);
+    const stop = bytesPerSecond ? upload(server.url(`/publish/${name}`), path, bytesPerSecond) : await lab.push(server, name, path);
     try {
       const knows = ({ browserName }) => browserName !== unknownTo;
       const withinMs = isPlain ? PLAIN_WITHIN_MS : SHOWN_WITHIN_MS;

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Lab, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
 import { QuietProxy } from './quiet-proxy.mjs';

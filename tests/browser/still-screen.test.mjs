@@ -37,7 +37,7 @@ for (const audio of [false, true]) {
     const parts = [];
     const request = get(server.url('/live/slides.webm'), (response) => response.on('data', (part) => parts.push(part)));
     await sleep(2000);
-    await tab.evaluate(() => halt());
+    await tab.evaluate(() => window.halt());
     await sleep(STILL_S * 1000);
     assert.equal(await publisher.state(), 'live', await publisher.words());
     await picture(publisher, 'publish-still');
@@ -79,7 +79,7 @@ for (const audio of [false, true]) {
     }
     await Promise.all(viewers.map((viewer) => assertMoves(viewer)));
 
-    await tab.evaluate(() => halt());
+    await tab.evaluate(() => window.halt());
     await sleep(3000);
     await Promise.all(viewers.map((viewer) => assertFlows(viewer, 3000, { hadGaps: true, lagSeconds: LAG_S })));
     const seen = await Promise.all(viewers.map((viewer) => viewer.frames(2000)));
@@ -98,7 +98,7 @@ for (const audio of [false, true]) {
       assert.ok(Math.max(...colour) > 60, `${viewer.browserName} shows ${colour}`);
     }
 
-    await tab.evaluate(() => move());
+    await tab.evaluate(() => window.move());
     await Promise.all(viewers.map((viewer) => assertMoves(viewer)));
     for (const viewer of viewers) assert.deepEqual(viewer.complaints, [], viewer.browserName);
     for (const each of [publisher, ...viewers]) await each.close();

@@ -5,7 +5,6 @@
 // begins anew: it ends its sound up to 0.7 s before its picture), Firefox everywhere, and there so
 // does a Cluster that opens with fewer than four blocks.
 
-import { Pictures } from './pictures.js';
 import { AppendQueue } from './source-buffer.js';
 import { Scanner } from './webm-scan.js';
 import { mimeWithoutKind, withoutFrameLength, withoutKind } from './webm-edit.js';

@@ -23,12 +23,12 @@ export function pageMayStartAlone(page = window) {
     referrer: document.referrer,
     origin: location.origin,
     isFramed: page.top !== page,
-    openerOrigin: page.opener ? openerOrigin(page.opener) : null,
+    openerOrigin: page.opener ? originOfOpener(page.opener) : null,
     ledBy: timing.find(({ name }) => name === 'led-by')?.description ?? '',
   });
 }
 
-function openerOrigin(opener) {
+function originOfOpener(opener) {
   try {
     return opener.location.origin;
   } catch {
