@@ -158,7 +158,9 @@ async function countBacklog() {
   };
   let newestMs = -Infinity;
   let isWarm;
-  const warm = new Promise((resolve) => { isWarm = resolve; });
+  const warm = new Promise((resolve) => {
+    isWarm = resolve;
+  });
   const there = listen((length, times) => {
     newestMs = Math.max(newestMs, ...times);
     if (times.length) setTimeout(isWarm, 300);
@@ -181,7 +183,9 @@ async function countBacklog() {
       firstMs ??= times[0];
       lastMs = Math.max(...times);
     });
-    comer.onopen = () => { comer.openedMs = newestMs; };
+    comer.onopen = () => {
+      comer.openedMs = newestMs;
+    };
   });
   there.close();
   comer.close();
@@ -199,9 +203,15 @@ function print({ machine, versions, load_average: load, picture, codecs, delay_m
     ['programs', Object.values(versions).join(', ')],
     ['stream', `${picture}, ${codecs}`],
     ['glass to glass', `median ${delay.median} ms, 95th percentile ${delay.p95} ms, ${delay.samples} frames`],
-    ['player', Object.entries(player).map(([key, value]) => `${key} ${value}`).join(', ')],
+    [
+      'player',
+      Object.entries(player)
+        .map(([key, value]) => `${key} ${value}`)
+        .join(', '),
+    ],
     ...Object.entries(late).map(([key, value]) => [
-      key.replaceAll('_', ' '), typeof value === 'number' ? value : `median ${value.median}, most ${value.most}`,
+      key.replaceAll('_', ' '),
+      typeof value === 'number' ? value : `median ${value.median}, most ${value.most}`,
     ]),
   ];
   for (const [what, value] of rows) console.log(`${what.padEnd(38)} ${value}`);

@@ -36,7 +36,11 @@ test('the checker finds what is wrong', () => {
     const style = join(folder, 'style.css');
     writeFileSync(style, 'a { colour: red; }');
     const found = complaints([page, style]);
-    for (const [file, kind] of [['page.html', 'error'], ['page.html', 'info'], ['style.css', 'error']]) {
+    for (const [file, kind] of [
+      ['page.html', 'error'],
+      ['page.html', 'info'],
+      ['style.css', 'error'],
+    ]) {
       const isIt = (line) => line.startsWith(`${file}:`) && line.includes(`: ${kind}: `);
       assert.ok(found.some(isIt), found.join('\n'));
     }

@@ -65,8 +65,7 @@ async function tabTo(tab, selector) {
 function namelessControls() {
   const controls = document.querySelectorAll('a[href], button, input, select');
   const isShown = (element) => element.getClientRects().length > 0;
-  const nameOf = (element) => element.ariaLabel
-    || [...(element.labels ?? [])].map((label) => label.textContent).join('')
-    || element.textContent;
+  const nameOf = (element) =>
+    element.ariaLabel || [...(element.labels ?? [])].map((label) => label.textContent).join('') || element.textContent;
   return [...controls].filter((each) => isShown(each) && !nameOf(each).trim()).map((each) => each.outerHTML.slice(0, 120));
 }

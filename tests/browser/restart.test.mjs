@@ -42,18 +42,25 @@ test('a newcomer makes the publisher begin anew, and nobody else notices', async
   const watching = viewer.frames(12_000);
   // Firefox sends a keyframe every 7.5 s; someone comes every second, so one comes late in a GOP.
   const asked = () => publisher.messages('restart');
-  await until('a restart', async () => {
-    await viewer.evaluate(() => new Promise((resolve) => {
-      const socket = new WebSocket(location.href.replace('http', 'ws'), 'videostream.v1');
-      socket.onmessage = ({ data }) => {
-        if (typeof data === 'string') return;
-        socket.onclose = resolve;
-        socket.close();
-      };
-    }));
-    await sleep(1000);
-    return (await asked()).length > 0;
-  }, { withinMs: 10_000 });
+  await until(
+    'a restart',
+    async () => {
+      await viewer.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const socket = new WebSocket(location.href.replace('http', 'ws'), 'videostream.v1');
+            socket.onmessage = ({ data }) => {
+              if (typeof data === 'string') return;
+              socket.onclose = resolve;
+              socket.close();
+            };
+          }),
+      );
+      await sleep(1000);
+      return (await asked()).length > 0;
+    },
+    { withinMs: 10_000 },
+  );
   const seen = await watching;
   t.diagnostic(`longest gap between frames ${seen.gapMs} ms, and ${usual.gapMs} ms before`);
 

@@ -56,7 +56,9 @@ for (const audio of [false, true]) {
     const frames = still.filter(({ kind }) => kind === 'video');
     const keyframes = frames.filter(({ isKeyframe }) => isKeyframe);
     const gaps = frames.slice(1).map(({ seconds }, i) => seconds - frames[i].seconds);
-    t.diagnostic(`${(frames.length / lengthS).toFixed(1)} frames a second, longest gap ${Math.max(...gaps).toFixed(2)} s, ${keyframes.length} keyframes in ${lengthS} s, ${frames.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
+    t.diagnostic(
+      `${(frames.length / lengthS).toFixed(1)} frames a second, longest gap ${Math.max(...gaps).toFixed(2)} s, ${keyframes.length} keyframes in ${lengthS} s, ${frames.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`,
+    );
     assert.ok(frames.length >= 2 * lengthS, `${frames.length} frames in ${lengthS} s`);
     assert.ok(keyframes.length <= lengthS / 3, `${keyframes.length} keyframes in ${lengthS} s`);
     assert.ok(Math.max(...gaps) < 1, 'no hole between frames');
@@ -83,7 +85,9 @@ for (const audio of [false, true]) {
     await sleep(3000);
     await Promise.all(viewers.map((viewer) => assertFlows(viewer, 3000, { hadGaps: true, lagSeconds: LAG_S })));
     const seen = await Promise.all(viewers.map((viewer) => viewer.frames(2000)));
-    seen.forEach((each, i) => assert.ok(each.changed <= STILL_CHANGES, `${viewers[i].browserName} sees a still move: ${JSON.stringify(each)}`));
+    seen.forEach((each, i) =>
+      assert.ok(each.changed <= STILL_CHANGES, `${viewers[i].browserName} sees a still move: ${JSON.stringify(each)}`),
+    );
     for (const viewer of viewers) await picture(viewer, `watch-still-${viewer.browserName}`);
     // Coming again is coming while it stands still.
     for (const viewer of viewers) {
@@ -129,8 +133,11 @@ async function shareTab(server, audio) {
 function packetsOf(webm) {
   const entries = 'packet=codec_type,pts_time,size,flags';
   const text = execFileSync('ffprobe', ['-v', 'error', '-show_entries', entries, '-of', 'csv=p=0', '-'], { input: webm }).toString();
-  return text.trim().split('\n').map((line) => {
-    const [kind, seconds, bytes, flags] = line.split(',');
-    return { kind, seconds: Number(seconds), bytes: Number(bytes), isKeyframe: flags.startsWith('K') };
-  });
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [kind, seconds, bytes, flags] = line.split(',');
+      return { kind, seconds: Number(seconds), bytes: Number(bytes), isKeyframe: flags.startsWith('K') };
+    });
 }

@@ -17,10 +17,12 @@ function broadcast(t, { askReceived = async () => null } = {}) {
   t.after(() => it.stop());
   withGlobals(t, { WebSocket: FakeSocket, MediaRecorder: FakeRecorder });
   const heard = [];
-  const on = Object.fromEntries(['live', 'lost', 'replaced', 'failed', 'warning'].map((name) => [
-    name,
-    (told) => heard.push(told === undefined ? [name] : [name, told]),
-  ]));
+  const on = Object.fromEntries(
+    ['live', 'lost', 'replaced', 'failed', 'warning'].map((name) => [
+      name,
+      (told) => heard.push(told === undefined ? [name] : [name, told]),
+    ]),
+  );
   it = new Broadcast(URL_, MEDIA, OPTIONS, askReceived, on);
   return {
     it,
@@ -175,7 +177,10 @@ test('a queue that does not drain belongs to a dead connection', async (t) => {
 
 test('what the server received is asked for, one question at a time', async (t) => {
   const questions = [];
-  const askReceived = () => new Promise((resolve) => { questions.push(resolve); });
+  const askReceived = () =>
+    new Promise((resolve) => {
+      questions.push(resolve);
+    });
   const { it, clock, recorder, begin } = broadcast(t, { askReceived });
   begin();
   clock.pass(2000);

@@ -35,7 +35,10 @@ export function withGlobals(t, globals) {
 }
 
 /** What was called resolves before a test goes on. */
-export const settled = () => new Promise((resolve) => { setImmediate(resolve); });
+export const settled = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 function timeRanges(ranges) {
   return { length: ranges.length, start: (i) => ranges[i][0], end: (i) => ranges[i][1] };

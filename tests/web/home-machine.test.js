@@ -26,7 +26,10 @@ test('every list leads to its state from every other', () => {
 
 test('a name leaves the state of the list as it is', () => {
   for (const name of STATES) {
-    for (const event of [{ type: 'typed', value: 'show' }, { type: 'named', name: 'show' }]) {
+    for (const event of [
+      { type: 'typed', value: 'show' },
+      { type: 'named', name: 'show' },
+    ]) {
       const state = next({ ...before, name }, event);
       assert.deepEqual([state.name, state.value, state.typed], [name, 'show', 'show']);
     }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { hintFor, lockOf, summaryOf } from '../../web/home/words.js';
 import { next, start, STATES } from '../../web/home/machine.js';
 
-const hint = (name, more = {}) => hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, spare: 'stream-7f3a', ...more });
+const hint = (name, more = {}) =>
+  hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, spare: 'stream-7f3a', ...more });
 
 test('a good name is told by its address', () => {
   assert.deepEqual(hint('show'), { text: 'People watch at host/video/live/show', isGood: true, suggestion: null });

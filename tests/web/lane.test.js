@@ -34,7 +34,9 @@ function lane(without, { hasPictures = without !== 'video' } = {}) {
     /** `[kind, ms]` of the blocks that were appended, as the browser reads them. */
     blocks() {
       const back = new Scanner();
-      return buffer.log.flatMap((append) => back.push(append)).flatMap(({ blocks }) => blocks.map(({ kind, timestampMs }) => [kind, timestampMs]));
+      return buffer.log
+        .flatMap((append) => back.push(append))
+        .flatMap(({ blocks }) => blocks.map(({ kind, timestampMs }) => [kind, timestampMs]));
     },
   };
 }
@@ -46,13 +48,22 @@ test('picture and sound get a lane each, and what is alone gets one', () => {
 });
 
 test('a lane has the type, the tracks and the blocks of its own kind', () => {
-  for (const [without, kind, type] of [['audio', 'video', 'video/webm;codecs="vp8"'], ['video', 'audio', 'audio/webm;codecs="opus"']]) {
+  for (const [without, kind, type] of [
+    ['audio', 'video', 'video/webm;codecs="vp8"'],
+    ['video', 'audio', 'audio/webm;codecs="opus"'],
+  ]) {
     const { it, buffer, init: begin, push, blocks } = lane(without);
     begin(VIDEO, AUDIO);
     push(cluster(1000), keyframe(0), sound(0), frame(40), sound(20));
     assert.equal(it.type(MIME), type);
-    assert.deepEqual(readInit(buffer.log[0]).tracks.map((track) => track.kind), [kind]);
-    assert.deepEqual(blocks(), [[kind, 1000], [kind, kind === 'video' ? 1040 : 1020]]);
+    assert.deepEqual(
+      readInit(buffer.log[0]).tracks.map((track) => track.kind),
+      [kind],
+    );
+    assert.deepEqual(blocks(), [
+      [kind, 1000],
+      [kind, kind === 'video' ? 1040 : 1020],
+    ]);
   }
 });
 
@@ -63,7 +74,10 @@ test('a lane without another takes the stream as it is', () => {
   push(cluster(500), sound(0));
   push(sound(20));
   assert.deepEqual(buffer.log.slice(1), [bytes(cluster(500), sound(0)), bytes(sound(20))]);
-  assert.deepEqual(blocks(), [['audio', 500], ['audio', 520]]);
+  assert.deepEqual(blocks(), [
+    ['audio', 500],
+    ['audio', 520],
+  ]);
 });
 
 test('only an append with a Cluster head is one that can be entered', () => {

@@ -22,12 +22,16 @@ function player(t, { ignore = null, Player = MsePlayer, declares = () => true } 
   withGlobals(t, { MediaSource: FakeMediaSource });
   t.mock.method(URL, 'createObjectURL', () => `blob:${FakeMediaSource.made.length}`);
   t.mock.method(URL, 'revokeObjectURL', () => {});
-  it = new Player(video, {
-    ready: () => heard.push('ready'),
-    failed: ({ message }) => heard.push(`failed: ${message}`),
-    starved: (kind) => heard.push(`starved: ${kind}`),
-    declared: declares,
-  }, { ignore });
+  it = new Player(
+    video,
+    {
+      ready: () => heard.push('ready'),
+      failed: ({ message }) => heard.push(`failed: ${message}`),
+      starved: (kind) => heard.push(`starved: ${kind}`),
+      declared: declares,
+    },
+    { ignore },
+  );
   const source = () => FakeMediaSource.made.at(-1);
   const seen = new Map();
 
@@ -101,7 +105,10 @@ test('picture and sound get a buffer each once the source is open, and the strea
   it.push(init(VIDEO, AUDIO));
   assert.deepEqual(source().buffers, []);
   source().open();
-  assert.deepEqual(source().buffers.map(({ type }) => type), ['video/webm;codecs="vp8"', 'audio/webm;codecs="opus"']);
+  assert.deepEqual(
+    source().buffers.map(({ type }) => type),
+    ['video/webm;codecs="vp8"', 'audio/webm;codecs="opus"'],
+  );
   assert.deepEqual([source().duration, video.src], [Infinity, 'blob:1']);
   assert.ok(source().buffers.every(({ log }) => log.length === 1));
 });
@@ -206,7 +213,10 @@ test('a track that is declared and never comes is told', (t) => {
 test('a kind that is left out has no buffer, and is told when it comes back', (t) => {
   const lab = player(t, { ignore: 'audio' });
   lab.begin(VIDEO, AUDIO);
-  assert.deepEqual(lab.source().buffers.map(({ type }) => type), ['video/webm;codecs="vp8"']);
+  assert.deepEqual(
+    lab.source().buffers.map(({ type }) => type),
+    ['video/webm;codecs="vp8"'],
+  );
   lab.push(cluster(1000), keyframe(0));
   lab.stream(1040, 1000, { hasAudio: false });
   assert.deepEqual(lab.heard, ['ready']);
@@ -301,7 +311,10 @@ test('a player that is done appends nothing, and reports nothing', (t) => {
   lab.clock.pass(1000);
   lab.it.push(bytes(cluster(9000), keyframe(0), sound(0)));
   assert.deepEqual([lab.heard, lab.video.src, lab.video.loads], [['ready'], '', 1]);
-  assert.deepEqual(lab.source().buffers.map(({ log }) => log.length), appended);
+  assert.deepEqual(
+    lab.source().buffers.map(({ log }) => log.length),
+    appended,
+  );
 });
 
 test('a recording of Firefox is entered at keyframes in Firefox', async (t) => {

@@ -41,9 +41,15 @@ const leads = (names, to) => Object.fromEntries(names.map((name) => [name, to]))
 const NOT_SENDING = STATES.filter((name) => !SENDING.includes(name));
 const TABLE = {
   pressed: {
-    idle: 'checking', checking: 'idle', taken: 'connecting', asking: 'idle', connecting: 'idle',
+    idle: 'checking',
+    checking: 'idle',
+    taken: 'connecting',
+    asking: 'idle',
+    connecting: 'idle',
     ...leads(['live', 'slow', 'stuck', 'silent', 'reconnecting'], 'ended'),
-    ended: 'checking', replaced: 'connecting', error: 'asking',
+    ended: 'checking',
+    replaced: 'connecting',
+    error: 'asking',
   },
   picked: leads(NOT_SENDING, 'asking'),
   began: { idle: 'connecting' },
@@ -72,7 +78,10 @@ test('every event in every state leads where the table says', () => {
 test('every state can be reached, and left for idle or a broadcast', () => {
   const reached = new Set(Object.values(TABLE).flatMap((row) => Object.values(row)));
   for (const air of SENDING) reached.add(next(at('live'), { type: 'seen', air, nowMs: 1 }).state.name);
-  assert.deepEqual(STATES.filter((name) => !reached.has(name)), []);
+  assert.deepEqual(
+    STATES.filter((name) => !reached.has(name)),
+    [],
+  );
 });
 
 test('an event or a state that is none throws', () => {
@@ -119,7 +128,10 @@ test('answers to what was given up count for nothing', () => {
   const asking = run(at('idle'), { type: 'picked', source: 'test' });
   const cancelled = run(asking, { type: 'pressed' });
   assert.equal(cancelled.name, 'idle');
-  for (const event of [{ type: 'opened', wish: asking.wish }, { type: 'notOpened', wish: asking.wish, error: PROBLEM }]) {
+  for (const event of [
+    { type: 'opened', wish: asking.wish },
+    { type: 'notOpened', wish: asking.wish, error: PROBLEM },
+  ]) {
     assert.deepEqual(next(cancelled, event), { state: cancelled, effects: [] });
   }
   const again = run(at('idle'), { type: 'pressed' }, { type: 'pressed' }, { type: 'picked', source: 'test' });
@@ -162,6 +174,12 @@ test('an ended source says which it was', () => {
 });
 
 test('only what sends has a broadcast, and connecting is not on air', () => {
-  assert.deepEqual(STATES.filter((name) => isSending(at(name))), SENDING);
-  assert.deepEqual(STATES.filter((name) => isOnAir(at(name))), SENDING.slice(1));
+  assert.deepEqual(
+    STATES.filter((name) => isSending(at(name))),
+    SENDING,
+  );
+  assert.deepEqual(
+    STATES.filter((name) => isOnAir(at(name))),
+    SENDING.slice(1),
+  );
 });

@@ -8,8 +8,14 @@ test('retries wait longer each time, up to eight seconds', () => {
 });
 
 test('half of every delay is left to chance', () => {
-  assert.equal(retryDelayMs(3, () => 0), 1000);
-  assert.equal(retryDelayMs(3, () => 0.5), 1500);
+  assert.equal(
+    retryDelayMs(3, () => 0),
+    1000,
+  );
+  assert.equal(
+    retryDelayMs(3, () => 0.5),
+    1500,
+  );
 });
 
 test('the socket shares the address of its page and takes only key and token along', () => {

@@ -56,7 +56,11 @@ test('data without a range enters nowhere', (t) => {
 test('a response that ends, or fails, is asked for again, later each time', (t) => {
   t.mock.method(Math, 'random', () => 1);
   const { video, clock, heard } = player(t);
-  for (const [type, waitMs] of [['ended', 250], ['error', 500], ['error', 1000]]) {
+  for (const [type, waitMs] of [
+    ['ended', 250],
+    ['error', 500],
+    ['error', 1000],
+  ]) {
     const before = loadedAt(video);
     video.say(type);
     clock.pass(waitMs - 10);
@@ -93,7 +97,9 @@ test('playback that stops although data came is asked for again, and a paused on
 test('a player far behind plays faster, and never seeks', (t) => {
   const { video, clock, data } = player(t);
   data(0, 10);
-  clock.pass(1000, () => { video.currentTime += 0.01; });
+  clock.pass(1000, () => {
+    video.currentTime += 0.01;
+  });
   assert.ok(video.playbackRate > 1, String(video.playbackRate));
   assert.ok(video.currentTime < 1.1);
 });

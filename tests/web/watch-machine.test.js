@@ -43,10 +43,11 @@ const eventFor = {
 const event = (type, more = {}) => ({ type, nowMs: START_MS, ...eventFor[type], ...more });
 const next = (state, type, more) => machine.next(state, event(type, more));
 /** The state after events, each a type or `[type, more]`. */
-const run = (state, ...events) => events.reduce((before, each) => {
-  const [type, more] = [each].flat();
-  return next(before, type, more).state;
-}, state);
+const run = (state, ...events) =>
+  events.reduce((before, each) => {
+    const [type, more] = [each].flat();
+    return next(before, type, more).state;
+  }, state);
 
 const { state: fresh } = begin({ hasMse: true, nowMs: START_MS });
 const { state: plain } = begin({ hasMse: true, isPlain: true, nowMs: START_MS });
@@ -95,7 +96,10 @@ const BY_PLAIN_STREAM = {
   plainLate: leads(OPEN, 'error'),
 };
 
-for (const [way, table, start] of [['socket', BY_SOCKET, playing], ['plain', BY_PLAIN_STREAM, { ...plain, isOnAir: true, wasOnAir: true }]]) {
+for (const [way, table, start] of [
+  ['socket', BY_SOCKET, playing],
+  ['plain', BY_PLAIN_STREAM, { ...plain, isOnAir: true, wasOnAir: true }],
+]) {
   test(`every event in every state leads where the table says (${way})`, () => {
     assert.deepEqual(Object.keys(table).sort(), [...EVENTS].sort());
     for (const type of EVENTS) {

@@ -45,7 +45,7 @@ test('only what plays is called live, and a planned end is called one', () => {
 });
 
 test('what cannot be played is called by its name, and no browser is praised', () => {
-  const names = { 'hvc1': /HEVC/, 'avc1': /H\.264/, 'mjpeg': /Motion JPEG/ };
+  const names = { hvc1: /HEVC/, avc1: /H\.264/, mjpeg: /Motion JPEG/ };
   for (const [codec, pattern] of Object.entries(names)) {
     const words = watch.explainUnplayable(`video/x-matroska;codecs="${codec}"`, [codec]);
     isSentence(words);
@@ -106,8 +106,19 @@ test('refusals are told by their status, and unknown ones are retried', () => {
 
 test('figures that are not known yet are dashes', () => {
   const rows = statsRows({
-    latency_ms: null, buffer_ms: 0, target_ms: null, rate: 1, bitrate_bps: null, width: 0, height: 0,
-    frames: null, dropped: null, codecs: '', underflows: 0, skips: 0, glass_ms: null,
+    latency_ms: null,
+    buffer_ms: 0,
+    target_ms: null,
+    rate: 1,
+    bitrate_bps: null,
+    width: 0,
+    height: 0,
+    frames: null,
+    dropped: null,
+    codecs: '',
+    underflows: 0,
+    skips: 0,
+    glass_ms: null,
   });
   assert.ok(rows.every(([label, value]) => label && !/NaN|undefined|null/.test(value)));
 });

@@ -47,7 +47,7 @@ async function refresh() {
     }
     if (!response.ok) throw new Error(`status ${response.status}`);
     const answer = await response.json();
-    const streams = Array.isArray(answer) ? answer : answer.streams ?? [];
+    const streams = Array.isArray(answer) ? answer : (answer.streams ?? []);
     send({ type: 'listed', streams, isLocked: Boolean(answer.locked), hasKey });
   } catch {
     send({ type: 'unanswered' });

@@ -92,9 +92,7 @@ export class Credentials {
   }
 
   #stored() {
-    return this.#typed
-      ?? this.#attempt((storage) => storage.getItem(this.#slot) ?? storage.getItem(this.#siteSlot))
-      ?? null;
+    return this.#typed ?? this.#attempt((storage) => storage.getItem(this.#slot) ?? storage.getItem(this.#siteSlot)) ?? null;
   }
 
   /** Storage may be forbidden, or full. */

@@ -29,14 +29,83 @@ export function toStreamName(text) {
 const LATIN = { ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ð: 'd', đ: 'd', þ: 'th', ł: 'l', ħ: 'h', ı: 'i', ŋ: 'ng', ə: 'e' };
 /** Russian, Ukrainian, Belarusian, Bulgarian, Serbian and Macedonian letters. */
 const CYRILLIC = {
-  а: 'a', б: 'b', в: 'v', г: 'g', ґ: 'g', д: 'd', ђ: 'dj', ѓ: 'gj', е: 'e', ё: 'yo', є: 'ye', ж: 'zh', з: 'z', ѕ: 'dz',
-  и: 'i', і: 'i', ї: 'yi', й: 'y', ј: 'j', к: 'k', ќ: 'kj', л: 'l', љ: 'lj', м: 'm', н: 'n', њ: 'nj', о: 'o', п: 'p',
-  р: 'r', с: 's', т: 't', ћ: 'c', у: 'u', ў: 'u', ф: 'f', х: 'kh', ц: 'ts', ч: 'ch', џ: 'dz', ш: 'sh', щ: 'shch',
-  ъ: '', ы: 'y', ь: '', э: 'e', ю: 'yu', я: 'ya',
+  а: 'a',
+  б: 'b',
+  в: 'v',
+  г: 'g',
+  ґ: 'g',
+  д: 'd',
+  ђ: 'dj',
+  ѓ: 'gj',
+  е: 'e',
+  ё: 'yo',
+  є: 'ye',
+  ж: 'zh',
+  з: 'z',
+  ѕ: 'dz',
+  и: 'i',
+  і: 'i',
+  ї: 'yi',
+  й: 'y',
+  ј: 'j',
+  к: 'k',
+  ќ: 'kj',
+  л: 'l',
+  љ: 'lj',
+  м: 'm',
+  н: 'n',
+  њ: 'nj',
+  о: 'o',
+  п: 'p',
+  р: 'r',
+  с: 's',
+  т: 't',
+  ћ: 'c',
+  у: 'u',
+  ў: 'u',
+  ф: 'f',
+  х: 'kh',
+  ц: 'ts',
+  ч: 'ch',
+  џ: 'dz',
+  ш: 'sh',
+  щ: 'shch',
+  ъ: '',
+  ы: 'y',
+  ь: '',
+  э: 'e',
+  ю: 'yu',
+  я: 'ya',
 };
 const GREEK = {
-  α: 'a', β: 'v', γ: 'g', δ: 'd', ε: 'e', ζ: 'z', η: 'i', θ: 'th', ι: 'i', κ: 'k', λ: 'l', μ: 'm', ν: 'n', ξ: 'x',
-  ο: 'o', π: 'p', ρ: 'r', σ: 's', ς: 's', τ: 't', υ: 'y', φ: 'f', χ: 'ch', ψ: 'ps', ω: 'o', ου: 'ou', αυ: 'av', ευ: 'ev',
+  α: 'a',
+  β: 'v',
+  γ: 'g',
+  δ: 'd',
+  ε: 'e',
+  ζ: 'z',
+  η: 'i',
+  θ: 'th',
+  ι: 'i',
+  κ: 'k',
+  λ: 'l',
+  μ: 'm',
+  ν: 'n',
+  ξ: 'x',
+  ο: 'o',
+  π: 'p',
+  ρ: 'r',
+  σ: 's',
+  ς: 's',
+  τ: 't',
+  υ: 'y',
+  φ: 'f',
+  χ: 'ch',
+  ψ: 'ps',
+  ω: 'o',
+  ου: 'ou',
+  αυ: 'av',
+  ευ: 'ev',
 };
 const SPELLINGS = new Map(Object.entries({ ...LATIN, ...CYRILLIC, ...GREEK }));
 const PAIRS = /^(ου|αυ|ευ)$/;
@@ -64,7 +133,10 @@ function spelled(letter) {
 }
 
 function bare(text) {
-  return text.normalize('NFD').replace(/\p{M}+/gu, '').toLowerCase();
+  return text
+    .normalize('NFD')
+    .replace(/\p{M}+/gu, '')
+    .toLowerCase();
 }
 
 function cased(spelling, letter) {
@@ -85,14 +157,56 @@ export function nameFromPath(pathname) {
 }
 
 const FIRST = [
-  'amber', 'bright', 'calm', 'clear', 'copper', 'early', 'gentle', 'golden', 'green', 'kind',
-  'little', 'lucky', 'mellow', 'misty', 'northern', 'open', 'quick', 'quiet', 'silver', 'sunny',
-  'swift', 'warm', 'western', 'wild',
+  'amber',
+  'bright',
+  'calm',
+  'clear',
+  'copper',
+  'early',
+  'gentle',
+  'golden',
+  'green',
+  'kind',
+  'little',
+  'lucky',
+  'mellow',
+  'misty',
+  'northern',
+  'open',
+  'quick',
+  'quiet',
+  'silver',
+  'sunny',
+  'swift',
+  'warm',
+  'western',
+  'wild',
 ];
 const SECOND = [
-  'badger', 'bay', 'brook', 'cedar', 'cove', 'crane', 'dune', 'finch', 'fjord', 'harbor',
-  'heron', 'island', 'lake', 'lark', 'maple', 'meadow', 'otter', 'pine', 'reef', 'river',
-  'sparrow', 'summit', 'tern', 'willow',
+  'badger',
+  'bay',
+  'brook',
+  'cedar',
+  'cove',
+  'crane',
+  'dune',
+  'finch',
+  'fjord',
+  'harbor',
+  'heron',
+  'island',
+  'lake',
+  'lark',
+  'maple',
+  'meadow',
+  'otter',
+  'pine',
+  'reef',
+  'river',
+  'sparrow',
+  'summit',
+  'tern',
+  'willow',
 ];
 
 /** A name one can say over the phone, such as `quiet-harbor-27`. */
@@ -103,5 +217,7 @@ export function suggestName(random = Math.random) {
 
 /** A name for who cannot type one of these letters, such as `stream-7f3a`. */
 export function plainName(random = Math.random) {
-  return `stream-${Math.floor(random() * 0x10000).toString(16).padStart(4, '0')}`;
+  return `stream-${Math.floor(random() * 0x10000)
+    .toString(16)
+    .padStart(4, '0')}`;
 }

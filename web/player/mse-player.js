@@ -111,9 +111,13 @@ export class MsePlayer {
     this.#openMediaSource();
     const { signal } = this.#abort;
     video.addEventListener('waiting', () => this.#ranDry(), { signal });
-    video.addEventListener('error', () => {
-      this.#on.failed(new Error(video.error?.message || `media error ${video.error?.code}`));
-    }, { signal });
+    video.addEventListener(
+      'error',
+      () => {
+        this.#on.failed(new Error(video.error?.message || `media error ${video.error?.code}`));
+      },
+      { signal },
+    );
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
@@ -227,10 +231,13 @@ export class MsePlayer {
     this.#edge = new LiveEdge({ hasAudio });
     const plan = planLanes({ hasVideo, hasAudio });
     this.#pictures = hasVideo ? new Pictures({ isFirefox }) : null;
-    this.#lanes = plan.map((without) => new Lane(without, without === 'video' ? null : this.#pictures, () => this.#video.currentTime, {
-      appended: () => this.#tick(),
-      failed: (error) => this.#on.failed(error),
-    }));
+    this.#lanes = plan.map(
+      (without) =>
+        new Lane(without, without === 'video' ? null : this.#pictures, () => this.#video.currentTime, {
+          appended: () => this.#tick(),
+          failed: (error) => this.#on.failed(error),
+        }),
+    );
     this.#lanes.forEach((lane) => lane.init(init));
     this.#attach(this.#mediaSource, this.#lanes, mime);
   }

@@ -32,11 +32,15 @@ export class SrcPlayer {
     this.#on = on;
     this.#url = url;
     const { signal } = this.#abort;
-    video.addEventListener('loadeddata', () => {
-      this.#attempt = 0;
-      this.#enter();
-      this.#on.ready();
-    }, { signal });
+    video.addEventListener(
+      'loadeddata',
+      () => {
+        this.#attempt = 0;
+        this.#enter();
+        this.#on.ready();
+      },
+      { signal },
+    );
     video.addEventListener('ended', () => this.#lost(), { signal });
     video.addEventListener('error', () => this.#lost(), { signal });
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -112,7 +116,11 @@ export class SrcPlayer {
     }
     const ranges = Array.from({ length: video.buffered.length }, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
     const { rate } = this.#edge.decide({
-      nowMs, position: video.currentTime, ranges, isPaused: video.paused, isSeeking: video.seeking,
+      nowMs,
+      position: video.currentTime,
+      ranges,
+      isPaused: video.paused,
+      isSeeking: video.seeking,
     });
     if (video.playbackRate !== rate) video.playbackRate = rate;
   }

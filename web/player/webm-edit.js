@@ -20,7 +20,10 @@ export function withoutFrameLength(init) {
     if (track.kind !== 'video') return entry;
     const [{ body, end }] = children(entry, 0, entry.length);
     const kept = [...children(entry, body, end)].filter(({ id }) => id !== DEFAULT_DURATION);
-    return sized([TRACK_ENTRY], kept.map((child) => entry.subarray(child.at, child.end)));
+    return sized(
+      [TRACK_ENTRY],
+      kept.map((child) => entry.subarray(child.at, child.end)),
+    );
   });
 }
 
@@ -65,7 +68,10 @@ function sized(id, parts) {
 /** A MIME type's codecs: `video/webm;codecs="vp8,opus"` gives `['vp8', 'opus']`. */
 export function codecsOf(mime) {
   const [, list = ''] = /codecs\s*=\s*"?([^";]*)/i.exec(mime) ?? [];
-  return list.split(',').map((codec) => codec.trim()).filter(Boolean);
+  return list
+    .split(',')
+    .map((codec) => codec.trim())
+    .filter(Boolean);
 }
 
 export function isAudioCodec(codec) {

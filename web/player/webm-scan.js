@@ -72,7 +72,7 @@ function letters(bytes, element) {
 
 /** Whole child elements of `bytes[from..end]`, in order. */
 export function* children(bytes, from, end) {
-  for (let at = from; at < end; ) {
+  for (let at = from; at < end;) {
     const element = elementAt(bytes, at, end);
     if (!element) return;
     const next = Math.min(end, element.body + element.size);
@@ -172,7 +172,7 @@ export class Scanner {
       piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [], removed: 0 };
       pieces.push(piece);
     };
-    for (let at = 0; at < message.length; ) {
+    for (let at = 0; at < message.length;) {
       const element = elementAt(message, at);
       if (!element) {
         // Not an element that we can read: pass it on whole with what came before.

@@ -64,11 +64,35 @@ import { ON_AIR } from '../publisher/on-air.js';
 
 /** @type {Name[]} */
 export const STATES = [
-  'idle', 'checking', 'taken', 'asking', 'connecting', 'live', 'slow', 'stuck', 'silent', 'reconnecting', 'ended', 'replaced', 'error',
+  'idle',
+  'checking',
+  'taken',
+  'asking',
+  'connecting',
+  'live',
+  'slow',
+  'stuck',
+  'silent',
+  'reconnecting',
+  'ended',
+  'replaced',
+  'error',
 ];
 /** @type {Event['type'][]} */
 export const EVENTS = [
-  'pressed', 'picked', 'began', 'keyGiven', 'changed', 'checked', 'opened', 'notOpened', 'seen', 'refused', 'failed', 'replaced', 'sourceEnded',
+  'pressed',
+  'picked',
+  'began',
+  'keyGiven',
+  'changed',
+  'checked',
+  'opened',
+  'notOpened',
+  'seen',
+  'refused',
+  'failed',
+  'replaced',
+  'sourceEnded',
 ];
 
 const NO_RECORDER = { title: 'This browser cannot record WebM.', text: 'Use Chrome, Edge or Firefox to go live.' };
@@ -138,7 +162,7 @@ export function next(state, event) {
       return event.wish === state.wish ? notOpened(state, event.error) : stay(state);
     case 'seen': {
       if (!isSending(state)) return stay(state);
-      const liveSinceMs = event.air === 'live' ? state.liveSinceMs ?? event.nowMs : state.liveSinceMs;
+      const liveSinceMs = event.air === 'live' ? (state.liveSinceMs ?? event.nowMs) : state.liveSinceMs;
       return to({ ...state, liveSinceMs }, event.air);
     }
     case 'refused':

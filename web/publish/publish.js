@@ -110,7 +110,9 @@ function write(id, text) {
 function speak() {
   const { name: now, source, hasPreview, error, ending } = state;
   const figures = {
-    missing: air.missing ?? 'recorder', behindMs: broadcast?.behindMs ?? 0, isDraining: broadcast?.isDraining,
+    missing: air.missing ?? 'recorder',
+    behindMs: broadcast?.behindMs ?? 0,
+    isDraining: broadcast?.isDraining,
   };
   root.dataset.state = now;
   const { title, text } = wordsFor(now, { source, name, hasPreview, error, ending, ...figures });
@@ -239,8 +241,10 @@ function connect() {
       send({ type: 'replaced' });
     },
     failed({ code, reason }) {
-      const error = explainClose(code, reason)
-        ?? { title: 'The stream could not be sent.', text: `The reason given: ${reason || 'none'}. Press Try again.` };
+      const error = explainClose(code, reason) ?? {
+        title: 'The stream could not be sent.',
+        text: `The reason given: ${reason || 'none'}. Press Try again.`,
+      };
       send({ type: 'failed', error });
     },
     warning(warning) {
@@ -291,8 +295,10 @@ async function isTaken() {
   if (publishedLast() === name) return false;
   const options = asking({ signal: AbortSignal.timeout(TAKEN_MS) });
   // The list rather than the one stream: asking for what is not there would be an error in the console.
-  const answer = await fetch(at('api/streams'), options).then((response) => (response.ok ? response.json() : null)).catch(() => null);
-  const streams = Array.isArray(answer) ? answer : answer?.streams ?? [];
+  const answer = await fetch(at('api/streams'), options)
+    .then((response) => (response.ok ? response.json() : null))
+    .catch(() => null);
+  const streams = Array.isArray(answer) ? answer : (answer?.streams ?? []);
   return streams.some((stream) => stream.name === name && stream.live);
 }
 
@@ -306,7 +312,7 @@ async function askReceived(signal) {
   }
   const response = await fetch(at(`api/streams/${encodeURIComponent(name)}`), asking({ signal }));
   mayCount = response.ok;
-  return response.ok ? (await response.json()).received_bytes ?? null : null;
+  return response.ok ? ((await response.json()).received_bytes ?? null) : null;
 }
 
 /** In this browser, so that coming back to one's own stream is not called taking it over. */
@@ -338,7 +344,9 @@ async function keepAwake() {
   if (isWanted && !wakeLock) {
     wakeLock = {};
     wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
-    wakeLock?.addEventListener('release', () => { wakeLock = null; });
+    wakeLock?.addEventListener('release', () => {
+      wakeLock = null;
+    });
   } else if (!isWanted && wakeLock?.release) {
     wakeLock.release();
     wakeLock = null;
@@ -369,10 +377,21 @@ function fill(select, options, value) {
 
 async function fillDevices() {
   const { cameras, microphones } = await listDevices();
-  const used = (kind) => capture?.stream.getTracks().find((track) => track.kind === kind)?.getSettings?.().deviceId ?? '';
-  fill($('camera'), cameras.map(({ id, label }) => [id, label]), choice.cameraId || used('video'));
-  fill($('microphone'), [...microphones.map(({ id, label }) => [id, label]), ['none', 'No sound']],
-    choice.hasAudio === false ? 'none' : choice.microphoneId || used('audio'));
+  const used = (kind) =>
+    capture?.stream
+      .getTracks()
+      .find((track) => track.kind === kind)
+      ?.getSettings?.().deviceId ?? '';
+  fill(
+    $('camera'),
+    cameras.map(({ id, label }) => [id, label]),
+    choice.cameraId || used('video'),
+  );
+  fill(
+    $('microphone'),
+    [...microphones.map(({ id, label }) => [id, label]), ['none', 'No sound']],
+    choice.hasAudio === false ? 'none' : choice.microphoneId || used('audio'),
+  );
   for (const id of ['camera', 'microphone']) $(id).closest('label').hidden = state.source !== 'camera';
 }
 
@@ -382,7 +401,11 @@ function fillSettings() {
     qualities.push([String(choice.kbps), `As asked, ${bitRate(choice.kbps * 1000)}`]);
   }
   fill($('quality'), qualities, String(choice.kbps));
-  fill($('codec'), recordableCodecs(isTypeSupported).map(({ id, label, note: what }) => [id, `${label}, ${what}`]), choice.codec);
+  fill(
+    $('codec'),
+    recordableCodecs(isTypeSupported).map(({ id, label, note: what }) => [id, `${label}, ${what}`]),
+    choice.codec,
+  );
   fillDevices();
 }
 
@@ -427,12 +450,20 @@ $('key-form').onsubmit = (event) => {
 };
 $('copy').onclick = async ({ target }) => {
   target.textContent = (await copied($('link').href)) ? 'Copied' : 'Copy failed';
-  setTimeout(() => { target.textContent = 'Copy link'; }, 2000);
+  setTimeout(() => {
+    target.textContent = 'Copy link';
+  }, 2000);
 };
 
 /** By the clipboard, which pages without TLS have not, or by a selection. */
 async function copied(text) {
-  if (await navigator.clipboard?.writeText(text).then(() => true, () => false)) return true;
+  if (
+    await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    )
+  )
+    return true;
   const field = document.createElement('textarea');
   field.className = 'unseen';
   field.value = text;

@@ -58,10 +58,19 @@ const SILENT = {
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `missing`: see
  * silence.js.
  */
-export function wordsFor(state, {
-  source = null, hasPreview = false, error = null, ending = 'stopped', name = 'This stream',
-  missing = 'recorder', behindMs = 0, isDraining = false,
-} = {}) {
+export function wordsFor(
+  state,
+  {
+    source = null,
+    hasPreview = false,
+    error = null,
+    ending = 'stopped',
+    name = 'This stream',
+    missing = 'recorder',
+    behindMs = 0,
+    isDraining = false,
+  } = {},
+) {
   const behind = behindMs >= 1000 ? `${Math.round(behindMs / 1000)} s` : '';
   switch (state) {
     case 'idle':
@@ -165,7 +174,10 @@ export function explainRefusal(status, { hadKey = false } = {}) {
         wantsKey: true,
       };
     case 403:
-      return { title: 'You may not publish here.', text: "Open the page at the server's own address, or ask its owner to let you, or this site, in." };
+      return {
+        title: 'You may not publish here.',
+        text: "Open the page at the server's own address, or ask its owner to let you, or this site, in.",
+      };
     case 400:
       return { title: 'This is not a name that a stream can have.', text: 'Go back and pick another.' };
     case 503:
@@ -178,7 +190,8 @@ export function explainRefusal(status, { hadKey = false } = {}) {
 /** Why the server closed a connection that had been open, when trying again as before is no use. */
 export function explainClose(code, reason) {
   const because = reason ? ` It says: ${reason}.` : '';
-  if (code === 1000 || code === 1008) return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
+  if (code === 1000 || code === 1008)
+    return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
   return null;
 }
 

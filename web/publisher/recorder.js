@@ -49,7 +49,7 @@ export function recordableCodecs(isTypeSupported) {
 export function typeFor(codecId, { hasVideo, hasAudio }, isTypeSupported) {
   const spellings = { vp8: ['vp8'], vp9: ['vp9'], av1: ['av01.0.04M.08', 'av1'], h264: ['avc1', 'h264'] };
   const audio = hasAudio ? ['opus'] : [];
-  for (const video of hasVideo ? spellings[codecId] ?? [] : [null]) {
+  for (const video of hasVideo ? (spellings[codecId] ?? []) : [null]) {
     const codecs = [...(video ? [video] : []), ...audio].join(',');
     const containers = video === null ? ['audio/webm'] : ['video/webm', 'video/x-matroska'];
     for (const container of containers) {

@@ -122,9 +122,33 @@ const SKIPS_KEPT = 10;
 export const STATES = ['connecting', 'waiting', 'playing', 'reconnecting', 'ended', 'locked', 'error'];
 /** @type {Event['type'][]} */
 export const EVENTS = [
-  'hello', 'init', 'data', 'skip', 'stalled', 'resumed', 'offline', 'lost', 'answered', 'polled',
-  'ready', 'failed', 'starved', 'declared', 'plainLost', 'plainSlow', 'plainLate', 'playing', 'blocked',
-  'toggled', 'unmuted', 'keyGiven', 'retried', 'shown', 'online', 'looked', 'ticked',
+  'hello',
+  'init',
+  'data',
+  'skip',
+  'stalled',
+  'resumed',
+  'offline',
+  'lost',
+  'answered',
+  'polled',
+  'ready',
+  'failed',
+  'starved',
+  'declared',
+  'plainLost',
+  'plainSlow',
+  'plainLate',
+  'playing',
+  'blocked',
+  'toggled',
+  'unmuted',
+  'keyGiven',
+  'retried',
+  'shown',
+  'online',
+  'looked',
+  'ticked',
 ];
 
 /**

@@ -173,15 +173,19 @@ const hasPicture = () => video.readyState > 2;
 
 function newPlayer() {
   player?.destroy();
-  player = new MsePlayer(video, {
-    ready: () => send({ type: 'ready' }),
-    failed: ({ message }) => send({ type: 'failed', message }),
-    starved: (kind) => send({ type: 'starved', kind }),
-    declared(tracks) {
-      send({ type: 'declared', tracks });
-      return !tracks.some(({ encoding }) => encoding);
+  player = new MsePlayer(
+    video,
+    {
+      ready: () => send({ type: 'ready' }),
+      failed: ({ message }) => send({ type: 'failed', message }),
+      starved: (kind) => send({ type: 'starved', kind }),
+      declared(tracks) {
+        send({ type: 'declared', tracks });
+        return !tracks.some(({ encoding }) => encoding);
+      },
     },
-  }, { ignore: state.ignored });
+    { ignore: state.ignored },
+  );
 }
 
 /** The picture's codecs of a stream that has one. */
@@ -189,27 +193,34 @@ const pictures = () => kindsOf(state.mime).video;
 
 /** Without a picture in time, what is left is tried or told. */
 function watchPlain() {
-  const plays = (codec) => video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`)
-    || canPlay(`video/webm;codecs="${codec}"`);
+  const plays = (codec) =>
+    video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`);
   const isKnown = !state.tracks.some(({ encoding }) => encoding) && pictures().every(plays);
   clearTimeout(plainTimers.late);
   clearTimeout(plainTimers.slow);
   if (isKnown) plainTimers.slow = setTimeout(() => send({ type: 'plainSlow', codecs: pictures() }), SLOW_MS);
-  plainTimers.late = setTimeout(() => {
-    if (video.readyState < 2 || (pictures().length && !video.videoWidth)) send({ type: 'plainLate' });
-  }, isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS);
+  plainTimers.late = setTimeout(
+    () => {
+      if (video.readyState < 2 || (pictures().length && !video.videoWidth)) send({ type: 'plainLate' });
+    },
+    isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS,
+  );
 }
 
 function openPlain() {
   player?.destroy();
   const url = new URL(credentials.url(`${watchPath}.webm`), location.href);
-  player = new SrcPlayer(video, {
-    ready() {
-      // Sound without its picture is no success.
-      if (!pictures().length || video.videoWidth) send({ type: 'ready' });
+  player = new SrcPlayer(
+    video,
+    {
+      ready() {
+        // Sound without its picture is no success.
+        if (!pictures().length || video.videoWidth) send({ type: 'ready' });
+      },
+      lost: () => send({ type: 'plainLost', isBroken: video.error !== null }),
     },
-    lost: () => send({ type: 'plainLost', isBroken: video.error !== null }),
-  }, url.href);
+    url.href,
+  );
   clearInterval(plainTimers.ask);
   plainTimers.ask = setInterval(askAbout, POLL_MS);
   askAbout();
@@ -318,7 +329,7 @@ function stats() {
 
 function showFigures() {
   const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state);
-  const latency = isMoving ? player?.stats().latency_ms ?? null : null;
+  const latency = isMoving ? (player?.stats().latency_ms ?? null) : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
   if ($('latency').textContent !== text) $('latency').textContent = text;
@@ -369,9 +380,18 @@ function showControls() {
 }
 
 const KEYS = {
-  ' ': toggle, k: toggle, m: toggleMute, f: toggleFullscreen, s: toggleStats, p: togglePip,
-  ArrowUp: () => { video.volume = Math.min(1, video.volume + 0.1); },
-  ArrowDown: () => { video.volume = Math.max(0, video.volume - 0.1); },
+  ' ': toggle,
+  k: toggle,
+  m: toggleMute,
+  f: toggleFullscreen,
+  s: toggleStats,
+  p: togglePip,
+  ArrowUp: () => {
+    video.volume = Math.min(1, video.volume + 0.1);
+  },
+  ArrowDown: () => {
+    video.volume = Math.max(0, video.volume - 0.1);
+  },
 };
 
 document.addEventListener('keydown', (event) => {
@@ -442,7 +462,12 @@ $('share').onclick = async ({ target }) => {
   const isCopied = await copy(link);
   const hint = credentials.isKnown ? 'Copied. People need the key too.' : 'Copied';
   target.textContent = isCopied ? hint : 'Copy failed';
-  setTimeout(() => { target.textContent = 'Copy link'; }, credentials.isKnown ? 4000 : 2000);
+  setTimeout(
+    () => {
+      target.textContent = 'Copy link';
+    },
+    credentials.isKnown ? 4000 : 2000,
+  );
 };
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) send({ type: 'shown', isPaused: video.paused });
@@ -458,7 +483,12 @@ window.addEventListener('offline', look);
 root.toggleAttribute('data-embed', query.has('embed'));
 $('name').textContent = name;
 document.title = `${name} · videostream`;
-window.videostream = { get state() { return state.name; }, stats };
+window.videostream = {
+  get state() {
+    return state.name;
+  },
+  stats,
+};
 $('vlc').href = `${watchPath}.webm`;
 $('vlc').onclick = async (event) => {
   event.preventDefault();

@@ -9,10 +9,28 @@ export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
  * that the browser has been asked to begin with for a while.
  */
-export function wordsFor(state, { name, error = null, isPaused = false, isBlocked = false, wasOnAir = false, hasEnded = false, hitch = '', isWrongKey = false, missing = '', slowCodecs = [] }) {
+export function wordsFor(
+  state,
+  {
+    name,
+    error = null,
+    isPaused = false,
+    isBlocked = false,
+    wasOnAir = false,
+    hasEnded = false,
+    hitch = '',
+    isWrongKey = false,
+    missing = '',
+    slowCodecs = [],
+  },
+) {
   switch (state) {
     case 'connecting':
-      if (slowCodecs.length) return { title: `Connecting to ${name}.`, text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.` };
+      if (slowCodecs.length)
+        return {
+          title: `Connecting to ${name}.`,
+          text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.`,
+        };
       return { title: `Connecting to ${name}.`, text: '' };
     case 'waiting':
       if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };
@@ -45,7 +63,10 @@ function playingWords(hitch, name, missing) {
     case 'line':
       return { title: 'Nothing comes in right now.', text: 'The stream goes on as soon as your connection does.' };
     case 'slow':
-      return { title: 'Your connection is too slow for this stream.', text: 'Move nearer to your router, close other downloads, or ask for a lower quality.' };
+      return {
+        title: 'Your connection is too slow for this stream.',
+        text: 'Move nearer to your router, close other downloads, or ask for a lower quality.',
+      };
     case 'dry':
       return { title: 'Waiting for the stream.', text: '' };
     default:
@@ -59,7 +80,10 @@ export function explainRefusal(status) {
     case 400:
       return { title: 'There is no such stream.', text: 'Check the address, or pick one from all streams.' };
     case 403:
-      return { title: 'This stream may not be shown to you here.', text: 'Open it at its own address, or ask the person who sent you the link.' };
+      return {
+        title: 'This stream may not be shown to you here.',
+        text: 'Open it at its own address, or ask the person who sent you the link.',
+      };
     default:
       return null;
   }
