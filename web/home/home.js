@@ -5,6 +5,7 @@
 // in machine.js and worded in words.js.
 
 import { Credentials } from '../lib/credentials.js';
+import { element, within } from '../lib/element.js';
 import { counted, since } from '../lib/format.js';
 import { at } from '../lib/place.js';
 import { plainName, suggestName } from '../lib/stream-name.js';
@@ -14,21 +15,27 @@ import { hintFor, lockOf, summaryOf } from './words.js';
 const REFRESH_MS = 4000;
 const POSTER_MS = 15_000;
 
-const $ = (id) => document.getElementById(id);
+/** @typedef {{ item: HTMLElement, posterAtMs: number }} Card */
+
+const $ = (/** @type {string} */ id) => element(id, HTMLElement);
+const nameField = element('name', HTMLInputElement);
+const keyField = element('key', HTMLInputElement);
+const useButton = element('use', HTMLButtonElement);
 
 /** A key typed here is tried for whatever this session opens: it may be for watching, or for both. */
 const watching = new Credentials('watch', '');
 const publishing = new Credentials('publish', '');
 
 let state = start(suggestName(), plainName());
-/** Name to `{ item, posterAtMs }`. */
+/** @type {Map<string, Card>} */
 const cards = new Map();
 
+/** @param {import('./machine.js').Event} event */
 function send(event) {
   const former = state;
   state = next(state, event);
   // Not at every list: an input method may be at work in the field.
-  if (state.value !== former.value || state.typed !== former.typed) $('name').value = state.value;
+  if (state.value !== former.value || state.typed !== former.typed) nameField.value = state.value;
   show();
 }
 
@@ -54,6 +61,10 @@ async function refresh() {
   }
 }
 
+/**
+ * @param {string} id
+ * @param {string} text
+ */
 function write(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
@@ -104,71 +115,83 @@ function showName() {
     isLive: streams.some(({ name }) => name === value),
   });
   write('hint', text);
-  $('name').setCustomValidity(isGood ? '' : text);
-  $('name').setAttribute('aria-invalid', String(!isGood));
-  $('use').hidden = suggestion === null;
+  nameField.setCustomValidity(isGood ? '' : text);
+  nameField.setAttribute('aria-invalid', String(!isGood));
+  useButton.hidden = suggestion === null;
   if (suggestion === null) return;
-  $('use').value = suggestion;
+  useButton.value = suggestion;
   write('use', `Use ${suggestion}`);
 }
 
+/** @param {string} name */
 function makeCard(name) {
-  const item = $('card').content.firstElementChild.cloneNode(true);
-  item.querySelector('a').href = at(`live/${encodeURIComponent(name)}`);
-  item.querySelector('.card-name').textContent = name;
-  item.querySelector('.poster-letter').textContent = name[0].toUpperCase();
+  const copy = element('card', HTMLTemplateElement).content.cloneNode(true);
+  const item = within(/** @type {DocumentFragment} */ (copy), 'li', HTMLElement);
+  within(item, 'a', HTMLAnchorElement).href = at(`live/${encodeURIComponent(name)}`);
+  within(item, '.card-name', HTMLElement).textContent = name;
+  within(item, '.poster-letter', HTMLElement).textContent = name[0].toUpperCase();
   return item;
 }
 
+/**
+ * @param {Card} card
+ * @param {import('./machine.js').Stream} stream
+ */
 function fillCard(card, stream) {
   const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}`;
-  const metaLine = card.item.querySelector('.card-meta');
+  const metaLine = within(card.item, '.card-meta', HTMLElement);
   if (metaLine.textContent !== meta) metaLine.textContent = meta;
   if (!stream.poster || performance.now() - card.posterAtMs < POSTER_MS) return;
   card.posterAtMs = performance.now();
   // Loaded out of sight first: the old poster stays until the new one is whole.
   const picture = new Image();
   picture.onload = () => {
-    const image = card.item.querySelector('img');
+    const image = within(card.item, 'img', HTMLImageElement);
     image.src = picture.src;
     image.hidden = false;
   };
   picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}.jpg`), { t: Date.now() });
 }
 
-$('name').addEventListener('input', ({ isComposing }) => {
+nameField.addEventListener('input', (event) => {
   // An input method is at work: its letters are not final.
-  if (!isComposing) send({ type: 'typed', value: $('name').value });
+  const { isComposing } = /** @type {InputEvent} */ (event);
+  if (!isComposing) send({ type: 'typed', value: nameField.value });
 });
-$('name').addEventListener('compositionend', () => send({ type: 'typed', value: $('name').value }));
+nameField.addEventListener('compositionend', () => send({ type: 'typed', value: nameField.value }));
 
 $('another').addEventListener('click', () => send({ type: 'named', name: suggestName() }));
-$('use').addEventListener('click', () => {
-  send({ type: 'named', name: $('use').value });
-  $('name').focus();
+useButton.addEventListener('click', () => {
+  send({ type: 'named', name: useButton.value });
+  nameField.focus();
 });
 
 $('compose').addEventListener('submit', (event) => {
   event.preventDefault();
-  const source = event.submitter?.value ?? 'camera';
-  location.href = at(`publish/${encodeURIComponent($('name').value)}?source=${source}`);
+  const { submitter } = event;
+  const source = submitter instanceof HTMLButtonElement ? submitter.value : 'camera';
+  location.href = at(`publish/${encodeURIComponent(nameField.value)}?source=${source}`);
 });
 
 $('lock').addEventListener('submit', (event) => {
   event.preventDefault();
-  keep($('key').value);
-  $('key').value = '';
+  keep(keyField.value);
+  keyField.value = '';
   refresh();
 });
 
-/** For this session, and for the pages that are opened from here. */
+/**
+ * For this session, and for the pages that are opened from here.
+ *
+ * @param {string} key
+ */
 function keep(key) {
   watching.remember(key);
   publishing.remember(key);
 }
 
 if (watching.key !== null) keep(watching.key);
-$('name').value = state.value;
+nameField.value = state.value;
 show();
 
 setInterval(() => {

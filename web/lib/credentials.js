@@ -13,12 +13,19 @@ import { siteRoot } from './place.js';
 
 const NAMES = ['key', 'token'];
 
-/** `path` on the same server, with the page's key and token behind whatever `query` has. */
+/**
+ * `path` on the same server, with the page's key and token behind whatever `query` has.
+ *
+ * @param {string} path
+ * @param {string} pageSearch
+ * @param {Record<string, string>} [query]
+ */
 export function withCredentials(path, pageSearch, query = {}) {
   const asked = new URLSearchParams(pageSearch);
   const carried = new URLSearchParams(query);
   for (const name of NAMES) {
-    if (asked.has(name)) carried.set(name, asked.get(name));
+    const value = asked.get(name);
+    if (value !== null) carried.set(name, value);
   }
   const text = carried.toString();
   return text ? `${path}?${text}` : path;
@@ -29,17 +36,25 @@ export class Credentials {
   #storage;
   #slot;
   #siteSlot;
-  /** The key where there is no storage (a frame on another site may have none). */
+  /**
+   * The key where there is no storage (a frame on another site may have none).
+   *
+   * @type {string | null}
+   */
   #typed = null;
 
   /**
    * What `act` (`watch` or `publish`) on the stream `name` needs. An empty name stands for the
    * whole site: its key also serves streams that have none of their own.
+   *
+   * @param {'watch' | 'publish'} act
+   * @param {string} name
+   * @param {{ page?: Pick<Location, 'pathname' | 'search'>, storage?: Storage | null }} options
    */
   constructor(act, name, { page = globalThis.location, storage = sessionStorageOrNull() } = {}) {
     this.#search = new URLSearchParams(page.search);
     this.#storage = storage;
-    const slot = (of) => `videostream ${act} ${siteRoot(page.pathname)}${of}`;
+    const slot = (/** @type {string} */ of) => `videostream ${act} ${siteRoot(page.pathname)}${of}`;
     this.#slot = slot(name);
     this.#siteSlot = slot('');
   }
@@ -54,7 +69,11 @@ export class Credentials {
     return this.key !== null || this.#search.has('token');
   }
 
-  /** A key that a person typed: for this session, in this tab. */
+  /**
+   * A key that a person typed: for this session, in this tab.
+   *
+   * @param {string} key
+   */
   remember(key) {
     this.#typed = key;
     this.#attempt((storage) => storage.setItem(this.#slot, key));
@@ -69,23 +88,42 @@ export class Credentials {
     });
   }
 
-  /** For `fetch`, where a header will do. A token goes the same way. */
+  /**
+   * For `fetch`, where a header will do. A token goes the same way.
+   *
+   * @returns {Record<string, string>}
+   */
   headers() {
     const secret = this.#stored() ?? this.#search.get('token') ?? this.#search.get('key');
     // Headers are bytes: a key in another script goes as UTF-8.
     return secret === null ? {} : { authorization: `Bearer ${String.fromCharCode(...new TextEncoder().encode(secret))}` };
   }
 
-  /** For sockets, pictures and media, which take no headers: `extra` and the key or token. */
+  /**
+   * For sockets, pictures and media, which take no headers: `extra` and the key or token.
+   *
+   * @param {Record<string, string | number>} [extra]
+   */
   query(extra = {}) {
     const typed = this.#stored();
-    const carried = new URLSearchParams(extra);
+    const carried = new URLSearchParams();
+    for (const [name, value] of Object.entries(extra)) carried.set(name, String(value));
     if (typed !== null) carried.set('key', typed);
-    else for (const name of NAMES) if (this.#search.has(name)) carried.set(name, this.#search.get(name));
+    else {
+      for (const name of NAMES) {
+        const value = this.#search.get(name);
+        if (value !== null) carried.set(name, value);
+      }
+    }
     return carried;
   }
 
-  /** `path` with that query behind it. */
+  /**
+   * `path` with that query behind it.
+   *
+   * @param {string} path
+   * @param {Record<string, string | number>} [extra]
+   */
   url(path, extra = {}) {
     const text = this.query(extra).toString();
     return text ? `${path}?${text}` : path;
@@ -95,7 +133,13 @@ export class Credentials {
     return this.#typed ?? this.#attempt((storage) => storage.getItem(this.#slot) ?? storage.getItem(this.#siteSlot)) ?? null;
   }
 
-  /** Storage may be forbidden, or full. */
+  /**
+   * Storage may be forbidden, or full.
+   *
+   * @template T
+   * @param {(storage: Storage) => T} use
+   * @returns {T | null}
+   */
   #attempt(use) {
     try {
       return this.#storage ? use(this.#storage) : null;

@@ -9,6 +9,20 @@
 
 import { withCredentials } from './credentials.js';
 
+/**
+ * A message of the server: its type, and what that one says.
+ *
+ * @typedef {{ type: string, [field: string]: any }} Message
+ */
+/** @typedef {{ code: number, reason: string, opened: boolean, lastedMs: number, attempt: number, retryInMs: number }} Loss */
+/**
+ * @typedef {object} Listener
+ * @property {() => void} [open]
+ * @property {(message: Message) => void} [message]
+ * @property {(bytes: Uint8Array) => void} [data]
+ * @property {(loss: Loss) => void} [lost]
+ */
+
 export const SUBPROTOCOL = 'videostream.v1';
 
 /** The first retry comes after a quarter of a second at most, later ones after 8 s at most. */
@@ -24,6 +38,8 @@ const CONNECT_WITHIN_MS = 10_000;
  *
  * Half fixed, half random, so that a thousand viewers of a server that restarted do not all
  * come back in the same instant.
+ *
+ * @param {number} attempt
  */
 export function retryDelayMs(attempt, random = Math.random) {
   const full = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt, 16));
@@ -33,6 +49,9 @@ export function retryDelayMs(attempt, random = Math.random) {
 /**
  * The socket's address for a page's address. Of the query only key and token are passed on: those
  * of the address itself, or those that `credentials` (see credentials.js) knows.
+ *
+ * @param {string} pageUrl
+ * @param {import('./credentials.js').Credentials | null} [credentials]
  */
 export function socketUrl(pageUrl, credentials = null) {
   const page = new URL(pageUrl);
@@ -42,7 +61,12 @@ export function socketUrl(pageUrl, credentials = null) {
   return url.href;
 }
 
-/** A control message, or null for what is not one. Unknown types are the caller's to ignore. */
+/**
+ * A control message, or null for what is not one. Unknown types are the caller's to ignore.
+ *
+ * @param {string} text
+ * @returns {Message | null}
+ */
 export function parseMessage(text) {
   try {
     const message = JSON.parse(text);
@@ -55,16 +79,23 @@ export function parseMessage(text) {
 export class StreamSocket {
   #url;
   #on;
+  /** @type {WebSocket | null} */
   #socket = null;
-  #retryTimer = null;
-  #connectTimer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer = undefined;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #connectTimer = undefined;
   #attempt = 0;
+  /** @type {number | null} */
   #openedAtMs = null;
   #closed = false;
 
   /**
    * `on.open()`, `on.message(object)`, `on.data(Uint8Array)`,
    * `on.lost({ code, reason, opened, lastedMs, attempt, retryInMs })`; all optional.
+   *
+   * @param {string} url
+   * @param {Listener} on
    */
   constructor(url, on) {
     this.#url = url;
@@ -79,9 +110,13 @@ export class StreamSocket {
     return this.#socket?.bufferedAmount ?? 0;
   }
 
-  /** Bytes or a Blob; Blobs are sent in the order of the calls. False when not connected. */
+  /**
+   * Bytes or a Blob; Blobs are sent in the order of the calls. False when not connected.
+   *
+   * @param {BufferSource | Blob} data
+   */
   send(data) {
-    if (!this.isOpen) return false;
+    if (!this.#socket || !this.isOpen) return false;
     this.#socket.send(data);
     return true;
   }
@@ -143,11 +178,15 @@ export class StreamSocket {
     socket.close(code);
   }
 
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
   #lost(code, reason) {
     clearTimeout(this.#connectTimer);
     this.#socket = null;
     const opened = this.#openedAtMs !== null;
-    const lastedMs = opened ? performance.now() - this.#openedAtMs : 0;
+    const lastedMs = this.#openedAtMs === null ? 0 : performance.now() - this.#openedAtMs;
     if (lastedMs > GOOD_AFTER_MS) this.#attempt = 0;
     const attempt = this.#attempt;
     const retryInMs = retryDelayMs(attempt);

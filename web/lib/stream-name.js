@@ -5,7 +5,11 @@ const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 // Addresses of a stream's files end so.
 const FILE_ENDING = /\.(webm|mkv|jpg|webp)$/;
 
-/** 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, not ending as a file of a stream does. */
+/**
+ * 1 to 64 of `A-Z a-z 0-9 . _ -`, not starting with a dot, not ending as a file of a stream does.
+ *
+ * @param {string} text
+ */
 export function isStreamName(text) {
   return NAME.test(text) && !FILE_ENDING.test(text);
 }
@@ -13,6 +17,8 @@ export function isStreamName(text) {
 /**
  * What a person typed, brought as near to a name as it gets; may still be empty. Letters with a
  * usual spelling in Latin get that: `Мой кот` becomes `Moy-kot`, `Straße` becomes `Strasse`.
+ *
+ * @param {string} text
  */
 export function toStreamName(text) {
   let name = inLatin(text)
@@ -110,13 +116,14 @@ const GREEK = {
 const SPELLINGS = new Map(Object.entries({ ...LATIN, ...CYRILLIC, ...GREEK }));
 const PAIRS = /^(ου|αυ|ευ)$/;
 
+/** @param {string} text */
 function inLatin(text) {
   const letters = [...text.normalize('NFC')];
   let latin = '';
   for (let i = 0; i < letters.length; i += 1) {
     const pair = bare(letters[i] + (letters[i + 1] ?? ''));
     if (PAIRS.test(pair)) {
-      latin += cased(SPELLINGS.get(pair), letters[i]);
+      latin += cased(SPELLINGS.get(pair) ?? '', letters[i]);
       i += 1;
     } else {
       latin += spelled(letters[i]);
@@ -125,13 +132,18 @@ function inLatin(text) {
   return latin;
 }
 
-/** One letter: as the tables have it, without its accent, or as it is. */
+/**
+ * One letter: as the tables have it, without its accent, or as it is.
+ *
+ * @param {string} letter
+ */
 function spelled(letter) {
   // Some letters of the tables look like a letter with an accent: they come first.
   const spelling = SPELLINGS.get(letter.toLowerCase()) ?? SPELLINGS.get(bare(letter));
   return spelling === undefined ? letter.normalize('NFKD').replace(/\p{M}+/gu, '') : cased(spelling, letter);
 }
 
+/** @param {string} text */
 function bare(text) {
   return text
     .normalize('NFD')
@@ -139,11 +151,20 @@ function bare(text) {
     .toLowerCase();
 }
 
+/**
+ * @param {string} spelling
+ * @param {string} letter
+ */
 function cased(spelling, letter) {
   return letter === letter.toLowerCase() ? spelling : spelling.charAt(0).toUpperCase() + spelling.slice(1);
 }
 
-/** `/live/NAME`, `/publish/NAME` and `/publish/NAME.webm` name their stream; null when the address does not. */
+/**
+ * `/live/NAME`, `/publish/NAME` and `/publish/NAME.webm` name their stream; null when the address does not.
+ *
+ * @param {string} pathname
+ * @returns {string | null}
+ */
 export function nameFromPath(pathname) {
   const last = pathname.split('/').pop() ?? '';
   let name;
@@ -211,7 +232,7 @@ const SECOND = [
 
 /** A name one can say over the phone, such as `quiet-harbor-27`. */
 export function suggestName(random = Math.random) {
-  const pick = (words) => words[Math.floor(random() * words.length)];
+  const pick = (/** @type {string[]} */ words) => words[Math.floor(random() * words.length)];
   return `${pick(FIRST)}-${pick(SECOND)}-${10 + Math.floor(random() * 90)}`;
 }
 

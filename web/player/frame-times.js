@@ -18,6 +18,7 @@ const PAUSE_LONGEST_MS = 5000;
 const MARGIN_MS = 1;
 
 export class FrameTimes {
+  /** @type {number | null} */
   #lastMs = null;
   /** The longest frame since the last keyframe, as Firefox reckons. */
   #longestMs = 0;
@@ -25,8 +26,11 @@ export class FrameTimes {
   /**
    * The times to give the frames of one append: `frames` are `{ timestampMs, isKeyframe }` in
    * order.
+   *
+   * @param {{ timestampMs: number, isKeyframe: boolean }[]} frames
    */
   date(frames) {
+    /** @type {number[]} */
     const dated = [];
     for (const { timestampMs } of frames) dated.push(this.#step(timestampMs, dated.at(-1)));
     frames.forEach(({ isKeyframe }, i) => {
@@ -38,6 +42,10 @@ export class FrameTimes {
     return dated;
   }
 
+  /**
+   * @param {number} timestampMs
+   * @param {number | undefined} beforeMs
+   */
   #step(timestampMs, beforeMs) {
     // Within one append Firefox sees how long the frame before is.
     if (beforeMs !== undefined) return Math.max(timestampMs, beforeMs + 1);

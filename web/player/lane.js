@@ -9,14 +9,26 @@ import { AppendQueue } from './source-buffer.js';
 import { Scanner } from './webm-scan.js';
 import { mimeWithoutKind, withoutFrameLength, withoutKind } from './webm-edit.js';
 
-/** What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure. */
+/** @typedef {import('./webm-scan.js').Kind} Kind */
+/** @typedef {import('./webm-scan.js').Piece} Piece */
+
+/**
+ * What to leave out in each lane, for a stream's kinds of tracks and those to be ignored. Pure.
+ *
+ * @param {{ hasVideo: boolean, hasAudio: boolean }} options
+ * @returns {(Kind | null)[]}
+ */
 export function planLanes({ hasVideo, hasAudio }) {
   return hasVideo && hasAudio ? ['audio', 'video'] : [null];
 }
 
 export class Lane {
   #without;
-  /** Takes out the other kind; what is already alone passes as it is. */
+  /**
+   * Takes out the other kind; what is already alone passes as it is.
+   *
+   * @type {Scanner | null}
+   */
   #filter = null;
   /** What writes the picture's frames; null where there is no picture. */
   #pictures;
@@ -25,6 +37,11 @@ export class Lane {
   /**
    * `without` is the kind left to another lane, or null. `pictures` is where this lane's frames go
    * through, or null when it carries sound.
+   *
+   * @param {Kind | null} without
+   * @param {import('./pictures.js').Pictures | null} pictures
+   * @param {() => number} position
+   * @param {import('./source-buffer.js').Listener} on
    */
   constructor(without, pictures, position, on) {
     this.#without = without;
@@ -46,15 +63,21 @@ export class Lane {
     return this.#queue.isIdle;
   }
 
-  /** The SourceBuffer's type for the whole stream's. */
+  /**
+   * The SourceBuffer's type for the whole stream's.
+   *
+   * @param {string} mime
+   */
   type(mime) {
     return this.#without ? mimeWithoutKind(mime, this.#without) : mime;
   }
 
+  /** @param {SourceBuffer} sourceBuffer */
   attach(sourceBuffer) {
     this.#queue.attach(sourceBuffer);
   }
 
+  /** @param {string} mime */
   changeType(mime) {
     this.#queue.changeType(this.type(mime));
   }
@@ -63,6 +86,7 @@ export class Lane {
     this.#queue.stop();
   }
 
+  /** @param {Uint8Array} bytes */
   init(bytes) {
     this.#filter?.push(bytes);
     const init = this.#without ? withoutKind(bytes, this.#without) : bytes;
@@ -70,21 +94,32 @@ export class Lane {
     this.#queue.push(this.#pictures ? withoutFrameLength(init) : init, { startsAppend: true });
   }
 
-  /** A piece of the whole stream that is no init segment. */
+  /**
+   * A piece of the whole stream that is no init segment.
+   *
+   * @param {Piece} piece
+   */
   push(piece) {
     const pieces = this.#filter ? this.#filter.push(piece.bytes) : [piece];
     pieces.forEach((each) => (this.#pictures ? this.#pushPicture(this.#pictures.push(each)) : this.#append(each)));
   }
 
-  /** See `Pictures.fill`. */
+  /**
+   * See `Pictures.fill`.
+   *
+   * @param {number} toMs
+   * @param {number} lateMs
+   */
   fill(toMs, lateMs) {
     if (this.#pictures) this.#pushPicture(this.#pictures.fill(toMs, lateMs));
   }
 
+  /** @param {import('./source-buffer.js').Append | null} append */
   #pushPicture(append) {
     if (append) this.#queue.push(append.bytes, append);
   }
 
+  /** @param {Piece} options */
   #append({ type, bytes, blocks }) {
     if (!bytes.length) return;
     const first = blocks.find(({ ignored }) => !ignored);

@@ -11,6 +11,18 @@
 // lag of whole seconds. An underflow costs more than it saves, so each one makes the target
 // grow; quiet minutes let it shrink again.
 
+/** @typedef {[number, number]} Range from and to, in seconds */
+/** @typedef {{ rate: number, seekTo: number | null, reason: string }} Decision */
+/**
+ * @typedef {object} Seen
+ * @property {number} nowMs
+ * @property {number} position
+ * @property {Range[]} ranges
+ * @property {number[]} [keyframes]
+ * @property {boolean} [isPaused]
+ * @property {boolean} [isSeeking]
+ */
+
 /** Where the target begins: above the publisher's chunk period, or playback runs dry at once. */
 export const TARGET_VIDEO_SECONDS = 0.14;
 /** Opus packets are 60 ms long, and video waits for them in the file. */
@@ -66,15 +78,23 @@ export class LiveEdge {
   #floor;
   #seekBeyond;
   #canSeek;
+  /** @type {number | null} */
   #quietSinceMs = null;
   #lastSeekMs = -Infinity;
+  /** @type {number | null} */
   #seekingSinceMs = null;
+  /** @type {number | null} */
   #lastPosition = null;
   #lastMovedMs = -Infinity;
-  /** Oldest first: `[atMs, lag]`. */
+  /**
+   * Oldest first: `[atMs, lag]`.
+   *
+   * @type {[number, number][]}
+   */
   #lags = [];
   #isChasing = false;
 
+  /** @param {{ hasAudio?: boolean, canSeek?: boolean, onlyToKeyframes?: boolean, target?: number }} options */
   constructor({ hasAudio, canSeek = true, onlyToKeyframes = false, target } = {}) {
     this.#floor = target ?? (hasAudio ? TARGET_AUDIO_SECONDS : TARGET_VIDEO_SECONDS);
     this.target = this.#floor;
@@ -83,28 +103,47 @@ export class LiveEdge {
     this.#seekBeyond = hasAudio ? SEEK_BEYOND_AUDIO_SECONDS : SEEK_BEYOND_VIDEO_SECONDS;
   }
 
-  /** Where to enter the newest range: near its end, yet inside it. */
+  /**
+   * Where to enter the newest range: near its end, yet inside it.
+   *
+   * @param {Range[]} ranges
+   * @param {number[]} [keyframes]
+   */
   landing(ranges, keyframes = []) {
-    const [start, end] = ranges.at(-1);
+    const [start, end] = newest(ranges);
     const ideal = Math.max(start, end - this.target);
     if (!this.onlyToKeyframes) return ideal;
     return keyframes.findLast((time) => time >= start && time <= ideal) ?? start;
   }
 
-  /** Where to go after a pause, or null when playing on is better. */
+  /**
+   * Where to go after a pause, or null when playing on is better.
+   *
+   * @param {number} position
+   * @param {Range[]} ranges
+   * @param {number[]} keyframes
+   */
   catchUp(position, ranges, keyframes) {
     const seekTo = this.landing(ranges, keyframes);
     return this.onlyToKeyframes && seekTo < position + LEAP_SECONDS ? null : seekTo;
   }
 
-  /** Whether enough lies ahead for the first play; a paused first frame shows meanwhile. */
+  /**
+   * Whether enough lies ahead for the first play; a paused first frame shows meanwhile.
+   *
+   * @param {{ position: number, ranges: Range[], waitedMs: number }} options
+   */
   mayStart({ position, ranges, waitedMs }) {
     const last = ranges.at(-1);
     if (!last) return false;
     return last[1] - position >= this.target * 0.9 || waitedMs >= START_WAIT_MS;
   }
 
-  /** Playback ran dry although data was flowing. */
+  /**
+   * Playback ran dry although data was flowing.
+   *
+   * @param {number} nowMs
+   */
   underflow(nowMs) {
     this.underflows += 1;
     this.#quietSinceMs = nowMs;
@@ -114,6 +153,9 @@ export class LiveEdge {
   /**
    * `ranges` are `[start, end]` in seconds. Returns `{ rate, seekTo, reason }`, `seekTo` null
    * unless a seek is due.
+   *
+   * @param {Seen} options
+   * @returns {Decision}
    */
   decide({ nowMs, position, ranges, keyframes = [], isPaused = false, isSeeking = false }) {
     this.#relax(nowMs);
@@ -149,16 +191,27 @@ export class LiveEdge {
     return { rate, seekTo: null, reason: this.#isChasing ? 'chasing' : 'steady' };
   }
 
-  /** A seek that does not end begins anew where data is. */
+  /**
+   * A seek that does not end begins anew where data is.
+   *
+   * @param {{ nowMs: number, position: number, ranges: Range[], keyframes: number[] }} options
+   * @returns {Decision}
+   */
   #mendSeek({ nowMs, position, ranges, keyframes }) {
     this.#seekingSinceMs ??= nowMs;
     const patienceMs = gapAhead(position, ranges) ? SEEK_STUCK_MS : SEEK_LONGEST_MS;
-    const [start, end] = ranges.at(-1);
+    const [start, end] = newest(ranges);
     if (!this.#canSeek || nowMs - this.#seekingSinceMs < patienceMs || end - start < this.target) return STEADY;
     this.#seekingSinceMs = nowMs;
     return this.#seek(nowMs, this.landing(ranges, keyframes), 'stuck');
   }
 
+  /**
+   * @param {number} nowMs
+   * @param {number} seekTo
+   * @param {string} reason
+   * @returns {Decision}
+   */
   #seek(nowMs, seekTo, reason) {
     this.seeks += 1;
     this.#lastSeekMs = nowMs;
@@ -168,18 +221,24 @@ export class LiveEdge {
     return { rate: 1, seekTo, reason };
   }
 
+  /**
+   * @param {number} lag
+   * @param {number} nowMs
+   */
   #meanLag(lag, nowMs) {
     this.#lags.push([nowMs, lag]);
     while (this.#lags[0][0] < nowMs - MEAN_MS) this.#lags.shift();
     return this.#lags.reduce((sum, [, each]) => sum + each, 0) / this.#lags.length;
   }
 
+  /** @param {number} excess */
   #rate(excess) {
     this.#isChasing = excess > (this.#isChasing ? 0 : SLACK_SECONDS);
     if (!this.#isChasing) return 1;
-    return RATES.findLast(({ above }) => excess >= above).rate;
+    return RATES.findLast(({ above }) => excess >= above)?.rate ?? 1;
   }
 
+  /** @param {number} nowMs */
   #relax(nowMs) {
     this.#quietSinceMs ??= nowMs;
     if (nowMs - this.#quietSinceMs < QUIET_MS) return;
@@ -188,9 +247,34 @@ export class LiveEdge {
   }
 }
 
-/** Whether the newest data lies beyond a gap, and whether this side of it is played out. */
+/**
+ * @param {Range[]} ranges of which there is one at least
+ * @returns {Range}
+ */
+function newest(ranges) {
+  const last = ranges.at(-1);
+  if (!last) throw new Error('nothing is buffered');
+  return last;
+}
+
+/**
+ * What a video element or a SourceBuffer has, in the form that is used here.
+ *
+ * @param {TimeRanges} buffered
+ * @returns {Range[]}
+ */
+export function rangesOf(buffered) {
+  return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+}
+
+/**
+ * Whether the newest data lies beyond a gap, and whether this side of it is played out.
+ *
+ * @param {number} position
+ * @param {Range[]} ranges
+ */
 function gapAhead(position, ranges) {
-  const [start, end] = ranges.at(-1);
+  const [start, end] = newest(ranges);
   if (position >= start - 0.01 && position <= end + 0.25) return null;
   const here = ranges.find(([from, to]) => position >= from - 0.01 && position <= to);
   return { isDry: !here || here[1] - position < RUN_DRY_SECONDS };
@@ -201,22 +285,33 @@ function gapAhead(position, ranges) {
  * With it the playback position becomes a latency, without a clock in common.
  */
 export class Lead {
-  /** The best of this half window and of the one before. */
+  /**
+   * The best of this half window and of the one before.
+   *
+   * @type {number | null}
+   */
   #bestMs = null;
+  /** @type {number | null} */
   #formerMs = null;
   #turnedAtMs = 0;
 
+  /**
+   * @param {number} leadMs
+   * @param {number} nowMs
+   */
   add(leadMs, nowMs) {
     this.#turn(nowMs);
     this.#bestMs = this.#bestMs === null ? leadMs : Math.max(this.#bestMs, leadMs);
   }
 
+  /** @param {number} nowMs */
   at(nowMs) {
     this.#turn(nowMs);
     if (this.#bestMs === null || this.#formerMs === null) return this.#bestMs ?? this.#formerMs;
     return Math.max(this.#bestMs, this.#formerMs);
   }
 
+  /** @param {number} nowMs */
   #turn(nowMs) {
     if (nowMs - this.#turnedAtMs < 2500) return;
     this.#turnedAtMs = nowMs;

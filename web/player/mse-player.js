@@ -12,11 +12,20 @@
 // join, which the server begins at the newest keyframe.
 
 import { Lane, planLanes } from './lane.js';
-import { Lead, LiveEdge } from './live-edge.js';
+import { Lead, LiveEdge, rangesOf } from './live-edge.js';
 import { Pictures } from './pictures.js';
 import { RateMeter } from '../lib/rate-meter.js';
 import { readInit, Scanner } from './webm-scan.js';
 import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edit.js';
+
+/** @typedef {import('./webm-scan.js').Piece} Piece */
+/**
+ * @typedef {object} Listener
+ * @property {() => void} ready
+ * @property {(error: Error) => void} failed
+ * @property {(kind: 'audio' | 'video' | null) => void} starved
+ * @property {(tracks: import('./webm-scan.js').Track[]) => boolean} declared
+ */
 
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
 const STARVED_AFTER_MS = 2000;
@@ -55,11 +64,17 @@ const FRAIL_TARGET_SECONDS = 0.3;
 
 const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
-/** The browser's MediaSource, the managed one where that is all there is (iOS), or null. */
+/**
+ * The browser's MediaSource, the managed one where that is all there is (iOS), or null.
+ *
+ * @returns {typeof MediaSource | null}
+ */
 export function mediaSourceClass() {
-  return globalThis.MediaSource ?? globalThis.ManagedMediaSource ?? null;
+  const { MediaSource: Usual, ManagedMediaSource: Managed } = /** @type {any} */ (globalThis);
+  return Usual ?? Managed ?? null;
 }
 
+/** @param {string} mime */
 export function canPlay(mime) {
   return mediaSourceClass()?.isTypeSupported(mime) ?? false;
 }
@@ -67,31 +82,49 @@ export function canPlay(mime) {
 export class MsePlayer {
   #video;
   #on;
+  /** @type {MediaSource | null} */
   #mediaSource = null;
-  #objectUrl = null;
+  #objectUrl = '';
+  /** @type {Lane[]} */
   #lanes = [];
+  /** @type {LiveEdge | null} */
   #edge = null;
   #scanner = new Scanner();
   #mime = '';
   #kinds = '';
+  /** @type {'audio' | 'video' | null} */
   #ignored = null;
   #hasLanded = false;
   #hasStarted = false;
-  /** When the first and the newest message came. */
+  /**
+   * When the first and the newest message came.
+   *
+   * @type {number | null}
+   */
   #firstPushMs = null;
   #lastPushMs = 0;
   /** The longest pause between messages of late. */
   #pauseMs = 0;
   #landedAtMs = 0;
   #lastSeekMs = -Infinity;
+  /** @type {{ video: number | null, audio: number | null }} */
   #newestMs = { video: null, audio: null };
-  /** The first block's time since the newest init segment. */
+  /**
+   * The first block's time since the newest init segment.
+   *
+   * @type {number | null}
+   */
   #oldestMs = null;
   #lead = new Lead();
+  /** @type {Pictures | null} */
   #pictures = null;
   /** When repeats last ran ahead of frames that were late. */
   #overshotAtMs = -Infinity;
-  /** When playback ran dry, until data comes again. */
+  /**
+   * When playback ran dry, until data comes again.
+   *
+   * @type {number | null}
+   */
   #dryAtMs = null;
   #meter = new RateMeter();
   #skips = 0;
@@ -102,6 +135,10 @@ export class MsePlayer {
    * `on.ready()` once enough is buffered to play, `on.failed(error)` when a fresh join is needed,
    * `on.starved(kind)` when the tracks of `kind` ended; `on.declared(tracks)` what an init segment
    * declares, to which false means that it shall not be played. `ignore` leaves one kind out.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {Listener} on
+   * @param {{ ignore?: 'audio' | 'video' | null }} options
    */
   constructor(video, on, { ignore = null } = {}) {
     this.#video = video;
@@ -121,12 +158,20 @@ export class MsePlayer {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** The stream's type, told just before its init segment. */
+  /**
+   * The stream's type, told just before its init segment.
+   *
+   * @param {string} mime
+   */
   announce(mime) {
     this.#mime = mime;
   }
 
-  /** One binary message. */
+  /**
+   * One binary message.
+   *
+   * @param {Uint8Array} message
+   */
   push(message) {
     const nowMs = performance.now();
     this.#meter.add(message.length, nowMs);
@@ -198,16 +243,19 @@ export class MsePlayer {
     this.#lanes.forEach((lane) => lane.stop());
     if (this.#objectUrl) URL.revokeObjectURL(this.#objectUrl);
     const Source = mediaSourceClass();
-    this.#mediaSource = new Source();
+    if (!Source) throw new Error('this browser has no Media Source Extensions');
+    const mediaSource = new Source();
+    this.#mediaSource = mediaSource;
     // Without this iOS refuses a managed source.
     if (Source !== globalThis.MediaSource) this.#video.disableRemotePlayback = true;
-    this.#objectUrl = URL.createObjectURL(this.#mediaSource);
+    this.#objectUrl = URL.createObjectURL(mediaSource);
     this.#video.src = this.#objectUrl;
     this.#lanes = [];
     this.#hasLanded = false;
     this.#hasStarted = false;
   }
 
+  /** @param {Uint8Array} bytes */
   #init(bytes) {
     if (this.#on.declared(readInit(bytes).tracks) === false) return;
     const mime = this.#ignored ? mimeWithoutKind(this.#mime, this.#ignored) : this.#mime;
@@ -239,9 +287,14 @@ export class MsePlayer {
         }),
     );
     this.#lanes.forEach((lane) => lane.init(init));
-    this.#attach(this.#mediaSource, this.#lanes, mime);
+    if (this.#mediaSource) this.#attach(this.#mediaSource, this.#lanes, mime);
   }
 
+  /**
+   * @param {MediaSource} mediaSource
+   * @param {Lane[]} lanes
+   * @param {string} mime
+   */
   #attach(mediaSource, lanes, mime) {
     const attach = () => {
       if (mediaSource !== this.#mediaSource) return;
@@ -251,29 +304,36 @@ export class MsePlayer {
         mediaSource.duration = Infinity;
         lanes.forEach((lane, i) => lane.attach(buffers[i]));
       } catch (error) {
-        this.#on.failed(error);
+        this.#on.failed(error instanceof Error ? error : new Error(String(error)));
       }
     };
     if (mediaSource.readyState === 'open') attach();
     else mediaSource.addEventListener('sourceopen', attach, { once: true });
   }
 
+  /** @param {Piece} piece */
   #media(piece) {
     const video = piece.blocks.find(({ kind }) => kind === 'video');
     if (isFirefox && video) this.#spare(video.sizeLength === FRAIL_SIZE_LENGTH);
     this.#lanes.forEach((lane) => lane.push(piece));
   }
 
+  /** @param {boolean} isFrail */
   #spare(isFrail) {
     if (isFrail && !this.#hasLanded) {
       this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
     }
-    this.#edge.onlyToKeyframes = isFrail;
+    if (this.#edge) this.#edge.onlyToKeyframes = isFrail;
   }
 
-  /** Repeats a picture that stands still, see pictures.js. */
+  /**
+   * Repeats a picture that stands still, see pictures.js.
+   *
+   * @param {number} nowMs
+   * @param {boolean} [isJoining]
+   */
   #fillPicture(nowMs, isJoining = false) {
-    if (!this.#pictures || !this.#lanes.length) return;
+    if (!this.#pictures || !this.#edge || !this.#lanes.length) return;
     const lateMs = isJoining ? JOIN_LATE_MS : this.#edge.target * 1000 * REPEAT_AT;
     // Times never go back over all tracks, so no frame from before the newest sound can still come.
     const soundMs = this.#newestMs.audio;
@@ -292,9 +352,13 @@ export class MsePlayer {
     if (leadMs !== null) this.#lanes[0].fill(nowMs + leadMs - CLOCK_MARGIN_MS, lateMs);
   }
 
+  /**
+   * @param {import('./webm-scan.js').Block[]} blocks
+   * @param {number} nowMs
+   */
   #observe(blocks, nowMs) {
     for (const { kind, timestampMs } of blocks) {
-      if (kind in this.#newestMs) this.#newestMs[kind] = timestampMs;
+      if (kind !== 'other') this.#newestMs[kind] = timestampMs;
       this.#oldestMs ??= timestampMs;
       this.#lead.add(timestampMs - nowMs, nowMs);
     }
@@ -320,7 +384,7 @@ export class MsePlayer {
   #watchMissing() {
     const { video, audio } = this.#newestMs;
     if (this.#ignored || this.#oldestMs === null || !/video .*audio/.test(this.#kinds)) return;
-    if ((video ?? audio) - this.#oldestMs < STARVED_AFTER_MS) return;
+    if ((video ?? audio ?? 0) - this.#oldestMs < STARVED_AFTER_MS) return;
     this.#oldestMs = null;
     this.#on.starved(video === null ? 'video' : 'audio');
   }
@@ -335,7 +399,8 @@ export class MsePlayer {
       this.#fillPicture(nowMs, true);
     }
     const ranges = this.#ranges();
-    if (!ranges.length) return;
+    const end = ranges.at(-1)?.[1];
+    if (end === undefined) return;
     if (!this.#hasLanded) {
       if (!this.#isBacklogIn(nowMs)) return;
       this.#hasLanded = true;
@@ -347,7 +412,7 @@ export class MsePlayer {
       if (!this.#edge.mayStart({ position: video.currentTime, ranges, waitedMs })) return;
       this.#hasStarted = true;
       // The rest of the backlog came after the first look: enter at its end.
-      if (ranges.at(-1)[1] - video.currentTime > this.#edge.target + 0.3) this.catchUp();
+      if (end - video.currentTime > this.#edge.target + 0.3) this.catchUp();
       this.#on.ready();
       return;
     }
@@ -366,12 +431,15 @@ export class MsePlayer {
   /**
    * Landing on the first piece of it would mean to seek a second time, or to hurry: with a GOP of
    * seconds the decoder would start over, and the picture stand still meanwhile.
+   *
+   * @param {number} nowMs
    */
   #isBacklogIn(nowMs) {
-    if (nowMs - this.#firstPushMs >= BURST_MOST_MS) return true;
+    if (this.#firstPushMs === null || nowMs - this.#firstPushMs >= BURST_MOST_MS) return this.#firstPushMs !== null;
     return nowMs - this.#lastPushMs >= BURST_OVER_MS && this.#lanes.every(({ isIdle }) => isIdle);
   }
 
+  /** @param {number} seconds */
   #seekTo(seconds) {
     this.#lastSeekMs = performance.now();
     this.#video.currentTime = seconds;
@@ -386,6 +454,9 @@ export class MsePlayer {
   /**
    * Only data that comes late is an underflow; none at all is a publisher that stopped, and data
    * that is as old as ever comes from one that has little to send.
+   *
+   * @param {Piece[]} pieces
+   * @param {number} nowMs
    */
   #hearAgain(pieces, nowMs) {
     if (this.#dryAtMs === null) return;
@@ -398,7 +469,6 @@ export class MsePlayer {
   }
 
   #ranges() {
-    const { buffered } = this.#video;
-    return Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]);
+    return rangesOf(this.#video.buffered);
   }
 }

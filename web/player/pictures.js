@@ -17,6 +17,17 @@ import { Repeater } from './repeat-frame.js';
 import { blockAt, clusterHead, lasting } from './webm-edit.js';
 import { joined, readInit } from './webm-scan.js';
 
+/** @typedef {import('./webm-scan.js').Piece} Piece */
+/** @typedef {import('./source-buffer.js').Append} Append */
+/**
+ * A frame as it is to be written: an `element` that came, whose time is at `timeAt`, or a repeat
+ * (`frame`) that lasts `lengthMs`.
+ *
+ * @typedef {{ atMs: number, isKeyframe: boolean, element: Uint8Array, timeAt: number, frame?: undefined }} Came
+ * @typedef {{ atMs: number, isKeyframe: boolean, frame: Uint8Array, lengthMs: number }} Repeat
+ * @typedef {Came | Repeat} Item
+ */
+
 /** Between repeats, so that the end of the picture follows the end of the sound, or the clock. */
 const STEP_MS = 60;
 /** Over a long pause that is past the steps grow; Chromium takes each up to twice the one before. */
@@ -37,15 +48,26 @@ const CLUSTER_TICKS = 32_000;
 export class Pictures {
   #isFirefox;
   #times;
+  /** @type {Repeater | null} */
   #repeater = null;
   #trackNumber = 1;
   #ticksPerMs = 1;
-  /** The newest frame, as written; and how long it was said to last, if it was. */
+  /**
+   * The newest frame, as written; and how long it was said to last, if it was.
+   *
+   * @type {number | null}
+   */
   #lastMs = null;
+  /** @type {number | null} */
   #lengthMs = null;
   #sparseUntilMs = -Infinity;
+  /** @type {number | null} */
   #clusterTicks = null;
-  /** The publisher's newest frame by the stream's clock, and how many came without a pause. */
+  /**
+   * The publisher's newest frame by the stream's clock, and how many came without a pause.
+   *
+   * @type {number | null}
+   */
   #cameMs = null;
   #flowing = 0;
   /** Added to the stream's times, where repeats ran ahead of them. */
@@ -54,6 +76,7 @@ export class Pictures {
   /** Whether frames flowed when they were repeated last, so that the next one is late, and not rare. */
   #wasFlowing = false;
 
+  /** @param {{ isFirefox: boolean }} options */
   constructor({ isFirefox }) {
     this.#isFirefox = isFirefox;
     this.#times = isFirefox ? new FrameTimes() : null;
@@ -79,6 +102,7 @@ export class Pictures {
     return overshotMs;
   }
 
+  /** @param {Uint8Array} bytes */
   init(bytes) {
     const { timestampScale, tracks } = readInit(bytes);
     const track = tracks.find(({ kind }) => kind === 'video');
@@ -88,9 +112,15 @@ export class Pictures {
     this.#clusterTicks = null;
   }
 
-  /** A piece's frames: an append `{ bytes, startsAppend, keyframeAt }`, or null. */
+  /**
+   * A piece's frames: an append `{ bytes, startsAppend, keyframeAt }`, or null.
+   *
+   * @param {Piece} options
+   * @returns {Append | null}
+   */
   push({ type, bytes, blocks }) {
     const frames = blocks.filter(({ kind, ignored }) => kind === 'video' && !ignored);
+    /** @type {Item[]} */
     const items = [];
     let lastMs = this.#lastMs;
     for (const block of frames) {
@@ -108,7 +138,13 @@ export class Pictures {
     return this.#write(items, type === 'cluster');
   }
 
-  /** Repeats the last picture up to a time, once it is `lateMs` behind. */
+  /**
+   * Repeats the last picture up to a time, once it is `lateMs` behind.
+   *
+   * @param {number} toMs
+   * @param {number} [lateMs]
+   * @returns {Append | null}
+   */
   fill(toMs, lateMs = PAUSE_MS) {
     const lastMs = this.#lastMs;
     if (lastMs === null) return null;
@@ -119,7 +155,11 @@ export class Pictures {
     return this.#write(this.#repeats(lastMs, toMs), false);
   }
 
-  /** Frames that come one after the other need no repeats, however late they are. */
+  /**
+   * Frames that come one after the other need no repeats, however late they are.
+   *
+   * @param {number} timestampMs
+   */
   #note(timestampMs) {
     const isFlowing = this.#cameMs !== null && timestampMs - this.#cameMs < PAUSE_MS;
     this.#flowing = isFlowing ? this.#flowing + 1 : 0;
@@ -127,7 +167,12 @@ export class Pictures {
     if (this.#flowing >= FLOWING_FRAMES) this.#sparseUntilMs = -Infinity;
   }
 
-  /** A frame's time as it is to be written, behind the last one. */
+  /**
+   * A frame's time as it is to be written, behind the last one.
+   *
+   * @param {number} timestampMs
+   * @param {number | null} lastMs
+   */
   #place(timestampMs, lastMs) {
     const atMs = timestampMs + this.#offsetMs;
     if (lastMs === null || atMs > lastMs) {
@@ -148,9 +193,15 @@ export class Pictures {
     return lastMs + STEP_MS / 2;
   }
 
+  /**
+   * @param {number} fromMs
+   * @param {number} toMs
+   * @returns {Repeat[]}
+   */
   #repeats(fromMs, toMs) {
     const frame = this.#repeater?.frame();
     if (!frame) return [];
+    /** @type {Repeat[]} */
     const items = [];
     let [atMs, longestMs] = [fromMs, STEP_MS];
     while (toMs - atMs >= 1) {
@@ -158,16 +209,24 @@ export class Pictures {
       const stepMs = Math.min(longestMs, Math.max(STEP_MS, (toMs - atMs) / 2), toMs - atMs);
       longestMs *= STEP_GROWTH;
       atMs += stepMs;
-      if (items.length) items.at(-1).lengthMs = stepMs;
+      const former = items.at(-1);
+      if (former) former.lengthMs = stepMs;
       items.push({ atMs, isKeyframe: frame.isKeyframe, frame: frame.bytes, lengthMs: STEP_MS });
     }
     return items;
   }
 
+  /**
+   * @param {Item[]} items
+   * @param {boolean} opensCluster
+   * @returns {Append | null}
+   */
   #write(items, opensCluster) {
     if (!items.length) return null;
     const dated = this.#times?.date(items.map(({ atMs, isKeyframe }) => ({ timestampMs: atMs, isKeyframe })));
+    /** @type {Uint8Array[]} */
     const parts = [];
+    /** @type {number | null} */
     let keyframeAt = null;
     let startsAppend = false;
     items.forEach((item, i) => {
@@ -186,6 +245,11 @@ export class Pictures {
     return { bytes: joined(parts), startsAppend, keyframeAt };
   }
 
+  /**
+   * @param {Item} item
+   * @param {number} relative
+   * @param {number} atMs
+   */
   #element(item, relative, atMs) {
     if (item.frame) {
       this.#sparseUntilMs = atMs + SPARSE_MS;
@@ -202,6 +266,7 @@ export class Pictures {
     return lasting(element, item.isKeyframe, this.#ticks(STEP_MS));
   }
 
+  /** @param {number} ms */
   #ticks(ms) {
     return Math.max(1, Math.ceil(ms * this.#ticksPerMs));
   }

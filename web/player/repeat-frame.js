@@ -11,24 +11,48 @@
 //
 // Pure.
 
+/** @typedef {{ bytes: Uint8Array, isKeyframe: boolean }} Repeat */
+
 export class Repeater {
   #codecId;
-  /** VP8: macroblocks across and down, told by the keyframe; whether it uses segments. */
+  /**
+   * VP8: macroblocks across and down, told by the keyframe; whether it uses segments.
+   *
+   * @type {{ across: number, down: number } | null}
+   */
   #blocks = null;
   #hasSegments = false;
-  /** VP9: where the decoder keeps the picture that it shows, and its two bits of profile. */
+  /**
+   * VP9: where the decoder keeps the picture that it shows, and its two bits of profile.
+   *
+   * @type {number | null}
+   */
   #slot = null;
   #profile = 0;
-  /** The picture shown, when it needs no other. */
+  /**
+   * The picture shown, when it needs no other.
+   *
+   * @type {Uint8Array | null}
+   */
   #alone = null;
-  /** The repeat for what was seen last. */
+  /**
+   * The repeat for what was seen last.
+   *
+   * @type {Repeat | null}
+   */
   #made = null;
 
+  /** @param {string} codecId */
   constructor(codecId) {
     this.#codecId = codecId;
   }
 
-  /** The next frame of the publisher. */
+  /**
+   * The next frame of the publisher.
+   *
+   * @param {Uint8Array} frame
+   * @param {boolean} isKeyframe
+   */
   see(frame, isKeyframe) {
     this.#made = null;
     this.#alone = isKeyframe ? frame : null;
@@ -52,7 +76,11 @@ export class Repeater {
     return this.#alone && { bytes: this.#alone, isKeyframe: true };
   }
 
-  /** RFC 6386, 9.1 to 9.3. */
+  /**
+   * RFC 6386, 9.1 to 9.3.
+   *
+   * @param {Uint8Array} frame
+   */
   #seeVp8(frame) {
     const isInter = (frame[0] & 1) === 1;
     if (frame.length < (isInter ? 4 : 11)) return;
@@ -65,7 +93,11 @@ export class Repeater {
     this.#hasSegments = evenBits(frame.subarray(isInter ? 3 : 10), isInter ? 1 : 3).at(-1) === 1;
   }
 
-  /** VP9 Bitstream Specification, 6.2. */
+  /**
+   * VP9 Bitstream Specification, 6.2.
+   *
+   * @param {Uint8Array} frame
+   */
   #seeVp9(frame) {
     const bits = new Bits(frame);
     if (bits.read(2) !== 2) return;
@@ -97,7 +129,11 @@ export class Repeater {
   }
 }
 
-/** The frames of a VP9 superframe (its Annex B), or the one frame that it is. */
+/**
+ * The frames of a VP9 superframe (its Annex B), or the one frame that it is.
+ *
+ * @param {Uint8Array} bytes
+ */
 function superframe(bytes) {
   const marker = bytes.at(-1) ?? 0;
   const [count, width] = [(marker & 7) + 1, ((marker >> 3) & 3) + 1];
@@ -113,6 +149,10 @@ function superframe(bytes) {
   return frames;
 }
 
+/**
+ * @param {number} profile
+ * @param {number} slot
+ */
 function vp9Repeat(profile, slot) {
   const head = (0b10 << 6) | ((profile & 1) << 5) | ((profile >> 1) << 4);
   // Profile 3 has one bit more, so that the last one of the slot falls into a second byte.
@@ -125,10 +165,12 @@ class Bits {
   #bytes;
   #at = 0;
 
+  /** @param {Uint8Array} bytes */
   constructor(bytes) {
     this.#bytes = bytes;
   }
 
+  /** @param {number} count */
   read(count) {
     let value = 0;
     for (let i = 0; i < count; i += 1, this.#at += 1) {
@@ -168,10 +210,15 @@ const MOTION_UPDATES = [
 /** Whether a block stays where it is, by how many of its neighbours do (RFC 6386, 18.3). */
 const STILL = { none: 7, one: 135, all: 234 };
 
-/** RFC 6386, 19.2: an inter frame that shows the last one and leaves all buffers as they are. */
+/**
+ * RFC 6386, 19.2: an inter frame that shows the last one and leaves all buffers as they are.
+ *
+ * @param {{ across: number, down: number }} options
+ * @param {boolean} hasSegments
+ */
 function vp8Repeat({ across, down }, hasSegments) {
   const coder = new BoolEncoder();
-  const flags = (count, value = 0) => {
+  const flags = (/** @type {number} */ count, value = 0) => {
     for (let i = count - 1; i >= 0; i -= 1) coder.write((value >> i) & 1, 128);
   };
   // Segments stay as they are, or the next frame would not find them.
@@ -207,11 +254,16 @@ function vp8Repeat({ across, down }, hasSegments) {
 
 /** RFC 6386, 7.3. */
 class BoolEncoder {
+  /** @type {number[]} */
   #out = [];
   #range = 255;
   #bottom = 0;
   #bits = 24;
 
+  /**
+   * @param {number} bit
+   * @param {number} probability
+   */
   write(bit, probability) {
     const split = 1 + (((this.#range - 1) * probability) >> 8);
     if (bit) {
@@ -248,7 +300,12 @@ class BoolEncoder {
   }
 }
 
-/** The first bits of a VP8 partition that are as likely as not (RFC 6386, 7.3). */
+/**
+ * The first bits of a VP8 partition that are as likely as not (RFC 6386, 7.3).
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} count
+ */
 function evenBits(bytes, count) {
   let value = ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
   let range = 255;

@@ -3,7 +3,7 @@
 // The browser buffers seconds of its own accord, so this is a fallback and no low-latency path.
 // A response that ends (the publisher stopped or restarted) is asked for again.
 
-import { LiveEdge } from './live-edge.js';
+import { LiveEdge, rangesOf } from './live-edge.js';
 import { retryDelayMs } from '../lib/socket.js';
 
 const TICK_MS = 250;
@@ -20,13 +20,20 @@ export class SrcPlayer {
   #url;
   #edge = new LiveEdge({ canSeek: false, target: TARGET_SECONDS });
   #attempt = 0;
-  #retryTimer = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer = undefined;
   #ticker;
   #movedAtMs = performance.now();
   #lastTime = 0;
   #abort = new AbortController();
 
-  /** `on.ready()` at the first data of each response, `on.lost()` when it ended. */
+  /**
+   * `on.ready()` at the first data of each response, `on.lost()` when it ended.
+   *
+   * @param {HTMLVideoElement} video
+   * @param {{ ready: () => void, lost: () => void }} on
+   * @param {string} url
+   */
   constructor(video, on, url) {
     this.#video = video;
     this.#on = on;
@@ -76,7 +83,7 @@ export class SrcPlayer {
       underflows: 0,
       seeks: 0,
       skips: 0,
-      ranges: Array.from({ length: buffered.length }, (_, i) => [buffered.start(i), buffered.end(i)]),
+      ranges: rangesOf(buffered),
     };
   }
 
@@ -114,7 +121,7 @@ export class SrcPlayer {
       this.#movedAtMs = nowMs;
       return;
     }
-    const ranges = Array.from({ length: video.buffered.length }, (_, i) => [video.buffered.start(i), video.buffered.end(i)]);
+    const ranges = rangesOf(video.buffered);
     const { rate } = this.#edge.decide({
       nowMs,
       position: video.currentTime,

@@ -4,7 +4,14 @@
 
 import { children, joined, readTrack, SEGMENT, TRACK_ENTRY, TRACKS } from './webm-scan.js';
 
-/** The init segment without the tracks of one kind. */
+/** @typedef {(entry: Uint8Array, track: import('./webm-scan.js').Track) => Uint8Array | null} Edit */
+
+/**
+ * The init segment without the tracks of one kind.
+ *
+ * @param {Uint8Array} init
+ * @param {import('./webm-scan.js').Kind} kind
+ */
 export function withoutKind(init, kind) {
   return editTracks(init, (entry, track) => (track.kind === kind ? null : entry));
 }
@@ -14,6 +21,8 @@ const DEFAULT_DURATION = 0x23e383;
 /**
  * The init segment without a word on how long the frames of a picture last. Players believe it, and
  * then take the next frame that comes later for a new beginning, which needs a keyframe.
+ *
+ * @param {Uint8Array} init
  */
 export function withoutFrameLength(init) {
   return editTracks(init, (entry, track) => {
@@ -27,7 +36,12 @@ export function withoutFrameLength(init) {
   });
 }
 
-/** Each TrackEntry becomes what `edit(bytes, track)` makes of it; null leaves it out. */
+/**
+ * Each TrackEntry becomes what `edit(bytes, track)` makes of it; null leaves it out.
+ *
+ * @param {Uint8Array} init
+ * @param {Edit} edit
+ */
 function editTracks(init, edit) {
   const parts = [];
   for (const top of children(init, 0, init.length)) {
@@ -44,6 +58,11 @@ function editTracks(init, edit) {
   return joined(parts);
 }
 
+/**
+ * @param {Uint8Array} init
+ * @param {import('./webm-scan.js').Child} tracks
+ * @param {Edit} edit
+ */
 function editEntries(init, tracks, edit) {
   const entries = [];
   for (const child of children(init, tracks.body, tracks.end)) {
@@ -54,7 +73,12 @@ function editEntries(init, tracks, edit) {
   return sized([0x16, 0x54, 0xae, 0x6b], entries);
 }
 
-/** An element with the given ID bytes around some content. */
+/**
+ * An element with the given ID bytes around some content.
+ *
+ * @param {number[]} id
+ * @param {Uint8Array[]} parts
+ */
 function sized(id, parts) {
   const content = joined(parts);
   const head = new Uint8Array(id.length + 8);
@@ -65,7 +89,11 @@ function sized(id, parts) {
   return joined([head, content]);
 }
 
-/** A MIME type's codecs: `video/webm;codecs="vp8,opus"` gives `['vp8', 'opus']`. */
+/**
+ * A MIME type's codecs: `video/webm;codecs="vp8,opus"` gives `['vp8', 'opus']`.
+ *
+ * @param {string} mime
+ */
 export function codecsOf(mime) {
   const [, list = ''] = /codecs\s*=\s*"?([^";]*)/i.exec(mime) ?? [];
   return list
@@ -74,11 +102,17 @@ export function codecsOf(mime) {
     .filter(Boolean);
 }
 
+/** @param {string} codec */
 export function isAudioCodec(codec) {
   return /^(opus|vorbis|pcm|flac|mp4a|aac|mp3|mpeg\/l|e?-?ac-?3|dts|alac|tta|truehd)/i.test(codec);
 }
 
-/** The MIME type that remains when the tracks of one kind are left out. */
+/**
+ * The MIME type that remains when the tracks of one kind are left out.
+ *
+ * @param {string} mime
+ * @param {import('./webm-scan.js').Kind} kind
+ */
 export function mimeWithoutKind(mime, kind) {
   const left = codecsOf(mime).filter((codec) => isAudioCodec(codec) !== (kind === 'audio'));
   const container = kind === 'video' ? mime.replace(/^video\//, 'audio/') : mime;
@@ -90,7 +124,11 @@ const BLOCK_GROUP = 0xa0;
 const BLOCK_DURATION = 0x9b;
 const REFERENCE_BLOCK = 0xfb;
 
-/** A Cluster of unknown size that begins at a time, for blocks to follow. */
+/**
+ * A Cluster of unknown size that begins at a time, for blocks to follow.
+ *
+ * @param {number} ticks
+ */
 export function clusterHead(ticks) {
   const head = new Uint8Array([0x1f, 0x43, 0xb6, 0x75, 0x01, 255, 255, 255, 255, 255, 255, 255, 0xe7, 0x88, 0, 0, 0, 0, 0, 0, 0, 0]);
   const view = new DataView(head.buffer);
@@ -99,7 +137,14 @@ export function clusterHead(ticks) {
   return head;
 }
 
-/** A SimpleBlock of one frame. */
+/**
+ * A SimpleBlock of one frame.
+ *
+ * @param {number} trackNumber
+ * @param {number} relativeTicks
+ * @param {Uint8Array} frame
+ * @param {boolean} isKeyframe
+ */
 export function blockAt(trackNumber, relativeTicks, frame, isKeyframe) {
   const head = new Uint8Array([0x80 | trackNumber, relativeTicks >> 8, relativeTicks, isKeyframe ? 0x80 : 0]);
   return sized([0xa3], [head, frame]);
@@ -108,6 +153,10 @@ export function blockAt(trackNumber, relativeTicks, frame, isKeyframe) {
 /**
  * A SimpleBlock or BlockGroup as a BlockGroup that says how long it lasts. Overlaps are fine: what
  * comes next cuts it short.
+ *
+ * @param {Uint8Array} bytes
+ * @param {boolean} isKeyframe
+ * @param {number} ticks
  */
 export function lasting(bytes, isKeyframe, ticks) {
   const [element] = children(bytes, 0, bytes.length);
@@ -124,7 +173,11 @@ export function lasting(bytes, isKeyframe, ticks) {
   return sized([BLOCK_GROUP], [sized([BLOCK], [content]), duration, ...reference]);
 }
 
-/** Bytes of the track number that a block begins with. */
+/**
+ * Bytes of the track number that a block begins with.
+ *
+ * @param {Uint8Array} content
+ */
 function numberLength(content) {
   return Math.clz32(content[0]) - 23;
 }

@@ -9,6 +9,25 @@
 // Only heads are read; frame payloads are stepped over. Malformed bytes end the scan quietly:
 // the browser's own parser is the one that judges them.
 
+/** @typedef {'video' | 'audio' | 'other'} Kind */
+/** @typedef {{ id: number, size: number, body: number }} Element */
+/** @typedef {Element & { at: number, end: number }} Child */
+/** @typedef {{ number: number, kind: Kind, codecId: string, encoding?: 'encrypted' | 'compressed' }} Track */
+/**
+ * @typedef {object} Block
+ * @property {Kind} kind
+ * @property {number} timestampMs
+ * @property {boolean} isKeyframe
+ * @property {number} sizeLength bytes of the element's size field
+ * @property {number} from
+ * @property {number} to
+ * @property {number} timeAt
+ * @property {number} frameTo
+ * @property {boolean} ignored
+ */
+/** @typedef {{ type: 'init' | 'cluster' | 'blocks', bytes: Uint8Array, blocks: Block[] }} Piece */
+/** @typedef {{ type: Piece['type'], from: number, to: number, blocks: Block[], holes: [number, number][], removed: number }} Cut */
+
 const EBML = 0x1a45dfa3;
 export const SEGMENT = 0x18538067;
 const INFO = 0x1549a966;
@@ -28,11 +47,17 @@ const BLOCK_GROUP = 0xa0;
 const BLOCK = 0xa1;
 const REFERENCE_BLOCK = 0xfb;
 
+/** @type {Record<number, Kind>} */
 const KINDS = { 1: 'video', 2: 'audio' };
 
 /**
  * An element's head at `at`: `{ id, size, body }`, `body` being where its content begins.
  * An unknown size is `Infinity`. Null when the head is not whole or not EBML.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} at
+ * @param {number} [end]
+ * @returns {Element | null}
  */
 export function elementAt(bytes, at, end = bytes.length) {
   const idLength = vintLength(bytes[at], 4);
@@ -54,23 +79,44 @@ export function elementAt(bytes, at, end = bytes.length) {
   return { id, size: allOnes ? Infinity : size, body: sizeAt + sizeLength };
 }
 
-/** Bytes of a variable-size integer, told by its first byte; 0 when longer than `longest`. */
+/**
+ * Bytes of a variable-size integer, told by its first byte; 0 when longer than `longest`.
+ *
+ * @param {number | undefined} first
+ * @param {number} longest
+ */
 function vintLength(first, longest) {
   const length = Math.clz32(first ?? 0) - 23;
   return length >= 1 && length <= longest ? length : 0;
 }
 
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} from
+ * @param {number} length
+ */
 function unsigned(bytes, from, length) {
   let value = 0;
   for (let i = 0; i < length; i += 1) value = value * 256 + bytes[from + i];
   return value;
 }
 
+/**
+ * @param {Uint8Array} bytes
+ * @param {Child} element
+ */
 function letters(bytes, element) {
   return String.fromCharCode(...bytes.subarray(element.body, element.end));
 }
 
-/** Whole child elements of `bytes[from..end]`, in order. */
+/**
+ * Whole child elements of `bytes[from..end]`, in order.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} from
+ * @param {number} end
+ * @returns {Generator<Child>}
+ */
 export function* children(bytes, from, end) {
   for (let at = from; at < end;) {
     const element = elementAt(bytes, at, end);
@@ -84,8 +130,12 @@ export function* children(bytes, from, end) {
 /**
  * What an init segment declares: `{ timestampScale, tracks: [{ number, kind, codecId }] }`; a track
  * that is wrapped up also has `encoding`, `compressed` or `encrypted`.
+ *
+ * @param {Uint8Array} init
+ * @returns {{ timestampScale: number, tracks: Track[] }}
  */
 export function readInit(init) {
+  /** @type {{ timestampScale: number, tracks: Track[] }} */
   const found = { timestampScale: 1_000_000, tracks: [] };
   const tracks = [];
   for (const top of children(init, 0, init.length)) {
@@ -107,7 +157,13 @@ export function readInit(init) {
   return found;
 }
 
+/**
+ * @param {Uint8Array} init
+ * @param {Child} entry
+ * @returns {Track}
+ */
 export function readTrack(init, entry) {
+  /** @type {Track} */
   const track = { number: 0, kind: 'other', codecId: '' };
   for (const field of children(init, entry.body, entry.end)) {
     const value = () => unsigned(init, field.body, field.size);
@@ -119,7 +175,13 @@ export function readTrack(init, entry) {
   return track;
 }
 
-/** How a track's frames are wrapped up, which no browser undoes without keys or at all. */
+/**
+ * How a track's frames are wrapped up, which no browser undoes without keys or at all.
+ *
+ * @param {Uint8Array} init
+ * @param {Child} encodings
+ * @returns {'encrypted' | 'compressed'}
+ */
 function encodingOf(init, encodings) {
   for (const encoding of children(init, encodings.body, encodings.end)) {
     if (encoding.id !== CONTENT_ENCODING) continue;
@@ -130,7 +192,12 @@ function encodingOf(init, encodings) {
   return 'compressed';
 }
 
-/** Several byte arrays as one. */
+/**
+ * Several byte arrays as one.
+ *
+ * @param {Uint8Array[]} parts
+ * @returns {Uint8Array}
+ */
 export function joined(parts) {
   if (parts.length === 1) return parts[0];
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -146,12 +213,24 @@ export function joined(parts) {
 export class Scanner {
   #timestampScale = 1_000_000;
   #clusterTicks = 0;
-  /** Track number to kind, from the newest init segment. */
+  /**
+   * Track number to kind, from the newest init segment.
+   *
+   * @type {Map<number, Kind>}
+   */
   #kinds = new Map();
-  /** Kinds whose blocks are left out of the pieces. */
+  /**
+   * Kinds whose blocks are left out of the pieces.
+   *
+   * @type {Set<Kind>}
+   */
   #ignored = new Set();
 
-  /** Leaves the blocks of one kind of track out from now on. */
+  /**
+   * Leaves the blocks of one kind of track out from now on.
+   *
+   * @param {Kind} kind
+   */
   ignore(kind) {
     this.#ignored.add(kind);
   }
@@ -162,27 +241,34 @@ export class Scanner {
    * between `from` and `to` of the piece's bytes, its frame between `timeAt + 3` and `frameTo`. A
    * piece of type `cluster` begins with a Cluster head.
    * Blocks of ignored kinds are still listed, with `ignored: true`.
+   *
+   * @param {Uint8Array} message
+   * @returns {Piece[]}
    */
   push(message) {
-    const pieces = [];
-    let piece = null;
-    const open = (type, at) => {
+    /** @type {Cut[]} */
+    const cuts = [];
+    const learn = (/** @type {Cut | undefined} */ cut) => {
+      if (cut?.type === 'init') this.#learn(message.subarray(cut.from, cut.to));
+    };
+    const open = (/** @type {Piece['type']} */ type, /** @type {number} */ at) => {
       // The blocks behind it may be in the same message.
-      if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
-      piece = { type, from: at, to: at, bytes: null, blocks: [], holes: [], removed: 0 };
-      pieces.push(piece);
+      learn(cuts.at(-1));
+      /** @type {Cut} */
+      const cut = { type, from: at, to: at, blocks: [], holes: [], removed: 0 };
+      cuts.push(cut);
+      return cut;
     };
     for (let at = 0; at < message.length;) {
       const element = elementAt(message, at);
       if (!element) {
         // Not an element that we can read: pass it on whole with what came before.
-        if (!piece) open('blocks', at);
-        piece.to = message.length;
+        (cuts.at(-1) ?? open('blocks', at)).to = message.length;
         break;
       }
       if (element.id === EBML) open('init', at);
       if (element.id === CLUSTER) open('cluster', at);
-      if (!piece) open('blocks', at);
+      const cut = cuts.at(-1) ?? open('blocks', at);
       // Segment and Cluster are stepped into, everything else is stepped over.
       const isMaster = element.id === SEGMENT || element.id === CLUSTER;
       const end = isMaster ? element.body : Math.min(message.length, element.body + element.size);
@@ -192,32 +278,39 @@ export class Scanner {
       if (element.id === SIMPLE_BLOCK || element.id === BLOCK_GROUP) {
         const block = this.#block(message, at, element, end);
         if (block) {
-          piece.blocks.push(block);
-          const before = piece.from + piece.removed;
-          block.from = at - before;
-          block.to = end - before;
+          cut.blocks.push(block);
+          const before = cut.from + cut.removed;
+          block.from -= before;
+          block.to -= before;
           block.timeAt -= before;
           block.frameTo -= before;
           if (block.ignored) {
-            piece.holes.push([at, end]);
-            piece.removed += end - at;
+            cut.holes.push([at, end]);
+            cut.removed += end - at;
           }
         }
       }
-      piece.to = end;
+      cut.to = end;
       at = end;
     }
-    if (piece?.type === 'init') this.#learn(message.subarray(piece.from, piece.to));
-    for (const each of pieces) each.bytes = withoutHoles(message, each);
-    return pieces.map(({ type, bytes, blocks }) => ({ type, bytes, blocks }));
+    learn(cuts.at(-1));
+    return cuts.map((cut) => ({ type: cut.type, bytes: withoutHoles(message, cut), blocks: cut.blocks }));
   }
 
+  /** @param {Uint8Array} init */
   #learn(init) {
     const { timestampScale, tracks } = readInit(init);
     this.#timestampScale = timestampScale;
     this.#kinds = new Map(tracks.map(({ number, kind }) => [number, kind]));
   }
 
+  /**
+   * @param {Uint8Array} bytes
+   * @param {number} from
+   * @param {Element} element
+   * @param {number} end
+   * @returns {Block | null}
+   */
   #block(bytes, from, element, end) {
     let { body } = element;
     let frameTo = end;
@@ -245,6 +338,8 @@ export class Scanner {
       timestampMs: ((this.#clusterTicks + relative) * this.#timestampScale) / 1e6,
       isKeyframe: element.id === SIMPLE_BLOCK ? (bytes[at + 2] & 0x80) !== 0 : !isReference,
       sizeLength,
+      from,
+      to: end,
       timeAt: at,
       frameTo,
       ignored: this.#ignored.has(kind),
@@ -252,6 +347,10 @@ export class Scanner {
   }
 }
 
+/**
+ * @param {Uint8Array} message
+ * @param {{ from: number, to: number, holes: [number, number][] }} options
+ */
 function withoutHoles(message, { from, to, holes }) {
   if (!holes.length) return message.subarray(from, to);
   const parts = [];

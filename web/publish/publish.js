@@ -4,6 +4,7 @@
 import { Broadcast } from '../publisher/broadcast.js';
 import { explainCaptureError, listDevices, openSource, SOURCES } from '../publisher/capture.js';
 import { Credentials } from '../lib/credentials.js';
+import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
 import { AirWatch } from '../publisher/on-air.js';
 import { at } from '../lib/place.js';
@@ -30,36 +31,51 @@ const QUALITIES = [
   { kbps: 5000, label: 'Very high' },
 ];
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const root = document.documentElement;
-const preview = $('preview');
+const preview = element('preview', HTMLVideoElement);
+const keyField = element('key', HTMLInputElement);
+const link = element('link', HTMLAnchorElement);
 const query = new URLSearchParams(location.search);
 const name = nameFromPath(location.pathname) ?? '';
 const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('publish', name);
-const isTypeSupported = (type) => Boolean(globalThis.MediaRecorder?.isTypeSupported(type));
+const isTypeSupported = (/** @type {string} */ type) => Boolean(globalThis.MediaRecorder?.isTypeSupported(type));
+
+/** @typedef {import('../publisher/capture.js').Source} Source */
+/** @typedef {import('../publisher/capture.js').Capture} Capture */
 
 let state = start({
-  source: SOURCES.includes(query.get('source')) ? query.get('source') : null,
+  source: SOURCES.find((source) => source === query.get('source')) ?? null,
   canRecord: recordableCodecs(isTypeSupported).length > 0,
 });
-/** `{ stream, stop() }` while something is shown: `state.hasPreview`. */
+/**
+ * What is shown, while `state.hasPreview`.
+ *
+ * @type {Capture | null}
+ */
 let capture = null;
-/** While `isSending(state)`. */
+/**
+ * While `isSending(state)`.
+ *
+ * @type {Broadcast | null}
+ */
 let broadcast = null;
 const air = new AirWatch(preview);
 let nextPosterMs = Infinity;
+/** @type {WakeLockSentinel | 'asked' | null} */
 let wakeLock = null;
 const choice = {
   cameraId: '',
   microphoneId: '',
   hasAudio: query.has('audio') ? query.get('audio') !== '0' : null,
   kbps: Math.min(50_000, Math.max(100, Number(query.get('kbps')) || 2500)),
-  codec: CODECS.some(({ id }) => id === query.get('codec')) ? query.get('codec') : 'vp8',
+  codec: CODECS.find(({ id }) => id === query.get('codec'))?.id ?? 'vp8',
 };
 
 // --- State and words
 
+/** @param {import('./machine.js').Event} event */
 function send(event) {
   const former = state;
   const step = next(state, event);
@@ -69,6 +85,10 @@ function send(event) {
   if (state.name !== former.name) keepAwake();
 }
 
+/**
+ * @param {import('./machine.js').Effect} effect
+ * @param {import('./machine.js').Step} step
+ */
 function perform(effect, step) {
   switch (effect) {
     case 'check':
@@ -83,10 +103,10 @@ function perform(effect, step) {
       preview.srcObject = null;
       break;
     case 'connect':
-      connect();
+      if (capture) connect(capture);
       break;
     case 'change':
-      broadcast.change(capture.stream, recording());
+      if (capture) broadcast?.change(capture.stream, recording(capture));
       break;
     case 'stop':
       broadcast?.stop();
@@ -96,13 +116,17 @@ function perform(effect, step) {
       credentials.forget();
       break;
     case 'note':
-      note(step.note);
+      note(step.note ?? '');
       break;
     default:
       throw new Error(`no effect ${effect}`);
   }
 }
 
+/**
+ * @param {string} id
+ * @param {string} text
+ */
 function write(id, text) {
   if ($(id).textContent !== text) $(id).textContent = text;
 }
@@ -129,17 +153,18 @@ function speak() {
   const wantsKey = Boolean(error?.wantsKey);
   root.toggleAttribute('data-wants-key', wantsKey);
   if (wantsKey && $('key-form').hidden) {
-    $('key').value = '';
+    keyField.value = '';
     $('key-form').hidden = false;
-    $('key').focus();
+    keyField.focus();
   }
   $('key-form').hidden = !wantsKey;
-  for (const segment of document.querySelectorAll('.segment')) {
+  for (const segment of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.segment'))) {
     segment.setAttribute('aria-pressed', String(segment.dataset.source === source));
   }
   document.title = `${now === 'live' ? '● ' : ''}${name} · videostream`;
 }
 
+/** @param {string} text */
 function note(text) {
   $('note').textContent = text;
   $('note').hidden = false;
@@ -153,6 +178,7 @@ function note(text) {
 /** Opens what is to be shown. */
 async function open() {
   const { wish, source } = state;
+  if (source === null) return;
   const [, width, height] = /^(\d+)x(\d+)$/.exec(query.get('size') ?? '') ?? [];
   const wantsAudio = choice.hasAudio ?? source !== 'test';
   let opened;
@@ -167,7 +193,7 @@ async function open() {
       name,
     });
   } catch (reason) {
-    send({ type: 'notOpened', wish, error: explainCaptureError(reason.name, source) });
+    send({ type: 'notOpened', wish, error: explainCaptureError(reason instanceof Error ? reason.name : '', source) });
     return;
   }
   // A late answer to a wish that was given up.
@@ -190,11 +216,16 @@ async function open() {
   fillDevices();
 }
 
-/** What is sent, and the browser's own tracks that it is made of. */
+/**
+ * What is sent, and the browser's own tracks that it is made of.
+ *
+ * @param {Capture} capture
+ */
 function tracksOf({ stream, tracks }) {
   return new Set([...stream.getTracks(), ...tracks]);
 }
 
+/** @param {MediaStreamTrack} track */
 function trackEnded(track) {
   if (!capture || !tracksOf(capture).has(track)) return;
   const left = capture.stream.getTracks().filter(({ readyState }) => readyState === 'live');
@@ -206,10 +237,11 @@ function trackEnded(track) {
   const stream = new MediaStream(left);
   const { stop, tracks } = capture;
   capture = { stream, stop, tracks: tracks.filter(({ readyState }) => readyState === 'live') };
-  broadcast?.change(stream, recording());
+  broadcast?.change(stream, recording(capture));
   note('The sound ended; the picture goes on.');
 }
 
+/** @param {Source} source */
 function pick(source) {
   const url = new URL(location.href);
   url.searchParams.set('source', source);
@@ -218,21 +250,23 @@ function pick(source) {
   send({ type: 'picked', source });
 }
 
-function recording() {
-  const tracks = capture.stream.getTracks();
-  const has = (kind) => tracks.some((track) => track.kind === kind);
+/** @param {Capture} shown */
+function recording({ stream }) {
+  const tracks = stream.getTracks();
+  const has = (/** @type {string} */ kind) => tracks.some((track) => track.kind === kind);
   const kinds = { hasVideo: has('video'), hasAudio: has('audio') };
-  const mimeType = typeFor(choice.codec, kinds, isTypeSupported) ?? typeFor('vp8', kinds, isTypeSupported);
+  const mimeType = typeFor(choice.codec, kinds, isTypeSupported) ?? typeFor('vp8', kinds, isTypeSupported) ?? '';
   return { mimeType, videoBitsPerSecond: choice.kbps * 1000 };
 }
 
 // --- On air
 
-function connect() {
+/** @param {Capture} shown */
+function connect(shown) {
   air.reset();
   nextPosterMs = performance.now() + FIRST_POSTER_MS;
   const url = socketUrl(location.href, credentials);
-  broadcast = new Broadcast(url, capture.stream, recording(), askReceived, {
+  broadcast = new Broadcast(url, shown.stream, recording(shown), askReceived, {
     live() {
       rememberPublished();
     },
@@ -261,6 +295,7 @@ function look() {
   send({ type: 'seen', air: air.look(state.name, seen), nowMs });
 }
 
+/** @param {{ opened: boolean, attempt: number }} loss */
 async function lost({ opened, attempt }) {
   look();
   if (opened || attempt > 2) return;
@@ -275,6 +310,9 @@ async function lost({ opened, attempt }) {
 /**
  * What a request to this server carries: the key in a header, and no cookie or login of the
  * browser's. `Accept` tells the server not to make the browser put up a login window.
+ *
+ * @param {RequestInit & { headers?: Record<string, string> }} more
+ * @returns {RequestInit}
  */
 function asking({ headers, ...more } = {}) {
   return {
@@ -299,12 +337,13 @@ async function isTaken() {
     .then((response) => (response.ok ? response.json() : null))
     .catch(() => null);
   const streams = Array.isArray(answer) ? answer : (answer?.streams ?? []);
-  return streams.some((stream) => stream.name === name && stream.live);
+  return streams.some((/** @type {{ name: string, live: boolean }} */ stream) => stream.name === name && stream.live);
 }
 
 /** Where the server does not tell its count to this page, that it answers at all has to do. */
 let mayCount = true;
 
+/** @param {AbortSignal} signal */
 async function askReceived(signal) {
   if (!mayCount) {
     await fetch(at('healthz'), { cache: 'no-store', signal });
@@ -342,12 +381,13 @@ async function sendPoster() {
 async function keepAwake() {
   const isWanted = isSending(state) && !document.hidden;
   if (isWanted && !wakeLock) {
-    wakeLock = {};
-    wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
-    wakeLock?.addEventListener('release', () => {
+    wakeLock = 'asked';
+    const given = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
+    wakeLock = given;
+    given?.addEventListener('release', () => {
       wakeLock = null;
     });
-  } else if (!isWanted && wakeLock?.release) {
+  } else if (!isWanted && wakeLock && wakeLock !== 'asked') {
     wakeLock.release();
     wakeLock = null;
   }
@@ -355,14 +395,14 @@ async function keepAwake() {
 
 function showFigures() {
   const nowMs = performance.now();
-  const figure = (id, text) => {
+  const figure = (/** @type {string} */ id, /** @type {string} */ text) => {
     write(id, text);
     $(id).hidden = !text;
   };
   figure('time', state.liveSinceMs === null ? '' : clock((nowMs - state.liveSinceMs) / 1000));
-  const isConnected = Boolean(broadcast?.isConnected);
-  figure('viewers', isConnected && broadcast.viewers !== null ? counted(broadcast.viewers, 'viewer') : '');
-  figure('rate', isConnected ? bitRate(broadcast.bitsPerSecond) : '');
+  const connected = broadcast?.isConnected ? broadcast : null;
+  figure('viewers', connected && connected.viewers !== null ? counted(connected.viewers, 'viewer') : '');
+  figure('rate', connected ? bitRate(connected.bitsPerSecond) : '');
   if (state.name === 'live' && nowMs >= nextPosterMs) {
     nextPosterMs = nowMs + POSTER_MS;
     sendPoster();
@@ -371,28 +411,33 @@ function showFigures() {
 
 // --- Settings
 
-function fill(select, options, value) {
-  select.replaceChildren(...options.map(([id, label]) => new Option(label, id, false, id === value)));
+/**
+ * @param {string} id
+ * @param {string[][]} options each a value and its words
+ * @param {string} value
+ */
+function fill(id, options, value) {
+  element(id, HTMLSelectElement).replaceChildren(...options.map(([each, label]) => new Option(label, each, false, each === value)));
 }
 
 async function fillDevices() {
   const { cameras, microphones } = await listDevices();
-  const used = (kind) =>
+  const used = (/** @type {string} */ kind) =>
     capture?.stream
       .getTracks()
       .find((track) => track.kind === kind)
       ?.getSettings?.().deviceId ?? '';
   fill(
-    $('camera'),
+    'camera',
     cameras.map(({ id, label }) => [id, label]),
     choice.cameraId || used('video'),
   );
   fill(
-    $('microphone'),
+    'microphone',
     [...microphones.map(({ id, label }) => [id, label]), ['none', 'No sound']],
     choice.hasAudio === false ? 'none' : choice.microphoneId || used('audio'),
   );
-  for (const id of ['camera', 'microphone']) $(id).closest('label').hidden = state.source !== 'camera';
+  for (const id of ['camera', 'microphone']) /** @type {HTMLElement} */ ($(id).closest('label')).hidden = state.source !== 'camera';
 }
 
 function fillSettings() {
@@ -400,9 +445,9 @@ function fillSettings() {
   if (!QUALITIES.some(({ kbps }) => kbps === choice.kbps)) {
     qualities.push([String(choice.kbps), `As asked, ${bitRate(choice.kbps * 1000)}`]);
   }
-  fill($('quality'), qualities, String(choice.kbps));
+  fill('quality', qualities, String(choice.kbps));
   fill(
-    $('codec'),
+    'codec',
     recordableCodecs(isTypeSupported).map(({ id, label, note: what }) => [id, `${label}, ${what}`]),
     choice.codec,
   );
@@ -410,10 +455,11 @@ function fillSettings() {
 }
 
 $('settings').addEventListener('change', ({ target }) => {
+  if (!(target instanceof HTMLSelectElement)) return;
   if (target.id === 'quality') choice.kbps = Number(target.value);
   if (target.id === 'codec') choice.codec = target.value;
   if (target.id === 'quality' || target.id === 'codec') {
-    if (broadcast && capture) broadcast.change(capture.stream, recording());
+    if (broadcast && capture) broadcast.change(capture.stream, recording(capture));
     return;
   }
   if (target.id === 'camera') choice.cameraId = target.value;
@@ -427,35 +473,40 @@ $('settings').addEventListener('change', ({ target }) => {
 // --- Controls
 
 $('go').onclick = () => send({ type: 'pressed' });
-for (const button of document.querySelectorAll('button[data-source]')) {
-  button.onclick = () => pick(button.dataset.source);
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('button[data-source]'))) {
+  button.onclick = () => pick(/** @type {Source} */ (button.dataset.source));
 }
+/** @param {boolean} isOpen */
 function showSettings(isOpen) {
   $('settings').hidden = !isOpen;
   $('settings-button').setAttribute('aria-expanded', String(isOpen));
 }
-$('settings-button').onclick = () => showSettings($('settings').hidden);
+$('settings-button').onclick = () => showSettings(Boolean($('settings').hidden));
 document.addEventListener('keydown', ({ key }) => {
   if (key !== 'Escape' || $('settings').hidden) return;
   showSettings(false);
   $('settings-button').focus();
 });
 document.addEventListener('pointerdown', ({ target }) => {
-  if (!target.closest('#settings, #settings-button')) showSettings(false);
+  if (!(target instanceof Element && target.closest('#settings, #settings-button'))) showSettings(false);
 });
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
-  credentials.remember($('key').value);
+  credentials.remember(keyField.value);
   send({ type: 'keyGiven' });
 };
-$('copy').onclick = async ({ target }) => {
-  target.textContent = (await copied($('link').href)) ? 'Copied' : 'Copy failed';
+$('copy').onclick = async () => {
+  $('copy').textContent = (await copied(link.href)) ? 'Copied' : 'Copy failed';
   setTimeout(() => {
-    target.textContent = 'Copy link';
+    $('copy').textContent = 'Copy link';
   }, 2000);
 };
 
-/** By the clipboard, which pages without TLS have not, or by a selection. */
+/**
+ * By the clipboard, which pages without TLS have not, or by a selection.
+ *
+ * @param {string} text
+ */
 async function copied(text) {
   if (
     await navigator.clipboard?.writeText(text).then(
@@ -485,11 +536,11 @@ navigator.mediaDevices?.addEventListener?.('devicechange', fillDevices);
 // --- Begin
 
 $('name').textContent = name;
-$('link').href = `${location.origin}${watchPath}`;
+link.href = `${location.origin}${watchPath}`;
 const host = document.createElement('span');
 host.className = 'wide';
 host.textContent = location.host;
-$('link').replaceChildren(host, watchPath);
+link.replaceChildren(host, watchPath);
 fillSettings();
 setInterval(look, LOOK_MS);
 setInterval(showFigures, FIGURES_MS);

@@ -8,7 +8,11 @@
 // Only the server can tell the two apart, by `Sec-Fetch-Site`; where it says so in a
 // `Server-Timing` entry named `led-by`, that counts.
 
-/** `referrer`, `origin`: of the page. `isFramed`, `openerOrigin` (null: none). `ledBy`: see above. */
+/**
+ * `referrer`, `origin`: of the page. `isFramed`, `openerOrigin` (null: none). `ledBy`: see above.
+ *
+ * @param {{ referrer: string, origin: string, isFramed: boolean, openerOrigin: string | null, ledBy?: string }} options
+ */
 export function mayStartAlone({ referrer, origin, isFramed, openerOrigin, ledBy = '' }) {
   if (isFramed || /^(cross|same)-site$/.test(ledBy)) return false;
   if (openerOrigin !== null && openerOrigin !== origin) return false;
@@ -18,7 +22,8 @@ export function mayStartAlone({ referrer, origin, isFramed, openerOrigin, ledBy 
 /** The same for the page that asks. */
 export function pageMayStartAlone(page = window) {
   const { performance, document, location } = page;
-  const timing = performance.getEntriesByType('navigation')[0]?.serverTiming ?? [];
+  const [navigation] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType('navigation'));
+  const timing = navigation?.serverTiming ?? [];
   return mayStartAlone({
     referrer: document.referrer,
     origin: location.origin,
@@ -28,6 +33,7 @@ export function pageMayStartAlone(page = window) {
   });
 }
 
+/** @param {Window} opener */
 function originOfOpener(opener) {
   try {
     return opener.location.origin;
@@ -36,6 +42,7 @@ function originOfOpener(opener) {
   }
 }
 
+/** @param {string} url */
 function originOf(url) {
   try {
     return new URL(url).origin;

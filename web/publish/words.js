@@ -1,20 +1,38 @@
 // What the publisher page says in each of its states (see machine.js). Pure.
 
+/** @typedef {import('../publisher/capture.js').Source} Source */
+/** @typedef {{ title: string, text: string, wantsKey?: boolean }} Words */
+/**
+ * @typedef {object} Facts
+ * @property {Source | null} [source]
+ * @property {boolean} [hasPreview]
+ * @property {Words | null} [error]
+ * @property {string} [ending]
+ * @property {string} [name] of the stream
+ * @property {string} [missing]
+ * @property {number} [behindMs]
+ * @property {boolean} [isDraining]
+ */
+
+/** @type {Record<Source, string>} */
 const READY = {
   camera: 'Your camera is ready. Press Go live when you are.',
   screen: 'Press Go live, then pick a screen, a window or a tab.',
   test: 'The test picture is ready. Press Go live to send it.',
 };
+/** @type {Record<string, string>} */
 const WANTING = {
   none: 'What do you want to show?',
   camera: 'Press Go live to open your camera.',
   test: 'Press Go live to send the test picture.',
 };
+/** @type {Record<Source, Words>} */
 const ASKING = {
   camera: { title: 'Waiting for the camera.', text: 'Your browser may ask: allow the camera and the microphone.' },
   screen: { title: 'Waiting for your choice.', text: 'Pick a screen, a window or a tab to share.' },
   test: { title: 'Drawing the test picture.', text: '' },
 };
+/** @type {Record<string, string>} */
 const ENDED = {
   stopped: 'You stopped the stream.',
   unshared: 'You stopped sharing your screen.',
@@ -48,15 +66,19 @@ const SILENT = {
       text: 'Viewers see nothing meanwhile. Reload the page, or pick another source.',
     },
   },
-  recorder: {
-    title: 'The browser records nothing.',
-    text: 'Press Stop and go live again, or choose another codec in Settings.',
-  },
+};
+const NO_RECORDING = {
+  title: 'The browser records nothing.',
+  text: 'Press Stop and go live again, or choose another codec in Settings.',
 };
 
 /**
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `missing`: see
  * silence.js.
+ *
+ * @param {string} state
+ * @param {Facts} options
+ * @returns {Words}
  */
 export function wordsFor(
   state,
@@ -74,7 +96,7 @@ export function wordsFor(
   const behind = behindMs >= 1000 ? `${Math.round(behindMs / 1000)} s` : '';
   switch (state) {
     case 'idle':
-      return { title: hasPreview || source === 'screen' ? READY[source] : WANTING[source ?? 'none'], text: '' };
+      return { title: source && (hasPreview || source === 'screen') ? READY[source] : WANTING[source ?? 'none'], text: '' };
     case 'asking':
       return ASKING[source ?? 'camera'];
     case 'checking':
@@ -95,10 +117,9 @@ export function wordsFor(
         title: 'Nothing gets through to the server.',
         text: behind ? `${behind} of your stream are waiting here. Check your network.` : 'Check your network.',
       };
-    case 'silent': {
-      const words = SILENT[missing] ?? SILENT.recorder;
-      return words.title ? words : words[source ?? 'camera'];
-    }
+    case 'silent':
+      if (missing !== 'picture' && missing !== 'sound') return NO_RECORDING;
+      return SILENT[missing][source ?? 'camera'];
     case 'reconnecting':
       return { title: 'The connection was lost.', text: 'Trying to get it back; your viewers wait.' };
     case 'ended':
@@ -112,7 +133,11 @@ export function wordsFor(
   }
 }
 
-/** What the main button does in a state. */
+/**
+ * What the main button does in a state.
+ *
+ * @param {string} state
+ */
 export function actionFor(state) {
   switch (state) {
     case 'live':
@@ -136,7 +161,12 @@ export function actionFor(state) {
   }
 }
 
-/** What the badge on the picture says in the states that have one. */
+/**
+ * What the badge on the picture says in the states that have one.
+ *
+ * @param {string} state
+ * @param {{ missing?: string | null, behindMs?: number }} options
+ */
 export function badgeFor(state, { missing = null, behindMs = 0 } = {}) {
   switch (state) {
     case 'live':
@@ -157,6 +187,10 @@ export function badgeFor(state, { missing = null, behindMs = 0 } = {}) {
 /**
  * Why the server did not take the stream, told by the status it gives a plain request. `hadKey`:
  * a key or token was shown to it.
+ *
+ * @param {number} status
+ * @param {{ hadKey?: boolean }} options
+ * @returns {Words | null}
  */
 export function explainRefusal(status, { hadKey = false } = {}) {
   switch (status) {
@@ -187,7 +221,13 @@ export function explainRefusal(status, { hadKey = false } = {}) {
   }
 }
 
-/** Why the server closed a connection that had been open, when trying again as before is no use. */
+/**
+ * Why the server closed a connection that had been open, when trying again as before is no use.
+ *
+ * @param {number} code
+ * @param {string} reason
+ * @returns {Words | null}
+ */
 export function explainClose(code, reason) {
   const because = reason ? ` It says: ${reason}.` : '';
   if (code === 1000 || code === 1008)
@@ -195,7 +235,11 @@ export function explainClose(code, reason) {
   return null;
 }
 
-/** A warning of the server as a sentence, by its `code` where we have better words for this page. */
+/**
+ * A warning of the server as a sentence, by its `code` where we have better words for this page.
+ *
+ * @param {{ code?: string, message?: string }} options
+ */
 export function explainWarning({ code, message = '' }) {
   switch (code) {
     case 'keyframe-interval':
@@ -209,6 +253,7 @@ export function explainWarning({ code, message = '' }) {
   }
 }
 
+/** @param {string} text */
 function sentence(text) {
   if (!text) return '';
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -12,6 +12,16 @@ import { Recorder } from './recorder.js';
 import { StreamSocket } from '../lib/socket.js';
 import { Uplink } from './uplink.js';
 
+/** @typedef {{ code: number, reason: string }} Problem */
+/**
+ * @typedef {object} Listener
+ * @property {() => void} live
+ * @property {(loss: { code: number, reason: string, opened: boolean, attempt: number }) => void} lost
+ * @property {() => void} replaced
+ * @property {(problem: Problem) => void} failed
+ * @property {(warning: { code?: string, message?: string }) => void} warning
+ */
+
 const TICK_MS = 250;
 /** How often the server is asked what it received, and how long we wait for that. */
 const ASK_MS = 1000;
@@ -26,6 +36,7 @@ const REFUSALS_MOST = 5;
 const FINISH_MS = 400;
 
 export class Broadcast {
+  /** @type {number | null} */
   viewers = null;
   #on;
   #socket;
@@ -38,7 +49,9 @@ export class Broadcast {
   #isReady = false;
   #media;
   #mimeType;
-  #ticker = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #ticker = undefined;
+  /** @type {number | null} */
   #drainingSinceMs = null;
   #refusals = 0;
   #recordedBytes = 0;
@@ -49,6 +62,12 @@ export class Broadcast {
    * `on.failed({ code, reason })`, `on.warning({ code, message })`.
    * `askReceived(signal)` resolves to the bytes of this stream that the server has received, or to null
    * where it does not tell; it rejects when there is no answer.
+   *
+   * @param {string} url
+   * @param {MediaStream} media
+   * @param {import('./recorder.js').Settings} options
+   * @param {(signal: AbortSignal) => Promise<number | null>} askReceived
+   * @param {Listener} on
    */
   constructor(url, media, { mimeType, videoBitsPerSecond }, askReceived, on) {
     this.#askReceived = askReceived;
@@ -118,7 +137,12 @@ export class Broadcast {
     return this.#recorder.mimeType || this.#mimeType;
   }
 
-  /** Goes on with other tracks or another codec, on the same connection. */
+  /**
+   * Goes on with other tracks or another codec, on the same connection.
+   *
+   * @param {MediaStream} media
+   * @param {import('./recorder.js').Settings} options
+   */
   change(media, { mimeType, videoBitsPerSecond }) {
     this.#media = media;
     this.#mimeType = mimeType;
@@ -149,6 +173,7 @@ export class Broadcast {
     this.#socket.close(code);
   }
 
+  /** @param {Problem} problem */
   #give(problem) {
     if (this.#isOver) return;
     this.#abandon(CLOSE_TROUBLE);
@@ -163,10 +188,11 @@ export class Broadcast {
         videoBitsPerSecond: this.#uplink.videoBitsPerSecond,
       });
     } catch (error) {
-      this.#give({ code: 0, reason: error.message });
+      this.#give({ code: 0, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
+  /** @param {Blob} blob */
   #send(blob) {
     if (!this.#socket.send(blob)) return;
     const nowMs = performance.now();
@@ -175,6 +201,7 @@ export class Broadcast {
     this.#delivery.handed(blob.size, nowMs);
   }
 
+  /** @param {import('../lib/socket.js').Message} message */
   #hear(message) {
     switch (message.type) {
       case 'ready':
@@ -185,7 +212,7 @@ export class Broadcast {
         this.viewers = message.count;
         break;
       case 'warning':
-        this.#on.warning(message);
+        this.#on.warning({ code: message.code, message: message.message });
         break;
       case 'restart':
         // While the queue drains, a new recording is coming anyway.
@@ -199,6 +226,7 @@ export class Broadcast {
     }
   }
 
+  /** @param {import('../lib/socket.js').Loss} how */
   #lost(how) {
     this.#disconnected();
     // Closed in good order: the server means it.
@@ -242,6 +270,7 @@ export class Broadcast {
     this.#delivery = new Delivery();
   }
 
+  /** @param {number} nowMs */
   async #ask(nowMs) {
     const delivery = this.#delivery;
     this.#isAsking = true;

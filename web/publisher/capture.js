@@ -3,12 +3,30 @@
 import { steadyPicture } from './steady-picture.js';
 import { openTestPicture } from './test-picture.js';
 
+/** @typedef {'camera' | 'screen' | 'test'} Source */
+/**
+ * @typedef {object} Options
+ * @property {boolean} audio
+ * @property {string} [cameraId]
+ * @property {string} [microphoneId]
+ * @property {number} [width]
+ * @property {number} [height]
+ * @property {number} [fps]
+ * @property {string} [name]
+ */
+/** @typedef {{ stream: MediaStream, stop: () => void, tracks: MediaStreamTrack[], isSoundMissing?: boolean }} Capture */
+
+/** @type {Source[]} */
 export const SOURCES = ['camera', 'screen', 'test'];
 
 /**
  * `{ stream, stop(), tracks, isSoundMissing }` for a source; `tracks` are the browser's own, which
  * tell when they are muted or end. Options: `audio` (boolean), `cameraId`, `microphoneId`,
  * `width`, `height`, `fps`, `name`.
+ *
+ * @param {Source} source
+ * @param {Options} options
+ * @returns {Promise<Capture>}
  */
 export async function openSource(source, options) {
   if (source === 'test') {
@@ -33,16 +51,21 @@ export async function openSource(source, options) {
   };
 }
 
-/** A camera without a microphone is better than neither. */
+/**
+ * A camera without a microphone is better than neither.
+ *
+ * @param {Options} options
+ */
 async function openCameraAtLeast(options) {
   try {
     return await openCamera(options);
   } catch (reason) {
-    if (reason.name !== 'NotFoundError' || !options.audio) throw reason;
+    if (!(reason instanceof Error) || reason.name !== 'NotFoundError' || !options.audio) throw reason;
     return openCamera({ ...options, audio: false });
   }
 }
 
+/** @param {Options} options */
 function openCamera({ audio, cameraId, microphoneId, width = 1280, height = 720, fps = 30 }) {
   return navigator.mediaDevices.getUserMedia({
     video: {
@@ -55,6 +78,7 @@ function openCamera({ audio, cameraId, microphoneId, width = 1280, height = 720,
   });
 }
 
+/** @param {Options} options */
 function openScreen({ audio, fps = 30 }) {
   if (!navigator.mediaDevices.getDisplayMedia) throw new DOMException('no screen capture', 'NotSupportedError');
   return navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: fps } }, audio });
@@ -63,14 +87,19 @@ function openScreen({ audio, fps = 30 }) {
 /** Cameras and microphones as `{ id, label }`; names are known only after a permission. */
 export async function listDevices() {
   const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
-  const kind = (wanted, word) =>
+  const kind = (/** @type {MediaDeviceKind} */ wanted, /** @type {string} */ word) =>
     devices
       .filter((device) => device.kind === wanted && device.deviceId)
       .map(({ deviceId, label }, i) => ({ id: deviceId, label: label || `${word} ${i + 1}` }));
   return { cameras: kind('videoinput', 'Camera'), microphones: kind('audioinput', 'Microphone') };
 }
 
-/** What went wrong and what to do about it: `{ title, text }`. Pure. */
+/**
+ * What went wrong and what to do about it: `{ title, text }`. Pure.
+ *
+ * @param {string} name
+ * @param {Source | null} source
+ */
 export function explainCaptureError(name, source) {
   if (source === 'screen') return explainScreenError(name);
   switch (name) {
@@ -104,6 +133,7 @@ export function explainCaptureError(name, source) {
   }
 }
 
+/** @param {string} name */
 function explainScreenError(name) {
   switch (name) {
     case 'NotAllowedError':

@@ -8,6 +8,19 @@
 //
 // Blobs are handed on as they come and never opened: a WebSocket takes them in order.
 
+/** @typedef {{ mimeType: string, videoBitsPerSecond: number }} Settings */
+/**
+ * @typedef {object} Listener
+ * @property {(blob: Blob) => void} data
+ * @property {(error: Error) => void} failed
+ * @property {() => void} [finished]
+ */
+/**
+ * `kept`: the data of one that has not taken over yet.
+ *
+ * @typedef {{ recorder: MediaRecorder, kept: Blob[] | null, hasStopped: boolean }} Recording
+ */
+
 /** Below the 60 ms of an Opus packet nothing is gained, above it latency is lost. */
 const TIMESLICE_MS = 50;
 /** Frames per second where a track does not tell, and the bounds of what is believed. */
@@ -30,23 +43,35 @@ export const CODECS = [
  * Counted in frames, not in time: a picture that stands still has few frames, and each of them
  * would be a keyframe, which costs the most bytes and starts a GOP of its own. Chromium honours
  * the count; Firefox has its own idea.
+ *
+ * @param {number | undefined} frameRate
  */
 export function keyframeCount(frameRate) {
   const { usual, least, most } = FRAME_RATE;
   return Math.round(Math.min(most, Math.max(least, frameRate || usual))) - 1;
 }
 
-/** The codecs that this browser can record as WebM or Matroska, and that others can watch. */
+/**
+ * The codecs that this browser can record as WebM or Matroska, and that others can watch.
+ *
+ * @param {(type: string) => boolean} isTypeSupported
+ */
 export function recordableCodecs(isTypeSupported) {
-  const isRecordable = ({ id }) => typeFor(id, { hasVideo: true, hasAudio: false }, isTypeSupported);
+  const isRecordable = (/** @type {{ id: string }} */ { id }) => typeFor(id, { hasVideo: true, hasAudio: false }, isTypeSupported);
   return CODECS.filter(isRecordable);
 }
 
 /**
  * The recorder type for a codec and a set of tracks, or null when this browser has none.
  * Names differ between browsers and versions, so several spellings are tried.
+ *
+ * @param {string} codecId
+ * @param {{ hasVideo: boolean, hasAudio: boolean }} options
+ * @param {(type: string) => boolean} isTypeSupported
+ * @returns {string | null}
  */
 export function typeFor(codecId, { hasVideo, hasAudio }, isTypeSupported) {
+  /** @type {Record<string, string[]>} */
   const spellings = { vp8: ['vp8'], vp9: ['vp9'], av1: ['av01.0.04M.08', 'av1'], h264: ['avc1', 'h264'] };
   const audio = hasAudio ? ['opus'] : [];
   for (const video of hasVideo ? (spellings[codecId] ?? []) : [null]) {
@@ -63,15 +88,26 @@ export function typeFor(codecId, { hasVideo, hasAudio }, isTypeSupported) {
 export class Recorder {
   #on;
   #make;
-  /** The recording whose data is handed on. */
+  /**
+   * The recording whose data is handed on.
+   *
+   * @type {Recording | null}
+   */
   #current = null;
-  /** The one that will take over; its data is kept until then. */
+  /**
+   * The one that will take over; its data is kept until then.
+   *
+   * @type {Recording | null}
+   */
   #next = null;
   #isFinishing = false;
 
   /**
    * `on.data(blob)` in order, `on.failed(error)`, `on.finished()`. `make(media, options)` builds a MediaRecorder;
    * tests bring their own.
+   *
+   * @param {Listener} on
+   * @param {(media: MediaStream, options: MediaRecorderOptions) => MediaRecorder} [make]
    */
   constructor(on, make = (media, options) => new MediaRecorder(media, options)) {
     this.#on = on;
@@ -87,9 +123,15 @@ export class Recorder {
     return this.#current?.recorder.mimeType ?? '';
   }
 
-  /** Begins a recording; when one runs, the new one takes over as soon as it has data. */
+  /**
+   * Begins a recording; when one runs, the new one takes over as soon as it has data.
+   *
+   * @param {MediaStream} media
+   * @param {Settings} options
+   */
   start(media, { mimeType, videoBitsPerSecond }) {
     const [picture] = media.getVideoTracks?.() ?? [];
+    // `videoKeyFrameIntervalCount` is newer than the types.
     const options = {
       mimeType,
       videoBitsPerSecond,
@@ -98,10 +140,11 @@ export class Recorder {
     };
     this.#dropNext();
     const recorder = this.#make(media, options);
+    /** @type {Recording} */
     const recording = { recorder, kept: null, hasStopped: false };
     recorder.ondataavailable = ({ data }) => this.#data(recording, data);
     recorder.onstop = () => this.#stopped(recording);
-    recorder.onerror = ({ error }) => this.#failed(recording, error);
+    recorder.onerror = (event) => this.#failed(recording, /** @type {ErrorEvent} */ (event).error);
     if (this.#current) {
       recording.kept = [];
       this.#next = recording;
@@ -127,26 +170,31 @@ export class Recorder {
     this.#current = null;
   }
 
+  /**
+   * @param {Recording} recording
+   * @param {Blob} blob
+   */
   #data(recording, blob) {
     if (!blob.size) return;
     if (recording === this.#current) {
       this.#on.data(blob);
       return;
     }
-    if (recording !== this.#next) return;
+    if (recording !== this.#next || !recording.kept) return;
     recording.kept.push(blob);
     if (recording.kept.length > 1) return;
     // Its first data is here: let the old one finish its last block. `state` says inactive as
     // soon as stop() is called, before the last data has come, so it cannot be relied on.
-    if (this.#current.hasStopped) this.#takeOver();
+    if (!this.#current || this.#current.hasStopped) this.#takeOver();
     else if (this.#current.recorder.state !== 'inactive') this.#current.recorder.stop();
   }
 
+  /** @param {Recording} recording */
   #stopped(recording) {
     recording.hasStopped = true;
     if (recording === this.#current) {
       if (this.#next) {
-        if (this.#next.kept.length) this.#takeOver();
+        if (this.#next.kept?.length) this.#takeOver();
       } else if (this.#isFinishing) {
         this.#isFinishing = false;
         this.#current = null;
@@ -160,18 +208,24 @@ export class Recorder {
   }
 
   #takeOver() {
-    const { kept } = this.#next;
-    this.#current = this.#next;
+    const recording = this.#next;
+    if (!recording) return;
+    const kept = recording.kept ?? [];
+    this.#current = recording;
     this.#next = null;
     this.#isFinishing = false;
-    this.#current.kept = null;
+    recording.kept = null;
     kept.forEach((blob) => this.#on.data(blob));
   }
 
+  /**
+   * @param {Recording} recording
+   * @param {unknown} error
+   */
   #failed(recording, error) {
     if (recording !== this.#current && recording !== this.#next) return;
     this.stop();
-    this.#on.failed(error ?? new Error('the recorder stopped'));
+    this.#on.failed(error instanceof Error ? error : new Error('the recorder stopped'));
   }
 
   #dropNext() {
@@ -180,6 +234,7 @@ export class Recorder {
   }
 }
 
+/** @param {MediaRecorder} recorder */
 function silence(recorder) {
   recorder.ondataavailable = recorder.onstop = recorder.onerror = null;
   if (recorder.state !== 'inactive') recorder.stop();

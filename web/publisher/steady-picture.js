@@ -10,10 +10,17 @@
 
 const READY_MS = 3000;
 
-/** `{ track, stop() }`: `track` ends when the source's track ends. */
+/**
+ * `{ track, stop() }`: `track` ends when the source's track ends.
+ *
+ * @param {MediaStreamTrack} source
+ * @returns {Promise<{ track: MediaStreamTrack, stop: () => void }>}
+ */
 export async function steadyPicture(source) {
   const asIs = { track: source, stop() {} };
-  if (!globalThis.MediaStreamTrackProcessor || !globalThis.MediaStreamTrackGenerator) return asIs;
+  // Chromium's alone, so the types do not have them.
+  const { MediaStreamTrackProcessor, MediaStreamTrackGenerator } = /** @type {any} */ (globalThis);
+  if (!MediaStreamTrackProcessor || !MediaStreamTrackGenerator) return asIs;
   const worker = await startWorker();
   if (!worker) return asIs;
   const { readable } = new MediaStreamTrackProcessor({ track: source });
@@ -29,11 +36,15 @@ export async function steadyPicture(source) {
   };
 }
 
-/** A worker that runs, or null: once it has the frames there is no way back to the plain track. */
+/**
+ * A worker that runs, or null: once it has the frames there is no way back to the plain track.
+ *
+ * @returns {Promise<Worker | null>}
+ */
 function startWorker() {
   return new Promise((resolve) => {
     const worker = new Worker(new URL('./steady-picture-worker.js', import.meta.url), { type: 'module' });
-    const settle = (result) => {
+    const settle = (/** @type {Worker | null} */ result) => {
       clearTimeout(late);
       if (!result) worker.terminate();
       resolve(result);

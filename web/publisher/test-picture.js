@@ -8,6 +8,8 @@
 import { encodeTime } from '../lib/time-strip.js';
 import { Ticker } from './ticker.js';
 
+/** @typedef {{ width: number, height: number, epochMs: number, frame: number, name: string }} Instant */
+
 const INK = '#f4efe6';
 const FAINT = '#6f6a62';
 const GROUND = '#141311';
@@ -17,7 +19,12 @@ const BARS = ['#d9d4ca', '#d8b93f', '#4fb0b8', '#5aa65a', '#b35c9e', '#c2493d', 
 const FONT = 'ui-sans-serif, system-ui, sans-serif';
 const BEEP_SECONDS = 0.07;
 
-/** Draws the picture for one instant. The context is the size of the picture. */
+/**
+ * Draws the picture for one instant. The context is the size of the picture.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Instant} options
+ */
 export function drawTestPicture(context, { width, height, epochMs, frame, name }) {
   const unit = height / 45;
   const stripHeight = 1.5 * unit;
@@ -43,6 +50,10 @@ export function drawTestPicture(context, { width, height, epochMs, frame, name }
   });
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ x: number, y: number, radius: number, second: number }} options
+ */
 function drawHand(context, { x, y, radius, second }) {
   const angle = second * 2 * Math.PI - Math.PI / 2;
   context.fillStyle = FACE;
@@ -83,9 +94,13 @@ function drawHand(context, { x, y, radius, second }) {
   context.fill();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Instant & { unit: number }} options
+ */
 function drawWords(context, { width, height, unit, epochMs, frame, name }) {
   const now = new Date(epochMs);
-  const two = (n) => String(n).padStart(2, '0');
+  const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
   const x = width * 0.47;
   context.textBaseline = 'alphabetic';
   context.textAlign = 'left';
@@ -115,6 +130,11 @@ function drawWords(context, { width, height, unit, epochMs, frame, name }) {
   context.fillText(String(frame), width - 2 * unit, height * 0.64);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} width
+ */
 function fitted(context, text, width) {
   if (context.measureText(text).width <= width) return text;
   let length = text.length;
@@ -122,13 +142,18 @@ function fitted(context, text, width) {
   return `${text.slice(0, length)}…`;
 }
 
-/** `{ stream, stop() }`; with `sound`, rejects nothing: silent when the browser allows no sound. */
+/**
+ * `{ stream, stop() }`; with `sound`, rejects nothing: silent when the browser allows no sound.
+ *
+ * @param {{ width?: number, height?: number, fps?: number, name?: string, sound?: boolean }} options
+ */
 export async function openTestPicture({ width = 1280, height = 720, fps = 30, name = '', sound = false }) {
   const canvas = document.createElement('canvas');
   canvas.width = width;
   canvas.height = height;
   // Opaque: a picture with an alpha channel costs a second encoding and plays in fewer players.
   const context = canvas.getContext('2d', { alpha: false });
+  if (!context) throw new DOMException('no canvas', 'NotSupportedError');
   const startedMs = performance.now();
   let frame = 0;
   const output = pictureOutput(canvas, fps);
@@ -151,9 +176,17 @@ export async function openTestPicture({ width = 1280, height = 720, fps = 30, na
   };
 }
 
-/** A track fed by the canvas: frame by frame where the browser can (it also works in a hidden tab). */
+/**
+ * A track fed by the canvas: frame by frame where the browser can (it also works in a hidden tab).
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {number} fps
+ * @returns {{ track: MediaStreamTrack, show: (timestamp: number) => void }}
+ */
 function pictureOutput(canvas, fps) {
-  if (globalThis.MediaStreamTrackGenerator && globalThis.VideoFrame) {
+  // Chromium's alone, so the types do not have it.
+  const { MediaStreamTrackGenerator } = /** @type {any} */ (globalThis);
+  if (MediaStreamTrackGenerator && globalThis.VideoFrame) {
     const track = new MediaStreamTrackGenerator({ kind: 'video' });
     const writer = track.writable.getWriter();
     return {
@@ -173,7 +206,12 @@ function pictureOutput(canvas, fps) {
 async function openBeeps() {
   const context = new AudioContext();
   // Without a click on the page, or without a sound device, this may never resolve.
-  await Promise.race([context.resume(), new Promise((resolve) => setTimeout(resolve, 700))]);
+  await Promise.race([
+    context.resume(),
+    new Promise((resolve) => {
+      setTimeout(resolve, 700);
+    }),
+  ]);
   if (context.state !== 'running') {
     context.close();
     return null;

@@ -4,9 +4,15 @@
 // alone. Without workers it is an ordinary interval.
 
 export class Ticker {
+  /** @type {Worker | null} */
   #worker = null;
-  #interval = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #interval = undefined;
 
+  /**
+   * @param {number} everyMs
+   * @param {() => void} onTick
+   */
   constructor(everyMs, onTick) {
     try {
       this.#worker = new Worker(new URL('./ticker-worker.js', import.meta.url));

@@ -21,6 +21,7 @@ export class Uplink {
   #meter = new RateMeter(3000);
   #videoBitsPerSecond;
 
+  /** @param {number} videoBitsPerSecond */
   constructor(videoBitsPerSecond) {
     this.#videoBitsPerSecond = videoBitsPerSecond;
   }
@@ -30,15 +31,26 @@ export class Uplink {
     return this.#videoBitsPerSecond;
   }
 
+  /**
+   * @param {number} bytes
+   * @param {number} nowMs
+   */
   recorded(bytes, nowMs) {
     this.#meter.add(bytes, nowMs);
   }
 
+  /** @param {number} nowMs */
   bitsPerSecond(nowMs) {
     return this.#meter.bitsPerSecond(nowMs);
   }
 
-  /** `'stop'`: stop recording, let the queue drain. `'start'`: it has. Null: go on. */
+  /**
+   * `'stop'`: stop recording, let the queue drain. `'start'`: it has. Null: go on.
+   *
+   * @param {number} queuedBytes
+   * @param {number} nowMs
+   * @returns {'stop' | 'start' | null}
+   */
   decide(queuedBytes, nowMs) {
     const perSecond = Math.max(this.#meter.bytesPerSecond(nowMs), this.#videoBitsPerSecond / 16);
     if (!this.isDraining && queuedBytes > Math.max(QUEUE_BYTES_LEAST, perSecond * CONGESTED_SECONDS)) {

@@ -1,5 +1,6 @@
 // What people call the formats that streams are in. Pure.
 
+/** @type {[RegExp, string][]} */
 const NAMES = [
   [/^(avc|h264|v_mpeg4\/iso\/avc)/i, 'H.264'],
   [/^(hvc|hev|hevc|v_mpegh)/i, 'HEVC (H.265)'],
@@ -23,12 +24,20 @@ const NAMES = [
   [/^(pcm|a_pcm)/i, 'PCM'],
 ];
 
-/** The name of a codec as a MIME type or a file (`CodecID`) has it. */
+/**
+ * The name of a codec as a MIME type or a file (`CodecID`) has it.
+ *
+ * @param {string} codec
+ */
 export function codecName(codec) {
   return NAMES.find(([pattern]) => pattern.test(codec))?.[1] ?? codec.replace(/^[AV]_/, '').toUpperCase();
 }
 
-/** Several names as a sentence has them: `A`, `A and B`, `A, B and C`. */
+/**
+ * Several names as a sentence has them: `A`, `A and B`, `A, B and C`.
+ *
+ * @param {string[]} names
+ */
 export function listed(names) {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

@@ -7,6 +7,18 @@
 //   line        nothing comes from the server, which does not say why
 //   slow        it plays, but leaves out more and more: the way here is too slow
 
+/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow'} Hitch */
+/**
+ * @typedef {object} Signs
+ * @property {number} nowMs
+ * @property {number} movedAtMs
+ * @property {number} dataAtMs
+ * @property {boolean} isOnAir
+ * @property {boolean} isOffline
+ * @property {boolean} isStalled
+ * @property {number[]} [skipsAtMs]
+ */
+
 /** Shorter stops are no matter of words. */
 const DRY_MS = 400;
 /** On air, and yet nothing comes. The server tells of a silent publisher after 2 s. */
@@ -15,7 +27,12 @@ const SILENT_MS = 2500;
 const SKIPS = 3;
 const SKIPS_WITHIN_MS = 20_000;
 
-/** Whether the way here is too slow, by when the server left something out (ascending). */
+/**
+ * Whether the way here is too slow, by when the server left something out (ascending).
+ *
+ * @param {number[]} skipsAtMs
+ * @param {number} nowMs
+ */
 export function isTooSlow(skipsAtMs, nowMs) {
   return skipsAtMs.filter((atMs) => nowMs - atMs < SKIPS_WITHIN_MS).length >= SKIPS;
 }
@@ -24,6 +41,9 @@ export function isTooSlow(skipsAtMs, nowMs) {
  * `{ hitch, isStill }`: one of the words above, and whether the picture stands. `movedAtMs` is when
  * playback last moved on (or was not meant to), `dataAtMs` when anything came, `isStalled` what the
  * server said last.
+ *
+ * @param {Signs} options
+ * @returns {{ hitch: Hitch, isStill: boolean }}
  */
 export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [] }) {
   const isStill = nowMs - movedAtMs >= DRY_MS;

@@ -3,9 +3,32 @@
 import { bitRate, milliseconds } from '../lib/format.js';
 import { CELLS, stripAgeMs } from '../lib/time-strip.js';
 
-/** `[label, value]` rows. Pure. */
+/**
+ * @typedef {object} Figures
+ * @property {number | null} latency_ms
+ * @property {number} buffer_ms
+ * @property {number | null} target_ms
+ * @property {number} rate
+ * @property {number | null} bitrate_bps
+ * @property {number} width
+ * @property {number} height
+ * @property {number | null} frames
+ * @property {number | null} dropped
+ * @property {string} codecs
+ * @property {number} underflows
+ * @property {number} skips
+ * @property {number | null} glass_ms
+ */
+
+/**
+ * `[label, value]` rows. Pure.
+ *
+ * @param {Figures} stats
+ * @returns {[string, string][]}
+ */
 export function statsRows(stats) {
-  const whole = (n) => (n === null ? '–' : n.toLocaleString('en'));
+  const whole = (/** @type {number | null} */ n) => (n === null ? '–' : n.toLocaleString('en'));
+  /** @type {[string, string][]} */
   const rows = [
     ['Latency', stats.latency_ms === null ? '–' : `about ${milliseconds(stats.latency_ms)}`],
     ['Buffer', `${milliseconds(stats.buffer_ms)}, aiming for ${milliseconds(stats.target_ms)}`],
@@ -20,9 +43,14 @@ export function statsRows(stats) {
   return rows;
 }
 
-/** Writes rows into a `<dl>`, touching only what changed. */
+/**
+ * Writes rows into a `<dl>`, touching only what changed.
+ *
+ * @param {HTMLElement} list
+ * @param {[string, string][]} rows
+ */
 export function showStats(list, rows) {
-  while (list.children.length > rows.length * 2) list.lastElementChild.remove();
+  while (list.children.length > rows.length * 2) list.lastElementChild?.remove();
   rows.forEach(([label, value], i) => {
     if (list.children.length < i * 2 + 2) list.append(document.createElement('dt'), document.createElement('dd'));
     const [term, figure] = [list.children[i * 2], list.children[i * 2 + 1]];
@@ -37,17 +65,15 @@ const STRIP_AT = 0.983;
 
 /** Reads the test picture's strip from what a video element shows; null for other pictures. */
 export class StripReader {
+  /** @type {CanvasRenderingContext2D | null} */
   #context = null;
 
+  /** @param {HTMLVideoElement} video */
   ageMs(video) {
     const { videoWidth, videoHeight } = video;
     if (!videoWidth || video.readyState < 2) return null;
-    if (!this.#context) {
-      const canvas = document.createElement('canvas');
-      canvas.width = CELLS * SAMPLES;
-      canvas.height = 1;
-      this.#context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
-    }
+    this.#context ??= stripContext();
+    if (!this.#context) return null;
     const { width } = this.#context.canvas;
     const epochMs = Date.now();
     this.#context.drawImage(video, 0, Math.floor(videoHeight * STRIP_AT), videoWidth, 1, 0, 0, width, 1);
@@ -55,4 +81,12 @@ export class StripReader {
     const brightness = Array.from({ length: CELLS }, (_, i) => data[(i * SAMPLES + SAMPLES / 2) * 4 + 1]);
     return stripAgeMs(brightness, epochMs);
   }
+}
+
+/** A canvas of the strip's size: one row, some pixels for each cell. */
+function stripContext() {
+  const canvas = document.createElement('canvas');
+  canvas.width = CELLS * SAMPLES;
+  canvas.height = 1;
+  return canvas.getContext('2d', { alpha: false, willReadFrequently: true });
 }

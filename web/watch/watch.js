@@ -5,6 +5,7 @@ import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
 import { SrcPlayer } from '../player/src-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
+import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
 import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
@@ -29,27 +30,45 @@ const PLAIN_KNOWN_WITHIN_MS = 20_000;
 const CONTROLS_MS = 2500;
 const POLL_MS = 3000;
 
-const $ = (id) => document.getElementById(id);
+/** @typedef {import('./machine.js').Event} PageEvent */
+/**
+ * Without the time, which is told to all events.
+ *
+ * @template T
+ * @typedef {T extends unknown ? Omit<T, 'nowMs'> : never} Untimed
+ */
+
+const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const root = document.documentElement;
 const stage = $('stage');
-const video = $('video');
+const video = element('video', HTMLVideoElement);
+const keyField = element('key', HTMLInputElement);
+const volume = element('volume', HTMLInputElement);
+const still = element('still', HTMLImageElement);
+const vlc = element('vlc', HTMLAnchorElement);
 const query = new URLSearchParams(location.search);
 const name = nameFromPath(location.pathname) ?? '';
 const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('watch', name);
 const strip = new StripReader();
 
+/** @type {import('./machine.js').State} */
 let state;
+/** @type {MsePlayer | SrcPlayer | null} */
 let player = null;
+/** @type {StreamSocket | null} */
 let socket = null;
-const plainTimers = { late: 0, slow: 0, ask: 0 };
+/** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
+const plainTimers = { late: undefined, slow: undefined, ask: undefined };
 
 // --- State and words
 
+/** @param {Untimed<PageEvent>} event */
 function send(event) {
-  follow(next(state, { nowMs: performance.now(), ...event }));
+  follow(next(state, /** @type {PageEvent} */ ({ nowMs: performance.now(), ...event })));
 }
 
+/** @param {import('./machine.js').Step} step */
 function follow(step) {
   const isSame = step.state === state;
   state = step.state;
@@ -57,16 +76,20 @@ function follow(step) {
   for (const effect of step.effects) perform(effect, step);
 }
 
+/**
+ * @param {import('./machine.js').Effect} effect
+ * @param {import('./machine.js').Step} step
+ */
 function perform(effect, step) {
   switch (effect) {
     case 'connect':
       connect();
       break;
     case 'reconnect':
-      socket.reconnect();
+      socket?.reconnect();
       break;
     case 'retryNow':
-      socket.retryNow();
+      socket?.retryNow();
       break;
     case 'closeSocket':
       socket?.close();
@@ -75,10 +98,10 @@ function perform(effect, step) {
       newPlayer();
       break;
     case 'announce':
-      player.announce(mseType(state.mime));
+      if (player instanceof MsePlayer) player.announce(mseType(state.mime));
       break;
     case 'skipped':
-      player.skipped();
+      if (player instanceof MsePlayer) player.skipped();
       break;
     case 'catchUp':
       player?.catchUp();
@@ -108,8 +131,8 @@ function perform(effect, step) {
       askWhy();
       break;
     case 'askKey':
-      $('key').value = '';
-      $('key').focus();
+      keyField.value = '';
+      keyField.focus();
       break;
     case 'showStill':
       showStill();
@@ -128,7 +151,7 @@ function perform(effect, step) {
 function speak() {
   const paused = isPaused(state);
   const words = wordsFor(state.name, { ...state, name, isPaused: paused });
-  const write = (id, text) => {
+  const write = (/** @type {string} */ id, /** @type {string} */ text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
   root.dataset.state = state.name;
@@ -145,10 +168,10 @@ function speak() {
   $('pause').ariaLabel = paused ? 'Play' : 'Pause';
   $('key-form').hidden = state.name !== 'locked';
   $('others').hidden = state.name !== 'ended' || !state.hasEnded;
-  $('vlc').hidden = !state.error?.hasPlainStream;
+  vlc.hidden = !state.error?.hasPlainStream;
   $('retry').hidden = state.name !== 'error' && state.name !== 'reconnecting';
   const showsStill = state.name === 'waiting' || state.name === 'ended' || state.name === 'connecting';
-  if (!showsStill) $('still').hidden = true;
+  if (!showsStill) still.hidden = true;
 }
 
 // --- Playing
@@ -157,7 +180,7 @@ async function play() {
   try {
     await video.play();
   } catch (reason) {
-    if (reason.name !== 'NotAllowedError' || video.muted) return;
+    if (!(reason instanceof Error) || reason.name !== 'NotAllowedError' || video.muted) return;
     // Sound needs a click first: begin without, and offer it.
     video.muted = true;
     $('unmute').hidden = false;
@@ -193,9 +216,9 @@ const pictures = () => kindsOf(state.mime).video;
 
 /** Without a picture in time, what is left is tried or told. */
 function watchPlain() {
-  const plays = (codec) =>
+  const plays = (/** @type {string} */ codec) =>
     video.canPlayType(`video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`) || canPlay(`video/webm;codecs="${codec}"`);
-  const isKnown = !state.tracks.some(({ encoding }) => encoding) && pictures().every(plays);
+  const isKnown = !state.tracks.some(({ encoding }) => encoding) && pictures().every((codec) => plays(codec));
   clearTimeout(plainTimers.late);
   clearTimeout(plainTimers.slow);
   if (isKnown) plainTimers.slow = setTimeout(() => send({ type: 'plainSlow', codecs: pictures() }), SLOW_MS);
@@ -232,7 +255,7 @@ function connect() {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: hasPicture() });
-      player?.push(bytes);
+      if (player instanceof MsePlayer) player.push(bytes);
     },
     lost: ({ opened, attempt }) => send({ type: 'lost', opened, attempt }),
   });
@@ -264,11 +287,12 @@ async function askAbout() {
 async function askWhy() {
   const asked = socket;
   const answer = await askServer();
-  if (!answer || asked !== socket || socket.isOpen) return;
+  if (!answer || !socket || asked !== socket || socket.isOpen) return;
   const needsKey = answer.status === 401;
   send({ type: 'answered', problem: explainRefusal(answer.status), needsKey, hadKey: credentials.isKnown });
 }
 
+/** @param {import('../lib/socket.js').Message} message */
 function onMessage(message) {
   switch (message.type) {
     case 'hello':
@@ -292,10 +316,11 @@ function onMessage(message) {
   }
 }
 
+/** @param {number | null | undefined} count */
 function showViewers(count) {
   const badge = $('viewers');
   badge.hidden = count === undefined || count === null;
-  if (!badge.hidden) badge.textContent = `${counted(count, 'viewer')}`;
+  if (!badge.hidden) badge.textContent = counted(count ?? 0, 'viewer');
 }
 
 /** The last poster, behind the words, while there is no picture. */
@@ -304,19 +329,30 @@ async function showStill() {
   const response = await askServer();
   const stream = response?.ok ? await response.json().catch(() => null) : null;
   if (!stream?.poster) return;
-  $('still').onload = () => {
-    $('still').hidden = state.name !== 'waiting' && state.name !== 'ended';
+  still.onload = () => {
+    still.hidden = state.name !== 'waiting' && state.name !== 'ended';
   };
-  $('still').src = credentials.url(`${watchPath}.jpg`, { cache: Date.now() });
+  still.src = credentials.url(`${watchPath}.jpg`, { cache: Date.now() });
 }
 
 // --- Figures
 
+const NO_FIGURES = {
+  latency_ms: null,
+  buffer_ms: 0,
+  target_ms: null,
+  rate: 1,
+  bitrate_bps: null,
+  frames: null,
+  dropped: null,
+  underflows: 0,
+  skips: 0,
+};
+
 function stats() {
-  const known = player?.stats() ?? {};
   return {
     state: state.name,
-    ...known,
+    ...(player?.stats() ?? NO_FIGURES),
     codecs: codecsOf(state.mime).join(', '),
     width: video.videoWidth,
     height: video.videoHeight,
@@ -364,7 +400,8 @@ function toggleMute() {
 function toggleFullscreen() {
   if (document.fullscreenElement) document.exitFullscreen();
   else if (stage.requestFullscreen) stage.requestFullscreen().catch(() => {});
-  else video.webkitEnterFullscreen?.();
+  // Older phones' own.
+  else /** @type {any} */ (video).webkitEnterFullscreen?.();
 }
 
 function togglePip() {
@@ -379,6 +416,7 @@ function showControls() {
   hideControls = setTimeout(() => stage.classList.remove('active'), CONTROLS_MS);
 }
 
+/** @type {Record<string, () => void>} */
 const KEYS = {
   ' ': toggle,
   k: toggle,
@@ -395,11 +433,12 @@ const KEYS = {
 };
 
 document.addEventListener('keydown', (event) => {
-  const isField = event.target.closest?.('input, button, a');
+  const target = event.target instanceof Element ? event.target : null;
+  const isField = target?.closest('input, button, a');
   const action = KEYS[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   // A key that is typed may have any letter.
-  if (event.target.closest?.('#key-form')) return;
+  if (target?.closest('#key-form')) return;
   if (isField && (event.key === ' ' || event.key.startsWith('Arrow'))) return;
   event.preventDefault();
   action();
@@ -408,7 +447,8 @@ document.addEventListener('keydown', (event) => {
 
 // A tap anywhere on the picture plays.
 stage.addEventListener('click', ({ target }) => {
-  if (isPaused(state) && !target.closest('.controls, .button, a')) toggle();
+  const isControl = target instanceof Element && target.closest('.controls, .button, a');
+  if (isPaused(state) && !isControl) toggle();
 });
 stage.addEventListener('pointermove', showControls);
 stage.addEventListener('pointerdown', showControls);
@@ -419,8 +459,8 @@ $('unmute').onclick = () => {
   video.muted = false;
   send({ type: 'unmuted' });
 };
-$('volume').oninput = ({ target }) => {
-  video.volume = Number(target.value);
+volume.oninput = () => {
+  video.volume = Number(volume.value);
   video.muted = video.volume === 0;
 };
 $('stats-button').onclick = toggleStats;
@@ -430,18 +470,22 @@ $('fullscreen').onclick = toggleFullscreen;
 $('retry').onclick = () => send({ type: 'retried' });
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
-  credentials.remember($('key').value);
+  credentials.remember(keyField.value);
   send({ type: 'keyGiven' });
 };
 video.addEventListener('playing', () => send({ type: 'playing' }));
 video.ondblclick = toggleFullscreen;
 video.onvolumechange = () => {
   root.toggleAttribute('data-muted', video.muted);
-  $('volume').value = video.muted ? 0 : video.volume;
+  volume.value = String(video.muted ? 0 : video.volume);
   $('mute').ariaLabel = video.muted ? 'Unmute' : 'Mute';
   if (!video.muted) $('unmute').hidden = true;
 };
-/** The clipboard needs a secure page; elsewhere a selected field does it. */
+/**
+ * The clipboard needs a secure page; elsewhere a selected field does it.
+ *
+ * @param {string} text
+ */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -457,14 +501,14 @@ async function copy(text) {
   }
 }
 
-$('share').onclick = async ({ target }) => {
+$('share').onclick = async () => {
   const link = `${location.origin}${location.pathname}`;
   const isCopied = await copy(link);
   const hint = credentials.isKnown ? 'Copied. People need the key too.' : 'Copied';
-  target.textContent = isCopied ? hint : 'Copy failed';
+  $('share').textContent = isCopied ? hint : 'Copy failed';
   setTimeout(
     () => {
-      target.textContent = 'Copy link';
+      $('share').textContent = 'Copy link';
     },
     credentials.isKnown ? 4000 : 2000,
   );
@@ -483,17 +527,17 @@ window.addEventListener('offline', look);
 root.toggleAttribute('data-embed', query.has('embed'));
 $('name').textContent = name;
 document.title = `${name} · videostream`;
-window.videostream = {
+/** @type {any} */ (window).videostream = {
   get state() {
     return state.name;
   },
   stats,
 };
-$('vlc').href = `${watchPath}.webm`;
-$('vlc').onclick = async (event) => {
+vlc.href = `${watchPath}.webm`;
+vlc.onclick = async (event) => {
   event.preventDefault();
   const isCopied = await copy(new URL(credentials.url(`${watchPath}.webm`), location.href).href);
-  $('vlc').textContent = isCopied ? 'Copied. In VLC: Open network stream.' : $('vlc').href;
+  vlc.textContent = isCopied ? 'Copied. In VLC: Open network stream.' : vlc.href;
 };
 follow(begin({ hasMse: Boolean(mediaSourceClass()), isPlain: query.get('player') === 'src', nowMs: performance.now() }));
 setInterval(tick, FIGURES_MS);

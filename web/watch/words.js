@@ -2,12 +2,31 @@
 
 import { codecName, listed } from './codec-names.js';
 
+/** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Words */
+/**
+ * @typedef {object} Facts
+ * @property {string} name of the stream
+ * @property {Words | null} [error]
+ * @property {boolean} [isPaused]
+ * @property {boolean} [isBlocked]
+ * @property {boolean} [wasOnAir]
+ * @property {boolean} [hasEnded]
+ * @property {string} [hitch]
+ * @property {boolean} [isWrongKey]
+ * @property {string} [missing]
+ * @property {string[]} [slowCodecs]
+ */
+
 /** Why a picture that plays stands still or stutters: see hitch.js. */
 export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
 
 /**
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
  * that the browser has been asked to begin with for a while.
+ *
+ * @param {string} state
+ * @param {Facts} options
+ * @returns {Words}
  */
 export function wordsFor(
   state,
@@ -54,6 +73,11 @@ export function wordsFor(
   }
 }
 
+/**
+ * @param {string} hitch
+ * @param {string} name
+ * @param {string} missing
+ */
 function playingWords(hitch, name, missing) {
   switch (hitch) {
     case 'offline':
@@ -74,7 +98,12 @@ function playingWords(hitch, name, missing) {
   }
 }
 
-/** Why a socket was refused, told by the status that the same server gives a plain request. */
+/**
+ * Why a socket was refused, told by the status that the same server gives a plain request.
+ *
+ * @param {number} status
+ * @returns {Words | null}
+ */
 export function explainRefusal(status) {
   switch (status) {
     case 400:
@@ -89,7 +118,12 @@ export function explainRefusal(status) {
   }
 }
 
-/** What is left out of a stream that plays: `kind` is `audio` or `video`. */
+/**
+ * What is left out of a stream that plays: `kind` is `audio` or `video`.
+ *
+ * @param {'audio' | 'video'} kind
+ * @param {string[]} codecs
+ */
 export function explainMissing(kind, codecs) {
   const names = listed(codecs.map(codecName));
   if (kind === 'audio') return `There is no sound: it is in ${names}, which this browser cannot play.`;
@@ -99,6 +133,10 @@ export function explainMissing(kind, codecs) {
 /**
  * For a stream that this browser cannot play by any way. `tracks` are what its init segment
  * declares (see webm-scan.js), where that is known.
+ *
+ * @param {string} mime
+ * @param {string[]} codecs
+ * @param {Pick<import('../player/webm-scan.js').Track, 'encoding'>[]} [tracks]
  */
 export function explainUnplayable(mime, codecs, tracks = []) {
   const encoded = tracks.find(({ encoding }) => encoding);
