@@ -7,8 +7,11 @@
 //   state = next(state, { type: 'listed', streams, isLocked: false, hasKey: false });
 
 import { isStreamName, toStreamName } from '../lib/stream-name.js';
+import { noSuch } from '../lib/no-such.js';
 
-/** @typedef {'looking' | 'live' | 'empty' | 'locked' | 'unreachable'} Name */
+export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked', 'unreachable']);
+
+/** @typedef {(typeof STATES)[number]} Name */
 /** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, poster?: boolean }} Stream */
 
 /**
@@ -32,9 +35,6 @@ import { isStreamName, toStreamName } from '../lib/stream-name.js';
  *   | { type: 'typed', value: string }
  *   | { type: 'named', name: string }} Event
  */
-
-/** @type {Name[]} */
-export const STATES = ['looking', 'live', 'empty', 'locked', 'unreachable'];
 
 /**
  * @param {string} name a first suggestion
@@ -64,7 +64,7 @@ export function next(state, event) {
     case 'named':
       return { ...state, value: event.name, typed: event.name };
     default:
-      throw new Error(`no event ${JSON.stringify(event)}`);
+      return noSuch('event', event);
   }
 }
 

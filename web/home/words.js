@@ -2,6 +2,7 @@
 
 import { counted } from '../lib/format.js';
 import { isStreamName } from '../lib/stream-name.js';
+import { noSuch } from '../lib/no-such.js';
 
 const RULE = 'Use letters a to z, digits, dot, dash and underscore, not beginning with a dot.';
 
@@ -27,7 +28,7 @@ export function summaryOf({ name, streams }) {
     case 'unreachable':
       return 'The server does not answer. Trying again.';
     default:
-      throw new Error(`no words for state ${name}`);
+      return noSuch('state', name);
   }
 }
 

@@ -11,9 +11,26 @@
 // to a wish that is given up counts for nothing.
 
 import { ON_AIR } from '../publisher/on-air.js';
+import { noSuch } from '../lib/no-such.js';
 
-/** @typedef {'camera' | 'screen' | 'test'} Source */
-/** @typedef {'idle' | 'checking' | 'taken' | 'asking' | 'connecting' | 'live' | 'slow' | 'stuck' | 'silent' | 'reconnecting' | 'ended' | 'replaced' | 'error'} Name */
+export const STATES = /** @type {const} */ ([
+  'idle',
+  'checking',
+  'taken',
+  'asking',
+  'connecting',
+  'live',
+  'slow',
+  'stuck',
+  'silent',
+  'reconnecting',
+  'ended',
+  'replaced',
+  'error',
+]);
+
+/** @typedef {import('../publisher/capture.js').Source} Source */
+/** @typedef {(typeof STATES)[number]} Name */
 /** @typedef {'stopped' | 'unshared' | 'unplugged'} Ending */
 /** @typedef {{ title: string, text: string, wantsKey?: boolean }} Problem */
 
@@ -62,38 +79,27 @@ import { ON_AIR } from '../publisher/on-air.js';
  */
 /** @typedef {{ state: State, effects: Effect[], note?: string }} Step */
 
-/** @type {Name[]} */
-export const STATES = [
-  'idle',
-  'checking',
-  'taken',
-  'asking',
-  'connecting',
-  'live',
-  'slow',
-  'stuck',
-  'silent',
-  'reconnecting',
-  'ended',
-  'replaced',
-  'error',
-];
-/** @type {Event['type'][]} */
-export const EVENTS = [
-  'pressed',
-  'picked',
-  'began',
-  'keyGiven',
-  'changed',
-  'checked',
-  'opened',
-  'notOpened',
-  'seen',
-  'refused',
-  'failed',
-  'replaced',
-  'sourceEnded',
-];
+/**
+ * Every type of event: tsc compares them.
+ *
+ * @type {Record<Event['type'], true>}
+ */
+const EVERY_EVENT = {
+  pressed: true,
+  picked: true,
+  began: true,
+  keyGiven: true,
+  changed: true,
+  checked: true,
+  opened: true,
+  notOpened: true,
+  seen: true,
+  refused: true,
+  failed: true,
+  replaced: true,
+  sourceEnded: true,
+};
+export const EVENTS = Object.keys(EVERY_EVENT);
 
 const NO_RECORDER = { title: 'This browser cannot record WebM.', text: 'Use Chrome, Edge or Firefox to go live.' };
 
@@ -175,7 +181,7 @@ export function next(state, event) {
     case 'sourceEnded':
       return state.hasPreview ? end(state, state.source === 'screen' ? 'unshared' : 'unplugged') : stay(state);
     default:
-      throw new Error(`no event ${JSON.stringify(event)}`);
+      return noSuch('event', event);
   }
 }
 
@@ -207,7 +213,7 @@ function pressed(state) {
     case 'ended':
       return check(state);
     default:
-      throw new Error(`no state ${state.name}`);
+      return noSuch('state', state.name);
   }
 }
 

@@ -15,6 +15,7 @@ import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { isOnAir, isSending, next, start } from './machine.js';
 import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './words.js';
+import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
 const LOOK_MS = 250;
@@ -119,7 +120,7 @@ function perform(effect, step) {
       note(step.note ?? '');
       break;
     default:
-      throw new Error(`no effect ${effect}`);
+      noSuch('effect', effect);
   }
 }
 

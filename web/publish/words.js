@@ -1,5 +1,7 @@
 // What the publisher page says in each of its states (see machine.js). Pure.
 
+import { noSuch } from '../lib/no-such.js';
+
 /** @typedef {import('../publisher/capture.js').Source} Source */
 /** @typedef {{ title: string, text: string, wantsKey?: boolean }} Words */
 /**
@@ -76,7 +78,7 @@ const NO_RECORDING = {
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `missing`: see
  * silence.js.
  *
- * @param {string} state
+ * @param {import('./machine.js').Name} state
  * @param {Facts} options
  * @returns {Words}
  */
@@ -129,14 +131,14 @@ export function wordsFor(
     case 'error':
       return error ?? { title: 'Something went wrong.', text: 'Press Try again.' };
     default:
-      throw new Error(`no words for state ${state}`);
+      return noSuch('state', state);
   }
 }
 
 /**
  * What the main button does in a state.
  *
- * @param {string} state
+ * @param {import('./machine.js').Name} state
  */
 export function actionFor(state) {
   switch (state) {
@@ -156,15 +158,18 @@ export function actionFor(state) {
       return { label: 'Take it back', isStop: false };
     case 'error':
       return { label: 'Try again', isStop: false };
-    default:
+    case 'idle':
+    case 'ended':
       return { label: 'Go live', isStop: false };
+    default:
+      return noSuch('state', state);
   }
 }
 
 /**
  * What the badge on the picture says in the states that have one.
  *
- * @param {string} state
+ * @param {import('./machine.js').Name} state
  * @param {{ missing?: string | null, behindMs?: number }} options
  */
 export function badgeFor(state, { missing = null, behindMs = 0 } = {}) {
@@ -179,8 +184,17 @@ export function badgeFor(state, { missing = null, behindMs = 0 } = {}) {
       return missing === 'sound' ? 'No sound' : 'No picture';
     case 'reconnecting':
       return 'Offline';
-    default:
+    case 'idle':
+    case 'checking':
+    case 'taken':
+    case 'asking':
+    case 'connecting':
+    case 'ended':
+    case 'replaced':
+    case 'error':
       return '';
+    default:
+      return noSuch('state', state);
   }
 }
 

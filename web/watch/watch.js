@@ -14,6 +14,7 @@ import { begin, isHitched, isPaused, next } from './machine.js';
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
+import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
 /** How often we look whether the picture moves. */
@@ -144,7 +145,7 @@ function perform(effect, step) {
       console.warn(step.warning);
       break;
     default:
-      throw new Error(`no effect ${effect}`);
+      noSuch('effect', effect);
   }
 }
 

@@ -1,6 +1,7 @@
 // What the viewer page says in each of its states (see machine.js). Pure.
 
 import { codecName, listed } from './codec-names.js';
+import { noSuch } from '../lib/no-such.js';
 
 /** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Words */
 /**
@@ -24,7 +25,7 @@ export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
  * that the browser has been asked to begin with for a while.
  *
- * @param {string} state
+ * @param {import('./machine.js').Name} state
  * @param {Facts} options
  * @returns {Words}
  */
@@ -69,7 +70,7 @@ export function wordsFor(
     case 'error':
       return error ?? { title: 'This stream cannot be played.', text: 'Reload the page to try again.' };
     default:
-      throw new Error(`no words for state ${state}`);
+      return noSuch('state', state);
   }
 }
 
