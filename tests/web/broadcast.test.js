@@ -127,6 +127,17 @@ test('a server that closes every connection at once is tried five times', (t) =>
   assert.deepEqual([heard.at(-1)[1].code, FakeSocket.made.length], [1007, 5]);
 });
 
+test('a connection that lasted for a while is no refusal', (t) => {
+  const { clock, heard, socket } = broadcast(t);
+  for (let i = 0; i < 8; i += 1) {
+    socket().open();
+    clock.pass(2500);
+    socket().end(1006);
+    clock.pass(10_000);
+  }
+  assert.deepEqual([...new Set(names(heard))], ['lost']);
+});
+
 test('connections that never opened are tried for ever', (t) => {
   const { clock, heard, socket } = broadcast(t);
   for (let i = 0; i < 8; i += 1) {

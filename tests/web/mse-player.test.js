@@ -250,6 +250,16 @@ test('late data is an underflow, and the player keeps more in hand from then on'
   assert.ok(lab.it.stats().target_ms > before);
 });
 
+test('data that is rare, but as old as ever, is no underflow', (t) => {
+  const lab = player(t);
+  lab.join(VIDEO, AUDIO);
+  lab.stream(2000, 2000);
+  lab.video.say('waiting');
+  lab.clock.pass(400, lab.digest);
+  lab.push(cluster(4400), frame(0), sound(0));
+  assert.equal(lab.it.stats().underflows, 0);
+});
+
 test('a publisher that stops for long is no underflow, nor is a player that is paused or seeks', (t) => {
   const lab = player(t);
   lab.join(VIDEO, AUDIO);
