@@ -69,11 +69,30 @@ function send(event) {
   follow(next(state, /** @type {PageEvent} */ ({ nowMs: performance.now(), ...event })));
 }
 
+/**
+ * What the page shows of its state: many times a second, only the rest changes.
+ *
+ * @type {(keyof import('./machine.js').State)[]}
+ */
+const SHOWN = [
+  'name',
+  'error',
+  'wantsPlay',
+  'isBlocked',
+  'isWrongKey',
+  'wasOnAir',
+  'hasEnded',
+  'hitch',
+  'isStill',
+  'missing',
+  'slowCodecs',
+];
+
 /** @param {import('./machine.js').Step} step */
 function follow(step) {
-  const isSame = step.state === state;
+  const former = state;
   state = step.state;
-  if (!isSame) speak();
+  if (!former || SHOWN.some((fact) => former[fact] !== state[fact])) speak();
   for (const effect of step.effects) perform(effect, step);
 }
 
