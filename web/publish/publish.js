@@ -2,7 +2,7 @@
 // follows from what is decided in machine.js, and worded in words.js.
 
 import { Broadcast } from '../publisher/broadcast.js';
-import { explainCaptureError, listDevices, openSource, SOURCES } from '../publisher/capture.js';
+import { explainCaptureError, listDevices, nameOf, openSource, SOURCES } from '../publisher/capture.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
@@ -194,7 +194,7 @@ async function open() {
       name,
     });
   } catch (reason) {
-    send({ type: 'notOpened', wish, error: explainCaptureError(reason instanceof Error ? reason.name : '', source) });
+    send({ type: 'notOpened', wish, error: explainCaptureError(nameOf(reason), source) });
     return;
   }
   // A late answer to a wish that was given up.

@@ -52,6 +52,16 @@ export async function openSource(source, options) {
 }
 
 /**
+ * What the browser calls the reason, which need not be an Error.
+ *
+ * @param {any} reason
+ * @returns {string}
+ */
+export function nameOf(reason) {
+  return reason?.name ?? '';
+}
+
+/**
  * A camera without a microphone is better than neither.
  *
  * @param {Options} options
@@ -60,7 +70,7 @@ async function openCameraAtLeast(options) {
   try {
     return await openCamera(options);
   } catch (reason) {
-    if (!(reason instanceof Error) || reason.name !== 'NotFoundError' || !options.audio) throw reason;
+    if (nameOf(reason) !== 'NotFoundError' || !options.audio) throw reason;
     return openCamera({ ...options, audio: false });
   }
 }
