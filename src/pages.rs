@@ -1,8 +1,8 @@
 //! The pages of `web/`, inside the binary: a path goes in, a type and bytes come out.
 //!
-//! `home.html` and its like are reached by address, everything else as `/assets/PATH`. Bytes are
-//! those of the executable itself, never copied. The compressed form of a page is made when it is
-//! first asked for and then kept: start-up does no work here.
+//! `home/home.html` and the other `.html` files have addresses of their own. All other files are at
+//! `/assets/PATH`. Bytes are those of the executable itself, never copied. The compressed form of a
+//! page is made on the first request for it and then kept: start-up does no work here.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ pub struct Encoded {
     pub bytes: Bytes,
 }
 
-/// The page that is the file `name` in `web/`, such as `home.html` or `watch/player.js`.
+/// The file `name` of `web/`, such as `home/home.html` or `player/lane.js`.
 pub fn page(name: &str) -> Option<&'static Page> {
     static PAGES: LazyLock<BTreeMap<Cow<'static, str>, Page>> = LazyLock::new(|| {
         Web::iter()
@@ -223,6 +223,17 @@ mod tests {
         }
     }
 
+    /// A page that disappears fails here, and one that is new belongs here.
+    #[test]
+    fn these_are_the_pages_of_web() {
+        let mut pages: Vec<_> = Web::iter().filter(|name| name.ends_with(".html")).collect();
+        pages.sort();
+        assert_eq!(
+            pages,
+            ["home/home.html", "publish/publish.html", "watch/watch.html"]
+        );
+    }
+
     #[test]
     fn pages_have_no_script_or_style_that_their_policy_forbids() {
         for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
@@ -265,7 +276,7 @@ mod tests {
             ".",
             "../Cargo.toml",
             "/etc/passwd",
-            "home.html/",
+            "home/home.html/",
             "\0",
         ] {
             assert!(page(name).is_none(), "{name:?}");
