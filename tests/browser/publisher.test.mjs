@@ -177,7 +177,8 @@ test('a page elsewhere puts no camera on air, an address that is typed does', as
   const elsewhere = await lab.server();
   const target = server.url('/publish/led?source=camera&auto');
   const links = [{ referrerPolicy: 'origin' }, { referrerPolicy: 'no-referrer', rel: 'noopener' }];
-  for (const [tab, how] of [chromium, firefox].flatMap((tab) => links.map((how) => [tab, how]))) {
+  const ways = [chromium, firefox].flatMap((browser) => links.map((link) => [browser, link]));
+  for (const [tab, how] of ways) {
     await tab.open(elsewhere.url('/'));
     await tab.evaluate((attributes) => {
       const link = document.createElement('a');
