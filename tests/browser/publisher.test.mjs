@@ -180,11 +180,14 @@ test('a page elsewhere puts no camera on air, an address that is typed does', as
   const ways = [chromium, firefox].flatMap((browser) => links.map((link) => [browser, link]));
   for (const [tab, how] of ways) {
     await tab.open(elsewhere.url('/'));
-    await tab.evaluate((attributes) => {
-      const link = document.createElement('a');
-      Object.assign(link, { textContent: 'x', id: 'lead', ...attributes });
-      document.body.replaceChildren(link);
-    }, { href: target, ...how });
+    await tab.evaluate(
+      (attributes) => {
+        const link = document.createElement('a');
+        Object.assign(link, { textContent: 'x', id: 'lead', ...attributes });
+        document.body.replaceChildren(link);
+      },
+      { href: target, ...how },
+    );
     await tab.click('#lead');
     await until('the page', () => tab.page.url() === target);
     await tab.reaches('idle');
