@@ -63,6 +63,8 @@ mod tests;
 
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
+#[cfg(any(test, feature = "testing"))]
+pub use settings::HookSettings;
 pub use settings::Settings;
 
 use crate::metrics::Counters;

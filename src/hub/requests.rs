@@ -1,4 +1,10 @@
-//! From a request head to what the connection does next.
+//! From a request head to what the session does next.
+//!
+//! ```text
+//! read_request ─► admit_request ─► authorize ─► finish_request ─┬─► serve
+//!                 (route, keys)    (web hook)   ▲               └─► refuse_request
+//!                                  └─► Pending ─┘ when the verdict is there: see `pending`
+//! ```
 
 use super::Hub;
 use super::authorizer::Asked;
