@@ -14,7 +14,8 @@
 //!
 //! - `sessions`, `streams`, `queues`, `clock`: what the hub owns; each keeps its own invariants.
 //! - `settings`: what the options say, the same from start to end.
-//! - `requests`: from a request head to what the session does next; `authorizer`, `verdicts`,
+//! - `requests`: from a request head to a response, or to `opening`, where a session becomes a viewer or a
+//!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
@@ -36,6 +37,7 @@ mod deadlines;
 mod look;
 mod media_clock;
 mod memory;
+mod opening;
 mod pending;
 mod posters;
 mod queues;
