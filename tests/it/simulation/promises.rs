@@ -1,0 +1,1 @@
+//! What the server promises about time, one by one.
