@@ -32,8 +32,10 @@ pub struct SessionAudit {
     pub id: SessionId,
     pub state: &'static str,
     pub wait: Wait,
-    /// Bytes in its outbox that are no chunk of a ring, or a part of one.
+    /// Bytes in its outbox.
     pub outbox_bytes: usize,
+    /// Replies and parts of chunks in its outbox.
+    pub outbox_slices: usize,
     /// Bytes of what has come in and is not done with.
     pub coming_bytes: usize,
     /// What the hub believes of its socket.
@@ -120,6 +122,7 @@ impl<S: Socket> Hub<S> {
             state: session.state.name(),
             wait: self.wait(session, now),
             outbox_bytes: session.outbox.byte_len(),
+            outbox_slices: session.outbox.len(),
             coming_bytes: session.coming_bytes(),
             can_read: session.can_read,
             can_write: session.can_write,

@@ -17,6 +17,9 @@ const OVERDRAFT: u64 = 1_000_000;
 /// Bytes that wait for one peer: the largest page, and the end of a chunk.
 const OUTBOX_BYTES_MAX: usize = 2 << 20;
 
+/// Replies that wait for one peer: as `session` has it, and those of one turn.
+const OUTBOX_SLICES_MAX: usize = 64 + 8;
+
 /// Deadlines are looked at four times a second.
 const TICK: Duration = Duration::from_millis(300);
 
@@ -142,6 +145,9 @@ impl Checks {
         };
         self.require(session.coming_bytes <= most, || {
             format!("a session holds too much that came in: {session:?}")
+        });
+        self.require(session.outbox_slices <= OUTBOX_SLICES_MAX, || {
+            format!("too many replies wait for one peer: {session:?}")
         });
         self.require(session.outbox_bytes <= OUTBOX_BYTES_MAX, || {
             format!("a session holds too much that goes out: {session:?}")

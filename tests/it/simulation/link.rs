@@ -9,6 +9,7 @@
 //! when it becomes readable after "would block", or writable after it was full. A hub that forgets a
 //! socket waits for it for ever.
 
+use bytes::{Buf, BytesMut};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
@@ -69,9 +70,9 @@ pub enum End {
 
 #[derive(Debug)]
 struct Pipe {
-    sending: VecDeque<u8>,
-    on_its_way: VecDeque<(Instant, Vec<u8>)>,
-    received: VecDeque<u8>,
+    sending: BytesMut,
+    on_its_way: VecDeque<(Instant, BytesMut)>,
+    received: BytesMut,
     /// Bytes in `on_its_way`.
     flying: usize,
     end: Option<End>,
@@ -85,9 +86,9 @@ struct Pipe {
 impl Pipe {
     fn new(now: Instant) -> Pipe {
         Pipe {
-            sending: VecDeque::new(),
+            sending: BytesMut::new(),
             on_its_way: VecDeque::new(),
-            received: VecDeque::new(),
+            received: BytesMut::new(),
             flying: 0,
             end: None,
             is_stalled: false,
@@ -114,7 +115,7 @@ impl Pipe {
             if length > 0 {
                 self.allowance -= length as u64;
                 self.flying += length;
-                let bytes = self.sending.drain(..length).collect();
+                let bytes = self.sending.split_to(length);
                 self.on_its_way.push_back((now + spec.latency, bytes));
             }
         }
@@ -124,7 +125,7 @@ impl Pipe {
             }
             let (_, bytes) = self.on_its_way.pop_front().expect("it is the front");
             self.flying -= bytes.len();
-            self.received.extend(bytes);
+            self.received.extend_from_slice(&bytes);
         }
     }
 
@@ -275,18 +276,13 @@ impl Wire {
     /// Sends from the peer. What the network does not take waits with the peer.
     pub fn send(&mut self, bytes: &[u8]) {
         if self.up.end.is_none() {
-            self.up.sending.extend(bytes);
+            self.up.sending.extend_from_slice(bytes);
         }
-    }
-
-    /// Bytes that the peer has sent and the server has not been given.
-    pub fn unsent(&self) -> usize {
-        self.up.sending.len()
     }
 
     /// Takes what has come from the server.
     pub fn take(&mut self) -> Vec<u8> {
-        self.down.received.drain(..).collect()
+        self.down.received.split().to_vec()
     }
 
     /// Whether nothing more comes from the server.
@@ -316,10 +312,6 @@ impl Wire {
     /// The peer reads nothing, or does again.
     pub fn stall_down(&mut self, is_stalled: bool) {
         self.down.is_stalled = is_stalled;
-    }
-
-    pub fn stall_up(&mut self, is_stalled: bool) {
-        self.up.is_stalled = is_stalled;
     }
 }
 
@@ -363,7 +355,7 @@ impl Write for Plug {
         let mut written = 0;
         for slice in slices {
             let length = slice.len().min(room - written);
-            wire.down.sending.extend(&slice[..length]);
+            wire.down.sending.extend_from_slice(&slice[..length]);
             written += length;
         }
         wire.bytes += written as u64;
@@ -396,9 +388,7 @@ impl Socket for Plug {
         }
         let length = buffer.len().min(wire.up.received.len());
         if length > 0 {
-            for (place, byte) in buffer.iter_mut().zip(&wire.up.received) {
-                *place = *byte;
-            }
+            buffer[..length].copy_from_slice(&wire.up.received[..length]);
             return Ok(length);
         }
         if wire.up.is_over() {
@@ -411,7 +401,7 @@ impl Socket for Plug {
 
     fn discard_raw(&mut self, length: usize) -> io::Result<()> {
         let mut wire = self.0.borrow_mut();
-        wire.up.received.drain(..length);
+        wire.up.received.advance(length);
         wire.bytes += length as u64;
         Ok(())
     }

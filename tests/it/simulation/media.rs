@@ -9,7 +9,7 @@ use videostream::fuzzing::recording::block;
 const MAGIC: &[u8] = b"~picture";
 
 /// Bytes of a mark.
-pub const MARK_BYTES: usize = MAGIC.len() + 9;
+const MARK_BYTES: usize = MAGIC.len() + 9;
 
 /// Names one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,23 +127,63 @@ pub fn picture(mark: Mark, timestamp_ms: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The marks in these bytes, which hold whole elements.
-pub fn marks(bytes: &[u8]) -> Vec<Mark> {
-    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+/// The marks in the whole elements at the front of these bytes, and how many bytes those are.
+pub fn marks(bytes: &[u8]) -> (Vec<Mark>, usize) {
     let mut marks = Vec::new();
     let mut at = 0;
-    while at + MARK_BYTES <= bytes.len() {
-        if !bytes[at..].starts_with(MAGIC) {
-            at += 1;
-            continue;
+    while let Some((id, payload, length)) = element(&bytes[at..]) {
+        // A block's head has four bytes, a picture's one.
+        if id == 0xa3 {
+            marks.extend(payload.get(5..).and_then(mark));
         }
-        let mark = &bytes[at + MAGIC.len()..at + MARK_BYTES];
-        marks.push(Mark {
-            recording: number(&mark[..4]),
-            number: number(&mark[4..8]),
-            is_keyframe: mark[8] == 1,
-        });
-        at += MARK_BYTES;
+        at += length;
     }
-    marks
+    (marks, at)
+}
+
+/// Where the last whole block ends: the end of bytes that were cut off anywhere.
+pub fn end_of_blocks(bytes: &[u8]) -> usize {
+    let (mut at, mut end) = (0, 0);
+    while let Some((id, _, length)) = element(&bytes[at..]) {
+        at += length;
+        if [0xa3, 0xa0].contains(&id) {
+            end = at;
+        }
+    }
+    end
+}
+
+fn mark(frame: &[u8]) -> Option<Mark> {
+    let mark = frame.strip_prefix(MAGIC)?;
+    let (recording, rest) = mark.split_first_chunk()?;
+    let (number, rest) = rest.split_first_chunk()?;
+    Some(Mark {
+        recording: u32::from_be_bytes(*recording),
+        number: u32::from_be_bytes(*number),
+        is_keyframe: rest.first() == Some(&1),
+    })
+}
+
+/// The element at the front: its id, its payload, and its length. Of one whose size is unknown, the head
+/// alone.
+fn element(bytes: &[u8]) -> Option<(u64, &[u8], usize)> {
+    let (id, id_length) = vint(bytes)?;
+    let (size, size_length) = vint(&bytes[id_length..])?;
+    let head = id_length + size_length;
+    let bits = 1 << (7 * size_length);
+    let size = size & (bits - 1);
+    if size == bits - 1 {
+        return Some((id, &[], head));
+    }
+    let end = head + usize::try_from(size).ok()?;
+    Some((id, bytes.get(head..end)?, end))
+}
+
+fn vint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let length = 1 + bytes.first()?.leading_zeros() as usize;
+    let bytes = bytes.get(..length)?;
+    let number = bytes
+        .iter()
+        .fold(0, |number, &byte| number << 8 | u64::from(byte));
+    Some((number, length))
 }

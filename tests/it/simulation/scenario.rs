@@ -174,8 +174,8 @@ impl Scenario {
             }
             begin(world, index, action.what, &books);
         }
-        let wait = (BUSY + AFTERMATH).saturating_sub(world.elapsed());
-        if !run_soundly(world, wait) {
+        let wait = BUSY.saturating_sub(world.elapsed());
+        if !run_soundly(world, wait + AFTERMATH) {
             return;
         }
         let delay = books.longest_delay();
@@ -219,7 +219,7 @@ fn begin(world: &mut World, index: usize, what: What, books: &Books) {
         }
         What::Annoy(spec) => {
             let shared = Ipv4Addr::new(10, 9, 9, 9).into();
-            world.invite_from(LinkSpec::good(), shared, Stranger::new(spec));
+            world.invite_from(spec.link(), shared, Stranger::new(spec));
         }
         What::StandStill(time) => world.stand_still(time),
         What::SetWall(wall_s) => world.set_wall_s(wall_s),
@@ -285,6 +285,8 @@ fn publisher(chance: &mut fastrand::Rng) -> PublisherSpec {
         stream: OTHERS[chance.usize(..OTHERS.len())],
         how: [PublishBy::WebSocket, PublishBy::Body][chance.usize(..2)],
         has_sound: chance.u8(..4) > 0,
+        mute: chance.u8(..8) == 0,
+        restart_frames: (chance.u8(..4) == 0).then(|| chance.u32(5..200)),
         frame_bytes: chance.usize(30..3000),
         gop_frames: chance.u32(5..100),
         lasts: Duration::from_millis(chance.u64(500..30_000)),

@@ -21,9 +21,8 @@ pub trait Peer {
     fn check_at_the_end(&self) {}
 }
 
-/// A client's WebSocket frame, masked.
+/// A client's WebSocket frame. The mask is zero.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [0x37, 0xfa, 0x21, 0x3d];
     let mut frame = vec![first];
     match payload.len() {
         length @ 0..126 => frame.push(0x80 | length as u8),
@@ -36,13 +35,8 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
             frame.extend((length as u64).to_be_bytes());
         }
     }
-    frame.extend(mask);
-    frame.extend(
-        payload
-            .iter()
-            .zip(mask.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
+    frame.extend([0; 4]);
+    frame.extend(payload);
     frame
 }
 

@@ -34,6 +34,10 @@ pub struct PublisherSpec {
     pub how: How,
     /// Whether it has a picture and a sound, or a picture alone.
     pub has_sound: bool,
+    /// The sound that it has does not come.
+    pub mute: bool,
+    /// It begins a new recording after so many pictures.
+    pub restart_frames: Option<u32>,
     pub frame_bytes: usize,
     pub gop_frames: u32,
     pub lasts: Duration,
@@ -46,6 +50,8 @@ impl PublisherSpec {
             stream,
             how: How::WebSocket,
             has_sound: true,
+            mute: false,
+            restart_frames: None,
             frame_bytes: 600,
             gop_frames: 25,
             lasts,
@@ -176,15 +182,20 @@ impl Publisher {
                 .pause
                 .is_some_and(|(from, lasts)| at >= from && at < from + lasts);
             if !is_paused {
+                let restarts = self.spec.restart_frames;
+                if restarts.is_some_and(|every| frames > 0 && frames.is_multiple_of(every)) {
+                    self.recording = self.books.new_recording();
+                    self.send_head(wire);
+                }
                 let number = self.books.send(self.recording, now);
                 let mark = Mark {
                     recording: self.recording,
                     number,
                     is_keyframe: number.is_multiple_of(self.spec.gop_frames),
                 };
-                let timestamp_ms = u64::from(frames) * 40;
+                let timestamp_ms = u64::from(number) * 40;
                 let mut bytes = picture(mark, timestamp_ms, self.spec.frame_bytes);
-                if self.spec.has_sound {
+                if self.spec.has_sound && !self.spec.mute {
                     bytes.extend(sound(timestamp_ms));
                 }
                 self.send(wire, &bytes);

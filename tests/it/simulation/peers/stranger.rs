@@ -1,8 +1,9 @@
 //! A peer that sends what it has no business to send, or nothing at all.
 
 use super::{BINARY, PING, Peer, TEXT, frame, upgrade};
-use crate::simulation::link::Wire;
+use crate::simulation::link::{LinkSpec, Wire};
 use std::time::{Duration, Instant};
+use videostream::fuzzing::recording::{Tracks, block, head, sound};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -31,11 +32,13 @@ pub enum Kind {
     Unreading,
     /// A poster that does not come to its end.
     HalfPoster,
+    /// A publisher of blocks as small as there are, as fast as it can.
+    Flood,
     /// Leaves in the middle of a request.
     Leaving,
 }
 
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 15] = [
     Kind::Silent,
     Kind::Junk,
     Kind::SlowHead,
@@ -49,6 +52,7 @@ pub const KINDS: [Kind; 14] = [
     Kind::BrokenFrames,
     Kind::Unreading,
     Kind::HalfPoster,
+    Kind::Flood,
     Kind::Leaving,
 ];
 
@@ -65,6 +69,20 @@ pub struct Stranger {
     /// When it goes on. `None`: it has sent all it wants to.
     next_at: Option<Instant>,
     is_done: bool,
+}
+
+impl StrangerSpec {
+    pub fn link(self) -> LinkSpec {
+        match self.kind {
+            // It is on the same machine.
+            Kind::Flood => LinkSpec {
+                rate: 1_000_000_000,
+                receive_buffer: 4 << 20,
+                ..LinkSpec::good()
+            },
+            _ => LinkSpec::good(),
+        }
+    }
 }
 
 impl Stranger {
@@ -175,6 +193,16 @@ impl Stranger {
                       Content-Type: image/jpeg\r\nContent-Length: 9000\r\n\r\n\xff\xd8",
                 );
                 None
+            }
+            Kind::Flood => {
+                if is_first {
+                    wire.send(b"PUT /publish/flood HTTP/1.0\r\nHost: localhost\r\n\r\n");
+                    wire.send(&head(Tracks::Both));
+                }
+                let mut bytes = block(self.steps as u64 * 10, true, true, 1);
+                bytes.extend(sound(self.steps as u64 * 10).repeat(5_000));
+                wire.send(&bytes);
+                (self.steps < 12).then_some(ms(10))
             }
             Kind::Leaving if is_first => {
                 wire.send(b"GET /api/streams/honest HTTP/1.1\r\nHo");

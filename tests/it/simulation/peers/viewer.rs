@@ -2,7 +2,7 @@
 
 use super::{BINARY, CLOSE, PING, PONG, Peer, frame, status, take_head, upgrade};
 use crate::simulation::link::Wire;
-use crate::simulation::media::{Books, MARK_BYTES, Mark, marks};
+use crate::simulation::media::{Books, Mark, end_of_blocks, marks};
 use std::time::{Duration, Instant};
 use videostream::fuzzing::frames::{Said, split_server};
 use videostream::fuzzing::reader;
@@ -71,6 +71,7 @@ pub struct Viewer {
     has_paused: bool,
     talked: u32,
     until: Option<Instant>,
+    is_cut_off: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +90,10 @@ struct Screen {
     /// The GOP before, and the one that comes in.
     before: Vec<u8>,
     gop: Vec<u8>,
-    /// The end of bytes without messages, in which a mark may have begun.
+    /// The end of bytes without messages: an element that is not whole.
     tail: Vec<u8>,
+    /// All bytes without messages, which are read when the last has come.
+    whole: Vec<u8>,
     last: Option<Mark>,
     began_at: Option<Instant>,
     /// It was told of a skip to this time since its last media.
@@ -100,6 +103,7 @@ struct Screen {
     was_told_live: bool,
     pictures: u64,
     gaps: u64,
+    largest_delay: Duration,
 }
 
 impl Viewer {
@@ -118,6 +122,7 @@ impl Viewer {
             has_paused: false,
             talked: 0,
             until: None,
+            is_cut_off: false,
         }
     }
 
@@ -127,6 +132,16 @@ impl Viewer {
 
     pub fn gaps(&self) -> u64 {
         self.screen.gaps
+    }
+
+    /// How long the picture took that took longest, of those that were sent while it watched.
+    pub fn largest_delay(&self) -> Duration {
+        self.screen.largest_delay
+    }
+
+    /// Whether the server has closed its socket.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     pub fn has_ended(&self) -> bool {
@@ -265,12 +280,11 @@ impl Viewer {
 
     /// Bytes that are cut anywhere.
     fn watch_bytes(&mut self, bytes: &[u8], now: Instant) {
-        self.screen.gop.extend(bytes);
+        self.screen.whole.extend(bytes);
         self.screen.tail.extend(bytes);
-        let tail = std::mem::take(&mut self.screen.tail);
-        self.see_marks(&marks(&tail), now);
-        let kept = tail.len().saturating_sub(MARK_BYTES - 1);
-        self.screen.tail = tail[kept..].to_vec();
+        let (marks, length) = marks(&self.screen.tail);
+        self.screen.tail.drain(..length);
+        self.see_marks(&marks, now);
     }
 
     /// A message or a chunk, which ends at a whole element.
@@ -304,7 +318,11 @@ impl Viewer {
             self.fault("is told of a skip, and goes on".to_owned());
         }
         self.screen.gop.extend(bytes);
-        self.see_marks(&marks(bytes), now);
+        let (marks, length) = marks(bytes);
+        if length < bytes.len() {
+            self.fault("is sent half an element in a message of its own".to_owned());
+        }
+        self.see_marks(&marks, now);
     }
 
     fn see_marks(&mut self, marks: &[Mark], now: Instant) {
@@ -339,6 +357,10 @@ impl Viewer {
             }
         }
         let is_live = last.is_some() && sent_at >= began_at;
+        if is_live {
+            let delay = now.saturating_duration_since(sent_at);
+            self.screen.largest_delay = self.screen.largest_delay.max(delay);
+        }
         if self.spec.habit == Habit::Honest && is_live {
             self.books.note_delay(sent_at, now);
         }
@@ -421,6 +443,7 @@ impl Peer for Viewer {
             wire.send(self.request().as_bytes());
             self.state = State::Asking;
         }
+        self.is_cut_off |= wire.is_dropped;
         let until = *self.until.get_or_insert(now + self.spec.lasts);
         if self.paused_until.is_some_and(|until| now >= until) {
             self.paused_until = None;
@@ -461,7 +484,11 @@ impl Peer for Viewer {
             wire.send(&frame(first, b"hello"));
             return Some(now + Duration::from_millis(300));
         }
-        [Some(until), self.paused_until].into_iter().flatten().min()
+        let looks = self.has_paused.then(|| now + Duration::from_millis(100));
+        [Some(until), self.paused_until, looks]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn is_done(&self) -> bool {
@@ -469,10 +496,8 @@ impl Peer for Viewer {
     }
 
     fn check_at_the_end(&self) {
-        if self.spec.how == How::UntilClose {
-            // It may be cut off anywhere, so what is not whole is not read.
-            return;
-        }
         self.check_media();
+        let whole = &self.screen.whole;
+        reader::read(&whole[..end_of_blocks(whole)]);
     }
 }
