@@ -19,7 +19,17 @@ pub enum Said {
 /// # Panics
 ///
 /// When they are not what a server may say.
-pub fn read_server(mut bytes: &[u8]) -> Vec<Said> {
+pub fn read_server(bytes: &[u8]) -> Vec<Said> {
+    split_server(bytes).0
+}
+
+/// Reads the whole frames at the front of a server's bytes. Returns them, and how many bytes they are.
+///
+/// # Panics
+///
+/// When they are not what a server may say.
+pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
+    let mut bytes = all;
     let mut said = Vec::new();
     loop {
         let head = match bytes {
@@ -51,11 +61,11 @@ pub fn read_server(mut bytes: &[u8]) -> Vec<Said> {
             );
         }
         let Some((first, length, at)) = head else {
-            return said;
+            return (said, all.len() - bytes.len());
         };
         assert!(first & 8 == 0 || length <= 125, "a long control frame");
         let Some(payload) = bytes.get(at..at + length) else {
-            return said;
+            return (said, all.len() - bytes.len());
         };
         let payload = payload.to_vec();
         said.push(match first {

@@ -186,6 +186,12 @@ impl Authorizer {
         }
     }
 
+    /// Questions without an answer.
+    #[cfg(feature = "testing")]
+    pub fn questions(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next question for the hook.
     pub fn poll(&mut self) -> Option<Question> {
         self.outgoing.pop_front()

@@ -53,6 +53,12 @@ impl Clients {
         admission
     }
 
+    /// Connections that are counted now.
+    #[cfg(feature = "testing")]
+    pub fn counted(&self) -> usize {
+        self.counts.values().sum()
+    }
+
     /// One that was counted has gone.
     pub fn leave(&mut self, client: IpAddr) {
         let client = counted_as(client);

@@ -24,8 +24,11 @@
 //!   closed when the process holds too much.
 //! - `broadcast`: one stream's publisher, viewers and counts; `candidate`: publishers before their first
 //!   media; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
+//! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
+#[cfg(feature = "testing")]
+mod audit;
 mod authorizer;
 mod broadcast;
 mod candidate;
@@ -63,6 +66,8 @@ mod write_queue;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
 #[cfg(any(test, feature = "testing"))]

@@ -81,6 +81,11 @@ impl Queues {
         over.map(|(_, id)| id).collect()
     }
 
+    #[cfg(feature = "testing")]
+    pub fn throttled(&self) -> usize {
+        self.throttled.len()
+    }
+
     pub fn unthrottle_at(&self) -> Option<Instant> {
         self.throttled.iter().map(|&(until, _)| until).min()
     }

@@ -77,7 +77,7 @@ impl<S: Socket> Hub<S> {
             }
             Err(error) => {
                 if session.socket.is_handshaking() {
-                    tracing::debug!(%error, "no TLS session");
+                    tracing::debug!(%error, "no TLS connection");
                 }
                 self.drop_session(id);
             }
@@ -236,17 +236,23 @@ impl<S: Socket> Hub<S> {
                 self.end_publisher(&name)?;
                 self.respond(id, head, rest, |to| to.no_content());
             }
-            Route::Home => self.page(id, head, rest, "home.html", Framing::SameOrigin)?,
-            Route::Dashboard => self.page(id, head, rest, "dashboard.html", Framing::SameOrigin)?,
+            Route::Home => self.page(id, head, rest, "home/home.html", Framing::SameOrigin)?,
+            Route::Dashboard => self.page(
+                id,
+                head,
+                rest,
+                "dashboard/dashboard.html",
+                Framing::SameOrigin,
+            )?,
             Route::PublishPage(_) => {
-                self.page(id, head, rest, "publish.html", Framing::SameOrigin)?;
+                self.page(id, head, rest, "publish/publish.html", Framing::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
                 let framing = match embed {
                     true => Framing::Anyone,
                     false => Framing::SameOrigin,
                 };
-                self.page(id, head, rest, "watch.html", framing)?;
+                self.page(id, head, rest, "watch/watch.html", framing)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;

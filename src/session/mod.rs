@@ -79,6 +79,24 @@ pub enum State {
     Gone,
 }
 
+impl State {
+    /// As tests name it.
+    #[cfg(feature = "testing")]
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Requesting(_) => "requesting",
+            State::Pending(_) => "pending",
+            State::Responding { .. } => "responding",
+            State::Draining(_) => "draining",
+            State::Posting(_) => "posting",
+            State::Publishing(_) => "publishing",
+            State::Viewing { .. } => "viewing",
+            State::Closing { .. } => "closing",
+            State::Gone => "gone",
+        }
+    }
+}
+
 /// A poster that is coming in.
 #[derive(Debug)]
 pub struct Posting {

@@ -7,4 +7,5 @@ mod faults;
 mod http;
 mod process;
 mod publish;
+mod simulation;
 mod watch;

@@ -1,0 +1,181 @@
+//! What a test sees of a hub between two turns: the simulation holds its promises against this.
+
+use super::Hub;
+use crate::session::{Session, SessionId, Socket, State};
+use crate::stream::Next;
+use std::time::{Duration, Instant};
+
+/// Longer than any deadline: a session that is not due by then has none.
+const FOREVER: Duration = Duration::from_secs(3600);
+
+#[derive(Debug)]
+pub struct Audit {
+    pub sessions: Vec<SessionAudit>,
+    pub streams: Vec<StreamAudit>,
+    /// Whether any session is in a queue of those that have a turn next.
+    pub has_queued: bool,
+    /// Publishers that are not read until their bucket refills.
+    pub throttled: usize,
+    /// Publishers whose blocks wait for other tracks, or for the clock.
+    pub waiting_media: usize,
+    /// Connections that count for a client.
+    pub counted: usize,
+    /// Questions that the web hook has not answered.
+    pub questions: usize,
+    /// Work of the last turn for publishers, and for reports: see [`work`](crate::work).
+    pub publishers_work: u64,
+    pub reports_work: u64,
+}
+
+#[derive(Debug)]
+pub struct SessionAudit {
+    pub id: SessionId,
+    pub state: &'static str,
+    pub wait: Wait,
+    /// Bytes in its outbox.
+    pub outbox_bytes: usize,
+    /// Replies and parts of chunks in its outbox.
+    pub outbox_slices: usize,
+    /// Bytes of what has come in and is not done with.
+    pub coming_bytes: usize,
+    /// What the hub believes of its socket.
+    pub can_read: bool,
+    pub can_write: bool,
+    /// Whether it has a turn next, by itself or in a sweep.
+    pub is_read_queued: bool,
+    pub is_write_queued: bool,
+    /// Whether something could be written to it now.
+    pub has_output: bool,
+    /// Whether the hub reads a socket in this state at all.
+    pub is_read: bool,
+    pub is_throttled: bool,
+}
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Something happens by itself in the end.
+    Deadline,
+    /// An event that has to come from elsewhere.
+    Event(&'static str),
+    /// A fault: it stays for ever.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub struct StreamAudit {
+    pub name: String,
+    pub has_publisher: bool,
+    pub candidates: usize,
+    pub viewers: usize,
+    /// Bytes of memory that the ring takes.
+    pub ring_bytes: usize,
+    pub init_bytes: usize,
+    pub skips: u64,
+}
+
+impl<S: Socket> Hub<S> {
+    pub fn audit(&self) -> Audit {
+        Audit {
+            sessions: self
+                .sessions
+                .iter()
+                .map(|one| self.audit_one(one))
+                .collect(),
+            streams: self.audit_streams(),
+            has_queued: !self.queues.is_empty(),
+            throttled: self.queues.throttled(),
+            waiting_media: self.queues.waiting_media().len(),
+            counted: self.clients.counted(),
+            questions: self.authorizer.as_ref().map_or(0, |one| one.questions()),
+            publishers_work: self.turn.budget.done(),
+            reports_work: self.turn.reads.done(),
+        }
+    }
+
+    fn audit_one(&self, session: &Session<S>) -> SessionAudit {
+        let now = self.clock.now();
+        let has_output = match &session.state {
+            State::Viewing { viewer, .. } => {
+                // What it is told goes out with the media: a write of its own would cost as much.
+                let mut cursor = viewer.cursor;
+                let stream = self.streams.stream(viewer.stream);
+                !matches!(cursor.next(stream), Next::Wait)
+            }
+            State::Gone => false,
+            _ => !session.outbox.is_empty(),
+        };
+        let is_sweeping = match &session.state {
+            State::Viewing { viewer, .. } => self
+                .streams
+                .broadcast(viewer.stream)
+                .is_some_and(|broadcast| broadcast.is_sweeping),
+            _ => false,
+        };
+        let is_throttled = matches!(
+            &session.state,
+            State::Publishing(publisher) if publisher.is_throttled(now)
+        );
+        SessionAudit {
+            is_throttled,
+            id: session.id(),
+            state: session.state.name(),
+            wait: self.wait(session, now),
+            outbox_bytes: session.outbox.byte_len(),
+            outbox_slices: session.outbox.len(),
+            coming_bytes: session.coming_bytes(),
+            can_read: session.can_read,
+            can_write: session.can_write,
+            is_read_queued: session.is_read_queued,
+            is_write_queued: session.is_write_queued || is_sweeping,
+            has_output,
+            is_read: match &session.state {
+                State::Publishing(_) => !is_throttled,
+                State::Responding { .. } | State::Gone => false,
+                State::Closing { is_shut, .. } => *is_shut,
+                // It only looks whether the peer has left.
+                State::Pending(_) => false,
+                State::Requesting(_)
+                | State::Draining(_)
+                | State::Posting(_)
+                | State::Viewing { .. } => true,
+            },
+        }
+    }
+
+    fn wait(&self, session: &Session<S>, now: Instant) -> Wait {
+        if session.due(&self.settings.limits, now + FOREVER).is_some() {
+            return Wait::Deadline;
+        }
+        let is_level = session.blocked_since.is_none();
+        match &session.state {
+            State::Pending(pending) if pending.is_decided() && session.is_read_queued => {
+                Wait::Event("its turn")
+            }
+            State::Viewing { viewer, .. } if !viewer.is_websocket() && is_level => {
+                Wait::Event("media")
+            }
+            // Its last bytes are on their way to a peer that takes them.
+            State::Responding { .. } if session.is_write_queued => Wait::Event("its turn"),
+            State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
+            _ => Wait::Nothing,
+        }
+    }
+
+    fn audit_streams(&self) -> Vec<StreamAudit> {
+        let streams = self.streams.iter();
+        let streams = streams.map(|(id, stream)| {
+            let broadcast = self.streams.broadcast(id);
+            StreamAudit {
+                name: stream.name().to_string(),
+                has_publisher: broadcast.is_some_and(|one| one.publisher.is_some()),
+                candidates: broadcast.map_or(0, |one| one.candidates.iter().count()),
+                viewers: broadcast.map_or(0, |one| one.audience.len()),
+                ring_bytes: stream.ring().byte_len(),
+                init_bytes: stream.init_bytes(),
+                skips: broadcast.map_or(0, |one| one.skips),
+            }
+        });
+        streams.collect()
+    }
+}

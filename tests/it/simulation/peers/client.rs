@@ -1,0 +1,156 @@
+//! A client that asks for pages, reports and posters, one after another on one connection.
+
+use super::{Peer, status, take_head};
+use crate::simulation::link::Wire;
+use crate::simulation::media::Books;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientSpec {
+    pub requests: usize,
+    pub pause: Duration,
+    pub seed: u64,
+    /// How long an answer may take. `None`: its link is slow.
+    pub patience: Option<Duration>,
+}
+
+const PATHS: [&str; 12] = [
+    "/",
+    "/live/honest",
+    "/publish/other",
+    "/api/streams",
+    "/api/streams/honest",
+    "/metrics",
+    "/healthz",
+    "/live/honest.jpg",
+    "/live/.hidden",
+    "/nowhere",
+    "/player.js",
+    "/dashboard",
+];
+
+pub struct Client {
+    spec: ClientSpec,
+    books: Books,
+    chance: fastrand::Rng,
+    received: Vec<u8>,
+    asked: Option<(Instant, &'static str)>,
+    next_at: Option<Instant>,
+    left: usize,
+    is_done: bool,
+    pub statuses: Vec<u16>,
+}
+
+impl Client {
+    pub fn new(spec: ClientSpec, books: &Books) -> Client {
+        Client {
+            spec,
+            books: books.clone(),
+            chance: fastrand::Rng::with_seed(spec.seed),
+            received: Vec::new(),
+            asked: None,
+            next_at: None,
+            left: spec.requests,
+            is_done: false,
+            statuses: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, wire: &mut Wire, now: Instant) {
+        let path = PATHS[self.chance.usize(..PATHS.len())];
+        self.asked = Some((now, path));
+        self.left -= 1;
+        if path == "/publish/other" && self.chance.bool() {
+            let length = 5000;
+            wire.send(
+                format!(
+                    "PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\n\
+                     Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n"
+                )
+                .as_bytes(),
+            );
+            let mut jpeg = vec![0xff, 0xd8, 0xff];
+            jpeg.resize(length, 7);
+            wire.send(&jpeg);
+            return;
+        }
+        wire.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    }
+
+    /// Takes a whole answer, if it is here. Returns whether the connection goes on.
+    fn hear(&mut self, now: Instant) -> Option<bool> {
+        let mut bytes = self.received.clone();
+        let head = take_head(&mut bytes)?;
+        let lower = head.to_ascii_lowercase();
+        let length = lower
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let length = length
+            .and_then(|length| length.trim().parse().ok())
+            .unwrap_or(0);
+        if bytes.len() < length {
+            return None;
+        }
+        bytes.drain(..length);
+        self.received = bytes;
+        self.statuses.push(status(&head));
+        let (asked_at, path) = self.asked.take()?;
+        let took = now.saturating_duration_since(asked_at);
+        if self.spec.patience.is_some_and(|most| took > most)
+            && !self.books.is_excused(asked_at, now)
+        {
+            self.books
+                .fault(format!("GET {path} is answered after {took:?}"));
+        }
+        if ![200, 204, 304, 400, 401, 403, 404, 405, 409, 503].contains(&status(&head)) {
+            self.books
+                .fault(format!("GET {path} is answered with {head}"));
+        }
+        Some(!lower.contains("connection: close"))
+    }
+}
+
+impl Peer for Client {
+    fn act(&mut self, wire: &mut Wire, now: Instant) -> Option<Instant> {
+        self.received.extend(wire.take());
+        if wire.is_ended() {
+            if let Some((_, path)) = self.asked
+                && self.spec.patience.is_some()
+                && self.hear(now).is_none()
+                && !self.books.is_stopping()
+            {
+                self.books
+                    .fault(format!("GET {path} is not answered, and cut off"));
+            }
+            self.is_done = true;
+            wire.half_close();
+        }
+        if self.is_done {
+            return None;
+        }
+        if self.asked.is_some() {
+            match self.hear(now) {
+                Some(true) => self.next_at = Some(now + self.spec.pause),
+                Some(false) => {
+                    wire.half_close();
+                    self.is_done = true;
+                    return None;
+                }
+                None => return None,
+            }
+        }
+        if self.next_at.is_none_or(|at| now >= at) {
+            if self.left == 0 {
+                wire.half_close();
+                self.is_done = true;
+                return None;
+            }
+            self.ask(wire, now);
+        }
+        self.next_at.filter(|&at| at > now)
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}

@@ -1,0 +1,270 @@
+//! A publisher: a picture every 40 ms and a sound between two, by WebSocket or by request body.
+
+use super::{BINARY, CLOSE, PONG, Peer, frame, status, take_head, upgrade};
+use crate::simulation::link::Wire;
+use crate::simulation::media::{Books, Mark, picture};
+use std::time::{Duration, Instant};
+use videostream::fuzzing::frames::{Said, split_server};
+use videostream::fuzzing::recording::{Tracks, head, sound};
+
+const FRAME_EVERY: Duration = Duration::from_millis(40);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    WebSocket,
+    Body,
+}
+
+/// What it does when its time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    Closing,
+    Resetting,
+    /// Its network is gone, and neither end is told.
+    Vanishing,
+    /// Its connection stays, and nothing comes. It answers pings.
+    Silently,
+    /// Its bytes are WebM no more.
+    Raving,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublisherSpec {
+    pub stream: &'static str,
+    pub how: How,
+    /// Whether it has a picture and a sound, or a picture alone.
+    pub has_sound: bool,
+    /// The sound that it has does not come.
+    pub mute: bool,
+    /// It begins a new recording after so many pictures.
+    pub restart_frames: Option<u32>,
+    pub frame_bytes: usize,
+    pub gop_frames: u32,
+    pub lasts: Duration,
+    pub leave: Leave,
+}
+
+impl PublisherSpec {
+    pub fn honest(stream: &'static str, lasts: Duration) -> PublisherSpec {
+        PublisherSpec {
+            stream,
+            how: How::WebSocket,
+            has_sound: true,
+            mute: false,
+            restart_frames: None,
+            frame_bytes: 600,
+            gop_frames: 25,
+            lasts,
+            leave: Leave::Closing,
+        }
+    }
+}
+
+pub struct Publisher {
+    spec: PublisherSpec,
+    books: Books,
+    recording: u32,
+    received: Vec<u8>,
+    state: State,
+    pub said: Vec<String>,
+    pub close_code: Option<u16>,
+    /// Where it stands still: sends nothing for this long, from then on.
+    pub pause: Option<(Instant, Duration)>,
+    pub answers_pings: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Asking,
+    Publishing { began: Instant, frames: u32 },
+    Silent,
+    Done,
+}
+
+impl Publisher {
+    pub fn new(spec: PublisherSpec, books: &Books) -> Publisher {
+        Publisher {
+            spec,
+            books: books.clone(),
+            recording: books.new_recording(),
+            received: Vec::new(),
+            state: State::New,
+            said: Vec::new(),
+            close_code: None,
+            pause: None,
+            answers_pings: true,
+        }
+    }
+
+    fn request(&self) -> String {
+        let stream = self.spec.stream;
+        match self.spec.how {
+            How::WebSocket => upgrade(&format!("/publish/{stream}"), true),
+            How::Body => format!(
+                "PUT /publish/{stream} HTTP/1.1\r\nHost: localhost\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n"
+            ),
+        }
+    }
+
+    fn send(&self, wire: &mut Wire, bytes: &[u8]) {
+        match self.spec.how {
+            How::WebSocket => wire.send(&frame(BINARY, bytes)),
+            How::Body => {
+                wire.send(format!("{:x}\r\n", bytes.len()).as_bytes());
+                wire.send(bytes);
+                wire.send(b"\r\n");
+            }
+        }
+    }
+
+    fn send_head(&self, wire: &mut Wire) {
+        let tracks = match self.spec.has_sound {
+            true => Tracks::Both,
+            false => Tracks::Picture,
+        };
+        self.send(wire, &head(tracks));
+    }
+
+    fn hear(&mut self, wire: &mut Wire, now: Instant) {
+        self.received.extend(wire.take());
+        if self.state == State::Done {
+            return;
+        }
+        if self.state == State::Asking {
+            let Some(head) = take_head(&mut self.received) else {
+                return;
+            };
+            if status(&head) != 101 {
+                self.said.push(head);
+                self.state = State::Done;
+                wire.half_close();
+                return;
+            }
+            self.send_head(wire);
+            self.state = State::Publishing {
+                began: now,
+                frames: 0,
+            };
+        }
+        if self.spec.how == How::Body {
+            if let Some(head) = take_head(&mut self.received) {
+                self.said.push(head);
+            }
+            return;
+        }
+        let (said, length) = split_server(&self.received);
+        self.received.drain(..length);
+        for said in said {
+            match said {
+                Said::Text(text) => self.said.push(text),
+                Said::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
+                Said::Close(payload) => {
+                    self.close_code = Some(match payload[..] {
+                        [high, low, ..] => u16::from_be_bytes([high, low]),
+                        _ => 1005,
+                    });
+                    wire.send(&frame(CLOSE, &payload));
+                    wire.half_close();
+                    self.state = State::Done;
+                }
+                Said::Ping | Said::Pong(_) => {}
+                Said::Binary(_) => self.books.fault("media for a publisher".to_owned()),
+            }
+        }
+    }
+
+    fn publish(&mut self, wire: &mut Wire, began: Instant, mut frames: u32, now: Instant) -> State {
+        while began + FRAME_EVERY * frames <= now {
+            let at = began + FRAME_EVERY * frames;
+            let is_paused = self
+                .pause
+                .is_some_and(|(from, lasts)| at >= from && at < from + lasts);
+            if !is_paused {
+                let restarts = self.spec.restart_frames;
+                if restarts.is_some_and(|every| frames > 0 && frames.is_multiple_of(every)) {
+                    self.recording = self.books.new_recording();
+                    self.send_head(wire);
+                }
+                let number = self.books.send(self.recording, now);
+                let mark = Mark {
+                    recording: self.recording,
+                    number,
+                    is_keyframe: number.is_multiple_of(self.spec.gop_frames),
+                };
+                let timestamp_ms = u64::from(number) * 40;
+                let mut bytes = picture(mark, timestamp_ms, self.spec.frame_bytes);
+                if self.spec.has_sound && !self.spec.mute {
+                    bytes.extend(sound(timestamp_ms));
+                }
+                self.send(wire, &bytes);
+            }
+            frames += 1;
+        }
+        State::Publishing { began, frames }
+    }
+
+    fn leave(&mut self, wire: &mut Wire) -> State {
+        match (self.spec.leave, self.spec.how) {
+            (Leave::Closing, How::WebSocket) => wire.send(&frame(CLOSE, &1000_u16.to_be_bytes())),
+            (Leave::Closing, How::Body) => wire.send(b"0\r\n\r\n"),
+            (Leave::Resetting, _) => {
+                wire.reset();
+                return State::Done;
+            }
+            (Leave::Vanishing, _) => {
+                wire.vanish();
+                return State::Done;
+            }
+            (Leave::Silently, _) => {}
+            (Leave::Raving, _) => {
+                self.send(
+                    wire,
+                    b"no element begins like this \0\0\0\0\0\0\0\0\0\0\0\0\0",
+                );
+            }
+        }
+        State::Silent
+    }
+}
+
+impl Peer for Publisher {
+    fn act(&mut self, wire: &mut Wire, now: Instant) -> Option<Instant> {
+        if self.state == State::New {
+            wire.send(self.request().as_bytes());
+            self.state = State::Asking;
+            if self.spec.how == How::Body {
+                self.send_head(wire);
+                self.state = State::Publishing {
+                    began: now,
+                    frames: 0,
+                };
+            }
+        }
+        self.hear(wire, now);
+        if wire.is_ended() {
+            self.state = State::Done;
+        }
+        match self.state {
+            State::Publishing { began, .. } if now >= began + self.spec.lasts => {
+                self.state = self.leave(wire);
+                None
+            }
+            State::Publishing { began, frames } => {
+                self.state = self.publish(wire, began, frames, now);
+                match self.state {
+                    State::Publishing { began, frames } => {
+                        Some((began + FRAME_EVERY * frames).min(began + self.spec.lasts))
+                    }
+                    _ => None,
+                }
+            }
+            State::New | State::Asking | State::Silent | State::Done => None,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+}

@@ -1,0 +1,246 @@
+//! A peer that sends what it has no business to send, or nothing at all.
+
+use super::{BINARY, PING, Peer, TEXT, frame, upgrade};
+use crate::simulation::link::{LinkSpec, Wire};
+use std::time::{Duration, Instant};
+use videostream::fuzzing::recording::{Tracks, block, head, sound};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Connects, and waits.
+    Silent,
+    /// Any bytes.
+    Junk,
+    /// A request head, a byte now and then.
+    SlowHead,
+    /// A head without end.
+    LongHead,
+    /// A publisher that sends no WebM.
+    JunkPublisher,
+    JunkBody,
+    /// A publisher that sends nothing, and does not answer pings.
+    SilentPublisher,
+    /// A body of which nothing comes.
+    SilentBody,
+    /// A publisher of texts.
+    TextPublisher,
+    /// A viewer that asks for pongs and reads none.
+    Pinging,
+    /// A publisher whose frames break RFC 6455.
+    BrokenFrames,
+    /// Asks for a large page again and again, and reads nothing.
+    Unreading,
+    /// A poster that does not come to its end.
+    HalfPoster,
+    /// A publisher of blocks as small as there are, as fast as it can.
+    Flood,
+    /// Leaves in the middle of a request.
+    Leaving,
+}
+
+pub const KINDS: [Kind; 15] = [
+    Kind::Silent,
+    Kind::Junk,
+    Kind::SlowHead,
+    Kind::LongHead,
+    Kind::JunkPublisher,
+    Kind::JunkBody,
+    Kind::SilentPublisher,
+    Kind::SilentBody,
+    Kind::TextPublisher,
+    Kind::Pinging,
+    Kind::BrokenFrames,
+    Kind::Unreading,
+    Kind::HalfPoster,
+    Kind::Flood,
+    Kind::Leaving,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StrangerSpec {
+    pub kind: Kind,
+    pub seed: u64,
+}
+
+pub struct Stranger {
+    spec: StrangerSpec,
+    chance: fastrand::Rng,
+    steps: usize,
+    /// When it goes on. `None`: it has sent all it wants to.
+    next_at: Option<Instant>,
+    is_done: bool,
+}
+
+impl StrangerSpec {
+    pub fn link(self) -> LinkSpec {
+        match self.kind {
+            // It is on the same machine.
+            Kind::Flood => LinkSpec {
+                rate: 1_000_000_000,
+                receive_buffer: 4 << 20,
+                ..LinkSpec::good()
+            },
+            _ => LinkSpec::good(),
+        }
+    }
+}
+
+impl Stranger {
+    pub fn new(spec: StrangerSpec) -> Stranger {
+        Stranger {
+            spec,
+            chance: fastrand::Rng::with_seed(spec.seed),
+            steps: 0,
+            next_at: None,
+            is_done: false,
+        }
+    }
+
+    fn junk(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| self.chance.u8(..)).collect()
+    }
+
+    /// Sends the next thing. Returns when to go on.
+    fn go_on(&mut self, wire: &mut Wire) -> Option<Duration> {
+        let ms = Duration::from_millis;
+        let is_first = self.steps == 0;
+        self.steps += 1;
+        let put = "PUT /publish/honest HTTP/1.1\r\nHost: localhost\r\n\
+                   Transfer-Encoding: chunked\r\n\r\n";
+        match self.spec.kind {
+            Kind::Silent => None,
+            Kind::Junk => {
+                let junk = self.junk(300);
+                wire.send(&junk);
+                (self.steps < 20).then_some(ms(100))
+            }
+            Kind::SlowHead => {
+                let head = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaa";
+                wire.send(&head[self.steps.min(head.len()) - 1..][..1]);
+                (self.steps < head.len()).then_some(ms(500))
+            }
+            Kind::LongHead => {
+                if is_first {
+                    wire.send(b"GET / HTTP/1.1\r\n");
+                }
+                wire.send(format!("X-{}: {}\r\n", self.steps, "a".repeat(900)).as_bytes());
+                (self.steps < 40).then_some(ms(20))
+            }
+            Kind::JunkPublisher if is_first => {
+                wire.send(upgrade("/publish/honest", true).as_bytes());
+                Some(ms(100))
+            }
+            Kind::JunkPublisher => {
+                let junk = self.junk(2000);
+                wire.send(&frame(BINARY, &junk));
+                (self.steps < 10).then_some(ms(50))
+            }
+            Kind::JunkBody => {
+                if is_first {
+                    wire.send(put.as_bytes());
+                }
+                let junk = self.junk(700);
+                wire.send(b"2bc\r\n");
+                wire.send(&junk);
+                wire.send(b"\r\n");
+                (self.steps < 10).then_some(ms(50))
+            }
+            Kind::SilentPublisher => {
+                wire.send(upgrade("/publish/honest", true).as_bytes());
+                None
+            }
+            Kind::SilentBody => {
+                wire.send(put.as_bytes());
+                None
+            }
+            Kind::TextPublisher if is_first => {
+                wire.send(upgrade("/publish/honest", true).as_bytes());
+                Some(ms(100))
+            }
+            Kind::TextPublisher => {
+                wire.send(&frame(TEXT, b"{\"type\":\"hello\"}"));
+                None
+            }
+            Kind::Pinging => {
+                if is_first {
+                    wire.send(upgrade("/live/honest", true).as_bytes());
+                    wire.stall_down(true);
+                }
+                for _ in 0..50 {
+                    wire.send(&frame(PING, &[7; 100]));
+                }
+                (self.steps < 100).then_some(ms(50))
+            }
+            Kind::BrokenFrames if is_first => {
+                wire.send(upgrade("/publish/honest", false).as_bytes());
+                Some(ms(100))
+            }
+            Kind::BrokenFrames => {
+                let junk = self.junk(400);
+                wire.send(&junk);
+                (self.steps < 10).then_some(ms(50))
+            }
+            Kind::Unreading => {
+                wire.stall_down(true);
+                for _ in 0..10 {
+                    wire.send(b"GET /dashboard HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                }
+                (self.steps < 20).then_some(ms(200))
+            }
+            Kind::HalfPoster => {
+                wire.send(
+                    b"PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\n\
+                      Content-Type: image/jpeg\r\nContent-Length: 9000\r\n\r\n\xff\xd8",
+                );
+                None
+            }
+            Kind::Flood => {
+                if is_first {
+                    wire.send(b"PUT /publish/flood HTTP/1.0\r\nHost: localhost\r\n\r\n");
+                    wire.send(&head(Tracks::Both));
+                }
+                let mut bytes = block(self.steps as u64 * 10, true, true, 1);
+                bytes.extend(sound(self.steps as u64 * 10).repeat(5_000));
+                wire.send(&bytes);
+                (self.steps < 12).then_some(ms(10))
+            }
+            Kind::Leaving if is_first => {
+                wire.send(b"GET /api/streams/honest HTTP/1.1\r\nHo");
+                Some(ms(300))
+            }
+            Kind::Leaving => {
+                if self.chance.bool() {
+                    wire.reset();
+                } else {
+                    wire.half_close();
+                }
+                self.is_done = true;
+                None
+            }
+        }
+    }
+}
+
+impl Peer for Stranger {
+    fn act(&mut self, wire: &mut Wire, now: Instant) -> Option<Instant> {
+        wire.take();
+        if wire.is_ended() {
+            self.is_done = true;
+        }
+        if self.is_done {
+            return None;
+        }
+        let is_time = match self.next_at {
+            None => self.steps == 0,
+            Some(at) => now >= at,
+        };
+        if is_time {
+            self.next_at = self.go_on(wire).map(|pause| now + pause);
+        }
+        self.next_at
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+}

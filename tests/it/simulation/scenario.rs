@@ -1,0 +1,335 @@
+//! What happens in a simulation, by a seed: who comes when, with which link and habits, and what befalls
+//! the server.
+
+use super::link::LinkSpec;
+use super::media::Books;
+use super::peers::client::{Client, ClientSpec};
+use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
+use super::peers::stranger::{KINDS, Stranger, StrangerSpec};
+use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
+use super::world::{HookMood, World, hook, settings};
+use std::net::{IpAddr, Ipv4Addr};
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+/// How long the crowd comes; then everything ends.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Longer than any deadline: what is left then is left for ever.
+const AFTERMATH: Duration = Duration::from_secs(320);
+
+/// An honest viewer's picture takes no longer than this, whatever the others do: two ways of 20 ms, the
+/// quanta of both links, and what is left is the server's.
+pub const DELAY_MAX: Duration = Duration::from_millis(75);
+
+/// Streams that anybody publishes. `honest` has one publisher, and strangers who try.
+const OTHERS: [&str; 3] = ["other", "another", "third"];
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    pub seed: u64,
+    pub server: Server,
+    /// In the order of their times.
+    pub actions: Vec<Action>,
+}
+
+/// What the options say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Server {
+    lag: Duration,
+    ring_bytes: usize,
+    max_delay: Duration,
+    publish_bits_per_s: Option<u64>,
+    per_address: Option<usize>,
+    hook: Option<HookMood>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Action {
+    pub at: Duration,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Publish(PublisherSpec, LinkSpec),
+    Watch(ViewerSpec, LinkSpec),
+    Ask(ClientSpec, LinkSpec),
+    Annoy(StrangerSpec),
+    StandStill(Duration),
+    SetWall(u64),
+    Stop,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    pub fault: Option<String>,
+    pub simulated: Duration,
+    pub turns: u64,
+    pub pictures: u64,
+    pub skips: u64,
+    pub longest_delay: Duration,
+    pub most_held: usize,
+}
+
+impl Scenario {
+    pub fn new(seed: u64) -> Scenario {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let server = server(&mut chance);
+        let honest_lasts = BUSY + Duration::from_secs(5);
+        let honest = PublisherSpec::honest("honest", honest_lasts);
+        let ms = Duration::from_millis;
+        let mut actions = vec![Action {
+            at: ms(0),
+            what: What::Publish(honest, LinkSpec::good()),
+        }];
+        for (index, how) in [
+            WatchBy::V1,
+            WatchBy::WebSocket,
+            WatchBy::Chunked,
+            WatchBy::UntilClose,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let spec = ViewerSpec {
+                lag: server.lag,
+                ..ViewerSpec::honest("honest", how, BUSY)
+            };
+            actions.push(Action {
+                at: ms(500 + 300 * index as u64),
+                what: What::Watch(spec, LinkSpec::good()),
+            });
+        }
+        for _ in 0..chance.usize(20..70) {
+            actions.push(Action {
+                at: ms(chance.u64(..BUSY.as_millis() as u64)),
+                what: what(&mut chance, &server),
+            });
+        }
+        if chance.u8(..3) == 0 {
+            actions.push(Action {
+                at: BUSY - ms(chance.u64(..20_000)),
+                what: What::Stop,
+            });
+        }
+        actions.sort_by_key(|action| action.at);
+        Scenario {
+            seed,
+            server,
+            actions,
+        }
+    }
+
+    /// Runs it to its end, or to its first fault.
+    pub fn run(&self) -> Outcome {
+        let mut world = self.world();
+        let result = panic::catch_unwind(AssertUnwindSafe(|| self.play(&mut world)));
+        let fault = match result {
+            Ok(()) => world.fault(),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.into()));
+                let seconds = world.elapsed().as_secs_f64();
+                let text = text.unwrap_or_default();
+                Some(format!("after {seconds:.3} s: a panic: {text}"))
+            }
+        };
+        let (pictures, skips) = world.books.counts();
+        Outcome {
+            fault,
+            simulated: world.elapsed(),
+            turns: world.turns,
+            pictures,
+            skips,
+            longest_delay: world.books.longest_delay(),
+            most_held: world.checks.most_held,
+        }
+    }
+
+    fn world(&self) -> World {
+        let server = self.server;
+        let mut settings = settings(|limits| {
+            limits.lag_ms = server.lag.as_millis() as u64;
+            limits.ring_bytes = server.ring_bytes;
+            limits.max_delay = server.max_delay;
+            limits.max_publish_bits_per_s = server.publish_bits_per_s;
+            limits.max_connections_per_address = server.per_address;
+        });
+        settings.hook = server.hook.map(|_| hook());
+        let mut world = World::new(settings, self.seed);
+        if let Some(mood) = server.hook {
+            world.set_hook(mood);
+        }
+        world
+    }
+
+    fn play(&self, world: &mut World) {
+        let books = world.books.clone();
+        for (index, action) in self.actions.iter().enumerate() {
+            let wait = action.at.saturating_sub(world.elapsed());
+            if !run_soundly(world, wait) {
+                return;
+            }
+            begin(world, index, action.what, &books);
+        }
+        let wait = BUSY.saturating_sub(world.elapsed());
+        if !run_soundly(world, wait + AFTERMATH) {
+            return;
+        }
+        let delay = books.longest_delay();
+        let most = DELAY_MAX + self.server.max_delay;
+        if delay > most {
+            books.fault(format!("an honest viewer's picture takes {delay:?}"));
+        }
+        world.check_that_all_is_given_back();
+    }
+}
+
+/// Lets time pass. Returns whether there was no fault.
+fn run_soundly(world: &mut World, time: Duration) -> bool {
+    let until = world.now + time;
+    while world.now < until {
+        world.step(until);
+        if world.books.first_fault().is_some() {
+            return false;
+        }
+    }
+    true
+}
+
+fn begin(world: &mut World, index: usize, what: What, books: &Books) {
+    // Strangers share an address, the others have their own.
+    let own = IpAddr::from(Ipv4Addr::new(
+        10,
+        0,
+        (index / 250) as u8,
+        (index % 250) as u8,
+    ));
+    match what {
+        What::Publish(spec, link) => {
+            world.invite_from(link, own, Publisher::new(spec, books));
+        }
+        What::Watch(spec, link) => {
+            world.invite_from(link, own, Viewer::new(spec, books));
+        }
+        What::Ask(spec, link) => {
+            world.invite_from(link, own, Client::new(spec, books));
+        }
+        What::Annoy(spec) => {
+            let shared = Ipv4Addr::new(10, 9, 9, 9).into();
+            world.invite_from(spec.link(), shared, Stranger::new(spec));
+        }
+        What::StandStill(time) => world.stand_still(time),
+        What::SetWall(wall_s) => world.set_wall_s(wall_s),
+        What::Stop => world.stop(),
+    }
+}
+
+fn server(chance: &mut fastrand::Rng) -> Server {
+    let ms = Duration::from_millis;
+    let hooks = [
+        HookMood::Quick,
+        HookMood::Slow(ms(4000)),
+        HookMood::Slow(ms(7000)),
+        HookMood::Moody,
+    ];
+    Server {
+        lag: [ms(600), ms(1000), ms(3000)][chance.usize(..3)],
+        ring_bytes: [256 << 10, 1 << 20, 16 << 20][chance.usize(..3)],
+        max_delay: [ms(0), ms(0), ms(100)][chance.usize(..3)],
+        publish_bits_per_s: [None, None, Some(2_000_000)][chance.usize(..3)],
+        per_address: [None, Some(4)][chance.usize(..2)],
+        hook: match chance.u8(..3) {
+            0 => Some(hooks[chance.usize(..hooks.len())]),
+            _ => None,
+        },
+    }
+}
+
+fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
+    let seed = chance.u64(..);
+    match chance.u8(..20) {
+        0..3 => What::Publish(publisher(chance), link(chance)),
+        3..11 => What::Watch(viewer(chance, server), link(chance)),
+        11..14 => {
+            let link = link(chance);
+            let is_good = link == LinkSpec::good() && server.hook.is_none();
+            let spec = ClientSpec {
+                requests: chance.usize(1..20),
+                pause: Duration::from_millis(chance.u64(..3000)),
+                seed,
+                patience: is_good.then_some(Duration::from_secs(1)),
+            };
+            What::Ask(spec, link)
+        }
+        14..19 => What::Annoy(StrangerSpec {
+            kind: KINDS[chance.usize(..KINDS.len())],
+            seed,
+        }),
+        _ if chance.bool() => What::StandStill(Duration::from_millis(chance.u64(1100..40_000))),
+        _ => What::SetWall([0, 1, 4_000_000_000, u64::MAX / 2][chance.usize(..4)]),
+    }
+}
+
+fn publisher(chance: &mut fastrand::Rng) -> PublisherSpec {
+    let leaves = [
+        Leave::Closing,
+        Leave::Resetting,
+        Leave::Vanishing,
+        Leave::Silently,
+        Leave::Raving,
+    ];
+    PublisherSpec {
+        stream: OTHERS[chance.usize(..OTHERS.len())],
+        how: [PublishBy::WebSocket, PublishBy::Body][chance.usize(..2)],
+        has_sound: chance.u8(..4) > 0,
+        mute: chance.u8(..8) == 0,
+        restart_frames: (chance.u8(..4) == 0).then(|| chance.u32(5..200)),
+        frame_bytes: chance.usize(30..3000),
+        gop_frames: chance.u32(5..100),
+        lasts: Duration::from_millis(chance.u64(500..30_000)),
+        leave: leaves[chance.usize(..leaves.len())],
+    }
+}
+
+fn viewer(chance: &mut fastrand::Rng, server: &Server) -> ViewerSpec {
+    let streams = ["honest", "honest", OTHERS[0], OTHERS[1], OTHERS[2]];
+    let hows = [
+        WatchBy::V1,
+        WatchBy::V1,
+        WatchBy::WebSocket,
+        WatchBy::Chunked,
+        WatchBy::UntilClose,
+    ];
+    let habits = [
+        Habit::Patient,
+        Habit::Patient,
+        Habit::Pausing(Duration::from_millis(chance.u64(500..40_000))),
+        Habit::Resetting,
+        Habit::Vanishing,
+        Habit::Talking,
+    ];
+    ViewerSpec {
+        stream: streams[chance.usize(..streams.len())],
+        how: hows[chance.usize(..hows.len())],
+        habit: habits[chance.usize(..habits.len())],
+        lasts: Duration::from_millis(chance.u64(200..50_000)),
+        lag: server.lag,
+    }
+}
+
+fn link(chance: &mut fastrand::Rng) -> LinkSpec {
+    match chance.u8(..4) {
+        0 => LinkSpec::slow(chance.u64(2_000..40_000)),
+        1 => LinkSpec {
+            latency: Duration::from_millis(chance.u64(1..400)),
+            rate: chance.u64(20_000..10_000_000),
+            send_buffer: chance.usize(4 << 10..400 << 10),
+            receive_buffer: chance.usize(2 << 10..200 << 10),
+            is_choppy: true,
+        },
+        _ => LinkSpec::good(),
+    }
+}

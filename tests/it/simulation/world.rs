@@ -1,0 +1,385 @@
+//! A hub, the network, the peers, the hook and the clock.
+//!
+//! A step goes to the next moment at which something happens, and lets it happen: bytes move, peers act,
+//! and where `epoll` would wake the process, the hub has a turn. What a turn costs is counted, not
+//! measured: so a seed gives the whole run back.
+
+use super::checks::Checks;
+use super::link::{Line, LinkSpec, Plug, Wire};
+use super::media::{Books, Ledger};
+use super::peers::Peer;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use videostream::config::{Limits, Options, Serve};
+use videostream::hub::{HookAnswer, HookSettings, Hub, Question, Settings, Time};
+use videostream::session::{SessionId, Verdict};
+
+/// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
+const CALL_COST: Duration = Duration::from_micros(5);
+const BYTES_PER_US: u64 = 7_000;
+
+/// What a turn costs however little it does.
+const TURN_COST: Duration = Duration::from_micros(2);
+
+/// The hook's answers by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookMood {
+    Quick,
+    /// Answers after up to this long.
+    Slow(Duration),
+    /// Says no, or that it does not know, now and then.
+    Moody,
+    /// Answers nothing.
+    Dead,
+}
+
+pub struct World {
+    pub hub: Hub<Plug>,
+    pub now: Instant,
+    pub books: Books,
+    pub checks: Checks,
+    started: Instant,
+    /// For how long the process stood still: the hub's time is less by that.
+    stood_still: Duration,
+    /// Seconds since 1970 at the start, by a clock that may be set.
+    wall_s: u64,
+    seats: Vec<Seat>,
+    hook: HookMood,
+    asked: VecDeque<(Instant, HookAnswer)>,
+    chance: fastrand::Rng,
+    pub turns: u64,
+    /// Turns in a row in which no socket was touched, though none had news.
+    idle_turns: u32,
+    /// Whether the hub slept after its last turn.
+    slept: bool,
+    refused: u64,
+}
+
+struct Seat {
+    id: SessionId,
+    line: Line,
+    peer: Option<Rc<RefCell<dyn Peer>>>,
+    wake_at: Option<Instant>,
+}
+
+/// The defaults, but for some limits.
+pub fn settings(change: impl FnOnce(&mut Limits)) -> Settings {
+    let config = Serve::resolve(Options::default()).expect("the defaults are good");
+    let mut settings = Settings::new(&config, 200);
+    change(&mut settings.limits);
+    settings
+}
+
+impl World {
+    pub fn new(settings: Settings, seed: u64) -> World {
+        let now = Instant::now();
+        let wall_s = 1_700_000_000;
+        let time = Time {
+            now,
+            unix_s: wall_s,
+        };
+        let books: Books = Rc::new(Ledger::default());
+        World {
+            checks: Checks::new(&settings, &books),
+            hub: Hub::new(settings, || 0, time),
+            now,
+            books,
+            started: now,
+            stood_still: Duration::ZERO,
+            wall_s,
+            seats: Vec::new(),
+            hook: HookMood::Quick,
+            asked: VecDeque::new(),
+            chance: fastrand::Rng::with_seed(seed),
+            turns: 0,
+            idle_turns: 0,
+            slept: true,
+            refused: 0,
+        }
+    }
+
+    pub fn with(change: impl FnOnce(&mut Limits)) -> World {
+        World::new(settings(change), 1)
+    }
+
+    pub fn set_hook(&mut self, mood: HookMood) {
+        self.hook = mood;
+    }
+
+    /// For how long it has been simulated.
+    pub fn elapsed(&self) -> Duration {
+        self.now.saturating_duration_since(self.started)
+    }
+
+    fn hub_now(&self) -> Instant {
+        self.now - self.stood_still
+    }
+
+    fn time(&self) -> Time {
+        Time {
+            now: self.hub_now(),
+            unix_s: self.wall_s + self.elapsed().as_secs(),
+        }
+    }
+
+    /// Sets the clock on the wall.
+    pub fn set_wall_s(&mut self, wall_s: u64) {
+        self.wall_s = wall_s;
+    }
+
+    /// The process is stopped for this long, and the world goes on. `net` sees that and takes it off the
+    /// hub's time.
+    pub fn stand_still(&mut self, time: Duration) {
+        let from = self.now;
+        let until = from + time;
+        while let Some(wake) = self.peers_wake().filter(|&wake| wake < until) {
+            self.now = self.now.max(wake);
+            self.let_world_act();
+        }
+        self.now = until;
+        self.let_world_act();
+        self.stood_still += time;
+        // What waits is sent within a moment, as far as the network takes it.
+        self.books.excuse(from, until + Duration::from_secs(3));
+    }
+
+    /// A connection whose other end is the test's own.
+    pub fn connect(&mut self, link: LinkSpec) -> Line {
+        self.seat(link, Ipv4Addr::LOCALHOST.into(), None)
+    }
+
+    /// A connection with somebody at its other end.
+    pub fn invite<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Rc<RefCell<P>> {
+        self.invite_from(link, Ipv4Addr::LOCALHOST.into(), peer)
+    }
+
+    pub fn invite_from<P: Peer + 'static>(
+        &mut self,
+        link: LinkSpec,
+        address: IpAddr,
+        peer: P,
+    ) -> Rc<RefCell<P>> {
+        let peer = Rc::new(RefCell::new(peer));
+        self.seat(link, address, Some(peer.clone()));
+        peer
+    }
+
+    fn seat(
+        &mut self,
+        link: LinkSpec,
+        address: IpAddr,
+        peer: Option<Rc<RefCell<dyn Peer>>>,
+    ) -> Line {
+        let line = Wire::new(link, self.chance.u64(..), self.now);
+        self.hub.begin(self.time());
+        match self.hub.admit(Plug(line.clone()), address, None) {
+            Some(id) => self.seats.push(Seat {
+                id,
+                line: line.clone(),
+                peer,
+                wake_at: Some(self.now),
+            }),
+            None => self.refused += 1,
+        }
+        line
+    }
+
+    /// Lets this much time pass.
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.step(until);
+        }
+    }
+
+    /// The first fault that was seen.
+    pub fn fault(&self) -> Option<String> {
+        let fault = self.books.first_fault()?;
+        let seconds = self.elapsed().as_secs_f64();
+        Some(format!("after {seconds:.3} s: {fault}"))
+    }
+
+    /// # Panics
+    ///
+    /// When there was a fault.
+    pub fn assert_sound(&self) {
+        if let Some(fault) = self.fault() {
+            panic!("{fault}");
+        }
+    }
+
+    /// When bytes move, or a peer acts.
+    fn peers_wake(&self) -> Option<Instant> {
+        let seats = self.seats.iter().flat_map(|seat| {
+            let moves = seat.line.borrow().wake_at(self.now);
+            moves.into_iter().chain(seat.wake_at)
+        });
+        seats.min()
+    }
+
+    fn hub_wake(&self) -> Option<Instant> {
+        self.hub.next_wake().map(|wake| wake + self.stood_still)
+    }
+
+    pub fn step(&mut self, limit: Instant) {
+        let answered = self.asked.iter().map(|&(at, _)| at).min();
+        let wakes = [self.peers_wake(), answered, self.hub_wake(), Some(limit)];
+        let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
+        self.now = self.now.max(wake);
+        self.let_world_act();
+        let has_news = self.tell_hub();
+        let is_due = self.hub_wake().is_some_and(|wake| wake <= self.now);
+        if has_news || is_due {
+            self.turn(has_news);
+        }
+    }
+
+    fn let_world_act(&mut self) {
+        for seat in &mut self.seats {
+            let mut wire = seat.line.borrow_mut();
+            wire.advance(self.now);
+            let is_time = seat.wake_at.is_some_and(|at| at <= self.now);
+            let has_news = wire.has_come() || wire.is_ended();
+            if let Some(peer) = &seat.peer
+                && (is_time || has_news)
+            {
+                let mut peer = peer.borrow_mut();
+                seat.wake_at = peer.act(&mut wire, self.now);
+                if peer.is_done() && wire.is_dropped {
+                    peer.check_at_the_end();
+                }
+                wire.advance(self.now);
+            } else if seat.peer.is_none() {
+                seat.wake_at = None;
+            }
+        }
+        self.seats.retain(|seat| {
+            let is_over = seat.line.borrow().is_dropped
+                && seat
+                    .peer
+                    .as_ref()
+                    .is_none_or(|peer| peer.borrow().is_done());
+            !is_over
+        });
+    }
+
+    /// What `epoll` and the hook's threads say. Returns whether they would wake the process.
+    fn tell_hub(&mut self) -> bool {
+        self.hub.begin(self.time());
+        let mut has_news = false;
+        for seat in &self.seats {
+            let mut wire = seat.line.borrow_mut();
+            if wire.is_dropped {
+                continue;
+            }
+            let ready = wire.poll_ready();
+            drop(wire);
+            if let Some((readable, writable)) = ready {
+                has_news = true;
+                self.hub.ready(seat.id, readable, writable);
+            }
+        }
+        while let Some(place) = self.asked.iter().position(|&(at, _)| at <= self.now) {
+            if let Some((_, answer)) = self.asked.remove(place) {
+                has_news = true;
+                self.hub.hear(&answer);
+            }
+        }
+        has_news
+    }
+
+    fn turn(&mut self, has_news: bool) {
+        self.turns += 1;
+        let hub_now = self.hub_now();
+        self.hub.turn(&|| hub_now);
+        while let Some(question) = self.hub.poll_question() {
+            self.ask_hook(question);
+        }
+        let (mut calls, mut bytes) = (0, 0);
+        for seat in &self.seats {
+            let mut wire = seat.line.borrow_mut();
+            calls += std::mem::take(&mut wire.calls);
+            bytes += std::mem::take(&mut wire.bytes);
+        }
+        let audit = self.hub.audit();
+        let work = audit.publishers_work + audit.reports_work;
+        self.now += TURN_COST
+            + CALL_COST * u32::try_from(calls).unwrap_or(u32::MAX)
+            + Duration::from_micros(bytes / BYTES_PER_US)
+            + Duration::from_nanos(work);
+        let has_slept = self.slept;
+        self.slept = self.hub.next_wake().is_none_or(|wake| wake > hub_now);
+        self.idle_turns = match has_news || calls > 0 || has_slept {
+            true => 0,
+            false => self.idle_turns + 1,
+        };
+        if self.idle_turns > 200 {
+            self.books
+                .fault("the hub does not sleep, and does nothing".to_owned());
+        }
+        self.checks.after_turn(&audit, hub_now, self.slept, bytes);
+        if self.slept {
+            let lines = self.seats.iter().map(|seat| (seat.id, &seat.line));
+            self.checks.at_rest(&audit, lines);
+        }
+    }
+
+    fn ask_hook(&mut self, question: Question) {
+        let ms = Duration::from_millis;
+        let is_honest = String::from_utf8_lossy(&question.body).contains("honest");
+        let chance = self.chance.u8(..4);
+        let (delay, verdict) = match self.hook {
+            HookMood::Dead => return,
+            _ if is_honest => (ms(30), Some(Verdict::Allowed)),
+            HookMood::Quick => (ms(30), Some(Verdict::Allowed)),
+            HookMood::Slow(most) => {
+                let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+                (ms(self.chance.u64(..=most)), Some(Verdict::Allowed))
+            }
+            HookMood::Moody if chance == 0 => (ms(100), None),
+            HookMood::Moody if chance == 1 => (ms(100), Some(Verdict::Forbidden)),
+            HookMood::Moody if chance == 2 => (ms(100), Some(Verdict::Unauthorized)),
+            HookMood::Moody => (ms(300), Some(Verdict::Allowed)),
+        };
+        let answer = HookAnswer {
+            id: question.id,
+            verdict,
+            trouble: None,
+        };
+        self.asked.push_back((self.now + delay, answer));
+    }
+
+    /// The server stops: every session is closed.
+    pub fn stop(&mut self) {
+        self.books.stop();
+        self.hub.begin(self.time());
+        self.hub.stop();
+    }
+
+    /// All that were there have left or are gone, and nothing of them may be left.
+    pub fn check_that_all_is_given_back(&mut self) {
+        let audit = self.hub.audit();
+        self.checks.at_the_end(&audit);
+        if let Some(wake) = self.hub.next_wake() {
+            let in_time = wake.saturating_duration_since(self.hub_now());
+            self.books
+                .fault(format!("nothing is left, and the hub wakes in {in_time:?}"));
+        }
+        for seat in &self.seats {
+            if !seat.line.borrow().is_dropped {
+                self.books.fault(format!("{:?} is kept for ever", seat.id));
+            }
+        }
+    }
+}
+
+/// A web hook that the hub waits for.
+pub fn hook() -> HookSettings {
+    HookSettings {
+        timeout: Duration::from_secs(5),
+        cache: Duration::from_secs(10),
+    }
+}
