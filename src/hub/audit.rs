@@ -16,7 +16,7 @@ pub struct Audit {
     pub has_queued: bool,
     /// Publishers that are not read until their bucket refills.
     pub throttled: usize,
-    /// Publishers whose blocks wait for other tracks, or for the clock.
+    /// Publishers whose blocks wait for other tracks, or for the clock to pass.
     pub waiting_media: usize,
     /// Connections that count for a client.
     pub counted: usize,
@@ -97,7 +97,8 @@ impl<S: Socket> Hub<S> {
         let now = self.clock.now();
         let has_output = match &session.state {
             State::Viewing { viewer, .. } => {
-                // What it is told goes out with the media: a write of its own would cost as much.
+                // Text messages for a viewer go out with the media: a write of their own would cost
+                // as much.
                 let mut cursor = viewer.cursor;
                 let stream = self.streams.stream(viewer.stream);
                 !matches!(cursor.next(stream), Next::Wait)

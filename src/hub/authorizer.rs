@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 /// The hook has its own deadline. This is for what comes between: a name server, say.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How often trouble with the hook is told in the log. Each request may be the cause of some.
+/// Least time between two log lines about trouble with the hook. Each request may cause trouble.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
-/// Waiters for one answer from which on those who have left are looked for among them.
+/// Number of waiters for one answer from which on the closed sessions among them are removed.
 const WAITERS_MANY: usize = 1024;
 
 /// Questions without an answer: 256 that wait for one of the four threads, and those that the threads
@@ -52,7 +52,7 @@ pub struct HookAnswer {
     pub trouble: Option<String>,
 }
 
-/// What the hook is told, as JSON.
+/// The question that the hook receives, as JSON.
 #[derive(Serialize)]
 struct QuestionBody<'a> {
     /// `publish`, `watch` or `list`.

@@ -1,4 +1,4 @@
-//! What the hub keeps for one stream beside its media: who publishes, who watches, counts.
+//! What the hub keeps for one stream beside its media: its publisher, its viewers, its counters.
 
 use super::candidate::Candidates;
 use super::stall::Arrivals;
@@ -49,14 +49,14 @@ pub struct Broadcast {
     pub is_sweeping: bool,
     /// What the kernel may hold for each viewer.
     pub unsent: Unsent,
-    /// Whether chunks have come that no sweep was told of.
+    /// Whether chunks have come since the last sweep was ordered.
     pub is_fresh: bool,
     /// Of the ring, when it was last looked at.
     live_edge: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
     pub viewers_peak: u64,
-    /// Viewers whose sockets were full when deadlines were looked at last.
+    /// Viewers whose sockets were full at the last look at the deadlines.
     pub viewers_behind: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
@@ -157,7 +157,7 @@ impl Broadcast {
             true => self.viewers_ws += 1,
             false => self.viewers_http += 1,
         }
-        // Whoever waits for a keyframe, or would get a long backlog, is helped by a new one.
+        // A new keyframe helps a viewer that waits for one or would get a long backlog.
         self.wants_keyframe |= stream
             .backlog_ms()
             .is_none_or(|backlog_ms| backlog_ms > BACKLOG_MS_MAX);
@@ -183,7 +183,7 @@ impl Broadcast {
         Some(self.audience[index])
     }
 
-    /// Whether nobody is here.
+    /// Whether the stream has neither a publisher nor viewers.
     pub fn is_deserted(&self) -> bool {
         !self.has_publisher() && self.audience.is_empty()
     }
@@ -225,7 +225,7 @@ impl Broadcast {
         }
     }
 
-    /// Whether the publisher should be told something about its keyframes.
+    /// The message about keyframes that the publisher should get now, if any.
     pub fn plea(&mut self, now: Instant) -> Option<Plea> {
         self.publisher?;
         let since_keyframe = now.saturating_duration_since(self.keyframe.0);

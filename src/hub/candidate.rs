@@ -5,8 +5,8 @@
 //!                       └─► junk, text, silence         ─► closed; the one before stays
 //! ```
 //!
-//! A candidate's [`Ingest`](crate::stream::Ingest) leaves the stream alone, so that whatever comes
-//! from it costs neither the publisher on air nor the viewers anything.
+//! A candidate's [`Ingest`](crate::stream::Ingest) does not touch the stream, so a candidate's
+//! bytes cost neither the publisher on air nor the viewers anything.
 
 use super::Hub;
 use crate::protocol::websocket::CloseCode;
@@ -73,7 +73,7 @@ impl<S: Socket> Hub<S> {
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
-        // It is told how many watch, as all are that publish this stream.
+        // The candidate gets the viewer count, like every publisher of this stream.
         broadcast.told_publisher = None;
         let connections = &self.sessions;
         let sent_bytes = |id: SessionId| match &connections[id].state {

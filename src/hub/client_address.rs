@@ -4,8 +4,8 @@
 //! connection, one request after another: there a client is counted when its request makes the
 //! connection a viewer or a publisher, which it then stays.
 //!
-//! A PROXY header comes before anything else. It is looked at without being taken, until it is
-//! whole, and then exactly its bytes are taken: whatever is spoken behind it finds its first byte.
+//! A PROXY header comes before anything else. The server peeks at it until it is whole, and then
+//! takes exactly its bytes: the protocol behind it finds its first byte.
 
 use super::Hub;
 use super::clients::Admission;
@@ -58,7 +58,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Takes note of the client for whom this request makes the connection a viewer or publisher.
+    /// Counts the connection for its client when this request makes it a viewer or a publisher.
     pub(super) fn count_client(
         &mut self,
         id: SessionId,

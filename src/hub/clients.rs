@@ -1,7 +1,7 @@
 //! How many connections each client has.
 //!
-//! A client is an address, or an IPv6 network of 64 bits. Those who are refused count as well for
-//! as long as they take to leave: some are told, and whoever comes in spite of that is dropped.
+//! A client is an address, or an IPv6 network of 64 bits. Refused connections count as well until
+//! they close. Some refused connections get an answer; further ones are dropped.
 //!
 //! Pure: addresses come in, verdicts go out.
 
@@ -9,12 +9,12 @@ use crate::protocol::forwarded::counted_as;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// Connections beyond the limit, of one client, that are told so at a time.
+/// Connections of one client beyond the limit that get a refusal at a time.
 const TOLD_MAX: usize = 8;
 
 #[derive(Debug)]
 pub struct Clients {
-    /// `None`: nobody is counted.
+    /// `None`: connections are not counted.
     most: Option<usize>,
     /// Invariant: never 0.
     counts: HashMap<IpAddr, usize>,
@@ -24,7 +24,7 @@ pub struct Clients {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Welcome,
-    /// It is to be told that there are too many, and leaves.
+    /// The connection gets a refusal, and closes.
     Refused,
     /// Too many even for that. It is not counted.
     Dropped,

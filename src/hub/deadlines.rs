@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// How often deadlines are looked at. The shortest is two seconds.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How often viewers are told how many they are. Each time costs a write per viewer.
+/// Least time between two viewer counts to the viewers. Each count costs a write per viewer.
 const VIEWERS_PAUSE: Duration = Duration::from_secs(5);
 
 /// When deadlines are looked at, and how far a look has come.
@@ -81,7 +81,7 @@ impl Ticks {
         self.slot = Some(slot);
     }
 
-    /// Whether viewers hear now how many they are.
+    /// Whether the viewers get the viewer count now.
     fn tells_viewers(&mut self, now: Instant) -> bool {
         let is_time = now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
         if is_time {
@@ -100,7 +100,7 @@ impl<S: Socket> Hub<S> {
         if begun == Begun::Anew {
             self.tend_memory();
         }
-        // Thousands may be due at once: all who came at once, and say nothing.
+        // Thousands of sessions may be due at once: those that came at once and send nothing.
         let mut work = Work::new(work::DEADLINES_WORK);
         while let Some(slot) = self.ticks.next_slot(self.sessions.slots()) {
             if work.is_spent() {
@@ -119,7 +119,7 @@ impl<S: Socket> Hub<S> {
         self.tend_streams(work);
     }
 
-    /// What it costs to let go of a publisher's ring.
+    /// What it costs to free a publisher's ring.
     pub(super) fn ring_price(&self, id: SessionId) -> u64 {
         match &self.sessions[id].state {
             State::Publishing(publisher) => self.streams.stream(publisher.stream).ring_price(),
@@ -129,7 +129,7 @@ impl<S: Socket> Hub<S> {
 
     fn expire_one(&mut self, id: SessionId, due: Due) {
         match due {
-            // It could not be told.
+            // During a TLS handshake the client cannot get a refusal.
             Due::HeadTimeout if self.sessions[id].socket.is_handshaking() => {
                 self.drop_session(id);
             }
@@ -151,7 +151,7 @@ impl<S: Socket> Hub<S> {
                 self.books.counters.viewers_timed_out += 1;
                 self.drop_session(id);
             }
-            // It was answered, so it is told the end as well.
+            // The client got its answer, so it gets a clean end as well.
             Due::Idle => self.close_when_written(id),
             Due::NoPong | Due::Hangup => self.drop_session(id),
         }
@@ -202,7 +202,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// A candidate whose blocks nothing can be decoded from is told so.
+    /// Sends a message to a candidate whose blocks cannot be decoded without a keyframe.
     fn plead_for_first_keyframe(&mut self, id: SessionId) {
         let State::Publishing(publisher) = &mut self.sessions[id].state else {
             return;
@@ -215,7 +215,7 @@ impl<S: Socket> Hub<S> {
 
     /// Tells viewers when nothing has come from their publisher for too long.
     fn look_for_stall(&mut self, stream_id: StreamId, publisher: SessionId) {
-        // It is we who do not read.
+        // A throttled publisher is silent because the server does not read it.
         if let State::Publishing(publisher) = &self.sessions[publisher].state
             && publisher.is_throttled(self.clock.now())
         {
@@ -265,7 +265,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Tells all viewers that understand text messages, but for those who are behind anyway.
+    /// Sends a message to all viewers that understand text messages, except viewers that are
+    /// behind.
     fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;

@@ -1,4 +1,4 @@
-//! What the clock does to media, and what publishers hear about theirs.
+//! What the passing of time does to media, and the messages that publishers get about theirs.
 //!
 //! Blocks that wait for other tracks go out in time although their publisher is silent. Publishers
 //! whose blocks wait are on a list; as a rule it is empty.

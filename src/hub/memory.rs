@@ -1,12 +1,12 @@
-//! How much memory the process holds, and who gives way when it is too much.
+//! How much memory the process holds, and which sessions are closed when it is too much.
 //!
-//! Counted is what is allocated beyond what the server took to start: media, init segments, posters,
-//! requests and messages that are not whole yet, answers that nobody reads, TLS. The allocator counts
-//! it, so nothing that grows is left out. What the kernel holds for sockets is the kernel's.
+//! Counted is what is allocated beyond what the server took to start: media, init segments,
+//! posters, incomplete requests and messages, answers that clients do not read, TLS. The allocator
+//! counts it, so nothing that grows is left out. What the kernel holds for sockets is the kernel's.
 //!
 //! ```text
 //! 0 ──────────────────────────────── --max-memory ─── + 1/32 ─── + 1/16 ──►
-//!   everybody is served              newcomers: 503      ▲           │ somebody gives way
+//!   all clients are served           new clients: 503    ▲           │ sessions are closed
 //!                                                        └───────────┘
 //! ```
 //!
@@ -17,9 +17,9 @@
 //!   more than a quarter: the largest is closed first, with 1013 or 503;
 //! - rings: the longest are shortened, oldest chunks first.
 //!
-//! A newcomer for whom there is no room has the first two give way as well, the second for what is not
-//! finished alone. So half of the limit at least is there for media, and a crowd that may do nothing keeps neither
-//! publishers nor viewers out.
+//! A new client for which there is no room closes sessions of the first two kinds as well; of the
+//! second kind only what is unfinished counts. So at least half of the limit is there for media,
+//! and a crowd without permissions keeps neither publishers nor viewers out.
 
 use super::Hub;
 use crate::protocol::refusal::Refusal;
@@ -46,7 +46,7 @@ const SMALL_BYTES: usize = 4 << 10;
 pub struct Memory {
     /// Bytes that the process has allocated.
     allocated: Box<dyn Fn() -> usize>,
-    /// The same, before anybody came.
+    /// The same, before the first client came.
     base: usize,
     /// `None`: as much as there is.
     limit: Option<usize>,
@@ -78,13 +78,13 @@ impl Memory {
         self.limit.is_some_and(|limit| self.held() >= limit)
     }
 
-    /// Whether somebody has to give way, and nobody new is let in at all.
+    /// Whether sessions have to be closed, and no new client is admitted at all.
     pub fn is_over(&self) -> bool {
         self.limit
             .is_some_and(|limit| self.held() > limit + limit / 16)
     }
 
-    /// What must go, for rings to keep the rest.
+    /// Bytes of rings that must be freed.
     fn excess(&self) -> usize {
         self.limit
             .map_or(0, |limit| self.held().saturating_sub(limit + limit / 32))
@@ -163,7 +163,7 @@ fn own_bytes<S: Socket>(session: &Session<S>) -> usize {
 }
 
 impl<S: Socket> Hub<S> {
-    /// Has somebody give way if too much is held. Cheap as long as nobody has to.
+    /// Closes sessions if too much is held. Cheap as long as memory is within its limit.
     pub(super) fn keep_within_memory(&mut self) {
         if self.memory.is_over() && self.memory.searched_at != Some(self.clock.now()) {
             self.make_room();
@@ -180,12 +180,12 @@ impl<S: Socket> Hub<S> {
         if excess > 0 {
             self.shorten_rings(excess);
         }
-        // A look at everybody is not had twice in a turn for nothing.
+        // A search through all sessions that found too little is not repeated in the same turn.
         self.memory.searched_at = self.memory.is_over().then_some(self.clock.now());
     }
 
-    /// What is held by those who do not publish. Who is level with its stream holds nothing, and a
-    /// chunk that is in the ring is the ring's.
+    /// What all sessions except publishers hold. A viewer at the live edge holds nothing, and a
+    /// chunk in the ring counts for the ring.
     fn crowd(&self) -> Crowd {
         let mut crowd = Crowd::default();
         for session in self.sessions.iter() {
@@ -205,8 +205,8 @@ impl<S: Socket> Hub<S> {
         crowd
     }
 
-    /// Drops the largest of those who do not publish, if they hold more than `most` bytes together, until
-    /// they hold half of it. `spared` is being served.
+    /// If all sessions except publishers hold more than `most` bytes together, drops the largest of
+    /// them until the rest hold half of `most`. The server is answering `spared`, and keeps it.
     fn shorten_crowd(&mut self, most: usize, spared: Option<SessionId>) {
         let mut crowd = self.crowd();
         if crowd.bytes <= most {
@@ -269,8 +269,8 @@ impl<S: Socket> Hub<S> {
         publisher.map_or(0, |id| own_bytes(&self.sessions[id]))
     }
 
-    /// Ends a candidate; or a stream's publisher, and if it has none, its viewers, with whom the rest of
-    /// it goes.
+    /// Ends a candidate, or a stream's publisher. If a stream has no publisher, ends its viewers,
+    /// and the stream's memory goes with them.
     fn give_up(&mut self, holder: Holder) {
         let (stream_id, publisher) = match holder {
             Holder::Candidate(id) => match &self.sessions[id].state {
@@ -291,7 +291,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Says goodbye to all viewers of a stream.
+    /// Closes all viewers of a stream.
     pub(super) fn close_audience(&mut self, stream_id: StreamId, code: CloseCode, reason: &str) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
@@ -317,7 +317,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Lets go of renderings that nobody asks for, and of those who do not read theirs.
+    /// Frees renderings that are no longer asked for, and closes clients that do not read theirs.
     pub(super) fn tend_memory(&mut self) {
         self.keep_within_memory();
         let unread = self.books.renderings.tend(self.clock.now());
@@ -327,8 +327,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Refuses whoever would make the server hold more, when it holds enough. Those who only ask give way
-    /// first, and then publishers that have much unfinished.
+    /// Refuses a request that would make the server hold more when it holds enough. Clients that
+    /// only make requests are closed first, and then publishers that have much unfinished.
     pub(super) fn check_room(&mut self, id: SessionId) -> Result<(), Refusal> {
         if self.memory.is_full() {
             self.shorten_crowd(self.memory.share() / 4, Some(id));
@@ -346,8 +346,8 @@ impl<S: Socket> Hub<S> {
     }
 }
 
-/// Bytes of renderings that nobody has read to the end, whatever the limit. A slow reader takes seconds
-/// for one, and all who ask within a second share it.
+/// Bytes of renderings that clients have not read to the end, for any `--max-memory`. A slow reader
+/// takes seconds for one, and all requests within a second share it.
 const UNREAD_BYTES_MAX: usize = 32 << 20;
 
 /// The length to which all of these are to be cut so that they lose `excess` together.

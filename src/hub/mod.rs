@@ -7,10 +7,10 @@
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
 //! ```
 //!
-//! A turn begins with [`Hub::begin`], which says what time it is; readiness, new sockets and verdicts
-//! follow, and [`Hub::turn`] does the work. [`Hub::next_wake`] says when the next turn is due, whatever
-//! comes before. `net` drives the hub with `epoll` and real sockets; a test does with sockets in memory
-//! and any time.
+//! A turn begins with [`Hub::begin`], which sets the time; readiness, new sockets and verdicts
+//! follow, and [`Hub::turn`] does the work. [`Hub::next_wake`] returns when the next turn is due if
+//! nothing comes before. `net` drives the hub with `epoll` and real sockets; a test uses sockets in
+//! memory and any time.
 //!
 //! - `sessions`, `streams`, `queues`, `clock`: what the hub owns; each keeps its own invariants.
 //! - `settings`: what the options say, the same from start to end.

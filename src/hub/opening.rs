@@ -61,7 +61,7 @@ impl<S: Socket> Hub<S> {
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
-                // Only who sent frames already needs to be heard now.
+                // Only a viewer that already sent frames needs a reader now.
                 let message_bytes = self.settings.limits.viewer_message_bytes;
                 let inbound =
                     (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));

@@ -1,6 +1,7 @@
 //! Which sessions have a turn next.
 //!
-//! A session is in each queue once: its own flags tell. An entry whose session is gone costs one look.
+//! A session is in each queue at most once: its own flags record where. An entry whose session is
+//! gone costs one look.
 
 use super::write_queue::WriteQueue;
 use crate::session::{Session, SessionId, State};
@@ -18,7 +19,7 @@ pub struct Queues {
     writable: WriteQueue,
     /// Publishers over their rate limit, and when each is read again.
     throttled: Vec<(Instant, SessionId)>,
-    /// Publishers whose blocks wait for other tracks, or for the clock.
+    /// Publishers whose blocks wait for other tracks, or for the clock to pass.
     waiting_media: Vec<SessionId>,
 }
 

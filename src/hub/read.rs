@@ -1,4 +1,4 @@
-//! The reading half of a turn: publishers, and all who have something to say.
+//! The reading half of a turn: publishers, and all other sessions with bytes to read.
 
 use super::Hub;
 use crate::protocol::control::OfflineReason;
@@ -19,11 +19,11 @@ const READS_MAX: usize = 32;
 const HANDSHAKE_COST: usize = 8;
 
 impl<S: Socket> Hub<S> {
-    /// Publishers first, all of them: whoever watches waits for what they say.
+    /// Publishers first, all of them: viewers wait for their media.
     pub(super) fn read(&mut self) {
         self.unthrottle();
-        // Who is not visited in this turn is at the front of the queue in the next, and who was
-        // visited and has more at its back.
+        // A session that gets no visit in this turn is at the front of the queue in the next. A
+        // visited session with more to read is at its back.
         self.turn.budget = Budget::new(
             self.settings.turn_work,
             work::SHARE_MIN,
@@ -78,7 +78,8 @@ impl<S: Socket> Hub<S> {
             }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Gone => false,
-            // First it is told why; what it says matters no more, but for what lets us tell it.
+            // The client gets the reason first. Its bytes no longer matter, except those of the
+            // handshake that the answer needs.
             State::Closing { is_shut: false, .. } => {
                 self.sessions[id].socket.is_handshaking() && self.shake_hands(id)
             }
@@ -90,7 +91,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Goes on with a handshake behind which there is only something to be told.
+    /// Goes on with a handshake for a session that only waits to send its closing answer.
     fn shake_hands(&mut self, id: SessionId) -> bool {
         let session = &mut self.sessions[id];
         let result = session.socket.read(&mut [0; 1]);

@@ -97,7 +97,7 @@ impl<S: Socket> Hub<S> {
         if !self.count_refusal(cause, client) {
             return;
         }
-        // The client is told no more than that nothing right was shown.
+        // The client learns no more than that it showed no valid key or token.
         let has_shown = head.is_some_and(|head| !head.keys.is_empty() || head.token.is_some());
         let why = match cause {
             Cause::Key | Cause::Token if !has_shown => "no key and no token",

@@ -1,8 +1,8 @@
-//! What many ask for is written down once, and all who may see the same share it.
+//! Texts that many clients ask for are rendered once, and clients with the same view share them.
 //!
-//! A rendering is good for a second. Within it a newer one is made as long as that costs little: by a
-//! budget of work, which is there for whoever asks now and then and is soon spent by a crowd, and as
-//! long as few are kept alive by clients that do not read.
+//! A rendering is good for a second. Within that second a newer one is made as long as that is
+//! cheap: while the budget of work lasts, which occasional requests do not spend and a crowd soon
+//! does, and while clients that do not read keep few old renderings alive.
 //!
 //! Pure: texts and the time come in.
 
@@ -25,8 +25,8 @@ const STREAMS_PER_SECOND: usize = 16_000;
 /// Bytes of renderings that are not read yet, from which on they are shared for a second.
 const UNREAD_BYTES: usize = 512 << 10;
 
-/// Bytes of renderings that are kept for those who ask next. With keys of their own, clients may see
-/// many different things.
+/// Bytes of renderings that are kept for later requests. Clients with different keys may see many
+/// different things.
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
 /// Renderings that are kept, so that looking for one stays cheap.
@@ -46,7 +46,8 @@ pub enum What {
     Metrics(TextFormat),
 }
 
-/// The names of the streams that are told, in their order: whoever may see these sees the same.
+/// The names of the reported streams, in their order: clients that may see these streams see the
+/// same.
 pub type Names = Vec<Arc<str>>;
 
 #[derive(Debug)]
@@ -108,8 +109,8 @@ impl Renderings {
         None
     }
 
-    /// Keeps a rendering for those who ask next, and returns it. The memory of the one before is used
-    /// again, if nobody holds it.
+    /// Keeps a rendering for later requests, and returns it. It reuses the memory of the previous
+    /// one unless a client still holds that.
     pub fn keep(&mut self, what: What, names: Names, text: &[u8], now: Instant) -> Bytes {
         let is_replaced = |kept: &Rendering| kept.what == what && kept.names == names;
         let replaced = self.kept.iter().position(is_replaced);
@@ -142,7 +143,7 @@ impl Renderings {
         bytes
     }
 
-    /// Lets go of what is too old. Returns the bytes that clients still hold of it.
+    /// Drops renderings that are too old. Returns the bytes that clients still hold of them.
     pub fn tend(&mut self, now: Instant) -> usize {
         let is_old = |kept: &mut Rendering| now.saturating_duration_since(kept.made_at) >= AGE_MAX;
         self.outdated
@@ -160,7 +161,7 @@ impl Renderings {
         }
     }
 
-    /// Bytes of outdated renderings that somebody else holds.
+    /// Bytes of outdated renderings that clients still hold.
     fn unread_bytes(&mut self) -> usize {
         self.outdated.retain(|bytes| !bytes.is_unique());
         self.outdated.iter().map(Bytes::len).sum()
@@ -248,7 +249,7 @@ mod tests {
         let names = names(2);
         let first = ask(&mut renderings, METRICS, &names, now).0;
         let place = first.as_ptr();
-        // Somebody reads it.
+        // A client still reads the first one.
         let second = ask(&mut renderings, METRICS, &names, now).0;
         assert_ne!(second.as_ptr(), place);
         drop((first, second));

@@ -1,4 +1,4 @@
-//! What is told about streams: to programs that ask, and to those who watch over the server.
+//! Reports about streams, for programs that ask and for people who watch over the server.
 
 use super::Hub;
 use super::renderings::{Names, What};
@@ -48,8 +48,7 @@ impl<S: Socket> Hub<S> {
         self.respond(id, head, rest, |to| to.text(media_type, text));
     }
 
-    /// What is to be told of these streams: newly written down, or shared with those who asked just
-    /// now.
+    /// The report about these streams: newly rendered, or shared with a request of just now.
     fn rendering(&mut self, what: What, names: Names) -> Bytes {
         if let Some(bytes) = self.books.renderings.find(what, &names, self.clock.now()) {
             return bytes;
@@ -85,7 +84,7 @@ impl<S: Socket> Hub<S> {
         bytes
     }
 
-    /// All live streams that may be watched by whoever shows this.
+    /// All live streams that a client with these keys or this token may watch.
     pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
         self.streams
             .iter()

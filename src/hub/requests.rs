@@ -25,11 +25,11 @@ use bytes::{Bytes, BytesMut};
 use std::io;
 use std::mem;
 
-/// Up to here a request head is looked at whatever comes, so that what is no HTTP at all is refused
-/// at once; beyond, at the end of a line.
+/// Up to this size a request head is parsed with every read, so that bytes that are not HTTP are
+/// refused at once; beyond it, only at the end of a line.
 const EAGER_BYTES_MAX: usize = 256;
 
-/// Bytes of a body that is read for the connection's sake, although nobody wants it.
+/// Bytes of an unwanted body that are read to keep the connection open.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
 impl<S: Socket> Hub<S> {
@@ -211,7 +211,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Does what one request asks for. Whether it may has been seen to.
+    /// Does what one request asks for. Its permission has been checked.
     fn serve(
         &mut self,
         id: SessionId,
@@ -369,7 +369,7 @@ impl<S: Socket> Hub<S> {
             Body::Length(length) => length <= DRAINED_BYTES_MAX,
             Body::None | Body::Chunked | Body::UntilClose => false,
         };
-        // Whoever waits for our "100 Continue" may send the body or may not.
+        // A client that waits for our "100 Continue" may send the body or may not.
         let may_go_on = may_go_on && !head.expect_continue;
         let after = match may_go_on {
             true if body.is_at_end() => AfterAnswer::Ask(BytesMut::from(&behind[..])),
@@ -400,7 +400,7 @@ impl<S: Socket> Hub<S> {
         self.queue_write(id);
     }
 
-    /// Reads on to the end of a body that nobody wants, behind which the next request is.
+    /// Reads on to the end of an unwanted body; the next request comes behind it.
     pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
         let session = &mut self.sessions[id];
         let State::Draining(body) = &mut session.state else {
@@ -455,8 +455,8 @@ enum AfterAnswer {
 /// A request and what came behind its head, or how its method is answered at once.
 type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
 
-/// A whole request head at the front of `bytes`, and what is behind it; `None` when it is not
-/// whole yet. What it was made of is let go. With `redirects_to`, all it gets is another address.
+/// A whole request head at the front of `bytes`, and the bytes behind it; `None` while the head is
+/// not whole. The bytes of the head are freed. With `redirects_to`, the only answer is a redirect.
 fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Option<Outcome> {
     if bytes.is_empty() {
         return None;

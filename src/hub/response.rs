@@ -21,7 +21,7 @@ pub struct WholeResponse {
     pub body: Bytes,
 }
 
-/// Who may put a page into a frame.
+/// Which pages may put a page into a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     SameOrigin,
@@ -98,8 +98,8 @@ impl ResponseTo<'_> {
         self.body(head, bytes)
     }
 
-    /// What OPTIONS is answered: `allow` are the methods of the address. A page of an origin that was
-    /// let in hears that it may use them.
+    /// The answer to OPTIONS: `allow` are the methods of the address. A page of an allowed origin
+    /// also learns that it may use them.
     pub fn options(self, allow: &str) -> WholeResponse {
         let mut head = ResponseHead::new(204).header("Allow", format!("{allow}, OPTIONS"));
         if let Readers::Origin(_) = self.stamp.readers {

@@ -1,8 +1,8 @@
 //! How a connection takes leave of its role: refused, closed, dropped, or told that the server
 //! stops.
 //!
-//! Whatever the reason, [`Hub::change_state`] is the one way out of a state, so that no
-//! audience keeps a viewer that is gone, and no stream a publisher.
+//! [`Hub::change_state`] is the one way out of a state, for every reason, so that no audience keeps
+//! a viewer that is gone, and no stream a publisher.
 
 use super::{Hub, Life};
 use crate::protocol::control::OfflineReason;
@@ -173,7 +173,7 @@ impl<S: Socket> Hub<S> {
         self.streams.forget_if_deserted(stream_id);
     }
 
-    /// Closes all sessions, with the goodbye of their role.
+    /// Closes all sessions, each with the closing message of its role.
     pub fn stop(&mut self) {
         self.life = Life::Stopping;
         for id in self.sessions.ids() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[derive(Debug)]
 pub struct Settings {
-    /// Who may publish and who may watch.
+    /// The rules for publishing and watching.
     pub access: Access,
     /// Proxies whose client addresses are trusted.
     pub proxies: TrustedProxies,
@@ -37,7 +37,8 @@ pub struct HookSettings {
 }
 
 impl Settings {
-    /// Those of a server that may have `most` connections at once, whatever is asked.
+    /// Settings of a server that can hold `most` connections at once, even if the configuration
+    /// asks for more.
     pub fn new(config: &Serve, most: usize) -> Settings {
         let asked = config.limits.max_connections;
         Settings {

@@ -1,14 +1,14 @@
 //! Whether a publisher's media still come.
 //!
 //! A publisher that is connected may send nothing: its network is gone and the kernel does not know
-//! yet, or its camera stands still. Viewers are told when that has lasted for two seconds.
+//! yet, or its camera stands still. Viewers get a message when that has lasted for two seconds.
 //!
 //! Some streams are sparse by nature: a slide that is recorded without sound comes as one frame in
-//! ten seconds, a recorder may be asked for a piece every five. They tell by the gaps between their
-//! chunks: only a silence of more than twice the usual gap is one. The usual gap is half the last
-//! one and half what was usual before. A gap that was told as a silence counts only when the next gap
-//! is like it: so an interruption leaves the usual gap as it is, and a stream that has always been slow
-//! is called stalled at its first two gaps, and then no more.
+//! ten seconds, a recorder may be asked for a piece every five. The gaps between their chunks show
+//! it: only a silence of more than twice the usual gap counts as a stall. The usual gap is half the
+//! last gap plus half the usual gap before. A gap that was reported as a stall counts only when the
+//! next gap is like it: so an interruption leaves the usual gap as it is, and a stream that has
+//! always been slow is reported as stalled at its first two gaps, and then no more.
 //!
 //! Pure: the time is passed in.
 
@@ -33,7 +33,7 @@ pub struct Arrivals {
     chunk_at: Option<Instant>,
     /// `None` before the first gap between two chunks.
     usual_gap: Option<Duration>,
-    /// The last gap, if it was told as a silence.
+    /// The last gap, if it was reported as a stall.
     told_gap: Option<Duration>,
 }
 

@@ -15,8 +15,8 @@ pub struct Streams {
     catalog: Catalog,
     /// Invariant: one for each stream of the catalog.
     broadcasts: BTreeMap<StreamId, Broadcast>,
-    /// Streams whose audience is being visited, or will be: each has its slice in turn. Invariant: each
-    /// once, and its broadcast has `is_sweeping` set.
+    /// Streams with a sweep under way or due: each has its slice in turn. Invariant: each stream is
+    /// here once, and its broadcast has `is_sweeping` set.
     sweeping: VecDeque<StreamId>,
     /// What the kernel may hold for a viewer, of a new stream.
     unsent: Unsent,
@@ -111,7 +111,7 @@ impl Streams {
         }
     }
 
-    /// Has every audience swept whose stream has new chunks.
+    /// Starts a sweep for each stream that has new chunks.
     pub fn sweep_fresh(&mut self, max_delay: Duration, now: Instant) {
         for (&id, broadcast) in &mut self.broadcasts {
             if mem::take(&mut broadcast.is_fresh) && !broadcast.audience.is_empty() {
@@ -142,7 +142,7 @@ impl Streams {
             .min()
     }
 
-    /// Starts sweeps whose time has come. Returns whether any is under way.
+    /// Starts sweeps whose time has come. Returns whether any sweep is under way.
     pub fn set_out(&mut self, now: Instant) -> bool {
         let mut any = false;
         for id in &self.sweeping {

@@ -1,37 +1,37 @@
-//! One stream's way through its audience: who is written to next, and when it begins.
+//! One stream's way through its audience: which viewer is next, and when a sweep begins.
 //!
 //! ```text
-//! audience  a b c d e f g h i        new chunks: everybody is visited once more
+//! audience  a b c d e f g h i        new chunks: each viewer is visited once more
 //!               └──► e f g h i a b   from where the last sweep ended, and a little further
 //! ```
 //!
-//! A sweep that is still under way when new chunks come goes on from where it is, once round:
-//! whoever is next is given all that is new for it in one write. So the more viewers there are,
-//! the more bytes a write carries and the less a byte costs, without anything being set.
+//! A sweep that is still under way when new chunks come goes on from where it is, once round: each
+//! viewer gets all its new chunks in one write. So the more viewers there are, the more bytes a
+//! write carries and the less a byte costs, without any setting.
 //!
-//! The sweep begins a little further each time, so that nobody is always last, and nobody's delay
-//! jumps from chunk to chunk either.
+//! Each sweep begins a little further on, so that no viewer is always last and a viewer's delay
+//! does not jump from chunk to chunk.
 //!
 //! Pure: the size of the audience and the time come in, indices go out.
 
 use std::time::{Duration, Instant};
 
-/// A sweep begins later than the one before by this part of the audience: within seconds,
-/// everybody has been first and last.
+/// A sweep begins later than the one before by this part of the audience: within seconds, each
+/// viewer has been first and last.
 const ROTATION: usize = 64;
 
 #[derive(Debug, Default)]
 pub struct Sweep {
-    /// Index of who is visited next, if the audience reaches so far.
+    /// Index of the next viewer, if the audience reaches so far.
     next: usize,
-    /// Visits until everybody has been given the chunks that the sweep is for.
+    /// Visits until each viewer has the chunks that the sweep is for.
     left: usize,
     /// Newer chunks than that wait until then.
     held_until: Option<Instant>,
     /// When the round began that is under way, and visits since then.
     began: Option<Instant>,
     visits: u64,
-    /// The round that ended last, until it is told.
+    /// The round that ended last, until it is reported.
     ended: Option<Swept>,
 }
 
@@ -48,7 +48,7 @@ impl Sweep {
         self.held_until.get_or_insert(now + max_delay);
     }
 
-    /// Everybody is to be visited now, chunks or not.
+    /// All viewers are due for a visit now, with or without new chunks.
     pub fn hurry(&mut self, now: Instant) {
         self.held_until = Some(now);
     }
@@ -74,14 +74,14 @@ impl Sweep {
         self.left = audience;
     }
 
-    /// Somebody has joined, at the end of the audience: one more to visit on the way round.
+    /// A viewer has joined at the end of the audience: one more visit in this round.
     pub fn joined(&mut self) {
         self.left += usize::from(self.left > 0);
     }
 
-    /// The index of who is visited next.
+    /// The index of the next viewer.
     pub fn next(&mut self, audience: usize, now: Instant) -> Option<usize> {
-        // Some have left meanwhile.
+        // Some viewers may have left since.
         self.left = self.left.min(audience);
         self.left = self.left.checked_sub(1)?;
         if self.next >= audience {
@@ -215,7 +215,8 @@ mod tests {
             let mut sweep = Sweep { next: before, ..Sweep::default() };
             sweep.hurry(now);
             sweep.set_out(audience, now);
-            // As an audience is kept: who leaves gives its place to the last, who is seen to.
+            // The model keeps the audience as the hub does: the last viewer takes the place of one
+            // that leaves, and is visited there.
             let mut names: Vec<usize> = (0..audience).collect();
             let mut unseen: std::collections::BTreeSet<usize> = (0..audience).collect();
             let mut visit = |sweep: &mut Sweep, names: &[usize]| {

@@ -1,9 +1,9 @@
-//! How much the kernel holds for a viewer who does not keep up.
+//! How much the kernel holds for a viewer that does not keep up.
 //!
-//! A send buffer grows by itself to megabytes (tcp(7), `tcp_wmem`): many seconds of a stream, which
-//! a viewer who was held up must take before it sees anything newer, and which the server cannot
-//! take back. So the part of it that is not on its way yet is bounded (`TCP_NOTSENT_LOWAT`), to a
-//! second or two of the stream. What is on its way is not: a long, fast path needs it.
+//! A send buffer grows by itself to megabytes (tcp(7), `tcp_wmem`): many seconds of a stream. A
+//! delayed viewer must take all of it before anything newer, and the server cannot take it back. So
+//! the part of it that is not on its way yet is bounded (`TCP_NOTSENT_LOWAT`), to a second or two
+//! of the stream. What is on its way is not: a long, fast path needs it.
 
 /// Where the stream's bit rate is not known yet.
 const UNSENT_BYTES_FIRST: u32 = 256 << 10;

@@ -4,8 +4,8 @@ use crate::session::{QuestionId, Verdict};
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Answers that are remembered, whoever asks: some 100 bytes each, so a crowd of guessers fills
-/// half a megabyte.
+/// Answers that are remembered, for all clients together: some 100 bytes each, so a crowd that
+/// guesses keys fills half a megabyte.
 const VERDICTS_MAX: usize = 4096;
 
 /// Verdicts, each for as long as any other.
@@ -37,7 +37,8 @@ impl Verdicts {
         if self.lifetime.is_zero() {
             return;
         }
-        // Nobody asks what is known, so that it cannot be here yet; if it is, it keeps its time.
+        // A known question is not asked again, so it should not be here; if it is, it keeps its
+        // time.
         if let Some(known) = self.known.get_mut(&question) {
             *known = verdict;
             return;

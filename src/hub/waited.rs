@@ -1,8 +1,8 @@
-//! Names that viewers wait for, before anybody publishes them.
+//! Names that viewers wait for, before a publisher comes.
 //!
-//! Anybody may open a link before its stream begins, and so anybody can make up names. When there are as
-//! many as there may be, one gives way to the newcomer: of the client that has most of them, the one that
-//! has waited longest. So who makes up names displaces names of its own.
+//! Any client may open a link before its stream begins, and so any client can make up names. At the
+//! limit, one name makes room for the new one: of the client that has most names, the one that has
+//! waited longest. So a client that makes up names displaces its own.
 
 use super::Hub;
 use crate::protocol::forwarded::counted_as;

@@ -1,10 +1,10 @@
-//! The writing half of a turn: audiences are swept in slices, and whoever else has something to be
-//! told is told it.
+//! The writing half of a turn: audiences are swept in slices, and all other sessions with output
+//! are written to.
 //!
-//! A turn writes for a few milliseconds at most, so that publishers' next bytes are read soon. Of
-//! these, those who are written to for themselves (room in a full socket, a join, a reply) get a
-//! quarter when sweeps want the rest; sweeps share theirs in slices, stream by stream, so that a
-//! small stream is through at once beside a large one, and a crowd that joins holds up nobody.
+//! A turn writes for a few milliseconds at most, so that publishers' next bytes are read soon.
+//! Single writes (after room in a full socket, a join, a reply) get a quarter of that time when
+//! sweeps want the rest. Sweeps share theirs in slices, stream by stream, so that a small stream is
+//! through at once beside a large one, and a crowd that joins delays no other viewer.
 
 use super::Hub;
 use crate::session::outbox::Outbox;
@@ -30,7 +30,7 @@ const LOOK_COST: usize = 512;
 const SLICE_VIEWERS: usize = 64;
 
 impl<S: Socket> Hub<S> {
-    /// Has every audience swept whose stream has new chunks.
+    /// Starts a sweep for each stream that has new chunks.
     pub(super) fn fan_out(&mut self) {
         let max_delay = self.settings.limits.max_delay;
         self.streams.sweep_fresh(max_delay, self.clock.now());
