@@ -1,11 +1,11 @@
-//! SIGUSR2: another process takes over, and nobody is refused meanwhile.
+//! SIGUSR2: another process takes over, and no client is refused during it.
 //!
 //! ```text
 //! this process                                   the next one
 //!   SIGUSR2 ─► starts it: same arguments           reads its configuration
 //!              hands over listening sockets  ────► listens
 //!   accepts no more  ◄─────────────────── "ready"  accepts
-//!   serves those who are here, until
+//!   serves those that are here, until
 //!   they leave or --drain-timeout has
 //!   passed; then closes them (1001), ends          here they come again
 //! ```
@@ -62,7 +62,7 @@ impl Origin {
             .args(&self.arguments)
             .env(PREDECESSOR, std::process::id().to_string())
             .stdin(Stdio::from(stdin));
-        // These name this process, and nobody knows the next one's number yet.
+        // These name this process, and the next one's number is not known yet.
         for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
             command.env_remove(name);
         }
@@ -104,7 +104,7 @@ impl Succession {
         self.draining = Some(until);
     }
 
-    /// When there is something to do, whatever happens.
+    /// When the loop must wake at the latest.
     pub fn wake_at(&self, is_stopping: bool) -> Option<Instant> {
         let drained = self.draining.filter(|_| !is_stopping);
         let deadline = self.successor.as_ref().map(|successor| successor.deadline);

@@ -7,7 +7,7 @@
 //!    └──────── waker, answer ◄─────────────────┘
 //! ```
 //!
-//! Whatever is not a plain yes or no is [`HookAnswer::verdict`] `None`, and closes the door.
+//! Any answer but a plain yes or no is [`HookAnswer::verdict`] `None`, and refuses the request.
 
 use crate::config;
 use crate::hub::{HookAnswer, QUESTIONS_MAX, Question};
@@ -102,8 +102,8 @@ impl Caller {
     fn new(url: &str) -> Caller {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            // A hook that has moved is to be told by its new address. It would be asked there with a
-            // GET, which says nothing.
+            // A hook that has moved must be configured with its new address. A redirect would turn
+            // the question into a GET without a body.
             .max_redirects(0)
             .max_redirects_will_error(false)
             // What viewers show is for the hook alone.
@@ -139,7 +139,7 @@ impl Caller {
                 verdict,
                 trouble,
             };
-            // Nobody is left to be told when the server has ended.
+            // The receiver is gone when the server has ended.
             if answers.send(answer).is_err() || waker.wake().is_err() {
                 return;
             }

@@ -30,8 +30,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-/// Tells a process that its standard input leads to the one it takes over from, and that one's
-/// number: for whoever comes after it inherits the variable, but not the parent.
+/// Marks a process whose standard input leads to its predecessor, and has the predecessor's number:
+/// later processes inherit the variable too, but have another parent.
 pub const PREDECESSOR: &str = "VIDEOSTREAM_PREDECESSOR";
 
 /// What a process says once it listens.
@@ -103,7 +103,8 @@ impl Inherited {
         })
     }
 
-    /// Has the options follow: who may publish depends on where we are served.
+    /// Sets the options that depend on the inherited sockets: who may publish depends on the
+    /// addresses that we serve.
     pub fn apply(&self, options: &mut Options) {
         if self.is_activated {
             let addresses = self.sockets.iter().map(|&(address, _)| address);
@@ -120,13 +121,13 @@ impl Inherited {
         Some(self.sockets.remove(index).1)
     }
 
-    /// The one that waits to hear that we are ready.
+    /// The predecessor, which waits for our "ready".
     pub fn take_predecessor(&mut self) -> Option<UnixStream> {
         self.predecessor.take()
     }
 }
 
-/// Says so to the predecessor.
+/// Sends "ready" to the predecessor.
 pub fn say_ready(mut predecessor: UnixStream) -> io::Result<()> {
     predecessor.write_all(READY)
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-/// Connections accepted in one turn, so that a crowd does not hold up those who are there.
+/// Connections accepted in one turn, so that a crowd does not delay the sessions that are there.
 const ACCEPTS_MAX: usize = 32;
 
 /// How long accepting paused when the process or the system is out of descriptors. Asking again at
@@ -21,12 +21,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// Descriptors kept back: listeners, epoll, signals, standard streams, and files to come.
 const DESCRIPTORS_RESERVED: u64 = 64;
 
-/// What those who come to a listener get.
+/// What the clients of a listener get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
     Plain,
     Encrypted,
-    /// They are told where the encrypted one is.
+    /// A redirect to the encrypted listener.
     Redirect,
 }
 
@@ -74,7 +74,7 @@ impl Listener {
         // A chunk is a whole message: waiting to fill a packet would only delay it.
         let options = SockRef::from(&socket);
         options.set_tcp_nodelay(true)?;
-        // For those whom nothing is sent: a viewer that waits over HTTP, say, and is long gone.
+        // For peers that get no bytes: a viewer that waits over HTTP, say, and is long gone.
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE_TIME)
             .with_interval(KEEPALIVE_INTERVAL);
@@ -121,7 +121,7 @@ impl Listener {
                 // The peer hung up before we came: accept(2) says to go on.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    // Told once until nobody waits any more, not with each that leaves.
+                    // Logged once until no connection waits any more, not once for each connection.
                     if !std::mem::replace(&mut self.is_failing, true) {
                         tracing::warn!(%error, address = %self.address, "accepting paused");
                     }

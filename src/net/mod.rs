@@ -9,7 +9,7 @@
 //! - `reactor`: the loop; it reads the clock once a turn.
 //! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
 //! - `hook`: the threads that ask the web hook.
-//! - `service_manager`, `inherited`, `handover`: what a service manager is told, and how one process
+//! - `service_manager`, `inherited`, `handover`: messages to a service manager, and how one process
 //!   takes over from another.
 
 mod handover;
@@ -88,7 +88,7 @@ pub fn serve(
     Ok(())
 }
 
-/// How long standard output is waited for. Whoever reads it is rarely later.
+/// How long to wait for standard output. Its reader is rarely later.
 const PRINT_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Prints this, on a thread of its own: a reader that does not read, or is gone, is no reason not to
@@ -116,7 +116,7 @@ fn greeting(
     base_path: &BasePath,
     addresses: &[(Service, SocketAddr)],
 ) -> String {
-    // Whoever gave a key knows it; one that was made here is told this once.
+    // An operator who gave a key knows it; a key that was made here is printed this once.
     let key = random_publish_key.map_or_else(String::new, |key| format!("?key={}", key.expose()));
     let mut lines = Vec::new();
     let mut links = Vec::new();
@@ -146,7 +146,7 @@ fn greeting(
     lines.join("\n") + "\n"
 }
 
-/// Nobody can open `0.0.0.0`: there are links to what it stands for.
+/// A browser cannot open `0.0.0.0`: the links lead to the addresses that it stands for.
 fn links_to(scheme: &str, address: SocketAddr) -> Vec<String> {
     let found = match address.ip().is_unspecified() {
         true => reachable(address.ip()),

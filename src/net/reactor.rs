@@ -36,7 +36,7 @@ const EVENTS_MAX: usize = 1024;
 /// stood still.
 const STANDSTILL: Duration = Duration::from_secs(1);
 
-/// How long peers have to say goodbye when the server stops.
+/// How long peers have for the closing handshake when the server stops.
 const STOPPING_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub struct Reactor {
@@ -221,7 +221,7 @@ impl Reactor {
                 }
             }
             SUCCESSOR => self.hear_successor(),
-            // Its answers are heard in a phase of their own.
+            // Its answers are taken in a phase of their own.
             HOOK => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
@@ -414,7 +414,7 @@ fn standstill(
     (still > STANDSTILL).then_some(still)
 }
 
-/// What this thread has worked, whatever the clock says.
+/// CPU time of this thread, which does not depend on the wall clock.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()

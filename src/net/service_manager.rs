@@ -1,12 +1,12 @@
-//! What a service manager is told (`sd_notify(3)`): that we are ready, alive, stopping, or have been
-//! taken over from. Without one, nothing.
+//! The messages to a service manager (`sd_notify(3)`): ready, alive, stopping, or taken over by
+//! another process. Without a service manager, nothing.
 
 use sd_notify::NotifyState;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
 pub struct ServiceManager {
-    /// How often it wants to hear from the loop.
+    /// How often the loop has to report that it is alive.
     interval: Option<Duration>,
     next: Instant,
 }

@@ -14,8 +14,9 @@
 //!   so. Plaintext that waits here gets no event of its own.
 //! - [`TlsStream::write`] takes nothing while ciphertext waits, and one write's worth at most may wait:
 //!   [`WRITE_BYTES`] and what TLS adds to them.
-//! - After any of them [`TlsStream::has_unsent`] tells whether the wire was full: then [`TlsStream::flush`] is
-//!   to be called when it has room, although nobody has anything new to write.
+//! - After any of them [`TlsStream::has_unsent`] tells whether the wire was full: then
+//!   [`TlsStream::flush`] is to be called when the wire has room, even without anything new to
+//!   write.
 
 use bytes::{Buf, BytesMut};
 use rustls::ServerConfig;
@@ -48,7 +49,7 @@ const READ_MOST: usize = 64 << 10;
 const INCOMPLETE_BYTES_MAX: usize = 20 << 10;
 
 /// Reads in a row that bring records and no plaintext. The largest record takes five, a handshake
-/// as many; whoever sends empty ones without end is not to be followed.
+/// as many; a peer that sends empty records without end is cut off.
 const EMPTY_READS_MAX: usize = 16;
 
 /// The first byte of every TLS connection: a record of the handshake (RFC 8446, 5.1).
@@ -143,7 +144,7 @@ impl TlsStream {
         !self.unsent.is_empty()
     }
 
-    /// Reads plaintext; nothing at the peer's proper end. The handshake happens meanwhile.
+    /// Reads plaintext; nothing at the peer's proper end. The handshake runs inside these reads.
     pub fn read(&mut self, wire: &mut (impl Read + Write), buffer: &mut [u8]) -> io::Result<usize> {
         if self.plain.is_empty() {
             let length = self.fetch(wire, buffer)?;
@@ -200,7 +201,7 @@ impl TlsStream {
         let length = loop {
             match wire.read(&mut incoming[before..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Cut off: whether that is all it had to say, nobody can tell (RFC 8446, 6.1).
+                // Cut off: there is no way to tell whether that was all (RFC 8446, 6.1).
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 result => break result?,
             }
@@ -403,7 +404,7 @@ fn traffic<'a>(
 ) -> io::Result<Traffic<'a>> {
     match session.process_tls_records(incoming).state.map_err(bad)? {
         ConnectionState::WriteTraffic(traffic) => Ok(traffic),
-        // Both sides have said goodbye.
+        // Both sides have sent their closing alert.
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }
 }
@@ -624,7 +625,7 @@ mod tests {
                     Err(error) => panic!("{error}"),
                 }
             }
-            // Whoever is told to wait may do so: nothing that can be read is left here.
+            // After "would block" the caller may wait: nothing readable is left here.
             assert!(tls.plain.is_empty());
             if tls.has_unsent() {
                 tls.flush(&mut wire).unwrap();
@@ -658,7 +659,7 @@ mod tests {
         assert_eq!(tls.read(&mut wire, &mut buffer[..1]).unwrap(), 1);
         assert!(tls.plain == b"ore"[..]);
 
-        // A goodbye that has no room is said when there is some.
+        // A closing alert that has no room goes out when there is some.
         wire.writable = 0;
         tls.say_goodbye(&mut wire).unwrap();
         assert!(tls.has_unsent());

@@ -29,7 +29,7 @@ impl Bucket {
         }
     }
 
-    /// Empty: who comes again and again gets no burst each time.
+    /// An empty bucket: a client that connects again and again gets no burst each time.
     pub fn empty(bits_per_s: u64, now: Instant) -> Bucket {
         Bucket {
             bits_per_s,

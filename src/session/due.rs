@@ -13,7 +13,7 @@ const ANSWER_TIMEOUTS: u32 = 4;
 pub enum Due {
     /// No whole request head in time.
     HeadTimeout,
-    /// Kept alive, but nobody asked for anything.
+    /// Kept alive, but no further request came.
     Idle,
     /// The hook has not decided.
     Undecided,
@@ -38,7 +38,7 @@ impl<S> Session<S> {
             .is_some_and(|since| elapsed(since) >= limits.viewer_timeout);
         match &self.state {
             State::Requesting(bytes) if elapsed(self.since) >= limits.head_timeout => {
-                // Who asked before and is between requests is not late, only idle.
+                // A client between two requests is not late, only idle.
                 Some(match bytes.is_empty() && self.requests > 0 {
                     true => Due::Idle,
                     false => Due::HeadTimeout,
@@ -60,7 +60,7 @@ impl<S> Session<S> {
             State::Responding { .. } | State::Draining(_) | State::Posting(_) => {
                 is_stalled.then_some(Due::Stalled)
             }
-            // It is we who do not read.
+            // A throttled publisher is silent because the server does not read it.
             State::Publishing(publisher) if publisher.is_throttled(now) => None,
             State::Publishing(publisher) if publisher.is_websocket() => {
                 // Its recorder may have nothing to record for a while: as long as it answers pings
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(connection.due(&limits, after(20)), Some(Due::Ping));
         connection.pinged_at = Some(after(20));
         assert_eq!(connection.due(&limits, after(40)), Some(Due::NoPong));
-        // The ping is behind media that it does not take: it cannot have been heard.
+        // The ping is behind media that the peer does not take, so the ping cannot have arrived.
         connection.blocked_since = Some(after(15));
         assert_eq!(connection.due(&limits, after(44)), None);
         assert_eq!(connection.due(&limits, after(45)), Some(Due::Stalled));

@@ -1,7 +1,7 @@
 //! What a WebSocket peer sends: frames read by tungstenite, which also answers pings and closes.
 //!
-//! Each byte passes a [`FrameCheck`] first, so that what breaks the protocol is answered when it
-//! comes, and not when tungstenite has all of the frame. Whole frames before it are heard first.
+//! Each byte passes a [`FrameCheck`] first, so that a protocol violation is answered when its byte
+//! arrives, and not when tungstenite has the whole frame. Whole frames before it are handled first.
 //!
 //! tungstenite never writes to the socket. Its replies go into the outbox, so that a control
 //! frame starts only between media frames.
@@ -17,7 +17,7 @@ use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Message, error::CapacityError};
 
-/// Bytes of tungstenite's read buffer for a viewer, who sends pongs and little else. Its default
+/// Bytes of tungstenite's read buffer for a viewer, which sends pongs and little else. Its default
 /// of 128 KiB, zeroed on first read, would cost 1.3 GB with 10,000 viewers.
 const VIEWER_BUFFER_BYTES: usize = 256;
 
@@ -47,13 +47,13 @@ pub struct Inbound {
     is_dense: bool,
     /// Bytes that came since the peer was last seen between two messages.
     unfinished: u32,
-    /// Data messages nobody asked for.
+    /// Unrequested data messages.
     pub ignored: u8,
     /// The code of the peer's close frame.
     close_code: Option<NonZeroU16>,
 }
 
-/// What was heard.
+/// What came from the peer.
 #[derive(Debug)]
 pub enum Heard {
     /// A whole binary message.
@@ -70,12 +70,12 @@ pub enum Heard {
     Closed,
     /// The peer is gone without a word.
     Gone,
-    /// The peer broke the protocol, and is to be told how.
+    /// The peer broke the protocol; the close frame gets this code and reason.
     Bad(CloseCode, String),
 }
 
 impl Inbound {
-    /// For a viewer. `rest` are the bytes that came behind its request.
+    /// A reader for a viewer. `rest` are the bytes that came behind its request.
     pub fn viewer(rest: &[u8], message_bytes: usize) -> Inbound {
         Inbound::new(rest, VIEWER_BUFFER_BYTES, message_bytes)
     }
@@ -171,7 +171,7 @@ impl Inbound {
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
             Ok(Message::Text(_)) => Heard::Text,
             Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
-            // The answer is queued, and written by the next read, which says so.
+            // The answer is queued. The next read writes it and reports the close.
             Ok(Message::Close(frame)) => {
                 self.close_code = frame.and_then(|frame| NonZeroU16::new(frame.code.into()));
                 Heard::Control

@@ -48,8 +48,9 @@ pub const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 /// all, and a reset would take it from them: on a slow link 1 MB takes this long.
 pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Replies that may wait for one peer. Pings that are sent without reading the pongs would fill
-/// memory otherwise. Counted, not weighed: the rest of a chunk may wait among them.
+/// Replies that may wait for one peer. A peer that sends pings and does not read the pongs would
+/// fill memory otherwise. Counted in replies, not in bytes: the rest of a chunk may wait among
+/// them.
 pub const OUTBOX_SLICES_MAX: usize = 64;
 
 /// Where one accepted socket is in its life.
@@ -57,18 +58,19 @@ pub const OUTBOX_SLICES_MAX: usize = 64;
 pub enum State {
     /// Waiting for a whole HTTP request head; these bytes of it are here.
     Requesting(BytesMut),
-    /// Its request waits for the web hook. It is not read meanwhile.
+    /// The request waits for the web hook. The session is not read until the verdict.
     Pending(Box<PendingAuthorization>),
     /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
     Responding { keep_alive: bool, rest: BytesMut },
-    /// Reading a body that nobody wants to its end, behind which it may ask again. Its answer is in
+    /// Reading an unwanted body to its end; the next request may come behind it. The answer is in
     /// the outbox, or written.
     Draining(Box<BodyReader>),
     /// Sending us a poster.
     Posting(Box<Posting>),
     /// Feeding one stream, by WebSocket or request body.
     Publishing(Box<Publisher>),
-    /// Reading one stream at its own pace. `inbound` is made when a WebSocket is first heard.
+    /// Reading one stream at its own pace. `inbound` is made when the first bytes come from a
+    /// WebSocket.
     Viewing {
         viewer: Viewer,
         inbound: Option<Box<Inbound>>,
@@ -147,18 +149,18 @@ pub struct Session<S> {
     pub is_write_queued: bool,
     /// On a listener that only tells where https is: the port there.
     pub redirects_to: Option<u16>,
-    /// Whose it is: the peer's address, until a trusted proxy has told for whom it asks.
+    /// The client address: the peer's, until a trusted proxy has reported another.
     pub client: IpAddr,
     /// Whether it is among that client's connections.
     pub is_counted: bool,
     /// Whether its PROXY header has been read, or none is to come.
     pub is_introduced: bool,
-    /// When it came, or its last request came or was answered; of a viewer, when it began to take
-    /// the chunk that the rest of waits in the outbox.
+    /// When the session came, or its last request came or was answered. For a viewer: when it began
+    /// to take the chunk whose rest waits in the outbox.
     pub since: Instant,
     /// Requests it has made.
     pub requests: u32,
-    /// When it was last heard.
+    /// When the last bytes came from it.
     pub heard_at: Instant,
     pub pinged_at: Option<Instant>,
     /// Since when it has taken nothing of what waits for it.
@@ -229,7 +231,7 @@ impl<S> Session<S> {
 mod tests {
     use super::*;
 
-    /// A viewer costs this in the slab, and its WebSocket reader once it has been heard.
+    /// A viewer costs this in the slab, and its WebSocket reader once it has sent bytes.
     #[test]
     fn a_viewer_costs_a_few_hundred_bytes() {
         let length = size_of::<Session<crate::net::TcpSocket>>();

@@ -1,7 +1,7 @@
 //! What waits to be written to one socket: replies, control frames, the chunk half written.
 //!
-//! Media never queue here: a viewer is a cursor. But once a socket has taken a part of a chunk,
-//! the rest must follow before anything else, so it waits here, still in shared memory.
+//! Media never queue here: a viewer is a cursor. But once a socket has taken a part of a chunk, the
+//! remainder must follow before anything else, so it waits here, still in shared memory.
 
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! A request that waits for the web hook. Its session is not read meanwhile: what comes behind the
-//! request waits in the kernel.
+//! A request that waits for the web hook. Its session is not read until the verdict: bytes behind
+//! the request wait in the kernel.
 
 use crate::protocol::http::RequestHead;
 use crate::protocol::route::Route;

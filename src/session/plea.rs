@@ -10,7 +10,7 @@ const RESTART_WAIT: Duration = Duration::from_secs(3);
 /// For so long: it is warned.
 const WARNING_WAIT: Duration = Duration::from_secs(10);
 
-/// What a publisher should be told now.
+/// A message that a publisher should get now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plea {
     /// Please start a new recording.
@@ -31,7 +31,7 @@ impl Plea {
     }
 }
 
-/// What a candidate that sends blocks but no keyframe is told, each thing once.
+/// The messages to a candidate that sends blocks but no keyframe, each sent once.
 #[derive(Debug, Default)]
 pub struct KeyframePlea {
     wants_since: Option<Instant>,

@@ -20,7 +20,7 @@ use std::io::{self, Read};
 use std::mem;
 use std::time::Instant;
 
-/// Bytes taken from one publisher before viewers are written to, whatever work is left.
+/// Bytes taken from one publisher before viewers are written to, even if work is left.
 const TURN_BYTES: u64 = 1 << 20;
 
 /// Replies to pings in one turn, so that a flood of them does not fill the outbox before it is
@@ -48,7 +48,7 @@ pub struct Publisher {
     pub received_before_air: u64,
     /// Why its stream goes offline when it leaves.
     pub offline_reason: OfflineReason,
-    /// What it was told while it was a candidate.
+    /// The messages that it got while it was a candidate.
     pub keyframes: KeyframePlea,
     /// How fast it may be.
     pub bucket: Option<Bucket>,
@@ -58,7 +58,7 @@ pub struct Publisher {
     pub stamp: Stamp,
     /// Whether its connection may ask again behind a body that ended well.
     pub may_ask_again: bool,
-    /// Whether it is in the hub's list of publishers whose blocks wait for the clock.
+    /// Whether it is in the hub's list of publishers whose blocks wait for the clock to pass.
     pub is_waiting: bool,
 }
 
@@ -181,8 +181,8 @@ impl Publisher {
         self.ingest.wants_keyframe()
     }
 
-    /// Adds what it has as a candidate to `stream`, which is live with it by now. The rest of what it
-    /// sent has its turn with all publishers.
+    /// Adds the media that it sent as a candidate to `stream`, which is live with it by now. Its
+    /// other input has a turn with all publishers.
     pub fn go_on_air(&mut self, stream: &mut Stream) {
         self.ingest.go_on_air(stream);
         self.is_interrupted = true;
@@ -354,7 +354,8 @@ impl Publisher {
         }
     }
 
-    /// The work is spent before the input is: the rest has its turn later. It is not silent meanwhile.
+    /// The work is spent before the input is: the remaining input has its turn later. The publisher
+    /// does not count as silent until then.
     fn interrupt(&mut self, now: Instant) -> Fed {
         self.is_interrupted = true;
         self.fed_at = now;
@@ -383,8 +384,8 @@ impl Publisher {
         self.ingest.tick(stream, work);
     }
 
-    /// How often its timestamps stepped, and what it should hear about its media, since this was
-    /// asked last.
+    /// The number of steps in its timestamps, and the warnings about its media, since the last
+    /// call.
     pub fn take_remarks(&mut self) -> (u64, Vec<Warning>) {
         let warnings = std::iter::from_fn(|| self.ingest.poll_warning()).collect();
         (self.ingest.take_time_steps(), warnings)
@@ -403,7 +404,7 @@ impl Publisher {
         }
     }
 
-    /// Puts the last words into the outbox: what it did wrong, or that all is well.
+    /// Puts the final answer into the outbox: what the publisher did wrong, or that all is well.
     pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
         match (&self.feed, fed) {
             (_, Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone) => {}

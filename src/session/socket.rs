@@ -39,8 +39,8 @@ pub trait Socket: Read + Write {
         false
     }
 
-    /// Leaves encryption to a peer that speaks plain HTTP, so that it can be told. Returns whether it
-    /// does; what the peer sent is gone.
+    /// Ends encryption for a peer that speaks plain HTTP, so that it can get an answer. Returns
+    /// whether the socket can; the bytes that the peer sent are gone.
     fn fall_back(&mut self) -> bool {
         false
     }
@@ -50,7 +50,7 @@ pub trait Socket: Read + Write {
         0
     }
 
-    /// Lets go of what encryption holds. Nothing is read or written afterwards.
+    /// Frees what encryption holds. Nothing is read or written afterwards.
     fn release(&mut self) {}
 
     /// Whether written bytes wait above the kernel.

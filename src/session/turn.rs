@@ -23,9 +23,9 @@ const TURN_MESSAGES: usize = 256;
 pub enum After {
     /// It goes on. There may be replies in its outbox.
     Stays,
-    /// Our last words are in its outbox.
+    /// Our closing message is in its outbox.
     Ends,
-    /// There is nobody to say anything to.
+    /// The peer is gone: no message can reach it.
     Gone,
 }
 
@@ -45,7 +45,7 @@ impl<S: Read + Write> Session<S> {
         Some(result)
     }
 
-    /// Hears a viewer, who has little to say.
+    /// Reads from a viewer, which sends little.
     pub fn read_viewer(&mut self, message_bytes: usize, now: Instant) -> After {
         let State::Viewing { viewer, inbound } = &mut self.state else {
             return After::Stays;

@@ -44,7 +44,7 @@ pub struct Viewer {
     pub stream: StreamId,
     pub transport: Transport,
     pub cursor: Cursor,
-    /// What it knows about the publisher. Only who understands text messages does.
+    /// What it knows about the publisher. Only a viewer that understands text messages knows.
     pub told: Told,
     /// Its place in the audience's list.
     pub audience_index: usize,
@@ -54,7 +54,7 @@ pub struct Viewer {
     pub stamp: Option<Box<Stamp>>,
 }
 
-/// What a viewer was told last about its publisher.
+/// What the last text message to a viewer said about its publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
     Offline,
@@ -101,7 +101,7 @@ pub struct Item {
     /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
     is_whole: bool,
     is_skip: bool,
-    /// What it is told about the publisher by this.
+    /// What it knows about the publisher once it has this.
     tells: Option<Told>,
 }
 
@@ -169,8 +169,8 @@ impl Viewer {
         let mut cursor = self.cursor;
         let mut gathered = cursor;
         let mut bytes = 0;
-        // It was told `offline` or `stalled` after all that it was to see: whatever comes now is
-        // newer.
+        // `offline` or `stalled` went out after all media that it was to get: media that come now
+        // are newer.
         let mut told = self.told;
         if let Some((tells, text)) = self.news_before_media(stream) {
             told = tells;
@@ -233,7 +233,7 @@ impl Viewer {
         (false, false, gathered)
     }
 
-    /// What a viewer is told before anything newer, and knows by it.
+    /// The message that a viewer gets before anything newer, and what it knows then.
     fn news_before_media(&self, stream: &Stream) -> Option<(Told, Vec<u8>)> {
         if !self.is_v1() {
             return None;
@@ -249,7 +249,7 @@ impl Viewer {
         }
     }
 
-    /// What a viewer that has all there is, and was told this, is told then, and knows by it.
+    /// The message for a viewer that has all media and knows `told`, and what it knows then.
     fn news_after_media(&self, told: Told, stream: &Stream) -> Option<(Told, Vec<u8>)> {
         if !self.is_v1() {
             return None;
@@ -315,8 +315,8 @@ impl Viewer {
         }
     }
 
-    /// Moves the cursor past what was written, and puts the rest of what was begun into the
-    /// outbox. Returns the number of skips among it.
+    /// Moves the cursor past what was written, and puts the remainder of an item that was begun
+    /// into the outbox. Returns the number of skips among the written items.
     fn settle(&mut self, items: &mut Vec<Item>, mut written: usize, outbox: &mut Outbox) -> u64 {
         let mut skips = 0;
         // Whether the item before was a part of the same whole.
@@ -345,7 +345,7 @@ impl Viewer {
         skips
     }
 
-    /// Says goodbye in the transport's own way.
+    /// Ends the stream in the transport's own way.
     fn end(&self, outbox: &mut Outbox) {
         self.close(
             outbox,
@@ -354,7 +354,7 @@ impl Viewer {
         );
     }
 
-    /// Ends the connection cleanly after whatever was begun.
+    /// Ends the connection cleanly behind the item that was begun.
     pub fn close(&self, outbox: &mut Outbox, code: CloseCode, reason: &str) {
         match self.transport {
             Transport::WebSocket { .. } => outbox.push(close_frame(code, reason)),
@@ -380,7 +380,7 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
     }
 }
 
-/// What a viewer is told when it comes, and when the publisher comes back.
+/// The message that a viewer gets when it comes, and when the publisher comes back.
 pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
@@ -389,12 +389,12 @@ pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
     text_frame(&hello.to_json())
 }
 
-/// What a viewer is told between the media of two publishers whose tracks differ.
+/// The messages that a viewer gets between the media of two publishers whose tracks differ.
 fn replaced(stream: &Stream) -> Vec<u8> {
     let offline = ToViewer::Offline {
         reason: OfflineReason::Replaced,
     };
-    // By now the stream may be offline, which is told behind its media.
+    // The stream may be offline by now; a message behind its media says that.
     [text_frame(&offline.to_json()), hello(stream, true)].concat()
 }
 
