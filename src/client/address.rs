@@ -140,7 +140,7 @@ impl Address {
         &self.host
     }
 
-    /// Whom the server has to prove to be.
+    /// The name that the server has to prove.
     pub(crate) fn server_name(&self) -> io::Result<ServerName<'static>> {
         ServerName::try_from(self.host.clone())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))

@@ -3,7 +3,7 @@
 //! [`push`] may block, and does: one thread, one socket, and timeouts on both of its directions.
 //! [`load`](crate::load) opens thousands of them on a loop of its own.
 //!
-//! Both speak TLS where the address asks for it, and believe whom `trust` says.
+//! Both speak TLS where the address asks for it, and `trust` decides which servers they trust.
 //!
 //! What they send and receive is checked with [`webm`](crate::webm); they share nothing with
 //! `stream` or `net`.
@@ -25,7 +25,7 @@ use std::io::{self, Write};
 pub use address::{Address, AddressError, Scheme};
 pub use trust::{Trust, TrustError};
 
-/// Writes to standard error. Nobody may be there to read it any more, which ends nothing.
+/// Writes to standard error. If no process reads it any more, the program goes on.
 pub fn say(text: impl Display) {
     let _ = write!(io::stderr(), "{text}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::say;
 use crate::protocol::control::ToPublisher;
 
-/// One line on the terminal, written anew every second; nothing where nobody looks.
+/// One line on the terminal, written anew every second; nothing if standard error is no terminal.
 pub(super) struct Progress {
     started: Instant,
     sent_bytes: u64,

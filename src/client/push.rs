@@ -1,7 +1,7 @@
 //! `videostream push`: a file goes on air as if it were live.
 //!
 //! The file's bytes go out unchanged, each block when its timestamp says (see `pace`). Standard
-//! input goes out as it comes: whoever writes it is live already, or in a hurry.
+//! input goes out as it comes: its writer is live already, or in a hurry.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -30,7 +30,7 @@ const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
 /// How soon a signal is heeded while nothing is due.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long the rest of an element is waited for that standard input is in the middle of, once a
+/// How long to wait for the end of an element that standard input is in the middle of, once a
 /// signal asks for the end.
 const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -181,7 +181,7 @@ impl Film {
     }
 }
 
-/// A connection that publishes, and what is told about it.
+/// A connection that publishes, and its progress report.
 struct Session {
     uplink: Box<dyn Uplink>,
     address: String,
@@ -320,7 +320,8 @@ impl Session {
         Ok(())
     }
 
-    /// Waits until the given time, at least as long as it takes to hear what has come already.
+    /// Waits until the given time, at least long enough to read the messages that have come
+    /// already.
     fn listen(&mut self, until: Instant) -> Result<(), PushError> {
         loop {
             let soon = Instant::now() + SIGNAL_INTERVAL;

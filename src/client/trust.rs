@@ -1,4 +1,4 @@
-//! Which servers a client believes to be who they say they are.
+//! Which servers a client trusts to be what they claim to be.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,12 +110,12 @@ fn provider() -> CryptoProvider {
     provider
 }
 
-/// Believes chains of certificates that end at a known one, as everybody does. And a server that
-/// shows a known one itself, whatever it calls itself: who was given that one certificate wants
-/// whoever has its key.
+/// Trusts chains of certificates that end at a known one, as other clients do. It also trusts a
+/// server that shows a known certificate itself, under any name: a user who was given that one
+/// certificate wants to reach the server that has its key.
 #[derive(Debug)]
 struct Verifier {
-    /// `None` believes everybody.
+    /// `None` trusts every server.
     known: Option<(Vec<CertificateDer<'static>>, Arc<WebPkiServerVerifier>)>,
     algorithms: WebPkiSupportedAlgorithms,
 }

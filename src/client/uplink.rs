@@ -14,7 +14,7 @@ use crate::protocol::control::ToPublisher;
 use crate::protocol::websocket::HandshakeError;
 use crate::secret::Secret;
 
-/// How long the server has to answer a request, or to say goodbye.
+/// How long the server has to answer a request, or the closing handshake.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends media, and listens to the server in between.
@@ -22,8 +22,8 @@ pub(crate) trait Uplink {
     /// Sends the next bytes of the stream.
     fn send(&mut self, bytes: Bytes) -> Result<(), UplinkError>;
 
-    /// Listens until the given time, and passes on what the server says. This is how a publisher
-    /// waits: pings are answered, and a refusal is heard at once.
+    /// Listens until the given time, and passes on the server's messages. This is how a publisher
+    /// waits: pings are answered, and a refusal is noticed at once.
     fn listen(
         &mut self,
         until: Instant,

@@ -101,7 +101,7 @@ impl HttpUplink {
         }
     }
 
-    /// An answer before the body has ended is a refusal, whatever it says.
+    /// An answer before the body has ended is a refusal, with any status.
     fn check(&mut self) -> Result<(), UplinkError> {
         if self.status().is_none() {
             return Ok(());

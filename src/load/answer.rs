@@ -10,8 +10,8 @@ use super::wire::Wire;
 use crate::protocol::chunked::Decoder;
 use crate::protocol::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
 
-/// Sixteen bytes that the server proves to have read (RFC 6455, 4.1). Nobody is to be fooled here,
-/// so they may be the same each time.
+/// Sixteen bytes that the server proves to have read (RFC 6455, 4.1). There is no attacker here, so
+/// they may be the same each time.
 pub(super) const NONCE: &[u8; 16] = b"videostream load";
 
 /// Bytes of a response's head, or of a refusal.

@@ -24,7 +24,7 @@ use crate::secret::Secret;
 const TURN: Duration = Duration::from_millis(20);
 
 /// Viewers between their SYN and the answer to their request: more than come during one sweep of a
-/// busy server, or they would queue here, where nobody measures it.
+/// busy server, or they would queue here, where that wait is not measured.
 const CONNECTING_MAX: usize = 1024;
 
 /// Time in which a connection, and the answer to an upgrade, must come.
@@ -126,7 +126,7 @@ impl<'a> Crew<'a> {
         })
     }
 
-    /// Runs until it is told to finish, or nobody is left to tell.
+    /// Runs until the order to finish, or until the sender of orders is gone.
     pub fn run(mut self, orders: &Receiver<Order>, mut tell: impl FnMut(News)) -> io::Result<()> {
         self.gauge = Gauge::start();
         let mut events = Events::with_capacity(1024);
@@ -207,7 +207,7 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Lets those come whose time it is.
+    /// Starts the viewers whose time has come.
     fn welcome(&mut self, now: Instant) {
         while self.connecting < CONNECTING_MAX
             && let Some(viewer) = self.viewers.get(self.next)
@@ -265,7 +265,7 @@ impl<'a> Crew<'a> {
     }
 
     fn churn(&mut self, now: Instant) {
-        // Only once all have come: those who leave make room for one another.
+        // Only once all have come: the viewers that leave make room for new ones.
         if self.churn.per_s == 0.0 || self.next < self.viewers.len() {
             return;
         }
@@ -303,7 +303,7 @@ impl<'a> Crew<'a> {
                 continue;
             }
             let waited = now.saturating_duration_since(viewer.began);
-            // An HTTP viewer is answered when somebody publishes, however late that is.
+            // An HTTP viewer gets its answer when a publisher comes, however late that is.
             let is_asking_http = !is_websocket && matches!(viewer.life, Life::Asking { .. });
             let is_over = waited > CONNECT_TIMEOUT && !is_asking_http;
             if is_over {
@@ -387,7 +387,7 @@ impl<'a> Crew<'a> {
         }
         let is_counted = |viewer: &&Viewer| match self.is_measuring {
             true => viewer.is_measured,
-            // Ended before everyone had come.
+            // Ended before all viewers had come.
             false => viewer.is_watching() && viewer.seat.role.is_healthy(),
         };
         let reads_stamps = self.plan.part == Part::Watched;

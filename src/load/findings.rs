@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::strain::Strain;
 
-/// Longest time that is told apart: ten minutes.
+/// Longest time that the histograms tell apart: ten minutes.
 const MICROS_MAX: u64 = 600_000_000;
 
 /// Reasons of one kind that are kept: the first ones, which tell most.
@@ -179,7 +179,7 @@ impl Counts {
 pub(super) struct Totals {
     pub counts: Counts,
     pub joins: Times,
-    /// From the start to the first media of the last who came before the measured time.
+    /// From the start to the first media of the last viewer that came before the measured time.
     pub came: Duration,
     /// Of the measured time.
     pub delays: Times,
@@ -192,7 +192,7 @@ pub(super) struct Totals {
     pub strain: Option<Strain>,
 }
 
-/// What became of those who stopped reading.
+/// What became of the viewers that stopped reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stalled {
     pub all: u64,
@@ -220,7 +220,7 @@ impl Totals {
     }
 }
 
-/// From a part to whoever leads.
+/// From a part to the lead.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum News {
     Tick(Tick),
@@ -229,7 +229,7 @@ pub(super) enum News {
     Failed(String),
 }
 
-/// From whoever leads to the parts.
+/// From the lead to the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
     /// The measured time begins.

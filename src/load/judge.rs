@@ -4,11 +4,12 @@
 //! - The first video block, and the first after a skip, is a keyframe.
 //! - Time never goes back, unless the codec reorders frames.
 //! - Nothing is missing but what a skip announced. With our own stamps every chunk is known by its
-//!   number, and its blocks by their count and hashes. Without, time that runs more than a second ahead of the clock has left something out.
-//!   An HTTP viewer cannot be told of a skip: for it, a Cluster that opens on a keyframe after the
-//!   gap is one.
+//!   number, and its blocks by their count and hashes. Without, time that runs more than a second
+//!   ahead of the clock has left something out. An HTTP viewer cannot get the message about a skip:
+//!   for it, a Cluster that opens on a keyframe after the gap is one.
 //!
-//! - At the end, bytes that still come are blocks, and who had stopped reading is live again.
+//! - At the end, bytes that still come are blocks, and a viewer that had stopped reading is live
+//!   again.
 //!
 //! Pure: bytes and the time come in, [`Findings`] go out.
 
@@ -227,7 +228,7 @@ impl Judge {
             None if self.run.is_some() && tracks.stamps.is_some() => {
                 self.received.add(Tally::of(block.element.frame()));
             }
-            // Someone else publishes, or the server keeps the stamps to itself.
+            // The publisher is not ours, or the server does not pass the stamps on.
             None => self.check_gap(ms, now_ns, opens_gop, findings),
         }
         self.is_skipping = false;

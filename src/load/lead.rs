@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Coming ── all settled, or none for a while ──► Measuring ── --duration ──► Finishing ──► report
-//!    └───────── Ctrl-C, a publisher that failed, or nobody left who watches ────┘
+//!    └───────── Ctrl-C, a publisher that failed, or no viewer left ────────────┘
 //! ```
 
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use super::server::Usage;
 use super::timeline::Timeline;
 use crate::client::interrupt::Interrupt;
 
-/// When nobody has had a first byte of media for so long, nobody is waited for: there may be no
+/// If no viewer got a first byte of media for so long, the lead stops waiting: there may be no
 /// publisher at all.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -64,7 +64,7 @@ struct Lead<'a> {
     report: Report,
 }
 
-/// The report without its URL, and what went wrong meanwhile.
+/// The report without its URL, and what went wrong during the run.
 pub(super) fn run(
     plan: &Plan,
     processes: Processes,

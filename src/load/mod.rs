@@ -6,14 +6,14 @@
 //!                lead ◄───── news of both, a report at the end
 //! ```
 //!
-//! - What is asked: `options`, `target`, `conditions`; who sits where: `plan`.
+//! - The question: `options`, `target`, `conditions`; the places of the viewers: `plan`.
 //! - A viewer: `viewer` goes from its `socket` over the `answer` to the media, `unframe` and `judge`
 //!   look at these, `crew` runs many; `wire` is what TLS makes of the socket.
 //! - Our own publisher: `film` (a file, or `synthetic`), `stamp`, `publisher`.
 //! - The run: `parts` are threads and processes, `lead` tells them when to measure, `strain` whether
 //!   they can keep up.
-//! - What is told: `findings` on their way, `timeline`, `report`, and for people `progress`,
-//!   `table` and `page`.
+//! - The results: `findings` on their way, `timeline`, `report`, and for people `progress`, `table`
+//!   and `page`.
 //!
 //! Delay is from just before the publisher's `send` to just after the viewer's `recv`, both by the
 //! machine's monotonic clock, of the last block in each chunk. Delays and bytes are of the measured
@@ -297,7 +297,7 @@ fn start_publishers(
     let mut publishers = Vec::with_capacity(addresses.len());
     for (n, address) in addresses.iter().enumerate() {
         let reel = Reel::new(film.clone(), run);
-        // Not all at once: one server hears them one after another.
+        // Not all at once: one server gets their chunks one after another.
         let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
         publishers.push(Publisher::start(
             address,

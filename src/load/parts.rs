@@ -1,5 +1,5 @@
-//! The parts of a load test: the crowd and those who are watched closely, each on a thread, or the
-//! crowd in several processes where one has not enough descriptors.
+//! The parts of a load test: the crowd and the watched viewers, each on a thread, or the crowd in
+//! several processes where one has not enough descriptors.
 //!
 //! ```text
 //! lead ── orders ──► thread: watched         (channel)
@@ -122,7 +122,7 @@ impl Parts {
             .collect()
     }
 
-    /// A part that is gone is told nothing: it has reported why.
+    /// A part that is gone gets no order: it has reported why.
     pub fn order(&mut self, order: Order) {
         for handle in &mut self.handles {
             match handle {
@@ -136,13 +136,13 @@ impl Parts {
         }
     }
 
-    /// The next news, and whose they are.
+    /// The next news, and the part that it comes from.
     pub fn next(&self, timeout: Duration) -> Option<(usize, News)> {
         self.news.recv_timeout(timeout).ok()
     }
 }
 
-/// Nobody is left to hear of viewers that go on.
+/// Without the lead there is no use for viewers that go on.
 impl Drop for Parts {
     fn drop(&mut self) {
         for handle in &mut self.handles {
@@ -162,7 +162,7 @@ fn start_thread(plan: &Plan, part: Part, index: usize, tell: &Sender<(usize, New
     };
     let tell = tell.clone();
     std::thread::spawn(move || {
-        // Whoever leads may be gone before the last word.
+        // The lead may be gone before the last news.
         let mut tell = |news| drop(tell.send((index, news)));
         if let Err(error) = Crew::new(&plan).and_then(|crew| crew.run(&received, &mut tell)) {
             tell(News::Failed(error.to_string()));
@@ -207,7 +207,7 @@ fn start_process(
 
 /// What a process does that has a part: the plan and the orders come on standard input.
 pub fn worker() -> io::Result<()> {
-    // An interrupt is for whoever leads, who will ask for the report.
+    // An interrupt is for the lead, which will ask for the report.
     let ignored = std::sync::Arc::default();
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, std::sync::Arc::clone(&ignored))?;
@@ -219,7 +219,7 @@ pub fn worker() -> io::Result<()> {
     let plan: Plan = serde_json::from_str(&line)?;
     let (tell, orders) = mpsc::channel();
     std::thread::spawn(move || {
-        // At the end of the input, the channel's end says so.
+        // At the end of the input, the channel closes.
         for line in io::stdin().lines().map_while(Result::ok) {
             let Ok(order) = serde_json::from_str(&line) else {
                 return;
@@ -231,7 +231,7 @@ pub fn worker() -> io::Result<()> {
     });
     let mut stdout = io::stdout().lock();
     Crew::new(&plan)?.run(&orders, |news| {
-        // When nobody reads, the orders end as well.
+        // When the reader is gone, the orders end as well.
         let _ = write_line(&mut stdout, &news);
     })
 }

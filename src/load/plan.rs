@@ -29,14 +29,14 @@ pub(super) struct Plan {
     pub slow: u64,
     pub slow_bits_per_s: u64,
     pub sample: u64,
-    /// Our publisher's stamps; `None` when someone else publishes.
+    /// Our publisher's stamps; `None` when the publisher is not ours.
     pub run: Option<u64>,
     /// How the server is spoken to, if that is encrypted.
     pub tls: Option<TlsPlan>,
     pub part: Part,
 }
 
-/// A server that has to prove who it is.
+/// A server that has to prove its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct TlsPlan {
     pub server_name: String,
@@ -46,10 +46,10 @@ pub(super) struct TlsPlan {
 /// The share of one process or thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Part {
-    /// Those whose bytes are looked at. They have a thread of their own, so that the time at which
-    /// a stamp is read does not depend on how long the crowd takes.
+    /// The watched viewers: their bytes are looked at. They have a thread of their own, so that the time at
+    /// which a stamp is read does not depend on how long the crowd takes.
     Watched,
-    /// One share of the rest.
+    /// One share of the other viewers.
     Crowd { nth: u64, of: u64 },
 }
 

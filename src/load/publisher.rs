@@ -84,7 +84,7 @@ impl Publisher {
         Duration::from_micros(self.late_us.swap(0, Ordering::Relaxed))
     }
 
-    /// Whether it ended although nobody asked it to.
+    /// Whether it ended without an order to do so.
     pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
     }

@@ -7,8 +7,8 @@
 //! run | sequence | nanoseconds of the machine's monotonic clock | blocks so far | sum of their hashes
 //! ```
 //!
-//! Eight bytes each. The last two tell whoever reads two stamps in a row whether all that was sent
-//! between them has come, and nothing else.
+//! Eight bytes each. The last two show, from two stamps in a row, whether all that was sent between
+//! them has come, and nothing else.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -31,7 +31,7 @@ pub(super) struct Stamp {
     pub sent: Tally,
 }
 
-/// Blocks, in whatever order.
+/// Blocks, in any order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub blocks: u64,

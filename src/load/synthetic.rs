@@ -1,4 +1,4 @@
-//! A recording that nobody made: VP8 and Opus in shape, noise in content, exact in its rate.
+//! An invented recording: VP8 and Opus in shape, noise in content, exact in its rate.
 //!
 //! One GOP of two seconds, played in a loop: 30 frames a second, the first a keyframe four times as
 //! large as the others, and 50 packets of sound. Servers and parsers cannot tell it from a camera;

@@ -149,7 +149,7 @@ fn times(percentiles: Option<Percentiles>) -> String {
     }
 }
 
-/// Bytes in decimal units: the same GB that CPU seconds are told for.
+/// Bytes in decimal units: the same GB as in CPU seconds per GB.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),

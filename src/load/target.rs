@@ -27,7 +27,7 @@ pub struct Target {
     scheme: Scheme,
     /// Whether it is `wss` or `https`.
     pub(super) is_encrypted: bool,
-    /// Whom the server has to prove to be.
+    /// The name that the server has to prove.
     pub(super) server_name: String,
 }
 

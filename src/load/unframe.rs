@@ -135,8 +135,8 @@ impl Frames {
 
     /// Reads a frame's head; `false` when more bytes are needed.
     fn open_frame(&mut self, input: &mut Bytes) -> Result<bool, String> {
-        // The front of a text in several frames also waits in `carry`: of a head there, at most
-        // 13 bytes. The server we test sends no such texts, and nobody sends them to viewers.
+        // The front of a text in several frames also waits in `carry`: of a head there, at most 13
+        // bytes. The server we test sends no such texts to viewers, and no other client can.
         if !self.carry.is_empty() {
             if self.is_text {
                 return Err("a text in several frames".into());
@@ -202,7 +202,7 @@ pub(super) fn masked_pong(payload: &[u8]) -> Vec<u8> {
     [&[0x8a, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
 }
 
-/// A client's goodbye, code 1000.
+/// A client's close frame, code 1000.
 pub(super) const MASKED_CLOSE: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Goes, as a person does who closes the window.
+    /// Leaves, as a person does who closes the window.
     pub fn leave(&mut self, protocol: Protocol) {
         if let Life::Watching { socket, .. } = &mut self.life
             && protocol == Protocol::Ws
@@ -163,7 +163,7 @@ impl Viewer {
         matches!(self.life, Life::Watching { .. })
     }
 
-    /// Who judges it; nobody while it does not read.
+    /// Its judge; `None` while it does not read.
     pub fn judge(&self) -> Option<&Judge> {
         match &self.life {
             Life::Watching {
@@ -179,8 +179,8 @@ impl Viewer {
         matches!(self.life, Life::Connecting(_) | Life::Asking { .. })
     }
 
-    /// Tells the server that somebody is there, unasked (RFC 6455, 5.5.3): the crowd does not see
-    /// its pings.
+    /// Shows the server that the viewer is there, by an unsolicited pong (RFC 6455, 5.5.3): the
+    /// crowd does not see the server's pings.
     pub fn show_presence(&mut self) {
         if let Life::Watching {
             socket,

@@ -1,6 +1,6 @@
 //! A viewer's connection, encrypted or not.
 //!
-//! Over TLS the kernel cannot discard what nobody looks at: every viewer decrypts all that comes.
+//! Over TLS the kernel cannot discard unread media: every viewer decrypts all that comes.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Keys and tokens: who may publish, who may watch.
+//! Keys and tokens: which requests may publish, and which may watch.
 //!
 //! What a request shows ([`Shown`]) comes with its head, the rules from the options, the time from
 //! outside. [`Access::admit`] goes through all that guards a [`Route`]:
@@ -22,13 +22,13 @@ use super::token::{Grant, TokenKey};
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 
-/// Who may do one thing, publish or watch, with streams that have no key of their own for it.
+/// The rule for one thing, publishing or watching, on streams that have no key of their own for it.
 #[derive(Debug, Clone)]
 pub enum Policy {
     Open,
-    /// Whoever has this key, or a token.
+    /// Requests with this key, or with a token.
     Key(Secret),
-    /// Whoever has a token.
+    /// Requests with a token.
     Token,
 }
 
@@ -39,7 +39,7 @@ pub struct StreamKeys {
     pub watch: Option<Secret>,
 }
 
-/// All rules about who may do what.
+/// All rules about publishing and watching.
 #[derive(Debug, Clone)]
 pub struct Access {
     pub publish: Policy,
@@ -99,7 +99,7 @@ impl Access {
         let is_admitted = match need {
             Need::Publish(name) => self.may_publish(name, shown),
             Need::Watch(name) => self.may_watch(name, shown),
-            // Everybody, but of those streams that they may watch.
+            // Every client may list, but sees only the streams that it may watch.
             Need::List => true,
         };
         match is_admitted {
@@ -121,8 +121,9 @@ impl Access {
         }
     }
 
-    /// Whether there are streams that whoever shows this may not watch, or might be: a key would show
-    /// more. It is told by the rules alone, so that it does not tell whether such a stream is on air.
+    /// Whether there are, or might be, streams that these keys or this token may not watch: a key
+    /// would show more. Only the rules decide, so that the answer does not reveal whether such a
+    /// stream is on air.
     pub fn hides_streams(&self, shown: &Shown<'_>) -> bool {
         let is_open = match &self.watch {
             Policy::Open => true,
@@ -136,14 +137,14 @@ impl Access {
         !is_open || own.any(|name| !self.may_watch(name, shown))
     }
 
-    /// May whoever shows this publish this stream, send its poster, or end it?
+    /// May a request with these keys or this token publish this stream, send its poster, or end it?
     pub fn may_publish(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let guard = self.publish_guard(name);
         let has_token = || shown.grants.iter().any(|it| it.lets_publish(name));
         guard.is_open || guard.is_opened_by(shown).into() || has_token()
     }
 
-    /// May whoever shows this watch this stream?
+    /// May a request with these keys or this token watch this stream?
     pub fn may_watch(&self, name: &StreamName, shown: &Shown<'_>) -> bool {
         let (guard, publish) = (self.watch_guard(name), self.publish_guard(name));
         let has_key = || guard.is_opened_by(shown) | publish.is_opened_by(shown);
@@ -371,7 +372,7 @@ mod tests {
         assert_eq!(ask("/live/a", &format!("{foreign}\r\n{socket}")), 403);
         // A page elsewhere may link to ours, and show our pictures.
         assert_eq!(ask("/live/a.jpg", foreign), 401);
-        // Our pages are everybody's.
+        // Our pages are open to all clients.
         assert_eq!(ask("/live/a", "Host: evil.example"), 200);
         // What needs no leave is had by any name.
         let health = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nOrigin: null";

@@ -16,7 +16,7 @@ use bytes::{Buf as _, Bytes};
 
 use super::http::HttpError;
 
-/// Bytes of extensions of one chunk, and of all trailer lines. Nobody we know sends either.
+/// Bytes of extensions of one chunk, and of all trailer lines. No client that we know sends either.
 const ASIDE_BYTES_MAX: usize = 4 * 1024;
 
 /// Hex digits of a chunk's size: as many as a `u64` holds, so that no size overflows. Leading zeros
@@ -158,7 +158,7 @@ impl Decoder {
 
     /// Takes the next piece off the front of `input`. Call again until it says `Partial` or `End`.
     ///
-    /// After an error the rest of the connection means nothing: close it.
+    /// After an error the remaining bytes of the connection mean nothing: close it.
     pub fn decode(&mut self, input: &mut Bytes) -> Result<Decoded, HttpError> {
         loop {
             match self.state {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// What a viewer is told between the binary messages.
+/// A text message to a viewer, between the binary messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToViewer {
@@ -68,7 +68,7 @@ impl OfflineReason {
     }
 }
 
-/// What a publisher is told.
+/// A text message to a publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToPublisher {

@@ -1,8 +1,8 @@
-//! For whom a request was made, when it comes through a proxy.
+//! The client address of a request that comes through a proxy.
 //!
-//! A proxy's word counts only where `--trusted-proxy` says so: anybody can send `X-Forwarded-For`.
-//! Each proxy appends the address that it was asked from, so the list is read from its end, for as
-//! long as the one who speaks is trusted:
+//! `X-Forwarded-For` counts only from a `--trusted-proxy`: any client can send it. Each proxy
+//! appends the address of its own peer, so the list is read from its end, for as long as the
+//! address that sent the entry is trusted:
 //!
 //! ```text
 //! peer 10.0.0.1    X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2
@@ -65,7 +65,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// Proxies that are believed when they say for whom they ask.
+/// Proxies whose client addresses are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
 
@@ -83,8 +83,8 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.0.contains(&address))
     }
 
-    /// For whom `peer` asks: itself, unless it is a trusted proxy. What cannot be read ends the
-    /// list: then whoever wrote it is the client.
+    /// The client address behind `peer`: its own, unless it is a trusted proxy. An unreadable entry
+    /// ends the list: then the proxy that wrote it is the client.
     pub fn client(&self, peer: IpAddr, forwarded_for: Option<&str>) -> IpAddr {
         let mut client = peer.to_canonical();
         for hop in forwarded_for.unwrap_or_default().rsplit(',') {
@@ -112,8 +112,8 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// The address that stands for everybody it is counted with: of IPv6, the network of 64 bits, which
-/// is what one household or one server gets.
+/// The address under which a client is counted: of IPv6, the network of 64 bits, which is what one
+/// household or one server gets.
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -155,7 +155,7 @@ mod tests {
             ("10.0.0.1", Some("::ffff:203.0.113.9"), "203.0.113.9"),
             // Only proxies: the one that is furthest away.
             ("10.0.0.1", Some("10.9.9.9, 10.0.0.2"), "10.9.9.9"),
-            // Nobody says anything, or nothing that means anything.
+            // No entry, or none that means anything.
             ("10.0.0.1", None, "10.0.0.1"),
             ("10.0.0.1", Some(""), "10.0.0.1"),
             ("10.0.0.1", Some("unknown"), "10.0.0.1"),

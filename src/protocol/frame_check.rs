@@ -37,7 +37,7 @@ pub struct FrameCheck {
     payload_left: u64,
     /// The message that is coming in fragments.
     message: Option<Kind>,
-    /// The first bytes of a character whose rest is still to come.
+    /// The first bytes of a character whose other bytes are still to come.
     cut: [u8; 3],
     cut_length: u8,
     /// Whole frames since they were counted last.
@@ -61,8 +61,8 @@ impl FrameCheck {
         self.frames = 0;
     }
 
-    /// Looks at the next bytes. An error comes with the number of those that are sound before it:
-    /// whole frames among them are to be heard first.
+    /// Looks at the next bytes. An error comes with the number of sound bytes before it: whole
+    /// frames among them are to be handled first.
     pub fn look(&mut self, bytes: &[u8]) -> Result<(), (usize, Violation)> {
         let mut at = 0;
         while at < bytes.len() {

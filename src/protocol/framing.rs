@@ -6,8 +6,8 @@
 //! └── HTTP, first ──┘                └─ HTTP, second ─┘   one vectored write
 //! ```
 //!
-//! A WebSocket frame from a server is not masked (RFC 6455, section 5.1), so the same bytes do
-//! for everybody; so do those of an HTTP chunk (RFC 9112, section 7.1).
+//! A WebSocket frame from a server is not masked (RFC 6455, section 5.1), so all viewers can share
+//! the same bytes; so can they those of an HTTP chunk (RFC 9112, section 7.1).
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tungstenite::protocol::frame::FrameHeader;

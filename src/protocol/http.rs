@@ -45,17 +45,17 @@ pub struct RequestHead {
     pub keys: Vec<Secret>,
     /// From `?token=`.
     pub token: Option<Secret>,
-    /// Basic's user, who means nothing to us. May be empty.
+    /// Basic's user, which means nothing to us. May be empty.
     pub user: Option<String>,
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
     /// Whether `Accept` names OpenMetrics: Prometheus does.
     pub accepts_openmetrics: bool,
     pub if_none_match: Option<String>,
-    /// What `X-Forwarded-For` says, all of it. Anybody can say anything: see
+    /// What `X-Forwarded-For` says, all of it. Any client can send any value: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
-    /// What `X-Forwarded-Prefix` says. Anybody can say anything here, too.
+    /// What `X-Forwarded-Prefix` says. Any client can send any value here, too.
     pub forwarded_prefix: Option<String>,
     /// Whether a script or an element of a page asks, and not the person in front of it or a
     /// program: a browser's login box would open over the page.
@@ -162,7 +162,7 @@ pub struct UpgradeRequest {
 }
 
 /// Why bytes are not a request that we can serve. The connection is closed after any of these:
-/// nobody knows where a next request would begin.
+/// there is no way to know where a next request would begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
     #[error("not an HTTP request: {0}")]
@@ -308,8 +308,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// All lines of a field that anybody may fill with anything. What cannot be read in it is marked
-    /// and kept: a proxy's own word stands behind it.
+    /// All lines of a field that any client may fill with any bytes. Unreadable bytes are marked
+    /// and kept: the entry of a trusted proxy may stand behind them.
     fn joined_as_far_as_readable(&self, name: &str) -> Option<String> {
         let lines = self.0.iter();
         let lines = lines.filter(|line| line.name.eq_ignore_ascii_case(name));
@@ -512,7 +512,7 @@ fn joined(members: &[&str]) -> Option<String> {
 }
 
 fn upgrade(fields: &Fields<'_>) -> Result<Option<UpgradeRequest>, HttpError> {
-    // Upgrade without the connection option was meant for somebody before us (RFC 9110, 7.8).
+    // Upgrade without the connection option was meant for a proxy before us (RFC 9110, 7.8).
     let asked =
         fields.list_has("Upgrade", "websocket")? && fields.list_has("Connection", "upgrade")?;
     if !asked {
@@ -583,7 +583,7 @@ mod tests {
         ] {
             assert!(!asks(&[other]), "{other}");
         }
-        // What the browser says goes before what anybody may set.
+        // Fields that the browser sets itself count before fields that any client can set.
         assert!(!asks(&[
             "Sec-Fetch-Mode: navigate",
             "Accept: application/json"

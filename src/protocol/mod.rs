@@ -10,14 +10,14 @@
 //!
 //! - [`http`]: request heads, and in `target` their addresses (RFC 9112).
 //! - [`route`]: which address means what, and what is refused there.
-//! - [`access`]: who may publish, who may watch: keys, and what goes before them.
+//! - [`access`]: rules for publishing and watching: keys, and what goes before them.
 //! - [`token`]: signed links; [`origin`]: what pages elsewhere may do here.
 //! - [`base_path`]: the path prefix that all addresses may have; [`date`]: when an answer was made.
 //! - [`redirect`]: from a plain address to its encrypted one.
 //! - [`refusal`]: why a request is not served; [`response`]: response heads, and refusals as small plain-text responses.
 //! - [`framing`]: media, framed once for every viewer.
 //! - [`chunked`]: chunked request bodies, without a copy.
-//! - [`forwarded`], [`proxy_header`]: for whom a proxy asks.
+//! - [`forwarded`], [`proxy_header`]: client addresses that a proxy reports.
 //! - [`websocket`]: both ends of the opening handshake; the frames that are not media (RFC 6455).
 //! - [`frame_check`]: a client's frames, refused at the first wrong byte.
 //! - [`control`]: the text messages of the `videostream.v1` subprotocol.

@@ -76,10 +76,10 @@ impl Origins {
     }
 }
 
-/// The names of a server that only its own machine reaches, and that lets anybody there publish.
+/// The names of a server that only its own machine reaches, and that lets any client there publish.
 ///
-/// An address as Host is always right: only names lead elsewhere than their reader thinks. So is a
-/// name without a dot, which nobody can buy.
+/// An IP address as Host is always right: only a name can lead elsewhere than its reader thinks. A
+/// name without a dot is right too: it is not for sale.
 #[derive(Debug, Clone, Default)]
 pub struct LocalNames {
     any: bool,
@@ -87,7 +87,7 @@ pub struct LocalNames {
 }
 
 impl LocalNames {
-    /// `hosts` are further names; whoever may act here may do so by the name of its own origin.
+    /// `hosts` are further names. A page of an allowed origin may also use the name of that origin.
     pub fn new(hosts: &[String], origins: &Origins) -> Result<Self, BadHost> {
         let mut listed: Vec<String> = origins
             .listed
@@ -146,7 +146,7 @@ impl Origin {
         // The slash that people copy from the address bar does no harm.
         let authority = authority.strip_suffix('/').unwrap_or(authority);
         let (host, port) = host::split(authority, default_port(scheme)?)?;
-        // Whoever writes one means many, which we do not know.
+        // A wildcard means many hosts, which we do not know.
         if host.contains('*') {
             return None;
         }

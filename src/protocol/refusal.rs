@@ -121,7 +121,7 @@ impl Refusal {
             .because(Cause::Limit)
     }
 
-    /// 503, for who has too many connections.
+    /// 503, for a client that has too many connections.
     pub fn too_many_connections() -> Self {
         Self {
             reason: "too many connections from your address, try again soon".into(),
@@ -129,7 +129,7 @@ impl Refusal {
         }
     }
 
-    /// 503, when those who decide cannot be asked.
+    /// 503, when the web hook cannot be asked.
     pub fn undecided() -> Self {
         Self::new(503, "authorization is unavailable, try again later")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())

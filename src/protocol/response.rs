@@ -12,8 +12,9 @@
 //! ```
 //!
 //! Every response says `Server: videostream` and `X-Content-Type-Options: nosniff`. Its date, and
-//! which page elsewhere may read it, come from outside ([`Stamp`]). The version is always 1.1, ours, whatever the request's was
-//! (RFC 9110, 6.2); so `Connection` is always spelled out for those who asked in 1.0.
+//! which page elsewhere may read it, come from outside ([`Stamp`]). The version is always 1.1,
+//! ours, for every version of the request (RFC 9110, 6.2); so `Connection` is always spelled out
+//! for 1.0 clients.
 
 use std::fmt::Display;
 
@@ -39,7 +40,7 @@ pub struct Stamp {
 /// Pages of which other origins may read an answer (Fetch, 3.3: CORS).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Readers {
-    /// Those of our own origin alone, whoever asks.
+    /// Only pages of our own origin, for every request.
     #[default]
     Own,
     /// Those of our own origin alone, but another asker would have got another answer.

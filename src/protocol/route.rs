@@ -1,11 +1,11 @@
 //! Which address means what, and what is refused there.
 //!
 //! [`route`] looks at one request head and says what it asks for, or why not. It knows the names of
-//! things, not whether they exist: whether a stream is on air, or an asset is there, is found out by
-//! whoever serves the [`Route`]. Keys and origins are [`access`](super::access)'s business.
+//! things, not whether they exist: the code that serves the [`Route`] finds out whether a stream is
+//! on air, or an asset is there. Keys and origins are [`access`](super::access)'s business.
 //!
 //! The surprise: `/live/NAME` and `/publish/NAME` are each a page and a WebSocket. `HEAD` routes as
-//! `GET` does, and the one who answers leaves the body out.
+//! `GET` does, and the response leaves the body out.
 
 use std::borrow::Cow;
 
@@ -69,9 +69,9 @@ pub enum Need<'a> {
 }
 
 impl Route {
-    /// What leave it takes to be served; `None` for what anybody may have.
+    /// The permission that the route requires; `None` if it requires none.
     ///
-    /// Pages hold no secret: they are everybody's, and ask for the key themselves.
+    /// Pages hold no secret: every client may have them, and they ask for the key themselves.
     pub fn need(&self) -> Option<Need<'_>> {
         match self {
             Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
@@ -184,7 +184,7 @@ pub fn route(head: &RequestHead) -> Result<Route, Refusal> {
 fn route_path(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
     let is_address = |path: &str| !path.ends_with('/') && methods(path).is_some();
     match route_exact(head, path) {
-        // Whatever the method: a program that follows is told there what it may do.
+        // For every method: a program that follows the redirect learns there what it may do.
         Err(refusal) if refusal.status == 404 && path.strip_suffix('/').is_some_and(is_address) => {
             Err(Refusal::without_slash(path, &head.raw_query))
         }
@@ -377,7 +377,7 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
     }
 }
 
-/// A file is no WebSocket: whoever waits there for a `101` would wait for ever.
+/// A file is no WebSocket: a client that waits there for a `101` would wait for ever.
 fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Refusal> {
     if head.upgrade.is_none() {
         return Ok(());
@@ -389,7 +389,7 @@ fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Re
 }
 
 impl Refusal {
-    /// Names the address that a publisher wants who took another server's.
+    /// Names the address to publish at, for a publisher that used another server's kind of address.
     fn and_publish_at(mut self, path: &str) -> Self {
         let name = mount_name(path).map_or("NAME".to_owned(), |name| name.to_string());
         self.reason = format!("{}: publish to /live/{name}.webm", self.reason).into();

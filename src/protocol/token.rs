@@ -7,9 +7,9 @@
 //! { "sub": "garden", "act": "watch", "exp": 1767225600 }      signed with HS256 (RFC 7515)
 //! ```
 //!
-//! `sub` is the stream, `act` is `publish` or `watch`, `exp` the second from which it is good for
-//! nothing. `nbf`, the second before which it is not good yet, may be there. Everything else is
-//! passed over, but for what says that the token is meant for somebody else (`aud`) or must be
+//! `sub` is the stream, `act` is `publish` or `watch`, `exp` the second from which the token is
+//! good for nothing. `nbf`, the second before which it is not good yet, may be there. Other claims
+//! are ignored, except a claim that the token is meant for another audience (`aud`) or must be
 //! understood (`crit`): such a token is refused.
 //!
 //! The surprise: the crate that takes tokens apart knows a dozen algorithms, and is given one. What
@@ -103,10 +103,10 @@ impl TokenKey {
         if secret.len() < SECRET_BYTES_LEAST {
             return Err(ShortSecret);
         }
-        // It is the same for the whole process. Who comes second finds it there.
+        // It is the same for the whole process. Later calls find it installed.
         let _ = HS256_ALONE.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
-        // The crate would look at a clock of its own. We are told the time.
+        // The crate would read a clock of its own. Here the time is passed in.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.required_spec_claims.clear();
@@ -129,15 +129,15 @@ impl TokenKey {
             .expect("strings and numbers have a JSON, and HS256 signs all bytes")
     }
 
-    /// What this token grants at `now`, in seconds since 1970. Why it grants nothing is told nobody:
-    /// it would help none but those who try.
+    /// What this token grants at `now`, in seconds since 1970. The reason why it grants nothing
+    /// stays here: it would help only a client that guesses.
     pub fn check(&self, token: &str, now: u64) -> Option<Grant> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;
         }
         let token = jsonwebtoken::decode::<Claims>(token, &self.checking, &self.validation).ok()?;
         let (header, claims) = (token.header, token.claims);
-        // We are no audience that anybody could name (RFC 7519, 4.1.3), and there is nothing beyond
+        // We are no audience that a token could name (RFC 7519, 4.1.3), and there is nothing beyond
         // the standard that we understand (RFC 7515, 4.1.11).
         if claims.aud.is_some() || header.crit.is_some() {
             return None;
@@ -236,7 +236,7 @@ mod tests {
         Grant { stream, act }
     }
 
-    /// Signed as it should be, whatever it says.
+    /// A token with a correct signature, for any header and claims.
     fn signed(header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(header), part(claims));
@@ -271,7 +271,7 @@ mod tests {
         assert!(!publish.lets_publish(&other) && !publish.lets_watch(&other));
     }
 
-    /// The example of RFC 7515, A.1, says that we sign as everybody does.
+    /// The example of RFC 7515, A.1, shows that we sign as the standard does.
     #[test]
     fn the_signature_is_that_of_the_standard() {
         let secret = URL_SAFE_NO_PAD
@@ -358,7 +358,7 @@ mod tests {
                 "{header}"
             );
         }
-        // A token may say by what key it could be checked. Nobody listens.
+        // A token may name the key to check it with. We ignore that.
         let header = json!({ "alg": "HS256", "jwk": { "kty": "oct", "k": "AAAA" } });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", part(&header), part(&claims));

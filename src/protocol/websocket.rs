@@ -181,8 +181,8 @@ pub enum HandshakeError {
 
 /// Looks at the answer to [`client_request`], of which `bytes` have come in so far.
 ///
-/// `None`: more bytes, please. A refusal's body is waited for as far as its length is told, because
-/// it has the reason; should the connection end meanwhile, ask [`refusal_so_far`].
+/// `None`: more bytes, please. We wait for a refusal's body as far as its length is known, because
+/// it has the reason; if the connection ends before that, ask [`refusal_so_far`].
 pub fn check_response(
     bytes: &[u8],
     key: &[u8; 16],
