@@ -194,7 +194,7 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 /// The command line: each option's value joined to it where the value looks like an option of its
-/// own, as `-5` does. What is wrong with it is then told of that option.
+/// own, as `-5` does. An error about the value then names that option.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(join_negative_values(arguments))
 }

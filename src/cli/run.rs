@@ -31,7 +31,8 @@ pub fn run(allocated: fn() -> usize) -> ExitCode {
             let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
             return fail(EXIT_USAGE, one_line(&error, &arguments));
         }
-        // Help and version arrive as errors, too. Nobody is left to tell when they cannot be written.
+        // Help and version arrive as errors, too. If they cannot be printed, there is no better
+        // place for that error.
         Err(help) => {
             let _ = help.print();
             return ExitCode::SUCCESS;
@@ -200,7 +201,7 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
         write!(stdout, "{report}")
     };
     match printed {
-        // Whoever reads has seen enough, as `head` does.
+        // The reader has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(|error| format!("standard output: {error}")),
     }
@@ -208,7 +209,7 @@ fn print(report: &(impl Serialize + Display), json: bool) -> Result<(), String> 
 
 /// One line on standard error.
 fn fail(code: u8, error: impl Display) -> ExitCode {
-    // Where nobody reads, the exit code has to do.
+    // If standard error has no reader, the exit code has to do.
     let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(code)
 }

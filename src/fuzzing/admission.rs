@@ -1,4 +1,4 @@
-//! Who gets in: the rules of [`access`](crate::protocol::access) written down again.
+//! Which requests get in: the rules of [`access`](crate::protocol::access) written down again.
 
 use crate::protocol::access::{Access, Policy, Shown, StreamKeys};
 use crate::protocol::forwarded::TrustedProxies;
@@ -69,7 +69,7 @@ pub fn tokens() -> Vec<String> {
     tokens
 }
 
-/// Those who may are let in, and nobody else.
+/// Requests with permission get in, and no others.
 pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     let [keyed, signed, local] = &*SERVERS;
     let shown = keyed.shown(head, NOW);
@@ -149,7 +149,7 @@ fn is_of_our_pages(head: &RequestHead) -> bool {
         && name_and_port(authority, default) == name_and_port(&host.to_ascii_lowercase(), default)
 }
 
-/// By an address, or by a name that nobody can buy.
+/// By an address, or by a name that is not for sale.
 fn is_called_local(head: &RequestHead) -> bool {
     let host = head.host.as_deref().unwrap_or_default();
     let (name, _) = name_and_port(&host.to_ascii_lowercase(), 80);
@@ -170,7 +170,7 @@ fn name_and_port(host: &str, default: u32) -> (String, u32) {
     }
 }
 
-/// The client is whom the last proxy that we trust was asked by.
+/// The client address is the one that the last trusted proxy reports.
 pub fn assert_the_client_was_named(forwarded_for: Option<&str>) {
     let peer = IpAddr::from([10, 0, 0, 1]);
     let proxies = |networks: &[&str]| {

@@ -78,7 +78,7 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
         });
         assert_eq!(error, segmented.error);
         let ring = ring_bytes(&stream);
-        // Whoever watched from early on has the ring's end, behind the init segment it needs.
+        // A viewer that joined early has the ring's end, behind the init segment it needs.
         if let Some(Given::Init(init)) = given.first() {
             let media = bytes_of(&given).split_off(init.framed.payload().len());
             assert!(ring.ends_with(&media));
@@ -98,7 +98,7 @@ fn same_ring_however_cut(bytes: &Bytes, lengths: &[usize], segmented: &Segmented
     }
 }
 
-/// Two publishers, one after the other; one viewer who reads always and one who reads seldom.
+/// Two publishers, one after the other; one viewer that reads always and one that reads seldom.
 fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8) {
     let limits = Limits {
         ring_bytes: 1 + usize::from(ring) * 16,

@@ -1,4 +1,4 @@
-//! A request body, of whatever framing.
+//! A request body, in any framing.
 
 use super::{cut, split_lengths};
 use crate::protocol::http::{Body, HttpError};
@@ -6,7 +6,7 @@ use crate::session::body::BodyReader;
 use bytes::Bytes;
 
 /// However the bytes of a body are cut, it has the same data and the same end: those that a simple
-/// reader finds, who has all of it at once.
+/// reader finds, which has all bytes at once.
 ///
 /// The body comes first in `input`, then piece lengths, one byte each, how many of them, and last
 /// how it is framed: chunked if that is even.

@@ -17,16 +17,16 @@ use std::ffi::OsString;
 /// A key that is given, and never told.
 const KEY: &str = "hunter2";
 
-/// Whatever stands in a message, a file, a command line or an address, it is understood or refused
-/// in one line that tells no key; what was understood is told again as it was.
+/// Any message, file, command line or address is understood, or refused in one line that shows no
+/// key; what was understood is written out again as it was.
 ///
 /// The text comes first in `input`; its last byte says what it is.
 pub fn control(input: &[u8]) {
     let Some((&kind, input)) = input.split_last() else {
         return;
     };
-    // Elsewhere than as a key it may be told; so may what a terminal would show as it, where `clap`
-    // leaves control characters out.
+    // The input may hold `KEY` outside a key, whole or with control characters in it, which `clap`
+    // leaves out. Showing that is no leak, so both are removed here.
     let text = String::from_utf8_lossy(input)
         .replace(
             |character: char| character.is_control() && character != '\n',
@@ -130,7 +130,7 @@ fn addresses(text: &str) {
     let Ok(address) = text.parse::<Address>() else {
         return;
     };
-    // Where it is told, it has no key.
+    // An address on display has no key.
     assert!(!address.to_string().contains('?'));
     if address.scheme != Scheme::WebSocket {
         return;

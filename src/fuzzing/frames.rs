@@ -79,7 +79,7 @@ pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
     }
 }
 
-/// What a server hears.
+/// What a server receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     Text,
@@ -87,7 +87,7 @@ pub enum Told {
     Ping(Vec<u8>),
     /// The payload that is echoed.
     Close(Vec<u8>),
-    /// It broke the protocol, and is told so with this code.
+    /// The client broke the protocol; the close frame has this code.
     Wrong(u16),
 }
 

@@ -8,8 +8,8 @@
 //!   a viewer's, which a strict `reader` of its own reads again.
 //! - `ring`: a stream's ring and cursors, beside a model.
 //! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask; `admission` is
-//!   who may, written down again.
-//! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
+//! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask; `admission` is
+//!   the access rules, written down again.
 //!   [`Line`] in memory; `frames` is RFC 6455 written down again.
 //! - `control`: messages, configuration, command lines, addresses.
 
@@ -57,9 +57,9 @@ pub fn cut(bytes: &Bytes, lengths: &[usize]) -> Vec<Bytes> {
     pieces
 }
 
-/// Takes from the end of a fuzzer's input how to cut the rest of it: the last byte counts the
-/// bytes before it that each stand for a length. So what is cut comes first, and a recording or a
-/// request is nearly a seed.
+/// Takes from the end of a fuzzer's input how to cut what comes before it: the last byte counts the
+/// bytes before it that each stand for a length. So the bytes to cut come first, and a recording or
+/// a request is nearly a seed.
 fn split_lengths(input: &[u8]) -> (Bytes, Vec<usize>) {
     let Some((&count, input)) = input.split_last() else {
         return (Bytes::new(), Vec::new());

@@ -93,7 +93,7 @@ fn in_cluster(timestamp_ms: u64, payload: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Frames last 40 ms, as it says, so that nobody has to find out.
+/// Frames last 40 ms, as the track says, so that the duration need not be guessed.
 fn track(number: u8, kind: u8, codec_id: &[u8]) -> Vec<u8> {
     let entry = [
         element(0xd7, &[number]),

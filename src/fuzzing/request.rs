@@ -1,4 +1,4 @@
-//! A request, whose it is and whether it may, its answer, and the body that it brings.
+//! A request, its client address and its permission, its answer, and the body that it brings.
 
 use super::admission::{assert_only_guests_get_in, assert_the_client_was_named};
 use super::body::same_however_cut;
@@ -22,10 +22,10 @@ const HEAD_BYTES_MAX: usize = 1024;
 /// What a client of ours made up at random.
 const CLIENT_KEY: [u8; 16] = [7; 16];
 
-/// However the bytes of a request are cut, its head says the same, and says it for good; what we
-/// answer is one whole response, whatever the request holds; nobody gets in who shows neither key
-/// nor token; and its body has the same data and the same end. So it is with the PROXY header that
-/// may come first. What begins as a response is one to a client that asked for a WebSocket.
+/// However the bytes of a request are cut, its head says the same, and says it for good; our answer
+/// is one whole response, for any request; a request without key and token does not get in; and its
+/// body has the same data and the same end. So it is with the PROXY header that may come first.
+/// What begins as a response is one to a client that asked for a WebSocket.
 ///
 /// The request comes first in `input`, then piece lengths, one byte each, and how many of them.
 pub fn request(input: &[u8]) {
@@ -51,8 +51,8 @@ pub fn handshake_proof() -> String {
     accept_key(&BASE64_STANDARD.encode(CLIENT_KEY))
 }
 
-/// However an answer is cut, a client comes to the same end, and believes nobody who does not know
-/// what it asked.
+/// However an answer is cut, a client comes to the same end, and accepts no server that does not
+/// know what it asked.
 fn response(bytes: &Bytes) {
     let whole = check_response(bytes, &CLIENT_KEY);
     for length in 0..bytes.len().min(HEAD_BYTES_MAX) {

@@ -13,8 +13,8 @@ const CHUNK_OVERHEAD: usize = 256;
 
 const VIEWERS_MAX: usize = 6;
 
-/// Whatever comes into a ring, and whoever joins, reads, falls behind or goes back: the ring holds
-/// what the model says, and everybody is given what the model says.
+/// For any input to a ring, and any viewers that join, read, fall behind or go back: the ring holds
+/// what the model says, and each viewer gets what the model says.
 ///
 /// The input is a script: three bytes for the limits, then two bytes a step.
 pub fn ring(input: &[u8]) {
@@ -147,7 +147,7 @@ struct Pair {
     blocks: u64,
     model: Model,
     viewers: Vec<Viewer>,
-    /// Several chunks came at once, and the ring let go of some before the model saw them.
+    /// Several chunks came at once, and the ring dropped some before the model saw them.
     is_lost: bool,
 }
 
@@ -246,7 +246,7 @@ impl Pair {
         if begin.is_silent {
             return;
         }
-        // No keyframe, and so shown to nobody: only that the tracks have blocks.
+        // No keyframe, and so no viewer gets it: it only shows that the tracks have blocks.
         self.publish(&block(0, false, false, 0));
         if begin.tracks == Tracks::Both {
             self.publish(&sound(0));
@@ -257,7 +257,7 @@ impl Pair {
         if self.ingest.is_none() {
             return;
         }
-        // A recording is told by its first block.
+        // A recording begins, for the stream, with its first block.
         if !std::mem::replace(&mut self.is_begun, true) {
             self.model.close_join_point();
         }
@@ -311,7 +311,7 @@ impl Pair {
                 .is_some_and(|first| first.kind == ChunkKind::Init);
             assert!(is_alone || waited || is_new, "a block is a chunk, or none");
             check_chunk(chunk);
-            // Ten seconds a block, and the time that has passed; nobody's clock moves it further.
+            // Ten seconds a block, and the time that has passed; no other clock moves it further.
             let most_ms = self.began_ms + self.blocks * 10_100 + self.model.now_ms;
             assert!(chunk.timestamp_ms <= most_ms, "time runs ahead");
             self.model.push(chunk);
@@ -390,7 +390,7 @@ struct Model {
     limits: Limits,
     chunks: Vec<Kept>,
     oldest: u64,
-    /// Nobody joins at what came before this sequence.
+    /// No viewer joins at what came before this sequence.
     joinable_from: u64,
     is_live: bool,
     generation: u32,
@@ -414,7 +414,7 @@ struct Place {
     next: Option<u64>,
     earliest: u64,
     seen_ms: u64,
-    /// Where it was when it was overtaken, until it is told.
+    /// Where it was when it was overtaken, until a skip announces it.
     overtaken_ms: Option<u64>,
     generation: u32,
 }

@@ -1,4 +1,4 @@
-//! A viewer who keeps all it is given, and looks at it as strictly as the worst player.
+//! A viewer that keeps all it gets, and looks at it as strictly as the worst player.
 
 use super::reader::{self, Clip, Frame};
 use super::segmented::segment;
@@ -56,7 +56,7 @@ pub struct Played {
 /// When they are not what a viewer is promised.
 pub fn play(bytes: Bytes) -> Vec<Played> {
     let mut all: Vec<Played> = Vec::new();
-    // A recording is told by the segmenter when its first Cluster comes, if any does.
+    // The segmenter announces a recording when its first Cluster comes, if any does.
     let mut clips = reader::read(&bytes);
     clips.retain(|clip| !clip.clusters.is_empty());
     let segmented = segment(webm::Limits::default(), [bytes]);

@@ -136,7 +136,7 @@ impl Frames {
     /// Reads a frame's head; `false` when more bytes are needed.
     fn open_frame(&mut self, input: &mut Bytes) -> Result<bool, String> {
         // The front of a text in several frames also waits in `carry`: of a head there, at most 13
-        // bytes. The server we test sends no such texts to viewers, and no other client can.
+        // bytes. The server we test sends no such texts, and viewers get none from other servers.
         if !self.carry.is_empty() {
             if self.is_text {
                 return Err("a text in several frames".into());

@@ -17,9 +17,9 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use script::{Role, Step};
 use stage::Stage;
 
-/// Whatever a peer sends and whenever its socket takes or brings how much, it is answered as RFC
-/// 6455 says; the frames that come out are whole, media and control frames each in their order;
-/// and what a viewer has is a valid stream.
+/// For any bytes of a peer, and any amounts that its socket takes or brings at any time: the peer
+/// gets the answers of RFC 6455; the frames that come out are whole, media and control frames each
+/// in their order; and what a viewer has is a valid stream.
 ///
 /// The input is a script: a byte for the role, a byte for the ring, what comes with the request (a
 /// byte for its length, and its bytes), then steps.

@@ -1,4 +1,4 @@
-//! What an input says: who the peer is, and what happens step by step.
+//! The content of an input: the role of the peer, and what happens step by step.
 
 use crate::fuzzing::recording::Tracks;
 use arbitrary::{Arbitrary, Result, Unstructured};

@@ -35,7 +35,7 @@ const SHARES: [u64; 4] = [1, 300, work::SHARE_MIN, work::TURN_WORK];
 /// element here, in one step, and of the chunk at the end.
 const STEP_MAX: u64 = 2_500_000;
 
-/// Turns in which a hub comes to rest, whatever happened.
+/// Turns after which a hub must be idle, for any input.
 const TURNS_MAX: usize = 10_000;
 
 /// A connection, from its peer's side.

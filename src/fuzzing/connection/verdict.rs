@@ -18,7 +18,7 @@ use std::mem;
 const IGNORED_MAX: usize = 64;
 
 impl Stage {
-    /// What the peer's bytes ask for, in full. A viewer that talks too much is told to go.
+    /// What the peer's bytes ask for, in full. A viewer that talks too much is closed.
     fn told(&self) -> Vec<frames::Told> {
         let mut told = read_client(&self.sent, MESSAGE_BYTES);
         if !self.role.is_publisher() {
@@ -42,7 +42,7 @@ impl Stage {
         told
     }
 
-    /// The message that is not WebM, and the code that says so.
+    /// The message that is not WebM, and the close code for it.
     fn media_error(&self, told: &[frames::Told]) -> Option<(usize, u16)> {
         let (_, error, _) = self.publish(told);
         let (index, is_other_format) = error?;
@@ -135,8 +135,8 @@ impl Stage {
         }
     }
 
-    /// What was published is what the messages hold, whatever came between them; and a publisher that
-    /// understands texts was told all that it should be.
+    /// The published media are those of the messages, with anything in between; and a publisher
+    /// that understands text messages got all that it should.
     pub fn check_messages(&self, said: &[Said], is_open: bool) {
         let mut warnings = 0;
         for said in said {
@@ -154,7 +154,7 @@ impl Stage {
         self.check_published(&media, is_open);
     }
 
-    /// The same for a body, whose answer says how it ended.
+    /// The same for a body. Its answer shows how it ended.
     pub fn check_body(&self, outgoing: &[u8], is_open: bool) {
         let mut data = Vec::new();
         let end = unchunk(&self.sent, &mut data);
@@ -297,7 +297,7 @@ impl Stage {
         }
         match is_whole {
             true => assert!(!is_open && rest.is_empty()),
-            // There may be the rest of a chunk that its peer did not wait for.
+            // A part of a chunk may be left, if its peer did not wait for it.
             false => assert!(self.is_gone || (is_open && rest.is_empty())),
         }
         play(order.bytes.freeze());
