@@ -1,4 +1,4 @@
-//! Commands and flags, and what is said when they are wrong.
+//! Commands and flags, and the error lines when they are wrong.
 //!
 //! `videostream` alone is `videostream serve`, and takes the same flags.
 
@@ -226,8 +226,8 @@ fn wants_a_value(option: &OsString) -> bool {
     text.starts_with("--") && text.len() > 2 && !text.contains('=')
 }
 
-/// A `clap` refusal in one line, without what may be a key or a password. `arguments` tell a flag's
-/// value from its variable's.
+/// A `clap` error in one line, without what may be a key or a password. `arguments` show whether a
+/// value came from a flag or from its variable.
 pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
     let rendered = error.render().to_string();
     let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);

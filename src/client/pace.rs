@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::webm::{Block, Event, Limits, Segmenter, WebmError};
 
-/// From the last block of one recording to the first of the next, when the file does not tell how
+/// From the last block of one recording to the first of the next, when the file does not say how
 /// long a frame lasts.
 const FRAME_MS_DEFAULT: u64 = 33;
 

@@ -27,7 +27,7 @@ pub(super) struct HttpUplink {
 }
 
 impl HttpUplink {
-    /// Sends the request head, and waits for the server to welcome the body.
+    /// Sends the request head, and waits until the server accepts the body.
     pub(super) fn open(
         mut stream: ServerConnection,
         address: &Address,
@@ -114,7 +114,7 @@ impl HttpUplink {
         }
     }
 
-    /// What the server said before the connection broke: its reason is worth more than ours.
+    /// The server's answer from before the connection broke: its reason is worth more than ours.
     fn last_words(&mut self, error: UplinkError) -> UplinkError {
         let deadline = Instant::now() + BODY_TIMEOUT;
         while let Ok(true) = self.read(deadline) {}

@@ -85,7 +85,8 @@ impl WebSocketUplink {
         }
     }
 
-    /// What the server said before the connection broke: its reason is worth more than ours.
+    /// The server's close frame from before the connection broke: its reason is worth more than
+    /// ours.
     fn last_words(&mut self, error: UplinkError) -> UplinkError {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         match self.listen(deadline, &mut |_| {}) {

@@ -92,7 +92,7 @@ pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     assert_eq!(is_let_in(local), is_expected, "{head:?}");
 }
 
-/// What those of its tokens grant that are good. One may come in a key's place.
+/// The grants of its valid tokens. A token may come in a key's place.
 fn granted(head: &RequestHead) -> Vec<Grant> {
     let offered = head.token.iter().chain(&head.keys);
     let grants = offered.filter_map(|offer| {
@@ -114,7 +114,7 @@ fn has_token(need: &Need<'_>, shown: &Shown<'_>) -> bool {
     }
 }
 
-/// Whether a key that is shown is one of those that a server has, or the stream's own.
+/// Whether one of the keys in a request is a key of the server, or the stream's own.
 fn has_key(need: &Need<'_>, shown: &Shown<'_>, publish: Option<&str>, watch: Option<&str>) -> bool {
     let publish_of = |name: &StreamName| match name.as_str() {
         OWN_STREAM => Some(OWN_KEY),
@@ -128,7 +128,7 @@ fn has_key(need: &Need<'_>, shown: &Shown<'_>, publish: Option<&str>, watch: Opt
     }
 }
 
-/// No page is at work, or one that came from the host that is asked.
+/// Either the request is not from a page, or the page is from the host of the request.
 fn is_of_our_pages(head: &RequestHead) -> bool {
     let Some(origin) = &head.origin else {
         return true;
@@ -158,7 +158,7 @@ fn is_called_local(head: &RequestHead) -> bool {
     !name.contains('.') || name.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
-/// Of a Host that was taken: of what is none, it does not matter what this makes.
+/// The name and port of a valid Host; the result for an invalid one does not matter.
 fn name_and_port(host: &str, default: u32) -> (String, u32) {
     let parts = host.rsplit_once(':');
     let parts = parts.filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));

@@ -136,8 +136,8 @@ fn small_ring_stays_valid(bytes: &Bytes, lengths: &[usize], ring: u8) {
     }
 }
 
-/// So many publishers send the same bytes to streams of their own, in the same turns: as the event loop
-/// has it, with turns of little work.
+/// So many publishers send the same bytes to streams of their own, in the same turns: as in the
+/// event loop, with turns of little work.
 fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usize) {
     const TURN_WORK: u64 = 20_000;
     const SHARE_MIN: u64 = TURN_WORK / 64;

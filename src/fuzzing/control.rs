@@ -14,7 +14,7 @@ use crate::stream_name::StreamName;
 use clap::Parser as _;
 use std::ffi::OsString;
 
-/// A key that is given, and never told.
+/// A key that is given, and never shown.
 const KEY: &str = "hunter2";
 
 /// Any message, file, command line or address is understood, or refused in one line that shows no

@@ -14,7 +14,7 @@ pub enum Said {
     Close(Vec<u8>),
 }
 
-/// Reads a server's bytes. The last frame may be cut off; its bytes are not told.
+/// Reads a server's bytes. The last frame may be cut off; then its bytes are not returned.
 ///
 /// # Panics
 ///

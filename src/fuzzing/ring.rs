@@ -8,7 +8,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::Buf;
 use std::time::Duration;
 
-/// What a chunk costs beside its bytes: as `stream::ring` has it.
+/// What a chunk costs beside its bytes: the same as in `stream::ring`.
 const CHUNK_OVERHEAD: usize = 256;
 
 const VIEWERS_MAX: usize = 6;

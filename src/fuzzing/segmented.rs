@@ -3,7 +3,8 @@
 use crate::webm::{Block, Event, Limits, Recording, Segmenter, TrackKind, WebmError};
 use bytes::Bytes;
 
-/// Blocks and bytes of a recording that wait until all tracks have come: as `stream::ingest` has it.
+/// Blocks and bytes of a recording that wait until all tracks have come: the same as in
+/// `stream::ingest`.
 const OPENING_BLOCKS_MAX: usize = 1024;
 const OPENING_BYTES_MAX: usize = 4 << 20;
 

@@ -1,4 +1,4 @@
-//! What the web hook is asked, and which requests wait for its answers.
+//! The questions for the web hook, and the requests that wait for its answers.
 //!
 //! ```text
 //! requests ─► ask ─► Decided            the verdict is known
@@ -76,7 +76,7 @@ impl QuestionBody<'_> {
     }
 }
 
-/// What can be said of a request at once.
+/// What is known about a request at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Decided(Verdict),

@@ -10,14 +10,15 @@ use crate::stream::Stream;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// Milliseconds of backlog beyond which a newcomer is worth a new keyframe: the whole of it has
+/// Milliseconds of backlog beyond which a new viewer is worth a new keyframe: the whole backlog has
 /// to be sent and decoded before the first picture.
 const BACKLOG_MS_MAX: u64 = 3000;
 
 /// Without a keyframe for this long, the publisher is warned.
 const KEYFRAME_WAIT: Duration = Duration::from_secs(10);
 
-/// A publisher is asked for a new recording this often at most: each costs viewers a little.
+/// Least time between two requests for a new recording to one publisher: each costs viewers a
+/// little.
 const RESTART_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long a bit rate is counted over.
@@ -74,7 +75,7 @@ pub struct Broadcast {
     has_warned: bool,
     restart_asked_at: Option<Instant>,
     wants_keyframe: bool,
-    /// The number that publisher and viewers were told last.
+    /// The viewer count that the publisher and the viewers got last.
     pub told_publisher: Option<u64>,
     pub told_viewers: Option<u64>,
 }

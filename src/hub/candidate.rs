@@ -56,8 +56,8 @@ impl Candidates {
         place.and_then(|place| self.ids.remove(place)).is_some()
     }
 
-    /// Takes out the one that goes on air and all that came before it, which it replaces: they are
-    /// returned. Those that came later may still replace it.
+    /// Takes out the candidate that goes on air and all earlier candidates, which it replaces and
+    /// which are returned. Later candidates may still replace it.
     pub fn go_on_air(&mut self, id: SessionId) -> Vec<SessionId> {
         let Some(place) = self.ids.iter().position(|&other| other == id) else {
             return Vec::new();

@@ -32,7 +32,7 @@ use std::collections::HashMap;
 use std::mem;
 use std::time::Instant;
 
-/// Told to publishers, and to viewers of a stream that is given up.
+/// The reason for publishers, and for viewers of a stream that is given up.
 const OUT_OF_MEMORY: &str = "the server is out of memory, try again later";
 
 /// The part of the limit that requests, answers and viewers may hold, and so may publishers beside
@@ -50,7 +50,7 @@ pub struct Memory {
     base: usize,
     /// `None`: as much as there is.
     limit: Option<usize>,
-    /// When room was last looked for in vain.
+    /// The time of the last search for room that found too little.
     searched_at: Option<Instant>,
 }
 
@@ -73,7 +73,7 @@ impl Memory {
         (self.allocated)().saturating_sub(self.base)
     }
 
-    /// Whether newcomers are refused.
+    /// Whether new clients are refused.
     pub fn is_full(&self) -> bool {
         self.limit.is_some_and(|limit| self.held() >= limit)
     }
@@ -144,7 +144,7 @@ impl Crowd {
     }
 }
 
-/// What gives way with a publisher.
+/// What is closed to free a publisher's memory.
 #[derive(Debug, Clone, Copy)]
 enum Holder {
     /// A stream: its publisher on air, or else its viewers.
@@ -231,8 +231,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Closes the publishers that hold most, as `bytes_of` has it, until all of them hold `most` bytes, or
-    /// there is room again.
+    /// Closes the publishers that hold most, measured by `bytes_of`, until all of them hold `most`
+    /// bytes, or there is room again.
     fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Hub<S>, StreamId) -> usize) {
         let streams = self.streams.ids().into_iter();
         let streams = streams.map(|id| (bytes_of(self, id), Holder::Stream(id)));

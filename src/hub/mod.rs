@@ -184,8 +184,8 @@ impl<S: Socket> Hub<S> {
         self.streams.set_clock(self.clock.since_start());
     }
 
-    /// Takes a new connection. `redirects_to` is the port of https, where requests are only answered
-    /// with that address. `None`: it was refused without a word, and is closed.
+    /// Takes a new connection. `redirects_to` is the port of https: all requests are answered with
+    /// a redirect there. `None`: the connection is refused without an answer, and is closed.
     pub fn admit(
         &mut self,
         socket: S,
@@ -253,7 +253,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Closes a session without a word: its socket is of no use.
+    /// Closes a session without an answer: its socket is of no use.
     pub fn abandon(&mut self, id: SessionId) {
         self.drop_session(id);
     }

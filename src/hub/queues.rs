@@ -103,7 +103,7 @@ impl Queues {
         mem::take(&mut self.waiting_media)
     }
 
-    /// Gives back those that were not reached.
+    /// Puts back the sessions that were not reached.
     pub fn return_waiting_media(&mut self, mut rest: Vec<SessionId>) {
         self.waiting_media.append(&mut rest);
     }

@@ -23,7 +23,7 @@ struct Listing {
 }
 
 impl<S: Socket> Hub<S> {
-    /// Answers with these streams, as `route` has them told. `locked`: a key would show more.
+    /// Answers with these streams, in the form that `route` names. `locked`: a key would show more.
     pub(super) fn tell_streams(
         &mut self,
         id: SessionId,

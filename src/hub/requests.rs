@@ -170,8 +170,8 @@ impl<S: Socket> Hub<S> {
         let behind = Bytes::copy_from_slice(&rest);
         let served = match permitted {
             Ok(()) => self.serve(id, &head, rest, route),
-            // As with keys: a client that may watch nothing sees no names, and is asked for no password.
-            // And what the hook is doing must be seen when it is down.
+            // As with keys: a client that may watch nothing sees no names, and gets no demand for a
+            // password. And the hook's own figures must be visible when it is down.
             Err(_) if route.need() == Some(Need::List) => {
                 self.tell_streams(id, &head, rest, &route, Vec::new(), true);
                 Ok(())
@@ -305,7 +305,7 @@ impl<S: Socket> Hub<S> {
         Ok(())
     }
 
-    /// Sends a whole answer, after which the connection may ask again.
+    /// Sends a whole answer, after which the connection may make another request.
     pub(super) fn respond(
         &mut self,
         id: SessionId,
@@ -359,8 +359,8 @@ impl<S: Socket> Hub<S> {
         self.go_on_after_answer(id, after);
     }
 
-    /// What becomes of the connection after a whole answer, and whether it may ask again. A body that
-    /// is not read would be taken for the next request.
+    /// What happens to the connection after a whole answer, and whether it may make another
+    /// request. A body that is not read would be taken for the next request.
     fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
         let may_go_on = head.keep_alive && self.is_serving();
         let mut body = BodyReader::new(head.body);
@@ -441,11 +441,11 @@ impl<S: Socket> Hub<S> {
     }
 }
 
-/// What becomes of a connection after a whole answer.
+/// What happens to a connection after a whole answer.
 enum AfterAnswer {
-    /// It may ask again: these bytes came behind its request.
+    /// Another request may follow: these bytes came behind the last one.
     Ask(BytesMut),
-    /// It may ask again behind this body.
+    /// Another request may follow behind this body.
     Drain(BodyReader),
     Close {
         has_body: bool,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 /// What a page elsewhere may send beside what every page may.
 const CORS_REQUEST_FIELDS: &str = "Authorization, Content-Type, Range";
 
-/// Seconds for which a browser need not ask again whether a page elsewhere may: two hours, the most
-/// that Chromium takes.
+/// Seconds for which a browser may reuse the answer to a CORS preflight: two hours, the most that
+/// Chromium takes.
 const CORS_MAX_AGE_S: u32 = 7200;
 
 /// A response in two parts: the body is shared, not copied.

@@ -1,5 +1,4 @@
-//! How a connection takes leave of its role: refused, closed, dropped, or told that the server
-//! stops.
+//! How a connection leaves its role: refused, closed, dropped, or because the server stops.
 //!
 //! [`Hub::change_state`] is the one way out of a state, for every reason, so that no audience keeps
 //! a viewer that is gone, and no stream a publisher.
@@ -75,8 +74,8 @@ impl<S: Socket> Hub<S> {
         self.close_when_written(id);
     }
 
-    /// What is in the outbox is a whole answer, after which it may ask again: `behind` came behind
-    /// its request.
+    /// The outbox holds a whole answer, after which another request may follow: `behind` are the
+    /// bytes behind the last one.
     pub(super) fn ask_again(&mut self, id: SessionId, behind: &[u8]) {
         let rest = BytesMut::from(behind);
         self.change_state(

@@ -89,8 +89,8 @@ fn are_alike(one: Duration, other: Duration) -> bool {
 mod tests {
     use super::*;
 
-    /// Chunks this many milliseconds after one another, the first at 0. Returns the milliseconds of
-    /// silence after which each gap was, or would have been, told.
+    /// Chunks this many milliseconds after one another, the first at 0. Returns, for each gap, the
+    /// milliseconds of silence after which it was, or would have been, reported as a stall.
     fn told_after(gaps_ms: &[u64]) -> Vec<u64> {
         let start = Instant::now();
         let mut arrivals = Arrivals::new(start);

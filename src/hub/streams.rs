@@ -44,7 +44,7 @@ impl Streams {
         self.catalog.find(name)
     }
 
-    /// The stream of this name, which is made if there is none.
+    /// The stream of this name. Adds it if there is none.
     pub fn open(&mut self, name: &StreamName, now: Instant) -> StreamId {
         let id = self.catalog.open(name.as_str());
         let unsent = self.unsent;
@@ -102,7 +102,7 @@ impl Streams {
         }
     }
 
-    /// Forgets a stream that has neither a publisher nor a viewer.
+    /// Removes a stream that has neither a publisher nor a viewer.
     pub fn forget_if_deserted(&mut self, id: StreamId) {
         if self.broadcast(id).is_some_and(Broadcast::is_deserted) {
             self.broadcasts.remove(&id);
@@ -123,7 +123,7 @@ impl Streams {
         }
     }
 
-    /// Has every viewer of a stream visited soon, because there may be something to tell.
+    /// Schedules a visit to every viewer of a stream, because there may be a message for it.
     pub fn sweep_soon(&mut self, id: StreamId, now: Instant) {
         if let Some(broadcast) = self.broadcasts.get_mut(&id) {
             if !mem::replace(&mut broadcast.is_sweeping, true) {

@@ -99,7 +99,7 @@ impl Sweep {
         Some(index)
     }
 
-    /// The round that has just ended, told once.
+    /// The round that has just ended; each round is returned once.
     pub fn poll_end(&mut self) -> Option<Swept> {
         self.ended.take()
     }

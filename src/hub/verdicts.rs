@@ -1,4 +1,4 @@
-//! What the hook said lately, so that a page, its socket and its pictures ask once.
+//! The hook's recent verdicts, so that a page, its socket and its pictures ask only once.
 
 use crate::session::{QuestionId, Verdict};
 use std::collections::{HashMap, VecDeque};

@@ -56,7 +56,7 @@ impl<S: Socket> Hub<S> {
     }
 }
 
-/// The name that gives way.
+/// The name that makes room.
 fn displaced(waited: &[Waited]) -> Option<StreamId> {
     let mut counts: HashMap<IpAddr, usize> = HashMap::new();
     for one in waited {

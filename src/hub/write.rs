@@ -36,7 +36,7 @@ impl<S: Socket> Hub<S> {
         self.streams.sweep_fresh(max_delay, self.clock.now());
     }
 
-    /// Has every viewer of a stream visited soon, because there may be something to tell.
+    /// Schedules a visit to every viewer of a stream, because there may be a message for it.
     pub(super) fn queue_audience(&mut self, stream_id: StreamId) {
         self.streams.sweep_soon(stream_id, self.clock.now());
     }
@@ -239,7 +239,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// All that was to be said has been written.
+    /// The whole outbox has been written.
     pub(super) fn outbox_written(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
         match &mut session.state {

@@ -1,8 +1,8 @@
 //! Sessions to write to by themselves, rather than in a sweep: a reply waits, a viewer joins, a
 //! full socket has room again.
 //!
-//! Short replies go first, so that a newcomer does not wait for all the large answers before its own.
-//! One long reply has its turn after some short ones, so that neither kind starves.
+//! Short replies go first, so that a new client does not wait for all the large answers before its
+//! own. One long reply has its turn after some short ones, so that neither kind starves.
 
 use crate::session::SessionId;
 use std::collections::VecDeque;

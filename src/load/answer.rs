@@ -17,8 +17,8 @@ pub(super) const NONCE: &[u8; 16] = b"videostream load";
 /// Bytes of a response's head, or of a refusal.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads the response's head. Gives how the media are framed, whether `videostream.v1` is spoken,
-/// and what came behind the head; `None` when more bytes are needed.
+/// Reads the response's head. Returns how the media are framed, whether the connection speaks
+/// `videostream.v1`, and what came behind the head; `None` when more bytes are needed.
 pub(super) fn ask(
     socket: &mut Wire,
     answer: &mut Vec<u8>,

@@ -116,7 +116,8 @@ impl Name {
 }
 
 impl Condition {
-    /// What to tell if it holds. A figure that could not be measured is no good news.
+    /// The failure to report if the condition holds. A figure that could not be measured is no good
+    /// news.
     pub fn check(&self, figure: Option<f64>) -> Option<String> {
         let name = self.name.as_str();
         let Some(figure) = figure else {

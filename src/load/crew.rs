@@ -20,7 +20,7 @@ use super::wire::WireTls;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 use crate::secret::Secret;
 
-/// Longest sleep: orders, newcomers and slow readers are looked after so often.
+/// Longest sleep: orders, new viewers and slow readers get attention this often.
 const TURN: Duration = Duration::from_millis(20);
 
 /// Viewers between their SYN and the answer to their request: more than come during one sweep of a
@@ -48,7 +48,7 @@ pub(super) struct Crew<'a> {
     tls: Option<WireTls>,
     poll: Poll,
     viewers: Vec<Viewer>,
-    /// Per stream: the request of those that are judged, and of the others.
+    /// Per stream: the request of the judged viewers, and of the others.
     requests: Vec<[Vec<u8>; 2]>,
     started: Instant,
     /// Index of the next viewer to come.
@@ -77,7 +77,7 @@ pub(super) struct Crew<'a> {
 /// Viewers that leave and come.
 struct Churn {
     per_s: f64,
-    /// Those that left.
+    /// The viewers that left.
     done: u64,
     /// Where to look for the next.
     at: usize,

@@ -20,7 +20,7 @@ use crate::webm::{
 /// A file is kept in memory whole, so that playing it costs nothing.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// How long the last frame lasts when the file does not tell.
+/// How long the last frame lasts when the file does not say.
 const FRAME_MS_DEFAULT: u64 = 33;
 
 /// Milliseconds of sound in one Cluster when there is no picture.

@@ -188,7 +188,7 @@ pub(super) struct Totals {
     pub bytes_each: Vec<u64>,
     pub reasons: Reasons,
     pub stalled: Stalled,
-    /// `None` where the system does not tell.
+    /// `None` where the system does not report it.
     pub strain: Option<Strain>,
 }
 

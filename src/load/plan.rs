@@ -31,7 +31,7 @@ pub(super) struct Plan {
     pub sample: u64,
     /// Our publisher's stamps; `None` when the publisher is not ours.
     pub run: Option<u64>,
-    /// How the server is spoken to, if that is encrypted.
+    /// TLS, if the server is encrypted.
     pub tls: Option<TlsPlan>,
     pub part: Part,
 }

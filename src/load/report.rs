@@ -20,7 +20,7 @@ pub struct Report {
     pub viewers: u64,
     /// That was measured.
     pub duration_s: f64,
-    /// Viewers that the server took, with those that came in others' places.
+    /// Viewers that the server took, including the viewers that replaced others.
     pub connected: u64,
     pub failed: u64,
     pub dropped: u64,
@@ -65,7 +65,7 @@ pub struct Beside {
     pub processes: u64,
     /// CPU seconds of the load test itself, its publisher included.
     pub own_cpu_s: Option<f64>,
-    /// How the test's own threads kept up; `None` where the system does not tell.
+    /// How the test's own threads kept up; `None` where the system does not report it.
     pub(super) strain: Option<Strain>,
     pub(super) late: Option<Late>,
     pub(super) stalled: Stalled,

@@ -21,7 +21,7 @@ pub(super) enum Piece {
     Text(String),
     /// To be answered with the same payload.
     Ping(Bytes),
-    /// The server's last word, and its reason.
+    /// The server's end of the stream, and its reason.
     End(String),
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Viewer {
     pub is_measured: bool,
     /// Whether its first byte of media has come.
     pub is_settled: bool,
-    /// Whether it takes up one of the places of those that connect.
+    /// Whether it takes up one of the places for connecting viewers.
     pub is_pending: bool,
 }
 

@@ -165,7 +165,7 @@ impl Reactor {
         Ok(successor)
     }
 
-    /// The next process has said something, or ended.
+    /// The next process has sent something, or ended.
     pub(super) fn hear_successor(&mut self) {
         let Some(successor) = &mut self.succession.successor else {
             return;

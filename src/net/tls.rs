@@ -82,7 +82,7 @@ pub struct TlsStream {
     plain: BytesMut,
     /// Ciphertext that the wire had no room for.
     unsent: BytesMut,
-    /// The peer has said that it sends no more.
+    /// The peer has announced that it sends no more.
     has_ended: bool,
     has_said_goodbye: bool,
 }
@@ -91,7 +91,7 @@ pub struct TlsStream {
 enum Stage {
     /// Nothing has come.
     New,
-    /// The first byte was none of TLS, but of a word: it may be HTTP.
+    /// The first byte is not TLS but a letter: it may be HTTP.
     Plain,
     Handshaking,
     Open,

@@ -48,7 +48,7 @@ pub struct Access {
     /// What tokens are checked with, if there are any.
     pub tokens: Option<TokenKey>,
     pub origins: Origins,
-    /// By which names the server is spoken to, if that matters.
+    /// The host names under which the server may be addressed, if that matters.
     pub local_names: Option<LocalNames>,
 }
 
@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(ask("/live/a.jpg", foreign), 401);
         // Our pages are open to all clients.
         assert_eq!(ask("/live/a", "Host: evil.example"), 200);
-        // What needs no leave is had by any name.
+        // A route without a required permission answers to any name.
         let health = "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nOrigin: null";
         assert_eq!(status(&access, health), 200);
     }

@@ -7,7 +7,7 @@
 //! ```text
 //! peer 10.0.0.1    X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2
 //!      trusted ◄───────────────────────────  ▲ client     trusted
-//!                  said by the client, not believed
+//!                  sent by the client, not trusted
 //! ```
 
 use ipnet::IpNet;

@@ -107,7 +107,7 @@ pub enum Method {
     Head,
     Put,
     Post,
-    /// Icecast 1 and 2's own word for PUT.
+    /// Icecast 1 and 2's own method in place of PUT.
     Source,
     Delete,
     Options,

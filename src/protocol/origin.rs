@@ -58,8 +58,8 @@ impl Origins {
         Err(Refusal::forbidden(reason).because(Cause::Origin))
     }
 
-    /// Which pages elsewhere may read the answer to a request of this origin: those that were let in
-    /// by name. Keys go in `Authorization` or the query, so none may ask with a browser's own
+    /// Which pages elsewhere may read the answer to a request of this origin: pages of an allowed
+    /// origin. Keys go in `Authorization` or the query, so no page may use a browser's own
     /// credentials, and `*` gives nothing away that is guarded.
     pub fn readers(&self, origin: Option<&str>) -> Readers {
         if !self.any && self.listed.is_empty() {
@@ -108,7 +108,7 @@ impl LocalNames {
         })
     }
 
-    /// May this server be spoken to by the name in this Host field?
+    /// May a request use the name in this Host field?
     pub fn admit(&self, host: Option<&str>) -> Result<(), Refusal> {
         let host = host.unwrap_or_default().to_ascii_lowercase();
         let name = host::split(&host, 0).map_or(host.as_str(), |(name, _)| name);

@@ -43,13 +43,13 @@ pub enum Readers {
     /// Only pages of our own origin, for every request.
     #[default]
     Own,
-    /// Those of our own origin alone, but another asker would have got another answer.
+    /// Only pages of our own origin, but a request of another origin would have got another answer.
     OwnThisTime,
-    /// Those of the origin that asks, too.
+    /// Pages of the requesting origin, too.
     Origin(String),
 }
 
-/// What becomes of the connection after this response.
+/// What happens to the connection after this response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Connection {
     KeepAlive,
@@ -57,7 +57,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// As [`RequestHead::keep_alive`](super::http::RequestHead::keep_alive) has it.
+    /// From [`RequestHead::keep_alive`](super::http::RequestHead::keep_alive).
     pub fn keep_alive(keep: bool) -> Self {
         if keep { Self::KeepAlive } else { Self::Close }
     }
@@ -86,7 +86,7 @@ pub struct ResponseHead {
 }
 
 impl ResponseHead {
-    /// Kept alive and without a word about the body until told otherwise.
+    /// A head that keeps the connection alive and does not describe a body; methods change both.
     pub fn new(status: u16) -> Self {
         Self {
             status,

@@ -57,7 +57,7 @@ pub enum Route {
     },
 }
 
-/// What leave a route takes.
+/// The permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need<'a> {
     /// To publish this stream, and with it to send its poster and to end it.
@@ -429,7 +429,7 @@ fn handshake(head: &RequestHead) -> Result<Option<Handshake>, Refusal> {
         ));
     }
     if head.version != Version::Http11 {
-        // What a proxy does that was not told to speak 1.1 to us.
+        // A proxy does this if it is not set up to speak 1.1 to us.
         return Err(Refusal::new(
             400,
             "a WebSocket needs HTTP/1.1, and this request came as 1.0",
@@ -702,7 +702,7 @@ mod tests {
         for path in ["/x", "/live/", "/live/a/b", "/live/a.mp4", "/live/.a"] {
             assert_eq!(options(path), None, "{path}");
         }
-        // What is said of an address is what it takes.
+        // An address takes exactly the methods that OPTIONS lists.
         let methods = ["GET", "HEAD", "PUT", "POST", "SOURCE", "DELETE"];
         for path in [
             "/",

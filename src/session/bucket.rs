@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// What may come at once, in time at the full rate: a keyframe is many times a frame's size.
 const BURST: Duration = Duration::from_secs(1);
 
-/// An empty bucket is left alone for this long, or every few bytes would cost a turn.
+/// A publisher with an empty bucket is not read for this long, or every few bytes would cost a
+/// turn.
 const REST: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy)]

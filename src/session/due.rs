@@ -108,7 +108,7 @@ impl<S> Session<S> {
     }
 }
 
-/// A silent publisher is asked early enough to answer before it is given up.
+/// A silent publisher gets its ping early enough to answer before it is given up.
 fn publisher_ping_interval(limits: &Limits) -> Duration {
     limits.ping_interval.min(limits.publisher_timeout * 2 / 3)
 }

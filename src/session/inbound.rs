@@ -68,7 +68,7 @@ pub enum Heard {
     Unfinished,
     /// The closing handshake is done: our answer is in the outbox.
     Closed,
-    /// The peer is gone without a word.
+    /// The peer is gone without a close frame.
     Gone,
     /// The peer broke the protocol; the close frame gets this code and reason.
     Bad(CloseCode, String),
@@ -214,7 +214,7 @@ struct Wire<'a, S> {
     received: u64,
     /// Bytes of one read from the socket.
     read_max: usize,
-    /// Whether it said "would block" because the turn was over.
+    /// Whether it returned "would block" because the turn was over.
     is_spent: bool,
 }
 

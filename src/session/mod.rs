@@ -60,7 +60,8 @@ pub enum State {
     Requesting(BytesMut),
     /// The request waits for the web hook. The session is not read until the verdict.
     Pending(Box<PendingAuthorization>),
-    /// Sending a whole answer. Then it may ask again: these bytes came behind its request.
+    /// Sending a whole answer. Then another request may follow: these bytes came behind the last
+    /// one.
     Responding { keep_alive: bool, rest: BytesMut },
     /// Reading an unwanted body to its end; the next request may come behind it. The answer is in
     /// the outbox, or written.
@@ -140,7 +141,7 @@ pub struct Session<S> {
     pub socket: S,
     pub state: State,
     pub outbox: Outbox,
-    /// What epoll said last, until the kernel says "would block". Edge-triggered: a socket left
+    /// What epoll reported last, until the kernel says "would block". Edge-triggered: a socket left
     /// before that gets no second event.
     pub can_read: bool,
     pub can_write: bool,

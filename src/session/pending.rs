@@ -32,7 +32,8 @@ pub struct PendingAuthorization {
     request: Request,
     question: QuestionId,
     pub deadline: Instant,
-    /// What the hook has said, until the request has its turn; of `Some(None)`, that it has not decided.
+    /// The hook's answer, until the request has its turn; `Some(None)` when the hook has not
+    /// decided.
     verdict: Option<Option<Verdict>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a publisher is asked for, so that newcomers see a picture.
+//! What a publisher is asked for, so that new viewers see a picture.
 
 use crate::protocol::control::ToPublisher;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const WARNING_WAIT: Duration = Duration::from_secs(10);
 pub enum Plea {
     /// Please start a new recording.
     Restart,
-    /// No keyframe for so long that newcomers wait.
+    /// No keyframe for so long that new viewers wait.
     KeyframeWarning,
 }
 

@@ -56,7 +56,7 @@ pub struct Publisher {
     throttled_until: Option<Instant>,
     /// What its answer says besides, where it has one.
     pub stamp: Stamp,
-    /// Whether its connection may ask again behind a body that ended well.
+    /// Whether another request may follow a body that ended well.
     pub may_ask_again: bool,
     /// Whether it is in the hub's list of publishers whose blocks wait for the clock to pass.
     pub is_waiting: bool,
@@ -112,7 +112,7 @@ pub enum Fed {
     Finished,
     /// It closed its WebSocket with a code that names a fault.
     Aborted,
-    /// It is gone without a word.
+    /// The connection is gone without a close frame, or before the end of the body.
     Gone,
     /// It sent a text message, and none means anything to us.
     Text,
@@ -209,8 +209,8 @@ impl Publisher {
         }
     }
 
-    /// Whether bytes that have been read wait for more work. Then the socket is left alone, so that no
-    /// more than one read or message ever waits here.
+    /// Whether bytes that have been read wait for more work. Then the socket is not read, so that
+    /// no more than one read or message ever waits here.
     pub fn has_input(&self) -> bool {
         self.is_interrupted
     }

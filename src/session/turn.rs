@@ -51,7 +51,7 @@ impl<S: Read + Write> Session<S> {
             return After::Stays;
         };
         if !viewer.is_websocket() {
-            // It has said all it had to say.
+            // It has already sent all that it had to send.
             viewer.ignored_reads += 1;
             return match viewer.ignored_reads > u32::from(IGNORED_MAX) {
                 true => After::Gone,

@@ -48,7 +48,7 @@ pub struct Viewer {
     pub told: Told,
     /// Its place in the audience's list.
     pub audience_index: usize,
-    /// How often it sent something over HTTP, where it has nothing to say.
+    /// How often it sent something over HTTP, where a viewer has nothing to send.
     pub ignored_reads: u32,
     /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
     pub stamp: Option<Box<Stamp>>,
@@ -193,7 +193,7 @@ impl Viewer {
             }
             match next {
                 Next::Wait => {
-                    // Told last, or a player would take the end of the stream for its return.
+                    // Sent last, or a player would take the end of the stream for its return.
                     if let Some((tells, text)) = self.news_after_media(told, stream) {
                         items.push(Item {
                             tells: Some(tells),
@@ -289,7 +289,7 @@ impl Viewer {
                 }
             }
             Transport::Chunked | Transport::UntilClose => {
-                // Said once, on joining, and so of the newest.
+                // Sent once, on joining, and so of the newest.
                 let media_type = newest.recording.doc_type.media_type();
                 stream_head(media_type, self.transport, self.stamp.as_deref()).into()
             }

@@ -1,4 +1,4 @@
-//! One connection to a whole hub, and all that was said on it.
+//! One connection to a whole hub, and all bytes in both directions.
 
 use super::order::Known;
 use super::script::{Role, Step, frame};
@@ -44,7 +44,7 @@ struct Peer {
     line: Line,
 }
 
-/// One connection, the hub that serves it, and all that was said.
+/// One connection, the hub that serves it, and all bytes in both directions.
 pub struct Stage {
     pub role: Role,
     pub hub: Hub<ServerEnd>,
@@ -62,7 +62,7 @@ pub struct Stage {
     pub inits: Vec<Bytes>,
     /// All that the peer sent behind its request.
     pub sent: Vec<u8>,
-    /// The connection ended before all was said.
+    /// The connection ended before all bytes were sent.
     pub is_gone: bool,
     /// Its owner ended the publisher, when this many bytes had been published.
     pub ended_at: Option<usize>,
@@ -209,7 +209,8 @@ impl Stage {
             Step::Wait(ms) => self.wait(Duration::from_millis(ms)),
             // Then the server asks whether the peer is there.
             Step::Ping => self.wait(PING_INTERVAL),
-            // Then it has told a publisher how many watch, or a viewer that its stream is silent.
+            // By then the server has sent a publisher its viewer count, or a viewer that its stream
+            // is silent.
             Step::Tell => self.wait(Duration::from_secs(3)),
         }
     }
@@ -233,7 +234,7 @@ impl Stage {
         }
     }
 
-    /// More comes from the publisher of what a viewer sees; the first of it, if there is none.
+    /// The publisher sends more of what a viewer sees; the first bytes, if there are none yet.
     fn grow(&mut self, length: usize) {
         if self.role.is_publisher() {
             return;

@@ -14,7 +14,7 @@ use crate::work::Work;
 use bytes::Bytes;
 use std::mem;
 
-/// Data messages from a viewer that are ignored: as `session::turn` has it.
+/// Data messages from a viewer that are ignored: the same as in `session::turn`.
 const IGNORED_MAX: usize = 64;
 
 impl Stage {
