@@ -1,4 +1,4 @@
-//! What a test sees of a hub between two turns: the simulation holds its promises against this.
+//! What a test sees of a hub between two turns: the simulation checks its promises against this.
 
 use super::Hub;
 use crate::session::{Session, SessionId, Socket, State};
@@ -36,9 +36,9 @@ pub struct SessionAudit {
     pub outbox_bytes: usize,
     /// Replies and parts of chunks in its outbox.
     pub outbox_slices: usize,
-    /// Bytes of what has come in and is not done with.
+    /// Bytes that have come in and are not processed yet.
     pub coming_bytes: usize,
-    /// What the hub believes of its socket.
+    /// The hub's view of its socket.
     pub can_read: bool,
     pub can_write: bool,
     /// Whether it has a turn next, by itself or in a sweep.

@@ -42,7 +42,7 @@ pub struct Question {
     pub body: Vec<u8>,
 }
 
-/// What became of one question.
+/// The answer to one question.
 #[derive(Debug)]
 pub struct HookAnswer {
     pub id: QuestionId,
@@ -106,7 +106,7 @@ pub struct Authorizer {
 struct Waiting {
     /// The client, as it is counted. The question names it, so it is the same for all.
     client: IpAddr,
-    /// Some may have left.
+    /// Some of these sessions may be gone.
     sessions: Vec<SessionId>,
 }
 

@@ -34,25 +34,25 @@ pub struct Poster {
     pub etag: String,
 }
 
-/// One stream's people and counts.
+/// One stream's publisher, viewers and counters.
 #[derive(Debug)]
 pub struct Broadcast {
     /// The publisher's connection: of the one that is on air.
     pub publisher: Option<SessionId>,
-    /// Those that have sent no media yet.
+    /// Publishers that have sent no media yet.
     pub candidates: Candidates,
     /// When the publisher's media came.
     pub arrivals: Arrivals,
     /// The viewers' connections, in no order.
     pub audience: Vec<SessionId>,
     pub sweep: Sweep,
-    /// Whether it is on the list of those to be swept.
+    /// Whether it is on the list of streams to sweep.
     pub is_sweeping: bool,
     /// What the kernel may hold for each viewer.
     pub unsent: Unsent,
     /// Whether chunks have come since the last sweep was ordered.
     pub is_fresh: bool,
-    /// Of the ring, when it was last looked at.
+    /// The ring's live edge at the last look.
     live_edge: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
@@ -64,7 +64,7 @@ pub struct Broadcast {
     pub skips: u64,
     /// The publisher's. Invariant: `None` while there is no publisher.
     pub poster: Option<Poster>,
-    /// Counts publishers: what was begun under one does not end under the next.
+    /// Counts publishers: an upload that began under one publisher does not end under the next.
     pub publication: u64,
     pub bitrate_bps: u64,
     /// When the publisher came.

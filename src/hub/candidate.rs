@@ -50,7 +50,7 @@ impl Candidates {
         closed
     }
 
-    /// One has left. Returns whether it was here.
+    /// A candidate has left. Returns whether it was here.
     pub fn remove(&mut self, id: SessionId) -> bool {
         let place = self.ids.iter().position(|&other| other == id);
         place.and_then(|place| self.ids.remove(place)).is_some()

@@ -22,7 +22,7 @@ impl<S: Socket> Hub<S> {
         let session = &mut self.sessions[id];
         let header = match take_header(&mut session.socket) {
             Ok(Some(header)) => header,
-            // More of it is an event of its own, although nothing has been taken.
+            // More bytes of the header cause an event of their own, although none have been taken.
             Ok(None) => {
                 session.can_read = false;
                 return false;
@@ -106,7 +106,7 @@ fn take_header(socket: &mut impl Socket) -> io::Result<Option<ProxyHeader>> {
     let header = proxy_header::parse(&bytes[..length])
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     if let Some(header) = header {
-        // They have just been seen, so they are here.
+        // The bytes were just peeked at, so they are here.
         socket.discard_raw(header.length)?;
     }
     Ok(header)

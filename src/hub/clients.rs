@@ -20,7 +20,7 @@ pub struct Clients {
     counts: HashMap<IpAddr, usize>,
 }
 
-/// What becomes of one more connection.
+/// What happens to one more connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     Welcome,
@@ -59,7 +59,7 @@ impl Clients {
         self.counts.values().sum()
     }
 
-    /// One that was counted has gone.
+    /// A counted connection has closed.
     pub fn leave(&mut self, client: IpAddr) {
         let client = counted_as(client);
         if let Some(count) = self.counts.get_mut(&client) {

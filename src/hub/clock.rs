@@ -3,7 +3,7 @@
 use crate::protocol::date::{DateCache, HttpDate};
 use std::time::{Duration, Instant};
 
-/// What clocks say. The hub asks none.
+/// Readings of the clocks. The hub reads no clock itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
     /// Of a clock that never goes back. Deadlines are counted by it.

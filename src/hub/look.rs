@@ -11,7 +11,7 @@ impl<S: Socket> Hub<S> {
         Some(self.streams.stream(self.streams.find(name)?))
     }
 
-    /// What has been counted.
+    /// The counters.
     pub fn counters(&self) -> &Counters {
         &self.books.counters
     }

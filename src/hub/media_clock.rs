@@ -40,7 +40,7 @@ impl<S: Socket> Hub<S> {
         self.tell_publisher(id, &messages);
     }
 
-    /// A publisher has left: what its last blocks gave reason to say goes to the log alone.
+    /// A publisher has left: the warnings about its last blocks go to the log alone.
     pub(super) fn note_last_ingest(&mut self, id: SessionId, publisher: &mut Publisher) {
         let (steps, warnings) = publisher.take_remarks();
         self.books.counters.timestamp_steps += steps;
@@ -67,9 +67,9 @@ impl<S: Socket> Hub<S> {
         Some(self.clock.after_start(deadlines.min()?))
     }
 
-    /// Lets blocks out that have waited for long enough.
+    /// Passes on blocks that have waited for long enough.
     pub(super) fn tick_media(&mut self) {
-        // All may be due at once: those that are not reached are in the next turn.
+        // All may be due at once: publishers that are not reached have their turn next.
         let mut work = Work::new(work::MEDIA_CLOCK_WORK);
         let mut waiting = self.queues.take_waiting_media();
         while let Some(id) = waiting.pop() {

@@ -119,7 +119,7 @@ impl<S: Socket> Hub<S> {
                 return Err(Refusal::full());
             }
         }
-        // One that takes over gives back what the one before it holds.
+        // A publisher that takes over frees what the publisher before it holds.
         let is_takeover =
             known
                 .and_then(|id| self.streams.broadcast(id))
@@ -165,7 +165,8 @@ impl<S: Socket> Hub<S> {
         };
         let bits_per_s = self.settings.limits.max_publish_bits_per_s;
         publisher.stamp = self.stamp(head);
-        // Through a proxy, others may ask by the same connection, and this client is counted in it.
+        // Through a proxy, the next request may be another client's, but the connection counts for
+        // this one.
         publisher.may_ask_again = head.keep_alive && is_direct;
         publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.clock.now()));
         self.sessions[id].state = State::Publishing(Box::new(publisher));
@@ -188,7 +189,7 @@ impl<S: Socket> Hub<S> {
         self.note_received(id, received);
     }
 
-    /// Closes one that a newer publisher took the stream over from.
+    /// Closes a publisher whose stream a newer publisher took over.
     pub(super) fn replace_publisher(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
         if let State::Publishing(publisher) = &mut session.state {

@@ -25,7 +25,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Queues a request that waits for the answer to this question, if it still does.
+    /// Queues a request that waits for the answer to this question, if the request still waits.
     fn decide(&mut self, id: SessionId, question: &QuestionId, verdict: Option<Verdict>) {
         if let Some(session) = self.sessions.get_mut(id)
             && let State::Pending(pending) = &mut session.state
@@ -37,7 +37,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// The hook took longer than it may.
+    /// The hook took longer than its deadline.
     pub(super) fn give_up_pending(&mut self, id: SessionId) {
         if let State::Pending(pending) = &self.sessions[id].state {
             let question = *pending.question();
@@ -45,8 +45,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Goes on with a request that is decided; of another, sees whether its peer has left. Nothing is
-    /// taken from its socket.
+    /// Goes on with a decided request. For an undecided one, checks whether its peer has left. The
+    /// socket keeps its bytes.
     pub(super) fn read_pending(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
         if matches!(&session.state, State::Pending(pending) if pending.is_decided()) {
@@ -54,7 +54,7 @@ impl<S: Socket> Hub<S> {
         }
         match session.socket.peek() {
             Ok(0) => self.drop_session(id),
-            // For later. If it has left behind these bytes, that is seen when they have been read.
+            // These bytes are for later. If the peer has left behind them, a later read shows it.
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -68,8 +68,8 @@ impl<S: Socket> Hub<S> {
         let State::Pending(pending) = state else {
             return;
         };
-        // Nothing has been read since, so that nothing is known of what there is to read: what came
-        // behind the head is here, or in the kernel.
+        // No read has happened since, so the state of the socket is unknown: what came behind the
+        // head is here, or in the kernel.
         session.can_read = true;
         let (request, verdict) = pending.into_parts();
         let permitted = self.judge(verdict);

@@ -74,7 +74,7 @@ impl<S: Socket> Hub<S> {
         self.sessions[id].can_read
     }
 
-    /// Adds bytes to a poster, and hangs it up once it is whole.
+    /// Adds bytes to a poster, and makes it the stream's once it is whole.
     fn post(&mut self, id: SessionId, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
         let State::Posting(posting) = &mut self.sessions[id].state else {
             return Ok(());
@@ -105,7 +105,7 @@ impl<S: Socket> Hub<S> {
         let broadcast = self.poster_place(&name);
         let broadcast = broadcast.filter(|broadcast| broadcast.publication == publication);
         broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
-        // It has been read to its end, so the connection may go on.
+        // The upload has been read to its end, so the connection may go on.
         head.body = Body::None;
         self.respond(id, &head, BytesMut::from(&bytes[..]), |to| to.no_content());
         Ok(())
@@ -116,8 +116,8 @@ impl<S: Socket> Hub<S> {
         Refusal::new(413, format!("a poster has at most {limit} bytes")).because(Cause::Limit)
     }
 
-    /// Where the poster of a stream hangs that is on air. One that is sent before the first media would
-    /// be that of whichever publisher comes first.
+    /// The place of the poster of a stream that is on air. A poster sent before the first media
+    /// would be shown for any publisher that comes first.
     fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
         let stream_id = self.streams.find(name.as_str())?;
         let broadcast = self.streams.broadcast_mut(stream_id)?;

@@ -109,7 +109,7 @@ impl<S: Socket> Hub<S> {
 
     fn read_publisher(&mut self, id: SessionId) -> bool {
         let session = &self.sessions[id];
-        // What has been read already is not too fast any more.
+        // Bytes that have been read already do not exceed the rate any more.
         if !session.has_input() && self.throttle(id) {
             return false;
         }
@@ -155,7 +155,8 @@ impl<S: Socket> Hub<S> {
         self.sessions[id].wants_turn()
     }
 
-    /// Notes what a publisher's turn brought. A candidate's is its own affair until it is on air.
+    /// Notes what a publisher's turn brought. A candidate's turn does not count for the stream
+    /// until it is on air.
     pub(super) fn note_received(&mut self, id: SessionId, received: u64) {
         let State::Publishing(publisher) = &mut self.sessions[id].state else {
             return;

@@ -18,8 +18,8 @@ const AGE_MAX: Duration = Duration::from_secs(1);
 /// What one rendering costs beside its streams, counted in streams.
 const BASE_COST: usize = 16;
 
-/// Streams written down in a second, for the sake of being up to the moment. One takes 8 us: this is
-/// an eighth of the time.
+/// Streams rendered in a second to keep reports up to date. One takes 8 us: this is an eighth of
+/// the time.
 const STREAMS_PER_SECOND: usize = 16_000;
 
 /// Bytes of renderings that are not read yet, from which on they are shared for a second.
@@ -32,7 +32,7 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 /// Renderings that are kept, so that looking for one stays cheap.
 const KEPT_MAX: usize = 256;
 
-/// What is written down.
+/// What is rendered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     /// `/api/streams`.
@@ -122,7 +122,7 @@ impl Renderings {
             }
         }
         if room.capacity() < text.len() {
-            // Little more than it needs: it may be held for long.
+            // Little more than the text needs: a client may hold it for long.
             room = BytesMut::with_capacity(text.len() + text.len() / 64);
         }
         room.clear();
@@ -154,7 +154,7 @@ impl Renderings {
     fn earn(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.earned_at);
         let earned = elapsed.as_secs_f64() * STREAMS_PER_SECOND as f64;
-        // Less than one is earned with the next.
+        // Less than one stream is earned with the next call.
         if earned >= 1.0 {
             self.budget = (self.budget + earned as usize).min(STREAMS_PER_SECOND);
             self.earned_at = now;

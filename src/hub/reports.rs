@@ -14,7 +14,7 @@ use crate::work;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
-/// What `/api/streams` tells.
+/// The body of `/api/streams`.
 #[derive(Serialize)]
 struct Listing {
     streams: Vec<StreamReport>,

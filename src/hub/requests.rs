@@ -43,7 +43,7 @@ impl<S: Socket> Hub<S> {
             return false;
         };
         let redirects_to = session.redirects_to;
-        // What came behind the request before may be a whole one.
+        // The bytes behind the last request may be a whole one.
         if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
             return self.parsed(id, outcome);
         }
@@ -56,7 +56,7 @@ impl<S: Socket> Hub<S> {
             Ok(length) => {
                 head_bytes.extend_from_slice(&bytes[..length]);
                 session.heard_at = self.clock.now();
-                // A head that comes a byte at a time is not parsed anew for each of them.
+                // A head that comes a byte at a time is not parsed again for each byte.
                 let is_long = head_bytes.len() > EAGER_BYTES_MAX;
                 if is_long
                     && head_bytes.len() < self.settings.limits.head_bytes
@@ -435,7 +435,7 @@ impl<S: Socket> Hub<S> {
         self.sessions[id].can_read
     }
 
-    /// What a request shows to be let in, now.
+    /// The keys and the token that a request shows, checked now.
     fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
         self.settings.access.shown(head, self.clock.unix_s())
     }
@@ -452,7 +452,7 @@ enum AfterAnswer {
     },
 }
 
-/// A request and what came behind its head, or how its method is answered at once.
+/// A request and what came behind its head, or a refusal and the method to answer.
 type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
 
 /// A whole request head at the front of `bytes`, and the bytes behind it; `None` while the head is

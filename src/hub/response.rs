@@ -6,7 +6,7 @@ use crate::protocol::http::{Method, RequestHead};
 use crate::protocol::response::{Connection, Readers, ResponseHead, Stamp};
 use bytes::Bytes;
 
-/// What a page elsewhere may send beside what every page may.
+/// What a page elsewhere may send beside the fields that any page may send.
 const CORS_REQUEST_FIELDS: &str = "Authorization, Content-Type, Range";
 
 /// Seconds for which a browser may reuse the answer to a CORS preflight: two hours, the most that
@@ -51,7 +51,7 @@ impl ResponseTo<'_> {
         let head = |status| {
             let mut head = ResponseHead::new(status)
                 .header("ETag", &sent.etag)
-                // Asked again each time, answered with 304: a new server is seen at once.
+                // A browser asks for it again each time and gets 304: a new server is seen at once.
                 .header("Cache-Control", "no-cache")
                 .header("Content-Security-Policy", policy)
                 .header("Referrer-Policy", "no-referrer");

@@ -17,7 +17,7 @@ use std::mem;
 use std::time::Instant;
 
 impl<S: Socket> Hub<S> {
-    /// Says no to what is no whole request, or no whole poster, and closes.
+    /// Refuses what is no whole request, or no whole poster, and closes.
     pub(super) fn refuse(&mut self, id: SessionId, refusal: &Refusal, method: Method) {
         let stream = self.stream_of(id);
         self.note_refusal(id, refusal, None, stream.as_deref());
@@ -88,7 +88,7 @@ impl<S: Socket> Hub<S> {
         self.queue_write(id);
     }
 
-    /// What is in the outbox is the last that is sent; then the peer may hang up.
+    /// The outbox holds the last bytes to be sent; then the peer may hang up.
     pub(super) fn close_when_written(&mut self, id: SessionId) {
         self.close_by(id, self.clock.now() + CLOSING_TIMEOUT);
     }
@@ -137,7 +137,7 @@ impl<S: Socket> Hub<S> {
             && let State::Viewing { viewer: other, .. } = &mut self.sessions[id].state
         {
             other.audience_index = viewer.audience_index;
-            // A sweep may have passed its new place, and not have reached the old one.
+            // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
         self.streams.forget_if_deserted(viewer.stream);
@@ -163,7 +163,7 @@ impl<S: Socket> Hub<S> {
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
-        // After a takeover the newer one is there already.
+        // After a takeover the newer publisher is there already.
         if broadcast.publisher == Some(id) {
             broadcast.publisher_left(self.clock.now());
             self.streams.stream_mut(stream_id).go_offline(reason);

@@ -95,8 +95,8 @@ impl<S> Sessions<S> {
 
 /// # Panics
 ///
-/// When the session is gone and its slot has been freed. Ids of this turn are safe; of an id that was
-/// kept for longer, ask [`Sessions::get`].
+/// When the session is gone and its slot has been freed. Ids of this turn are safe; for an id that
+/// was kept for longer, use [`Sessions::get`].
 impl<S> Index<SessionId> for Sessions<S> {
     type Output = Session<S>;
 

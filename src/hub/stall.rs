@@ -14,10 +14,10 @@
 
 use std::time::{Duration, Instant};
 
-/// Silence that no viewer takes for a stream.
+/// Shorter silences are no stall.
 const SILENCE_MIN: Duration = Duration::from_secs(2);
 
-/// Silence that is one however sparse the stream: two frames at the lowest rate there is, 0.1 a
+/// A silence this long is a stall for any stream: two frames at the lowest rate there is, 0.1 a
 /// second.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 
@@ -52,7 +52,7 @@ impl Arrivals {
         self.bytes_at = now;
     }
 
-    /// Among them was the end of a chunk.
+    /// These bytes held the end of a chunk.
     pub fn chunk_came(&mut self, now: Instant) {
         if let Some(before) = self.chunk_at.replace(now) {
             let gap = now.saturating_duration_since(before);
@@ -69,7 +69,7 @@ impl Arrivals {
         }
     }
 
-    /// For how long nothing has come, when that is too long.
+    /// How long nothing has come, if that is too long.
     pub fn silence(&self, now: Instant) -> Option<Duration> {
         let silence = now.saturating_duration_since(self.bytes_at);
         (silence >= self.allowed()).then_some(silence)
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn silence_of_two_seconds_is_told() {
         assert_eq!(told_after(&[33, 33, 33, 100]), [2000; 4]);
-        // A recorder that is asked for a second at a time.
+        // A recorder that delivers a second at a time.
         assert_eq!(told_after(&[1000, 1000, 1000]), [2000; 3]);
     }
 

@@ -128,7 +128,7 @@ impl<S: Socket> Hub<S> {
         cost
     }
 
-    /// Writes what one connection is to be given now. Returns the number of bytes.
+    /// Writes what one session is due now. Returns the number of bytes.
     fn write_one(&mut self, id: SessionId) -> usize {
         if matches!(self.sessions[id].state, State::Gone) || !self.flush_unsent(id) {
             return 0;
@@ -140,7 +140,7 @@ impl<S: Socket> Hub<S> {
         };
         let session = &mut self.sessions[id];
         if session.socket.has_unsent() {
-            // Taken by TLS, not by the kernel, which is full.
+            // TLS has taken these bytes, and the kernel's buffer is full.
             session.can_write = false;
             session.blocked_since.get_or_insert(self.clock.now());
         }
@@ -174,7 +174,7 @@ impl<S: Socket> Hub<S> {
             return 0;
         };
         let stream_id = viewer.stream;
-        // Its answer may begin now, long after it asked.
+        // The answer may begin now, long after the request.
         if viewer.stamp.is_some() {
             let date = Some(self.clock.date());
             if let State::Viewing { viewer, .. } = &mut session.state
@@ -217,7 +217,7 @@ impl<S: Socket> Hub<S> {
     fn write_outbox(&mut self, id: SessionId) -> usize {
         let (written, result) = self.sessions[id].write_outbox(self.clock.now());
         match result {
-            // Its last bytes wait for room: then it is written to again.
+            // The last bytes wait for room: the session is written to again then.
             Ok(true) if self.sessions[id].socket.has_unsent() => {}
             Ok(true) => self.outbox_written(id),
             Ok(false) => {}

@@ -10,9 +10,9 @@
 //!   passed; then closes them (1001), ends          here they come again
 //! ```
 //!
-//! The program is found by the name it was started with, so what lies there by then is what is
-//! started: a newer version, or the same with another configuration. Should it not come up, this
-//! process goes on as if nothing had been.
+//! The program is found by the name it was started with, so the file that is there at that time is
+//! started: a newer version, or the same with another configuration. If it does not come up, this
+//! process goes on as before.
 
 use super::inherited::{HandOver, PREDECESSOR, READY};
 use super::reactor::{Reactor, SUCCESSOR};
@@ -42,7 +42,7 @@ impl Origin {
     pub fn new(is_activated: bool) -> Origin {
         let mut arguments = std::env::args_os();
         // A name with a slash is a path, and may be a link that leads to another version by then.
-        // Any other name was looked up; what was found is asked for now, before it is replaced.
+        // Any other name was looked up; its path is stored now, before the file is replaced.
         let program = match arguments.next().map(PathBuf::from) {
             Some(name) if name.components().count() > 1 => Ok(name),
             _ => std::env::current_exe(),
@@ -178,7 +178,7 @@ impl Reactor {
         }
     }
 
-    /// Goes on alone.
+    /// Goes on without a successor.
     pub(super) fn give_up_successor(&mut self, reason: &str) {
         if let Some(successor) = self.succession.successor.take() {
             let pid = successor.process.id();
@@ -209,7 +209,7 @@ impl Reactor {
     }
 }
 
-/// Sees to it that it is gone, and says how it ended.
+/// Kills and reaps the process if needed, and returns how it ended.
 fn end(mut process: Child) -> String {
     // It may have ended by itself.
     let _ = process.kill();

@@ -66,7 +66,7 @@ impl Hook {
         })
     }
 
-    /// Has a question asked, soon. An answer at once means that it is not asked.
+    /// Queues a question. An answer returned at once means that it is not asked.
     pub fn ask(&self, question: Question) -> Result<(), HookAnswer> {
         let letter = Letter {
             question,
@@ -106,7 +106,7 @@ impl Caller {
             // the question into a GET without a body.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // What viewers show is for the hook alone.
+            // Viewers' keys are for the hook alone, not for a proxy.
             .proxy(None)
             .user_agent(concat!("videostream/", env!("CARGO_PKG_VERSION")))
             .max_idle_connections_per_host(THREADS)
@@ -182,7 +182,7 @@ impl Caller {
         let mut answer = request.send(&letter.question.body[..])?;
         let status = answer.status().as_u16();
         let body = answer.body_mut().as_reader();
-        // What it says matters nothing, nor whether it can be read.
+        // The body of the answer, readable or not, has no meaning.
         let _ = io::copy(&mut body.take(BODY_BYTES_MAX), &mut io::sink());
         Ok(status)
     }
@@ -196,7 +196,7 @@ fn is_hang_up(kind: io::ErrorKind) -> bool {
     )
 }
 
-/// The crate's own words may have the address in them.
+/// The crate's own messages may have the address in them.
 fn words(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
@@ -211,7 +211,8 @@ fn words(error: &ureq::Error) -> String {
     }
 }
 
-/// `http://user:password@host/` as an address without them, and the field that says them.
+/// Splits `http://user:password@host/` into the address without credentials, and the header field
+/// with them.
 fn split_user_info(url: &str) -> (String, Option<String>) {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;

@@ -12,8 +12,8 @@
 //!   ◄────────────────────────────────────────────────────── "ready"     it listens
 //! ```
 //!
-//! Each goes by the address that the options name, so that port 0 finds its socket again, and a
-//! changed configuration finds those that it still has.
+//! Each socket is named by the address in the options, so that port 0 finds its socket again, and a
+//! changed configuration finds the sockets that it still has.
 
 use super::ServeError;
 use crate::config::{Options, SelfSigned};
@@ -34,7 +34,7 @@ use std::os::unix::net::UnixStream;
 /// later processes inherit the variable too, but have another parent.
 pub const PREDECESSOR: &str = "VIDEOSTREAM_PREDECESSOR";
 
-/// What a process says once it listens.
+/// What a process sends once it listens.
 pub const READY: &[u8] = b"ready\n";
 
 /// Sockets in one message: the kernel's own limit is 253.
@@ -58,7 +58,7 @@ pub struct Inherited {
     predecessor: Option<UnixStream>,
 }
 
-/// What a process says to the one that takes over.
+/// What a process sends to the one that takes over.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct HandOver {
     pub activated: bool,

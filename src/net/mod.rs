@@ -53,8 +53,8 @@ pub enum ServeError {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another process has taken over. Once it listens, it
-/// prints one line for each address, and the links to open. `allocated` tells the bytes that the process
-/// has allocated, for `--max-memory`.
+/// prints one line for each address, and the links to open. `allocated` returns the bytes that the
+/// process has allocated, for `--max-memory`.
 pub fn serve(
     config: Serve,
     mut inherited: Inherited,

@@ -77,7 +77,7 @@ impl Reactor {
             let acceptor = Acceptor::new(tls.config.clone());
             (tls, acceptor)
         });
-        // Without a certificate it is a terminal that was closed, which ends us.
+        // Without a certificate SIGHUP means that the terminal was closed, which ends the process.
         if tls.is_some() {
             signals.add_signal(SIGHUP)?;
         }
@@ -325,7 +325,7 @@ impl Reactor {
             return;
         }
         tracing::info!("stopping");
-        // Once another process has taken over, this one is the service no more.
+        // Once another process has taken over, this one is not the service any more.
         if self.is_serving() {
             self.manager.stopping();
         }

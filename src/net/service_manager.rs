@@ -31,7 +31,8 @@ impl ServiceManager {
 
     /// Another process is the service from now on, and says by itself that it is alive.
     pub fn taken_over(&mut self, pid: u32) {
-        // Our last sign of life may be old, and its first comes only after an interval of its own.
+        // Our last sign of life may be old, and the next process sends its first only after an
+        // interval of its own.
         notify(&[NotifyState::MainPid(pid), NotifyState::Watchdog]);
         self.interval = None;
     }

@@ -48,7 +48,7 @@ impl Socket for TcpSocket {
         Ok(())
     }
 
-    /// In TLS's own words first, and then in TCP's.
+    /// Announces the end first in TLS, and then in TCP.
     fn shut(&mut self) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
             tls.say_goodbye(&mut self.tcp)?;

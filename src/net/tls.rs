@@ -577,7 +577,7 @@ mod tests {
         (tls, client)
     }
 
-    /// Lets the client read what has come, and puts what it has to say on the wire.
+    /// Lets the client read what has come, and puts its output on the wire.
     fn pump(client: &mut ClientConnection, wire: &mut Wire, heard: &mut Vec<u8>) {
         let mut bytes = &wire.to_client[..];
         while !bytes.is_empty() {
@@ -649,7 +649,7 @@ mod tests {
         assert!(read == said, "{} of {} read", read.len(), said.len());
         assert!(heard == all, "{} of {} heard", heard.len(), all.len());
 
-        // What is only looked at stays.
+        // Peeked bytes stay.
         client.writer().write_all(b"more").unwrap();
         pump(&mut client, &mut wire, &mut heard);
         wire.readable = 1 << 20;

@@ -1,13 +1,15 @@
 //! A token bucket: how fast a publisher's bytes are taken.
 //!
-//! It is kept as the time at which it will be full again, so there is nothing to refill. Taking more
-//! than it holds is allowed, for a read brings what it brings: then it is empty for longer.
+//! It is kept as the time at which it will be full again, so there is nothing to refill. Taking
+//! more than it holds is allowed, because the size of a read is not known before: then it is empty
+//! for longer.
 //!
 //! Pure: the time comes in.
 
 use std::time::{Duration, Instant};
 
-/// What may come at once, in time at the full rate: a keyframe is many times a frame's size.
+/// The burst that may come at once, in time at the full rate: a keyframe is many times a frame's
+/// size.
 const BURST: Duration = Duration::from_secs(1);
 
 /// A publisher with an empty bucket is not read for this long, or every few bytes would cost a
@@ -51,7 +53,7 @@ impl Bucket {
         self.full_at = self.full_at.max(now) + time;
     }
 
-    /// When to come again, if there is nothing to be taken now.
+    /// When to try again, if no bytes may be taken now.
     pub fn empty_until(&self, now: Instant) -> Option<Instant> {
         let taken = self.full_at.saturating_duration_since(now);
         (taken >= BURST).then(|| now + (taken - BURST) + REST)

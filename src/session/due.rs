@@ -17,15 +17,15 @@ pub enum Due {
     Idle,
     /// The hook has not decided.
     Undecided,
-    /// It takes no bytes.
+    /// The peer takes no bytes.
     Stalled,
-    /// No media from it.
+    /// No media from the publisher.
     SilentPublisher,
-    /// Time to ask whether it is there.
+    /// Time to send a ping.
     Ping,
-    /// It did not answer.
+    /// The peer did not answer the ping.
     NoPong,
-    /// It had time enough to hang up.
+    /// The peer had enough time to hang up.
     Hangup,
 }
 
@@ -45,7 +45,7 @@ impl<S> Session<S> {
                 })
             }
             State::Requesting(_) => None,
-            // It has its turn soon.
+            // A decided request has its turn soon.
             State::Pending(pending) if pending.is_decided() => None,
             State::Pending(pending) => (now >= pending.deadline).then_some(Due::Undecided),
             State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
@@ -63,8 +63,8 @@ impl<S> Session<S> {
             // A throttled publisher is silent because the server does not read it.
             State::Publishing(publisher) if publisher.is_throttled(now) => None,
             State::Publishing(publisher) if publisher.is_websocket() => {
-                // Its recorder may have nothing to record for a while: as long as it answers pings
-                // it has twice the time.
+                // Its recorder may have nothing to record for a while: a publisher that answers
+                // pings has twice the time.
                 let is_silent = elapsed(self.heard_at) >= limits.publisher_timeout
                     || elapsed(publisher.fed_at) >= limits.publisher_timeout * 2;
                 match is_silent {
@@ -90,8 +90,9 @@ impl<S> Session<S> {
         }
     }
 
-    /// Whether it has been taking one chunk for so long that it may be the last to hold its memory.
-    /// So all viewers together hold no more beyond the ring than what came in that time.
+    /// Whether the viewer has been taking one chunk for so long that it may be the last to hold
+    /// that memory. So all viewers together hold no more beyond the ring than what came in that
+    /// time.
     fn is_trickling(&self, limits: &Limits, now: Instant) -> bool {
         self.blocked_since.is_some()
             && !self.outbox.is_empty()
@@ -200,7 +201,7 @@ mod tests {
             connection.due(&limits, after(30)),
             Some(Due::SilentPublisher)
         );
-        // A body cannot be asked.
+        // An HTTP body has no pings.
         let body = BodyReader::new(Body::Chunked);
         let connection = publishing(Publisher::body(stream, ingest(), body, start), start);
         assert_eq!(connection.due(&limits, after(29)), None);

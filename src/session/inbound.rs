@@ -41,7 +41,7 @@ const DENSE_FRAME_BYTES: u64 = 32;
 pub struct Inbound {
     context: WebSocketContext,
     check: FrameCheck,
-    /// What the peer did wrong, behind sound bytes that are still to be understood.
+    /// The peer's violation, behind sound bytes that are still to be handled.
     wrong: Option<Violation>,
     /// Whether the last bytes were frames of some bytes each.
     is_dense: bool,
@@ -161,7 +161,7 @@ impl Inbound {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
         }
         let heard = match result {
-            // Nothing is read behind it, so all that is sound has been understood.
+            // Nothing is read behind the violation, so all sound bytes have been handled.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
                 Heard::Bad(violation.code, violation.reason.to_owned())
             }

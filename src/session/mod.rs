@@ -78,7 +78,7 @@ pub enum State {
     },
     /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
     Closing { deadline: Instant, is_shut: bool },
-    /// Nothing more to do with it: `free_slots` has the last word.
+    /// Nothing more to do with it: `Hub::free_slots` frees its slot.
     Gone,
 }
 
@@ -148,13 +148,13 @@ pub struct Session<S> {
     /// Whether it is on the list of the next phase.
     pub is_read_queued: bool,
     pub is_write_queued: bool,
-    /// On a listener that only tells where https is: the port there.
+    /// The port of https, on a listener that only redirects there.
     pub redirects_to: Option<u16>,
     /// The client address: the peer's, until a trusted proxy has reported another.
     pub client: IpAddr,
     /// Whether it is among that client's connections.
     pub is_counted: bool,
-    /// Whether its PROXY header has been read, or none is to come.
+    /// Whether its PROXY header has been read, or none is expected.
     pub is_introduced: bool,
     /// When the session came, or its last request came or was answered. For a viewer: when it began
     /// to take the chunk whose rest waits in the outbox.
@@ -205,8 +205,8 @@ impl<S> Session<S> {
         self.can_read || self.has_input()
     }
 
-    /// Bytes of memory that it takes for what its peer has sent and is not done with: requests, media
-    /// and messages that are not whole yet.
+    /// Bytes of memory for input that is not processed yet: incomplete requests, media and
+    /// messages.
     pub fn coming_bytes(&self) -> usize {
         match &self.state {
             State::Requesting(bytes) => bytes.capacity(),
@@ -221,7 +221,7 @@ impl<S> Session<S> {
         }
     }
 
-    /// Notes that something came from it.
+    /// Notes that bytes came from its peer.
     pub fn heard(&mut self, now: Instant) {
         self.heard_at = now;
         self.pinged_at = None;

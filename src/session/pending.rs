@@ -15,7 +15,7 @@ pub struct Request {
     pub rest: BytesMut,
 }
 
-/// A question's SHA-256: what it says, a key or a token among it, is not kept.
+/// A question's SHA-256: its text, which may hold a key or a token, is not kept.
 pub type QuestionId = [u8; 32];
 
 /// What the hook decided.

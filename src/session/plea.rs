@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// only just begun sends its first keyframe by itself.
 const RESTART_WAIT: Duration = Duration::from_secs(3);
 
-/// For so long: it is warned.
+/// Blocks without a keyframe for so long: the publisher gets a warning.
 const WARNING_WAIT: Duration = Duration::from_secs(10);
 
 /// A message that a publisher should get now.

@@ -27,7 +27,7 @@ const TURN_BYTES: u64 = 1 << 20;
 /// written. The peer may send more, and has them answered in the next turns.
 const TURN_CONTROLS: usize = OUTBOX_SLICES_MAX / 2;
 
-/// What a text message is answered with.
+/// The answer to a text message.
 const SEND_BINARY: &str = "send binary messages";
 
 #[derive(Debug)]
@@ -50,11 +50,11 @@ pub struct Publisher {
     pub offline_reason: OfflineReason,
     /// The messages that it got while it was a candidate.
     pub keyframes: KeyframePlea,
-    /// How fast it may be.
+    /// Its rate limit.
     pub bucket: Option<Bucket>,
-    /// It was faster, and is not read before then.
+    /// Until then it is not read, because it was over its rate limit.
     throttled_until: Option<Instant>,
-    /// What its answer says besides, where it has one.
+    /// Further fields of its answer, where it gets one.
     pub stamp: Stamp,
     /// Whether another request may follow a body that ended well.
     pub may_ask_again: bool,
@@ -82,7 +82,7 @@ pub struct FeedTurn<'a> {
     pub now: Instant,
 }
 
-/// What a publisher's turn came to.
+/// The result of a publisher's turn.
 #[derive(Debug)]
 pub struct FeedResult {
     pub fed: Fed,
@@ -90,7 +90,7 @@ pub struct FeedResult {
     pub received: u64,
 }
 
-/// What one read brought that does not end the turn.
+/// The result of one read that does not end the turn.
 enum Came {
     Input,
     /// A ping, answered in the outbox, or a pong.
@@ -99,7 +99,7 @@ enum Came {
     Part,
 }
 
-/// How a publisher ended, or did not.
+/// How a publisher ended, or how it goes on.
 #[derive(Debug)]
 pub enum Fed {
     /// Nothing more for now.
@@ -160,12 +160,12 @@ impl Publisher {
         }
     }
 
-    /// Whether it is not to be read yet, because it was too fast.
+    /// Whether it is not to be read yet, because it was over its rate limit.
     pub fn is_throttled(&self, now: Instant) -> bool {
         self.throttled_until.is_some_and(|until| now < until)
     }
 
-    /// Throttles it if it was too fast. Returns until when.
+    /// Throttles it if it was over its rate limit. Returns until when.
     pub fn throttle(&mut self, now: Instant) -> Option<Instant> {
         self.throttled_until = self.bucket.and_then(|bucket| bucket.empty_until(now));
         self.throttled_until
@@ -202,7 +202,7 @@ impl Publisher {
         inbound + self.undecoded.len() + self.ingest.held_bytes()
     }
 
-    /// Tells it something, if it understands text messages.
+    /// Sends it a text message, if it understands them.
     pub fn tell(&self, outbox: &mut Outbox, message: &ToPublisher) {
         if let Feed::WebSocket { v1: true, .. } = self.feed {
             outbox.push(text_frame(&message.to_json()));
@@ -287,7 +287,7 @@ impl Publisher {
                         Ok(Came::Input)
                     }
                     Heard::Text => Err(Fed::Text),
-                    // Replies that it does not read would fill memory.
+                    // Unread replies would fill memory.
                     Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
                     Heard::Control => Ok(Came::Control),
                     Heard::Unfinished => Ok(Came::Part),
@@ -391,7 +391,7 @@ impl Publisher {
         (self.ingest.take_time_steps(), warnings)
     }
 
-    /// It is leaving: whole blocks that were held back go out.
+    /// The publisher is leaving: whole blocks that were held back go out.
     pub fn flush(&mut self, stream: &mut Stream) {
         self.ingest.flush(stream);
     }
@@ -449,7 +449,7 @@ impl Publisher {
         }
     }
 
-    /// Ends it from our side.
+    /// Ends it from the server's side.
     pub fn close(&self, outbox: &mut Outbox, code: CloseCode, status: u16, reason: &str) {
         match self.feed {
             Feed::WebSocket { .. } => outbox.push(close_frame(code, reason)),

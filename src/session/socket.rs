@@ -22,7 +22,8 @@ pub trait Socket: Read + Write {
     /// Ends our half of the connection. Returns whether that is done; if not, last bytes wait for room.
     fn shut(&mut self) -> io::Result<bool>;
 
-    /// How many bytes could be read, at least, which stay; 0 at the end of the connection.
+    /// The least number of bytes that can be read now, and that stay; 0 at the end of the
+    /// connection.
     fn peek(&mut self) -> io::Result<usize> {
         self.peek_raw(&mut [0])
     }

@@ -1,4 +1,4 @@
-//! What one connection does for itself in a turn: it reads what has come, and writes what waits.
+//! What one session does by itself in a turn: it reads what has come, and writes what waits.
 //!
 //! Nothing here knows of other connections. The steps work with any socket, and say what is to
 //! happen next; the hub does that. So `fuzzing` drives the very code that serves, in memory.
@@ -18,7 +18,7 @@ const IGNORED_MAX: u8 = 64;
 /// Pongs and pings from one viewer in one turn: some 100 us.
 const TURN_MESSAGES: usize = 256;
 
-/// What becomes of a connection after it has been read.
+/// What happens to a session after it has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// It goes on. There may be replies in its outbox.
@@ -99,7 +99,7 @@ impl<S: Read + Write> Session<S> {
         }
     }
 
-    /// Reads what has no meaning any more, to see the end of it.
+    /// Reads and discards bytes without meaning, to find their end.
     pub fn read_nothing(&mut self, now: Instant) -> After {
         let mut bytes = [0; 4096];
         match self.socket.read(&mut bytes) {

@@ -62,7 +62,7 @@ pub enum Told {
     Stalled,
 }
 
-/// How far one write came.
+/// How far one write got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// All that there is has gone out.
@@ -71,7 +71,7 @@ pub enum Progress {
     More,
     /// The socket is full.
     Blocked,
-    /// Its recording is over and the next one has other tracks: what is in the outbox is the last.
+    /// Its recording is over and the next one has other tracks: the outbox holds the last bytes.
     Ended,
 }
 
@@ -184,7 +184,7 @@ impl Viewer {
             let before = items.len();
             let next = cursor.next(stream);
             if self.is_v1() && told == Told::Offline && !matches!(next, Next::Wait) {
-                // Its publisher has come and gone again: what it left is live, and then it is not.
+                // Its publisher came and left again: what it left is first live, then offline.
                 told = Told::Live;
                 items.push(Item {
                     tells: Some(told),
@@ -360,7 +360,7 @@ impl Viewer {
             Transport::WebSocket { .. } => outbox.push(close_frame(code, reason)),
             Transport::Chunked if self.cursor.has_begun() => outbox.push(&b"0\r\n\r\n"[..]),
             Transport::UntilClose if self.cursor.has_begun() => {}
-            // It waits for a publisher, and has not been answered at all.
+            // The viewer waits for a publisher, and has no answer at all yet.
             Transport::Chunked | Transport::UntilClose => {
                 let refusal = Refusal::new(503, reason.to_owned());
                 let stamp = self.stamp.as_deref().cloned().unwrap_or_default();
