@@ -15,7 +15,7 @@ use super::connection::ServerConnection;
 use crate::protocol::host;
 use crate::stream_name::{BadName, StreamName};
 
-/// A server that does not answer for so long is taken to be down.
+/// A server that does not answer for so long counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A peer that accepts no byte for so long is gone: the server's own default for viewers.
@@ -99,7 +99,7 @@ impl FromStr for Address {
     }
 }
 
-/// Where the address looks like one of ours, its stream has a name that the server takes.
+/// An address that looks like one of ours must have a stream name that the server accepts.
 fn check_name(path: &str) -> Result<(), BadName> {
     let rooms = ["/publish/", "/live/"];
     let last = rooms.iter().find_map(|room| path.strip_prefix(room));
@@ -162,7 +162,7 @@ impl Address {
         for address in (self.host.as_str(), self.port).to_socket_addrs()? {
             match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
                 Ok(stream) => {
-                    // What is sent is whole; waiting for more would only delay it.
+                    // Each write is a whole message; waiting for more would only delay it.
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
                     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;

@@ -15,7 +15,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on a signal only asks.
+    /// From now on the first signal only asks for an end.
     pub fn register() -> io::Result<Interrupt> {
         let interrupt = Interrupt {
             is_asked: Arc::default(),

@@ -1,4 +1,4 @@
-//! What a person sees of a push: standard error.
+//! The progress of a push for a person: standard error.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// Passes on what the server says, as far as it is a person's business.
+    /// Prints the server's messages that concern a person.
     pub(super) fn tell(&mut self, message: ToPublisher) {
         let line = match message {
             ToPublisher::Ready { watch } => format!("watch at {watch}"),

@@ -24,10 +24,10 @@ use crate::webm::WebmError;
 /// Bytes read at once, and so the most that one message takes: far below any server's limit.
 const READ_BYTES: usize = 64 * 1024;
 
-/// How often the server is listened to while standard input is silent.
+/// How often to read the server's messages while standard input is silent.
 const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How soon a signal is heeded while nothing is due.
+/// How soon a signal takes effect while nothing is due.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long to wait for the end of an element that standard input is in the middle of, once a
@@ -73,7 +73,7 @@ pub enum PushError {
 }
 
 impl PushError {
-    /// Whether something else should have been asked.
+    /// Whether the command line was wrong.
     pub fn is_usage(&self) -> bool {
         matches!(self, PushError::Trust(_))
     }
@@ -85,7 +85,7 @@ pub fn push(push: &Push) -> Result<(), PushError> {
     match &push.source {
         Source::File { path, repeat } => {
             let mut film = Film::open(path, *repeat)?;
-            // Before the connection is: a file that is no WebM must not take a live stream over.
+            // Before the connection opens: a file that is no WebM must not take a live stream over.
             film.read_first_block()?;
             Session::open(push)?.send_film(film, push.chunk)
         }
@@ -200,7 +200,7 @@ impl Session {
         let key = push.key.as_ref();
         match uplink::open(stream, &push.address, key) {
             Ok(uplink) => {
-                // Before that there is nothing to end in good order.
+                // Before that there is no stream to end in good order.
                 let interrupt = Interrupt::register().map_err(PushError::Signals)?;
                 say(format_args!("publishing to {address}\n"));
                 Ok(Session {
@@ -268,7 +268,7 @@ impl Session {
                 }
             }
         });
-        // Tells where elements end, as long as it is WebM.
+        // Finds where elements end, as long as the bytes are WebM.
         let mut pacer = Some(Pacer::new());
         let mut rest_until = None;
         loop {
@@ -288,7 +288,7 @@ impl Session {
                         pushed.is_ok().then_some(pacer)
                     });
                     match &mut pacer {
-                        // The end of an element may be in them, and must be found before.
+                        // The end of an element may be in these bytes, and must be found before.
                         Some(_) if self.interrupt.is_asked() => {}
                         Some(pacer) => {
                             let all = pacer.take(u64::MAX);

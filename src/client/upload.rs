@@ -12,7 +12,7 @@ use crate::protocol::control::ToPublisher;
 use crate::protocol::websocket::{HandshakeError, refusal_so_far};
 use crate::secret::Secret;
 
-/// How long a refusal's body, which tells why, is waited for once its head is here.
+/// How long to wait for a refusal's body, which has the reason, once its head is here.
 const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes of an answer that are looked at.
@@ -51,7 +51,7 @@ impl HttpUplink {
             answer: Vec::new(),
             is_welcome: false,
         };
-        // A server that knows nothing of Expect says nothing: then the body goes out all the same
+        // A server that does not know Expect sends no answer: then the body goes out all the same
         // (RFC 9110, 10.1.1).
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         while !uplink.is_welcome && uplink.read(deadline)? {

@@ -160,7 +160,7 @@ impl Uplink for WebSocketUplink {
 fn closed(frame: Option<CloseFrame>) -> UplinkError {
     UplinkError::Closed(match frame {
         Some(frame) if frame.reason.is_empty() => format!("code {}", frame.code),
-        // It goes to a terminal.
+        // The text goes to a terminal.
         Some(frame) => frame.reason.chars().filter(|c| !c.is_control()).collect(),
         None => String::new(),
     })

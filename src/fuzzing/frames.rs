@@ -3,7 +3,7 @@
 //!
 //! Simple rather than fast, and with nothing in common with the code that serves.
 
-/// What a server says.
+/// A frame from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
     Text(String),
@@ -18,7 +18,7 @@ pub enum Said {
 ///
 /// # Panics
 ///
-/// When they are not what a server may say.
+/// When the bytes are not what a server may send.
 pub fn read_server(bytes: &[u8]) -> Vec<Said> {
     split_server(bytes).0
 }
@@ -27,7 +27,7 @@ pub fn read_server(bytes: &[u8]) -> Vec<Said> {
 ///
 /// # Panics
 ///
-/// When they are not what a server may say.
+/// When the bytes are not what a server may send.
 pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
     let mut bytes = all;
     let mut said = Vec::new();

@@ -46,7 +46,7 @@ pub fn request(input: &[u8]) {
     }
 }
 
-/// How a server shows that it has understood this client.
+/// The proof that a server has understood this client.
 pub fn handshake_proof() -> String {
     accept_key(&BASE64_STANDARD.encode(CLIENT_KEY))
 }

@@ -57,7 +57,7 @@ enum Step {
     /// The server looks at what waits.
     Tick,
     Join,
-    /// One viewer is given the next thing.
+    /// One viewer takes its next item.
     Read(usize),
     ReadAll(usize),
     /// What the last reading gave was not written.
@@ -120,7 +120,7 @@ impl<'a> Arbitrary<'a> for Step {
     }
 }
 
-/// What a viewer is given, in words that both know.
+/// What a viewer gets, in terms that the cursor and the model share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Given {
     Wait,

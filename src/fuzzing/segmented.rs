@@ -17,9 +17,9 @@ pub struct Segmented {
 }
 
 impl Segmented {
-    /// The frames that viewers are promised while the clock stands still: in each recording, those
-    /// of the first picture and the first sound that have any, from the first keyframe on. `None`
-    /// when a track comes so late that the others do not wait for it.
+    /// The frames that each viewer must get while the clock stands still: in each recording, the
+    /// frames of the first picture track and the first sound track that have any, from the first
+    /// keyframe on. `None` when a track comes so late that the others do not wait for it.
     pub fn playable_frames(&self) -> Option<Vec<Bytes>> {
         let mut viewed: Option<Recording> = None;
         let mut frames = Vec::new();

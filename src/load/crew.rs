@@ -39,8 +39,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a slow viewer reads.
 const SLOW_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The crowd tells that it is there in so many parts, one each second: within the 20 s after which
-/// a server asks. Each telling costs the server a read.
+/// The crowd sends its unsolicited pongs in so many parts, one each second: within the 20 s after
+/// which a server sends pings. Each pong costs the server a read.
 const PRESENCE_PARTS: u64 = 16;
 
 pub(super) struct Crew<'a> {
@@ -68,7 +68,7 @@ pub(super) struct Crew<'a> {
     gauge: Option<Gauge>,
     counts: Counts,
     joins: Times,
-    /// From the start to when the last of the first comers had its first media.
+    /// From the start to the first media of the last of the first viewers.
     came: Duration,
     measured_delays: Times,
     findings: Findings,

@@ -37,7 +37,7 @@ enum Phase {
     Finishing { until: Instant },
 }
 
-/// How things stood when the measured time began.
+/// The figures at the start of the measured time.
 struct Start {
     at: Instant,
     server: Option<Usage>,

@@ -88,7 +88,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Whether something else should have been asked.
+    /// Whether the command line was wrong.
     pub fn is_usage(&self) -> bool {
         matches!(
             self,

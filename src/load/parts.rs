@@ -18,7 +18,7 @@ use super::crew::Crew;
 use super::findings::{News, Order};
 use super::plan::{Part, Plan};
 
-/// The command of a process that has a part, and no person's business.
+/// The command of a process that has a part; not for people.
 pub const WORKER_COMMAND: &str = "load-worker";
 
 /// Descriptors kept back: reactors, pipes, the publishers, standard streams.

@@ -1,4 +1,4 @@
-//! What a person sees while a load test runs: standard error.
+//! The progress of a load test for a person: standard error.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};

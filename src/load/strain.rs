@@ -1,6 +1,6 @@
 //! How hard a thread of the load test itself has to work, as Linux's scheduler tells it.
 //!
-//! Where the test is at its limit, the delays and bytes that it tells are its own and no server's.
+//! Where the test is at its limit, its delays and bytes measure the test itself and no server.
 
 use std::time::Instant;
 
@@ -47,7 +47,7 @@ struct Scheduled {
 }
 
 impl Gauge {
-    /// `None` where the scheduler tells nothing.
+    /// `None` where the scheduler reports nothing.
     pub fn start() -> Option<Gauge> {
         Some(Gauge {
             at: Instant::now(),

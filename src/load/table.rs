@@ -116,7 +116,7 @@ impl fmt::Display for Report {
         let rows = rows(self);
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in rows {
-            // It goes to a terminal, and some of it comes from a server.
+            // The text goes to a terminal, and some of it comes from a server.
             writeln!(f, "{name:width$}  {}", value.replace(char::is_control, " "))?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::options::Protocol;
 use crate::client::address::default_port;
 use crate::client::{Address, AddressError, Scheme};
 
-/// A server that does not answer for so long is taken to be down.
+/// A server that does not answer for so long counts as down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LIVE: &str = "/live/";

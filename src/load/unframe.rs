@@ -195,8 +195,8 @@ fn close_reason(payload: &[u8]) -> String {
     }
 }
 
-/// A client's pong. Its mask is zero, so that the payload stands as it is (RFC 6455, 5.3): no proxy
-/// is to be fooled here.
+/// A client's pong. Its mask is zero, so that the payload stands as it is (RFC 6455, 5.3): there is
+/// no proxy to protect here.
 pub(super) fn masked_pong(payload: &[u8]) -> Vec<u8> {
     let payload = &payload[..payload.len().min(125)];
     [&[0x8a, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()

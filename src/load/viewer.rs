@@ -91,13 +91,13 @@ pub(super) struct Theatre<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Nothing,
-    /// The server took it.
+    /// The server accepted the viewer.
     Connected,
     /// Its first byte of media has come, perhaps with the answer itself.
     Joined {
         just_connected: bool,
     },
-    /// The server would not have it.
+    /// The server refused the viewer.
     Failed,
     /// It was watching, and its connection ended.
     Dropped {
@@ -244,7 +244,7 @@ impl Viewer {
         Outcome::Failed
     }
 
-    /// The answer was yes.
+    /// The server accepted the request.
     fn watch(&mut self, unframer: Unframer, is_v1: bool, theatre: &Theatre) {
         let judge = match self.seat.role {
             Role::Crowd => None,
@@ -364,7 +364,7 @@ impl Reader {
                     }
                 }
                 Ok(Some(Piece::Ping(payload))) => {
-                    // A socket too full for a pong has other troubles.
+                    // A socket too full for a pong is already slow.
                     let _ = socket.write(&masked_pong(&payload));
                 }
                 Ok(Some(Piece::End(reason))) => {

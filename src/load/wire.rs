@@ -70,7 +70,7 @@ impl Wire {
         &mut self.tcp
     }
 
-    /// Counts what has come, and lets it go; `false` at the end of the connection.
+    /// Counts and discards what has come; `false` at the end of the connection.
     pub fn discard(&mut self, bytes: &mut u64, scratch: &mut [u8]) -> io::Result<bool> {
         if self.tls.is_none() {
             return discard(&self.tcp, bytes, scratch);

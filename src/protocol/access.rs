@@ -52,11 +52,11 @@ pub struct Access {
     pub local_names: Option<LocalNames>,
 }
 
-/// What a request shows to be let in.
+/// The keys and grants that a request shows.
 #[derive(Debug, Clone, Default)]
 pub struct Shown<'a> {
     pub keys: Vec<&'a Secret>,
-    /// What its tokens grant, as far as they are good.
+    /// The grants of its valid tokens.
     pub grants: Vec<Grant>,
 }
 
@@ -279,7 +279,7 @@ mod tests {
         assert!(!keyed().may_watch(&name("a"), &Shown::default()));
         let open = access(Policy::Key("p".into()), Policy::Open);
         assert!(open.may_watch(&name("a"), &Shown::default()));
-        // An open door to publishing does not open a closed one to viewing.
+        // Open publishing does not open guarded viewing.
         let closed = access(Policy::Open, Policy::Key("w".into()));
         assert!(!closed.may_watch(&name("a"), &Shown::default()));
     }
@@ -319,7 +319,7 @@ mod tests {
             status(&access, &format!("GET /live/a.webm?key={token} HTTP/1.0")),
             200
         );
-        // One that is out of date does not stand in the way of one that is good.
+        // An invalid token does not block a valid one.
         let both =
             format!("GET /live/a.webm?token=x.y.z HTTP/1.0\r\nAuthorization: Bearer {token}");
         assert_eq!(status(&access, &both), 200);

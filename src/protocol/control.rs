@@ -25,8 +25,8 @@ pub enum ToViewer {
         from_ms: u64,
         to_ms: u64,
     },
-    /// Nothing has come from the publisher for a while: no media for `since_ms` milliseconds by
-    /// now. It is still connected, as far as the server can tell.
+    /// The publisher is silent: no media for `since_ms` milliseconds by now. It is still connected,
+    /// as far as the server can tell.
     Stalled {
         since_ms: u64,
     },

@@ -24,8 +24,8 @@ const FIXED_BYTES: usize = 16;
 /// What the header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHeader {
-    /// `None` when the proxy speaks for itself (`LOCAL`, to see whether we are well) or does not
-    /// know (`UNKNOWN`).
+    /// `None` when the proxy connects for itself (`LOCAL`, a health check) or does not know the
+    /// client (`UNKNOWN`).
     pub source: Option<IpAddr>,
     /// Its bytes: the client's begin behind them.
     pub length: usize,

@@ -1,10 +1,10 @@
-//! "No", and why: what a request is answered that is not served.
+//! "No", and why: the answer to a request that is not served.
 
 use super::http::HttpError;
 use crate::stream_name::BadName;
 use std::borrow::Cow;
 
-/// What a refusal is counted as in `videostream_refusals_total`, and called in the log.
+/// The name under which `videostream_refusals_total` and the log count a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// No key, or a wrong one.
@@ -15,7 +15,7 @@ pub enum Cause {
     Hook,
     /// A page of another origin.
     Origin,
-    /// A name that this server is not called by.
+    /// A host name that is not this server's.
     Host,
     /// No such address, or no name of a stream.
     Address,
@@ -68,7 +68,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Seconds after which a client may try a full server again: viewers come and go in minutes,
-    /// and a client in a loop should not be felt.
+    /// and a client in a loop must not be a load.
     const RETRY_AFTER_S: u32 = 5;
 
     pub fn new(status: u16, reason: impl Into<Cow<'static, str>>) -> Self {

@@ -158,7 +158,7 @@ impl Refusal {
     }
 }
 
-/// What [`route`] says of a request that may have been sent below one of these path prefixes
+/// The result of [`route`] for a request that may have been sent below one of these path prefixes
 /// ([`BasePath`]): with and without it, an address is the same.
 ///
 /// Below it goes first: `/live/live/a` is the page `/live/a` of a server below `/live`.
@@ -176,7 +176,7 @@ pub fn route_below(head: &RequestHead, prefixes: &[&BasePath]) -> Result<Route, 
     route(head)
 }
 
-/// Says what this request asks for.
+/// The route that this request asks for.
 pub fn route(head: &RequestHead) -> Result<Route, Refusal> {
     route_path(head, &head.path)
 }

@@ -32,7 +32,7 @@ use crate::stream_name::StreamName;
 /// Bytes of a secret that tokens are signed with: no fewer than the signature has (RFC 7518, 3.2).
 pub const SECRET_BYTES_LEAST: usize = 32;
 
-/// Bytes of a token. Ours have some 150; what others put in beside is their own affair.
+/// Bytes of a token. Ours have some 150; other programs may add claims.
 pub const TOKEN_BYTES_MAX: usize = 2048;
 
 /// What a token lets its bearer do.
@@ -61,7 +61,7 @@ impl Grant {
     }
 }
 
-/// A secret that would be guessed.
+/// A secret that is easy to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be at least {SECRET_BYTES_LEAST} bytes, such as `openssl rand -hex 32` prints: whoever \
@@ -298,7 +298,7 @@ mod tests {
             claims(json!({ "sub": "door", "act": "watch", "exp": exp })),
             good
         );
-        // As JavaScript's clock tells it, and with what other libraries add.
+        // Times as JavaScript's clock gives them, and claims that other libraries add.
         let whole = json!({ "sub": "door", "act": "watch", "exp": exp as f64 + 0.25, "nbf": NOW,
             "iat": NOW - 5, "iss": "shop", "jti": "x", "name": "Ann" });
         assert_eq!(claims(whole), good);

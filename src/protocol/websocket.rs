@@ -40,7 +40,7 @@ pub enum CloseCode {
     InvalidPayload = 1007,
     Policy = 1008,
     TooBig = 1009,
-    /// Something went wrong here, not there.
+    /// Something went wrong in the server, not in the client.
     Internal = 1011,
     TryAgain = 1013,
 }
@@ -256,7 +256,7 @@ impl Response {
             _ if !self.is_text => &self.phrase,
             line => line,
         };
-        // It goes to a terminal.
+        // The text goes to a terminal.
         let reason = reason
             .chars()
             .filter(|character| !character.is_control())

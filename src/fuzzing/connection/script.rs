@@ -67,7 +67,7 @@ pub enum Step {
     Wait(u64),
     /// The server pings.
     Ping,
-    /// It tells a publisher how many watch; a viewer's stream stalls, or goes on.
+    /// The server sends a publisher its viewer count; a viewer's stream stalls, or goes on.
     Tell,
 }
 

@@ -207,7 +207,7 @@ impl Stage {
                 self.recording = recording(tracks, 4);
             }
             Step::Wait(ms) => self.wait(Duration::from_millis(ms)),
-            // Then the server asks whether the peer is there.
+            // Then the server sends a ping.
             Step::Ping => self.wait(PING_INTERVAL),
             // By then the server has sent a publisher its viewer count, or a viewer that its stream
             // is silent.

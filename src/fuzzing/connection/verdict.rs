@@ -181,7 +181,7 @@ impl Stage {
         let known = known.into_iter().flatten().copied().collect::<Vec<u8>>();
         // Of a small ring something was lost between two looks.
         if self.limits.ring_bytes == Limits::default().ring_bytes && !self.is_timed {
-            // What was held back for its place comes early when its publisher has to go.
+            // Blocks that were held back for their order come early when their publisher has to go.
             if let Some(published) = self.ended_at {
                 assert!(known.len() <= media.len() && media.starts_with(&known[..published]));
             } else if self.is_gone {
