@@ -281,7 +281,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accepts_gzip(&fields.list("Accept-Encoding")?),
-        // An unreadable name matches no field.
+        // An unreadable field names no type.
         accepts_openmetrics: accepts_openmetrics(&fields.list("Accept").unwrap_or_default()),
         if_none_match: joined(&fields.list("If-None-Match")?),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
@@ -463,8 +463,9 @@ fn authorization(fields: &Fields<'_>) -> Result<(Option<String>, Option<Secret>)
 }
 
 /// Browsers report on secure pages, and on pages of their own machine, what makes the request
-/// (`Sec-Fetch-Mode`). On others our pages mark their requests: a script by `Accept:
-/// application/json`, an element by `?page`. Pictures, uploads and sockets are known without that.
+/// (`Sec-Fetch-Mode`). On others our pages mark their requests: a script by
+/// `Accept: application/json`, an element by `?page`. Pictures, uploads and sockets are known
+/// without that.
 fn is_from_page(fields: &Fields<'_>, query: &Query) -> bool {
     let field = |name| fields.joined_as_far_as_readable(name);
     if let Some(mode) = field("Sec-Fetch-Mode") {
