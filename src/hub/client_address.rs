@@ -45,7 +45,7 @@ impl<S: Socket> Hub<S> {
         let peer = session.client;
         let client = header.source.unwrap_or(peer).to_canonical();
         session.client = client;
-        // This may be the address of another trusted proxy, which reports the client in the request.
+        // This may be another trusted proxy, which reports the client in the request.
         if self.settings.proxies.trusts(client) {
             return true;
         }

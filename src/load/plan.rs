@@ -46,8 +46,8 @@ pub(super) struct TlsPlan {
 /// The share of one process or thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Part {
-    /// The watched viewers: their bytes are looked at. They have a thread of their own, so that the time at
-    /// which a stamp is read does not depend on how long the crowd takes.
+    /// The watched viewers: their bytes are looked at. They have a thread of their own, so that the
+    /// time at which a stamp is read does not depend on how long the crowd takes.
     Watched,
     /// One share of the other viewers.
     Crowd { nth: u64, of: u64 },
