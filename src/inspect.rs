@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_before_an_error_is_kept() {
+    fn report_keeps_all_clusters_before_an_error() {
         let mut bytes = sample("chromium-vp8-opus-100ms.webm");
         let whole = report(&bytes);
         let broken = whole["clusters"][3]["offset"].as_u64().unwrap();
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webm_has_an_error_and_no_head() {
+    fn report_of_other_formats_has_an_error_and_no_head() {
         for (bytes, message) in [
             (&b""[..], "not WebM: the file is empty"),
             (b"GIF89a", "not WebM: expected EBML header at byte 0"),

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_by_name() {
+    fn bad_address_is_refused_with_its_fault() {
         let refused = |text: &str| text.parse::<Address>().unwrap_err();
         for bad in [
             "",

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webm_is_an_error() {
+    fn other_formats_are_an_error() {
         let error = Pacer::new()
             .push(Bytes::from_static(b"GIF89a"))
             .unwrap_err();

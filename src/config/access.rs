@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_lets_anyone_publish_who_calls_the_server_local() {
+    fn default_options_open_the_server_under_local_names() {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.random_publish_key, None);
         assert!(may_publish(&serve, "any", None) && may_watch(&serve, "any", None));
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn who_signs_links_has_nothing_open_that_was_not_opened_by_name() {
+    fn token_secret_closes_every_action_that_no_option_opens() {
         for options in [Options::default(), everywhere()] {
             let options = Options {
                 token_secret: secret(TOKEN_SECRET),
@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_and_no_host_is_refused() {
+    fn invalid_origin_and_invalid_host_are_refused() {
         let refused = refusal(Options {
             allow_origin: Some(vec!["example.org".to_owned()]),
             ..Options::default()

@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_are_refused_before_anybody_gives_way() {
+    fn full_memory_refuses_new_clients_before_it_closes_old_ones() {
         thread_local!(static HELD: std::cell::Cell<usize> = const { std::cell::Cell::new(7) });
         let mut memory = Memory::new(Box::new(|| HELD.get()), Some(3200));
         memory.start();

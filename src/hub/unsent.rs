@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_option_asks_stays() {
+    fn option_fixes_the_unsent_limit() {
         let mut unsent = Unsent::new(Some(100_000));
         assert!(!unsent.follow(5_000_000));
         assert_eq!(unsent.bytes, 100_000);

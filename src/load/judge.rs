@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_stream_is_valid_and_tells_its_delay() {
+    fn whole_stream_is_valid_and_yields_delays() {
         let mut findings = Findings::default();
         let mut judge = Judge::new(true, Some(9), true);
         judge.text(&init(), &mut findings);
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wakes_has_to_be_live_again() {
+    fn woken_viewer_is_back_only_at_the_live_edge() {
         let all = chunks(60);
         // It has read five chunks, sleeps to 3 s, and then gets these.
         let run = |rest: std::ops::Range<usize>, until_ms: u64| {

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_may_send_is_an_error() {
+    fn frames_forbidden_to_a_server_are_an_error() {
         for bytes in [
             &b"\x82\x81\0\0\0\0x"[..],
             b"\xc2\x01x",

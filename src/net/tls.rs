@@ -704,7 +704,7 @@ mod tests {
     }
 
     #[test]
-    fn who_speaks_no_tls_is_refused_and_plain_words_are_known() {
+    fn plain_bytes_are_refused_and_plain_http_is_recognized() {
         for (first, is_plain) in [(&b"GET / HTTP/1.1\r\n"[..], true), (b"\x00\x01", false)] {
             let (mut tls, _) = both(&[&rustls::version::TLS13]);
             let mut wire = Wire {

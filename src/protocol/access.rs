@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_hidden_from_those_whom_a_key_would_show_more() {
+    fn streams_are_hidden_if_a_key_would_show_more() {
         let nothing = Shown::default();
         let (publish, watch) = (Secret::new("p"), Secret::new("w"));
         let bare = |publish, watch| Access {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_shows_for_a_key_is_read_as_that_key() {
+    fn authorization_field_of_a_key_parses_as_that_key() {
         for key in [
             "k",
             "correct horse",

@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn client_tells_the_servers_reason() {
+    fn client_error_has_the_reason_of_the_server() {
         let bytes = refuse(
             &Refusal::unauthorized(),
             Method::Get,

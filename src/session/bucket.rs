@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_beyond_is_waited_for() {
+    fn overdrawn_bucket_is_empty_until_the_debt_is_paid() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut bucket = Bucket::new(8_000_000, start);

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn publisher_is_asked_in_time_whatever_the_timeout() {
+    fn publisher_ping_interval_is_at_most_two_thirds_of_the_timeout() {
         let limits = Limits {
             publisher_timeout: Duration::from_secs(6),
             ..Limits::default()

@@ -55,7 +55,7 @@ fn promises_hold_for_every_seed() {
 }
 
 #[test]
-fn seeds_are_what_their_names_say() {
+fn seeds_match_their_names() {
     for (name, bytes) in odd_ones() {
         let segmented = fuzzing::segment(Limits::default(), [Bytes::from(bytes)]);
         let is_wrong = matches!(

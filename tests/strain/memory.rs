@@ -180,7 +180,7 @@ fn assert_newcomers_are_served(server: &Server) {
 }
 
 #[test]
-fn held_bytes_are_what_the_process_takes_for_large_tracks() {
+fn held_bytes_match_process_memory_for_large_tracks() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let server = Server::start();
     let before = (held(&server), resident(&server));
@@ -207,7 +207,7 @@ fn held_bytes_are_what_the_process_takes_for_large_tracks() {
 }
 
 #[test]
-fn held_bytes_are_what_the_process_takes_for_answers_that_are_not_read() {
+fn held_bytes_match_process_memory_for_unread_answers() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let server = Server::start();
     for target in ["/metrics", "/api/streams"] {
@@ -364,7 +364,7 @@ fn posters_leave_the_others_their_room() {
 }
 
 #[test]
-fn viewers_by_tls_who_stop_reading_leave_the_others_their_room() {
+fn stalled_tls_viewers_leave_room_for_others() {
     let certificate = Certificate::new();
     let options = certificate.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -420,7 +420,7 @@ fn rings_share_the_memory_that_there_is() {
 }
 
 #[test]
-fn made_up_names_keep_nobody_from_waiting_for_a_stream() {
+fn made_up_names_keep_no_viewer_from_waiting_for_a_stream() {
     let server = Server::with(&["--max-streams", "16"]);
     let wait = |name: &str| {
         let mut stream = TcpStream::connect(server.address).unwrap();
@@ -507,7 +507,7 @@ fn a_codec_private_of_a_megabyte_is_read_once() {
 }
 
 #[test]
-fn metrics_are_plain_text_unless_openmetrics_is_asked_for() {
+fn metrics_are_plain_text_unless_openmetrics_is_requested() {
     let server = Server::start();
     let _publisher = put(&server, "demo", &recording(b"V_VP8", b""));
     server.report_when("demo", |report| report["mime"].is_string());

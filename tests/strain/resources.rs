@@ -181,7 +181,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
 }
 
 #[test]
-fn what_stalled_viewers_share_is_counted_once() {
+fn chunk_shared_by_stalled_viewers_is_counted_once() {
     let server = Server::with(&[&SMALL_RING[..], &["--max-lag", "1h"]].concat());
     let mut on_air = OnAir::new(&server, "demo");
     let stalled: Vec<Viewer> = (0..20)
@@ -338,7 +338,7 @@ fn a_flood_of_tiny_messages_leaves_others_their_turn() {
 }
 
 #[test]
-fn what_one_publisher_sends_at_once_is_cut_in_turns() {
+fn large_message_of_one_publisher_is_processed_over_several_turns() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     // Eight megabytes of blocks as small as can be, in one message: a second's work.

@@ -170,7 +170,7 @@ fn the_address_of_the_hook_may_have_a_password() {
 }
 
 #[test]
-fn what_is_neither_yes_nor_no_closes_the_door() {
+fn undecided_hook_answer_permits_nothing() {
     let hook = Hook::start(|question| match stream_of(question).as_str() {
         "nonsense" => Says::Nonsense,
         "nothing" => Says::Nothing,
@@ -296,7 +296,7 @@ fn an_answer_holds_for_a_while_and_for_the_same_question_alone() {
 }
 
 #[test]
-fn who_waits_holds_up_nobody_and_the_same_question_is_asked_once() {
+fn pending_authorization_delays_no_client_and_equal_questions_are_sent_once() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -336,7 +336,7 @@ fn who_waits_holds_up_nobody_and_the_same_question_is_asked_once() {
 }
 
 #[test]
-fn what_comes_behind_the_request_is_not_lost() {
+fn bytes_behind_a_pending_request_are_kept() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -384,7 +384,7 @@ fn what_comes_behind_the_request_is_not_lost() {
 }
 
 #[test]
-fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
+fn late_answer_of_the_hook_never_reaches_another_client() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -438,7 +438,7 @@ fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
 }
 
 #[test]
-fn who_makes_up_keys_leaves_the_hook_to_others() {
+fn client_that_guesses_keys_leaves_the_hook_to_others() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |_| {
@@ -470,7 +470,7 @@ fn who_makes_up_keys_leaves_the_hook_to_others() {
 }
 
 #[test]
-fn when_too_many_wait_others_are_told_to_come_again() {
+fn full_authorization_queue_asks_clients_to_retry() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -515,7 +515,7 @@ fn when_too_many_wait_others_are_told_to_come_again() {
 }
 
 #[test]
-fn the_server_stops_while_somebody_waits() {
+fn pending_authorization_does_not_delay_shutdown() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {

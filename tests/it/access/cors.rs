@@ -91,7 +91,7 @@ fn preflights_of_a_friend_are_answered_for_every_address() {
 }
 
 #[test]
-fn options_without_an_origin_tells_the_methods() {
+fn options_without_an_origin_lists_the_methods() {
     let server = Server::start();
     for (target, allow) in [
         ("*", "GET, HEAD, PUT, POST, SOURCE, DELETE, OPTIONS"),
@@ -219,7 +219,7 @@ fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
 }
 
 #[test]
-fn every_origin_reads_where_all_are_let_in() {
+fn allowed_star_lets_every_origin_read() {
     let server = Server::with(&["--allow-origin", "*"]);
     for origin in [FRIEND, FOE, "null", "https://a.example"] {
         let answer = Http::open(&server).request("GET", "/api/streams", &[&from(origin)]);

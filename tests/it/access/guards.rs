@@ -156,7 +156,7 @@ fn a_key_comes_by_flag_by_variable_and_by_file() {
 }
 
 #[test]
-fn what_is_no_key_opens_nothing() {
+fn wrong_key_opens_nothing() {
     let server = Server::with(&["--publish-key", "right"]);
     for (target, field) in [
         ("/publish/demo", "Authorization: Bearer"),

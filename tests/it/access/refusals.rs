@@ -111,7 +111,7 @@ fn each_refusal_has_a_line_and_a_count_by_its_reason() {
 }
 
 #[test]
-fn what_is_served_is_no_refusal() {
+fn served_requests_count_as_no_refusal() {
     let server = Server::start();
     for target in [
         "/",

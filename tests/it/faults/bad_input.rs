@@ -28,7 +28,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_webm_is_refused_with_the_reason() {
+fn other_formats_are_refused_with_the_reason() {
     let server = Server::start();
     for junk in [&b"RIFF....WEBPVP8 "[..], &[0; 100], b"<html>"] {
         let mut publisher = Publisher::open(&server, "demo");
@@ -43,7 +43,7 @@ fn what_is_not_webm_is_refused_with_the_reason() {
 }
 
 #[test]
-fn an_impossible_size_is_refused_with_its_place_and_viewers_keep_what_they_have() {
+fn impossible_size_is_refused_at_its_offset_and_earlier_frames_stay() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let next = Sample::read("chromium-restart-2");
@@ -108,7 +108,7 @@ fn a_block_over_the_limit_is_refused() {
 }
 
 #[test]
-fn a_body_that_breaks_off_inside_a_block_is_told_where() {
+fn truncated_body_is_refused_with_its_offset() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let block = &sample.blocks[40];
@@ -140,7 +140,7 @@ fn a_body_that_breaks_off_inside_a_block_is_told_where() {
 }
 
 #[test]
-fn an_empty_body_takes_nobodys_place() {
+fn empty_body_replaces_no_publisher() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -343,7 +343,7 @@ fn no_bytes_break_the_server() {
 }
 
 #[test]
-fn fragments_without_end_hold_nobody_up() {
+fn endless_fragments_delay_no_other_client() {
     let server = Server::start();
     let floods = ["/live/demo", "/publish/other"].map(|target| {
         let client = WebSocketClient::open(&server, target, &[]);

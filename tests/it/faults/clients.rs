@@ -132,7 +132,7 @@ fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
 const BINARY_LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[test]
-fn a_proxy_header_tells_the_client() {
+fn proxy_header_sets_the_client_address() {
     let server = Server::with(&[
         "--proxy-protocol",
         "--trusted-proxy",

@@ -131,7 +131,7 @@ fn stuck_reader_of_the_log_holds_up_neither_the_server_nor_its_stop() {
 }
 
 #[test]
-fn lost_lines_are_told_in_the_log_once_it_is_read_again() {
+fn lost_log_lines_are_counted_in_the_log_when_its_reader_returns() {
     for (format, tells) in [
         ("text", "log lines lost: standard error does not"),
         ("json", "\"message\":\"log lines lost: standard"),
@@ -207,7 +207,7 @@ fn standard_output_that_takes_nothing_is_no_reason_not_to_serve() {
 }
 
 #[test]
-fn start_that_fails_is_told_after_what_was_logged() {
+fn failed_start_is_reported_after_the_log() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = program();

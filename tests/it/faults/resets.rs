@@ -172,7 +172,7 @@ fn viewers_that_reset_in_mid_send_cost_the_others_not_a_byte() {
 const PINGS: [&str; 4] = ["--ping-interval", "500ms", "--ping-timeout", "2s"];
 
 #[test]
-fn a_publisher_whose_link_is_dead_is_found_by_ping_and_the_next_one_continues() {
+fn publisher_with_a_dead_link_fails_its_ping_and_the_next_continues() {
     let server = Server::with(&PINGS);
     let [first, second] = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let link = Link::to(server.address);
@@ -196,7 +196,7 @@ fn a_publisher_whose_link_is_dead_is_found_by_ping_and_the_next_one_continues() 
 }
 
 #[test]
-fn a_viewer_who_takes_bytes_and_answers_no_ping_is_found_while_media_flow() {
+fn viewer_without_pongs_is_closed_while_media_flow() {
     let server = Server::with(&PINGS);
     // So little that the kernel takes it all for those who are not there.
     let sample = Sample::read("chromium-opus-only-100ms");
@@ -301,7 +301,7 @@ impl<'a> Line<'a> {
 }
 
 #[test]
-fn a_link_that_stalls_for_five_seconds_and_comes_back_loses_nobody_and_nothing() {
+fn link_stall_of_five_seconds_loses_no_client_and_no_frame() {
     const STALL: Duration = Duration::from_secs(5);
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");

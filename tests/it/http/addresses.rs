@@ -19,7 +19,7 @@ fn ask(server: &Server, method: &str, target: &str, fields: &[&str]) -> Response
 }
 
 #[test]
-fn a_websocket_to_a_file_is_told_the_right_address_at_once() {
+fn websocket_to_a_file_is_refused_with_the_right_address() {
     let server = Server::start();
     for file in ["/live/demo.webm", "/live/demo.jpg", "/live/demo.webp"] {
         let answer = ask(&server, "GET", file, &UPGRADE);
@@ -69,7 +69,7 @@ fn files_that_other_servers_have_are_refused_with_a_hint() {
 }
 
 #[test]
-fn listeners_at_an_icecast_mount_are_told_where_the_stream_is() {
+fn viewer_at_an_icecast_mount_gets_the_stream_address() {
     let server = Server::start();
     for (mount, named) in [
         ("/demo.webm", Some("the stream is at /live/demo.webm")),
@@ -87,7 +87,7 @@ fn listeners_at_an_icecast_mount_are_told_where_the_stream_is() {
 }
 
 #[test]
-fn icecast_mounts_of_tutorials_are_told_ours_in_the_answer_and_in_the_log() {
+fn publisher_at_an_icecast_mount_gets_the_right_address_in_answer_and_log() {
     for (mount, named) in [
         ("/live/e", "/live/e.webm"),
         ("/e", "/live/e.webm"),

@@ -82,7 +82,7 @@ fn http_1_0_is_answered_and_closed_unless_it_asks_otherwise() {
 }
 
 #[test]
-fn head_says_what_get_would() {
+fn head_has_the_fields_of_get() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     assert_eq!(
@@ -202,7 +202,7 @@ fn page_learns_which_site_led_the_browser_to_it() {
 }
 
 #[test]
-fn the_newest_poster_is_shown_as_long_as_somebody_publishes() {
+fn newest_poster_lasts_as_long_as_its_publisher() {
     let server = Server::with(&["--poster-bytes", "2KiB"]);
     let put = |fields: &[&str], body: &[u8]| {
         let mut http = Http::open(&server);
@@ -290,7 +290,7 @@ fn poster_goes_with_the_publisher_that_sent_it() {
 }
 
 #[test]
-fn refusals_say_what_is_wrong() {
+fn refusals_name_the_fault() {
     let server = Server::start();
     let lines = |start: &str, lines: &str| format!("{start} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
     let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
@@ -367,7 +367,7 @@ fn refusals_say_what_is_wrong() {
 }
 
 #[test]
-fn a_method_that_is_not_for_an_address_hears_which_are() {
+fn wrong_method_is_refused_with_the_allowed_methods() {
     let server = Server::start();
     for (method, target, allow) in [
         ("POST", "/", "GET, HEAD"),
@@ -411,7 +411,7 @@ fn a_full_server_says_so() {
 }
 
 #[test]
-fn metrics_count_what_happened() {
+fn metrics_count_connections_streams_and_bytes() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::plain(&server, "demo");

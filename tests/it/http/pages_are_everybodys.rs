@@ -75,7 +75,7 @@ fn pages_are_served_without_a_key_and_their_streams_are_not() {
 }
 
 #[test]
-fn the_hook_is_not_asked_about_pages() {
+fn pages_send_no_question_to_the_hook() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let hook = Hook::start(|_| {
         ASKED.fetch_add(1, Ordering::Relaxed);
@@ -162,7 +162,7 @@ fn only_programs_and_people_are_challenged() {
 }
 
 #[test]
-fn lists_answer_everybody_and_say_whether_a_key_would_show_more() {
+fn lists_are_open_and_report_whether_a_key_would_show_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     std::fs::write(&file, "[streams.hidden]\nwatch_key = 'own'\n").unwrap();

@@ -279,7 +279,7 @@ fn token_prints_links_with_the_prefix() {
 }
 
 #[test]
-fn what_is_no_path_prefix_is_refused_at_start() {
+fn invalid_base_path_is_refused_at_start() {
     for bad in [
         "video",
         "/video/",

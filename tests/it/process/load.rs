@@ -334,7 +334,7 @@ fn an_interrupt_ends_it_with_the_report_so_far() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_in_one_line() {
+fn unusable_load_options_are_refused_in_one_line() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let url = live(&server, "a");
     for (arguments, expected) in [

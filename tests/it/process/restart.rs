@@ -161,7 +161,7 @@ fn other_tracks_are_a_new_stream() {
 }
 
 #[test]
-fn a_slow_viewer_is_told_the_type_of_each_recording_in_its_turn() {
+fn slow_viewer_gets_the_type_of_each_recording_in_order() {
     let server = Server::start();
     let names = [
         "chromium-vp8-only-100ms",
@@ -188,7 +188,7 @@ fn a_slow_viewer_is_told_the_type_of_each_recording_in_its_turn() {
 }
 
 #[test]
-fn who_comes_between_two_publishers_waits_for_the_second() {
+fn viewer_between_two_publishers_waits_for_the_second() {
     let server = Server::start();
     let [first, second] = twins();
     let mut early = Viewer::v1(&server, "demo");

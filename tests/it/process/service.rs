@@ -63,7 +63,7 @@ fn it_says_when_it_is_ready_and_when_it_stops() {
 }
 
 #[test]
-fn it_gives_signs_of_life_twice_as_often_as_is_asked() {
+fn watchdog_is_notified_twice_per_interval() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "400000")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -96,7 +96,7 @@ fn after_a_standstill_it_gives_a_sign_of_life_at_once() {
 }
 
 #[test]
-fn who_is_not_meant_gives_no_sign_of_life() {
+fn watchdog_of_another_process_gets_no_notification() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -106,7 +106,7 @@ fn who_is_not_meant_gives_no_sign_of_life() {
 }
 
 #[test]
-fn it_says_who_takes_over_and_that_one_is_alive() {
+fn handover_notifies_the_new_main_pid_and_the_watchdog() {
     let manager = Manager::new();
     let mut server = manager.start(&[("WATCHDOG_USEC", "100000")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -207,7 +207,7 @@ fn a_socket_for_another_process_is_left_alone() {
 }
 
 #[test]
-fn what_is_no_socket_is_one_line() {
+fn inherited_descriptor_without_a_socket_is_refused_in_one_line() {
     let script = "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\"";
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_videostream")])

@@ -28,7 +28,7 @@ fn knock(address: SocketAddr) -> std::io::Result<()> {
 }
 
 #[test]
-fn another_process_takes_over_and_nobody_is_refused() {
+fn handover_refuses_no_connection() {
     let mut server = Server::with(&["--drain-timeout", "700ms"]);
     let address = server.address;
     let sample = Sample::read("chromium-restart-1");
@@ -96,7 +96,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
 }
 
 #[test]
-fn who_has_left_is_not_waited_for() {
+fn handover_ends_when_the_last_client_leaves() {
     let mut server = Server::with(&["--drain-timeout", "1h"]);
     let viewer = Viewer::v1(&server, "demo");
     server.signal(Signal::USR2);
@@ -145,7 +145,7 @@ fn if_no_other_process_comes_up_this_one_goes_on() {
 }
 
 #[test]
-fn what_was_started_is_ended_with_it() {
+fn newer_process_that_never_gets_ready_ends_with_the_server() {
     // A program of the same name that never says that it is ready.
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().join("videostream");
@@ -197,7 +197,7 @@ fn a_random_publish_key_stays_the_same() {
 }
 
 #[test]
-fn a_stray_variable_is_nobodys_predecessor() {
+fn stray_predecessor_variable_is_ignored() {
     let mut command = program();
     command
         .args(["--listen", "127.0.0.1:0"])

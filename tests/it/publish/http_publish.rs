@@ -73,7 +73,7 @@ fn a_body_may_have_a_length_chunks_or_neither() {
 }
 
 #[test]
-fn who_asks_whether_to_continue_is_told_so() {
+fn expect_continue_gets_100_before_the_body() {
     let expect = ["Expect: 100-continue"];
     for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
         let (first, last) = publish("PUT", "/live/demo.webm", &expect, framing, true);
@@ -82,7 +82,7 @@ fn who_asks_whether_to_continue_is_told_so() {
 }
 
 #[test]
-fn who_asks_whether_to_continue_hears_a_refusal_before_the_body() {
+fn expect_continue_gets_a_refusal_before_the_body() {
     let server = Server::with(&["--publish-key", "right"]);
     let fields = ["Expect: 100-continue", "Transfer-Encoding: chunked"];
     let answer = Http::open(&server).request("PUT", "/live/demo.webm", &fields);
@@ -132,7 +132,7 @@ fn a_body_may_begin_in_the_packet_of_its_head() {
 }
 
 #[test]
-fn matroska_is_served_as_what_it_is() {
+fn matroska_is_served_with_its_own_type() {
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");
     // DocType webm, size 4, becomes matroska, size 8; the EBML header grows by as much.

@@ -290,7 +290,7 @@ fn track_that_sends_nothing_is_waited_for_a_second_at_most() {
 }
 
 #[test]
-fn publisher_that_leaves_early_leaves_what_it_sent() {
+fn frames_of_an_early_leaving_publisher_stay() {
     let source = read("audio-track-without-blocks");
     let mut on_air = OnAir::new();
     on_air.push(&source, 0);
@@ -302,7 +302,7 @@ fn publisher_that_leaves_early_leaves_what_it_sent() {
 }
 
 #[test]
-fn recording_whose_tracks_come_at_once_waits_for_nothing() {
+fn recording_with_prompt_tracks_is_not_delayed() {
     let (recording, blocks) = blocks(&read("chromium-vp8-opus-100ms"));
     let pieces = recording_of(&recording, &blocks);
     let mut on_air = OnAir::new();
@@ -487,7 +487,7 @@ fn picture_gets_the_duration_of_its_frames() {
 }
 
 #[test]
-fn picture_whose_second_frame_is_late_gets_a_duration_that_will_do() {
+fn video_with_a_late_second_frame_gets_a_default_duration() {
     let (recording, blocks) = blocks(&read("chromium-vp8-only-100ms"));
     let mut on_air = OnAir::new();
     on_air.push_as_timed(&recording, &blocks[..1], 0);

@@ -261,7 +261,7 @@ fn standard_input_goes_out_as_it_comes() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_servers_words() {
+fn refusal_is_printed_with_the_reason_of_the_server() {
     let clip = Clip::new();
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain\r\nContent-Length: 18\r\n\
                    Connection: close\r\n\r\nshow the right key";
@@ -302,7 +302,7 @@ fn being_replaced_or_at_a_viewers_address_ends_the_push() {
 }
 
 #[test]
-fn what_cannot_be_pushed_never_reaches_the_server() {
+fn unusable_file_or_option_opens_no_connection() {
     let (clip, server) = (Clip::new(), Server::new());
     server.listener.set_nonblocking(true).unwrap();
     let url = server.url("ws", "/publish/door");

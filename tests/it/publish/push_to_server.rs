@@ -141,7 +141,7 @@ fn a_push_that_is_refused_or_replaced_says_why() {
 }
 
 #[test]
-fn a_server_that_stops_is_heard() {
+fn stopping_server_ends_push_with_its_reason() {
     let server = Server::start();
     let mut viewer = Viewer::v1(&server, "demo");
     let url = format!("ws://{}/publish/demo", server.address);

@@ -58,7 +58,7 @@ fn silent_track_is_not_waited_for_again_in_the_next_recording() {
 }
 
 #[test]
-fn publisher_whose_timestamps_step_is_warned_and_counted() {
+fn timestamp_step_is_warned_and_counted() {
     let server = Server::start();
     let mut publisher = Publisher::open(&server, "demo");
     publisher.send(&read("timestamps-back-60s"));

@@ -52,7 +52,7 @@ fn a_newer_publisher_takes_over_and_viewers_go_on() {
 }
 
 #[test]
-fn what_the_old_publisher_still_sends_reaches_nobody() {
+fn late_media_of_a_replaced_publisher_reach_no_viewer() {
     let server = Server::start();
     let [first, second] = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let mut viewer = Viewer::v1(&server, "demo");
@@ -356,7 +356,7 @@ fn streams_that_wait_for_their_first_block_count_as_streams() {
 }
 
 #[test]
-fn other_tracks_replace_the_stream_and_viewers_are_told() {
+fn other_tracks_replace_the_stream_and_viewers_get_the_new_type() {
     let server = Server::start();
     let first = Sample::read("chromium-vp8-opus-100ms");
     let second = Sample::read("chromium-opus-only-100ms");
@@ -388,7 +388,7 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
 }
 
 #[test]
-fn what_waited_for_its_place_comes_before_the_newcomer() {
+fn interleaved_frames_of_the_old_publisher_precede_the_new_one() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let of = |kind, keyframe| {

@@ -52,7 +52,7 @@ fn without_the_subprotocol_the_close_frame_says_it() {
 }
 
 #[test]
-fn text_on_air_ends_the_stream_after_what_was_whole() {
+fn text_on_air_ends_the_stream_after_its_last_whole_block() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");

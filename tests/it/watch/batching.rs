@@ -53,7 +53,7 @@ fn each_chunk_goes_out_at_once() {
 }
 
 #[test]
-fn chunks_wait_for_one_another_as_long_as_was_asked() {
+fn chunks_are_batched_for_max_delay() {
     let server = Server::with(&["--max-delay", "5s", "--max-lag", "1m"]);
     let (chunks, visits, writes) = publish(&server);
     assert!(chunks > 20, "{chunks}");

@@ -229,7 +229,7 @@ fn a_block_goes_out_with_its_last_byte() {
 }
 
 #[test]
-fn who_waits_is_given_something_of_a_publisher_that_is_gone_at_once() {
+fn waiting_viewer_gets_the_newest_gop_of_a_finished_upload() {
     // As `curl -T FILE` does.
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");

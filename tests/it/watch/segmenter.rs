@@ -52,7 +52,7 @@ fn recording(events: &[Event]) -> &Recording {
 }
 
 #[test]
-fn recordings_hold_what_another_parser_found() {
+fn recordings_match_the_facts_of_another_parser() {
     for name in RECORDINGS {
         let facts = facts(name);
         let events = events(&read(&format!("{name}.webm")), []).expect(name);

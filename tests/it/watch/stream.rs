@@ -263,7 +263,7 @@ impl Clocked {
 }
 
 #[test]
-fn viewer_for_whom_media_wait_too_long_skips_where_there_is_a_newer_gop() {
+fn viewer_over_the_lag_limit_skips_to_a_newer_gop() {
     let source = read("chromium-vp8-opus-100ms");
     let newest = {
         let mut clocked = Clocked::new();

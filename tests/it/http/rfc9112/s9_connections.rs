@@ -160,7 +160,7 @@ fn rfc_9110_9_3_2_the_answer_to_head_has_no_body() {
 }
 
 #[test]
-fn rfc_9110_10_1_1_only_who_expects_it_is_told_to_continue() {
+fn rfc_9110_10_1_1_continue_is_sent_only_when_expected() {
     let server = Server::start();
     let _publisher = Publisher::on_air(&server, "demo");
     let ask = |version: &str, lines: &str| {
