@@ -49,7 +49,7 @@ test('the same addresses without a token show nothing', async () => {
   }
 });
 
-test('no page complained', async () => {
+test('no page logs an error', async () => {
   for (const tab of [publisher, viewer]) {
     assert.deepEqual(tab.complaints, []);
     assert.deepEqual(await tab.violations(), []);
