@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_only_leads_on_is_not_served() {
+    fn redirect_address_is_not_served() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let [http, https] = ["127.0.0.1:80", "127.0.0.1:443"].map(address);
         let options = |listen: &[SocketAddr]| Options {

@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_keys_that_were_promised_in_their_order() {
+    fn json_has_its_documented_keys_in_order() {
         let text =
             serde_json::to_string(&inspect("x.webm", &sample("ffmpeg-finished.webm")[..]).unwrap())
                 .unwrap();
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_that_step_are_remarked_on() {
+    fn timestamp_steps_are_reported() {
         let bytes = sample("timestamps-back-60s.webm");
         let table = inspect("x.webm", &bytes[..]).unwrap().to_string();
         let remarks: Vec<&str> = table

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_outside_web_is_reached() {
+    fn names_outside_web_find_no_page() {
         for name in [
             "",
             "/",

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn through_a_proxy_others_come_to_a_loopback_address() {
+    fn trusted_proxy_on_loopback_gets_a_random_key() {
         let options = Options {
             trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
             ..Options::default()
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_key_is_handed_on_where_one_would_be_made() {
+    fn random_key_survives_a_handover() {
         let options = Options {
             handed_publish_key: secret("from before"),
             ..everywhere()
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streams_own_key_takes_the_place_of_the_servers() {
+    fn key_of_a_stream_replaces_the_key_of_the_server() {
         let own = StreamKeys {
             publish: secret("own"),
             watch: None,
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stand_in_files_too() {
+    fn secrets_are_read_from_files() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| -> Option<PathBuf> {
             let path = folder.path().join(name);

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_so_many_and_no_more() {
+    fn client_over_its_limit_is_refused_and_then_dropped() {
         let mut clients = Clients::new(Some(2));
         let one = ip("192.0.2.1");
         assert_eq!(clients.come(one), Admission::Welcome);

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn new_chunks_send_a_sweep_once_round_from_where_it_is() {
+    fn new_chunks_extend_a_running_sweep_by_one_round() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
         sweep.chunks_came(now, NO_DELAY);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_wait_for_one_another_as_long_as_is_allowed() {
+    fn chunks_are_batched_until_the_longest_delay() {
         let now = Instant::now();
         let after = |ms| now + Duration::from_millis(ms);
         let mut sweep = Sweep::default();

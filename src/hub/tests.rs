@@ -204,7 +204,7 @@ fn viewer_gets_the_media_of_a_publisher() {
 }
 
 #[test]
-fn request_waits_for_the_hook_and_for_nothing_else() {
+fn request_waits_only_for_the_hook() {
     let hook = HookSettings {
         timeout: Duration::from_secs(5),
         cache: Duration::from_secs(10),

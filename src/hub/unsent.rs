@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_one_to_two_seconds_of_the_stream() {
+    fn unsent_limit_is_one_to_two_seconds_of_the_stream() {
         let mut unsent = Unsent::new(None);
         for (bits_per_s, is_other, bytes) in [
             (0, false, 256 << 10),

@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_server_keeps_the_stamps_the_clock_judges() {
+    fn missing_stamps_are_replaced_by_the_clock() {
         let mut findings = Findings::default();
         let mut judge = Judge::new(false, Some(9), true);
         // Its codec, as another server might leave it out.
@@ -485,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn someone_elses_stream_is_judged_by_the_clock() {
+    fn stream_of_another_publisher_is_judged_by_the_clock() {
         let all = chunks(80);
         let run = |from: usize, is_v1: bool| {
             let mut findings = Findings::default();

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beyond_one_addresss_ports_another_one_is_taken() {
+    fn source_address_changes_when_its_ports_are_used_up() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
         for (index, source) in [

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_goes_on() {
+    fn clock_never_goes_back() {
         let before = now_ns();
         assert!(before > 0 && now_ns() >= before);
     }

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_looks_like_vp8_and_opus_with_a_keyframe_each_two_seconds() {
+    fn film_is_vp8_and_opus_with_a_keyframe_each_two_seconds() {
         let film = film(2_500_000);
         assert_eq!(film.recording.mime(), "video/webm;codecs=\"vp8,opus\"");
         assert_eq!(

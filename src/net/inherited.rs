@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_and_words_arrive_together() {
+    fn sockets_arrive_together_with_their_message() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (addresses, sockets): (Vec<_>, Vec<_>) =
             [(); 3].map(|()| listener()).into_iter().unzip();

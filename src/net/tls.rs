@@ -691,7 +691,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn bytes_arrive_in_order_whatever_the_wire_takes(
+        fn bytes_arrive_in_order_over_any_wire(
             said in 0usize..100_000,
             slices in prop::collection::vec(prop_oneof![0usize..50, 0usize..90_000], 0..12),
             rooms in prop::collection::vec(prop_oneof![0usize..200, 500usize..70_000], 1..8),

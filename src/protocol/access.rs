@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_whether_a_key_or_a_token_was_wrong() {
+    fn refusal_names_the_wrong_credential() {
         let cause = |access: &Access, target: &str| {
             let head = head(&format!("GET {target} HTTP/1.0"));
             let route = route(&head).expect("a route");

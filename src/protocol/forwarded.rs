@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_said_the_client_is_the_peer_or_one_that_was_named(
+        fn client_is_the_peer_or_a_named_address_for_any_field(
             said in "[0-9a-f.:, \\[\\]x]{0,60}",
             trusted in any::<bool>(),
         ) {

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_speak_for_itself() {
+    fn local_and_unknown_headers_have_no_client_address() {
         assert_eq!(source(b"PROXY UNKNOWN\r\n"), None);
         assert_eq!(source(&binary(0x20, 0x00, &[])), None);
         assert_eq!(source(&binary(0x21, 0x31, &[b'/'; 216])), None);

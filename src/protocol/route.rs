@@ -765,7 +765,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_need_no_leave_and_all_else_of_a_stream_does() {
+    fn pages_need_no_permission_and_every_other_route_of_a_stream_does() {
         for start in [
             "GET /",
             "GET /live/a",
@@ -871,7 +871,7 @@ mod tests {
     }
 
     #[test]
-    fn unauthorized_makes_browsers_ask() {
+    fn unauthorized_challenges_browsers() {
         let refusal = Refusal::unauthorized();
         assert_eq!(refusal.status, 401);
         assert!(

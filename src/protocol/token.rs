@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_great_length_is_not_looked_at() {
+    fn overlong_token_is_refused() {
         let claim = |length| {
             json!({ "sub": "door", "act": "watch", "exp": NOW + 60,
                 "more": "x".repeat(length) })

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_answer_has_to_be_taken_in_the_end() {
+    fn trickled_response_has_a_total_deadline() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut connection = connection(start);

@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn xiph_fixed_and_ebml_laces_come_apart() {
+    fn xiph_fixed_and_ebml_laces_are_split() {
         let xiph = b"\x81\x00\x00\x82\x02\x01\x02AbbCcc";
         let fixed = b"\x81\x00\x00\x84\x02AaBbCc";
         // Sizes 3, then 3-1, then the rest.

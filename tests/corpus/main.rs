@@ -67,7 +67,7 @@ fn seeds_match_their_names() {
 }
 
 #[test]
-fn whatever_the_fuzzer_found_stays_mended() {
+fn findings_of_the_fuzzer_stay_fixed() {
     for (target, promise, _) in targets() {
         hold_findings(target, promise);
     }
@@ -75,7 +75,7 @@ fn whatever_the_fuzzer_found_stays_mended() {
 
 /// A target that is not here would find what nobody mends.
 #[test]
-fn every_target_is_held_here() {
+fn every_fuzz_target_is_tested_here() {
     let manifest = std::fs::read_to_string(project("fuzz/Cargo.toml")).expect("a manifest");
     let script = std::fs::read_to_string(project("tests/run")).expect("a script");
     let names = targets().map(|(name, _, _)| name);

@@ -248,7 +248,7 @@ fn many_streams(server: &Server) -> Vec<TcpStream> {
 }
 
 #[test]
-fn large_tracks_of_many_streams_leave_the_others_their_room() {
+fn large_tracks_of_many_streams_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
     // All are let in before any has sent much.
@@ -262,7 +262,7 @@ fn large_tracks_of_many_streams_leave_the_others_their_room() {
 }
 
 #[test]
-fn large_tracks_before_any_media_leave_the_others_their_room() {
+fn large_tracks_before_any_media_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
     let cluster = bytes.windows(4).rposition(|id| id == b"\x1f\x43\xb6\x75");
@@ -284,7 +284,7 @@ fn large_tracks_before_any_media_leave_the_others_their_room() {
 }
 
 #[test]
-fn answers_that_are_not_read_leave_the_others_their_room() {
+fn unread_answers_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
     let targets = ["/metrics", "/api/streams", "/api/streams/honest", "/"];
@@ -295,7 +295,7 @@ fn answers_that_are_not_read_leave_the_others_their_room() {
 }
 
 #[test]
-fn blocks_that_are_not_finished_leave_the_others_their_room() {
+fn unfinished_blocks_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let start = recording(b"V_VP8", b"");
     let mut block = element(&[0xa3], &vec![7; 4 * MIB - 100]);
@@ -322,7 +322,7 @@ fn is_told_503(mut stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn messages_that_are_not_finished_leave_the_others_their_room() {
+fn unfinished_messages_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     // A binary message of 8 MiB, less a kilobyte; the mask is zero.
     let payload = vec![7; 8 * MIB - 1024];
@@ -345,7 +345,7 @@ fn messages_that_are_not_finished_leave_the_others_their_room() {
 }
 
 #[test]
-fn posters_leave_the_others_their_room() {
+fn replaced_posters_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
     let poster = [&[0xff, 0xd8, 0xff][..], &vec![7; 255 << 10]].concat();
@@ -381,7 +381,7 @@ fn stalled_tls_viewers_leave_room_for_others() {
 }
 
 #[test]
-fn long_request_heads_leave_the_others_their_room() {
+fn long_request_heads_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let head = format!(
         "GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}",

@@ -298,7 +298,7 @@ fn frames(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_flood_of_tiny_messages_leaves_others_their_turn() {
+fn flood_of_tiny_messages_delays_no_other_stream() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     let stop = AtomicBool::new(false);

@@ -246,7 +246,7 @@ fn pings_leave_turns_short() {
 }
 
 #[test]
-fn publisher_that_ends_has_all_of_its_input_worked_on_beside_a_flood() {
+fn input_of_an_ended_publisher_is_processed_beside_a_flood() {
     const BLOCKS: usize = 9_000;
     let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start();

@@ -93,7 +93,7 @@ function player(t, { ignore = null, Player = MsePlayer, declares = () => true } 
   };
 }
 
-test('playable types come from the browser, or from none without MediaSource', (t) => {
+test('playable types come from the browser, and without MediaSource there are none', (t) => {
   assert.deepEqual([mediaSourceClass(), canPlay(MIME)], [null, false]);
   withGlobals(t, { ManagedMediaSource: FakeMediaSource });
   assert.deepEqual([mediaSourceClass(), canPlay(MIME)], [FakeMediaSource, true]);

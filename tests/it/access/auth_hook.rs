@@ -67,7 +67,7 @@ fn assert_undecided(answer: &Response) {
 }
 
 #[test]
-fn every_door_is_the_hooks_to_open() {
+fn hook_decides_every_guarded_route() {
     let hook = Hook::start(|question| match question["key"].as_str() {
         Some("come in") => Says::Status(204),
         Some("not you") => Says::Status(403),
@@ -198,7 +198,7 @@ fn undecided_hook_answer_permits_nothing() {
 }
 
 #[test]
-fn a_hook_that_is_not_there_closes_the_door() {
+fn unreachable_hook_permits_nothing() {
     // Free, and nobody listens.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let url = format!("http://{}/", address.unwrap());
@@ -218,7 +218,7 @@ fn a_hook_that_is_not_there_closes_the_door() {
 }
 
 #[test]
-fn keys_and_tokens_are_looked_at_first() {
+fn wrong_key_is_refused_before_the_hook() {
     let hook = Hook::start(|question| match question["key"].as_str() {
         Some("right") => Says::Status(200),
         _ => Says::Status(403),
@@ -248,7 +248,7 @@ fn keys_and_tokens_are_looked_at_first() {
 }
 
 #[test]
-fn an_answer_holds_for_a_while_and_for_the_same_question_alone() {
+fn hook_answer_is_cached_for_the_same_question_only() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let hook = Hook::start(move |question| {

@@ -81,7 +81,7 @@ fn a_watch_key_guards_each_way_of_watching() {
 }
 
 #[test]
-fn a_streams_own_keys_take_the_place_of_the_servers() {
+fn keys_of_a_stream_replace_the_keys_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     let text = "publish_key = 'right'\nwatch_key = 'look'\n\
@@ -266,7 +266,7 @@ fn pages_from_elsewhere_open_no_websocket() {
 
 /// As when a page has its own name lead to this machine (DNS rebinding).
 #[test]
-fn a_server_open_to_its_machine_is_called_by_no_foreign_name() {
+fn local_server_refuses_foreign_host_names() {
     let shown = Shown::Nothing;
     let knock = |server: &Server, door: &Door, host: &str| {
         let port = server.address.port();
@@ -306,7 +306,7 @@ fn a_server_open_to_its_machine_is_called_by_no_foreign_name() {
 
 /// Behind a proxy that passes the name on.
 #[test]
-fn a_server_with_a_guard_of_its_own_is_called_by_any_name() {
+fn guarded_server_accepts_any_host_name() {
     let secret = "0123456789abcdef0123456789abcdef";
     for (options, shown) in [
         (&["--publish-open"][..], Shown::Nothing),

@@ -219,7 +219,7 @@ fn breaking_websockets_rules_closes_with_1002() {
 }
 
 #[test]
-fn a_viewer_that_talks_is_ignored_and_then_closed() {
+fn messages_of_a_viewer_are_ignored_until_their_limit_closes_it() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -32,7 +32,7 @@ fn watch(mut http: Http, client: &str) -> (u16, Http) {
 }
 
 #[test]
-fn a_client_has_so_many_connections_and_others_are_not_meant() {
+fn connections_over_the_limit_of_one_client_are_refused() {
     let server = Server::with(&["--max-connections-per-address", "2"]);
     let mut held = [from(HERE, &server), from(HERE, &server)];
     for http in &mut held {
@@ -69,7 +69,7 @@ fn a_client_has_so_many_connections_and_others_are_not_meant() {
 }
 
 #[test]
-fn a_crowd_from_one_address_leaves_room_for_the_others() {
+fn crowd_from_one_address_leaves_room_for_others() {
     let options = [
         "--max-connections-per-address",
         "4",

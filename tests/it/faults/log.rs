@@ -118,7 +118,7 @@ fn full_disk_and_a_closed_pipe_cost_lines_and_not_the_server() {
 }
 
 #[test]
-fn stuck_reader_of_the_log_holds_up_neither_the_server_nor_its_stop() {
+fn stuck_log_reader_delays_neither_service_nor_shutdown() {
     let (reader, stderr) = pipe().unwrap();
     let server = Server::logging_to(stderr, &[]);
     server.lose_lines();
@@ -171,7 +171,7 @@ fn lost_log_lines_are_counted_in_the_log_when_its_reader_returns() {
 }
 
 #[test]
-fn standard_output_that_takes_nothing_is_no_reason_not_to_serve() {
+fn blocked_standard_output_does_not_stop_the_server() {
     let (reader, closed) = pipe().unwrap();
     drop(reader);
     let (stuck_reader, mut stuck) = pipe().unwrap();

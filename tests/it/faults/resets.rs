@@ -225,7 +225,7 @@ fn viewer_without_pongs_is_closed_while_media_flow() {
 }
 
 #[test]
-fn a_viewer_over_http_that_takes_nothing_is_found_by_its_deadline() {
+fn stalled_http_viewer_is_closed_at_its_deadline() {
     let options = ["--viewer-timeout", "500ms", "--viewer-buffer", "16KiB"];
     let server = Server::with(&options);
     let sample = Sample::read("chromium-vp8-opus-100ms");

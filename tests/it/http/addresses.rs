@@ -30,7 +30,7 @@ fn websocket_to_a_file_is_refused_with_the_right_address() {
 }
 
 #[test]
-fn a_closing_slash_is_led_to_the_address_without_it() {
+fn trailing_slash_is_redirected() {
     let server = Server::with(&["--publish-key", "k"]);
     for (target, location) in [
         ("/live/demo/", "../../live/demo"),

@@ -186,7 +186,7 @@ fn pages_are_compressed_validated_and_locked_down() {
 }
 
 #[test]
-fn page_learns_which_site_led_the_browser_to_it() {
+fn page_gets_the_site_of_its_referrer_in_server_timing() {
     let server = Server::start();
     let led = |target: &str, site: &str| {
         let field = format!("Sec-Fetch-Site: {site}");

@@ -134,7 +134,7 @@ impl Site<'_> {
 }
 
 #[test]
-fn all_works_behind_a_proxy_that_takes_the_prefix_off() {
+fn every_address_works_behind_a_proxy_that_strips_the_prefix() {
     let server = Server::with(&["--publish-open"]);
     let proxy = Some(Proxy::before(server.address, Kind::NginxStripping));
     Site {
@@ -145,7 +145,7 @@ fn all_works_behind_a_proxy_that_takes_the_prefix_off() {
 }
 
 #[test]
-fn links_have_the_prefix_that_a_trusted_proxy_takes_off() {
+fn links_have_the_prefix_stripped_by_a_trusted_proxy() {
     let options = ["--publish-open", "--trusted-proxy", "127.0.0.1"];
     for (options, link) in [
         (&options[..], "/video/live/demo"),
@@ -165,7 +165,7 @@ fn links_have_the_prefix_that_a_trusted_proxy_takes_off() {
 }
 
 #[test]
-fn all_works_behind_a_proxy_that_leaves_the_prefix() {
+fn every_address_works_behind_a_proxy_that_keeps_the_prefix() {
     let server = Server::with(&["--publish-open", "--base-path", "/video"]);
     let proxy = Some(Proxy::before(server.address, Kind::NginxBelow));
     Site {

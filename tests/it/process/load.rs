@@ -262,7 +262,7 @@ fn without_a_publisher_viewers_wait_and_nothing_is_measured_of_media() {
 }
 
 #[test]
-fn a_server_that_ends_is_the_end_of_the_test() {
+fn ended_server_ends_the_load_test() {
     let server = Server::start();
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),

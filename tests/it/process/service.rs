@@ -54,7 +54,7 @@ impl Manager {
 }
 
 #[test]
-fn it_says_when_it_is_ready_and_when_it_stops() {
+fn service_manager_is_notified_of_ready_and_stopping() {
     let manager = Manager::new();
     let server = manager.start(&[]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -79,7 +79,7 @@ fn watchdog_is_notified_twice_per_interval() {
 }
 
 #[test]
-fn after_a_standstill_it_gives_a_sign_of_life_at_once() {
+fn standstill_is_followed_by_a_watchdog_notification_at_once() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "12000000")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -132,7 +132,7 @@ fn handover_notifies_the_new_main_pid_and_the_watchdog() {
 }
 
 #[test]
-fn a_manager_that_does_not_listen_is_no_reason_not_to_serve() {
+fn missing_notify_socket_does_not_stop_the_server() {
     let manager = Manager::new();
     let nowhere = manager.folder.path().join("nowhere");
     let server = manager.start(&[("NOTIFY_SOCKET", nowhere.to_str().unwrap())]);
@@ -200,7 +200,7 @@ fn a_socket_that_others_can_reach_makes_publishing_need_a_key() {
 }
 
 #[test]
-fn a_socket_for_another_process_is_left_alone() {
+fn socket_for_another_process_is_not_used() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = activated(&socket, "1", &["--listen", "127.0.0.1:0"]);
     assert_ne!(server.address, socket.local_addr().unwrap());

@@ -114,7 +114,7 @@ fn handover_ends_when_the_last_client_leaves() {
 }
 
 #[test]
-fn if_no_other_process_comes_up_this_one_goes_on() {
+fn failed_handover_leaves_the_old_process_serving() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     std::fs::write(&file, "drain_timeout = '50ms'\n").unwrap();

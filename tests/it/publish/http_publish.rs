@@ -90,7 +90,7 @@ fn expect_continue_gets_a_refusal_before_the_body() {
 }
 
 #[test]
-fn an_icecast_source_publishes_as_it_always_did() {
+fn icecast_source_publishes_with_its_password() {
     let server = Server::with(&["--publish-key", "hackme"]);
     let sample = Sample::read("ffmpeg-live");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -213,7 +213,7 @@ fn timestamps_that_go_back_a_minute_cost_viewers_nothing() {
 }
 
 #[test]
-fn block_of_tomorrow_does_not_take_the_stream_there() {
+fn block_one_day_ahead_does_not_move_the_stream() {
     let (recording, mut blocks) = blocks(&read("chromium-vp8-opus-100ms"));
     let expected: Vec<i64> = blocks.iter().map(|block| block.timestamp_ms).collect();
     for index in [40, 41, 90] {
@@ -271,7 +271,7 @@ fn sparse_streams_keep_their_time() {
 }
 
 #[test]
-fn track_that_sends_nothing_is_waited_for_a_second_at_most() {
+fn silent_track_delays_the_stream_by_a_second_at_most() {
     let source = read("audio-track-without-blocks");
     let mut on_air = OnAir::new();
     assert_eq!(on_air.push(&source[..9000], 40), 0);

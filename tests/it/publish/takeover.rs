@@ -313,7 +313,7 @@ fn newest_publisher_with_media_wins() {
 }
 
 #[test]
-fn crowd_of_idle_publishers_keeps_no_good_one_out() {
+fn crowd_of_idle_publishers_admits_a_good_publisher() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
