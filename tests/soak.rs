@@ -1,11 +1,11 @@
-//! The promise: whoever comes and goes leaves nothing behind. Ten minutes of it:
+//! The promise: clients that come and go leave nothing behind. Ten minutes of it:
 //!
 //! ```sh
 //! cargo test --release --test soak -- --ignored --nocapture
 //! ```
 //!
-//! `SOAK_SECONDS` makes it shorter or longer. Memory and descriptors are looked at when everybody
-//! has left: after a first part, in which allocator and ring find their size, and at the end.
+//! `SOAK_SECONDS` makes it shorter or longer. Memory and descriptors are measured when all clients
+//! have left: after a first part, in which allocator and ring find their size, and at the end.
 
 #[path = "it/common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! The promises of `fuzz/` hold for its seeds and for all that it ever found.
+//! The promises of `fuzz/` hold for its seeds and for every finding of the fuzzer.
 //!
 //! Seeds are made here, from recordings and by hand, and given to the fuzzer by
 //! `cargo test --test corpus -- --ignored`. What it finds is kept in `fuzz/findings/TARGET/`.

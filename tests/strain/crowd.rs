@@ -1,5 +1,5 @@
-//! The promise: however many there are who take nothing, or never say what they want, whoever
-//! behaves is served as if they were not there.
+//! The promise: crowds of stalled viewers and of clients with unfinished requests cost other
+//! clients nothing.
 
 use crate::common::eventually;
 use crate::common::http::Http;

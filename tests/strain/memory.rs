@@ -1,5 +1,5 @@
-//! The promise: `--max-memory` counts all that grows with clients, and whatever they try, those who
-//! publish and watch go on.
+//! The promise: `--max-memory` counts all memory that grows with clients, and no client that uses
+//! it up stops the publishers and viewers beside it.
 
 use crate::common::certificate::Certificate;
 use crate::common::eventually;

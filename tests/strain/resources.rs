@@ -1,5 +1,4 @@
-//! The promise: whatever runs out - descriptors, memory, a peer's turn - those who are served go on
-//! being served.
+//! The promise: when descriptors, memory or work run out, connected clients are served as before.
 
 use crate::common::http::{Http, connect, connect_narrow};
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: a turn of the event loop does a bounded amount of work, whoever publishes whatever.
-//! Floods of tiny things hold up neither an honest stream nor the end of the server.
+//! The promise: a turn of the event loop does a bounded amount of work for any input. Floods of
+//! tiny elements delay neither an honest stream nor the shutdown of the server.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};

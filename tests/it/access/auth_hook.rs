@@ -1,5 +1,6 @@
-//! The promise: with `--auth-url` nobody publishes or watches whom the hook did not let in; who
-//! waits for it costs nothing, and a hook that is down lets nobody in.
+//! The promise: with `--auth-url` no request publishes or watches without the permission of the
+//! hook. Pending authorizations cost other clients nothing, and a hook that is down permits
+//! nothing.
 
 use crate::common::door::{Guard, Shown, doors};
 use crate::common::eventually;

@@ -1,5 +1,5 @@
-//! The promise: pages of an origin that `--allow-origin` lets in may do and read here what our own
-//! may, without a browser's credentials; pages of other origins may not.
+//! The promise: pages of an origin in `--allow-origin` may do and read here what the server's own
+//! pages may, without a browser's credentials; pages of other origins may not.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: without the right key nobody publishes, and where viewing has a key, nobody watches;
-//! pages from elsewhere open no WebSocket.
+//! The promise: no request publishes without the publish key, and none watches without the watch
+//! key, where these are set. Pages of other origins open no WebSocket.
 
 use crate::common::door::{Door, Guard, Shown, doors};
 use crate::common::http::{Http, Response};

@@ -1,5 +1,5 @@
-//! The promise: whoever is refused can read why, whoever runs the server sees it (one line, one
-//! count, no secret), and a flood of refusals fills no log.
+//! The promise: a refused client gets the reason, the operator gets one line and one count without
+//! a secret, and a flood of refusals fills no log.
 
 use crate::common::eventually;
 use crate::common::ffmpeg::{KEY, tool};

@@ -1,5 +1,5 @@
-//! The promise: no key, token or secret is told in a log, a metric, the API or an error, whatever
-//! is asked and however much is logged.
+//! The promise: no log, metric, answer of the API or error contains a key, a token or a secret, for
+//! any request and at any log level.
 
 use crate::common::door::{Shown, doors};
 use crate::common::eventually;

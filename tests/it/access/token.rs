@@ -1,5 +1,5 @@
-//! The promise: a signed link lets publish or watch one stream until it expires, and nothing else;
-//! `videostream token` makes one, and so does any program that has the secret.
+//! The promise: a signed link permits publishing or watching one stream until it expires, and
+//! nothing else. `videostream token` makes one, and so does any program that has the secret.
 
 use crate::common::door::{Guard, Shown, doors};
 use crate::common::eventually;

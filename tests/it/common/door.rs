@@ -1,4 +1,4 @@
-//! Every way in, and what is shown there.
+//! Every guarded address, and the credentials that are shown there.
 
 use super::http::{Http, Response};
 use super::server::Server;

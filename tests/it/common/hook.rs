@@ -1,4 +1,4 @@
-//! A web hook that answers as a test wants it to.
+//! A web hook that answers as its test says.
 
 use super::PATIENCE;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! The promise: whatever a peer sends, it alone is closed, with the reason; viewers keep what they
-//! have, and the server goes on.
+//! The promise: a peer that sends broken bytes is closed alone, with the reason. Viewers keep what
+//! they have, and the server goes on.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};

@@ -1,5 +1,5 @@
-//! The promise: one client has no more connections than it may, a proxy is not taken for one client,
-//! and nobody is believed who is not trusted.
+//! The promise: one client has no more connections than its limit, a proxy does not count as one
+//! client, and only a trusted proxy reports client addresses.
 
 use crate::common::eventually;
 use crate::common::http::{Http, connect_from};

@@ -1,5 +1,5 @@
-//! The promise: a log that cannot be written costs lines, which are counted, and nothing else: the
-//! server serves on, and stops when it is told to.
+//! The promise: a log that cannot be written costs only lines, which are counted. The server serves
+//! on, and stops on a signal.
 
 use crate::common::eventually;
 use crate::common::http::Http;

@@ -1,5 +1,5 @@
-//! The promise: whoever is killed, reset or cut off in the middle of something is cleared away, and
-//! the others' stream goes on, whole.
+//! The promise: the server removes a peer that is killed, reset or cut off at any point, and the
+//! stream of the others continues whole.
 
 use crate::common::http::{Http, connect_narrow, reset_on_drop};
 use crate::common::link::Link;

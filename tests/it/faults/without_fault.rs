@@ -1,5 +1,5 @@
-//! The promise: for ffmpeg and ffprobe, what viewers get of any recorder is a stream without fault
-//! that has every frame.
+//! The promise: ffmpeg and ffprobe find no fault in the stream of any recorder, and every frame in
+//! it.
 
 use crate::common::ffmpeg::{Folder, Found, end_viewers};
 use crate::common::media::Sample;

@@ -1,4 +1,5 @@
-//! The promise: whoever comes near a right address is told which it is, and every answer has a date.
+//! The promise: a request for a nearly right address is answered with the right one, and every
+//! answer has a date.
 
 use crate::common::ffmpeg;
 use crate::common::http::{Http, Response};

@@ -1,5 +1,5 @@
-//! The promise: everything that is not media is plain HTTP as any client or proxy knows it, and
-//! every refusal has the status that the contract says.
+//! The promise: every answer other than media is plain HTTP for any client or proxy, and every
+//! refusal has the status of the contract.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: pages hold no secret and are served to everybody, so that they can ask for the key
-//! themselves, and no browser opens a login box over them; all else of a stream is guarded.
+//! The promise: pages hold no secret and are open to every client, so that they can ask for the key
+//! themselves and no browser opens a login box over them. Everything else of a stream is guarded.
 
 use crate::common::hook::{Hook, Says};
 use crate::common::http::{Http, Response};

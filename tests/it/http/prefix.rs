@@ -1,5 +1,5 @@
-//! The promise: below a path prefix all works as at the root, behind a proxy that takes the prefix
-//! off and behind one that does not; and links that the server writes have it.
+//! The promise: every address works below a path prefix, behind a proxy that strips the prefix and
+//! behind one that keeps it; and links from the server have the prefix.
 
 use crate::common::http::{Http, prepare};
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: behind nginx and Caddy, with the files that `contrib/` ships, all works as without
-//! them, and nothing waits in between.
+//! The promise: everything works behind nginx and Caddy with the files in `contrib/`, and the proxy
+//! delays nothing.
 
 use crate::common::http::{Http, connect_narrow};
 use crate::common::media::{Sample, assert_frames};

@@ -1,5 +1,5 @@
-//! The promise: with a certificate, everything that the server does is done over TLS as well, and
-//! who does not finish a handshake, or speaks no TLS, harms nobody.
+//! The promise: with a certificate everything works over TLS as well, and a client with an
+//! unfinished handshake, or without TLS, harms no other client.
 
 use crate::common::certificate::Certificate;
 use crate::common::http::{Http, connect_narrow, prepare};

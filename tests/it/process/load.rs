@@ -1,5 +1,5 @@
-//! The promise: `load` tells what viewers of a real server receive, judges whether it would play,
-//! and ends on its own, with an exit code that others can rely on.
+//! The promise: `load` measures what viewers of a real server receive, judges whether it would
+//! play, and ends on its own with an exit code for scripts.
 
 use crate::common::server::{Server, program};
 use crate::common::viewer::Viewer;

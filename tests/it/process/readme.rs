@@ -1,4 +1,4 @@
-//! The promise: what README.md and the pages beside it tell people to type works as it stands there.
+//! The promise: the commands in README.md and in the pages beside it work as they stand there.
 //!
 //! Each block of commands, configuration or JSON is run, with ports and numbers changed as
 //! [`CHANGED`] says, or checked as far as this machine allows ([`BLOCKS`]). A block that is not in

@@ -1,5 +1,5 @@
-//! The promise: when a publisher starts anew, viewers stay; with the same tracks they see one
-//! stream that goes on, with other tracks a new one in its place.
+//! The promise: viewers stay when a publisher starts anew. With the same tracks they see one stream
+//! that continues, with other tracks a new stream in its place.
 
 use crate::common::media::{Sample, assert_frames};
 use crate::common::server::Server;

@@ -1,5 +1,5 @@
-//! The promise: a service manager hears when the server is ready, alive, stopping and taken over
-//! from, and the sockets that it hands over are served on.
+//! The promise: the server notifies its service manager of ready, alive, stopping and handover, and
+//! serves on the sockets that the manager hands over.
 
 use crate::common::eventually;
 use crate::common::http::Http;

@@ -1,5 +1,5 @@
-//! The promise: on SIGUSR2 another process takes over at the same address, and nobody is refused
-//! meanwhile; if it does not come up, all is as it was.
+//! The promise: on SIGUSR2 another process takes over at the same address, and no connection is
+//! refused meanwhile. If it does not start, the old process serves on.
 
 use crate::common::eventually;
 use crate::common::http::{Http, prepare};

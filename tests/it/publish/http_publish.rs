@@ -1,4 +1,4 @@
-//! The promise: whatever way a client has of sending a body, it can publish with it.
+//! The promise: a client can publish with each way of sending a request body.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::{Sample, assert_frames};

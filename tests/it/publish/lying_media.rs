@@ -1,4 +1,4 @@
-//! The promise: what the frames say counts, not what the container claims.
+//! The promise: the frames decide, not the claims of the container.
 
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The promise: viewers are told why a stream goes offline: `ended` or `lost`. (`replaced` is in
-//! `takeover.rs`.)
+//! The promise: viewers get the reason why a stream goes offline: `ended` or `lost`. (`replaced` is
+//! in `takeover.rs`.)
 
 use crate::common::http::{Http, reset_on_drop};
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: `push` sends a file's bytes unchanged and in their time, and when the server will
-//! not have them, ends with exit code 1 and the server's own reason.
+//! The promise: `push` sends the bytes of a file unchanged and in their time. When the server
+//! refuses them, it ends with exit code 1 and the reason of the server.
 //!
 //! The servers here are small and of the tests' own making, so that every answer can be tried.
 

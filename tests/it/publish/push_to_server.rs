@@ -1,5 +1,5 @@
-//! The promise: what `videostream push` sends, viewers of a real server see, unchanged and in its
-//! time.
+//! The promise: viewers of a real server get the frames of `videostream push` unchanged and in
+//! their time.
 
 use crate::common::media::{Sample, assert_frames, path};
 use crate::common::server::{Server, program};

@@ -1,4 +1,4 @@
-//! The promise: the server does not wait for what does not come, and says so to the publisher.
+//! The promise: the server does not wait for a track without blocks, and warns its publisher.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, path};

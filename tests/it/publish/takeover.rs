@@ -1,5 +1,5 @@
-//! The promise: a newer publisher takes the stream over with its first media, the old one is told so
-//! and closed, and viewers go on; the owner can end any publisher.
+//! The promise: a newer publisher takes the stream over with its first media, the old one gets
+//! `replaced` and is closed, and viewers play on. The owner can end any publisher.
 
 use crate::common::http::{Http, reset_on_drop};
 use crate::common::media::{Sample, assert_frames};

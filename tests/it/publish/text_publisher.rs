@@ -1,4 +1,4 @@
-//! The promise: a publisher that sends text is told at once to send binary messages.
+//! The promise: a publisher that sends text gets the advice to send binary messages at once.
 
 use crate::common::media::Sample;
 use crate::common::server::Server;

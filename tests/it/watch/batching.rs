@@ -1,5 +1,5 @@
-//! The promise: with `--max-delay` chunks wait for one another, and one write carries them all;
-//! without, each goes out at once.
+//! The promise: with `--max-delay` one write carries several chunks; without it each chunk goes out
+//! at once.
 
 use crate::common::http::Http;
 use crate::common::media::Sample;

@@ -1,5 +1,5 @@
-//! The promise: whoever comes, whenever, sees the newest GOP at once and then everything, as soon
-//! as its last byte has come in.
+//! The promise: a viewer that joins at any time gets the newest GOP at once and then every block,
+//! as soon as its last byte has arrived.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};

@@ -1,5 +1,4 @@
-//! The segmenter sees in real recordings what an unrelated parser saw in them, however they
-//! arrive.
+//! The segmenter finds in real recordings the facts that an unrelated parser found, at any cut.
 
 use bytes::Bytes;
 use proptest::prelude::*;
