@@ -81,7 +81,7 @@ fn only_blocks_that_were_cut_take_memory_while_others_are_kept() {
         for length in [recording.len(), 31_250, 4096, 64, 1] {
             let (blocks, allocations) = blocks_and_allocations(&recording, length, 8);
             let cuts = (recording.len().div_ceil(length) - 1) as u64;
-            // Its head, its bytes, and what counts who shares them.
+            // Its head, its bytes, and their reference count.
             let most = 3 * blocks.min(cuts);
             assert!(
                 allocations <= most,

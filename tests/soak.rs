@@ -32,7 +32,7 @@ struct Holdings {
 }
 
 impl Holdings {
-    /// Of a server that everybody has left.
+    /// Of a server without clients.
     fn of(server: &Server) -> Holdings {
         eventually("everybody has left", || {
             let is_empty = server.metric("videostream_connections") == 1
@@ -68,7 +68,7 @@ fn load(server: &Server, target: &str, options: &[&str], duration: Duration) -> 
     command
 }
 
-/// Everybody comes and goes, for so long.
+/// Clients come and go for this long.
 fn come_and_go(server: &Server, duration: Duration) {
     let begun = Instant::now();
     let loads = [

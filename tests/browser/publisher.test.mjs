@@ -227,7 +227,7 @@ test('names of other scripts are spelled in Latin letters, or refused with a sug
   }
 });
 
-/** Runs in the page: a camera and a microphone that give nothing until they are told to. */
+/** Runs in the page: a camera and a microphone that give nothing until the test starts them. */
 function ownCamera() {
   const query = new URLSearchParams(location.search);
   if (query.get('source') !== 'camera' || query.has('auto')) return;

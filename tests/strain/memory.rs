@@ -101,7 +101,7 @@ fn ask_and_leave_unread(server: &Server, target: &str) -> TcpStream {
     stream
 }
 
-/// A publisher and a viewer who do as they should while others do not.
+/// A well-behaved publisher and viewer beside others that are not.
 struct Honest {
     publisher: Publisher,
     viewer: Viewer,
@@ -164,7 +164,7 @@ fn beside_a_stream<T>(
     kept
 }
 
-/// Whoever may publish or watch is let in, though others hold what they can.
+/// A new publisher and a new viewer are served, though other clients hold all the memory they can.
 fn assert_newcomers_are_served(server: &Server) {
     let mut newcomer = put(server, "newcomer", &recording(b"V_VP8", b""));
     server.report_when("newcomer", |report| report["live"] == true);
@@ -218,7 +218,7 @@ fn held_bytes_match_process_memory_for_unread_answers() {
     let answers: Vec<TcpStream> = (0..500)
         .map(|index| ask_and_leave_unread(&server, ["/metrics", "/api/streams"][index % 2]))
         .collect();
-    // A crowd is told what was a second ago.
+    // A crowd gets figures that are a second old.
     eventually("all have asked", || {
         thread::sleep(Duration::from_millis(200));
         (server.metric("videostream_requests_total") > 750).then_some(())
@@ -251,7 +251,7 @@ fn many_streams(server: &Server) -> Vec<TcpStream> {
 fn large_tracks_of_many_streams_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
-    // All are let in before any has sent much.
+    // All are accepted before any has sent much.
     let mut open: Vec<TcpStream> = (0..250)
         .map(|index| put(&server, &format!("s{index}"), &bytes[..100]))
         .collect();
@@ -306,7 +306,7 @@ fn unfinished_blocks_leave_room_for_others() {
     });
     assert!(server.metric("videostream_closed_for_memory_total") > 200);
     assert!(server.log().contains("the server is out of memory"));
-    // Those who were let in are told why they are not any more.
+    // Accepted clients get 503 when they are closed.
     let told = senders.iter().filter(|stream| is_told_503(stream));
     assert!(told.count() > 0);
     assert_newcomers_are_served(&server);
@@ -349,7 +349,7 @@ fn replaced_posters_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
     let poster = [&[0xff, 0xd8, 0xff][..], &vec![7; 255 << 10]].concat();
-    // Each is replaced while somebody does not read it.
+    // Each poster is replaced while a client does not read it.
     let _unread = beside_a_stream(&server, 500, |server, index| {
         let target = format!("/live/s{:060}.jpg", index % 250);
         let mut http = Http::open(server);
@@ -434,7 +434,7 @@ fn made_up_names_keep_no_viewer_from_waiting_for_a_stream() {
         .collect();
     server.report_when("made-up-15", |report| report["viewers"] == 1);
     let mut tonight = Viewer::v1(&server, "tonight");
-    // The one that waited longest gives way, and is told so.
+    // The viewer that waited longest is closed, with a reason.
     let mut answer = String::new();
     made_up[0].read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");

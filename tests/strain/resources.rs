@@ -18,7 +18,7 @@ use videostream::webm::{Event, Limits, Segmenter};
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
 const RING_BYTES: u64 = 512 << 10;
 
-/// A stream on air, with one viewer who is level with it.
+/// A stream on air, with one viewer at its live edge.
 struct OnAir {
     publisher: Publisher,
     viewer: Viewer,
@@ -161,7 +161,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
         assert!(refused.field("Retry-After").is_some());
     }
     assert_eq!(server.metric("videostream_refused_for_memory_total"), 2);
-    // Pages are no media, and whoever takes a stream over adds none.
+    // Pages are no media, and a takeover adds no stream.
     assert_eq!(Http::open(&server).get("/").status, 200);
     let mut successor = Publisher::open(&server, "one");
     successor.open_stream(&first.sample);
@@ -283,7 +283,7 @@ fn a_stream_without_keyframes_stays_within_its_ring() {
         assert!(ring_bytes <= RING_BYTES, "{ring_bytes} in the ring");
     }
     assert!(!viewer.told().contains(&"skip"));
-    // Who comes now waits, and is given something to see at the next keyframe.
+    // A late viewer waits for the next keyframe.
     let mut late = Viewer::v1(&server, "demo");
     server.report_when("demo", |report| report["viewers"] == 2);
     publisher.send_all(&sample.chunks);
@@ -301,7 +301,7 @@ fn flood_of_tiny_messages_delays_no_other_stream() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     let stop = AtomicBool::new(false);
-    // Empty messages, one byte of a recording at a time, pongs that nobody asked for.
+    // Empty messages, one byte of a recording at a time, unsolicited pongs.
     let sample = Sample::read("chromium-restart-1");
     let bytes = sample.bytes.iter().map(|&byte| {
         let frame = frames(0x82, &[byte]);

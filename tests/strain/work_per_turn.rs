@@ -81,7 +81,7 @@ fn pour(server: &Server, name: &str, via: Via, first: &[u8], again: &[u8]) -> Jo
             socket
         }
     };
-    // What it is told is read, so that nobody waits for it.
+    // Answers are read, so that the server never waits for this client.
     let mut told = socket.try_clone().unwrap();
     told.set_read_timeout(None).unwrap();
     thread::spawn(move || while told.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {});

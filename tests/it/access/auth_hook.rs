@@ -88,7 +88,7 @@ fn hook_decides_every_guarded_route() {
         }
         for (key, status) in [("come%20in", 200), ("not%20you", 403), ("", 401)] {
             let answer = door.knock(&server, &Shown::Key(key.to_owned()));
-            // Who may not see the list sees an empty one, and is asked for no password.
+            // A client without the key gets an empty list, and no challenge.
             let is_open = status == 200 || matches!(door.guard, Guard::List | Guard::Nothing);
             let expected = if is_open { door.opens } else { &[status] };
             assert!(
@@ -200,7 +200,7 @@ fn undecided_hook_answer_permits_nothing() {
 
 #[test]
 fn unreachable_hook_permits_nothing() {
-    // Free, and nobody listens.
+    // A free port without a listener.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let url = format!("http://{}/", address.unwrap());
     let server = Server::with(&["--auth-url", &url]);
@@ -412,7 +412,7 @@ fn late_answer_of_the_hook_never_reaches_another_client() {
     connections(1);
     drop(first);
     connections(0);
-    // Whoever comes now gets a slot that was used before, the latest first.
+    // New connections get the freed slots, the latest first.
     let mut second: Vec<Http> = (0..4)
         .map(|_| {
             let mut http = Http::open(&server);
@@ -422,7 +422,7 @@ fn late_answer_of_the_hook_never_reaches_another_client() {
         .collect();
     connections(4);
     gate.open("first");
-    // Whoever asks the same again hears the same answer, or one that came after it.
+    // The same question again gets the same answer, or a later one.
     assert_eq!(Http::open(&server).get("/live/first.jpg").status, 404);
     for http in &second {
         let stream = http.stream();

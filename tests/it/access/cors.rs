@@ -211,7 +211,7 @@ fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
         );
         assert!(answer.field("Date").is_some());
     }
-    // One of another origin is told no, and may not read it.
+    // A page of another origin is refused, and may not read the answer.
     let foe = from(FOE);
     let key = "Authorization: Bearer right";
     let answer = Http::open(&server).upload("PUT", "/live/demo.webm", &[&foe, key], b"x");

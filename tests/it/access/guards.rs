@@ -220,7 +220,7 @@ fn the_watch_key_guards_all_that_can_be_seen() {
             assert_eq!(ask(&server, "HEAD", target, fields).status, 401);
         }
         assert_unauthorized(&upgrade(&server, "/live/demo", fields));
-        // Who may watch nothing sees no names.
+        // A client that may watch nothing gets no names.
         let streams = Http::open(&server).request("GET", "/api/streams", fields);
         assert_eq!(streams.text(), "{\"streams\":[],\"locked\":true}");
     }
@@ -294,7 +294,7 @@ fn local_server_refuses_foreign_host_names() {
             }
         }
     }
-    // Programs that are no browser are told as well, and how to go on.
+    // Programs that are no browser get the reason as well, and what to do.
     let server = Server::start();
     let door = doors()[2];
     let answer = door.knock_as(&server, &shown, "foe.example", None);
@@ -333,7 +333,7 @@ fn beyond_loopback_a_key_is_made_and_printed() {
     let mut server = Server::on("0.0.0.0:0", &[]);
     let line = server.line();
     let (address, key) = line.split_once("?key=").expect("a key in the link");
-    // Nobody could open a link to all addresses.
+    // A link to 0.0.0.0 would open nowhere.
     let port = server.address.port();
     assert_eq!(
         address.trim(),

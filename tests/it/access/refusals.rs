@@ -196,7 +196,7 @@ fn a_refused_request_leaves_the_connection_for_the_next() {
     assert_eq!(http.answer("PUT").status, 401);
     http.send(smuggled);
     assert_eq!(http.get("/healthz").status, 200);
-    // Whoever is to be told before it sends is not waited for.
+    // A client with `Expect: 100-continue` gets its refusal before the body.
     http.ask(
         "PUT",
         "/publish/demo",

@@ -127,7 +127,7 @@ fn every_bad_token_gets_the_same_401() {
         answer.fields.retain(|(name, _)| name != "Date");
         (answer.status, answer.fields.clone(), answer.text())
     };
-    // It is let in, and finds no picture.
+    // It is permitted, and there is no picture.
     assert_eq!(get(&signed(SECRET, &header, &good)).0, 404);
     let with_nbf = with("nbf", json!(now() - 5));
     assert_eq!(get(&signed(SECRET, &header, &with_nbf)).0, 404);

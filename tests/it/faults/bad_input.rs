@@ -245,7 +245,7 @@ fn pings_without_end_fill_no_memory() {
     let many = frame(0x89, &[b'x'; 125]).repeat(1000);
     for target in ["/live/demo", "/publish/demo"] {
         let mut client = WebSocketClient::open(&server, target, &[]);
-        // 16 MB of pings by one who reads no pong: it is dropped, or the pongs wait in the kernel.
+        // 16 MB of pings, and no pong is read: the client is closed, or the kernel holds the pongs.
         for _ in 0..125 {
             if client.stream().write_all(&many).is_err() {
                 break;

@@ -55,7 +55,7 @@ fn connections_over_the_limit_of_one_client_are_refused() {
     let lie = from(HERE, &server).request("GET", "/healthz", &["X-Forwarded-For: 192.0.2.1"]);
     assert_eq!(lie.status, 503);
 
-    // Who leaves makes room, whoever was refused.
+    // Closed connections make room; refused ones do not count.
     drop((held, third));
     eventually("there is room again", || {
         let answer = from(HERE, &server).get("/healthz");
@@ -124,7 +124,7 @@ fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
           X-Forwarded-For: \xff, 192.0.2.1\r\n\r\n",
     );
     assert_eq!(unreadable.answer("GET").status, 503);
-    // Whoever is no proxy speaks for itself.
+    // A peer that is no trusted proxy counts by its own address.
     let (direct, _direct) = watch(from([127, 0, 0, 9], &server), "192.0.2.1");
     assert_eq!(direct, 101);
 }

@@ -218,7 +218,7 @@ fn failed_start_is_reported_after_the_log() {
     let last = text.lines().last().unwrap();
     let expected = format!("error: --listen {address}: ");
     assert!(last.starts_with(&expected), "{text}");
-    // With nobody to read it, the exit code is all there is.
+    // With a closed pipe for the log, only the exit code is left.
     let (reader, closed) = pipe().unwrap();
     drop(reader);
     for stderr in [Stdio::from(full_disk()), Stdio::from(closed)] {

@@ -151,7 +151,7 @@ fn viewers_that_reset_in_mid_send_cost_the_others_not_a_byte() {
         watch(rounds);
         (server.metric(BEHIND) == doomed.len() as u64).then_some(())
     });
-    // One goes before each chunk, so that there is always one who has taken half of something.
+    // One is reset before each chunk, so that there is always one in the middle of a chunk.
     for chunk in sample.chunks.iter().cycle().take(2 * sample.chunks.len()) {
         if let Some(stream) = doomed.pop() {
             reset_on_drop(&stream);
@@ -198,7 +198,7 @@ fn publisher_with_a_dead_link_fails_its_ping_and_the_next_continues() {
 #[test]
 fn viewer_without_pongs_is_closed_while_media_flow() {
     let server = Server::with(&PINGS);
-    // So little that the kernel takes it all for those who are not there.
+    // So little that the kernel buffers all of it for viewers that are gone.
     let sample = Sample::read("chromium-opus-only-100ms");
     let mut here = Viewer::v1(&server, "demo");
     let mut deaf = Viewer::plain(&server, "demo");
@@ -330,7 +330,7 @@ fn link_stall_of_five_seconds_loses_no_client_and_no_frame() {
         }
         thread::sleep(STALL / meanwhile.len() as u32);
     }
-    // Who comes now sees the last picture there was.
+    // A viewer that joins now gets the last picture.
     let mut late = ["ws", "put"].map(|name| Viewer::v1(&server, name));
     for (line, late) in lines.iter().zip(&mut late) {
         late.watch(1);

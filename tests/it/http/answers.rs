@@ -257,7 +257,7 @@ fn poster_goes_with_the_publisher_that_sent_it() {
     let sample = Sample::read("chromium-restart-1");
     let put = || Http::open(&server).upload("PUT", "/live/demo.jpg", &[], JPEG);
     let get = || Http::open(&server).get("/live/demo.jpg").status;
-    // Whoever stays keeps the stream.
+    // The viewer keeps the stream.
     let mut viewer = Viewer::v1(&server, "demo");
     let mut first = Publisher::open(&server, "demo");
     first.open_stream(&sample);
@@ -391,7 +391,7 @@ fn a_full_server_says_so() {
     let refused = Http::open(&server).upload("PUT", "/publish/two", &[], b"x");
     assert_eq!(refused.status, 503);
     assert!(refused.field("Retry-After").is_some());
-    // Not for who takes over, nor when there is room again.
+    // A takeover is not refused, nor a new stream when there is room again.
     let taken_over = Publisher::open(&server, "one");
     drop(publisher);
     taken_over.finish();

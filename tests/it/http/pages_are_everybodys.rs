@@ -88,7 +88,7 @@ fn pages_send_no_question_to_the_hook() {
     assert_eq!(listing(&server, &[]), (vec![], true));
 }
 
-/// Nobody acts by a page that another name leads to, for its socket is refused.
+/// A page under a foreign name can do nothing, for its socket is refused.
 #[test]
 fn pages_of_a_local_server_have_any_name_and_their_sockets_have_not() {
     let server = Server::start();
@@ -114,7 +114,7 @@ fn only_programs_and_people_are_challenged() {
         assert_eq!(answer.status, 401, "{target} {fields:?}");
         answer.all("WWW-Authenticate").len()
     };
-    // A browser opens its box where somebody typed the address; curl and ffmpeg send the key again.
+    // A browser opens its box for a typed address; curl and ffmpeg send the key again.
     for fields in [
         &[][..],
         &["Accept: */*"],

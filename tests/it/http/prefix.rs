@@ -193,7 +193,7 @@ fn a_server_with_a_base_path_answers_below_it_and_without_it() {
     }
 }
 
-/// The link that a publisher is told to hand on.
+/// The link to share that a publisher gets.
 fn told_link(server: &Server, lines: &[&str]) -> String {
     let upgrade = [
         "Connection: Upgrade",
@@ -227,7 +227,7 @@ fn links_have_the_prefix_of_the_server_or_of_a_trusted_proxy() {
     };
     let answer = site.http().request("GET", "/video/live/demo", &forwarded);
     assert_eq!(answer.status, 200);
-    // Whoever is no proxy of ours says nothing by it.
+    // The field counts only from a trusted proxy.
     let server = Server::with(&["--publish-key", "k"]);
     assert_eq!(told_link(&server, &forwarded), "/live/demo");
     let answer = Http::open(&server).request("GET", "/video/live/demo", &forwarded);

@@ -120,7 +120,7 @@ fn a_websocket_publisher_is_seen_block_by_block(kind: Kind) {
     for screen in &screens {
         assert_frames(&screen.frames(), &sample.all_frames());
     }
-    // Who leaves is seen to leave.
+    // The server notices that viewers leave.
     drop(screens);
     publisher.send_all(&sample.chunks);
     site.server
@@ -142,7 +142,7 @@ fn a_body_is_seen_block_by_block_before_it_ends(kind: Kind) {
     assert_eq!(put.answer("PUT").status, 200);
 }
 
-/// It does not take all that there is, only to keep it for a viewer who does not.
+/// The proxy does not buffer a whole stream for a viewer that reads nothing.
 fn stalled_viewer_behind_a_proxy_causes_backpressure(kind: Kind) {
     let site = Site::new(kind);
     let sample = Sample::read("chromium-vp8-opus-100ms");

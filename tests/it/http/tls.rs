@@ -18,7 +18,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 use videostream::protocol::websocket::SUBPROTOCOL;
 
-/// A server with a certificate, whose clients trust it.
+/// A server with a certificate that its clients trust.
 fn encrypted(options: &[&str]) -> (Server, Certificate) {
     encrypted_by(Certificate::new(), options)
 }
@@ -51,7 +51,7 @@ fn shown(wire: &mut Wire) -> CertificateDer<'static> {
         .into_owned()
 }
 
-/// Publishes a sample before the eyes of a viewer who is there from the first keyframe on.
+/// Publishes a sample to a viewer that watches from the first keyframe on.
 fn publish(publisher: &mut Publisher, viewer: &mut Viewer, sample: &Sample) {
     publisher.open_stream(sample);
     viewer.watch(1);
@@ -78,7 +78,7 @@ fn pages_are_served_and_connections_end_properly() {
     assert_eq!(http.get("/healthz").text(), "ok\n");
     let answer = http.request("GET", "/", &["Connection: close"]);
     assert_eq!(answer.status, 200);
-    // A connection that ends without TLS's own goodbye would be an error here.
+    // A connection that ends without a TLS close_notify would be an error here.
     assert!(http.rest().is_empty());
 
     // Two requests in one record, and one in many.
@@ -101,7 +101,7 @@ fn viewers_of_both_kinds_get_the_frames_of_a_websocket_publisher() {
     let mut plain = Viewer::plain(&server, "demo");
     let mut over_http = HttpViewer::open(&server, "demo");
     let mut over_http_1_0 = HttpViewer::open_1_0(&server, "demo");
-    // And one who speaks the older version.
+    // And one with the older version.
     let old = certificate.trusted_in(&[&rustls::version::TLS12]);
     let old = Wire::encrypt(raw(&server), &old);
     let mut old = Viewer::on(old, &server, "demo", &[SUBPROTOCOL]);
@@ -164,7 +164,7 @@ fn sent_to_slow(server: &Server, fast: &Viewer) -> u64 {
     sent.as_u64().unwrap().saturating_sub(published)
 }
 
-/// A viewer who falls behind by more than TLS may hold for it, and one who does not.
+/// A viewer that falls behind by more than TLS may hold for it, and one that does not.
 struct Behind {
     slow: Viewer,
     fast: Viewer,
@@ -351,7 +351,7 @@ fn connection_over_the_limit_gets_503_over_tls() {
     assert!(second.rest().is_empty());
 }
 
-/// A proxy that passes TLS on says first, and in plain, for whom.
+/// A proxy that passes TLS on first sends its proxy header, in plain.
 #[test]
 fn proxy_header_comes_before_the_handshake() {
     let (server, certificate) = encrypted(&["--proxy-protocol", "--trusted-proxy", "127.0.0.1"]);
@@ -401,7 +401,7 @@ fn sighup_renews_the_certificate_and_closes_no_connection() {
     let ended = server.end(Signal::TERM);
     assert!(ended.status.success());
     assert_eq!(viewer.closed().0, 1001);
-    // Behind it comes TLS's own goodbye: without that, this would be an error.
+    // A TLS close_notify follows: without it, this would be an error.
     assert!(matches!(viewer.client.hear(), Heard::Gone));
     let file = certificate.cert().display().to_string();
     let complaint = format!("--tls-cert {file}: there is no certificate in it");
@@ -513,7 +513,7 @@ fn self_signed_certificate_is_printed_as_its_fingerprint() {
     let (_, _) = (server.line(), server.line());
     let line = server.line();
     let told = line.strip_prefix("the certificate's SHA-256 is ").unwrap();
-    // Whoever has compared it may trust it: for that it has to be a certificate of this host.
+    // A user who has compared it may trust it: so it has to be a certificate of this host.
     let url = format!("https://{}/live/a", server.address);
     let refused = run(&["load", &url, "--viewers", "1", "--publish-rate", "500k"]);
     let said = String::from_utf8(refused.stderr).unwrap();
@@ -543,7 +543,7 @@ fn self_signed_certificate_is_printed_as_its_fingerprint() {
     server.tls = Some(config.into());
     server.assert_healthy();
 
-    // Who has looked at it need not do so again when another process takes over.
+    // A handover keeps the certificate, so a user need not compare it again.
     server.signal(Signal::USR2);
     let orphan = Orphan::of(&server);
     assert!(eventually("the old process ends", || server.ended()).success());
@@ -674,7 +674,7 @@ fn push_and_load_connect_by_tls() {
         for name in ["failed", "dropped", "invalid", "skips"] {
             assert_eq!(report[name], 0, "{name}: {report}");
         }
-        // The crowd counts the same bytes as those who are judged.
+        // The crowd counts the same bytes as the judged viewers.
         let bytes = &report["bytes"];
         assert!(bytes["min"].as_u64() > Some(40_000), "{report}");
         let scheme = if protocol == "ws" { "wss" } else { "https" };

@@ -179,7 +179,7 @@ fn stalled_viewers_are_left_out_of_the_bytes_and_judged_when_they_wake() {
         "{report}"
     );
     assert_eq!(report["dropped"], 0, "{report}");
-    // Those who left were followed by others.
+    // Other viewers took the places of those that left.
     assert!(report["connected"].as_u64().unwrap() > 22, "{report}");
     // The slow ones got 25 kB in two seconds.
     assert!(

@@ -421,7 +421,7 @@ fn is_the_configuration_it_says(ground: &Ground, text: &str) {
             .request(method, &target, &[&bearer])
             .status
     };
-    // 404: nobody is on air.
+    // 404: no publisher is on air.
     for (method, stream, key, status) in [
         ("DELETE", "other", &all, 404),
         ("DELETE", "other", &publish, 401),

@@ -126,7 +126,7 @@ fn other_tracks_are_a_new_stream() {
     let mut publisher = Publisher::open(&server, "demo");
     publish(&mut publisher, &before, &mut audience);
     let count = before.all_frames().len();
-    // In the same connection, before anybody had time to watch.
+    // In the same connection, before any viewer could watch.
     publisher.send_all(&after.chunks);
 
     assert_eq!(audience.plain.closed().0, 1000);
@@ -153,7 +153,7 @@ fn other_tracks_are_a_new_stream() {
     assert_eq!(inits[0]["mime"], before.recording.mime());
     assert_eq!(inits[1]["mime"], after.recording.mime());
 
-    // Whoever comes again, or now, gets the new stream alone.
+    // A viewer that reconnects or joins now gets the new stream alone.
     let mut again = HttpViewer::open(&server, "demo");
     let gop = after.newest_gop(after.bytes.len());
     again.watch(gop.len());

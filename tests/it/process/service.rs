@@ -71,7 +71,7 @@ fn watchdog_is_notified_twice_per_interval() {
     for _ in 0..6 {
         assert_eq!(manager.hear(), "WATCHDOG=1\n");
     }
-    // Nobody is connected, and no event wakes it.
+    // No client is connected, and no event wakes the loop.
     let took = started.elapsed();
     assert!((1000..2200).contains(&took.as_millis()), "{took:?}");
     drop(server);
@@ -83,7 +83,7 @@ fn standstill_is_followed_by_a_watchdog_notification_at_once() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "12000000")]);
     assert_eq!(manager.hear(), "READY=1\n");
-    // Ticks wake the loop only while somebody is here.
+    // Ticks wake the loop only while a client is connected.
     let mut http = Http::open(&server);
     assert_eq!(http.get("/healthz").status, 200);
     server.signal(Signal::STOP);
@@ -162,7 +162,7 @@ fn activated(socket: &TcpListener, pid: &str, options: &[&str]) -> Server {
 fn a_socket_that_is_handed_over_is_served_on() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // Who comes before the server waits for it.
+    // A client that connects before the server starts waits for it.
     let early = std::net::TcpStream::connect(address).unwrap();
     let mut server = activated(
         &socket,
@@ -183,7 +183,7 @@ fn a_socket_that_is_handed_over_is_served_on() {
     orphan.signal(Signal::TERM);
     orphan.wait();
     server.wait(Instant::now());
-    // The socket is the manager's, and open: who comes now waits for the next server.
+    // The manager keeps the socket open: a client that connects now waits for the next server.
     let late = std::net::TcpStream::connect(address).unwrap();
     let server = activated(&socket, "$$", &[]);
     let mut late = Http::from_stream(late, &server);

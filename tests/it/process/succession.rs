@@ -55,7 +55,7 @@ fn handover_refuses_no_connection() {
 
         server.signal(Signal::USR2);
         let orphan = Orphan::of(&server);
-        // Those who are here are served on, for a while.
+        // Connected clients are served on until the drain timeout.
         eventually("the old process takes its leave", || {
             let answer = kept.get("/healthz");
             assert_eq!(answer.status, 200);
@@ -70,7 +70,7 @@ fn handover_refuses_no_connection() {
         let status = eventually("the old process ends", || server.ended());
         assert!(status.success(), "{status}");
 
-        // Those who come back find everything, and can be handed over again.
+        // Clients that reconnect find everything, and a second handover works.
         let mut viewer = Viewer::v1(&server, "demo");
         let mut publisher = Publisher::open(&server, "demo");
         publisher.open_stream(&sample);
@@ -131,7 +131,7 @@ fn failed_handover_leaves_the_old_process_serving() {
     publisher.open_stream(&sample);
     viewer.watch(1);
 
-    // Once the mistake is mended, it is done.
+    // With a valid file the handover succeeds.
     std::fs::write(&file, "max_streams = 5\ndrain_timeout = '50ms'\n").unwrap();
     server.signal(Signal::USR2);
     let orphan = Orphan::nth(&server, 3);

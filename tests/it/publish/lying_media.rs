@@ -41,7 +41,7 @@ fn recording_of(recording: &Recording, blocks: &[Block]) -> Vec<Bytes> {
     pieces
 }
 
-/// A stream on air by a clock, and one viewer who is there from the start.
+/// A stream on air by a clock, and one viewer from the start.
 struct OnAir {
     catalog: Catalog,
     id: StreamId,
@@ -120,7 +120,7 @@ impl OnAir {
     }
 }
 
-/// All that a viewer is given of these bytes, who is there from the start.
+/// All that a viewer gets of these bytes from the start.
 fn viewed(bytes: &[u8]) -> Bytes {
     let mut on_air = OnAir::new();
     for piece in bytes.chunks(1000) {
@@ -466,7 +466,7 @@ fn picture_gets_the_duration_of_its_frames() {
         // Told by the recorder.
         ("block-groups-without-reference", 66_000_000..67_000_000),
         ("h264-opus-doctype-webm", 99_000_000..101_000_000),
-        // Cameras of 20 and 30 frames a second, which nobody told.
+        // Cameras of 20 and 30 frames a second, by their timestamps alone.
         ("chromium-vp8-opus-100ms", 45_000_000..55_000_000),
         ("firefox-vp8-opus-100ms", 20_000_000..38_000_000),
     ] {

@@ -9,7 +9,7 @@ use crate::common::websocket::Publisher;
 use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-/// A stream on air by WebSocket, and one who watches it.
+/// A stream on air by WebSocket, and its viewer.
 fn on_air(server: &Server) -> (Publisher, Viewer) {
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(server, "demo");

@@ -150,7 +150,7 @@ fn receive(socket: &mut WebSocket<TcpStream>) -> Vec<u8> {
 #[test]
 fn a_websocket_gets_the_bytes_of_the_file_in_their_time() {
     let (clip, server) = (Clip::new(), Server::new());
-    // Before it starts: later, a busy machine might let it send while nobody looks at the clock.
+    // Before it starts: later, a busy machine might let it send before the clock is read.
     let started = Instant::now();
     let child = start(
         &[clip.path(), &server.url("ws", "/publish/door")],
@@ -246,7 +246,7 @@ fn standard_input_goes_out_as_it_comes() {
     let (front, back) = clip.bytes.split_at(1000);
     stdin.write_all(front).unwrap();
     assert_eq!(socket.read().unwrap(), Message::binary(front.to_vec()));
-    // While the writer pauses, the server is heard.
+    // While the writer pauses, `push` reads from the server.
     socket
         .send(Message::Ping(Bytes::from_static(b"there?")))
         .unwrap();
@@ -515,7 +515,7 @@ fn second_signal_ends_a_push_at_once() {
     let mut socket = server.accept_websocket();
     while !matches!(socket.read().unwrap(), Message::Binary(_)) {}
     signal(&child, Signal::INT);
-    // Its goodbye is not answered: that is waited for, if nothing else happens.
+    // Its close frame is not answered: `push` waits for that, if nothing else happens.
     let mut stream = socket.get_ref().try_clone().unwrap();
     let mut buffer = [0; 4096];
     let mut got = Vec::new();

@@ -229,7 +229,7 @@ fn blocks_without_a_keyframe_put_nothing_on_air() {
         let begin = block.offset as usize;
         publisher.send(&sample.bytes.slice(begin..sample.end_of(block)));
     }
-    // It is asked for a new recording, which begins with a keyframe.
+    // It gets a request for a new recording, which begins with a keyframe.
     publisher.client.text("restart");
     assert_eq!(server.report("demo").unwrap()["live"], false);
     publisher.send_all(&sample.chunks);
@@ -279,7 +279,7 @@ fn junk_beside_a_good_publisher_leaves_it_on_air() {
     server.wait_for_log("publisher came", 1);
     assert_eq!(said(&server, "publisher came"), 1);
     assert_eq!(said(&server, "publisher left stream"), 0);
-    // Those who wait are still served.
+    // Waiting publishers are still served.
     idle.send_all(&sample.chunks);
     good.client.text("replaced");
     server.wait_for_log("takes_over=true", 1);

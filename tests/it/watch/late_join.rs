@@ -15,7 +15,7 @@ struct OnAir {
     publisher: Publisher,
     witness: Viewer,
     sent: usize,
-    /// The last to go: it waits for who is there to say goodbye.
+    /// Dropped last: it waits until the clients above have closed.
     server: Server,
 }
 

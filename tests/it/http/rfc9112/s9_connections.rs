@@ -189,7 +189,7 @@ fn rfc_9110_10_1_1_continue_is_sent_only_when_expected() {
     ] {
         assert_eq!(ask(version, lines), expected, "{version} {lines:?}");
     }
-    // No body is asked for that would be refused.
+    // A request that is refused gets no 100 before the refusal.
     let requests = [
         ("/live/nobody.jpg", "5", 404),
         ("/live/demo.jpg", "999999999", 413),
