@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_goes_out_unchanged_however_the_file_is_read() {
+    fn every_byte_goes_out_unchanged_at_any_read_size() {
         let file = sample("chromium-vp8-opus-100ms.webm");
         let mut pacer = Pacer::new();
         let mut sent = Vec::new();

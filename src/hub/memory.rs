@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_many_hold_counts_once_and_goes_with_the_last() {
+    fn shared_memory_counts_once_until_its_last_holder_goes() {
         let rendering = Bytes::from(vec![7; 100_000]);
         let mut outboxes = [Outbox::default(), Outbox::default()];
         for outbox in &mut outboxes {

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_apart_however_they_were_cut() {
+    fn frames_are_split_at_any_cut() {
         let long = vec![7; 70_000];
         let bytes = [
             &text_frame(r#"{"type":"offline"}"#)[..],

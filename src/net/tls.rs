@@ -673,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_arrive_over_either_version_however_narrow_the_wire() {
+    fn bytes_arrive_over_either_version_and_any_narrow_wire() {
         for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
             for rooms in [&[1][..], &[100], &[1 << 20], &[30_000, 0, 7]] {
                 let slices = [

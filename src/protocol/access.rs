@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn any_right_key_opens_whatever_else_is_shown() {
+    fn right_key_opens_beside_any_other_credentials() {
         // A browser that was once asked for the watch key sends it ever after.
         for key in ["w", "nonsense"] {
             let basic = BASE64_STANDARD.encode(format!("x:{key}"));

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_go_out_in_order_however_narrow_the_socket() {
+    fn bytes_go_out_in_order_over_any_narrow_socket() {
         let mut outbox = Outbox::default();
         for part in ["one ", "two ", "", "three"] {
             outbox.push(part.as_bytes());

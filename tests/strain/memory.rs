@@ -396,7 +396,7 @@ fn long_request_heads_leave_room_for_others() {
 }
 
 #[test]
-fn rings_share_the_memory_that_there_is() {
+fn rings_share_the_memory_limit() {
     let server = Server::with(&LIMIT);
     // Ten streams that would fill 16 MiB each.
     let frame = [&b"\x81\x00\x00\x00"[..], &[7; 60_000]].concat();
@@ -445,7 +445,7 @@ fn made_up_names_keep_no_viewer_from_waiting_for_a_stream() {
 }
 
 #[test]
-fn renderings_are_small_whatever_publishers_call_their_codecs() {
+fn renderings_are_small_for_any_codec_name() {
     let server = Server::start();
     let entry = |number: u8| {
         let odd = [&b"V_"[..], &[1; 62]].concat();

@@ -74,7 +74,7 @@ impl OnAir {
 }
 
 #[test]
-fn without_descriptors_viewers_go_on_and_newcomers_wait() {
+fn used_up_descriptors_keep_viewers_and_make_new_clients_wait() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     let descriptors = format!("/proc/{}/fd", server.pid());
@@ -142,7 +142,7 @@ fn is_answered(stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
+fn full_memory_refuses_new_clients_and_serves_connected_ones() {
     // The answers that tell how much is held are little of it.
     const LIMIT: u64 = 2 << 20;
     let ring = ["--ring-bytes", "2MiB", "--ring-duration", "1h"];

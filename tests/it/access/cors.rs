@@ -35,7 +35,7 @@ fn is_readable(answer: &Response, origin: &str) -> bool {
 }
 
 #[test]
-fn preflights_of_a_friend_are_answered_for_every_address() {
+fn preflights_of_an_allowed_origin_are_answered_for_every_address() {
     let options = [
         "--allow-origin",
         FRIEND,
@@ -111,7 +111,7 @@ fn options_without_an_origin_lists_the_methods() {
 }
 
 #[test]
-fn a_friend_reads_every_answer_and_a_foe_none() {
+fn allowed_origin_reads_every_answer_and_other_origins_none() {
     let server = Server::with(&["--allow-origin", FRIEND]);
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::open(&server, "demo");
@@ -175,7 +175,7 @@ fn a_friend_reads_every_answer_and_a_foe_none() {
 }
 
 #[test]
-fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
+fn allowed_origin_reads_refusals_and_upload_results() {
     let options = [
         "--allow-origin",
         FRIEND,

@@ -262,7 +262,7 @@ fn an_endless_refused_upload_ends() {
 }
 
 #[test]
-fn ffmpeg_shows_why_it_is_refused() {
+fn ffmpeg_prints_the_reason_of_a_refusal() {
     let server = Server::with(&["--publish-key", KEY]);
     let address = server.address;
     // ffmpeg reads an answer to an upload if it has asked first: an Icecast source always does.

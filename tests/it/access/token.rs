@@ -84,7 +84,7 @@ fn token_opens_its_stream_for_its_action_only() {
 }
 
 #[test]
-fn a_whole_link_is_printed_that_opens_a_page_and_its_socket() {
+fn token_prints_a_link_that_opens_the_page_and_its_socket() {
     let server = server();
     for (act, room) in [("watch", "live"), ("publish", "publish")] {
         let url = format!("http://{}/", server.address);
@@ -220,7 +220,7 @@ fn connection_outlives_its_token_and_cannot_reconnect() {
 }
 
 #[test]
-fn keys_stay_good_beside_tokens() {
+fn keys_stay_valid_beside_tokens() {
     let keys = ["--publish-key", "right", "--watch-key", "look"];
     let server = Server::with(&[&["--token-secret", SECRET], &keys[..]].concat());
     let (watch, publish) = (token(&["demo"]), token(&["demo", "--act", "publish"]));

@@ -257,7 +257,7 @@ fn pings_without_end_fill_no_memory() {
 }
 
 #[test]
-fn chat_on_a_viewers_http_connection_is_ignored() {
+fn bytes_from_an_http_viewer_are_ignored() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut http = Http::open(&server);

@@ -87,7 +87,7 @@ fn crowd_from_one_address_leaves_room_for_others() {
 }
 
 #[test]
-fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
+fn clients_of_a_trusted_proxy_are_counted_separately() {
     let options = [
         "--max-connections-per-address",
         "1",

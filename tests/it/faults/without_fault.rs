@@ -85,7 +85,7 @@ fn recordings_one_after_the_other_are_one_stream() {
 }
 
 #[test]
-fn laced_sound_is_taken_apart() {
+fn laced_audio_is_split() {
     let server = Server::start();
     let sample = Sample::read("chromium-opus-only-100ms");
     let mut viewer = HttpViewer::open(&server, "demo");

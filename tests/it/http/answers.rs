@@ -385,7 +385,7 @@ fn wrong_method_is_refused_with_the_allowed_methods() {
 }
 
 #[test]
-fn a_full_server_says_so() {
+fn full_server_answers_503() {
     let server = Server::with(&["--max-streams", "1"]);
     let publisher = Publisher::open(&server, "one");
     let refused = Http::open(&server).upload("PUT", "/publish/two", &[], b"x");

@@ -151,7 +151,7 @@ fn groups_without_reference_give_join_points_at_real_keyframes_only() {
 }
 
 #[test]
-fn viewers_get_the_same_whatever_the_flags_say() {
+fn viewers_get_the_same_media_for_any_keyframe_flags() {
     for name in [
         "chromium-vp8-opus-100ms",
         "chromium-vp9-opus-100ms",

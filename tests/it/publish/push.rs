@@ -277,7 +277,7 @@ fn refusal_is_printed_with_the_reason_of_the_server() {
 }
 
 #[test]
-fn being_replaced_or_at_a_viewers_address_ends_the_push() {
+fn takeover_or_a_viewer_address_ends_the_push() {
     let clip = Clip::new();
     for (message, reason) in [
         (

@@ -107,7 +107,7 @@ fn a_loop_is_one_stream_without_a_gap() {
 }
 
 #[test]
-fn a_push_that_is_refused_or_replaced_says_why() {
+fn refused_or_replaced_push_prints_the_reason() {
     let server = Server::with(&["--publish-key", "right"]);
     let name = path("chromium-restart-1");
     for (scheme, target) in [("ws", "/publish/demo"), ("http", "/live/demo.webm")] {

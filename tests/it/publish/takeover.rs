@@ -75,7 +75,7 @@ fn late_media_of_a_replaced_publisher_reach_no_viewer() {
 }
 
 #[test]
-fn without_the_subprotocol_the_close_frame_says_it() {
+fn close_frame_names_the_takeover_without_the_subprotocol() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut old = WebSocketClient::open(&server, "/publish/demo", &[]);

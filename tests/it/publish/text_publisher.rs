@@ -41,7 +41,7 @@ fn text_of_any_kind_is_answered_with_a_warning_and_1003() {
 }
 
 #[test]
-fn without_the_subprotocol_the_close_frame_says_it() {
+fn close_frame_has_the_reason_without_the_subprotocol() {
     let server = Server::start();
     let mut publisher = WebSocketClient::open(&server, "/publish/demo", &[]);
     publisher.send("hello");

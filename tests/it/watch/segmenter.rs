@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_recording_gives_the_same_error_however_it_is_cut(
+    fn damaged_recording_gives_the_same_error_at_any_cut(
         name in proptest::sample::select(&RECORDINGS[..]),
         damage in proptest::collection::vec((0usize..20_000, any::<u8>()), 1..20),
         pieces in proptest::collection::vec(0usize..900, 0..200),

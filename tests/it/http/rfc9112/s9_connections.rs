@@ -42,7 +42,7 @@ fn s9_3_connections_that_persist_and_those_that_do_not() {
 }
 
 #[test]
-fn s9_3_2_pipelined_requests_are_answered_in_order_however_they_are_cut() {
+fn s9_3_2_pipelined_requests_are_answered_in_order_at_any_cut() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::open(&server, "demo");
