@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn serve_is_what_happens_without_a_command() {
+    fn missing_command_means_serve() {
         let address = "127.0.0.1:7000";
         let bare = Cli::try_parse_from(["videostream", "--listen", address]).unwrap();
         let named = Cli::try_parse_from(["videostream", "serve", "--listen", address]).unwrap();

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_only_leads_on_is_not_served() {
+    fn redirect_address_is_not_served() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let [http, https] = ["127.0.0.1:80", "127.0.0.1:443"].map(address);
         let options = |listen: &[SocketAddr]| Options {
@@ -302,14 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_listens_on_loopback_with_the_default_limits() {
+    fn default_options_listen_on_loopback_with_the_default_limits() {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.listen, [SocketAddr::from(([127, 0, 0, 1], 8080))]);
         assert_eq!(serve.limits, Limits::default());
     }
 
     #[test]
-    fn the_proxy_protocol_wants_to_know_whom_to_believe() {
+    fn proxy_protocol_requires_a_trusted_proxy() {
         let options = Options {
             proxy_protocol: Some(true),
             ..Options::default()

@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_keys_that_were_promised_in_their_order() {
+    fn json_has_its_documented_keys_in_order() {
         let text =
             serde_json::to_string(&inspect("x.webm", &sample("ffmpeg-finished.webm")[..]).unwrap())
                 .unwrap();
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_that_step_are_remarked_on() {
+    fn timestamp_steps_are_reported() {
         let bytes = sample("timestamps-back-60s.webm");
         let table = inspect("x.webm", &bytes[..]).unwrap().to_string();
         let remarks: Vec<&str> = table
@@ -565,7 +565,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_before_an_error_is_kept() {
+    fn report_keeps_all_clusters_before_an_error() {
         let mut bytes = sample("chromium-vp8-opus-100ms.webm");
         let whole = report(&bytes);
         let broken = whole["clusters"][3]["offset"].as_u64().unwrap();
@@ -576,7 +576,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webm_has_an_error_and_no_head() {
+    fn report_of_other_formats_has_an_error_and_no_head() {
         for (bytes, message) in [
             (&b""[..], "not WebM: the file is empty"),
             (b"GIF89a", "not WebM: expected EBML header at byte 0"),

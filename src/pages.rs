@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_outside_web_is_reached() {
+    fn names_outside_web_find_no_page() {
         for name in [
             "",
             "/",
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policies_are_strict_and_differ_in_who_may_frame() {
+    fn policies_are_strict_and_differ_in_frame_ancestors() {
         for policy in [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED] {
             assert!(policy.starts_with("default-src 'none'; "));
             assert!(!policy.contains("unsafe") && !policy.contains("http"));

@@ -64,7 +64,7 @@ fn blocks_and_allocations(recording: &Bytes, length: usize, held: usize) -> (u64
 }
 
 #[test]
-fn blocks_that_were_let_go_leave_the_memory_for_the_next_however_they_are_cut() {
+fn released_blocks_leave_their_memory_for_the_next_at_any_cut() {
     for name in RECORDINGS {
         let recording = read(name);
         for length in [recording.len(), 31_250, 4096, 64, 1] {
@@ -81,7 +81,7 @@ fn only_blocks_that_were_cut_take_memory_while_others_are_kept() {
         for length in [recording.len(), 31_250, 4096, 64, 1] {
             let (blocks, allocations) = blocks_and_allocations(&recording, length, 8);
             let cuts = (recording.len().div_ceil(length) - 1) as u64;
-            // Its head, its bytes, and what counts who shares them.
+            // Its head, its bytes, and their reference count.
             let most = 3 * blocks.min(cuts);
             assert!(
                 allocations <= most,

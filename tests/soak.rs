@@ -1,11 +1,11 @@
-//! The promise: whoever comes and goes leaves nothing behind. Ten minutes of it:
+//! The promise: clients that come and go leave nothing behind. Ten minutes of it:
 //!
 //! ```sh
 //! cargo test --release --test soak -- --ignored --nocapture
 //! ```
 //!
-//! `SOAK_SECONDS` makes it shorter or longer. Memory and descriptors are looked at when everybody
-//! has left: after a first part, in which allocator and ring find their size, and at the end.
+//! `SOAK_SECONDS` makes it shorter or longer. Memory and descriptors are measured when all clients
+//! have left: after a first part, in which allocator and ring find their size, and at the end.
 
 #[path = "it/common/mod.rs"]
 mod common;
@@ -32,7 +32,7 @@ struct Holdings {
 }
 
 impl Holdings {
-    /// Of a server that everybody has left.
+    /// Of a server without clients.
     fn of(server: &Server) -> Holdings {
         eventually("everybody has left", || {
             let is_empty = server.metric("videostream_connections") == 1
@@ -68,7 +68,7 @@ fn load(server: &Server, target: &str, options: &[&str], duration: Duration) -> 
     command
 }
 
-/// Everybody comes and goes, for so long.
+/// Clients come and go for this long.
 fn come_and_go(server: &Server, duration: Duration) {
     let begun = Instant::now();
     let loads = [

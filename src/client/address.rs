@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_taken_apart() {
+    fn url_is_split_into_host_port_and_target() {
         let address: Address = "ws://example.org/publish/door?key=k".parse().unwrap();
         assert_eq!((address.host.as_str(), address.port), ("example.org", 80));
         assert_eq!(address.target, "/publish/door?key=k");
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused_by_name() {
+    fn bad_address_is_refused_with_its_fault() {
         let refused = |text: &str| text.parse::<Address>().unwrap_err();
         for bad in [
             "",

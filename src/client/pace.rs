@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_goes_out_unchanged_however_the_file_is_read() {
+    fn every_byte_goes_out_unchanged_at_any_read_size() {
         let file = sample("chromium-vp8-opus-100ms.webm");
         let mut pacer = Pacer::new();
         let mut sent = Vec::new();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_webm_is_an_error() {
+    fn other_formats_are_an_error() {
         let error = Pacer::new()
             .push(Bytes::from_static(b"GIF89a"))
             .unwrap_err();

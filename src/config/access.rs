@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn through_a_proxy_others_come_to_a_loopback_address() {
+    fn trusted_proxy_on_loopback_gets_a_random_key() {
         let options = Options {
             trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
             ..Options::default()
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_key_is_handed_on_where_one_would_be_made() {
+    fn random_key_survives_a_handover() {
         let options = Options {
             handed_publish_key: secret("from before"),
             ..everywhere()
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_lets_anyone_publish_who_calls_the_server_local() {
+    fn default_options_open_the_server_under_local_names() {
         let serve = Serve::resolve(Options::default()).unwrap();
         assert_eq!(serve.random_publish_key, None);
         assert!(may_publish(&serve, "any", None) && may_watch(&serve, "any", None));
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streams_own_key_takes_the_place_of_the_servers() {
+    fn key_of_a_stream_replaces_the_key_of_the_server() {
         let own = StreamKeys {
             publish: secret("own"),
             watch: None,
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn who_signs_links_has_nothing_open_that_was_not_opened_by_name() {
+    fn token_secret_closes_every_action_that_no_option_opens() {
         for options in [Options::default(), everywhere()] {
             let options = Options {
                 token_secret: secret(TOKEN_SECRET),
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_stand_in_files_too() {
+    fn secrets_are_read_from_files() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| -> Option<PathBuf> {
             let path = folder.path().join(name);
@@ -594,7 +594,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_and_no_host_is_refused() {
+    fn invalid_origin_and_invalid_host_are_refused() {
         let refused = refusal(Options {
             allow_origin: Some(vec!["example.org".to_owned()]),
             ..Options::default()

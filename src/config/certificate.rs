@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_serve_is_named_with_its_option_and_file() {
+    fn unusable_certificate_is_refused_with_its_option_and_file() {
         let folder = tempfile::tempdir().unwrap();
         let one = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let other = rcgen::KeyPair::generate().unwrap();

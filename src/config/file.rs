@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_is_told_in_one_line() {
+    fn invalid_toml_is_refused_in_one_line() {
         let (line, message) = refusal("log = 'text'\nlisten = [ 'a'\npublish_open = true\n");
         assert!(line >= 2 && !message.contains('\n'), "{line}: {message}");
     }

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_is_that_one() {
+    fn single_address_is_reachable_as_itself() {
         assert_eq!(reachable(ip("192.0.2.7")), [ip("192.0.2.7")]);
         assert_eq!(reachable(ip("::ffff:192.0.2.7")), [ip("192.0.2.7")]);
         assert!(reachable(ip("0.0.0.0")).contains(&ip("127.0.0.1")));

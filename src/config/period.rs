@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_told_what_one_is() {
+    fn invalid_duration_is_refused_with_the_expected_form() {
         for text in [
             "",
             ".",

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn question_says_what_the_hook_needs_to_judge() {
+    fn question_has_action_stream_address_and_credentials() {
         let body = QuestionBody {
             action: "watch",
             stream: Some("demo"),

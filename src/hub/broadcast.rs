@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_gives_its_index_to_the_last() {
+    fn last_viewer_takes_the_index_of_a_leaving_viewer() {
         let mut broadcast = Broadcast::new(Unsent::new(None), Instant::now());
         let stream = stream();
         for connection in [10, 11, 12] {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_is_asked_for_a_keyframe_only_when_a_newcomer_needs_one() {
+    fn waiting_viewer_causes_a_restart_request_then_a_keyframe_warning() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut broadcast = Broadcast::new(Unsent::new(None), start);

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_so_many_and_no_more() {
+    fn client_over_its_limit_is_refused_and_then_dropped() {
         let mut clients = Clients::new(Some(2));
         let one = ip("192.0.2.1");
         assert_eq!(clients.come(one), Admission::Welcome);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_gone_leaves_nothing() {
+    fn departed_clients_leave_no_count() {
         let mut clients = Clients::new(Some(2));
         for address in ["192.0.2.1", "2001:db8::1", "192.0.2.1", "2001:db8::2"] {
             assert_eq!(clients.come(ip(address)), Admission::Welcome);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nobody_is_counted() {
+    fn missing_limit_counts_no_client() {
         let mut clients = Clients::new(None);
         for _ in 0..100 {
             assert_eq!(clients.come(ip("192.0.2.1")), Admission::Welcome);

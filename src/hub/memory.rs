@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_many_hold_counts_once_and_goes_with_the_last() {
+    fn shared_memory_counts_once_until_its_last_holder_goes() {
         let rendering = Bytes::from(vec![7; 100_000]);
         let mut outboxes = [Outbox::default(), Outbox::default()];
         for outbox in &mut outboxes {
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_are_refused_before_anybody_gives_way() {
+    fn full_memory_refuses_new_clients_before_it_closes_old_ones() {
         thread_local!(static HELD: std::cell::Cell<usize> = const { std::cell::Cell::new(7) });
         let mut memory = Memory::new(Box::new(|| HELD.get()), Some(3200));
         memory.start();

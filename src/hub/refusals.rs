@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn one_clients_flood_leaves_lines_for_the_others() {
+    fn flood_of_one_client_leaves_lines_for_others() {
         let now = Instant::now();
         let mut log = RefusalLog::default();
         let lines = (0..1000).filter(|_| log.admit(client(1), now)).count();

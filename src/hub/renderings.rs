@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_see_other_streams_is_told_of_those_alone() {
+    fn clients_with_other_visible_streams_get_other_renderings() {
         let now = Instant::now();
         let mut renderings = Renderings::new(now);
         renderings.budget = 0;
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_for_later_is_bounded() {
+    fn kept_renderings_are_bounded() {
         let now = Instant::now();
         let mut renderings = Renderings::new(now);
         for index in 0..1000 {

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_of_two_seconds_is_told() {
+    fn silence_is_reported_after_two_seconds() {
         assert_eq!(told_after(&[33, 33, 33, 100]), [2000; 4]);
         // A recorder that delivers a second at a time.
         assert_eq!(told_after(&[1000, 1000, 1000]), [2000; 3]);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_told_after_twenty_seconds_however_sparse_the_stream() {
+    fn silence_of_a_sparse_stream_is_reported_after_twenty_seconds() {
         assert_eq!(told_after(&[60_000, 60_000, 60_000]), [2000, 2000, 20_000]);
     }
 

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_visited_once_and_somebody_else_first_each_time() {
+    fn each_sweep_visits_every_viewer_once_and_starts_at_another() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
         let mut firsts = Vec::new();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn new_chunks_send_a_sweep_once_round_from_where_it_is() {
+    fn new_chunks_extend_a_running_sweep_by_one_round() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
         sweep.chunks_came(now, NO_DELAY);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_wait_for_one_another_as_long_as_is_allowed() {
+    fn chunks_are_batched_until_the_longest_delay() {
         let now = Instant::now();
         let after = |ms| now + Duration::from_millis(ms);
         let mut sweep = Sweep::default();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_visited_where_nobody_is() {
+    fn empty_audience_yields_no_visits() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
         sweep.hurry(now);
@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_stays_is_visited_whoever_comes_and_goes(
+        fn staying_viewers_are_visited_while_others_join_and_leave(
             audience in 1..200_usize,
             before in 0..200_usize,
             happenings in prop::collection::vec(

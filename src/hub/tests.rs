@@ -172,7 +172,7 @@ fn request_is_answered_without_a_real_socket() {
 }
 
 #[test]
-fn viewer_gets_what_a_publisher_sends() {
+fn viewer_gets_the_media_of_a_publisher() {
     let mut world = World::new();
     let viewer = world.connect("GET /live/demo.webm HTTP/1.0\r\nHost: localhost\r\n\r\n");
     let publisher = world.connect(
@@ -204,7 +204,7 @@ fn viewer_gets_what_a_publisher_sends() {
 }
 
 #[test]
-fn request_waits_for_the_hook_and_for_nothing_else() {
+fn request_waits_only_for_the_hook() {
     let hook = HookSettings {
         timeout: Duration::from_secs(5),
         cache: Duration::from_secs(10),

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_one_to_two_seconds_of_the_stream() {
+    fn unsent_limit_is_one_to_two_seconds_of_the_stream() {
         let mut unsent = Unsent::new(None);
         for (bits_per_s, is_other, bytes) in [
             (0, false, 256 << 10),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_option_asks_stays() {
+    fn option_fixes_the_unsent_limit() {
         let mut unsent = Unsent::new(Some(100_000));
         assert!(!unsent.follow(5_000_000));
         assert_eq!(unsent.bytes, 100_000);

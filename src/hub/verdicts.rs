@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_holds_for_its_time_and_for_its_question() {
+    fn verdict_is_valid_for_its_lifetime_and_its_question() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut verdicts = Verdicts::new(Duration::from_secs(10));

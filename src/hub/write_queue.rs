@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_taken_once_in_the_order_of_its_kind() {
+    fn each_session_is_taken_once_in_the_order_of_its_kind() {
         let mut queue = WriteQueue::default();
         for id in 0..100 {
             queue.push(session(id), if id % 2 == 0 { 1 } else { 1 << 20 });

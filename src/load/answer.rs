@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_the_servers_reason() {
+    fn refusal_has_the_reason_of_the_server() {
         let refused = |answer: &[u8]| check_stream(answer).unwrap_err();
         let full =
             b"HTTP/1.1 503 Busy\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nfull\n";

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_holds_tells_the_figure() {
+    fn true_condition_names_its_figure() {
         let Conditions(one) = "p99 > 200ms".parse().unwrap();
         assert_eq!(
             one[0].check(Some(230.5)).unwrap(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn invalid_condition_is_refused_with_its_fault() {
         let refused = |text: &str| text.parse::<Conditions>().unwrap_err();
         assert!(refused("p98>1").starts_with("'p98' is none of p50, p90, "));
         assert_eq!(

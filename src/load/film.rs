@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_film_says_why() {
+    fn invalid_film_is_refused_with_the_reason() {
         let error = |bytes: &'static [u8]| Film::parse(Bytes::from_static(bytes)).unwrap_err();
         assert_eq!(
             error(b"GIF89a").to_string(),

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_stream_is_valid_and_tells_its_delay() {
+    fn whole_stream_is_valid_and_yields_delays() {
         let mut findings = Findings::default();
         let mut judge = Judge::new(true, Some(9), true);
         judge.text(&init(), &mut findings);
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wakes_has_to_be_live_again() {
+    fn woken_viewer_is_back_only_at_the_live_edge() {
         let all = chunks(60);
         // It has read five chunks, sleeps to 3 s, and then gets these.
         let run = |rest: std::ops::Range<usize>, until_ms: u64| {
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_server_keeps_the_stamps_the_clock_judges() {
+    fn missing_stamps_are_replaced_by_the_clock() {
         let mut findings = Findings::default();
         let mut judge = Judge::new(false, Some(9), true);
         // Its codec, as another server might leave it out.
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn someone_elses_stream_is_judged_by_the_clock() {
+    fn stream_of_another_publisher_is_judged_by_the_clock() {
         let all = chunks(80);
         let run = |from: usize, is_v1: bool| {
             let mut findings = Findings::default();

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_stands_alone_and_escapes_what_it_was_given() {
+    fn page_loads_nothing_and_escapes_the_report() {
         let page = page(&report());
         assert_eq!(page.matches("<svg").count(), 3);
         assert!(page.contains("/live/&lt;a&gt;") && !page.contains("<a>"));

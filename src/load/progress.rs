@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_says_where_the_test_is() {
+    fn progress_line_shows_the_stage() {
         let mut moment = Moment {
             viewers: 100,
             watching: 50,

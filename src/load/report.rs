@@ -317,7 +317,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn bytes_are_told_of_all_and_of_each() {
+    fn byte_figures_have_total_minimum_median_and_maximum() {
         let bytes = Bytes {
             total: 100,
             min: 1,
@@ -335,7 +335,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_worst_viewer_is_compared_with_what_was_published() {
+    fn worst_viewer_is_a_percentage_of_the_published_bytes() {
         assert_eq!(report().figure(Name::Worst), Some(99.2));
         assert_eq!(report().figure(Name::P99), None);
         assert_eq!(report().figure(Name::CpuSPerGb), Some(0.32));

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beyond_one_addresss_ports_another_one_is_taken() {
+    fn source_address_changes_when_its_ports_are_used_up() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
         for (index, source) in [
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_discarded_is_counted_to_its_end() {
+    fn discard_counts_every_byte_up_to_the_end() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = open_socket(listener.local_addr().unwrap(), 0).unwrap();
         let (mut server, _) = listener.accept().unwrap();

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_knows_what_is_missing_or_changed_but_no_order() {
+    fn tally_finds_missing_and_changed_frames_in_any_order() {
         let tally = |frames: &[&[u8]]| {
             let mut tally = Tally::default();
             for frame in frames {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_goes_on() {
+    fn clock_never_goes_back() {
         let before = now_ns();
         assert!(before > 0 && now_ns() >= before);
     }

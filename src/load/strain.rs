@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thread_that_ran_or_waited_all_the_time_has_too_much_to_do() {
+    fn thread_that_ran_or_waited_all_the_time_is_overloaded() {
         let from = parse("1000 500 10\n").unwrap();
         let to = parse("600001000 350000500 110\n").unwrap();
         let all = strain(from, to, 1e9, true);

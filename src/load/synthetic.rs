@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recording_has_the_rate_that_was_asked() {
+    fn recording_has_the_requested_rate() {
         for bits_per_s in [64_000, 500_000, 2_500_000, 20_000_000] {
             let mut reel = Reel::new(Arc::new(film(bits_per_s)), 1);
             reel.take(0, 0);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn it_looks_like_vp8_and_opus_with_a_keyframe_each_two_seconds() {
+    fn film_is_vp8_and_opus_with_a_keyframe_each_two_seconds() {
         let film = film(2_500_000);
         assert_eq!(film.recording.mime(), "video/webm;codecs=\"vp8,opus\"");
         assert_eq!(

@@ -164,7 +164,7 @@ mod tests {
     use super::super::report::tests::report;
 
     #[test]
-    fn the_table_tells_all_figures() {
+    fn table_has_all_figures() {
         let text = report().to_string();
         for line in [
             "viewers          50 (ws): 50 connected, 0 failed, 0 dropped\n",

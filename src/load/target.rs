@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_write_it_finds_the_stream() {
+    fn every_form_of_address_names_the_stream() {
         for (url, protocol) in [
             ("http://h:1/live/door", Protocol::Ws),
             ("ws://h:1/live/door", Protocol::Ws),

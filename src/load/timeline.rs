@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_stay_in_the_step_in_which_they_were_told() {
+    fn delays_stay_in_the_step_that_recorded_them() {
         let mut timeline = Timeline::new(1, Duration::from_secs(10));
         for n in 0..4u64 {
             let mut tick = Tick::default();

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_come_apart_however_they_were_cut() {
+    fn frames_are_split_at_any_cut() {
         let long = vec![7; 70_000];
         let bytes = [
             &text_frame(r#"{"type":"offline"}"#)[..],
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_may_send_is_an_error() {
+    fn frames_forbidden_to_a_server_are_an_error() {
         for bytes in [
             &b"\x82\x81\0\0\0\0x"[..],
             b"\xc2\x01x",

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_and_password_leave_the_address() {
+    fn user_and_password_move_from_the_url_to_authorization() {
         let split = |url: &str| split_user_info(url);
         assert_eq!(split("http://h/a?b@c"), ("http://h/a?b@c".into(), None));
         assert_eq!(

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_and_words_arrive_together() {
+    fn sockets_arrive_together_with_their_message() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (addresses, sockets): (Vec<_>, Vec<_>) =
             [(); 3].map(|()| listener()).into_iter().unzip();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn each_socket_is_found_by_the_address_that_was_asked_for_in_their_order() {
+    fn sockets_with_the_same_requested_address_are_taken_in_order() {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let [(first, one), (second, two), (third, three)] = [(); 3].map(|()| listener());
         let mut inherited = Inherited {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_managers_sockets_take_the_place_of_what_options_name() {
+    fn sockets_of_the_service_manager_replace_the_listen_option() {
         let (address, socket) = listener();
         let inherited = Inherited {
             sockets: vec![(address, socket)],
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hand_over_is_refused() {
+    fn invalid_hand_over_is_refused() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         ours.write_all(b"hello").unwrap();
         assert!(HandOver::receive(&theirs).is_err());

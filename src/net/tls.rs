@@ -674,7 +674,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_arrive_over_either_version_however_narrow_the_wire() {
+    fn bytes_arrive_over_either_version_and_any_narrow_wire() {
         for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
             for rooms in [&[1][..], &[100], &[1 << 20], &[30_000, 0, 7]] {
                 let slices = [
@@ -692,7 +692,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn bytes_arrive_in_order_whatever_the_wire_takes(
+        fn bytes_arrive_in_order_over_any_wire(
             said in 0usize..100_000,
             slices in prop::collection::vec(prop_oneof![0usize..50, 0usize..90_000], 0..12),
             rooms in prop::collection::vec(prop_oneof![0usize..200, 500usize..70_000], 1..8),
@@ -705,7 +705,7 @@ mod tests {
     }
 
     #[test]
-    fn who_speaks_no_tls_is_refused_and_plain_words_are_known() {
+    fn plain_bytes_are_refused_and_plain_http_is_recognized() {
         for (first, is_plain) in [(&b"GET / HTTP/1.1\r\n"[..], true), (b"\x00\x01", false)] {
             let (mut tls, _) = both(&[&rustls::version::TLS13]);
             let mut wire = Wire {

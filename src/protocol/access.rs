@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn any_right_key_opens_whatever_else_is_shown() {
+    fn right_key_opens_beside_any_other_credentials() {
         // A browser that was once asked for the watch key sends it ever after.
         for key in ["w", "nonsense"] {
             let basic = BASE64_STANDARD.encode(format!("x:{key}"));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_whether_a_key_or_a_token_was_wrong() {
+    fn refusal_names_the_wrong_credential() {
         let cause = |access: &Access, target: &str| {
             let head = head(&format!("GET {target} HTTP/1.0"));
             let route = route(&head).expect("a route");
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_hidden_from_those_whom_a_key_would_show_more() {
+    fn streams_are_hidden_if_a_key_would_show_more() {
         let nothing = Shown::default();
         let (publish, watch) = (Secret::new("p"), Secret::new("w"));
         let bare = |publish, watch| Access {
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_shows_for_a_key_is_read_as_that_key() {
+    fn authorization_field_of_a_key_parses_as_that_key() {
         for key in [
             "k",
             "correct horse",

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_prefixes_are_joined_and_what_is_no_path_is_none() {
+    fn forwarded_prefixes_are_joined_and_invalid_paths_are_none() {
         let forwarded = |field| BasePath::forwarded(field).map(|path| path.0);
         assert_eq!(forwarded("/video").as_deref(), Some("/video"));
         assert_eq!(forwarded("/video/").as_deref(), Some("/video"));

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_become_their_data_and_the_rest_is_left() {
+    fn chunks_become_their_data_and_later_bytes_stay() {
         let body =
             "4\r\nWiki\r\n0006;a=\"b\"\r\npedia \r\nB ;x\r\nin \r\nchunks\r\n0\r\nA: b\r\n\r\nGET";
         let data = b"Wikipedia in \r\nchunks".to_vec();

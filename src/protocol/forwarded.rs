@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_say_is_not_believed() {
+    fn forwarded_field_of_an_untrusted_peer_is_ignored() {
         for proxies in [proxies(&[]), proxies(&["10.0.0.1"])] {
             let client = proxies.client(ip("10.0.0.2"), Some("203.0.113.9"));
             assert_eq!(client, ip("10.0.0.2"));
@@ -203,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_said_the_client_is_the_peer_or_one_that_was_named(
+        fn client_is_the_peer_or_a_named_address_for_any_field(
             said in "[0-9a-f.:, \\[\\]x]{0,60}",
             trusted in any::<bool>(),
         ) {

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_passes_however_it_is_cut() {
+    fn valid_frames_pass_at_any_cut() {
         let long = "grüße ".repeat(15);
         let mut all = [
             text_in_fragments(&long),

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_of_a_url_has_no_secret() {
+    fn shown_url_has_no_secret() {
         for (url, shown) in [
             ("http://h:1/a", "http://h:1/a"),
             ("http://u:secret@h/a?key=secret", "http://…@h/a?…"),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_none() {
+    fn invalid_authority_is_none() {
         for text in [
             "",
             ":80",

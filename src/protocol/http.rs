@@ -562,7 +562,7 @@ mod tests {
         Sec-WebSocket-Protocol: videostream.v1, other\r\n\r\n";
 
     #[test]
-    fn what_pages_ask_for_themselves_is_told_from_persons_and_programs() {
+    fn requests_from_pages_differ_from_navigation_and_programs() {
         let asks = |lines: &[&str]| head(&with("GET /live/a.webm HTTP/1.1", lines)).is_from_page;
         for page in [
             "Sec-Fetch-Mode: cors",

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn star_lets_every_origin_in() {
+    fn star_admits_every_origin() {
         let any = Origins::parse(&["*".to_owned()]).expect("any origin");
         assert!(any.admit(Some("null"), Some("a")).is_ok());
         assert!(any.admit(Some("http://evil.example"), None).is_ok());
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_name_is_refused() {
+    fn invalid_host_name_is_refused() {
         for bad in ["", "a:80", "http://a", "a/b", "*", "*.example"] {
             let refused = LocalNames::new(&[bad.to_owned()], &Origins::default());
             assert_eq!(refused.err(), Some(BadHost(bad.to_owned())), "{bad}");

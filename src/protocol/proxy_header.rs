@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_tell_the_client() {
+    fn both_versions_have_the_client_address() {
         let client: IpAddr = "203.0.113.9".parse().unwrap();
         assert_eq!(
             source(b"PROXY TCP4 203.0.113.9 10.0.0.1 4660 80\r\n"),
@@ -138,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_speak_for_itself() {
+    fn local_and_unknown_headers_have_no_client_address() {
         assert_eq!(source(b"PROXY UNKNOWN\r\n"), None);
         assert_eq!(source(&binary(0x20, 0x00, &[])), None);
         assert_eq!(source(&binary(0x21, 0x31, &[b'/'; 216])), None);
     }
 
     #[test]
-    fn however_it_is_cut_it_says_the_same_and_what_is_behind_it_stays() {
+    fn header_parses_the_same_at_any_cut_and_with_a_request_behind_it() {
         for header in [
             b"PROXY TCP4 203.0.113.9 10.0.0.1 4660 80\r\n".to_vec(),
             b"PROXY UNKNOWN\r\n".to_vec(),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_known_at_once_or_soon() {
+    fn invalid_header_is_refused_within_its_length_limit() {
         for bytes in [
             &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
             b"G",

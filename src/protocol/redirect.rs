@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn host_path_and_query_stay_as_they_were_written() {
+    fn redirect_keeps_host_path_and_query() {
         for (target, host, port, url) in [
             ("/", "h", 443, "https://h/"),
             (
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_host_there_is_nowhere_to_go() {
+    fn request_without_a_host_is_not_redirected() {
         assert_eq!(sent_on("GET / HTTP/1.0\r\n\r\n", 443), (400, None));
         assert_eq!(sent_on("GET / HTTP/1.1\r\nHost:\r\n\r\n", 443), (400, None));
     }

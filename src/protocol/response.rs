@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn head_says_what_it_was_told() {
+    fn head_has_the_fields_that_were_set() {
         let head = ResponseHead::new(200)
             .header("Content-Type", "text/html")
             .length(12)
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn stamp_says_when_and_who_may_read() {
+    fn stamp_adds_date_and_access_control() {
         let head = |readers| {
             let date = Some(HttpDate::at(784_111_777));
             let head = ResponseHead::new(304).vary("Accept-Encoding");

@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn websocket_to_a_file_is_told_the_right_address() {
+    fn websocket_to_a_file_gets_the_right_address() {
         for file in ["/live/a.webm", "/live/a.jpg", "/live/a.webp"] {
             let refusal = ask(&format!("GET {file}"), SOCKET).expect_err(file);
             assert_eq!((refusal.status, refusal.cause), (400, Some(Cause::Address)));
@@ -651,7 +651,7 @@ mod tests {
     }
 
     #[test]
-    fn publisher_at_another_servers_address_is_told_ours() {
+    fn publisher_at_an_icecast_address_gets_the_right_address() {
         for (start, status, address) in [
             ("PUT /live/e", 405, "/live/e.webm"),
             ("SOURCE /e", 404, "/live/e.webm"),
@@ -673,7 +673,7 @@ mod tests {
     }
 
     #[test]
-    fn options_tells_what_an_address_takes() {
+    fn options_lists_the_methods_of_an_address() {
         let options = |path: &str| match ask(&format!("OPTIONS {path}"), "") {
             Ok(Route::Options { allow }) => Some(allow),
             Ok(other) => panic!("{other:?}"),
@@ -765,7 +765,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_need_no_leave_and_all_else_of_a_stream_does() {
+    fn pages_need_no_permission_and_every_other_route_of_a_stream_does() {
         for start in [
             "GET /",
             "GET /live/a",
@@ -813,7 +813,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_methods_are_told_the_right_ones() {
+    fn wrong_method_gets_the_allowed_methods() {
         assert_eq!(allow("POST /"), "GET, HEAD");
         assert_eq!(allow("PUT /live/a"), "GET, HEAD");
         assert_eq!(allow("get /live/a"), "GET, HEAD");
@@ -871,7 +871,7 @@ mod tests {
     }
 
     #[test]
-    fn unauthorized_makes_browsers_ask() {
+    fn unauthorized_challenges_browsers() {
         let refusal = Refusal::unauthorized();
         assert_eq!(refusal.status, 401);
         assert!(

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publish_token_lets_watch_and_a_watch_token_does_not_let_publish() {
+    fn publish_token_permits_watching_and_watch_token_no_publishing() {
         let (door, other) = ("door".parse().unwrap(), "Door".parse().unwrap());
         let [publish, watch] = [Act::Publish, Act::Watch].map(grant);
         assert!(publish.lets_publish(&door) && publish.lets_watch(&door));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_make_is_understood() {
+    fn tokens_of_other_libraries_are_accepted() {
         let good = Some(grant(Act::Watch));
         let exp = NOW + 60;
         assert_eq!(
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_great_length_is_not_looked_at() {
+    fn overlong_token_is_refused() {
         let claim = |length| {
             json!({ "sub": "door", "act": "watch", "exp": NOW + 60,
                 "more": "x".repeat(length) })

@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn client_takes_the_servers_101_at_its_last_byte() {
+    fn client_accepts_a_101_at_its_last_byte() {
         let bytes = server_answer();
         let head_length = bytes.len() - b"frames".len();
         for cut in 0..head_length {
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn client_doubts_a_101_for_another_key() {
+    fn client_refuses_a_101_for_another_key() {
         let error = Err(HandshakeError::Field("Sec-WebSocket-Accept"));
         assert_eq!(check_response(&server_answer(), b"another 16 bytes"), error);
         let text = String::from_utf8(server_answer()).expect("text");
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn client_tells_the_servers_reason() {
+    fn client_error_has_the_reason_of_the_server() {
         let bytes = refuse(
             &Refusal::unauthorized(),
             Method::Get,

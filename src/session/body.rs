@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_outlives_the_next_read() {
+    fn read_pieces_outlive_the_next_read() {
         let mut buffer = ReadBuffer::new();
         let mut socket: &[u8] = &[7; 100_000];
         let mut pieces = Vec::new();

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_one_begins_with_the_rate() {
+    fn empty_bucket_fills_at_the_rate() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let bucket = Bucket::empty(8_000_000, start);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_beyond_is_waited_for() {
+    fn overdrawn_bucket_is_empty_until_the_debt_is_paid() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut bucket = Bucket::new(8_000_000, start);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn over_any_time_it_is_the_rate() {
+    fn bucket_keeps_the_rate_over_a_minute() {
         let start = Instant::now();
         for bits_per_s in [64_000, 2_500_000, 10_000_000_000] {
             let mut bucket = Bucket::new(bits_per_s, start);

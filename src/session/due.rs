@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_answer_has_to_be_taken_in_the_end() {
+    fn trickled_response_has_a_total_deadline() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut connection = connection(start);
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn publisher_is_asked_in_time_whatever_the_timeout() {
+    fn publisher_ping_interval_is_at_most_two_thirds_of_the_timeout() {
         let limits = Limits {
             publisher_timeout: Duration::from_secs(6),
             ..Limits::default()

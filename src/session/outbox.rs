@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_go_out_in_order_however_narrow_the_socket() {
+    fn bytes_go_out_in_order_over_any_narrow_socket() {
         let mut outbox = Outbox::default();
         for part in ["one ", "two ", "", "three"] {
             outbox.push(part.as_bytes());
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn advance_tells_what_was_beyond_it() {
+    fn advance_returns_the_bytes_beyond_the_outbox() {
         let mut outbox = Outbox::default();
         outbox.push(&b"12345"[..]);
         assert_eq!(outbox.advance(3), 0);

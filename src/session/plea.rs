@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn candidate_without_keyframes_is_asked_and_then_warned_once() {
+    fn candidate_without_keyframes_gets_one_restart_and_one_warning() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut plea = KeyframePlea::default();

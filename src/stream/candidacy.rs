@@ -85,7 +85,7 @@ mod tests {
     const DELTA: u8 = 1;
 
     #[test]
-    fn sound_before_the_first_keyframe_counts_as_come() {
+    fn sound_before_the_first_keyframe_counts_as_received() {
         let mut stream = Stream::new(Arc::from("demo"), Limits::default());
         let mut ingest = Ingest::candidate(Limits::default());
         let blocks = [(2, 0, SOUND), (1, 1, KEYFRAME), (1, 34, DELTA)];

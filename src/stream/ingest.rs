@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn candidate_leaves_its_stream_alone_until_its_first_block() {
+    fn candidate_changes_no_stream_before_its_first_block() {
         let limits = Limits::default();
         let both = [track(1, b"V_VP8"), track(2, b"A_PCM")];
         let whole = recording(both);

@@ -197,7 +197,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_newest_gop_outlives_the_bound_in_time() {
+    fn newest_gop_outlives_the_time_limit() {
         let mut ring = Ring::new(10_000, 1000);
         ring.push(chunk(JoinPoint, 0, 1));
         ring.push(chunk(JoinPoint, 500, 1));

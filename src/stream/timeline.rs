@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn step_that_the_clock_has_seen_is_believed() {
+    fn step_confirmed_by_the_clock_is_kept() {
         let blocks = [
             (VIDEO, 0, 0),
             (VIDEO, 33, 40),

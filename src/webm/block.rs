@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn xiph_fixed_and_ebml_laces_come_apart() {
+    fn xiph_fixed_and_ebml_laces_are_split() {
         let xiph = b"\x81\x00\x00\x82\x02\x01\x02AbbCcc";
         let fixed = b"\x81\x00\x00\x84\x02AaBbCc";
         // Sizes 3, then 3-1, then the rest.
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_loses_what_players_do_not_know() {
+    fn block_group_keeps_only_elements_known_to_players() {
         let mut payload = Vec::new();
         write_element(&mut payload, ElementId::CRC_32, &[1, 2, 3, 4]);
         write_element(&mut payload, ElementId::BLOCK, b"\x81\x00\x10\x00frame");
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn simple_block_flag_says_what_the_frame_is() {
+    fn simple_block_flag_follows_the_frame() {
         for (flags, is_keyframe, expected) in [
             (0x80, Some(false), 0x00),
             (0x00, Some(true), 0x80),

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gop_is_one_cluster_with_relative_timestamps() {
+    fn gop_is_one_cluster_with_relative_timestamps() {
         let mut writer = ClusterWriter::new();
         let mut out = BytesMut::new();
         writer.write(&mut out, &block(), 1, 5043, true);

@@ -197,7 +197,7 @@ mod tests {
     use super::KeyframeRule::{Av1, AvcLengths, AvcStartCodes, Container, Vp8, Vp9};
 
     #[test]
-    fn vp8_keyframes_are_told_by_bit_0_of_the_frame_tag_whatever_the_flag_says() {
+    fn vp8_keyframe_follows_bit_0_of_the_frame_tag_and_not_the_flag() {
         for flagged in [false, true] {
             assert!(Vp8.is_keyframe(&[0x10, 2, 0, 0x9d, 1, 0x2a], flagged));
             assert!(!Vp8.is_keyframe(&[0x31, 2, 0], flagged));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn vp9_keyframes_are_told_by_the_uncompressed_header_in_all_profiles() {
+    fn vp9_keyframe_follows_the_uncompressed_header_in_all_profiles() {
         for (head, is_keyframe) in [
             (0x82, true),  // profile 0, shown
             (0x80, true),  // not shown: the first frame of a superframe
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn av1_keyframes_are_told_by_the_first_frame_header() {
+    fn av1_keyframe_follows_the_first_frame_header() {
         let sequence = [0x0a, 0x02, 0x00, 0x00];
         let delimiter = [0x12, 0x00];
         let unit = |obus: &[&[u8]]| obus.concat();
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn h264_keyframes_are_told_by_the_first_slice_behind_lengths_of_any_size() {
+    fn h264_keyframe_follows_the_first_slice_after_lengths_of_any_size() {
         let unit = |length: usize, units: &[&[u8]]| {
             let with_length = |unit: &&[u8]| {
                 let size = (unit.len() as u32).to_be_bytes();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn h264_keyframes_are_told_by_the_first_slice_behind_start_codes() {
+    fn h264_keyframe_follows_the_first_slice_after_start_codes() {
         let idr = b"\0\0\0\x01\x09\xf0\0\0\0\x01\x67\x01\0\0\x01\x68\0\0\x01\x65\x08";
         assert!(AvcStartCodes.is_keyframe(idr, false));
         assert!(!AvcStartCodes.is_keyframe(b"\0\0\0\x01\x41\x9a\0\0\x01\x65", true));
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_cannot_be_read_are_what_the_container_says() {
+    fn keyframe_of_an_unknown_codec_follows_the_container() {
         assert!(Container.is_keyframe(b"x", true));
         assert!(!Container.is_keyframe(b"x", false));
     }

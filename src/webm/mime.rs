@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn codecs_are_short_visible_text_whatever_the_tracks_say() {
+    fn codecs_are_short_visible_text_for_any_tracks() {
         let is_harmless = |text: &str| {
             let mut bytes = text.bytes();
             bytes.all(|byte| byte.is_ascii_graphic() && !b"\"\\;".contains(&byte))

@@ -789,7 +789,7 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_told_apart_at_the_first_byte() {
+    fn other_formats_are_refused_at_the_first_wrong_byte() {
         let error = Some(WebmError::NotWebm { offset: 0 });
         assert_eq!(run(b"G").1, error);
         assert_eq!(run(b"\x1aE\xdf\xa4").1, error);
@@ -798,7 +798,7 @@ mod tests {
     }
 
     #[test]
-    fn other_formats_are_told_apart_as_soon_when_they_come_in_single_bytes() {
+    fn other_formats_in_single_bytes_are_refused_at_the_first_wrong_byte() {
         let mut segmenter = Segmenter::new(Limits::default());
         for byte in [0x1a, 0x45, 0xdf] {
             segmenter.push(Bytes::copy_from_slice(&[byte]));

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shown_keyframe_is_no_picture() {
+    fn frames_other_than_shown_keyframes_yield_no_picture() {
         let with = |at: usize, byte: u8| {
             let mut frame = KEYFRAME;
             frame[at] = byte;

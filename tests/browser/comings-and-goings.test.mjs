@@ -24,7 +24,7 @@ async function assertAllMove() {
   for (const viewer of viewers()) await assertMoves(viewer);
 }
 
-test('viewers who come first wait, and play once there is something to see', async () => {
+test('viewers before the publisher wait, and play when the stream begins', async () => {
   for (const viewer of viewers()) {
     await viewer.open(server.url('/live/early'));
     await viewer.reaches('waiting');
@@ -36,7 +36,7 @@ test('viewers who come first wait, and play once there is something to see', asy
   await assertAllMove();
 });
 
-test('when the publisher ends the stream, the pages say so at once, and play again when it is back', async () => {
+test('an ended stream is shown as ended at once, and plays again when its publisher is back', async () => {
   await publisher.click('#go');
   await publisher.reaches('ended');
   await picture(publisher, 'ended');
@@ -52,7 +52,7 @@ test('when the publisher ends the stream, the pages say so at once, and play aga
   await assertAllMove();
 });
 
-test('when the server dies and comes back, publisher and viewers find it again', async () => {
+test('publisher and viewers reconnect to a restarted server', async () => {
   const { port } = server;
   await server.kill();
   await publisher.reaches('reconnecting');

@@ -27,7 +27,7 @@ const said = async (tab, pattern) => {
   );
 };
 
-test('a picture that no browser knows is named, with a way to VLC', async () => {
+test('an unplayable video codec is named, with a link for VLC', async () => {
   await lab.push(server, 'mjpeg', media.make('mjpeg.mkv', { video: ['mjpeg', '-q:v', '20'] }));
   for (const viewer of viewers) {
     await viewer.open(server.url('/live/mjpeg'));
@@ -41,7 +41,7 @@ test('a picture that no browser knows is named, with a way to VLC', async () => 
   if ((await chromium.state()) === 'error') assert.equal(vlc, server.url('/live/mjpeg.webm'));
 });
 
-test('sound that the browser does not know is missed in words, and the picture plays', async () => {
+test('an unplayable audio codec is named, and the video plays', async () => {
   await lab.push(server, 'aac', media.make('aac.mkv', { audio: 'aac' }));
   for (const viewer of viewers) {
     await viewer.open(server.url('/live/aac'));

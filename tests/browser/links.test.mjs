@@ -1,4 +1,4 @@
-// A server that signs its links: pages hand their token on to all that they open, and to nobody else.
+// A server that signs its links: pages pass their token on to all addresses that they open, and to no other.
 
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
@@ -49,7 +49,7 @@ test('the same addresses without a token show nothing', async () => {
   }
 });
 
-test('no page complained', async () => {
+test('no page logs an error', async () => {
   for (const tab of [publisher, viewer]) {
     assert.deepEqual(tab.complaints, []);
     assert.deepEqual(await tab.violations(), []);

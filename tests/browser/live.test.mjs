@@ -110,7 +110,7 @@ test('a plain video element plays the stream by its address', async () => {
   }
 });
 
-test('no page complained, and none broke its security policy', async () => {
+test('no page logs an error or violates its security policy', async () => {
   for (const tab of [publisher, chromium, firefox]) {
     assert.deepEqual(tab.complaints, [], tab.browserName);
     assert.deepEqual(await tab.violations(), [], tab.browserName);

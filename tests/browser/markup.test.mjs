@@ -28,7 +28,7 @@ test('the checker finds nothing in any page, style sheet or picture', () => {
   assert.deepEqual(complaints(files.map((name) => join(WEB, name))), []);
 });
 
-test('the checker finds what is wrong', () => {
+test('the checker finds faults', () => {
   const folder = mkdtempSync(join(tmpdir(), 'markup-'));
   try {
     const page = join(folder, 'page.html');

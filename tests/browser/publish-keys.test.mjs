@@ -1,4 +1,4 @@
-// A server that needs keys: its pages come to everybody, ask for the key, and keep it to themselves.
+// A server that needs keys: its pages are open to every client, ask for the key, and keep it out of links.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -36,7 +36,7 @@ for (const [what, wanted] of [
   ['no frames', /^Nothing comes from the camera\./],
   ['no sound', /^Nothing comes from the microphone\./],
 ]) {
-  test(`a camera that gives ${what} is told within 3 s, and goes on air when it does`, async (t) => {
+  test(`a camera that gives ${what} is reported within 3 s, and goes on air when it does`, async (t) => {
     for (const tab of [chromium, firefox]) {
       const isPicture = what === 'no frames';
       await tab.open(server.url(`/publish/silent?source=camera${isPicture ? '' : '&quiet'}`));
@@ -58,7 +58,7 @@ for (const [what, wanted] of [
   });
 }
 
-test('an upload that is held is told within 3 s, and is no lost connection', async (t) => {
+test('a stalled upload is reported within 3 s, and not as a lost connection', async (t) => {
   for (const tab of [chromium, firefox]) {
     const gate = await Gate.start(server);
     try {
@@ -84,7 +84,7 @@ test('an upload that is held is told within 3 s, and is no lost connection', asy
   }
 });
 
-test('an upload that is too slow is told with the backlog, and its rate is what was sent', async (t) => {
+test('a slow upload is reported with its backlog and the rate that was sent', async (t) => {
   const gate = await Gate.start(server);
   try {
     await chromium.open(gate.url('/publish/slow?source=camera&noise&audio=0&kbps=2500'));
@@ -116,7 +116,7 @@ test('an upload that is too slow is told with the backlog, and its rate is what 
   }
 });
 
-test('a lost connection takes the red from the badge', async () => {
+test('a lost connection removes the red of the badge', async () => {
   const own = await lab.server();
   await chromium.open(own.url('/publish/lost?source=test&auto&size=320x180'));
   await chromium.reaches('live');
@@ -130,7 +130,7 @@ test('a lost connection takes the red from the badge', async () => {
   await chromium.click('#go');
 });
 
-test('a name that is on air is not taken over without a question', async () => {
+test('a name on air is taken over only after a question', async () => {
   await firefox.open(server.url('/publish/mine?source=test&auto&size=320x180'));
   await firefox.reaches('live');
   await until('on air', async () => (await server.stream('mine'))?.live);
@@ -159,7 +159,7 @@ test('a name that is on air is not taken over without a question', async () => {
   await chromium.reaches('live');
 });
 
-test('Stop tells viewers that the stream has ended', async () => {
+test('Stop ends the stream for viewers', async () => {
   await chromium.open(server.url('/publish/over?source=test&auto&size=320x180'));
   await chromium.reaches('live');
   await firefox.open(server.url('/live/over'));
@@ -173,7 +173,7 @@ test('Stop tells viewers that the stream has ended', async () => {
   assert.equal(offline.reason, 'ended');
 });
 
-test('a page elsewhere puts no camera on air, an address that is typed does', async () => {
+test('a page of another site puts no camera on air, and a typed address does', async () => {
   const elsewhere = await lab.server();
   const target = server.url('/publish/led?source=camera&auto');
   const links = [{ referrerPolicy: 'origin' }, { referrerPolicy: 'no-referrer', rel: 'noopener' }];
@@ -227,7 +227,7 @@ test('names of other scripts are spelled in Latin letters, or refused with a sug
   }
 });
 
-/** Runs in the page: a camera and a microphone that give nothing until they are told to. */
+/** Runs in the page: a camera and a microphone that give nothing until the test starts them. */
 function ownCamera() {
   const query = new URLSearchParams(location.search);
   if (query.get('source') !== 'camera' || query.has('auto')) return;

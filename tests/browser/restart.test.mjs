@@ -35,7 +35,7 @@ test('Firefox publishes its fake camera to Chromium', async () => {
   await picture(publisher, 'publish-firefox');
 });
 
-test('a newcomer makes the publisher begin anew, and nobody else notices', async (t) => {
+test('a new viewer restarts the recording, and other viewers play on', async (t) => {
   const earlier = await server.stream('fox');
   const usual = await viewer.frames(3000);
   assert.equal((await viewer.messages('init')).length, 1);

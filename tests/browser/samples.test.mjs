@@ -1,5 +1,5 @@
-// Recordings that claim what is not so, as people send them: a viewer who was there before the
-// publisher and one who comes later both see them, in both browsers.
+// Recordings with false claims, as people send them: a viewer that was there before the
+// publisher and one that comes later both see them, in both browsers.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

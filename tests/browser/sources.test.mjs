@@ -60,7 +60,7 @@ test("the embedded player plays in another site's frame", async () => {
   await picture(viewer, 'embed');
 });
 
-test('H.264 in Matroska is seen through the plain stream', async () => {
+test('H.264 in Matroska plays from the plain stream', async () => {
   await lab.push(server, 'h264', fileURLToPath(new URL('data/h264-opus.mkv', import.meta.url)));
   await until('H.264', async () => /matroska/.test((await server.stream('h264'))?.mime ?? ''));
   await viewer.open(server.url('/live/h264'));
@@ -71,7 +71,7 @@ test('H.264 in Matroska is seen through the plain stream', async () => {
   await picture(viewer, 'watch-h264');
 });
 
-test('no page complained, and none broke its security policy', async () => {
+test('no page logs an error or violates its security policy', async () => {
   for (const tab of [publisher, viewer]) {
     assert.deepEqual(tab.complaints, [], tab.browserName);
     assert.deepEqual(await tab.violations(), [], tab.browserName);

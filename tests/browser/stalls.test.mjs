@@ -57,7 +57,7 @@ async function tells(tab, pattern, withinMs) {
   return Math.round(performance.now() - fromMs);
 }
 
-test('a viewer whose line goes silent is told, and goes on when it is back', async (t) => {
+test('a viewer shows that its connection is silent, and plays on when data return', async (t) => {
   for (const viewer of viewers) {
     await viewer.open(proxy.url('/live/moving'));
     await viewer.reaches('playing');
@@ -71,7 +71,7 @@ test('a viewer whose line goes silent is told, and goes on when it is back', asy
   }
 });
 
-test("the browser's own word that it is offline is told at once", async () => {
+test('an offline browser shows so at once', async () => {
   const [chromium] = viewers;
   await chromium.open(server.url('/live/moving'));
   await chromium.reaches('playing');
@@ -81,7 +81,7 @@ test("the browser's own word that it is offline is told at once", async () => {
   await until('watching live again', async () => /watching live/.test(await chromium.words()), { withinMs: 20_000 });
 });
 
-test('a publisher that falls silent is told, and its picture stays', async () => {
+test('a silent publisher is reported on the viewer page, and its last picture stays', async () => {
   const child = spawn(BINARY, ['push', '--loop', media.make('halting.webm', { rate: 20 }), server.url('/publish/halting')], {
     stdio: 'ignore',
   });

@@ -1,4 +1,4 @@
-// A shared tab that stands still: its stream goes on, and a picture is there for everybody.
+// A shared tab that stands still: its stream goes on, and every viewer gets a picture.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

@@ -1,4 +1,4 @@
-// A picture that stands still, or has few frames, freezes nobody: in both browsers, whenever they come.
+// A picture that stands still, or has few frames, freezes no viewer: in both browsers, whenever they come.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

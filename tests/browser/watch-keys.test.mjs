@@ -26,7 +26,7 @@ async function type(tab, key) {
   await tab.press('Enter');
 }
 
-test('a viewer without a key is asked for it, told when it is wrong, and sees the stream with the right one', async () => {
+test('the viewer page asks for a missing key, refuses a wrong one, and plays with the right one', async () => {
   const pushed = lab.push(server, 'locked', media.make('locked.webm', { rate: 20 })).catch(() => {});
   for (const viewer of viewers) {
     await viewer.open(server.url('/live/locked'));

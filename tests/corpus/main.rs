@@ -1,4 +1,4 @@
-//! The promises of `fuzz/` hold for its seeds and for all that it ever found.
+//! The promises of `fuzz/` hold for its seeds and for every finding of the fuzzer.
 //!
 //! Seeds are made here, from recordings and by hand, and given to the fuzzer by
 //! `cargo test --test corpus -- --ignored`. What it finds is kept in `fuzz/findings/TARGET/`.
@@ -55,7 +55,7 @@ fn promises_hold_for_every_seed() {
 }
 
 #[test]
-fn seeds_are_what_their_names_say() {
+fn seeds_match_their_names() {
     for (name, bytes) in odd_ones() {
         let segmented = fuzzing::segment(Limits::default(), [Bytes::from(bytes)]);
         let is_wrong = matches!(
@@ -67,15 +67,15 @@ fn seeds_are_what_their_names_say() {
 }
 
 #[test]
-fn whatever_the_fuzzer_found_stays_mended() {
+fn findings_of_the_fuzzer_stay_fixed() {
     for (target, promise, _) in targets() {
         hold_findings(target, promise);
     }
 }
 
-/// A target that is not here would find what nobody mends.
+/// The findings of a target that is not listed here would never be tested again.
 #[test]
-fn every_target_is_held_here() {
+fn every_fuzz_target_is_tested_here() {
     let manifest = std::fs::read_to_string(project("fuzz/Cargo.toml")).expect("a manifest");
     let script = std::fs::read_to_string(project("tests/run")).expect("a script");
     let names = targets().map(|(name, _, _)| name);

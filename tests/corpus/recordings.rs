@@ -125,7 +125,7 @@ fn audio() -> Vec<u8> {
     track(&[2], 2, "A_OPUS")
 }
 
-/// What recorders do not write, but somebody may.
+/// Valid input that no recorder writes.
 pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
     let both = || start("webm", &[video(), audio()]);
     // The first bytes are those of VP8 and of VP9.

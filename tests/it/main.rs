@@ -1,4 +1,4 @@
-//! What the server promises, over real sockets: a folder for each kind of promise, a file for each
+//! The promises of the server over real sockets: a folder for each kind of promise, a file for each
 //! promise.
 
 mod access;

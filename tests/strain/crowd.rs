@@ -1,5 +1,5 @@
-//! The promise: however many there are who take nothing, or never say what they want, whoever
-//! behaves is served as if they were not there.
+//! The promise: crowds of stalled viewers and of clients with unfinished requests cost other
+//! clients nothing.
 
 use crate::common::eventually;
 use crate::common::http::Http;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Half of the viewers read nothing any more. The others get every byte, and none of them skips.
 /// The same on a larger scale, with delays: see `docs/load-testing.md`.
 #[test]
-fn viewers_who_stall_take_no_byte_from_those_beside_them() {
+fn stalled_viewers_cost_other_viewers_no_byte() {
     for target in ["/live/demo", "/live/demo.webm"] {
         let server = Server::with(&["--viewer-buffer", "32KiB"]);
         let mut child = program();
@@ -56,7 +56,7 @@ fn viewers_who_stall_take_no_byte_from_those_beside_them() {
 
 /// Prints how long it takes, for `docs/benchmarks.md`.
 #[test]
-fn two_hundred_who_never_finish_their_request_are_all_closed_in_time() {
+fn two_hundred_unfinished_requests_are_all_closed_in_time() {
     const CROWD: usize = 200;
     const HEAD_TIMEOUT: Duration = Duration::from_secs(3);
     let server = Server::with(&["--head-timeout", "3s"]);

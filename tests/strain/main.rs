@@ -1,5 +1,5 @@
-//! Promises about work and memory under floods and crowds. They measure a server that has work for a
-//! whole core, so they run apart from `it`.
+//! Promises about work and memory under floods and crowds. Each test keeps a whole core busy, so
+//! they run apart from `it`.
 
 #[path = "../it/common/mod.rs"]
 mod common;

@@ -1,5 +1,5 @@
-//! The promise: `--max-memory` counts all that grows with clients, and whatever they try, those who
-//! publish and watch go on.
+//! The promise: `--max-memory` counts all memory that grows with clients, and no client that uses
+//! it up stops the publishers and viewers beside it.
 
 use crate::common::certificate::Certificate;
 use crate::common::eventually;
@@ -101,7 +101,7 @@ fn ask_and_leave_unread(server: &Server, target: &str) -> TcpStream {
     stream
 }
 
-/// A publisher and a viewer who do as they should while others do not.
+/// A well-behaved publisher and viewer beside others that are not.
 struct Honest {
     publisher: Publisher,
     viewer: Viewer,
@@ -164,7 +164,7 @@ fn beside_a_stream<T>(
     kept
 }
 
-/// Whoever may publish or watch is let in, though others hold what they can.
+/// A new publisher and a new viewer are served, though other clients hold all the memory they can.
 fn assert_newcomers_are_served(server: &Server) {
     let mut newcomer = put(server, "newcomer", &recording(b"V_VP8", b""));
     server.report_when("newcomer", |report| report["live"] == true);
@@ -180,7 +180,7 @@ fn assert_newcomers_are_served(server: &Server) {
 }
 
 #[test]
-fn held_bytes_are_what_the_process_takes_for_large_tracks() {
+fn held_bytes_match_process_memory_for_large_tracks() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let server = Server::start();
     let before = (held(&server), resident(&server));
@@ -207,7 +207,7 @@ fn held_bytes_are_what_the_process_takes_for_large_tracks() {
 }
 
 #[test]
-fn held_bytes_are_what_the_process_takes_for_answers_that_are_not_read() {
+fn held_bytes_match_process_memory_for_unread_answers() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let server = Server::start();
     for target in ["/metrics", "/api/streams"] {
@@ -218,7 +218,7 @@ fn held_bytes_are_what_the_process_takes_for_answers_that_are_not_read() {
     let answers: Vec<TcpStream> = (0..500)
         .map(|index| ask_and_leave_unread(&server, ["/metrics", "/api/streams"][index % 2]))
         .collect();
-    // A crowd is told what was a second ago.
+    // A crowd gets figures that are a second old.
     eventually("all have asked", || {
         thread::sleep(Duration::from_millis(200));
         (server.metric("videostream_requests_total") > 750).then_some(())
@@ -248,10 +248,10 @@ fn many_streams(server: &Server) -> Vec<TcpStream> {
 }
 
 #[test]
-fn large_tracks_of_many_streams_leave_the_others_their_room() {
+fn large_tracks_of_many_streams_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
-    // All are let in before any has sent much.
+    // All are accepted before any has sent much.
     let mut open: Vec<TcpStream> = (0..250)
         .map(|index| put(&server, &format!("s{index}"), &bytes[..100]))
         .collect();
@@ -262,7 +262,7 @@ fn large_tracks_of_many_streams_leave_the_others_their_room() {
 }
 
 #[test]
-fn large_tracks_before_any_media_leave_the_others_their_room() {
+fn large_tracks_before_any_media_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let bytes = recording(b"V_VP8", &element(&[0x63, 0xa2], &vec![b'z'; 1_040_000]));
     let cluster = bytes.windows(4).rposition(|id| id == b"\x1f\x43\xb6\x75");
@@ -284,7 +284,7 @@ fn large_tracks_before_any_media_leave_the_others_their_room() {
 }
 
 #[test]
-fn answers_that_are_not_read_leave_the_others_their_room() {
+fn unread_answers_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
     let targets = ["/metrics", "/api/streams", "/api/streams/honest", "/"];
@@ -295,7 +295,7 @@ fn answers_that_are_not_read_leave_the_others_their_room() {
 }
 
 #[test]
-fn blocks_that_are_not_finished_leave_the_others_their_room() {
+fn unfinished_blocks_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let start = recording(b"V_VP8", b"");
     let mut block = element(&[0xa3], &vec![7; 4 * MIB - 100]);
@@ -306,7 +306,7 @@ fn blocks_that_are_not_finished_leave_the_others_their_room() {
     });
     assert!(server.metric("videostream_closed_for_memory_total") > 200);
     assert!(server.log().contains("the server is out of memory"));
-    // Those who were let in are told why they are not any more.
+    // Accepted clients get 503 when they are closed.
     let told = senders.iter().filter(|stream| is_told_503(stream));
     assert!(told.count() > 0);
     assert_newcomers_are_served(&server);
@@ -322,7 +322,7 @@ fn is_told_503(mut stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn messages_that_are_not_finished_leave_the_others_their_room() {
+fn unfinished_messages_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     // A binary message of 8 MiB, less a kilobyte; the mask is zero.
     let payload = vec![7; 8 * MIB - 1024];
@@ -345,11 +345,11 @@ fn messages_that_are_not_finished_leave_the_others_their_room() {
 }
 
 #[test]
-fn posters_leave_the_others_their_room() {
+fn replaced_posters_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let _publishers = many_streams(&server);
     let poster = [&[0xff, 0xd8, 0xff][..], &vec![7; 255 << 10]].concat();
-    // Each is replaced while somebody does not read it.
+    // Each poster is replaced while a client does not read it.
     let _unread = beside_a_stream(&server, 500, |server, index| {
         let target = format!("/live/s{:060}.jpg", index % 250);
         let mut http = Http::open(server);
@@ -364,7 +364,7 @@ fn posters_leave_the_others_their_room() {
 }
 
 #[test]
-fn viewers_by_tls_who_stop_reading_leave_the_others_their_room() {
+fn stalled_tls_viewers_leave_room_for_others() {
     let certificate = Certificate::new();
     let options = certificate.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
@@ -381,7 +381,7 @@ fn viewers_by_tls_who_stop_reading_leave_the_others_their_room() {
 }
 
 #[test]
-fn long_request_heads_leave_the_others_their_room() {
+fn long_request_heads_leave_room_for_others() {
     let server = Server::with(&LIMIT);
     let head = format!(
         "GET /healthz HTTP/1.1\r\nHost: a\r\nX: {}",
@@ -396,7 +396,7 @@ fn long_request_heads_leave_the_others_their_room() {
 }
 
 #[test]
-fn rings_share_the_memory_that_there_is() {
+fn rings_share_the_memory_limit() {
     let server = Server::with(&LIMIT);
     // Ten streams that would fill 16 MiB each.
     let frame = [&b"\x81\x00\x00\x00"[..], &[7; 60_000]].concat();
@@ -420,7 +420,7 @@ fn rings_share_the_memory_that_there_is() {
 }
 
 #[test]
-fn made_up_names_keep_nobody_from_waiting_for_a_stream() {
+fn made_up_names_keep_no_viewer_from_waiting_for_a_stream() {
     let server = Server::with(&["--max-streams", "16"]);
     let wait = |name: &str| {
         let mut stream = TcpStream::connect(server.address).unwrap();
@@ -434,7 +434,7 @@ fn made_up_names_keep_nobody_from_waiting_for_a_stream() {
         .collect();
     server.report_when("made-up-15", |report| report["viewers"] == 1);
     let mut tonight = Viewer::v1(&server, "tonight");
-    // The one that waited longest gives way, and is told so.
+    // The viewer that waited longest is closed, with a reason.
     let mut answer = String::new();
     made_up[0].read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
@@ -445,7 +445,7 @@ fn made_up_names_keep_nobody_from_waiting_for_a_stream() {
 }
 
 #[test]
-fn renderings_are_small_whatever_publishers_call_their_codecs() {
+fn renderings_are_small_for_any_codec_name() {
     let server = Server::start();
     let entry = |number: u8| {
         let odd = [&b"V_"[..], &[1; 62]].concat();
@@ -507,7 +507,7 @@ fn a_codec_private_of_a_megabyte_is_read_once() {
 }
 
 #[test]
-fn metrics_are_plain_text_unless_openmetrics_is_asked_for() {
+fn metrics_are_plain_text_unless_openmetrics_is_requested() {
     let server = Server::start();
     let _publisher = put(&server, "demo", &recording(b"V_VP8", b""));
     server.report_when("demo", |report| report["mime"].is_string());

@@ -1,5 +1,4 @@
-//! The promise: whatever runs out - descriptors, memory, a peer's turn - those who are served go on
-//! being served.
+//! The promise: when descriptors, memory or work run out, connected clients are served as before.
 
 use crate::common::http::{Http, connect, connect_narrow};
 use crate::common::media::Sample;
@@ -19,7 +18,7 @@ use videostream::webm::{Event, Limits, Segmenter};
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
 const RING_BYTES: u64 = 512 << 10;
 
-/// A stream on air, with one viewer who is level with it.
+/// A stream on air, with one viewer at its live edge.
 struct OnAir {
     publisher: Publisher,
     viewer: Viewer,
@@ -75,7 +74,7 @@ impl OnAir {
 }
 
 #[test]
-fn without_descriptors_viewers_go_on_and_newcomers_wait() {
+fn used_up_descriptors_keep_viewers_and_make_new_clients_wait() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     let descriptors = format!("/proc/{}/fd", server.pid());
@@ -143,7 +142,7 @@ fn is_answered(stream: &TcpStream) -> bool {
 }
 
 #[test]
-fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
+fn full_memory_refuses_new_clients_and_serves_connected_ones() {
     // The answers that tell how much is held are little of it.
     const LIMIT: u64 = 2 << 20;
     let ring = ["--ring-bytes", "2MiB", "--ring-duration", "1h"];
@@ -162,7 +161,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
         assert!(refused.field("Retry-After").is_some());
     }
     assert_eq!(server.metric("videostream_refused_for_memory_total"), 2);
-    // Pages are no media, and whoever takes a stream over adds none.
+    // Pages are no media, and a takeover adds no stream.
     assert_eq!(Http::open(&server).get("/").status, 200);
     let mut successor = Publisher::open(&server, "one");
     successor.open_stream(&first.sample);
@@ -181,7 +180,7 @@ fn when_memory_is_used_up_newcomers_are_refused_and_the_others_go_on() {
 }
 
 #[test]
-fn what_stalled_viewers_share_is_counted_once() {
+fn chunk_shared_by_stalled_viewers_is_counted_once() {
     let server = Server::with(&[&SMALL_RING[..], &["--max-lag", "1h"]].concat());
     let mut on_air = OnAir::new(&server, "demo");
     let stalled: Vec<Viewer> = (0..20)
@@ -284,7 +283,7 @@ fn a_stream_without_keyframes_stays_within_its_ring() {
         assert!(ring_bytes <= RING_BYTES, "{ring_bytes} in the ring");
     }
     assert!(!viewer.told().contains(&"skip"));
-    // Who comes now waits, and is given something to see at the next keyframe.
+    // A late viewer waits for the next keyframe.
     let mut late = Viewer::v1(&server, "demo");
     server.report_when("demo", |report| report["viewers"] == 2);
     publisher.send_all(&sample.chunks);
@@ -298,11 +297,11 @@ fn frames(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_flood_of_tiny_messages_leaves_others_their_turn() {
+fn flood_of_tiny_messages_delays_no_other_stream() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     let stop = AtomicBool::new(false);
-    // Empty messages, one byte of a recording at a time, pongs that nobody asked for.
+    // Empty messages, one byte of a recording at a time, unsolicited pongs.
     let sample = Sample::read("chromium-restart-1");
     let bytes = sample.bytes.iter().map(|&byte| {
         let frame = frames(0x82, &[byte]);
@@ -338,7 +337,7 @@ fn a_flood_of_tiny_messages_leaves_others_their_turn() {
 }
 
 #[test]
-fn what_one_publisher_sends_at_once_is_cut_in_turns() {
+fn large_message_of_one_publisher_is_processed_over_several_turns() {
     let server = Server::start();
     let mut on_air = OnAir::new(&server, "demo");
     // Eight megabytes of blocks as small as can be, in one message: a second's work.

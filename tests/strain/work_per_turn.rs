@@ -1,5 +1,5 @@
-//! The promise: a turn of the event loop does a bounded amount of work, whoever publishes whatever.
-//! Floods of tiny things hold up neither an honest stream nor the end of the server.
+//! The promise: a turn of the event loop does a bounded amount of work for any input. Floods of
+//! tiny elements delay neither an honest stream nor the shutdown of the server.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};
@@ -81,7 +81,7 @@ fn pour(server: &Server, name: &str, via: Via, first: &[u8], again: &[u8]) -> Jo
             socket
         }
     };
-    // What it is told is read, so that nobody waits for it.
+    // Answers are read, so that the server never waits for this client.
     let mut told = socket.try_clone().unwrap();
     told.set_read_timeout(None).unwrap();
     thread::spawn(move || while told.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {});
@@ -246,7 +246,7 @@ fn pings_leave_turns_short() {
 }
 
 #[test]
-fn publisher_that_ends_has_all_of_its_input_worked_on_beside_a_flood() {
+fn input_of_an_ended_publisher_is_processed_beside_a_flood() {
     const BLOCKS: usize = 9_000;
     let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let server = Server::start();

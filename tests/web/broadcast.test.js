@@ -71,7 +71,7 @@ test('every connection begins with a recording of its own', (t) => {
   assert.deepEqual(names(heard), ['live', 'lost', 'live']);
 });
 
-test('what is recorded while there is no connection is not kept', (t) => {
+test('data recorded without a connection are dropped', (t) => {
   const { it, socket, recorder, begin } = broadcast(t);
   begin();
   const former = recorder();
@@ -106,7 +106,7 @@ test('another publisher ends the broadcast for good', (t) => {
   assert.deepEqual([names(heard), socket().closedWith, FakeSocket.made.length], [['live', 'replaced'], 1000, 1]);
 });
 
-test('a close in good order is meant, and is not tried again', (t) => {
+test('a normal close is final, and causes no retry', (t) => {
   const { clock, heard, socket, begin } = broadcast(t);
   begin();
   socket().end(1000, 'ended by an administrator');
@@ -186,7 +186,7 @@ test('a queue that does not drain belongs to a dead connection', async (t) => {
   assert.equal(FakeSocket.made[0].closedWith, 4000);
 });
 
-test('what the server received is asked for, one question at a time', async (t) => {
+test('the received bytes are requested from the server, one request at a time', async (t) => {
   const questions = [];
   const askReceived = () =>
     new Promise((resolve) => {
@@ -207,7 +207,7 @@ test('what the server received is asked for, one question at a time', async (t) 
   assert.equal(questions.length, 2);
 });
 
-test('a question that fails stays open, and is asked again', async (t) => {
+test('a failed request for received bytes is repeated', async (t) => {
   let asked = 0;
   const askReceived = async () => {
     asked += 1;
@@ -232,7 +232,7 @@ test('another source goes on with the same connection, and another rate', (t) =>
   assert.deepEqual([FakeSocket.made.length, FakeRecorder.made.length, socket().closedWith], [1, 2, null]);
 });
 
-test('stopping sends the last block, and then closes in good order', (t) => {
+test('stopping sends the last block, and then a normal close', (t) => {
   const { it, clock, heard, socket, recorder, begin } = broadcast(t);
   begin();
   it.stop();

@@ -16,7 +16,7 @@ function flow(delivery, fromMs, untilMs, { lacks = 0, queued = 0, start = { hand
   return start;
 }
 
-test('a stream that flows is not behind, and its rate is what was sent', () => {
+test('a flowing stream has no backlog, and its rate is the sent rate', () => {
   const delivery = new Delivery();
   flow(delivery, 0, 5000);
   assert.equal(delivery.behindMs(5000), 0);
@@ -25,7 +25,7 @@ test('a stream that flows is not behind, and its rate is what was sent', () => {
   assert.ok(Math.abs(delivery.bitsPerSecond(5000) - 160_000) < 16_000);
 });
 
-test('what the socket still holds is not sent', () => {
+test('bytes that the socket still holds do not count as sent', () => {
   const delivery = new Delivery();
   for (let ms = 0; ms < 4000; ms += 50) {
     delivery.handed(1000, ms);
@@ -36,7 +36,7 @@ test('what the socket still holds is not sent', () => {
   assert.equal(delivery.waitingBytes(4000), 80_000);
 });
 
-test('a backlog that only the server can see is told, with its age', () => {
+test('a backlog that only the server sees is reported with its age', () => {
   const delivery = new Delivery();
   const start = flow(delivery, 0, 5000);
   flow(delivery, 5000, 9000, { lacks: 40_000, start });

@@ -11,7 +11,7 @@ test('a clock shows hours only once there are any', () => {
   assert.equal(clock(undefined), '0:00');
 });
 
-test('a length is told in the largest useful units', () => {
+test('a length is shown in the largest useful units', () => {
   assert.equal(plain(since(59)), 'just started');
   assert.equal(plain(since(720)), '12 min');
   assert.equal(plain(since(3 * 3600 + 300)), '3 h 5 min');

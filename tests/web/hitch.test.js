@@ -4,7 +4,7 @@ import { hitchOf, isTooSlow } from '../../web/watch/hitch.js';
 
 const calm = { nowMs: 10_000, movedAtMs: 9950, dataAtMs: 9950, isOnAir: true, isOffline: false, isStalled: false };
 
-test('what moves and comes in needs no words', () => {
+test('a moving picture with arriving data shows no message', () => {
   assert.deepEqual(hitchOf(calm), { hitch: '', isStill: false });
   assert.equal(hitchOf({ ...calm, movedAtMs: 9601 }).isStill, false);
 });
@@ -13,7 +13,7 @@ test('a stop of 0.4 s is shown', () => {
   assert.deepEqual(hitchOf({ ...calm, movedAtMs: 9600 }), { hitch: 'dry', isStill: true });
 });
 
-test('within 3 s it is told why nothing comes', () => {
+test('the cause of a stall is shown within 3 s', () => {
   assert.equal(hitchOf({ ...calm, dataAtMs: 7500 }).hitch, 'line');
   assert.equal(hitchOf({ ...calm, isStalled: true }).hitch, 'publisher');
   assert.equal(hitchOf({ ...calm, isStalled: true, isOffline: true, dataAtMs: 0 }).hitch, 'offline');

@@ -58,7 +58,7 @@ function type(letters) {
   return state;
 }
 
-test('letters are spelled as they are typed, and what was typed is kept', () => {
+test('typed letters become the name, and the typed text is kept', () => {
   assert.deepEqual([type('Мой кот').value, type('Мой кот').typed], ['Moy-kot', 'Мой кот']);
   assert.equal(type('日本').value, '日本');
   assert.deepEqual([type('show.webm').value, type('show.webm').typed], ['show', 'show.webm']);

@@ -6,11 +6,11 @@ import { next, start, STATES } from '../../web/home/machine.js';
 const hint = (name, more = {}) =>
   hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, spare: 'stream-7f3a', ...more });
 
-test('a good name is told by its address', () => {
+test('a good name shows its address', () => {
   assert.deepEqual(hint('show'), { text: 'People watch at host/video/live/show', isGood: true, suggestion: null });
 });
 
-test('what was typed in other letters is told with what became of it', () => {
+test('typed letters of other scripts show the name that they become', () => {
   const { text, isGood } = hint('Moy-kot', { typed: 'Мой кот' });
   assert.ok(isGood);
   assert.match(text, /^“Мой кот” becomes “Moy-kot”\. People watch at /);
@@ -23,7 +23,7 @@ test('a name that cannot be written gets a sentence and a suggestion that stays'
   assert.equal(suggestion, 'stream-7f3a');
 });
 
-test('a name on air is told before it is taken over', () => {
+test('a name on air is shown before a takeover', () => {
   assert.equal(hint('show', { isLive: true }).text, 'show is on air now. Going live takes it over.');
 });
 
@@ -56,7 +56,7 @@ test('every state of the home page has words', () => {
   assert.throws(() => summaryOf({ ...state, name: 'lost' }));
 });
 
-test('the key is asked for in a whole sentence, and a wrong one is told', () => {
+test('a missing key and a wrong key each have a sentence', () => {
   const before = start('show', 'stream-7f3a');
   assert.equal(lockOf(before), null);
   const locked = next(before, { type: 'refused', hasKey: false });

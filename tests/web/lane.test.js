@@ -41,7 +41,7 @@ function lane(without, { hasPictures = without !== 'video' } = {}) {
   };
 }
 
-test('picture and sound get a lane each, and what is alone gets one', () => {
+test('video and audio get a lane each, and a single kind gets one', () => {
   assert.deepEqual(planLanes({ hasVideo: true, hasAudio: true }), ['audio', 'video']);
   assert.deepEqual(planLanes({ hasVideo: true, hasAudio: false }), [null]);
   assert.deepEqual(planLanes({ hasVideo: false, hasAudio: true }), [null]);
@@ -115,7 +115,7 @@ test('a message that has nothing for a lane appends nothing', () => {
   assert.equal(buffer.log.length, 2);
 });
 
-test('a change of type keeps its place, and what waits is not idle', () => {
+test('a change of type keeps its place, and a waiting lane is not idle', () => {
   const it = new Lane('audio', null, () => 0, ON);
   assert.equal(it.isIdle, false);
   const buffer = new FakeBuffer();

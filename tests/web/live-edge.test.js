@@ -112,7 +112,7 @@ test('playback that stands still with data ahead is nudged', () => {
   assert.equal(decide(1000).reason, 'stuck');
 });
 
-test('a paused or seeking player is left alone', () => {
+test('a paused or seeking player is not moved', () => {
   const edge = new LiveEdge({ hasAudio: true });
   const ranges = [[0, 60]];
   assert.equal(edge.decide({ nowMs: 0, position: 1, ranges, isPaused: true }).seekTo, null);
@@ -147,7 +147,7 @@ test('a seek that a gap keeps from ending begins anew behind the gap', () => {
   assert.equal(at(1200, 5.7), null, 'and is given time again');
 });
 
-test('a seek that decodes its way through a long GOP is left alone', () => {
+test('a seek that decodes a long GOP is not interrupted', () => {
   const edge = new LiveEdge({ hasAudio: false });
   const at = (nowMs) => edge.decide({ nowMs, position: 6, ranges: [[0, 6.2 + nowMs / 1000]], isSeeking: true }).seekTo;
   for (let nowMs = 0; nowMs < 7000; nowMs += 50) assert.equal(at(nowMs), null);

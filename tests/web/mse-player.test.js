@@ -93,7 +93,7 @@ function player(t, { ignore = null, Player = MsePlayer, declares = () => true } 
   };
 }
 
-test('the browser is asked what it plays, and may have nothing to ask', (t) => {
+test('playable types come from the browser, and without MediaSource there are none', (t) => {
   assert.deepEqual([mediaSourceClass(), canPlay(MIME)], [null, false]);
   withGlobals(t, { ManagedMediaSource: FakeMediaSource });
   assert.deepEqual([mediaSourceClass(), canPlay(MIME)], [FakeMediaSource, true]);
@@ -141,7 +141,7 @@ test('a backlog that is still coming is waited for, but not for ever', (t) => {
   assert.ok(lab.video.currentTime > 1);
 });
 
-test('what the browser refuses is reported', (t) => {
+test('an error of the browser is reported', (t) => {
   const lab = player(t);
   lab.source().refuses = 'no decoder';
   lab.begin(VIDEO, AUDIO);
@@ -150,7 +150,7 @@ test('what the browser refuses is reported', (t) => {
   assert.deepEqual(lab.heard, ['failed: no decoder', 'failed: media error 3']);
 });
 
-test('tracks that shall not be played are not', (t) => {
+test('excluded tracks are not played', (t) => {
   const told = [];
   const lab = player(t, {
     declares(tracks) {
@@ -181,7 +181,7 @@ test('tracks that are added get a new source', (t) => {
   assert.deepEqual([FakeMediaSource.made.length, lab.video.src, lab.source().buffers.length], [2, 'blob:2', 2]);
 });
 
-test('a sound that ends is told after two seconds', (t) => {
+test('ended audio is reported after two seconds', (t) => {
   const lab = player(t);
   lab.join(VIDEO, AUDIO);
   lab.stream(2000, 1900, { hasAudio: false });
@@ -190,7 +190,7 @@ test('a sound that ends is told after two seconds', (t) => {
   assert.deepEqual(lab.heard, ['ready', 'starved: audio']);
 });
 
-test('a picture that ends is no trouble: its last frame is repeated', (t) => {
+test('ended video is no fault: its last frame is repeated', (t) => {
   const lab = player(t);
   lab.join(VIDEO, AUDIO);
   lab.stream(2000, 5000, { hasVideo: false });
@@ -200,7 +200,7 @@ test('a picture that ends is no trouble: its last frame is repeated', (t) => {
   assert.ok(lab.video.currentTime > 6, String(lab.video.currentTime));
 });
 
-test('a track that is declared and never comes is told', (t) => {
+test('a declared track without blocks is reported', (t) => {
   const lab = player(t);
   lab.begin(VIDEO, AUDIO);
   lab.push(cluster(1000), keyframe(0));
@@ -210,7 +210,7 @@ test('a track that is declared and never comes is told', (t) => {
   assert.deepEqual(lab.heard, ['starved: audio']);
 });
 
-test('a kind that is left out has no buffer, and is told when it comes back', (t) => {
+test('an excluded kind has no buffer, and its return is reported', (t) => {
   const lab = player(t, { ignore: 'audio' });
   lab.begin(VIDEO, AUDIO);
   assert.deepEqual(
@@ -299,7 +299,7 @@ test('a player that fell behind plays faster', (t) => {
   assert.ok(lab.video.playbackRate > 1, String(lab.video.playbackRate));
 });
 
-test('what the server left out is counted', (t) => {
+test('chunks that the server skipped are counted', (t) => {
   const lab = player(t);
   lab.it.skipped();
   lab.it.skipped();
@@ -311,7 +311,7 @@ test('figures are dashes before anything plays', (t) => {
   assert.deepEqual([latency_ms, buffer_ms, target_ms, ranges], [null, 0, null, []]);
 });
 
-test('a player that is done appends nothing, and reports nothing', (t) => {
+test('a closed player appends nothing, and reports nothing', (t) => {
   const lab = player(t);
   lab.join(VIDEO, AUDIO);
   const appended = lab.source().buffers.map(({ log }) => log.length);

@@ -175,7 +175,7 @@ test('time that is set back is followed, and a pause gives it back', () => {
   assert.equal(pictures.offsetMs, 0);
 });
 
-test('what cannot be repeated is passed on as it is', () => {
+test('frames that cannot be repeated pass unchanged', () => {
   const pictures = new Pictures({ isFirefox: false });
   assert.equal(pictures.fill(1000, 0), null);
   assert.equal(pictures.canRepeat, false);

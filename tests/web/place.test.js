@@ -15,7 +15,7 @@ test('a stream may be called as a part of the site is', () => {
   assert.equal(siteRoot('/video/live/recordings'), '/video/');
 });
 
-test('what scripts ask for lies below the same prefix', () => {
+test('addresses that scripts request lie below the same prefix', () => {
   assert.equal(at('api/streams', '/video/live/a'), '/video/api/streams');
   assert.equal(at('', '/live/a'), '/');
 });

@@ -124,7 +124,7 @@ test('a screen is opened when going live, and not before', () => {
   assert.deepEqual([opened.state.name, opened.effects], ['connecting', ['connect']]);
 });
 
-test('answers to what was given up count for nothing', () => {
+test('answers to abandoned requests are ignored', () => {
   const asking = run(at('idle'), { type: 'picked', source: 'test' });
   const cancelled = run(asking, { type: 'pressed' });
   assert.equal(cancelled.name, 'idle');
@@ -148,7 +148,7 @@ test('another source changes the broadcast without ending it', () => {
   assert.deepEqual([failed.state.name, failed.effects, failed.note], ['live', ['note'], PROBLEM.title]);
 });
 
-test('Try again does what failed: the preview, or going live', () => {
+test('Try again repeats the failed step: the preview, or going live', () => {
   const preview = run(at('idle', { hasPreview: false }), { type: 'picked', source: 'camera' });
   const unseen = run(preview, { type: 'notOpened', wish: preview.wish, error: PROBLEM });
   assert.deepEqual(next(unseen, { type: 'pressed' }).effects, ['open']);
@@ -163,17 +163,17 @@ test('a wrong key is forgotten and asked for, and the next one goes live', () =>
   assert.deepEqual([given.state.name, given.state.error, given.effects], ['checking', null, ['check']]);
 });
 
-test('a browser that cannot record is told before anything is asked', () => {
+test('a browser that cannot record is reported before any request for a camera', () => {
   const { state, effects } = next(at('idle', { canRecord: false }), { type: 'pressed' });
   assert.deepEqual([state.name, state.error.title, effects], ['error', 'This browser cannot record WebM.', []]);
 });
 
-test('an ended source says which it was', () => {
+test('an ended source is named', () => {
   assert.equal(run(at('live'), { type: 'sourceEnded' }).ending, 'unplugged');
   assert.equal(run(at('live', { source: 'screen' }), { type: 'sourceEnded' }).ending, 'unshared');
 });
 
-test('only what sends has a broadcast, and connecting is not on air', () => {
+test('only sending states have a broadcast, and connecting is not on air', () => {
   assert.deepEqual(
     STATES.filter((name) => isSending(at(name))),
     SENDING,

@@ -10,7 +10,7 @@ test('a steady flow reads as what it is, also before the window is full', () => 
   assert.ok(Math.abs(meter.bitsPerSecond(8000) - 80_000) < 3000);
 });
 
-test('what went by long ago no longer counts', () => {
+test('old samples do not count', () => {
   const meter = new RateMeter(2000);
   meter.add(1_000_000, 0);
   assert.equal(meter.bytesPerSecond(5000), 0);

@@ -151,7 +151,7 @@ test('a type is found for every set of tracks', () => {
   );
 });
 
-test('H.264 is offered last, with a word about Firefox', () => {
+test('H.264 is offered last, with a note about Firefox', () => {
   const codecs = recordableCodecs((type) => /vp8|avc1/.test(type));
   assert.deepEqual(
     codecs.map(({ id }) => id),

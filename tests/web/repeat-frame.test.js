@@ -67,7 +67,7 @@ test('the frames of a VP9 superframe are seen one by one', () => {
   assert.equal(hex(repeater.frame()), '8b');
 });
 
-test('what stands alone is shown again in any codec, and nothing else', () => {
+test('keyframes are repeated as they are in any codec, and other frames are not', () => {
   const repeater = new Repeater('V_AV1');
   const frame = new Uint8Array([1, 2, 3]);
   repeater.see(frame, true);

@@ -14,14 +14,14 @@ function found(atMs, seen) {
   return missing;
 }
 
-test('a source that gives both is not silent', () => {
+test('a source with picture and sound is not silent', () => {
   assert.equal(
     found(60_000, () => ({})),
     null,
   );
 });
 
-test('a recorder that delivers nothing is told within 3 s, by what is missing', () => {
+test('a recorder without data is reported within 3 s with the missing kind', () => {
   assert.equal(
     found(3000, () => ({ bytes: 0, frames: 0 })),
     'picture',
@@ -48,7 +48,7 @@ test('a recorder that delivers nothing is told within 3 s, by what is missing', 
   );
 });
 
-test('a picture that stops while sound goes on is told', () => {
+test('a picture that stops while sound continues is reported', () => {
   const stops = (nowMs) => ({ frames: Math.min(nowMs, 10_000), bitsPerSecond: nowMs > 12_000 ? 100_000 : 900_000 });
   assert.equal(found(10_000, stops), null);
   assert.equal(found(13_000, stops), 'picture');
@@ -65,7 +65,7 @@ test('a page that shows no frames, but records a moving picture, is only slow', 
   );
 });
 
-test('a muted picture is told, a short mute is not', () => {
+test('a muted picture is reported, and a short mute is not', () => {
   assert.equal(
     found(3000, () => ({ isPictureMuted: true })),
     'picture',

@@ -25,7 +25,7 @@ test('the socket shares the address of its page and takes only key and token alo
   assert.equal(socketUrl('http://host/live/a?token=t&key=k'), 'ws://host/live/a?key=k&token=t');
 });
 
-test('what is no control message is ignored', () => {
+test('invalid control messages are ignored', () => {
   assert.deepEqual(parseMessage('{"type":"viewers","count":3}'), { type: 'viewers', count: 3 });
   for (const text of ['', 'null', '3', '{}', '{"type":1}', '{']) assert.equal(parseMessage(text), null);
 });

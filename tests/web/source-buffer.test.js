@@ -48,7 +48,7 @@ function queueFor(buffer, position = 0) {
   return { queue, failures };
 }
 
-test('what waits is joined, but an append never runs over the start of a Cluster', () => {
+test('waiting pieces are joined, but no append crosses the start of a Cluster', () => {
   const buffer = new FakeBuffer();
   const { queue } = queueFor(buffer);
   queue.push(bytes(1));

@@ -38,7 +38,7 @@ test('playback enters where the data begins, rather than waiting for it', (t) =>
   assert.deepEqual(heard, ['ready']);
 });
 
-test('playback that begins near the data is left alone', (t) => {
+test('playback that begins near the data is not moved', (t) => {
   const { video, data } = player(t);
   data(0.2, 4);
   assert.equal(video.currentTime, 0);
@@ -53,7 +53,7 @@ test('data without a range enters nowhere', (t) => {
   assert.deepEqual([video.currentTime, heard], [0, ['ready']]);
 });
 
-test('a response that ends, or fails, is asked for again, later each time', (t) => {
+test('a response that ends or fails is requested again, later each time', (t) => {
   t.mock.method(Math, 'random', () => 1);
   const { video, clock, heard } = player(t);
   for (const [type, waitMs] of [
@@ -81,7 +81,7 @@ test('data begins the delays anew', (t) => {
   assert.equal(loadedAt(video), clock.nowMs);
 });
 
-test('playback that stops although data came is asked for again, and a paused one is not', (t) => {
+test('a stream that stops with data ahead is requested again, and a paused one is not', (t) => {
   const { video, clock, data, heard } = player(t);
   data(0, 1);
   video.paused = true;
@@ -104,7 +104,7 @@ test('a player far behind plays faster, and never seeks', (t) => {
   assert.ok(video.currentTime < 1.1);
 });
 
-test('figures tell what lies ahead', (t) => {
+test('figures show the buffered time ahead', (t) => {
   const { it, video, data } = player(t);
   assert.deepEqual([it.stats().latency_ms, it.stats().buffer_ms, it.stats().ranges], [null, 0, []]);
   data(0, 4);
@@ -113,7 +113,7 @@ test('figures tell what lies ahead', (t) => {
   assert.deepEqual([kind, latency_ms, buffer_ms, target_ms, ranges], ['src', 3000, 3000, 1000, [[0, 4]]]);
 });
 
-test('a player that is done asks for nothing, and reports nothing', (t) => {
+test('a closed player requests nothing, and reports nothing', (t) => {
   const { it, video, clock, heard } = player(t);
   video.say('error');
   it.destroy();

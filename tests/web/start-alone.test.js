@@ -12,7 +12,7 @@ test('a typed address and a page of the same site may go live without a click', 
   assert.ok(may({ referrer: 'https://cam.example/', openerOrigin: 'https://cam.example' }));
 });
 
-test('a page elsewhere puts no camera on air', () => {
+test('a page of another site puts no camera on air', () => {
   for (const referrer of ['https://elsewhere.example/x', 'http://cam.example/', 'https://cam.example:444/', 'odd']) {
     assert.ok(!may({ referrer }), referrer);
   }

@@ -8,7 +8,7 @@ test('a name has 1 to 64 plain characters, no leading dot and no ending of a fil
     assert.ok(!isStreamName(bad), bad);
 });
 
-test('what people type becomes a name', () => {
+test('typed text becomes a name', () => {
   assert.equal(toStreamName('My first show!'), 'My-first-show');
   assert.equal(toStreamName('..Café'), 'Cafe');
   assert.equal(toStreamName('日本'), '');

@@ -5,7 +5,7 @@ import { CELLS, encodeTime, stripAgeMs } from '../../web/lib/time-strip.js';
 const lit = (cells, light = 235, dark = 20) => cells.map((isLight) => (isLight ? light : dark));
 const NOW = 1_795_000_000_123;
 
-test('a strip tells how old the picture is', () => {
+test('a strip encodes the age of the picture', () => {
   assert.equal(encodeTime(NOW).length, CELLS);
   for (const age of [0, 1, 217, 4000, 3_600_000]) assert.equal(stripAgeMs(lit(encodeTime(NOW - age)), NOW), age);
   assert.equal(stripAgeMs(lit(encodeTime(NOW + 40)), NOW), -40);

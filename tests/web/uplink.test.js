@@ -8,7 +8,7 @@ function flowing(bitsPerSecond = 1_000_000) {
   return uplink;
 }
 
-test('a queue of less than two seconds is left alone', () => {
+test('a queue of less than two seconds changes nothing', () => {
   const uplink = flowing();
   assert.equal(uplink.decide(200_000, 4000), null);
   assert.ok(!uplink.isDraining);

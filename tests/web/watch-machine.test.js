@@ -131,7 +131,7 @@ test('a viewer that comes first waits, and plays when the stream begins', () => 
   assert.deepEqual([ready.state.name, ready.effects], ['playing', ['play']]);
 });
 
-test('an end that was meant is told at once, another one after a while', () => {
+test('a planned end is shown at once, an unplanned one after a while', () => {
   const ended = run(playing, ['offline', { reason: 'ended' }]);
   assert.deepEqual([ended.name, ended.hasEnded], ['ended', true]);
   const gone = run(playing, ['offline', { reason: 'lost', nowMs: 5000 }]);
@@ -154,7 +154,7 @@ test('a connection that is lost gets a new player with its first init segment', 
   assert.deepEqual(next(run(lost.state, 'init'), 'init').effects, ['announce']);
 });
 
-test('a refused socket is asked about, and the answer decides', () => {
+test('a refused socket causes an HTTP request, and its answer decides', () => {
   const refused = next(fresh, 'lost', { opened: false, attempt: 0 });
   assert.deepEqual([refused.state.name, refused.effects], ['connecting', ['askWhy']]);
   const again = next(refused.state, 'answered', { problem: null });
@@ -164,7 +164,7 @@ test('a refused socket is asked about, and the answer decides', () => {
   assert.deepEqual(wrong.effects, ['closeSocket']);
 });
 
-test('a key is asked for once, is told when it is wrong, and connects', () => {
+test('a missing key is requested once, a wrong key is reported, and a right key connects', () => {
   for (const start of [fresh, plain]) {
     const locked = next(start, 'answered', { problem: null, needsKey: true });
     assert.deepEqual([locked.state.name, locked.state.isWrongKey], ['locked', false]);
@@ -177,7 +177,7 @@ test('a key is asked for once, is told when it is wrong, and connects', () => {
   }
 });
 
-test('faults are mended by a fresh join, but not for ever', () => {
+test('faults cause a new join, a limited number of times', () => {
   let state = playing;
   for (let i = 0; i < machine.FAULTS_MOST; i += 1) {
     const step = next(state, 'failed', { nowMs: 2000 + i });
@@ -217,7 +217,7 @@ test('as much of a type is played as the browser knows', () => {
   assert.deepEqual([all.state.ignored, all.state.missing, all.effects], [null, '', ['newPlayer', 'announce']]);
 });
 
-test('what plays in no way is told, with a link for another player', () => {
+test('an unplayable stream is reported with a link for another player', () => {
   const tried = run(fresh, ['init', { plays: NONE }], 'plainLate');
   assert.deepEqual([tried.name, tried.error.hasPlainStream], ['error', true]);
   assert.match(tried.error.text, /VP8/);
@@ -226,7 +226,7 @@ test('what plays in no way is told, with a link for another player', () => {
   assert.match(run(wrapped, 'plainLate').error.text, /compressed tracks \(VP8 and Opus\)/);
 });
 
-test('the plain stream is asked about, and tells what became of it', () => {
+test('an ended plain stream causes a status request, and its answer decides', () => {
   const live = run(plain, ['polled', { live: true, mime: VP8, plays: ALL }]);
   assert.deepEqual([live.name, live.isOnAir, live.mime], ['connecting', true, VP8]);
   assert.equal(run(live, 'plainLost').name, 'reconnecting');
@@ -237,7 +237,7 @@ test('the plain stream is asked about, and tells what became of it', () => {
   assert.equal(broken.name, 'error');
 });
 
-test('a slow beginning is told only while it lasts', () => {
+test('a slow start is shown only while it lasts', () => {
   const slow = run(plain, 'plainSlow');
   assert.deepEqual(slow.slowCodecs, ['avc1.42E01E']);
   assert.deepEqual(run(slow, 'ready').slowCodecs, []);
@@ -260,7 +260,7 @@ test('a browser that starts nothing by itself waits for a tap', () => {
   assert.equal(run(blocked.state, 'unmuted').isBlocked, false);
 });
 
-test('a connection that brings nothing is begun anew, unless the server says why', () => {
+test('a connection without data reconnects, unless the server gives a reason', () => {
   const nowMs = START_MS + machine.SILENT_MS + 1;
   const silent = next(playing, 'ticked', { nowMs });
   assert.deepEqual([silent.state.name, silent.state.isStale, silent.effects], ['reconnecting', true, ['reconnect']]);
@@ -280,7 +280,7 @@ test('messages in quick succession change nothing', () => {
   assert.equal(run(playing, 'stalled', 'data').isStalled, false);
 });
 
-test('a picture that stands is told, and one that is paused is not', () => {
+test('a stalled picture is reported, and a paused one is not', () => {
   const still = run(playing, ['looked', { nowMs: START_MS + 500 }]);
   assert.deepEqual([still.hitch, still.isStill, isHitched(still)], ['dry', true, true]);
   const moving = run(still, ['looked', { nowMs: START_MS + 600, position: 0.1 }]);
@@ -291,7 +291,7 @@ test('a picture that stands is told, and one that is paused is not', () => {
   assert.equal(offline.hitch, 'offline');
 });
 
-test('many skips within a while are a way that is too slow', () => {
+test('many skips in a short time mean a slow connection', () => {
   const skipped = next(playing, 'skip');
   assert.deepEqual(skipped.effects, ['skipped']);
   const slow = run(skipped.state, 'skip', 'skip', ['looked', { position: 1 }]);
@@ -299,13 +299,13 @@ test('many skips within a while are a way that is too slow', () => {
   assert.equal(run(playing, ...Array(30).fill('skip')).skipsAtMs.length, 10);
 });
 
-test('trying again reloads what cannot go on by itself', () => {
+test('trying again reloads a player that cannot continue by itself', () => {
   assert.deepEqual(next({ ...playing, name: 'error' }, 'retried').effects, ['reload']);
   assert.deepEqual(next({ ...plain, name: 'reconnecting' }, 'retried').effects, ['reload']);
   assert.deepEqual(next({ ...playing, name: 'reconnecting' }, 'retried').effects, ['retryNow']);
 });
 
-test('what plays of a type is asked of the browser part by part', () => {
+test('the browser is queried for each codec of a type', () => {
   const plays = (mime, ...known) => playsOf(mime, (type) => known.includes(type));
   assert.equal(mseType('video/x-matroska;codecs="avc1"'), 'video/webm;codecs="avc1"');
   assert.deepEqual(plays('video/x-matroska;codecs="vp8,mp4a"', 'video/webm;codecs="vp8"'), { ...NONE, withoutAudio: true });

@@ -43,7 +43,7 @@ test('a head that is not whole is no head', () => {
   for (const part of [[], [0xa3], [0x1f, 0x43], [0xa3, 0x40], [0x00, 0x81]]) assert.equal(elementAt(bytes(part), 0), null);
 });
 
-test('an init segment tells its tracks', () => {
+test('an init segment yields its tracks', () => {
   assert.deepEqual(readInit(bytes(init(VIDEO, AUDIO))), {
     timestampScale: 1_000_000,
     tracks: [
@@ -125,7 +125,7 @@ test('an init segment can go on without the length of its frames', () => {
   assert.deepEqual(readInit(left).tracks, readInit(bytes(init(VIDEO, AUDIO))).tracks);
 });
 
-test('a block tells where it lies in its piece, also behind those that were taken out', () => {
+test('a block has its offset in its piece, also after removed blocks', () => {
   const scan = new Scanner();
   scan.ignore('audio');
   const message = bytes(init(VIDEO, AUDIO), cluster(0), block(2, 0, 0x80), block(1, 5, 0x80), block(2, 20, 0x80), group(1, 40, false));

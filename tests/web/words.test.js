@@ -34,7 +34,7 @@ test('every state of the publisher page has whole sentences and an action', () =
   assert.throws(() => publish.wordsFor('gone'));
 });
 
-test('only what plays is called live, and a planned end is called one', () => {
+test('only a playing stream is called live, and a planned end is called an end', () => {
   for (const hitch of watch.HITCHES.filter(Boolean)) {
     assert.doesNotMatch(watch.wordsFor('playing', { name: 'show', hitch }).title, /watching live/);
   }
@@ -44,7 +44,7 @@ test('only what plays is called live, and a planned end is called one', () => {
   assert.equal(watch.wordsFor('locked', { name: 'show', isWrongKey: true }).title, 'That key is wrong.');
 });
 
-test('what cannot be played is called by its name, and no browser is praised', () => {
+test('an unplayable codec is named, and no browser is recommended', () => {
   const names = { hvc1: /HEVC/, avc1: /H\.264/, mjpeg: /Motion JPEG/ };
   for (const [codec, pattern] of Object.entries(names)) {
     const words = watch.explainUnplayable(`video/x-matroska;codecs="${codec}"`, [codec]);
@@ -82,7 +82,7 @@ test('warnings of the server are sentences, known or not', () => {
   }
 });
 
-test('a wrong key is told apart from a missing one', () => {
+test('a wrong key and a missing key have different sentences', () => {
   assert.match(publish.explainRefusal(401).title, /needs a key/);
   assert.match(publish.explainRefusal(401, { hadKey: true }).title, /not the right one/);
   assert.ok(publish.explainRefusal(401, { hadKey: true }).wantsKey);
@@ -95,7 +95,7 @@ test('capture errors name the cause and the next step', () => {
   assert.match(explainCaptureError('NotReadableError', 'camera').title, /another program/);
 });
 
-test('refusals are told by their status, and unknown ones are retried', () => {
+test('refusals are explained by their status, and unknown ones are retried', () => {
   assert.ok(publish.explainRefusal(401).wantsKey);
   for (const status of [400, 401, 403]) isSentence(publish.explainRefusal(status));
   // A missing key is asked for, and a stream that is not there yet may come.

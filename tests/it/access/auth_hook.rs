@@ -1,5 +1,6 @@
-//! The promise: with `--auth-url` nobody publishes or watches whom the hook did not let in; who
-//! waits for it costs nothing, and a hook that is down lets nobody in.
+//! The promise: with `--auth-url` no request publishes or watches without the permission of the
+//! hook. Pending authorizations cost other clients nothing, and a hook that is down permits
+//! nothing.
 
 use crate::common::door::{Guard, Shown, doors};
 use crate::common::eventually;
@@ -67,7 +68,7 @@ fn assert_undecided(answer: &Response) {
 }
 
 #[test]
-fn every_door_is_the_hooks_to_open() {
+fn hook_decides_every_guarded_route() {
     let hook = Hook::start(|question| match question["key"].as_str() {
         Some("come in") => Says::Status(204),
         Some("not you") => Says::Status(403),
@@ -87,7 +88,7 @@ fn every_door_is_the_hooks_to_open() {
         }
         for (key, status) in [("come%20in", 200), ("not%20you", 403), ("", 401)] {
             let answer = door.knock(&server, &Shown::Key(key.to_owned()));
-            // Who may not see the list sees an empty one, and is asked for no password.
+            // A client without the key gets an empty list, and no challenge.
             let is_open = status == 200 || matches!(door.guard, Guard::List | Guard::Nothing);
             let expected = if is_open { door.opens } else { &[status] };
             assert!(
@@ -170,7 +171,7 @@ fn the_address_of_the_hook_may_have_a_password() {
 }
 
 #[test]
-fn what_is_neither_yes_nor_no_closes_the_door() {
+fn undecided_hook_answer_permits_nothing() {
     let hook = Hook::start(|question| match stream_of(question).as_str() {
         "nonsense" => Says::Nonsense,
         "nothing" => Says::Nothing,
@@ -198,8 +199,8 @@ fn what_is_neither_yes_nor_no_closes_the_door() {
 }
 
 #[test]
-fn a_hook_that_is_not_there_closes_the_door() {
-    // Free, and nobody listens.
+fn unreachable_hook_permits_nothing() {
+    // A free port without a listener.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
     let url = format!("http://{}/", address.unwrap());
     let server = Server::with(&["--auth-url", &url]);
@@ -218,7 +219,7 @@ fn a_hook_that_is_not_there_closes_the_door() {
 }
 
 #[test]
-fn keys_and_tokens_are_looked_at_first() {
+fn wrong_key_is_refused_before_the_hook() {
     let hook = Hook::start(|question| match question["key"].as_str() {
         Some("right") => Says::Status(200),
         _ => Says::Status(403),
@@ -248,7 +249,7 @@ fn keys_and_tokens_are_looked_at_first() {
 }
 
 #[test]
-fn an_answer_holds_for_a_while_and_for_the_same_question_alone() {
+fn hook_answer_is_cached_for_the_same_question_only() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     let hook = Hook::start(move |question| {
@@ -296,7 +297,7 @@ fn an_answer_holds_for_a_while_and_for_the_same_question_alone() {
 }
 
 #[test]
-fn who_waits_holds_up_nobody_and_the_same_question_is_asked_once() {
+fn pending_authorization_delays_no_client_and_equal_questions_are_sent_once() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -336,7 +337,7 @@ fn who_waits_holds_up_nobody_and_the_same_question_is_asked_once() {
 }
 
 #[test]
-fn what_comes_behind_the_request_is_not_lost() {
+fn bytes_behind_a_pending_request_are_kept() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -384,7 +385,7 @@ fn what_comes_behind_the_request_is_not_lost() {
 }
 
 #[test]
-fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
+fn late_answer_of_the_hook_never_reaches_another_client() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -411,7 +412,7 @@ fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
     connections(1);
     drop(first);
     connections(0);
-    // Whoever comes now gets a slot that was used before, the latest first.
+    // New connections get the freed slots, the latest first.
     let mut second: Vec<Http> = (0..4)
         .map(|_| {
             let mut http = Http::open(&server);
@@ -421,7 +422,7 @@ fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
         .collect();
     connections(4);
     gate.open("first");
-    // Whoever asks the same again hears the same answer, or one that came after it.
+    // The same question again gets the same answer, or a later one.
     assert_eq!(Http::open(&server).get("/live/first.jpg").status, 404);
     for http in &second {
         let stream = http.stream();
@@ -438,7 +439,7 @@ fn an_answer_finds_nobody_else_in_the_place_of_one_who_has_left() {
 }
 
 #[test]
-fn who_makes_up_keys_leaves_the_hook_to_others() {
+fn client_that_guesses_keys_leaves_the_hook_to_others() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |_| {
@@ -470,7 +471,7 @@ fn who_makes_up_keys_leaves_the_hook_to_others() {
 }
 
 #[test]
-fn when_too_many_wait_others_are_told_to_come_again() {
+fn full_authorization_queue_asks_clients_to_retry() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {
@@ -515,7 +516,7 @@ fn when_too_many_wait_others_are_told_to_come_again() {
 }
 
 #[test]
-fn the_server_stops_while_somebody_waits() {
+fn pending_authorization_does_not_delay_shutdown() {
     let gate = Gate::default();
     let passed = gate.clone();
     let hook = Hook::start(move |question| {

@@ -1,5 +1,5 @@
-//! The promise: pages of an origin that `--allow-origin` lets in may do and read here what our own
-//! may, without a browser's credentials; pages of other origins may not.
+//! The promise: pages of an origin in `--allow-origin` may do and read here what the server's own
+//! pages may, without a browser's credentials; pages of other origins may not.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::Sample;
@@ -35,7 +35,7 @@ fn is_readable(answer: &Response, origin: &str) -> bool {
 }
 
 #[test]
-fn preflights_of_a_friend_are_answered_for_every_address() {
+fn preflights_of_an_allowed_origin_are_answered_for_every_address() {
     let options = [
         "--allow-origin",
         FRIEND,
@@ -91,7 +91,7 @@ fn preflights_of_a_friend_are_answered_for_every_address() {
 }
 
 #[test]
-fn options_without_an_origin_tells_the_methods() {
+fn options_without_an_origin_lists_the_methods() {
     let server = Server::start();
     for (target, allow) in [
         ("*", "GET, HEAD, PUT, POST, SOURCE, DELETE, OPTIONS"),
@@ -111,7 +111,7 @@ fn options_without_an_origin_tells_the_methods() {
 }
 
 #[test]
-fn a_friend_reads_every_answer_and_a_foe_none() {
+fn allowed_origin_reads_every_answer_and_other_origins_none() {
     let server = Server::with(&["--allow-origin", FRIEND]);
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::open(&server, "demo");
@@ -175,7 +175,7 @@ fn a_friend_reads_every_answer_and_a_foe_none() {
 }
 
 #[test]
-fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
+fn allowed_origin_reads_refusals_and_upload_results() {
     let options = [
         "--allow-origin",
         FRIEND,
@@ -211,7 +211,7 @@ fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
         );
         assert!(answer.field("Date").is_some());
     }
-    // One of another origin is told no, and may not read it.
+    // A page of another origin is refused, and may not read the answer.
     let foe = from(FOE);
     let key = "Authorization: Bearer right";
     let answer = Http::open(&server).upload("PUT", "/live/demo.webm", &[&foe, key], b"x");
@@ -219,7 +219,7 @@ fn a_friend_reads_why_it_is_refused_and_how_its_upload_ended() {
 }
 
 #[test]
-fn every_origin_reads_where_all_are_let_in() {
+fn allowed_star_lets_every_origin_read() {
     let server = Server::with(&["--allow-origin", "*"]);
     for origin in [FRIEND, FOE, "null", "https://a.example"] {
         let answer = Http::open(&server).request("GET", "/api/streams", &[&from(origin)]);

@@ -1,5 +1,5 @@
-//! The promise: without the right key nobody publishes, and where viewing has a key, nobody watches;
-//! pages from elsewhere open no WebSocket.
+//! The promise: no request publishes without the publish key, and none watches without the watch
+//! key, where these are set. Pages of other origins open no WebSocket.
 
 use crate::common::door::{Door, Guard, Shown, doors};
 use crate::common::http::{Http, Response};
@@ -81,7 +81,7 @@ fn a_watch_key_guards_each_way_of_watching() {
 }
 
 #[test]
-fn a_streams_own_keys_take_the_place_of_the_servers() {
+fn keys_of_a_stream_replace_the_keys_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     let text = "publish_key = 'right'\nwatch_key = 'look'\n\
@@ -156,7 +156,7 @@ fn a_key_comes_by_flag_by_variable_and_by_file() {
 }
 
 #[test]
-fn what_is_no_key_opens_nothing() {
+fn wrong_key_opens_nothing() {
     let server = Server::with(&["--publish-key", "right"]);
     for (target, field) in [
         ("/publish/demo", "Authorization: Bearer"),
@@ -220,7 +220,7 @@ fn the_watch_key_guards_all_that_can_be_seen() {
             assert_eq!(ask(&server, "HEAD", target, fields).status, 401);
         }
         assert_unauthorized(&upgrade(&server, "/live/demo", fields));
-        // Who may watch nothing sees no names.
+        // A client that may watch nothing gets no names.
         let streams = Http::open(&server).request("GET", "/api/streams", fields);
         assert_eq!(streams.text(), "{\"streams\":[],\"locked\":true}");
     }
@@ -266,7 +266,7 @@ fn pages_from_elsewhere_open_no_websocket() {
 
 /// As when a page has its own name lead to this machine (DNS rebinding).
 #[test]
-fn a_server_open_to_its_machine_is_called_by_no_foreign_name() {
+fn local_server_refuses_foreign_host_names() {
     let shown = Shown::Nothing;
     let knock = |server: &Server, door: &Door, host: &str| {
         let port = server.address.port();
@@ -294,7 +294,7 @@ fn a_server_open_to_its_machine_is_called_by_no_foreign_name() {
             }
         }
     }
-    // Programs that are no browser are told as well, and how to go on.
+    // Programs that are no browser get the reason as well, and what to do.
     let server = Server::start();
     let door = doors()[2];
     let answer = door.knock_as(&server, &shown, "foe.example", None);
@@ -306,7 +306,7 @@ fn a_server_open_to_its_machine_is_called_by_no_foreign_name() {
 
 /// Behind a proxy that passes the name on.
 #[test]
-fn a_server_with_a_guard_of_its_own_is_called_by_any_name() {
+fn guarded_server_accepts_any_host_name() {
     let secret = "0123456789abcdef0123456789abcdef";
     for (options, shown) in [
         (&["--publish-open"][..], Shown::Nothing),
@@ -333,7 +333,7 @@ fn beyond_loopback_a_key_is_made_and_printed() {
     let mut server = Server::on("0.0.0.0:0", &[]);
     let line = server.line();
     let (address, key) = line.split_once("?key=").expect("a key in the link");
-    // Nobody could open a link to all addresses.
+    // A link to 0.0.0.0 would open nowhere.
     let port = server.address.port();
     assert_eq!(
         address.trim(),

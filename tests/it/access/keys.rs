@@ -19,7 +19,7 @@ const KEYS: [&str; 7] = [
     " spaces around ",
 ];
 
-/// 404 when the key is right: nobody is on air. 401 when it is not.
+/// 404 when the key is right: no publisher is on air. 401 when it is not.
 fn end_a_stream(server: &Server, query: &str, fields: &[&str]) -> u16 {
     let target = format!("/api/streams/demo{query}");
     Http::open(server).request("DELETE", &target, fields).status

@@ -1,4 +1,4 @@
-//! Who may do what, and what a refusal shows.
+//! Which request may do what, and what a refusal shows.
 
 mod auth_hook;
 mod cors;

@@ -1,5 +1,5 @@
-//! The promise: whoever is refused can read why, whoever runs the server sees it (one line, one
-//! count, no secret), and a flood of refusals fills no log.
+//! The promise: a refused client gets the reason, the operator gets one line and one count without
+//! a secret, and a flood of refusals fills no log.
 
 use crate::common::eventually;
 use crate::common::ffmpeg::{KEY, tool};
@@ -111,7 +111,7 @@ fn each_refusal_has_a_line_and_a_count_by_its_reason() {
 }
 
 #[test]
-fn what_is_served_is_no_refusal() {
+fn served_requests_count_as_no_refusal() {
     let server = Server::start();
     for target in [
         "/",
@@ -196,7 +196,7 @@ fn a_refused_request_leaves_the_connection_for_the_next() {
     assert_eq!(http.answer("PUT").status, 401);
     http.send(smuggled);
     assert_eq!(http.get("/healthz").status, 200);
-    // Whoever is to be told before it sends is not waited for.
+    // A client with `Expect: 100-continue` gets its refusal before the body.
     http.ask(
         "PUT",
         "/publish/demo",
@@ -262,7 +262,7 @@ fn an_endless_refused_upload_ends() {
 }
 
 #[test]
-fn ffmpeg_shows_why_it_is_refused() {
+fn ffmpeg_prints_the_reason_of_a_refusal() {
     let server = Server::with(&["--publish-key", KEY]);
     let address = server.address;
     // ffmpeg reads an answer to an upload if it has asked first: an Icecast source always does.

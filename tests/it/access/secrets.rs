@@ -1,5 +1,5 @@
-//! The promise: no key, token or secret is told in a log, a metric, the API or an error, whatever
-//! is asked and however much is logged.
+//! The promise: no log, metric, answer of the API or error contains a key, a token or a secret, for
+//! any request and at any log level.
 
 use crate::common::door::{Shown, doors};
 use crate::common::eventually;
@@ -23,7 +23,7 @@ const HOOK_KEY: &str = "hookeysecretword";
 const WRONG: &str = "wrongsecretword";
 
 #[test]
-fn nothing_secret_is_told_whatever_is_asked() {
+fn no_output_contains_a_secret() {
     let hook = Hook::start(|question| match question["action"].as_str() {
         Some("list") => Says::Status(200),
         _ => match question["token"].as_str() {
@@ -164,7 +164,7 @@ fn ask_everything(server: &Server) -> String {
 }
 
 #[test]
-fn what_is_refused_at_the_start_is_told_without_its_value() {
+fn option_refused_at_start_is_named_without_its_value() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     for (arguments, text) in [
@@ -197,7 +197,7 @@ fn what_is_refused_at_the_start_is_told_without_its_value() {
 }
 
 #[test]
-fn address_that_is_refused_is_told_without_what_is_secret_in_it() {
+fn refused_address_is_printed_without_its_secrets() {
     let publish = ["push", "a.webm"];
     let load = ["load", "--viewers", "1"];
     let elsewhere = ["load", "--viewers", "1", "h/live/a", "--publish-to"];

@@ -1,5 +1,5 @@
-//! The promise: a signed link lets publish or watch one stream until it expires, and nothing else;
-//! `videostream token` makes one, and so does any program that has the secret.
+//! The promise: a signed link permits publishing or watching one stream until it expires, and
+//! nothing else. `videostream token` makes one, and so does any program that has the secret.
 
 use crate::common::door::{Guard, Shown, doors};
 use crate::common::eventually;
@@ -58,7 +58,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn a_token_opens_what_it_is_for_and_nothing_else() {
+fn token_opens_its_stream_for_its_action_only() {
     let server = server();
     let watch = token(&["demo"]);
     let publish = token(&["demo", "--act", "publish", "--expires", "1m"]);
@@ -84,7 +84,7 @@ fn a_token_opens_what_it_is_for_and_nothing_else() {
 }
 
 #[test]
-fn a_whole_link_is_printed_that_opens_a_page_and_its_socket() {
+fn token_prints_a_link_that_opens_the_page_and_its_socket() {
     let server = server();
     for (act, room) in [("watch", "live"), ("publish", "publish")] {
         let url = format!("http://{}/", server.address);
@@ -127,7 +127,7 @@ fn every_bad_token_gets_the_same_401() {
         answer.fields.retain(|(name, _)| name != "Date");
         (answer.status, answer.fields.clone(), answer.text())
     };
-    // It is let in, and finds no picture.
+    // It is permitted, and there is no picture.
     assert_eq!(get(&signed(SECRET, &header, &good)).0, 404);
     let with_nbf = with("nbf", json!(now() - 5));
     assert_eq!(get(&signed(SECRET, &header, &with_nbf)).0, 404);
@@ -189,7 +189,7 @@ fn every_bad_token_gets_the_same_401() {
 }
 
 #[test]
-fn who_is_connected_stays_when_the_token_expires_and_does_not_come_back() {
+fn connection_outlives_its_token_and_cannot_reconnect() {
     let server = server();
     let publish = token(&["demo", "--act", "publish", "--expires", "2s"]);
     let sample = Sample::read("chromium-restart-1");
@@ -220,7 +220,7 @@ fn who_is_connected_stays_when_the_token_expires_and_does_not_come_back() {
 }
 
 #[test]
-fn keys_stay_good_beside_tokens() {
+fn keys_stay_valid_beside_tokens() {
     let keys = ["--publish-key", "right", "--watch-key", "look"];
     let server = Server::with(&[&["--token-secret", SECRET], &keys[..]].concat());
     let (watch, publish) = (token(&["demo"]), token(&["demo", "--act", "publish"]));
@@ -244,7 +244,7 @@ fn keys_stay_good_beside_tokens() {
 }
 
 #[test]
-fn what_is_opened_by_name_needs_no_token() {
+fn open_action_needs_no_token() {
     let watch_open = Server::with(&["--token-secret", SECRET, "--watch-open"]);
     let publish_open = Server::with(&["--token-secret", SECRET, "--publish-open"]);
     for door in doors() {
@@ -265,7 +265,7 @@ fn beyond_loopback_a_secret_makes_a_random_key_needless() {
 }
 
 #[test]
-fn a_list_shows_the_streams_that_the_token_lets_watch() {
+fn list_shows_the_streams_of_the_token() {
     let server = server();
     let mut publishers = Vec::new();
     let sample = Sample::read("chromium-restart-1");
@@ -339,7 +339,7 @@ fn the_secret_comes_by_flag_by_variable_and_by_file() {
 }
 
 #[test]
-fn what_cannot_be_signed_is_refused_in_one_line() {
+fn unsignable_token_is_refused_in_one_line() {
     let refused = |arguments: &[&str], variables: &[(&str, &str)]| {
         let output = program()
             .arg("token")

@@ -86,7 +86,7 @@ fn make() -> rcgen::CertifiedKey<rcgen::KeyPair> {
     rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap()
 }
 
-/// Takes whoever answers.
+/// Accepts any certificate.
 pub fn anybody() -> Arc<dyn ServerCertVerifier> {
     Arc::new(Anybody)
 }

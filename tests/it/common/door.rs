@@ -1,4 +1,4 @@
-//! Every way in, and what is shown there.
+//! Every guarded address, and the credentials that are shown there.
 
 use super::http::{Http, Response};
 use super::server::Server;
@@ -18,7 +18,7 @@ const BODY: &str = "Content-Length: 1\r\nExpect: 100-continue\r\n";
 pub enum Guard {
     Publish,
     Watch,
-    /// The list is everybody's; what is in it is not.
+    /// The list is open to every client; what is in it is not.
     List,
     Nothing,
 }
@@ -30,7 +30,7 @@ pub struct Door {
     pub method: &'static str,
     pub target: &'static str,
     pub fields: &'static str,
-    /// What is answered to whoever is let in: often it depends on who was there just before.
+    /// The statuses of a permitted request: they often depend on the request before.
     pub opens: &'static [u16],
     /// Whether a page elsewhere could use it without reading the answer.
     pub is_blind: bool,
@@ -64,7 +64,7 @@ impl fmt::Display for Door {
     }
 }
 
-/// All of them: pages, sockets, streams, posters, states, lists, and what anybody may have.
+/// All of them: pages, sockets, streams, posters, states, lists, and open addresses.
 pub fn doors() -> Vec<Door> {
     let door = |guard, method, target, fields, opens, is_blind| Door {
         guard,
@@ -74,7 +74,7 @@ pub fn doors() -> Vec<Door> {
         opens,
         is_blind,
     };
-    // Pages may be left out of a build; whether they are let in is what counts here.
+    // Pages may be left out of a build; only the permission counts here.
     let page: &[u16] = &[200, 404];
     let socket: &[u16] = &[101];
     let upload: &[u16] = &[100];
@@ -141,7 +141,7 @@ impl Door {
         let mut http = Http::open(server);
         http.send(self.request(shown, host, origin));
         if self.waits_for_media() {
-            // Who is let in and hangs up gets nothing.
+            // A permitted client that closes its side gets nothing.
             http.stream().shutdown(Shutdown::Write).unwrap();
             if http.stream().peek(&mut [0]).unwrap() == 0 {
                 return Response {
@@ -162,7 +162,7 @@ impl Door {
     }
 
     /// The stream over HTTP answers once there are media, and here are none. A refusal comes at once,
-    /// unless a hook is asked first.
+    /// unless a hook decides first.
     pub fn waits_for_media(&self) -> bool {
         self.method == "GET" && self.target == "/live/demo.webm"
     }
@@ -193,7 +193,7 @@ impl Door {
         )
     }
 
-    /// Knocks, and insists on whether it opens. Returns what was answered.
+    /// Sends the request, and asserts whether it is permitted. Returns the answer.
     pub fn assert(&self, server: &Server, shown: &Shown, is_let_in: bool) -> Response {
         let answer = self.knock(server, shown);
         let expected = if is_let_in { self.opens } else { &[401] };

@@ -1,4 +1,4 @@
-//! A web hook that answers as a test wants it to.
+//! A web hook that answers as its test says.
 
 use super::PATIENCE;
 use serde_json::Value;
@@ -99,7 +99,7 @@ fn serve(mut stream: TcpStream, judge: &Judge, asked: &Sender<Asked>) {
         let question: Value = serde_json::from_slice(&bytes[length..end]).unwrap();
         bytes.drain(..end);
         let says = {
-            // Whoever asked is told of by the time the answer can be there.
+            // The question is reported before its answer can arrive.
             let _ = asked.send(Asked {
                 question: question.clone(),
                 path: head.path,

@@ -82,7 +82,7 @@ impl Sample {
         chunks
     }
 
-    /// Indexes of blocks that anybody can join at.
+    /// Indexes of the join points.
     pub fn keyframes(&self) -> Vec<usize> {
         let video = self.recording.video();
         (0..self.blocks.len())
@@ -102,7 +102,7 @@ impl Sample {
         self.keyframes()[0]..whole
     }
 
-    /// The same for who comes when these bytes have been sent: the newest GOP.
+    /// The same for a viewer that joins after these bytes: the newest GOP.
     pub fn newest_gop(&self, length: usize) -> Range<usize> {
         let whole = self.shown(length).end;
         let keyframes = self.keyframes();

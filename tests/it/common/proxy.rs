@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
-/// Who stands in front.
+/// The proxy in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Nginx,
     Caddy,
     /// nginx with all of it below `/video/`, which it takes off what it sends on, and says so.
     NginxStripping,
-    /// The same, but the server is asked for `/video/…` as well.
+    /// The same, but the prefix `/video` reaches the server as well.
     NginxBelow,
 }
 
@@ -79,8 +79,8 @@ impl Proxy {
     }
 }
 
-/// An address for who cannot be asked which one it got. Below the ports that the kernel gives to
-/// clients: such a one may connect to itself, and then look like somebody who listens.
+/// An address for a program that cannot report its own. Below the ports that the kernel gives to
+/// clients: a client on such a port may connect to itself, and look like a listener.
 pub fn free_address() -> SocketAddr {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id() % 1000 * 10;

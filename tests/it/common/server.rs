@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A command with no `VIDEOSTREAM_*` variable of whoever runs the tests.
+/// A command without the `VIDEOSTREAM_*` variables of the environment.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_videostream"));
     for (name, _) in std::env::vars_os() {
@@ -40,7 +40,7 @@ pub struct Server {
 pub struct Ended {
     pub status: ExitStatus,
     pub log: String,
-    /// What it printed and nobody has read yet.
+    /// Printed lines that no test has read yet.
     pub output: String,
     /// From the signal to the end of the process.
     pub took: Duration,
@@ -159,7 +159,7 @@ impl Server {
         value.parse().unwrap()
     }
 
-    /// Waits until nobody publishes this stream.
+    /// Waits until this stream has no publisher.
     pub fn wait_until_offline(&self, name: &str) {
         eventually("the stream goes offline", || {
             let report = self.report(name);
@@ -270,7 +270,7 @@ impl Orphan {
         kill_process(self.pid, signal).unwrap();
     }
 
-    /// Waits for its end. Nobody may come to collect what is left of it.
+    /// Waits for its end. It may stay a zombie that no process collects.
     pub fn wait(self) {
         eventually("the end of another process", || {
             state(self.pid)

@@ -24,14 +24,14 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// One who is told things.
+    /// A viewer with `videostream.v1`.
     pub fn v1(server: &Server, name: &str) -> Viewer {
         let mut viewer = Viewer::on(connect(server), server, name, &[SUBPROTOCOL]);
         assert_eq!(viewer.text("hello")["stream"], name);
         viewer
     }
 
-    /// One who gets the stream alone.
+    /// A viewer without a subprotocol: it gets media alone.
     pub fn plain(server: &Server, name: &str) -> Viewer {
         Viewer::on(connect(server), server, name, &[])
     }
@@ -122,7 +122,7 @@ impl Viewer {
 
 pub struct HttpViewer {
     http: Http,
-    /// Somebody in between cuts chunks of its own.
+    /// A proxy in between cuts the chunks anew.
     is_cut_anew: bool,
     pub head: Option<Response>,
     pub screen: Screen,
@@ -152,7 +152,7 @@ impl HttpViewer {
         }
     }
 
-    /// One whose chunks end anywhere.
+    /// A viewer with chunks that end anywhere.
     pub fn behind_proxy(http: Http) -> HttpViewer {
         HttpViewer {
             is_cut_anew: true,

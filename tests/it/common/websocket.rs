@@ -73,12 +73,12 @@ impl WebSocketClient {
         self.socket.send(message.into()).unwrap();
     }
 
-    /// Sends to who may have hung up.
+    /// Sends to a peer that may have closed.
     pub fn try_send(&mut self, message: Message) -> Result<(), Error> {
         self.socket.send(message)
     }
 
-    /// Begins the closing handshake with who may have begun it.
+    /// Begins the closing handshake with a peer that may have begun it.
     pub fn try_close(&mut self) -> Result<(), Error> {
         let goodbye = CloseFrame {
             code: CloseCode::Normal,
@@ -92,7 +92,7 @@ impl WebSocketClient {
         self.socket.get_mut().write_all(bytes).unwrap();
     }
 
-    /// The next thing it is told. Pings are answered on the way.
+    /// The next message or the end. Pings are answered on the way.
     pub fn hear(&mut self) -> Heard {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -175,7 +175,7 @@ impl Publisher {
         }
     }
 
-    /// A publisher whose stream is on air already, for what asks for nothing but that.
+    /// A publisher with its stream on air, for tests that need no more.
     pub fn on_air(server: &Server, name: &str) -> Publisher {
         let mut publisher = Publisher::open(server, name);
         publisher.open_stream(&Sample::read("chromium-restart-1"));
@@ -183,8 +183,8 @@ impl Publisher {
         publisher
     }
 
-    /// Sends a recording up to its first keyframe. Whoever waits for the stream joins at the newest
-    /// keyframe there is: so a test lets its viewers see this one before it goes on.
+    /// Sends a recording up to its first keyframe. A waiting viewer joins at the newest keyframe
+    /// there is: so a test lets its viewers see this one before it goes on.
     pub fn open_stream(&mut self, sample: &Sample) {
         self.send(&sample.bytes.slice(..sample.opening()));
     }
@@ -194,7 +194,7 @@ impl Publisher {
         self.send_all(&sample.chunks_after(sample.opening()));
     }
 
-    /// Says goodbye; when it returns, the server has taken all that was sent.
+    /// Closes. When it returns, the server has read all that was sent.
     pub fn finish(self) {
         self.client.close();
     }

@@ -1,5 +1,5 @@
-//! The promise: whatever a peer sends, it alone is closed, with the reason; viewers keep what they
-//! have, and the server goes on.
+//! The promise: a peer that sends broken bytes is closed alone, with the reason. Viewers keep what
+//! they have, and the server goes on.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};
@@ -28,7 +28,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_not_webm_is_refused_with_the_reason() {
+fn other_formats_are_refused_with_the_reason() {
     let server = Server::start();
     for junk in [&b"RIFF....WEBPVP8 "[..], &[0; 100], b"<html>"] {
         let mut publisher = Publisher::open(&server, "demo");
@@ -43,7 +43,7 @@ fn what_is_not_webm_is_refused_with_the_reason() {
 }
 
 #[test]
-fn an_impossible_size_is_refused_with_its_place_and_viewers_keep_what_they_have() {
+fn impossible_size_is_refused_at_its_offset_and_earlier_frames_stay() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let next = Sample::read("chromium-restart-2");
@@ -108,7 +108,7 @@ fn a_block_over_the_limit_is_refused() {
 }
 
 #[test]
-fn a_body_that_breaks_off_inside_a_block_is_told_where() {
+fn truncated_body_is_refused_with_its_offset() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let block = &sample.blocks[40];
@@ -140,7 +140,7 @@ fn a_body_that_breaks_off_inside_a_block_is_told_where() {
 }
 
 #[test]
-fn an_empty_body_takes_nobodys_place() {
+fn empty_body_replaces_no_publisher() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -219,7 +219,7 @@ fn breaking_websockets_rules_closes_with_1002() {
 }
 
 #[test]
-fn a_viewer_that_talks_is_ignored_and_then_closed() {
+fn messages_of_a_viewer_are_ignored_until_their_limit_closes_it() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -245,7 +245,7 @@ fn pings_without_end_fill_no_memory() {
     let many = frame(0x89, &[b'x'; 125]).repeat(1000);
     for target in ["/live/demo", "/publish/demo"] {
         let mut client = WebSocketClient::open(&server, target, &[]);
-        // 16 MB of pings by one who reads no pong: it is dropped, or the pongs wait in the kernel.
+        // 16 MB of pings, and no pong is read: the client is closed, or the kernel holds the pongs.
         for _ in 0..125 {
             if client.stream().write_all(&many).is_err() {
                 break;
@@ -257,7 +257,7 @@ fn pings_without_end_fill_no_memory() {
 }
 
 #[test]
-fn chat_on_a_viewers_http_connection_is_ignored() {
+fn bytes_from_an_http_viewer_are_ignored() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut http = Http::open(&server);
@@ -343,7 +343,7 @@ fn no_bytes_break_the_server() {
 }
 
 #[test]
-fn fragments_without_end_hold_nobody_up() {
+fn endless_fragments_delay_no_other_client() {
     let server = Server::start();
     let floods = ["/live/demo", "/publish/other"].map(|target| {
         let client = WebSocketClient::open(&server, target, &[]);

@@ -1,5 +1,5 @@
-//! The promise: one client has no more connections than it may, a proxy is not taken for one client,
-//! and nobody is believed who is not trusted.
+//! The promise: one client has no more connections than its limit, a proxy does not count as one
+//! client, and only a trusted proxy reports client addresses.
 
 use crate::common::eventually;
 use crate::common::http::{Http, connect_from};
@@ -32,7 +32,7 @@ fn watch(mut http: Http, client: &str) -> (u16, Http) {
 }
 
 #[test]
-fn a_client_has_so_many_connections_and_others_are_not_meant() {
+fn connections_over_the_limit_of_one_client_are_refused() {
     let server = Server::with(&["--max-connections-per-address", "2"]);
     let mut held = [from(HERE, &server), from(HERE, &server)];
     for http in &mut held {
@@ -55,7 +55,7 @@ fn a_client_has_so_many_connections_and_others_are_not_meant() {
     let lie = from(HERE, &server).request("GET", "/healthz", &["X-Forwarded-For: 192.0.2.1"]);
     assert_eq!(lie.status, 503);
 
-    // Who leaves makes room, whoever was refused.
+    // Closed connections make room; refused ones do not count.
     drop((held, third));
     eventually("there is room again", || {
         let answer = from(HERE, &server).get("/healthz");
@@ -69,7 +69,7 @@ fn a_client_has_so_many_connections_and_others_are_not_meant() {
 }
 
 #[test]
-fn a_crowd_from_one_address_leaves_room_for_the_others() {
+fn crowd_from_one_address_leaves_room_for_others() {
     let options = [
         "--max-connections-per-address",
         "4",
@@ -87,7 +87,7 @@ fn a_crowd_from_one_address_leaves_room_for_the_others() {
 }
 
 #[test]
-fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
+fn clients_of_a_trusted_proxy_are_counted_separately() {
     let options = [
         "--max-connections-per-address",
         "1",
@@ -124,7 +124,7 @@ fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
           X-Forwarded-For: \xff, 192.0.2.1\r\n\r\n",
     );
     assert_eq!(unreadable.answer("GET").status, 503);
-    // Whoever is no proxy speaks for itself.
+    // A peer that is no trusted proxy counts by its own address.
     let (direct, _direct) = watch(from([127, 0, 0, 9], &server), "192.0.2.1");
     assert_eq!(direct, 101);
 }
@@ -132,7 +132,7 @@ fn each_client_of_a_trusted_proxy_is_counted_for_itself() {
 const BINARY_LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[test]
-fn a_proxy_header_tells_the_client() {
+fn proxy_header_sets_the_client_address() {
     let server = Server::with(&[
         "--proxy-protocol",
         "--trusted-proxy",

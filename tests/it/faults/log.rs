@@ -1,5 +1,5 @@
-//! The promise: a log that cannot be written costs lines, which are counted, and nothing else: the
-//! server serves on, and stops when it is told to.
+//! The promise: a log that cannot be written costs only lines, which are counted. The server serves
+//! on, and stops on a signal.
 
 use crate::common::eventually;
 use crate::common::http::Http;
@@ -118,7 +118,7 @@ fn full_disk_and_a_closed_pipe_cost_lines_and_not_the_server() {
 }
 
 #[test]
-fn stuck_reader_of_the_log_holds_up_neither_the_server_nor_its_stop() {
+fn stuck_log_reader_delays_neither_service_nor_shutdown() {
     let (reader, stderr) = pipe().unwrap();
     let server = Server::logging_to(stderr, &[]);
     server.lose_lines();
@@ -131,7 +131,7 @@ fn stuck_reader_of_the_log_holds_up_neither_the_server_nor_its_stop() {
 }
 
 #[test]
-fn lost_lines_are_told_in_the_log_once_it_is_read_again() {
+fn lost_log_lines_are_counted_in_the_log_when_its_reader_returns() {
     for (format, tells) in [
         ("text", "log lines lost: standard error does not"),
         ("json", "\"message\":\"log lines lost: standard"),
@@ -171,7 +171,7 @@ fn lost_lines_are_told_in_the_log_once_it_is_read_again() {
 }
 
 #[test]
-fn standard_output_that_takes_nothing_is_no_reason_not_to_serve() {
+fn blocked_standard_output_does_not_stop_the_server() {
     let (reader, closed) = pipe().unwrap();
     drop(reader);
     let (stuck_reader, mut stuck) = pipe().unwrap();
@@ -207,7 +207,7 @@ fn standard_output_that_takes_nothing_is_no_reason_not_to_serve() {
 }
 
 #[test]
-fn start_that_fails_is_told_after_what_was_logged() {
+fn failed_start_is_reported_after_the_log() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut command = program();
@@ -218,7 +218,7 @@ fn start_that_fails_is_told_after_what_was_logged() {
     let last = text.lines().last().unwrap();
     let expected = format!("error: --listen {address}: ");
     assert!(last.starts_with(&expected), "{text}");
-    // With nobody to read it, the exit code is all there is.
+    // With a closed pipe for the log, only the exit code is left.
     let (reader, closed) = pipe().unwrap();
     drop(reader);
     for stderr in [Stdio::from(full_disk()), Stdio::from(closed)] {

@@ -1,4 +1,4 @@
-//! What goes wrong, at one peer or around the server, costs the others nothing.
+//! A fault of one peer, or around the server, costs other clients nothing.
 
 mod bad_input;
 mod clients;

@@ -1,5 +1,5 @@
-//! The promise: whoever is killed, reset or cut off in the middle of something is cleared away, and
-//! the others' stream goes on, whole.
+//! The promise: the server removes a peer that is killed, reset or cut off at any point, and the
+//! stream of the others continues whole.
 
 use crate::common::http::{Http, connect_narrow, reset_on_drop};
 use crate::common::link::Link;
@@ -151,7 +151,7 @@ fn viewers_that_reset_in_mid_send_cost_the_others_not_a_byte() {
         watch(rounds);
         (server.metric(BEHIND) == doomed.len() as u64).then_some(())
     });
-    // One goes before each chunk, so that there is always one who has taken half of something.
+    // One is reset before each chunk, so that there is always one in the middle of a chunk.
     for chunk in sample.chunks.iter().cycle().take(2 * sample.chunks.len()) {
         if let Some(stream) = doomed.pop() {
             reset_on_drop(&stream);
@@ -172,7 +172,7 @@ fn viewers_that_reset_in_mid_send_cost_the_others_not_a_byte() {
 const PINGS: [&str; 4] = ["--ping-interval", "500ms", "--ping-timeout", "2s"];
 
 #[test]
-fn a_publisher_whose_link_is_dead_is_found_by_ping_and_the_next_one_continues() {
+fn publisher_with_a_dead_link_fails_its_ping_and_the_next_continues() {
     let server = Server::with(&PINGS);
     let [first, second] = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let link = Link::to(server.address);
@@ -196,9 +196,9 @@ fn a_publisher_whose_link_is_dead_is_found_by_ping_and_the_next_one_continues() 
 }
 
 #[test]
-fn a_viewer_who_takes_bytes_and_answers_no_ping_is_found_while_media_flow() {
+fn viewer_without_pongs_is_closed_while_media_flow() {
     let server = Server::with(&PINGS);
-    // So little that the kernel takes it all for those who are not there.
+    // So little that the kernel buffers all of it for viewers that are gone.
     let sample = Sample::read("chromium-opus-only-100ms");
     let mut here = Viewer::v1(&server, "demo");
     let mut deaf = Viewer::plain(&server, "demo");
@@ -225,7 +225,7 @@ fn a_viewer_who_takes_bytes_and_answers_no_ping_is_found_while_media_flow() {
 }
 
 #[test]
-fn a_viewer_over_http_that_takes_nothing_is_found_by_its_deadline() {
+fn stalled_http_viewer_is_closed_at_its_deadline() {
     let options = ["--viewer-timeout", "500ms", "--viewer-buffer", "16KiB"];
     let server = Server::with(&options);
     let sample = Sample::read("chromium-vp8-opus-100ms");
@@ -301,7 +301,7 @@ impl<'a> Line<'a> {
 }
 
 #[test]
-fn a_link_that_stalls_for_five_seconds_and_comes_back_loses_nobody_and_nothing() {
+fn link_stall_of_five_seconds_loses_no_client_and_no_frame() {
     const STALL: Duration = Duration::from_secs(5);
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");
@@ -330,7 +330,7 @@ fn a_link_that_stalls_for_five_seconds_and_comes_back_loses_nobody_and_nothing()
         }
         thread::sleep(STALL / meanwhile.len() as u32);
     }
-    // Who comes now sees the last picture there was.
+    // A viewer that joins now gets the last picture.
     let mut late = ["ws", "put"].map(|name| Viewer::v1(&server, name));
     for (line, late) in lines.iter().zip(&mut late) {
         late.watch(1);

@@ -1,5 +1,5 @@
-//! The promise: for ffmpeg and ffprobe, what viewers get of any recorder is a stream without fault
-//! that has every frame.
+//! The promise: ffmpeg and ffprobe find no fault in the stream of any recorder, and every frame in
+//! it.
 
 use crate::common::ffmpeg::{Folder, Found, end_viewers};
 use crate::common::media::Sample;
@@ -85,7 +85,7 @@ fn recordings_one_after_the_other_are_one_stream() {
 }
 
 #[test]
-fn laced_sound_is_taken_apart() {
+fn laced_audio_is_split() {
     let server = Server::start();
     let sample = Sample::read("chromium-opus-only-100ms");
     let mut viewer = HttpViewer::open(&server, "demo");

@@ -1,4 +1,5 @@
-//! The promise: whoever comes near a right address is told which it is, and every answer has a date.
+//! The promise: a request for a nearly right address is answered with the right one, and every
+//! answer has a date.
 
 use crate::common::ffmpeg;
 use crate::common::http::{Http, Response};
@@ -19,7 +20,7 @@ fn ask(server: &Server, method: &str, target: &str, fields: &[&str]) -> Response
 }
 
 #[test]
-fn a_websocket_to_a_file_is_told_the_right_address_at_once() {
+fn websocket_to_a_file_is_refused_with_the_right_address() {
     let server = Server::start();
     for file in ["/live/demo.webm", "/live/demo.jpg", "/live/demo.webp"] {
         let answer = ask(&server, "GET", file, &UPGRADE);
@@ -30,7 +31,7 @@ fn a_websocket_to_a_file_is_told_the_right_address_at_once() {
 }
 
 #[test]
-fn a_closing_slash_is_led_to_the_address_without_it() {
+fn trailing_slash_is_redirected() {
     let server = Server::with(&["--publish-key", "k"]);
     for (target, location) in [
         ("/live/demo/", "../../live/demo"),
@@ -69,7 +70,7 @@ fn files_that_other_servers_have_are_refused_with_a_hint() {
 }
 
 #[test]
-fn listeners_at_an_icecast_mount_are_told_where_the_stream_is() {
+fn viewer_at_an_icecast_mount_gets_the_stream_address() {
     let server = Server::start();
     for (mount, named) in [
         ("/demo.webm", Some("the stream is at /live/demo.webm")),
@@ -87,7 +88,7 @@ fn listeners_at_an_icecast_mount_are_told_where_the_stream_is() {
 }
 
 #[test]
-fn icecast_mounts_of_tutorials_are_told_ours_in_the_answer_and_in_the_log() {
+fn publisher_at_an_icecast_mount_gets_the_right_address_in_answer_and_log() {
     for (mount, named) in [
         ("/live/e", "/live/e.webm"),
         ("/e", "/live/e.webm"),

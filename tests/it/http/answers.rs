@@ -1,5 +1,5 @@
-//! The promise: everything that is not media is plain HTTP as any client or proxy knows it, and
-//! every refusal has the status that the contract says.
+//! The promise: every answer other than media is plain HTTP for any client or proxy, and every
+//! refusal has the status of the contract.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::Sample;
@@ -82,7 +82,7 @@ fn http_1_0_is_answered_and_closed_unless_it_asks_otherwise() {
 }
 
 #[test]
-fn head_says_what_get_would() {
+fn head_has_the_fields_of_get() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     assert_eq!(
@@ -186,7 +186,7 @@ fn pages_are_compressed_validated_and_locked_down() {
 }
 
 #[test]
-fn page_learns_which_site_led_the_browser_to_it() {
+fn page_gets_the_site_of_its_referrer_in_server_timing() {
     let server = Server::start();
     let led = |target: &str, site: &str| {
         let field = format!("Sec-Fetch-Site: {site}");
@@ -202,7 +202,7 @@ fn page_learns_which_site_led_the_browser_to_it() {
 }
 
 #[test]
-fn the_newest_poster_is_shown_as_long_as_somebody_publishes() {
+fn newest_poster_lasts_as_long_as_its_publisher() {
     let server = Server::with(&["--poster-bytes", "2KiB"]);
     let put = |fields: &[&str], body: &[u8]| {
         let mut http = Http::open(&server);
@@ -257,7 +257,7 @@ fn poster_goes_with_the_publisher_that_sent_it() {
     let sample = Sample::read("chromium-restart-1");
     let put = || Http::open(&server).upload("PUT", "/live/demo.jpg", &[], JPEG);
     let get = || Http::open(&server).get("/live/demo.jpg").status;
-    // Whoever stays keeps the stream.
+    // The viewer keeps the stream.
     let mut viewer = Viewer::v1(&server, "demo");
     let mut first = Publisher::open(&server, "demo");
     first.open_stream(&sample);
@@ -290,7 +290,7 @@ fn poster_goes_with_the_publisher_that_sent_it() {
 }
 
 #[test]
-fn refusals_say_what_is_wrong() {
+fn refusals_name_the_fault() {
     let server = Server::start();
     let lines = |start: &str, lines: &str| format!("{start} HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
     let upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
@@ -367,7 +367,7 @@ fn refusals_say_what_is_wrong() {
 }
 
 #[test]
-fn a_method_that_is_not_for_an_address_hears_which_are() {
+fn wrong_method_is_refused_with_the_allowed_methods() {
     let server = Server::start();
     for (method, target, allow) in [
         ("POST", "/", "GET, HEAD"),
@@ -385,13 +385,13 @@ fn a_method_that_is_not_for_an_address_hears_which_are() {
 }
 
 #[test]
-fn a_full_server_says_so() {
+fn full_server_answers_503() {
     let server = Server::with(&["--max-streams", "1"]);
     let publisher = Publisher::open(&server, "one");
     let refused = Http::open(&server).upload("PUT", "/publish/two", &[], b"x");
     assert_eq!(refused.status, 503);
     assert!(refused.field("Retry-After").is_some());
-    // Not for who takes over, nor when there is room again.
+    // A takeover is not refused, nor a new stream when there is room again.
     let taken_over = Publisher::open(&server, "one");
     drop(publisher);
     taken_over.finish();
@@ -411,7 +411,7 @@ fn a_full_server_says_so() {
 }
 
 #[test]
-fn metrics_count_what_happened() {
+fn metrics_count_connections_streams_and_bytes() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::plain(&server, "demo");

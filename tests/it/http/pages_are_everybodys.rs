@@ -1,5 +1,5 @@
-//! The promise: pages hold no secret and are served to everybody, so that they can ask for the key
-//! themselves, and no browser opens a login box over them; all else of a stream is guarded.
+//! The promise: pages hold no secret and are open to every client, so that they can ask for the key
+//! themselves and no browser opens a login box over them. Everything else of a stream is guarded.
 
 use crate::common::hook::{Hook, Says};
 use crate::common::http::{Http, Response};
@@ -75,7 +75,7 @@ fn pages_are_served_without_a_key_and_their_streams_are_not() {
 }
 
 #[test]
-fn the_hook_is_not_asked_about_pages() {
+fn pages_send_no_question_to_the_hook() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let hook = Hook::start(|_| {
         ASKED.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ fn the_hook_is_not_asked_about_pages() {
     assert_eq!(listing(&server, &[]), (vec![], true));
 }
 
-/// Nobody acts by a page that another name leads to, for its socket is refused.
+/// A page under a foreign name can do nothing, for its socket is refused.
 #[test]
 fn pages_of_a_local_server_have_any_name_and_their_sockets_have_not() {
     let server = Server::start();
@@ -114,7 +114,7 @@ fn only_programs_and_people_are_challenged() {
         assert_eq!(answer.status, 401, "{target} {fields:?}");
         answer.all("WWW-Authenticate").len()
     };
-    // A browser opens its box where somebody typed the address; curl and ffmpeg send the key again.
+    // A browser opens its box for a typed address; curl and ffmpeg send the key again.
     for fields in [
         &[][..],
         &["Accept: */*"],
@@ -162,7 +162,7 @@ fn only_programs_and_people_are_challenged() {
 }
 
 #[test]
-fn lists_answer_everybody_and_say_whether_a_key_would_show_more() {
+fn lists_are_open_and_report_whether_a_key_would_show_more() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     std::fs::write(&file, "[streams.hidden]\nwatch_key = 'own'\n").unwrap();

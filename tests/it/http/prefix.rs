@@ -1,5 +1,5 @@
-//! The promise: below a path prefix all works as at the root, behind a proxy that takes the prefix
-//! off and behind one that does not; and links that the server writes have it.
+//! The promise: every address works below a path prefix, behind a proxy that strips the prefix and
+//! behind one that keeps it; and links from the server have the prefix.
 
 use crate::common::http::{Http, prepare};
 use crate::common::media::Sample;
@@ -134,7 +134,7 @@ impl Site<'_> {
 }
 
 #[test]
-fn all_works_behind_a_proxy_that_takes_the_prefix_off() {
+fn every_address_works_behind_a_proxy_that_strips_the_prefix() {
     let server = Server::with(&["--publish-open"]);
     let proxy = Some(Proxy::before(server.address, Kind::NginxStripping));
     Site {
@@ -145,7 +145,7 @@ fn all_works_behind_a_proxy_that_takes_the_prefix_off() {
 }
 
 #[test]
-fn links_have_the_prefix_that_a_trusted_proxy_takes_off() {
+fn links_have_the_prefix_stripped_by_a_trusted_proxy() {
     let options = ["--publish-open", "--trusted-proxy", "127.0.0.1"];
     for (options, link) in [
         (&options[..], "/video/live/demo"),
@@ -165,7 +165,7 @@ fn links_have_the_prefix_that_a_trusted_proxy_takes_off() {
 }
 
 #[test]
-fn all_works_behind_a_proxy_that_leaves_the_prefix() {
+fn every_address_works_behind_a_proxy_that_keeps_the_prefix() {
     let server = Server::with(&["--publish-open", "--base-path", "/video"]);
     let proxy = Some(Proxy::before(server.address, Kind::NginxBelow));
     Site {
@@ -193,7 +193,7 @@ fn a_server_with_a_base_path_answers_below_it_and_without_it() {
     }
 }
 
-/// The link that a publisher is told to hand on.
+/// The link to share that a publisher gets.
 fn told_link(server: &Server, lines: &[&str]) -> String {
     let upgrade = [
         "Connection: Upgrade",
@@ -227,7 +227,7 @@ fn links_have_the_prefix_of_the_server_or_of_a_trusted_proxy() {
     };
     let answer = site.http().request("GET", "/video/live/demo", &forwarded);
     assert_eq!(answer.status, 200);
-    // Whoever is no proxy of ours says nothing by it.
+    // The field counts only from a trusted proxy.
     let server = Server::with(&["--publish-key", "k"]);
     assert_eq!(told_link(&server, &forwarded), "/live/demo");
     let answer = Http::open(&server).request("GET", "/video/live/demo", &forwarded);
@@ -279,7 +279,7 @@ fn token_prints_links_with_the_prefix() {
 }
 
 #[test]
-fn what_is_no_path_prefix_is_refused_at_start() {
+fn invalid_base_path_is_refused_at_start() {
     for bad in [
         "video",
         "/video/",

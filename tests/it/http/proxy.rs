@@ -1,5 +1,5 @@
-//! The promise: behind nginx and Caddy, with the files that `contrib/` ships, all works as without
-//! them, and nothing waits in between.
+//! The promise: everything works behind nginx and Caddy with the files in `contrib/`, and the proxy
+//! delays nothing.
 
 use crate::common::http::{Http, connect_narrow};
 use crate::common::media::{Sample, assert_frames};
@@ -120,7 +120,7 @@ fn a_websocket_publisher_is_seen_block_by_block(kind: Kind) {
     for screen in &screens {
         assert_frames(&screen.frames(), &sample.all_frames());
     }
-    // Who leaves is seen to leave.
+    // The server notices that viewers leave.
     drop(screens);
     publisher.send_all(&sample.chunks);
     site.server
@@ -142,8 +142,8 @@ fn a_body_is_seen_block_by_block_before_it_ends(kind: Kind) {
     assert_eq!(put.answer("PUT").status, 200);
 }
 
-/// It does not take all that there is, only to keep it for a viewer who does not.
-fn a_viewer_who_takes_nothing_is_felt_by_the_server(kind: Kind) {
+/// The proxy does not buffer a whole stream for a viewer that reads nothing.
+fn stalled_viewer_behind_a_proxy_causes_backpressure(kind: Kind) {
     let site = Site::new(kind);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut here = Viewer::v1(&site.server, "demo");
@@ -164,7 +164,7 @@ fn a_viewer_who_takes_nothing_is_felt_by_the_server(kind: Kind) {
     });
 }
 
-fn publishing_needs_the_key_though_everybody_comes_from_loopback(kind: Kind) {
+fn publishing_through_a_loopback_proxy_needs_the_key(kind: Kind) {
     let site = Site::new(kind);
     let mut http = site.http();
     http.ask("GET", "/publish/demo", &UPGRADE);
@@ -253,7 +253,7 @@ fn the_viewers_address_is_forwarded_and_no_other(kind: Kind) {
     assert!(field("Connection")[0].eq_ignore_ascii_case("upgrade"));
 }
 
-fn viewers_are_told_apart_by_their_address(kind: Kind) {
+fn viewers_behind_a_proxy_are_counted_by_their_own_address(kind: Kind) {
     let site = Site::with(
         kind,
         &[
@@ -301,12 +301,12 @@ behind!(
         pages_come_with_their_headers,
         a_websocket_publisher_is_seen_block_by_block,
         a_body_is_seen_block_by_block_before_it_ends,
-        a_viewer_who_takes_nothing_is_felt_by_the_server,
-        publishing_needs_the_key_though_everybody_comes_from_loopback,
+        stalled_viewer_behind_a_proxy_causes_backpressure,
+        publishing_through_a_loopback_proxy_needs_the_key,
         keys_in_addresses_are_not_logged,
         pages_of_the_proxys_own_origin_may_open_websockets,
         the_viewers_address_is_forwarded_and_no_other,
-        viewers_are_told_apart_by_their_address,
+        viewers_behind_a_proxy_are_counted_by_their_own_address,
     ]
 );
 behind!(
@@ -316,11 +316,11 @@ behind!(
         pages_come_with_their_headers,
         a_websocket_publisher_is_seen_block_by_block,
         a_body_is_seen_block_by_block_before_it_ends,
-        a_viewer_who_takes_nothing_is_felt_by_the_server,
-        publishing_needs_the_key_though_everybody_comes_from_loopback,
+        stalled_viewer_behind_a_proxy_causes_backpressure,
+        publishing_through_a_loopback_proxy_needs_the_key,
         keys_in_addresses_are_not_logged,
         pages_of_the_proxys_own_origin_may_open_websockets,
         the_viewers_address_is_forwarded_and_no_other,
-        viewers_are_told_apart_by_their_address,
+        viewers_behind_a_proxy_are_counted_by_their_own_address,
     ]
 );

@@ -1,5 +1,5 @@
-//! The promise: with a certificate, everything that the server does is done over TLS as well, and
-//! who does not finish a handshake, or speaks no TLS, harms nobody.
+//! The promise: with a certificate everything works over TLS as well, and a client with an
+//! unfinished handshake, or without TLS, harms no other client.
 
 use crate::common::certificate::Certificate;
 use crate::common::http::{Http, connect_narrow, prepare};
@@ -18,7 +18,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 use videostream::protocol::websocket::SUBPROTOCOL;
 
-/// A server with a certificate, whose clients trust it.
+/// A server with a certificate that its clients trust.
 fn encrypted(options: &[&str]) -> (Server, Certificate) {
     encrypted_by(Certificate::new(), options)
 }
@@ -51,7 +51,7 @@ fn shown(wire: &mut Wire) -> CertificateDer<'static> {
         .into_owned()
 }
 
-/// Publishes a sample before the eyes of a viewer who is there from the first keyframe on.
+/// Publishes a sample to a viewer that watches from the first keyframe on.
 fn publish(publisher: &mut Publisher, viewer: &mut Viewer, sample: &Sample) {
     publisher.open_stream(sample);
     viewer.watch(1);
@@ -78,7 +78,7 @@ fn pages_are_served_and_connections_end_properly() {
     assert_eq!(http.get("/healthz").text(), "ok\n");
     let answer = http.request("GET", "/", &["Connection: close"]);
     assert_eq!(answer.status, 200);
-    // A connection that ends without TLS's own goodbye would be an error here.
+    // A connection that ends without a TLS close_notify would be an error here.
     assert!(http.rest().is_empty());
 
     // Two requests in one record, and one in many.
@@ -94,14 +94,14 @@ fn pages_are_served_and_connections_end_properly() {
 }
 
 #[test]
-fn viewers_of_both_kinds_see_what_a_websocket_publishes() {
+fn viewers_of_both_kinds_get_the_frames_of_a_websocket_publisher() {
     let (server, certificate) = encrypted(&[]);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");
     let mut plain = Viewer::plain(&server, "demo");
     let mut over_http = HttpViewer::open(&server, "demo");
     let mut over_http_1_0 = HttpViewer::open_1_0(&server, "demo");
-    // And one who speaks the older version.
+    // And one with the older version.
     let old = certificate.trusted_in(&[&rustls::version::TLS12]);
     let old = Wire::encrypt(raw(&server), &old);
     let mut old = Viewer::on(old, &server, "demo", &[SUBPROTOCOL]);
@@ -164,7 +164,7 @@ fn sent_to_slow(server: &Server, fast: &Viewer) -> u64 {
     sent.as_u64().unwrap().saturating_sub(published)
 }
 
-/// A viewer who falls behind by more than TLS may hold for it, and one who does not.
+/// A viewer that falls behind by more than TLS may hold for it, and one that does not.
 struct Behind {
     slow: Viewer,
     fast: Viewer,
@@ -203,7 +203,7 @@ impl Behind {
 
 /// The last of it waits in TLS, not in the stream: nothing new makes the server write.
 #[test]
-fn what_waits_for_a_viewer_comes_although_nothing_new_does() {
+fn buffered_media_reach_a_viewer_without_new_media() {
     let mut behind = Behind::new();
     let all = behind.fast.screen.frames();
     behind.slow.watch(all.len());
@@ -211,7 +211,7 @@ fn what_waits_for_a_viewer_comes_although_nothing_new_does() {
 }
 
 #[test]
-fn what_waits_for_a_viewer_comes_before_the_goodbye() {
+fn buffered_media_reach_a_viewer_before_the_close_frame() {
     let Behind {
         mut slow,
         fast,
@@ -229,7 +229,7 @@ fn what_waits_for_a_viewer_comes_before_the_goodbye() {
 }
 
 #[test]
-fn a_viewer_who_stops_reading_skips_and_goes_on() {
+fn stalled_viewer_skips_and_continues() {
     let small_ring = [
         "--block-bytes",
         "64KiB",
@@ -276,7 +276,7 @@ fn a_viewer_who_stops_reading_skips_and_goes_on() {
 }
 
 #[test]
-fn a_handshake_that_is_not_finished_is_closed_and_holds_nobody_up() {
+fn unfinished_handshake_is_closed_and_delays_no_other_client() {
     let (server, certificate) = encrypted(&["--head-timeout", "1s"]);
     // What a client says first.
     let name = "localhost".try_into().unwrap();
@@ -313,7 +313,7 @@ fn a_handshake_that_is_not_finished_is_closed_and_holds_nobody_up() {
 }
 
 #[test]
-fn who_speaks_no_tls_is_told_or_closed() {
+fn plain_http_is_refused_and_junk_is_closed() {
     let (server, _certificate) = encrypted(&[]);
     let mut http = Http::from_stream(raw(&server), &server);
     let answer = http.get("/live/demo?key=secret");
@@ -339,7 +339,7 @@ fn who_speaks_no_tls_is_told_or_closed() {
 }
 
 #[test]
-fn a_connection_too_many_is_told_so_over_tls() {
+fn connection_over_the_limit_gets_503_over_tls() {
     let (server, _certificate) = encrypted(&["--max-connections", "1"]);
     let mut first = Http::open(&server);
     assert_eq!(first.get("/healthz").status, 200);
@@ -351,9 +351,9 @@ fn a_connection_too_many_is_told_so_over_tls() {
     assert!(second.rest().is_empty());
 }
 
-/// A proxy that passes TLS on says first, and in plain, for whom.
+/// A proxy that passes TLS on first sends its proxy header, in plain.
 #[test]
-fn a_proxys_word_comes_before_the_handshake() {
+fn proxy_header_comes_before_the_handshake() {
     let (server, certificate) = encrypted(&["--proxy-protocol", "--trusted-proxy", "127.0.0.1"]);
     for (introduction, status) in [("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 200), ("", 400)] {
         let mut stream = raw(&server);
@@ -365,7 +365,7 @@ fn a_proxys_word_comes_before_the_handshake() {
 }
 
 #[test]
-fn sighup_renews_the_certificate_and_drops_nobody() {
+fn sighup_renews_the_certificate_and_closes_no_connection() {
     let (mut server, mut certificate) = encrypted(&[]);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let all = sample.all_frames();
@@ -401,7 +401,7 @@ fn sighup_renews_the_certificate_and_drops_nobody() {
     let ended = server.end(Signal::TERM);
     assert!(ended.status.success());
     assert_eq!(viewer.closed().0, 1001);
-    // Behind it comes TLS's own goodbye: without that, this would be an error.
+    // A TLS close_notify follows: without it, this would be an error.
     assert!(matches!(viewer.client.hear(), Heard::Gone));
     let file = certificate.cert().display().to_string();
     let complaint = format!("--tls-cert {file}: there is no certificate in it");
@@ -469,7 +469,7 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn what_cannot_serve_ends_with_one_line() {
+fn unusable_certificate_is_refused_in_one_line() {
     let certificate = Certificate::new();
     let other = Certificate::new();
     let [cert, key] = [certificate.cert(), other.key()].map(|path| path.display().to_string());
@@ -507,13 +507,13 @@ fn what_cannot_serve_ends_with_one_line() {
 }
 
 #[test]
-fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
+fn self_signed_certificate_is_printed_as_its_fingerprint() {
     use sha2::{Digest, Sha256};
     let mut server = Server::with(&["--tls-self-signed"]);
     let (_, _) = (server.line(), server.line());
     let line = server.line();
     let told = line.strip_prefix("the certificate's SHA-256 is ").unwrap();
-    // Whoever has compared it may trust it: for that it has to be a certificate of this host.
+    // A user who has compared it may trust it: so it has to be a certificate of this host.
     let url = format!("https://{}/live/a", server.address);
     let refused = run(&["load", &url, "--viewers", "1", "--publish-rate", "500k"]);
     let said = String::from_utf8(refused.stderr).unwrap();
@@ -543,7 +543,7 @@ fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
     server.tls = Some(config.into());
     server.assert_healthy();
 
-    // Who has looked at it need not do so again when another process takes over.
+    // A handover keeps the certificate, so a user need not compare it again.
     server.signal(Signal::USR2);
     let orphan = Orphan::of(&server);
     assert!(eventually("the old process ends", || server.ended()).success());
@@ -555,7 +555,7 @@ fn a_certificate_made_at_start_is_told_by_its_fingerprint() {
 }
 
 #[test]
-fn each_port_does_after_a_handover_what_it_did_before() {
+fn each_port_keeps_its_role_after_a_handover() {
     // Three that were asked for by the same address.
     let options = ["--listen", "127.0.0.1:0", "--http-redirect", "127.0.0.1:0"];
     let (mut server, certificate) = encrypted(&options);
@@ -600,7 +600,7 @@ fn each_port_does_after_a_handover_what_it_did_before() {
 }
 
 #[test]
-fn a_server_that_shows_the_very_certificate_is_believed() {
+fn server_with_the_certificate_of_tls_ca_is_trusted() {
     let (server, certificate) = encrypted_by(Certificate::of_an_authority(), &[]);
     let ca = certificate.cert().display().to_string();
     let url = format!("wss://{}/live/demo", server.address);
@@ -674,7 +674,7 @@ fn push_and_load_connect_by_tls() {
         for name in ["failed", "dropped", "invalid", "skips"] {
             assert_eq!(report[name], 0, "{name}: {report}");
         }
-        // The crowd counts the same bytes as those who are judged.
+        // The crowd counts the same bytes as the judged viewers.
         let bytes = &report["bytes"];
         assert!(bytes["min"].as_u64() > Some(40_000), "{report}");
         let scheme = if protocol == "ws" { "wss" } else { "https" };

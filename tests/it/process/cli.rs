@@ -146,7 +146,7 @@ fn the_flag_wins_over_the_variable_and_the_variable_over_the_file() {
 }
 
 #[test]
-fn what_is_wrong_in_the_file_is_told_with_its_line() {
+fn config_file_faults_are_refused_with_their_line() {
     let refused = |text| File::new(text).refusal();
     assert_eq!(
         refused("log = 'text'\n\nringbytes = 5\n"),

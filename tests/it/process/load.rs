@@ -1,5 +1,5 @@
-//! The promise: `load` tells what viewers of a real server receive, judges whether it would play,
-//! and ends on its own, with an exit code that others can rely on.
+//! The promise: `load` measures what viewers of a real server receive, judges whether it would
+//! play, and ends on its own with an exit code for scripts.
 
 use crate::common::server::{Server, program};
 use crate::common::viewer::Viewer;
@@ -179,7 +179,7 @@ fn stalled_viewers_are_left_out_of_the_bytes_and_judged_when_they_wake() {
         "{report}"
     );
     assert_eq!(report["dropped"], 0, "{report}");
-    // Those who left were followed by others.
+    // Other viewers took the places of those that left.
     assert!(report["connected"].as_u64().unwrap() > 22, "{report}");
     // The slow ones got 25 kB in two seconds.
     assert!(
@@ -262,7 +262,7 @@ fn without_a_publisher_viewers_wait_and_nothing_is_measured_of_media() {
 }
 
 #[test]
-fn a_server_that_ends_is_the_end_of_the_test() {
+fn ended_server_ends_the_load_test() {
     let server = Server::start();
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -334,7 +334,7 @@ fn an_interrupt_ends_it_with_the_report_so_far() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_in_one_line() {
+fn unusable_load_options_are_refused_in_one_line() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let url = live(&server, "a");
     for (arguments, expected) in [

@@ -1,4 +1,4 @@
-//! The promise: what README.md and the pages beside it tell people to type works as it stands there.
+//! The promise: the commands in README.md and in the pages beside it work as they stand there.
 //!
 //! Each block of commands, configuration or JSON is run, with ports and numbers changed as
 //! [`CHANGED`] says, or checked as far as this machine allows ([`BLOCKS`]). A block that is not in
@@ -421,7 +421,7 @@ fn is_the_configuration_it_says(ground: &Ground, text: &str) {
             .request(method, &target, &[&bearer])
             .status
     };
-    // 404: nobody is on air.
+    // 404: no publisher is on air.
     for (method, stream, key, status) in [
         ("DELETE", "other", &all, 404),
         ("DELETE", "other", &publish, 401),

@@ -1,5 +1,5 @@
-//! The promise: when a publisher starts anew, viewers stay; with the same tracks they see one
-//! stream that goes on, with other tracks a new one in its place.
+//! The promise: viewers stay when a publisher starts anew. With the same tracks they see one stream
+//! that continues, with other tracks a new stream in its place.
 
 use crate::common::media::{Sample, assert_frames};
 use crate::common::server::Server;
@@ -126,7 +126,7 @@ fn other_tracks_are_a_new_stream() {
     let mut publisher = Publisher::open(&server, "demo");
     publish(&mut publisher, &before, &mut audience);
     let count = before.all_frames().len();
-    // In the same connection, before anybody had time to watch.
+    // In the same connection, before any viewer could watch.
     publisher.send_all(&after.chunks);
 
     assert_eq!(audience.plain.closed().0, 1000);
@@ -153,7 +153,7 @@ fn other_tracks_are_a_new_stream() {
     assert_eq!(inits[0]["mime"], before.recording.mime());
     assert_eq!(inits[1]["mime"], after.recording.mime());
 
-    // Whoever comes again, or now, gets the new stream alone.
+    // A viewer that reconnects or joins now gets the new stream alone.
     let mut again = HttpViewer::open(&server, "demo");
     let gop = after.newest_gop(after.bytes.len());
     again.watch(gop.len());
@@ -161,7 +161,7 @@ fn other_tracks_are_a_new_stream() {
 }
 
 #[test]
-fn a_slow_viewer_is_told_the_type_of_each_recording_in_its_turn() {
+fn slow_viewer_gets_the_type_of_each_recording_in_order() {
     let server = Server::start();
     let names = [
         "chromium-vp8-only-100ms",
@@ -188,7 +188,7 @@ fn a_slow_viewer_is_told_the_type_of_each_recording_in_its_turn() {
 }
 
 #[test]
-fn who_comes_between_two_publishers_waits_for_the_second() {
+fn viewer_between_two_publishers_waits_for_the_second() {
     let server = Server::start();
     let [first, second] = twins();
     let mut early = Viewer::v1(&server, "demo");

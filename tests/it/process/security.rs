@@ -1,4 +1,4 @@
-//! The promise: what SECURITY.md says to be held by a test is held by a test that is there.
+//! The promise: every test that SECURITY.md names exists.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The promise: a service manager hears when the server is ready, alive, stopping and taken over
-//! from, and the sockets that it hands over are served on.
+//! The promise: the server notifies its service manager of ready, alive, stopping and handover, and
+//! serves on the sockets that the manager hands over.
 
 use crate::common::eventually;
 use crate::common::http::Http;
@@ -54,7 +54,7 @@ impl Manager {
 }
 
 #[test]
-fn it_says_when_it_is_ready_and_when_it_stops() {
+fn service_manager_is_notified_of_ready_and_stopping() {
     let manager = Manager::new();
     let server = manager.start(&[]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -63,7 +63,7 @@ fn it_says_when_it_is_ready_and_when_it_stops() {
 }
 
 #[test]
-fn it_gives_signs_of_life_twice_as_often_as_is_asked() {
+fn watchdog_is_notified_twice_per_interval() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "400000")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -71,7 +71,7 @@ fn it_gives_signs_of_life_twice_as_often_as_is_asked() {
     for _ in 0..6 {
         assert_eq!(manager.hear(), "WATCHDOG=1\n");
     }
-    // Nobody is connected, and no event wakes it.
+    // No client is connected, and no event wakes the loop.
     let took = started.elapsed();
     assert!((1000..2200).contains(&took.as_millis()), "{took:?}");
     drop(server);
@@ -79,11 +79,11 @@ fn it_gives_signs_of_life_twice_as_often_as_is_asked() {
 }
 
 #[test]
-fn after_a_standstill_it_gives_a_sign_of_life_at_once() {
+fn standstill_is_followed_by_a_watchdog_notification_at_once() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "12000000")]);
     assert_eq!(manager.hear(), "READY=1\n");
-    // Ticks wake the loop only while somebody is here.
+    // Ticks wake the loop only while a client is connected.
     let mut http = Http::open(&server);
     assert_eq!(http.get("/healthz").status, 200);
     server.signal(Signal::STOP);
@@ -96,7 +96,7 @@ fn after_a_standstill_it_gives_a_sign_of_life_at_once() {
 }
 
 #[test]
-fn who_is_not_meant_gives_no_sign_of_life() {
+fn watchdog_of_another_process_gets_no_notification() {
     let manager = Manager::new();
     let server = manager.start(&[("WATCHDOG_USEC", "1000"), ("WATCHDOG_PID", "1")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -106,7 +106,7 @@ fn who_is_not_meant_gives_no_sign_of_life() {
 }
 
 #[test]
-fn it_says_who_takes_over_and_that_one_is_alive() {
+fn handover_notifies_the_new_main_pid_and_the_watchdog() {
     let manager = Manager::new();
     let mut server = manager.start(&[("WATCHDOG_USEC", "100000")]);
     assert_eq!(manager.hear(), "READY=1\n");
@@ -132,7 +132,7 @@ fn it_says_who_takes_over_and_that_one_is_alive() {
 }
 
 #[test]
-fn a_manager_that_does_not_listen_is_no_reason_not_to_serve() {
+fn missing_notify_socket_does_not_stop_the_server() {
     let manager = Manager::new();
     let nowhere = manager.folder.path().join("nowhere");
     let server = manager.start(&[("NOTIFY_SOCKET", nowhere.to_str().unwrap())]);
@@ -162,7 +162,7 @@ fn activated(socket: &TcpListener, pid: &str, options: &[&str]) -> Server {
 fn a_socket_that_is_handed_over_is_served_on() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // Who comes before the server waits for it.
+    // A client that connects before the server starts waits for it.
     let early = std::net::TcpStream::connect(address).unwrap();
     let mut server = activated(
         &socket,
@@ -183,7 +183,7 @@ fn a_socket_that_is_handed_over_is_served_on() {
     orphan.signal(Signal::TERM);
     orphan.wait();
     server.wait(Instant::now());
-    // The socket is the manager's, and open: who comes now waits for the next server.
+    // The manager keeps the socket open: a client that connects now waits for the next server.
     let late = std::net::TcpStream::connect(address).unwrap();
     let server = activated(&socket, "$$", &[]);
     let mut late = Http::from_stream(late, &server);
@@ -200,14 +200,14 @@ fn a_socket_that_others_can_reach_makes_publishing_need_a_key() {
 }
 
 #[test]
-fn a_socket_for_another_process_is_left_alone() {
+fn socket_for_another_process_is_not_used() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = activated(&socket, "1", &["--listen", "127.0.0.1:0"]);
     assert_ne!(server.address, socket.local_addr().unwrap());
 }
 
 #[test]
-fn what_is_no_socket_is_one_line() {
+fn inherited_descriptor_without_a_socket_is_refused_in_one_line() {
     let script = "exec 3</dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\"";
     let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_videostream")])

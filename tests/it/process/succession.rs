@@ -1,5 +1,5 @@
-//! The promise: on SIGUSR2 another process takes over at the same address, and nobody is refused
-//! meanwhile; if it does not come up, all is as it was.
+//! The promise: on SIGUSR2 another process takes over at the same address, and no connection is
+//! refused meanwhile. If it does not start, the old process serves on.
 
 use crate::common::eventually;
 use crate::common::http::{Http, prepare};
@@ -28,7 +28,7 @@ fn knock(address: SocketAddr) -> std::io::Result<()> {
 }
 
 #[test]
-fn another_process_takes_over_and_nobody_is_refused() {
+fn handover_refuses_no_connection() {
     let mut server = Server::with(&["--drain-timeout", "700ms"]);
     let address = server.address;
     let sample = Sample::read("chromium-restart-1");
@@ -55,7 +55,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
 
         server.signal(Signal::USR2);
         let orphan = Orphan::of(&server);
-        // Those who are here are served on, for a while.
+        // Connected clients are served on until the drain timeout.
         eventually("the old process takes its leave", || {
             let answer = kept.get("/healthz");
             assert_eq!(answer.status, 200);
@@ -70,7 +70,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
         let status = eventually("the old process ends", || server.ended());
         assert!(status.success(), "{status}");
 
-        // Those who come back find everything, and can be handed over again.
+        // Clients that reconnect find everything, and a second handover works.
         let mut viewer = Viewer::v1(&server, "demo");
         let mut publisher = Publisher::open(&server, "demo");
         publisher.open_stream(&sample);
@@ -96,7 +96,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
 }
 
 #[test]
-fn who_has_left_is_not_waited_for() {
+fn handover_ends_when_the_last_client_leaves() {
     let mut server = Server::with(&["--drain-timeout", "1h"]);
     let viewer = Viewer::v1(&server, "demo");
     server.signal(Signal::USR2);
@@ -114,7 +114,7 @@ fn who_has_left_is_not_waited_for() {
 }
 
 #[test]
-fn if_no_other_process_comes_up_this_one_goes_on() {
+fn failed_handover_leaves_the_old_process_serving() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("videostream.toml");
     std::fs::write(&file, "drain_timeout = '50ms'\n").unwrap();
@@ -131,7 +131,7 @@ fn if_no_other_process_comes_up_this_one_goes_on() {
     publisher.open_stream(&sample);
     viewer.watch(1);
 
-    // Once the mistake is mended, it is done.
+    // With a valid file the handover succeeds.
     std::fs::write(&file, "max_streams = 5\ndrain_timeout = '50ms'\n").unwrap();
     server.signal(Signal::USR2);
     let orphan = Orphan::nth(&server, 3);
@@ -145,7 +145,7 @@ fn if_no_other_process_comes_up_this_one_goes_on() {
 }
 
 #[test]
-fn what_was_started_is_ended_with_it() {
+fn newer_process_that_never_gets_ready_ends_with_the_server() {
     // A program of the same name that never says that it is ready.
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().join("videostream");
@@ -197,7 +197,7 @@ fn a_random_publish_key_stays_the_same() {
 }
 
 #[test]
-fn a_stray_variable_is_nobodys_predecessor() {
+fn stray_predecessor_variable_is_ignored() {
     let mut command = program();
     command
         .args(["--listen", "127.0.0.1:0"])

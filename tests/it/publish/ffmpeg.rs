@@ -1,5 +1,5 @@
-//! The promise: ffmpeg publishes in every way it knows, and what viewers get of it is, for ffmpeg and
-//! ffprobe, a stream without fault that has every frame.
+//! The promise: ffmpeg publishes in each of its ways, and ffmpeg and ffprobe find no fault in the
+//! viewers' stream and every frame in it.
 
 use crate::common::ffmpeg::{Folder, Found, KEY, end_viewers, tool};
 use crate::common::http::Http;

@@ -1,4 +1,4 @@
-//! The promise: whatever way a client has of sending a body, it can publish with it.
+//! The promise: a client can publish with each way of sending a request body.
 
 use crate::common::http::{Http, Response};
 use crate::common::media::{Sample, assert_frames};
@@ -73,7 +73,7 @@ fn a_body_may_have_a_length_chunks_or_neither() {
 }
 
 #[test]
-fn who_asks_whether_to_continue_is_told_so() {
+fn expect_continue_gets_100_before_the_body() {
     let expect = ["Expect: 100-continue"];
     for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
         let (first, last) = publish("PUT", "/live/demo.webm", &expect, framing, true);
@@ -82,7 +82,7 @@ fn who_asks_whether_to_continue_is_told_so() {
 }
 
 #[test]
-fn who_asks_whether_to_continue_hears_a_refusal_before_the_body() {
+fn expect_continue_gets_a_refusal_before_the_body() {
     let server = Server::with(&["--publish-key", "right"]);
     let fields = ["Expect: 100-continue", "Transfer-Encoding: chunked"];
     let answer = Http::open(&server).request("PUT", "/live/demo.webm", &fields);
@@ -90,7 +90,7 @@ fn who_asks_whether_to_continue_hears_a_refusal_before_the_body() {
 }
 
 #[test]
-fn an_icecast_source_publishes_as_it_always_did() {
+fn icecast_source_publishes_with_its_password() {
     let server = Server::with(&["--publish-key", "hackme"]);
     let sample = Sample::read("ffmpeg-live");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -132,7 +132,7 @@ fn a_body_may_begin_in_the_packet_of_its_head() {
 }
 
 #[test]
-fn matroska_is_served_as_what_it_is() {
+fn matroska_is_served_with_its_own_type() {
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");
     // DocType webm, size 4, becomes matroska, size 8; the EBML header grows by as much.

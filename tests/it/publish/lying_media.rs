@@ -1,4 +1,4 @@
-//! The promise: what the frames say counts, not what the container claims.
+//! The promise: the frames decide, not the claims of the container.
 
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
@@ -41,7 +41,7 @@ fn recording_of(recording: &Recording, blocks: &[Block]) -> Vec<Bytes> {
     pieces
 }
 
-/// A stream on air by a clock, and one viewer who is there from the start.
+/// A stream on air by a clock, and one viewer from the start.
 struct OnAir {
     catalog: Catalog,
     id: StreamId,
@@ -120,7 +120,7 @@ impl OnAir {
     }
 }
 
-/// All that a viewer is given of these bytes, who is there from the start.
+/// All that a viewer gets of these bytes from the start.
 fn viewed(bytes: &[u8]) -> Bytes {
     let mut on_air = OnAir::new();
     for piece in bytes.chunks(1000) {
@@ -151,7 +151,7 @@ fn groups_without_reference_give_join_points_at_real_keyframes_only() {
 }
 
 #[test]
-fn viewers_get_the_same_whatever_the_flags_say() {
+fn viewers_get_the_same_media_for_any_keyframe_flags() {
     for name in [
         "chromium-vp8-opus-100ms",
         "chromium-vp9-opus-100ms",
@@ -213,7 +213,7 @@ fn timestamps_that_go_back_a_minute_cost_viewers_nothing() {
 }
 
 #[test]
-fn block_of_tomorrow_does_not_take_the_stream_there() {
+fn block_one_day_ahead_does_not_move_the_stream() {
     let (recording, mut blocks) = blocks(&read("chromium-vp8-opus-100ms"));
     let expected: Vec<i64> = blocks.iter().map(|block| block.timestamp_ms).collect();
     for index in [40, 41, 90] {
@@ -271,7 +271,7 @@ fn sparse_streams_keep_their_time() {
 }
 
 #[test]
-fn track_that_sends_nothing_is_waited_for_a_second_at_most() {
+fn silent_track_delays_the_stream_by_a_second_at_most() {
     let source = read("audio-track-without-blocks");
     let mut on_air = OnAir::new();
     assert_eq!(on_air.push(&source[..9000], 40), 0);
@@ -290,7 +290,7 @@ fn track_that_sends_nothing_is_waited_for_a_second_at_most() {
 }
 
 #[test]
-fn publisher_that_leaves_early_leaves_what_it_sent() {
+fn frames_of_an_early_leaving_publisher_stay() {
     let source = read("audio-track-without-blocks");
     let mut on_air = OnAir::new();
     on_air.push(&source, 0);
@@ -302,7 +302,7 @@ fn publisher_that_leaves_early_leaves_what_it_sent() {
 }
 
 #[test]
-fn recording_whose_tracks_come_at_once_waits_for_nothing() {
+fn recording_with_prompt_tracks_is_not_delayed() {
     let (recording, blocks) = blocks(&read("chromium-vp8-opus-100ms"));
     let pieces = recording_of(&recording, &blocks);
     let mut on_air = OnAir::new();
@@ -466,7 +466,7 @@ fn picture_gets_the_duration_of_its_frames() {
         // Told by the recorder.
         ("block-groups-without-reference", 66_000_000..67_000_000),
         ("h264-opus-doctype-webm", 99_000_000..101_000_000),
-        // Cameras of 20 and 30 frames a second, which nobody told.
+        // Cameras of 20 and 30 frames a second, by their timestamps alone.
         ("chromium-vp8-opus-100ms", 45_000_000..55_000_000),
         ("firefox-vp8-opus-100ms", 20_000_000..38_000_000),
     ] {
@@ -487,7 +487,7 @@ fn picture_gets_the_duration_of_its_frames() {
 }
 
 #[test]
-fn picture_whose_second_frame_is_late_gets_a_duration_that_will_do() {
+fn video_with_a_late_second_frame_gets_a_default_duration() {
     let (recording, blocks) = blocks(&read("chromium-vp8-only-100ms"));
     let mut on_air = OnAir::new();
     on_air.push_as_timed(&recording, &blocks[..1], 0);

@@ -1,4 +1,4 @@
-//! What publishers send becomes a stream, whatever they send.
+//! Any input of a publisher becomes a stream or a refusal.
 
 mod ffmpeg;
 mod http_publish;

@@ -1,5 +1,5 @@
-//! The promise: viewers are told why a stream goes offline: `ended` or `lost`. (`replaced` is in
-//! `takeover.rs`.)
+//! The promise: viewers get the reason why a stream goes offline: `ended` or `lost`. (`replaced` is
+//! in `takeover.rs`.)
 
 use crate::common::http::{Http, reset_on_drop};
 use crate::common::media::Sample;
@@ -9,7 +9,7 @@ use crate::common::websocket::Publisher;
 use tungstenite::Message;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-/// A stream on air by WebSocket, and one who watches it.
+/// A stream on air by WebSocket, and its viewer.
 fn on_air(server: &Server) -> (Publisher, Viewer) {
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(server, "demo");

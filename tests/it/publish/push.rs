@@ -1,5 +1,5 @@
-//! The promise: `push` sends a file's bytes unchanged and in their time, and when the server will
-//! not have them, ends with exit code 1 and the server's own reason.
+//! The promise: `push` sends the bytes of a file unchanged and in their time. When the server
+//! refuses them, it ends with exit code 1 and the reason of the server.
 //!
 //! The servers here are small and of the tests' own making, so that every answer can be tried.
 
@@ -150,7 +150,7 @@ fn receive(socket: &mut WebSocket<TcpStream>) -> Vec<u8> {
 #[test]
 fn a_websocket_gets_the_bytes_of_the_file_in_their_time() {
     let (clip, server) = (Clip::new(), Server::new());
-    // Before it starts: later, a busy machine might let it send while nobody looks at the clock.
+    // Before it starts: later, a busy machine might let it send before the clock is read.
     let started = Instant::now();
     let child = start(
         &[clip.path(), &server.url("ws", "/publish/door")],
@@ -246,7 +246,7 @@ fn standard_input_goes_out_as_it_comes() {
     let (front, back) = clip.bytes.split_at(1000);
     stdin.write_all(front).unwrap();
     assert_eq!(socket.read().unwrap(), Message::binary(front.to_vec()));
-    // While the writer pauses, the server is heard.
+    // While the writer pauses, `push` reads from the server.
     socket
         .send(Message::Ping(Bytes::from_static(b"there?")))
         .unwrap();
@@ -261,7 +261,7 @@ fn standard_input_goes_out_as_it_comes() {
 }
 
 #[test]
-fn a_refusal_is_told_in_the_servers_words() {
+fn refusal_is_printed_with_the_reason_of_the_server() {
     let clip = Clip::new();
     let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Type: text/plain\r\nContent-Length: 18\r\n\
                    Connection: close\r\n\r\nshow the right key";
@@ -277,7 +277,7 @@ fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[test]
-fn being_replaced_or_at_a_viewers_address_ends_the_push() {
+fn takeover_or_a_viewer_address_ends_the_push() {
     let clip = Clip::new();
     for (message, reason) in [
         (
@@ -302,7 +302,7 @@ fn being_replaced_or_at_a_viewers_address_ends_the_push() {
 }
 
 #[test]
-fn what_cannot_be_pushed_never_reaches_the_server() {
+fn unusable_file_or_option_opens_no_connection() {
     let (clip, server) = (Clip::new(), Server::new());
     server.listener.set_nonblocking(true).unwrap();
     let url = server.url("ws", "/publish/door");
@@ -515,7 +515,7 @@ fn second_signal_ends_a_push_at_once() {
     let mut socket = server.accept_websocket();
     while !matches!(socket.read().unwrap(), Message::Binary(_)) {}
     signal(&child, Signal::INT);
-    // Its goodbye is not answered: that is waited for, if nothing else happens.
+    // Its close frame is not answered: `push` waits for that, if nothing else happens.
     let mut stream = socket.get_ref().try_clone().unwrap();
     let mut buffer = [0; 4096];
     let mut got = Vec::new();

@@ -1,5 +1,5 @@
-//! The promise: what `videostream push` sends, viewers of a real server see, unchanged and in its
-//! time.
+//! The promise: viewers of a real server get the frames of `videostream push` unchanged and in
+//! their time.
 
 use crate::common::media::{Sample, assert_frames, path};
 use crate::common::server::{Server, program};
@@ -107,7 +107,7 @@ fn a_loop_is_one_stream_without_a_gap() {
 }
 
 #[test]
-fn a_push_that_is_refused_or_replaced_says_why() {
+fn refused_or_replaced_push_prints_the_reason() {
     let server = Server::with(&["--publish-key", "right"]);
     let name = path("chromium-restart-1");
     for (scheme, target) in [("ws", "/publish/demo"), ("http", "/live/demo.webm")] {
@@ -141,7 +141,7 @@ fn a_push_that_is_refused_or_replaced_says_why() {
 }
 
 #[test]
-fn a_server_that_stops_is_heard() {
+fn stopping_server_ends_push_with_its_reason() {
     let server = Server::start();
     let mut viewer = Viewer::v1(&server, "demo");
     let url = format!("ws://{}/publish/demo", server.address);

@@ -1,4 +1,4 @@
-//! The promise: the server does not wait for what does not come, and says so to the publisher.
+//! The promise: the server does not wait for a track without blocks, and warns its publisher.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, path};
@@ -58,7 +58,7 @@ fn silent_track_is_not_waited_for_again_in_the_next_recording() {
 }
 
 #[test]
-fn publisher_whose_timestamps_step_is_warned_and_counted() {
+fn timestamp_step_is_warned_and_counted() {
     let server = Server::start();
     let mut publisher = Publisher::open(&server, "demo");
     publisher.send(&read("timestamps-back-60s"));

@@ -1,5 +1,5 @@
-//! The promise: a newer publisher takes the stream over with its first media, the old one is told so
-//! and closed, and viewers go on; the owner can end any publisher.
+//! The promise: a newer publisher takes the stream over with its first media, the old one gets
+//! `replaced` and is closed, and viewers play on. The owner can end any publisher.
 
 use crate::common::http::{Http, reset_on_drop};
 use crate::common::media::{Sample, assert_frames};
@@ -52,7 +52,7 @@ fn a_newer_publisher_takes_over_and_viewers_go_on() {
 }
 
 #[test]
-fn what_the_old_publisher_still_sends_reaches_nobody() {
+fn late_media_of_a_replaced_publisher_reach_no_viewer() {
     let server = Server::start();
     let [first, second] = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let mut viewer = Viewer::v1(&server, "demo");
@@ -75,7 +75,7 @@ fn what_the_old_publisher_still_sends_reaches_nobody() {
 }
 
 #[test]
-fn without_the_subprotocol_the_close_frame_says_it() {
+fn close_frame_names_the_takeover_without_the_subprotocol() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut old = WebSocketClient::open(&server, "/publish/demo", &[]);
@@ -229,7 +229,7 @@ fn blocks_without_a_keyframe_put_nothing_on_air() {
         let begin = block.offset as usize;
         publisher.send(&sample.bytes.slice(begin..sample.end_of(block)));
     }
-    // It is asked for a new recording, which begins with a keyframe.
+    // It gets a request for a new recording, which begins with a keyframe.
     publisher.client.text("restart");
     assert_eq!(server.report("demo").unwrap()["live"], false);
     publisher.send_all(&sample.chunks);
@@ -279,7 +279,7 @@ fn junk_beside_a_good_publisher_leaves_it_on_air() {
     server.wait_for_log("publisher came", 1);
     assert_eq!(said(&server, "publisher came"), 1);
     assert_eq!(said(&server, "publisher left stream"), 0);
-    // Those who wait are still served.
+    // Waiting publishers are still served.
     idle.send_all(&sample.chunks);
     good.client.text("replaced");
     server.wait_for_log("takes_over=true", 1);
@@ -313,7 +313,7 @@ fn newest_publisher_with_media_wins() {
 }
 
 #[test]
-fn crowd_of_idle_publishers_keeps_no_good_one_out() {
+fn crowd_of_idle_publishers_admits_a_good_publisher() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -356,7 +356,7 @@ fn streams_that_wait_for_their_first_block_count_as_streams() {
 }
 
 #[test]
-fn other_tracks_replace_the_stream_and_viewers_are_told() {
+fn other_tracks_replace_the_stream_and_viewers_get_the_new_type() {
     let server = Server::start();
     let first = Sample::read("chromium-vp8-opus-100ms");
     let second = Sample::read("chromium-opus-only-100ms");
@@ -388,7 +388,7 @@ fn other_tracks_replace_the_stream_and_viewers_are_told() {
 }
 
 #[test]
-fn what_waited_for_its_place_comes_before_the_newcomer() {
+fn interleaved_frames_of_the_old_publisher_precede_the_new_one() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let of = |kind, keyframe| {

@@ -1,4 +1,4 @@
-//! The promise: a publisher that sends text is told at once to send binary messages.
+//! The promise: a publisher that sends text gets the advice to send binary messages at once.
 
 use crate::common::media::Sample;
 use crate::common::server::Server;
@@ -41,7 +41,7 @@ fn text_of_any_kind_is_answered_with_a_warning_and_1003() {
 }
 
 #[test]
-fn without_the_subprotocol_the_close_frame_says_it() {
+fn close_frame_has_the_reason_without_the_subprotocol() {
     let server = Server::start();
     let mut publisher = WebSocketClient::open(&server, "/publish/demo", &[]);
     publisher.send("hello");
@@ -52,7 +52,7 @@ fn without_the_subprotocol_the_close_frame_says_it() {
 }
 
 #[test]
-fn text_on_air_ends_the_stream_after_what_was_whole() {
+fn text_on_air_ends_the_stream_after_its_last_whole_block() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -1,5 +1,5 @@
-//! The promise: with `--max-delay` chunks wait for one another, and one write carries them all;
-//! without, each goes out at once.
+//! The promise: with `--max-delay` one write carries several chunks; without it each chunk goes out
+//! at once.
 
 use crate::common::http::Http;
 use crate::common::media::Sample;
@@ -53,7 +53,7 @@ fn each_chunk_goes_out_at_once() {
 }
 
 #[test]
-fn chunks_wait_for_one_another_as_long_as_was_asked() {
+fn chunks_are_batched_for_max_delay() {
     let server = Server::with(&["--max-delay", "5s", "--max-lag", "1m"]);
     let (chunks, visits, writes) = publish(&server);
     assert!(chunks > 20, "{chunks}");

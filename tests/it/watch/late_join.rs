@@ -1,5 +1,5 @@
-//! The promise: whoever comes, whenever, sees the newest GOP at once and then everything, as soon
-//! as its last byte has come in.
+//! The promise: a viewer that joins at any time gets the newest GOP at once and then every block,
+//! as soon as its last byte has arrived.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};
@@ -15,7 +15,7 @@ struct OnAir {
     publisher: Publisher,
     witness: Viewer,
     sent: usize,
-    /// The last to go: it waits for who is there to say goodbye.
+    /// Dropped last: it waits until the clients above have closed.
     server: Server,
 }
 
@@ -229,7 +229,7 @@ fn a_block_goes_out_with_its_last_byte() {
 }
 
 #[test]
-fn who_waits_is_given_something_of_a_publisher_that_is_gone_at_once() {
+fn waiting_viewer_gets_the_newest_gop_of_a_finished_upload() {
     // As `curl -T FILE` does.
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");

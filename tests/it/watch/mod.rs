@@ -1,4 +1,4 @@
-//! What viewers get, early or late, fast or slow.
+//! What early and late, fast and slow viewers get.
 
 mod batching;
 mod late_join;

@@ -1,5 +1,4 @@
-//! The segmenter sees in real recordings what an unrelated parser saw in them, however they
-//! arrive.
+//! The segmenter finds in real recordings the facts that an unrelated parser found, at any cut.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -52,7 +51,7 @@ fn recording(events: &[Event]) -> &Recording {
 }
 
 #[test]
-fn recordings_hold_what_another_parser_found() {
+fn recordings_match_the_facts_of_another_parser() {
     for name in RECORDINGS {
         let facts = facts(name);
         let events = events(&read(&format!("{name}.webm")), []).expect(name);
@@ -197,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_recording_gives_the_same_error_however_it_is_cut(
+    fn damaged_recording_gives_the_same_error_at_any_cut(
         name in proptest::sample::select(&RECORDINGS[..]),
         damage in proptest::collection::vec((0usize..20_000, any::<u8>()), 1..20),
         pieces in proptest::collection::vec(0usize..900, 0..200),

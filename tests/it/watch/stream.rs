@@ -263,7 +263,7 @@ impl Clocked {
 }
 
 #[test]
-fn viewer_for_whom_media_wait_too_long_skips_where_there_is_a_newer_gop() {
+fn viewer_over_the_lag_limit_skips_to_a_newer_gop() {
     let source = read("chromium-vp8-opus-100ms");
     let newest = {
         let mut clocked = Clocked::new();
@@ -295,7 +295,7 @@ fn viewer_for_whom_media_wait_too_long_skips_where_there_is_a_newer_gop() {
 }
 
 #[test]
-fn viewer_in_the_newest_gop_never_skips_however_late() {
+fn viewer_in_the_newest_gop_never_skips() {
     let source = read("chromium-vp8-opus-100ms");
     let mut clocked = Clocked::new();
     clocked.push(&source[..20_000], 0);
@@ -354,7 +354,7 @@ proptest! {
     }
 
     #[test]
-    fn cursors_come_to_the_live_edge_whatever_happens(
+    fn cursors_always_reach_the_live_edge(
         pieces in proptest::collection::vec((1usize..4000, any::<bool>()), 1..120),
         ring_bytes in 10_000usize..100_000,
     ) {

@@ -1,9 +1,9 @@
 //! The promise: frames are handled to the letter of RFC 6455, on the viewer's socket and on the
 //! publisher's, whole or a byte at a time.
 //!
-//! The sections are those of the Autobahn test suite (0 is what comes before them), transposed: it tests echo servers, and this
-//! one hears what it is told and goes on. So after whatever is right comes a ping, which must be
-//! answered, and a close, which must be echoed; see [`peer::Lab`].
+//! The sections are those of the Autobahn test suite (0 is the handshake before them), transposed:
+//! it tests echo servers, and this server echoes no message. So each valid input is followed by a
+//! ping, which must be answered, and a close, which must be echoed; see [`peer::Lab`].
 
 mod peer;
 

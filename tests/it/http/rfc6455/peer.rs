@@ -8,7 +8,7 @@ use videostream::protocol::websocket::{check_response, client_request};
 
 const NONCE: &[u8; 16] = b"sixteen letters.";
 
-/// Whose socket it is. Neither offers `videostream.v1`, so neither is told anything unasked.
+/// The role of the socket. Neither offers `videostream.v1`, so the server sends neither a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Viewer,
@@ -120,7 +120,7 @@ impl Peer {
         }
     }
 
-    /// Sends to who may have hung up.
+    /// Sends to a peer that may have closed.
     pub fn send(&mut self, bytes: &[u8], cut: Cut) {
         const END: usize = 300;
         let _ = match cut {
@@ -256,7 +256,7 @@ impl Lab {
         self.refuses_text(what, bytes, expected);
     }
 
-    /// A publisher is told to send binary messages.
+    /// A publisher of text gets the advice to send binary messages.
     fn refuses_text(&mut self, what: &str, bytes: &[u8], before: &[Answer]) {
         let close = [&1003_u16.to_be_bytes()[..], b"send binary messages"].concat();
         let expected = [before, &[Answer::Close(close)]].concat();

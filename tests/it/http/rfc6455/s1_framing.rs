@@ -42,7 +42,7 @@ fn media_in_binary_messages_of_any_length_reach_viewers() {
             let name = format!("media{length}{cut:?}");
             let mut viewer = Viewer::plain(&lab.server, &name);
             let mut peer = Peer::open(&lab.server, Role::Publisher, &name);
-            // A viewer who waits is given the newest GOP: so it sees the first one first.
+            // A waiting viewer gets the newest GOP: let it see the first one before the next.
             peer.send(&frame(BINARY, &sample.bytes[..opening]), cut);
             viewer.watch(1);
             let rest = &sample.bytes[opening..];

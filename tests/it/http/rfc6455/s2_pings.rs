@@ -47,7 +47,7 @@ fn every_ping_is_answered_in_its_turn() {
 }
 
 #[test]
-fn a_pong_nobody_asked_for_is_ignored() {
+fn unsolicited_pong_is_ignored() {
     let mut lab = Lab::open("2.4 pongs");
     lab.accepts("an empty one", &frame(PONG, b""));
     lab.accepts("a full one", &frame(PONG, &[0xfe; 125]));

@@ -25,7 +25,7 @@ fn a_close_is_echoed_and_ends_the_connection() {
 }
 
 #[test]
-fn what_follows_a_close_is_ignored() {
+fn bytes_after_a_close_are_ignored() {
     let mut lab = Lab::open("7.2 after a close");
     for (what, bytes) in [
         ("a second close", close(1001, b"again")),

@@ -1,5 +1,5 @@
-//! The promise: requests are read to the letter of RFC 9112, cut anywhere, and whatever two readers
-//! could understand differently is refused before anybody acts on it.
+//! The promise: requests are parsed to the letter of RFC 9112 at any cut, and a request that two
+//! parsers could understand differently is refused before it has any effect.
 //!
 //! Section numbers are those of the standard.
 

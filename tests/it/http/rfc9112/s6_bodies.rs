@@ -4,7 +4,7 @@ use super::talk::{SMUGGLED, get, put, refused, taken};
 use crate::common::server::Server;
 
 #[test]
-fn s6_bodies_whose_length_is_in_doubt() {
+fn s6_ambiguous_body_lengths_are_refused() {
     let server = Server::start();
     // 6.2, 6.3: one length, of digits.
     let lengths = [
@@ -80,7 +80,7 @@ fn s6_bodies_whose_length_is_in_doubt() {
 }
 
 #[test]
-fn s6_3_a_body_that_nobody_reads_is_not_the_next_request() {
+fn s6_3_unread_body_is_not_the_next_request() {
     let server = Server::start();
     let inside = SMUGGLED.len();
     let lines = format!("Content-Length: {inside}\r\n");

@@ -42,7 +42,7 @@ fn s9_3_connections_that_persist_and_those_that_do_not() {
 }
 
 #[test]
-fn s9_3_2_pipelined_requests_are_answered_in_order_however_they_are_cut() {
+fn s9_3_2_pipelined_requests_are_answered_in_order_at_any_cut() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::open(&server, "demo");
@@ -160,7 +160,7 @@ fn rfc_9110_9_3_2_the_answer_to_head_has_no_body() {
 }
 
 #[test]
-fn rfc_9110_10_1_1_only_who_expects_it_is_told_to_continue() {
+fn rfc_9110_10_1_1_continue_is_sent_only_when_expected() {
     let server = Server::start();
     let _publisher = Publisher::on_air(&server, "demo");
     let ask = |version: &str, lines: &str| {
@@ -189,7 +189,7 @@ fn rfc_9110_10_1_1_only_who_expects_it_is_told_to_continue() {
     ] {
         assert_eq!(ask(version, lines), expected, "{version} {lines:?}");
     }
-    // No body is asked for that would be refused.
+    // A request that is refused gets no 100 before the refusal.
     let requests = [
         ("/live/nobody.jpg", "5", 404),
         ("/live/demo.jpg", "999999999", 413),
