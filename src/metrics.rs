@@ -1,7 +1,7 @@
 //! Counters, and their JSON and Prometheus texts.
 //!
-//! The reactor owns the counters and is the only one to change them: plain integers, no atomics.
-//! Pure rooms return what happened; `net` counts it.
+//! The hub owns the counters and is the only one to change them: plain integers, no atomics. Other pure
+//! rooms return what happened; `hub` counts it.
 
 use crate::protocol::refusal::Cause;
 use prometheus_client::collector::Collector;
@@ -38,7 +38,7 @@ pub struct Counters {
     pub auth_failed: u64,
     /// Viewers visited by sweeps. With the number of sweeps: how large they are.
     pub sweep_visits: u64,
-    /// How long the reactor's turns take, the wait for events left out.
+    /// How long turns take, the wait for events left out.
     pub turns: Times,
     /// Work done for publishers in turns that had some, by its prices: see [`crate::work`].
     pub turn_work: Times,

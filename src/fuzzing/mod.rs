@@ -9,8 +9,8 @@
 //! - `ring`: a stream's ring and cursors, beside a model.
 //! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask; `admission` is
 //!   who may, written down again.
-//! - `connection`: a WebSocket from its first frame to its last, through the code of
-//!   [`net`](crate::net), on a `line` in memory; `frames` is RFC 6455 written down again.
+//! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
+//!   [`Line`] in memory; `frames` is RFC 6455 written down again.
 //! - `control`: messages, configuration, command lines, addresses.
 
 mod admission;
@@ -32,6 +32,7 @@ pub use any_cut::any_cut;
 pub use body::body;
 pub use connection::connection;
 pub use control::control;
+pub use line::{Line, ServerEnd, Wire};
 pub use request::{handshake_proof, request};
 pub use ring::ring;
 pub use segmented::{Segmented, segment};

@@ -88,13 +88,13 @@ impl<S: Socket> Hub<S> {
 
     /// A candidate has its first media: it takes the stream over, or brings it on air.
     pub(super) fn put_on_air(&mut self, id: SessionId) {
-        let connection = &self.sessions[id];
-        let State::Publishing(publisher) = &connection.state else {
+        let session = &self.sessions[id];
+        let State::Publishing(publisher) = &session.state else {
             return;
         };
         let stream_id = publisher.stream;
         let received = publisher.received_before_air;
-        let client = connection.client;
+        let client = session.client;
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };

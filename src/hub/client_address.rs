@@ -19,16 +19,16 @@ use std::net::IpAddr;
 impl<S: Socket> Hub<S> {
     /// Reads the PROXY header. Returns whether it has been taken, and what is behind it may be read.
     pub(super) fn read_proxy_header(&mut self, id: SessionId) -> bool {
-        let connection = &mut self.sessions[id];
-        let header = match take_header(&mut connection.socket) {
+        let session = &mut self.sessions[id];
+        let header = match take_header(&mut session.socket) {
             Ok(Some(header)) => header,
             // More of it is an event of its own, although nothing has been taken.
             Ok(None) => {
-                connection.can_read = false;
+                session.can_read = false;
                 return false;
             }
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                tracing::debug!(peer = %connection.client, "no PROXY header");
+                tracing::debug!(peer = %session.client, "no PROXY header");
                 let refusal = Refusal::new(400, error.to_string());
                 self.refuse(id, &refusal, Method::Other);
                 return false;
@@ -38,13 +38,13 @@ impl<S: Socket> Hub<S> {
                 return false;
             }
         };
-        connection.is_introduced = true;
-        if connection.is_counted {
+        session.is_introduced = true;
+        if session.is_counted {
             return true;
         }
-        let peer = connection.client;
+        let peer = session.client;
         let client = header.source.unwrap_or(peer).to_canonical();
-        connection.client = client;
+        session.client = client;
         // Further proxies may stand behind this one, and tell in the request.
         if self.settings.proxies.trusts(client) {
             return true;
@@ -64,24 +64,21 @@ impl<S: Socket> Hub<S> {
         id: SessionId,
         head: &RequestHead,
     ) -> Result<(), Refusal> {
-        let connection = &self.sessions[id];
-        if connection.is_counted {
+        let session = &self.sessions[id];
+        if session.is_counted {
             return Ok(());
         }
         let forwarded_for = head.forwarded_for.as_deref();
-        let client = self
-            .settings
-            .proxies
-            .client(connection.client, forwarded_for);
+        let client = self.settings.proxies.client(session.client, forwarded_for);
         self.count(id, client)
     }
 
     fn count(&mut self, id: SessionId, client: IpAddr) -> Result<(), Refusal> {
         let admission = self.clients.come(client);
         if admission != Admission::Dropped {
-            let connection = &mut self.sessions[id];
-            connection.client = client;
-            connection.is_counted = true;
+            let session = &mut self.sessions[id];
+            session.client = client;
+            session.is_counted = true;
         }
         match admission {
             Admission::Welcome => Ok(()),

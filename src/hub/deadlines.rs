@@ -142,9 +142,9 @@ impl<S: Socket> Hub<S> {
                 self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
             }
             Due::Ping => {
-                let connection = &mut self.sessions[id];
-                connection.pinged_at = Some(self.clock.now());
-                connection.outbox.push(ping_frame(b""));
+                let session = &mut self.sessions[id];
+                session.pinged_at = Some(self.clock.now());
+                session.outbox.push(ping_frame(b""));
                 self.queue_write(id);
             }
             Due::Stalled => {
@@ -244,12 +244,12 @@ impl<S: Socket> Hub<S> {
     }
 
     pub(super) fn tell_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
-        let connection = &mut self.sessions[id];
-        if let State::Publishing(publisher) = &connection.state
-            && connection.outbox.len() < OUTBOX_SLICES_MAX
+        let session = &mut self.sessions[id];
+        if let State::Publishing(publisher) = &session.state
+            && session.outbox.len() < OUTBOX_SLICES_MAX
         {
             for message in messages {
-                publisher.tell(&mut connection.outbox, message);
+                publisher.tell(&mut session.outbox, message);
             }
             self.queue_write(id);
         }
@@ -272,12 +272,12 @@ impl<S: Socket> Hub<S> {
         };
         let frame = Bytes::from(text_frame(&message.to_json()));
         for &id in &broadcast.audience {
-            let connection = &mut self.sessions[id];
-            if let State::Viewing { viewer, .. } = &connection.state
+            let session = &mut self.sessions[id];
+            if let State::Viewing { viewer, .. } = &session.state
                 && viewer.is_v1()
-                && connection.outbox.len() < OUTBOX_SLICES_MAX
+                && session.outbox.len() < OUTBOX_SLICES_MAX
             {
-                connection.outbox.push(frame.clone());
+                session.outbox.push(frame.clone());
             }
         }
         // While media come, it goes out with them: a write of its own would cost as much.

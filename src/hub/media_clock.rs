@@ -44,8 +44,8 @@ impl<S: Socket> Hub<S> {
     pub(super) fn note_last_ingest(&mut self, id: SessionId, publisher: &mut Publisher) {
         let (steps, warnings) = publisher.take_remarks();
         self.books.counters.timestamp_steps += steps;
-        if let Some(connection) = self.sessions.get(id) {
-            self.log_warnings(publisher.stream, connection.client, &warnings);
+        if let Some(session) = self.sessions.get(id) {
+            self.log_warnings(publisher.stream, session.client, &warnings);
         }
     }
 
@@ -77,10 +77,10 @@ impl<S: Socket> Hub<S> {
                 waiting.push(id);
                 break;
             }
-            let Some(connection) = self.sessions.get_mut(id) else {
+            let Some(session) = self.sessions.get_mut(id) else {
                 continue;
             };
-            let State::Publishing(publisher) = &mut connection.state else {
+            let State::Publishing(publisher) = &mut session.state else {
                 continue;
             };
             publisher.is_waiting = false;

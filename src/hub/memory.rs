@@ -188,22 +188,18 @@ impl<S: Socket> Hub<S> {
     /// chunk that is in the ring is the ring's.
     fn crowd(&self) -> Crowd {
         let mut crowd = Crowd::default();
-        for connection in self.sessions.iter() {
-            let id = connection.id();
-            match &connection.state {
+        for session in self.sessions.iter() {
+            let id = session.id();
+            match &session.state {
                 State::Publishing(_) | State::Gone => {}
                 State::Viewing { viewer, .. } => {
                     let oldest = self.streams.stream(viewer.stream).ring().oldest();
                     let is_in_ring = viewer.cursor.taken().is_some_and(|taken| taken >= oldest);
                     let none = Outbox::default();
-                    let outbox = if is_in_ring {
-                        &none
-                    } else {
-                        &connection.outbox
-                    };
-                    crowd.add(id, own_bytes(connection), outbox);
+                    let outbox = if is_in_ring { &none } else { &session.outbox };
+                    crowd.add(id, own_bytes(session), outbox);
                 }
-                _ => crowd.add(id, own_bytes(connection), &connection.outbox),
+                _ => crowd.add(id, own_bytes(session), &session.outbox),
             }
         }
         crowd
@@ -225,13 +221,13 @@ impl<S: Socket> Hub<S> {
             if Some(id) == spared {
                 continue;
             }
-            let connection = &mut self.sessions[id];
-            crowd.remove(own_bytes(connection), &connection.outbox);
+            let session = &mut self.sessions[id];
+            crowd.remove(own_bytes(session), &session.outbox);
             self.books.counters.closed_for_memory += 1;
             self.drop_session(id);
-            let connection = &mut self.sessions[id];
-            connection.outbox = Outbox::default();
-            connection.socket.release();
+            let session = &mut self.sessions[id];
+            session.outbox = Outbox::default();
+            session.socket.release();
         }
     }
 
@@ -301,9 +297,9 @@ impl<S: Socket> Hub<S> {
             return;
         };
         for id in broadcast.audience.clone() {
-            let connection = &mut self.sessions[id];
-            if let State::Viewing { viewer, .. } = &connection.state {
-                viewer.close(&mut connection.outbox, code, reason);
+            let session = &mut self.sessions[id];
+            if let State::Viewing { viewer, .. } = &session.state {
+                viewer.close(&mut session.outbox, code, reason);
                 self.close_when_written(id);
             }
         }

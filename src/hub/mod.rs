@@ -14,7 +14,8 @@
 //!
 //! - `sessions`, `streams`, `queues`, `clock`: what the hub owns; each keeps its own invariants.
 //! - `settings`: what the options say, the same from start to end.
-//! - `requests`: from a request head to what the session does next; `authorizer`, `verdicts`,
+//! - `requests`: from a request head to a response, or to `opening`, where a session becomes a viewer or a
+//!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
@@ -35,8 +36,11 @@ mod client_address;
 mod clients;
 mod clock;
 mod deadlines;
+#[cfg(any(test, feature = "testing"))]
+mod look;
 mod media_clock;
 mod memory;
+mod opening;
 mod pending;
 mod posters;
 mod queues;
@@ -66,7 +70,9 @@ mod tests;
 pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
-pub use settings::{HookSettings, Settings};
+#[cfg(any(test, feature = "testing"))]
+pub use settings::HookSettings;
+pub use settings::Settings;
 
 use crate::metrics::Counters;
 use crate::protocol::http::Method;

@@ -24,7 +24,11 @@ impl<S: Socket> Hub<S> {
         self.unthrottle();
         // Who is not visited in this turn is at the front of the queue in the next, and who was
         // visited and has more at its back.
-        self.turn.budget = Budget::new(work::TURN_WORK, work::SHARE_MIN, self.queues.publishers());
+        self.turn.budget = Budget::new(
+            self.settings.turn_work,
+            work::SHARE_MIN,
+            self.queues.publishers(),
+        );
         self.tick_media();
         for _ in 0..self.queues.publishers() {
             if self.turn.budget.is_spent() {
@@ -44,8 +48,8 @@ impl<S: Socket> Hub<S> {
                 break;
             }
             let id = self.queues.pop_reader();
-            let connection = id.and_then(|id| self.sessions.get(id));
-            cost += match connection.is_some_and(|connection| connection.socket.is_handshaking()) {
+            let session = id.and_then(|id| self.sessions.get(id));
+            cost += match session.is_some_and(|session| session.socket.is_handshaking()) {
                 true => HANDSHAKE_COST,
                 false => 1,
             };
@@ -54,12 +58,11 @@ impl<S: Socket> Hub<S> {
     }
 
     fn read_queued(&mut self, id: Option<SessionId>) {
-        let Some((id, connection)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?)))
-        else {
+        let Some((id, session)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?))) else {
             return;
         };
-        connection.is_read_queued = false;
-        if connection.wants_turn() && self.read_one(id) {
+        session.is_read_queued = false;
+        if session.wants_turn() && self.read_one(id) {
             self.queue_read(id);
         }
         self.keep_within_memory();
@@ -89,35 +92,35 @@ impl<S: Socket> Hub<S> {
 
     /// Goes on with a handshake behind which there is only something to be told.
     fn shake_hands(&mut self, id: SessionId) -> bool {
-        let connection = &mut self.sessions[id];
-        let result = connection.socket.read(&mut [0; 1]);
-        if !connection.socket.is_handshaking() {
-            connection.can_write = true;
+        let session = &mut self.sessions[id];
+        let result = session.socket.read(&mut [0; 1]);
+        if !session.socket.is_handshaking() {
+            session.can_write = true;
             self.queue_write(id);
             return false;
         }
         match result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
             _ => self.drop_session(id),
         }
         false
     }
 
     fn read_publisher(&mut self, id: SessionId) -> bool {
-        let connection = &self.sessions[id];
+        let session = &self.sessions[id];
         // What has been read already is not too fast any more.
-        if !connection.has_input() && self.throttle(id) {
+        if !session.has_input() && self.throttle(id) {
             return false;
         }
-        let connection = &mut self.sessions[id];
-        let State::Publishing(publisher) = &mut connection.state else {
+        let session = &mut self.sessions[id];
+        let State::Publishing(publisher) = &mut session.state else {
             return false;
         };
         let stream_id = publisher.stream;
         let Some(mut work) = self.turn.budget.share(&mut publisher.debt) else {
             return true;
         };
-        work.spend(match connection.socket.is_encrypted() {
+        work.spend(match session.socket.is_encrypted() {
             true => work::READ_ENCRYPTED,
             false => 0,
         });
@@ -127,13 +130,13 @@ impl<S: Socket> Hub<S> {
             work: &mut work,
             now: self.clock.now(),
         };
-        let Some(FeedResult { fed, received }) = connection.read_publisher(&mut turn) else {
+        let Some(FeedResult { fed, received }) = session.read_publisher(&mut turn) else {
             return false;
         };
-        if let State::Publishing(publisher) = &mut connection.state {
+        if let State::Publishing(publisher) = &mut session.state {
             self.turn.budget.settle(&work, &mut publisher.debt);
         }
-        let has_replies = !connection.outbox.is_empty();
+        let has_replies = !session.outbox.is_empty();
         self.note_received(id, received);
         self.note_ingest(id);
         match fed {
@@ -188,18 +191,18 @@ impl<S: Socket> Hub<S> {
         if is_rejected {
             self.books.counters.publishers_rejected += 1;
         }
-        let connection = &mut self.sessions[id];
-        let State::Publishing(publisher) = &mut connection.state else {
+        let session = &mut self.sessions[id];
+        let State::Publishing(publisher) = &mut session.state else {
             return;
         };
         publisher.stamp.date = date;
         publisher.may_ask_again &= is_serving;
-        publisher.answer(fed, &mut connection.outbox);
+        publisher.answer(fed, &mut session.outbox);
         let is_upload = !publisher.is_websocket();
         let may_ask_again = is_upload && publisher.may_ask_again;
         let behind = publisher.take_behind();
         let name = self.streams.stream(publisher.stream).name();
-        let client = connection.client;
+        let client = session.client;
         match fed {
             Fed::BadFrames(_, error) if is_logged => {
                 tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke WebSocket");
@@ -242,9 +245,9 @@ impl<S: Socket> Hub<S> {
             After::Ends => self.close_when_written(id),
             After::Gone => self.drop_session(id),
         }
-        let connection = &self.sessions[id];
-        let can_read = connection.can_read;
-        if !connection.outbox.is_empty() {
+        let session = &self.sessions[id];
+        let can_read = session.can_read;
+        if !session.outbox.is_empty() {
             self.queue_write(id);
         }
         can_read

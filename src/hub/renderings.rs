@@ -177,7 +177,7 @@ mod tests {
         (0..count).map(|index| format!("s{index}").into()).collect()
     }
 
-    /// Asks, as the reactor does. Returns the answer, and whether it was made for this one.
+    /// Asks, as the hub does. Returns the text, and whether it was made for this one.
     fn ask(renderings: &mut Renderings, what: What, names: &Names, now: Instant) -> (Bytes, bool) {
         if let Some(bytes) = renderings.find(what, names, now) {
             return (bytes, false);

@@ -1,30 +1,26 @@
-//! From a request head to what the connection does next.
+//! From a request head to what the session does next.
+//!
+//! ```text
+//! read_request ─► admit_request ─► authorize ─► finish_request ─┬─► serve
+//!                 (route, keys)    (web hook)   ▲               └─► refuse_request
+//!                                  └─► Pending ─┘ when the verdict is there: see `pending`
+//! ```
 
 use super::Hub;
 use super::authorizer::Asked;
-use super::broadcast::Broadcast;
 use super::response::{Framing, ResponseTo, WholeResponse};
 use crate::pages;
 use crate::protocol::access::Shown;
 use crate::protocol::base_path::BasePath;
-use crate::protocol::control::{OfflineReason, ToPublisher};
 use crate::protocol::http::{Body, Method, RequestHead, parse_request};
 use crate::protocol::redirect::to_https;
 use crate::protocol::refusal::{Cause, Refusal};
-use crate::protocol::response::{CONTINUE, Connection, Stamp, refuse};
-use crate::protocol::route::{Need, Route, Via, route_below};
-use crate::protocol::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
+use crate::protocol::response::{Connection, Stamp, refuse};
+use crate::protocol::route::{Need, Route, route_below};
 use crate::session::body::BodyReader;
-use crate::session::bucket::Bucket;
-use crate::session::inbound::Inbound;
-use crate::session::publisher::Publisher;
-use crate::session::viewer::{Told, Transport, Viewer, hello, stream_head};
 use crate::session::{
     PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
 };
-use crate::stream::{Cursor, Ingest, StreamId};
-use crate::stream_name::StreamName;
-use crate::webm::DocType;
 use bytes::{Bytes, BytesMut};
 use std::io;
 use std::mem;
@@ -36,33 +32,30 @@ const EAGER_BYTES_MAX: usize = 256;
 /// Bytes of a body that is read for the connection's sake, although nobody wants it.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
-/// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
-const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
-
 impl<S: Socket> Hub<S> {
     /// Reads more of a request head, and answers it once it is whole.
     pub(super) fn read_request(&mut self, id: SessionId) -> bool {
         if !self.sessions[id].is_introduced && !self.read_proxy_header(id) {
             return self.sessions[id].can_read;
         }
-        let connection = &mut self.sessions[id];
-        let State::Requesting(head_bytes) = &mut connection.state else {
+        let session = &mut self.sessions[id];
+        let State::Requesting(head_bytes) = &mut session.state else {
             return false;
         };
-        let redirects_to = connection.redirects_to;
+        let redirects_to = session.redirects_to;
         // What came behind the request before may be a whole one.
         if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
             return self.parsed(id, outcome);
         }
         let mut bytes = [0; 4096];
-        match connection.socket.read(&mut bytes) {
+        match session.socket.read(&mut bytes) {
             Ok(0) => {
                 self.drop_session(id);
                 return false;
             }
             Ok(length) => {
                 head_bytes.extend_from_slice(&bytes[..length]);
-                connection.heard_at = self.clock.now();
+                session.heard_at = self.clock.now();
                 // A head that comes a byte at a time is not parsed anew for each of them.
                 let is_long = head_bytes.len() > EAGER_BYTES_MAX;
                 if is_long
@@ -76,15 +69,15 @@ impl<S: Socket> Hub<S> {
                     None => return true,
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if connection.socket.fall_back() => {
+            Err(_) if session.socket.fall_back() => {
                 let refusal = Refusal::new(400, "this port speaks TLS: say https:// or wss://");
                 self.refuse(id, &refusal, Method::Other);
             }
             Err(error) => {
-                if connection.socket.is_handshaking() {
-                    tracing::debug!(%error, "no TLS connection");
+                if session.socket.is_handshaking() {
+                    tracing::debug!(%error, "no TLS session");
                 }
                 self.drop_session(id);
             }
@@ -94,9 +87,9 @@ impl<S: Socket> Hub<S> {
 
     fn parsed(&mut self, id: SessionId, outcome: Outcome) -> bool {
         self.books.counters.requests += 1;
-        let connection = &mut self.sessions[id];
-        connection.requests += 1;
-        connection.since = self.clock.now();
+        let session = &mut self.sessions[id];
+        session.requests += 1;
+        session.since = self.clock.now();
         match outcome {
             Ok((head, rest)) => match self.admit_request(id, &head) {
                 Ok(route) => self.authorize(id, Request { head, route, rest }),
@@ -205,7 +198,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// What stands before the path in links that this client can open.
-    fn link_prefix(&self, id: SessionId, head: &RequestHead) -> BasePath {
+    pub(super) fn link_prefix(&self, id: SessionId, head: &RequestHead) -> BasePath {
         self.forwarded_prefix(id, head)
             .unwrap_or_else(|| self.settings.base_path.clone())
     }
@@ -324,9 +317,9 @@ impl<S: Socket> Hub<S> {
             connection: Connection::keep_alive(keep_alive),
             stamp: &stamp,
         });
-        let connection = &mut self.sessions[id];
-        connection.outbox.push(response.head);
-        connection.outbox.push(response.body);
+        let session = &mut self.sessions[id];
+        session.outbox.push(response.head);
+        session.outbox.push(response.body);
         self.go_on_after_answer(id, after);
     }
 
@@ -357,8 +350,8 @@ impl<S: Socket> Hub<S> {
                 false,
             ),
         };
-        let connection = Connection::keep_alive(keep_alive);
-        let bytes = refuse(&refusal, head.method, connection, &stamp);
+        let header = Connection::keep_alive(keep_alive);
+        let bytes = refuse(&refusal, head.method, header, &stamp);
         self.sessions[id].outbox.push(bytes);
         self.go_on_after_answer(id, after);
     }
@@ -406,22 +399,22 @@ impl<S: Socket> Hub<S> {
 
     /// Reads on to the end of a body that nobody wants, behind which the next request is.
     pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
-        let connection = &mut self.sessions[id];
-        let State::Draining(body) = &mut connection.state else {
+        let session = &mut self.sessions[id];
+        let State::Draining(body) = &mut session.state else {
             return false;
         };
         if body.is_at_end() {
             return false;
         }
-        match self.turn.read_buffer.read(&mut connection.socket) {
+        match self.turn.read_buffer.read(&mut session.socket) {
             Ok(bytes) if bytes.is_empty() => self.drop_session(id),
             Ok(mut bytes) => {
                 while let Ok(Some(_)) = body.take(&mut bytes) {}
                 let is_at_end = body.is_at_end();
-                connection.heard(self.clock.now());
+                session.heard(self.clock.now());
                 if is_at_end {
                     let rest = BytesMut::from(&bytes[..]);
-                    connection.state = State::Responding {
+                    session.state = State::Responding {
                         keep_alive: true,
                         rest,
                     };
@@ -433,213 +426,10 @@ impl<S: Socket> Hub<S> {
                     return false;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.can_read = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
             Err(_) => self.drop_session(id),
         }
         self.sessions[id].can_read
-    }
-
-    /// HEAD of a stream: what GET would say before the first byte of it.
-    fn describe_stream(&mut self, id: SessionId, head: &RequestHead, name: &StreamName) {
-        let stamp = self.stamp(head);
-        let known = self
-            .streams
-            .find(name.as_str())
-            .and_then(|id| self.streams.stream(id).init());
-        let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
-        let transport = Transport::http(head.version);
-        let head = stream_head(doc_type.media_type(), transport, Some(&stamp));
-        self.sessions[id].outbox.push(head);
-        self.close_when_written(id);
-    }
-
-    fn open_viewer(
-        &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        name: &StreamName,
-        via: Via,
-    ) -> Result<(), Refusal> {
-        if self.streams.find(name.as_str()).is_none() {
-            self.make_way_for_name()?;
-        }
-        self.check_room(id)?;
-        self.count_client(id, head)?;
-        let stream_id = self.streams.open(name, self.clock.now());
-        let stream = self.streams.stream(stream_id);
-        let told = match stream.is_live() {
-            true => Told::Live,
-            false => Told::Offline,
-        };
-        let hello = hello(stream, stream.is_live());
-        let (transport, inbound) = match via {
-            Via::WebSocket(handshake) => {
-                let v1 = self.upgrade(id, &handshake, hello);
-                // Only who sent frames already needs to be heard now.
-                let message_bytes = self.settings.limits.viewer_message_bytes;
-                let inbound =
-                    (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));
-                (Transport::WebSocket { v1 }, inbound)
-            }
-            Via::Http => (Transport::http(head.version), None),
-        };
-        let is_websocket = matches!(transport, Transport::WebSocket { .. });
-        let stamp = (!is_websocket).then(|| Box::new(self.stamp(head)));
-        let audience_index = self.streams.join(stream_id, id, is_websocket);
-        if let Some(broadcast) = self.streams.broadcast(stream_id) {
-            let unsent_bytes = broadcast.unsent.bytes;
-            self.sessions[id].socket.limit_unsent(unsent_bytes);
-        }
-        self.sessions[id].state = State::Viewing {
-            viewer: Viewer {
-                stream: stream_id,
-                transport,
-                cursor: Cursor::join_now(self.streams.stream(stream_id)),
-                told,
-                audience_index,
-                ignored_reads: 0,
-                stamp,
-            },
-            inbound,
-        };
-        self.queue_read(id);
-        self.queue_write(id);
-        Ok(())
-    }
-
-    fn open_publisher(
-        &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        name: &StreamName,
-        via: Via,
-    ) -> Result<(), Refusal> {
-        if via == Via::Http && head.body == Body::None {
-            return Err(Refusal::new(400, "a stream has a body"));
-        }
-        let known = self.streams.find(name.as_str());
-        let has_publisher = |id: StreamId| {
-            self.streams
-                .broadcast(id)
-                .is_some_and(Broadcast::has_publisher)
-        };
-        if !known.is_some_and(has_publisher) {
-            let published = self
-                .streams
-                .broadcasts()
-                .filter(|other| other.has_publisher());
-            if published.count() >= self.settings.limits.max_streams {
-                return Err(Refusal::full());
-            }
-        }
-        // One that takes over gives back what the one before it holds.
-        let is_takeover =
-            known
-                .and_then(|id| self.streams.broadcast(id))
-                .is_some_and(|broadcast| {
-                    broadcast.publisher.is_some() && broadcast.candidates.is_empty()
-                });
-        if !is_takeover {
-            self.check_room(id)?;
-        }
-        let is_direct = self.settings.is_direct(self.sessions[id].client);
-        self.count_client(id, head)?;
-        let stream_id = self.streams.open(name, self.clock.now());
-        self.add_candidate(id, stream_id);
-
-        let ingest = Ingest::candidate(self.streams.limits());
-        let mut body = Bytes::new();
-        let mut publisher = match via {
-            Via::WebSocket(handshake) => {
-                let prefix = self.link_prefix(id, head);
-                let ready = ToPublisher::Ready {
-                    watch: format!("{prefix}/live/{name}"),
-                };
-                let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
-                let inbound =
-                    Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
-                Publisher::websocket(stream_id, ingest, inbound, v1, self.clock.now())
-            }
-            Via::Http => {
-                let outbox = &mut self.sessions[id].outbox;
-                if head.method == Method::Source {
-                    outbox.push(SOURCE_ACCEPTED);
-                } else if head.expect_continue {
-                    outbox.push(CONTINUE);
-                }
-                body = rest.freeze();
-                Publisher::body(
-                    stream_id,
-                    ingest,
-                    BodyReader::new(head.body),
-                    self.clock.now(),
-                )
-            }
-        };
-        let bits_per_s = self.settings.limits.max_publish_bits_per_s;
-        publisher.stamp = self.stamp(head);
-        // Through a proxy, others may ask by the same connection, and this client is counted in it.
-        publisher.may_ask_again = head.keep_alive && is_direct;
-        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.clock.now()));
-        self.sessions[id].state = State::Publishing(Box::new(publisher));
-        self.feed_rest(id, body);
-        self.queue_read(id);
-        self.queue_write(id);
-        Ok(())
-    }
-
-    /// Takes the part of the body that came behind the head. It has its turn with all publishers.
-    fn feed_rest(&mut self, id: SessionId, body: Bytes) {
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
-            return;
-        };
-        let received = body.len() as u64;
-        if let Some(bucket) = &mut publisher.bucket {
-            bucket.take(received, self.clock.now());
-        }
-        publisher.feed(body);
-        self.note_received(id, received);
-    }
-
-    /// Closes one that a newer publisher has taken the stream over from.
-    pub(super) fn replace_publisher(&mut self, id: SessionId) {
-        let connection = &mut self.sessions[id];
-        if let State::Publishing(publisher) = &mut connection.state {
-            publisher.offline_reason = OfflineReason::Replaced;
-            publisher.tell(&mut connection.outbox, &ToPublisher::Replaced);
-        }
-        let reason = "a newer publisher has taken the stream over";
-        self.close_publisher(id, CloseCode::Normal, 409, reason);
-    }
-
-    fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
-        let broadcast = self
-            .streams
-            .find(name.as_str())
-            .and_then(|id| self.streams.broadcast(id))
-            .filter(|broadcast| broadcast.has_publisher())
-            .ok_or_else(not_found)?;
-        let candidates = broadcast.candidates.iter();
-        let publishers: Vec<SessionId> = candidates.chain(broadcast.publisher).collect();
-        for id in publishers {
-            self.note_reason(id, OfflineReason::Ended);
-            self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
-        }
-        Ok(())
-    }
-
-    /// Answers a WebSocket handshake; a `videostream.v1` client gets its first text message.
-    /// Returns whether it is one.
-    fn upgrade(&mut self, id: SessionId, handshake: &Handshake, first_text: Vec<u8>) -> bool {
-        let v1 = handshake.subprotocol.is_some();
-        let outbox = &mut self.sessions[id].outbox;
-        outbox.push(switching_protocols(handshake));
-        if v1 {
-            outbox.push(first_text);
-        }
-        v1
     }
 
     /// What a request shows to be let in, now.
@@ -682,7 +472,7 @@ fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Optio
     }
 }
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new(404, "there is nothing at this address")
 }
 

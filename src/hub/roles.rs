@@ -27,9 +27,9 @@ impl<S: Socket> Hub<S> {
             ..Stamp::default()
         };
         let bytes = refuse(refusal, method, response::Connection::Close, &stamp);
-        let connection = &mut self.sessions[id];
-        connection.outbox.push(bytes);
-        match connection.state {
+        let session = &mut self.sessions[id];
+        session.outbox.push(bytes);
+        match session.state {
             State::Posting(_) => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
@@ -56,11 +56,11 @@ impl<S: Socket> Hub<S> {
         reason: &str,
     ) {
         let date = Some(self.clock.date());
-        let connection = &mut self.sessions[id];
-        match &mut connection.state {
+        let session = &mut self.sessions[id];
+        match &mut session.state {
             State::Publishing(publisher) => {
                 publisher.stamp.date = date;
-                publisher.close(&mut connection.outbox, code, status, reason);
+                publisher.close(&mut session.outbox, code, status, reason);
             }
             _ => {
                 let refusal = Refusal::new(status, reason.to_owned());
@@ -69,7 +69,7 @@ impl<S: Socket> Hub<S> {
                     ..Stamp::default()
                 };
                 let bytes = refuse(&refusal, Method::Put, response::Connection::Close, &stamp);
-                connection.outbox.push(bytes);
+                session.outbox.push(bytes);
             }
         }
         self.close_when_written(id);
@@ -114,9 +114,9 @@ impl<S: Socket> Hub<S> {
 
     /// Takes a connection out of its role, and gives it another.
     fn change_state(&mut self, id: SessionId, state: State) {
-        let connection = &mut self.sessions[id];
-        connection.can_read &= !matches!(state, State::Gone);
-        match mem::replace(&mut connection.state, state) {
+        let session = &mut self.sessions[id];
+        session.can_read &= !matches!(state, State::Gone);
+        match mem::replace(&mut session.state, state) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Requesting(_)
@@ -177,11 +177,11 @@ impl<S: Socket> Hub<S> {
     pub fn stop(&mut self) {
         self.life = Life::Stopping;
         for id in self.sessions.ids() {
-            let connection = &mut self.sessions[id];
-            match &mut connection.state {
+            let session = &mut self.sessions[id];
+            match &mut session.state {
                 State::Viewing { viewer, .. } => {
                     let code = CloseCode::GoingAway;
-                    viewer.close(&mut connection.outbox, code, "the server is stopping");
+                    viewer.close(&mut session.outbox, code, "the server is stopping");
                     self.close_when_written(id);
                 }
                 State::Publishing(publisher) => {

@@ -4,7 +4,7 @@ use crate::config::{Limits, Serve};
 use crate::protocol::access::Access;
 use crate::protocol::base_path::BasePath;
 use crate::protocol::forwarded::TrustedProxies;
-use crate::{stream, webm};
+use crate::{stream, webm, work};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
+    /// Work for all publishers of one turn together.
+    pub turn_work: u64,
 }
 
 /// How verdicts of the web hook are waited for and kept.
@@ -49,6 +51,7 @@ impl Settings {
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),
+            turn_work: work::TURN_WORK,
         }
     }
 
@@ -58,7 +61,7 @@ impl Settings {
         !self.proxies.trusts(peer)
     }
 
-    pub(super) fn stream_limits(&self) -> stream::Limits {
+    pub(crate) fn stream_limits(&self) -> stream::Limits {
         let limits = &self.limits;
         stream::Limits {
             webm: webm::Limits {

@@ -1,7 +1,6 @@
 //! A whole hub, with sockets in memory and a time that the test passes in.
 
-use super::settings::HookSettings;
-use super::{HookAnswer, Hub, Settings, Time};
+use super::{HookAnswer, HookSettings, Hub, Settings, Time};
 use crate::config::{Options, Serve};
 use crate::session::{SessionId, Socket, Verdict};
 use std::cell::RefCell;

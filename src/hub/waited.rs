@@ -44,10 +44,10 @@ impl<S: Socket> Hub<S> {
             return None;
         }
         let audience = broadcast.audience.iter().map(|&id| &self.sessions[id]);
-        let mut waited = audience.map(|connection| Waited {
+        let mut waited = audience.map(|session| Waited {
             stream,
-            client: counted_as(connection.client),
-            since: connection.since,
+            client: counted_as(session.client),
+            since: session.since,
         });
         let first = waited.next()?;
         waited

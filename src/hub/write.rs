@@ -138,46 +138,46 @@ impl<S: Socket> Hub<S> {
             State::Viewing { .. } => self.write_viewer(id),
             _ => self.write_outbox(id),
         };
-        let connection = &mut self.sessions[id];
-        if connection.socket.has_unsent() {
+        let session = &mut self.sessions[id];
+        if session.socket.has_unsent() {
             // Taken by TLS, not by the kernel, which is full.
-            connection.can_write = false;
-            connection.blocked_since.get_or_insert(self.clock.now());
+            session.can_write = false;
+            session.blocked_since.get_or_insert(self.clock.now());
         }
         written
     }
 
     /// Sends what TLS still holds. Returns whether all of it has gone.
     fn flush_unsent(&mut self, id: SessionId) -> bool {
-        let connection = &mut self.sessions[id];
-        if !connection.socket.has_unsent() {
+        let session = &mut self.sessions[id];
+        if !session.socket.has_unsent() {
             return true;
         }
-        let Ok(sent) = connection.socket.flush_unsent() else {
+        let Ok(sent) = session.socket.flush_unsent() else {
             self.drop_session(id);
             return false;
         };
-        if sent > 0 && connection.blocked_since.take().is_some() {
-            connection.heard(self.clock.now());
+        if sent > 0 && session.blocked_since.take().is_some() {
+            session.heard(self.clock.now());
         }
-        if connection.socket.has_unsent() {
-            connection.can_write = false;
-            connection.blocked_since.get_or_insert(self.clock.now());
+        if session.socket.has_unsent() {
+            session.can_write = false;
+            session.blocked_since.get_or_insert(self.clock.now());
             return false;
         }
         true
     }
 
     fn write_viewer(&mut self, id: SessionId) -> usize {
-        let connection = &mut self.sessions[id];
-        let State::Viewing { viewer, .. } = &connection.state else {
+        let session = &mut self.sessions[id];
+        let State::Viewing { viewer, .. } = &session.state else {
             return 0;
         };
         let stream_id = viewer.stream;
         // Its answer may begin now, long after it asked.
         if viewer.stamp.is_some() {
             let date = Some(self.clock.date());
-            if let State::Viewing { viewer, .. } = &mut connection.state
+            if let State::Viewing { viewer, .. } = &mut session.state
                 && let Some(stamp) = &mut viewer.stamp
             {
                 if viewer.cursor.has_begun() {
@@ -188,7 +188,7 @@ impl<S: Socket> Hub<S> {
             }
         }
         let stream = self.streams.stream(stream_id);
-        let sent = connection.write_viewer(stream, &mut self.turn.items, self.clock.now());
+        let sent = session.write_viewer(stream, &mut self.turn.items, self.clock.now());
         let sent = match sent {
             Ok(sent) => sent,
             Err(_) => {
@@ -229,10 +229,10 @@ impl<S: Socket> Hub<S> {
     /// The peer takes nothing any more. What a publisher sent before still counts: once that is read,
     /// its end is seen as well.
     fn cannot_write(&mut self, id: SessionId) {
-        let connection = &mut self.sessions[id];
-        match connection.state {
-            State::Publishing(_) if connection.wants_turn() => {
-                connection.outbox = Outbox::default();
+        let session = &mut self.sessions[id];
+        match session.state {
+            State::Publishing(_) if session.wants_turn() => {
+                session.outbox = Outbox::default();
                 self.queue_read(id);
             }
             _ => self.drop_session(id),
@@ -241,21 +241,21 @@ impl<S: Socket> Hub<S> {
 
     /// All that was to be said has been written.
     pub(super) fn outbox_written(&mut self, id: SessionId) {
-        let connection = &mut self.sessions[id];
-        match &mut connection.state {
+        let session = &mut self.sessions[id];
+        match &mut session.state {
             State::Responding { keep_alive, rest } => {
                 if !*keep_alive {
                     self.close_when_written(id);
                     return;
                 }
-                connection.state = State::Requesting(mem::take(rest));
-                connection.since = self.clock.now();
+                session.state = State::Requesting(mem::take(rest));
+                session.since = self.clock.now();
                 self.queue_read(id);
             }
             State::Closing { is_shut, .. } if !*is_shut => {
                 // Half-closed, so that what was written last is not lost to a reset when the peer
                 // is still sending. The peer may be gone already.
-                *is_shut = connection.socket.shut().unwrap_or(true);
+                *is_shut = session.socket.shut().unwrap_or(true);
                 if *is_shut {
                     self.queue_read(id);
                 }

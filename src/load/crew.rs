@@ -16,7 +16,7 @@ use super::plan::{Part, Plan, Role};
 use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
-use super::wire::Tls;
+use super::wire::WireTls;
 use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 use crate::secret::Secret;
 
@@ -45,7 +45,7 @@ const PRESENCE_PARTS: u64 = 16;
 
 pub(super) struct Crew<'a> {
     plan: &'a Plan,
-    tls: Option<Tls>,
+    tls: Option<WireTls>,
     poll: Poll,
     viewers: Vec<Viewer>,
     /// Per stream: the request of those that are judged, and of the others.
@@ -96,7 +96,7 @@ impl<'a> Crew<'a> {
         });
         Ok(Crew {
             plan,
-            tls: plan.tls.as_ref().map(Tls::new).transpose()?,
+            tls: plan.tls.as_ref().map(WireTls::new).transpose()?,
             poll: Poll::new()?,
             requests: requests.collect(),
             started: now,

@@ -144,7 +144,7 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
         slow_bits_per_s: options.slow.map_or(0, |BitRate(bits)| bits),
         sample: options.sample,
         run,
-        tls: options.url.is_encrypted.then(|| plan::Tls {
+        tls: options.url.is_encrypted.then(|| plan::TlsPlan {
             server_name: options.url.server_name.clone(),
             trust: options.trust.clone(),
         }),

@@ -32,13 +32,13 @@ pub(super) struct Plan {
     /// Our publisher's stamps; `None` when someone else publishes.
     pub run: Option<u64>,
     /// How the server is spoken to, if that is encrypted.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsPlan>,
     pub part: Part,
 }
 
 /// A server that has to prove who it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Tls {
+pub(super) struct TlsPlan {
     pub server_name: String,
     pub trust: Trust,
 }

@@ -18,7 +18,7 @@ use super::plan::{Role, Seat};
 use super::socket::{hold_little, is_connected, open_socket};
 use super::stamp;
 use super::unframe::{MASKED_CLOSE, Piece, Unframer, masked_pong};
-use super::wire::{Tls, Wire};
+use super::wire::{Wire, WireTls};
 
 /// Bytes discarded or read in one call.
 pub(super) const READ_BYTES: usize = 256 * 1024;
@@ -129,7 +129,7 @@ impl Viewer {
     pub fn connect(
         &mut self,
         server: SocketAddr,
-        tls: Option<&Tls>,
+        tls: Option<&WireTls>,
         registry: &Registry,
         token: Token,
         now: Instant,

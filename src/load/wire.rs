@@ -17,16 +17,16 @@ const READ_LEAST: usize = 4 * 1024;
 const READ_MOST: usize = 64 * 1024;
 
 /// How the viewers of one part speak TLS.
-pub(super) struct Tls {
+pub(super) struct WireTls {
     config: Arc<ClientConfig>,
     server_name: ServerName<'static>,
 }
 
-impl Tls {
-    pub fn new(plan: &plan::Tls) -> io::Result<Tls> {
+impl WireTls {
+    pub fn new(plan: &plan::TlsPlan) -> io::Result<WireTls> {
         let config = plan.trust.config_if(true).map_err(io::Error::other)?;
         let server_name = plan.server_name.clone().try_into();
-        Ok(Tls {
+        Ok(WireTls {
             config: config.ok_or(io::ErrorKind::Unsupported)?,
             server_name: server_name.map_err(io::Error::other)?,
         })
@@ -48,8 +48,8 @@ struct Session {
 }
 
 impl Wire {
-    pub fn new(tcp: TcpStream, tls: Option<&Tls>) -> io::Result<Wire> {
-        let open = |tls: &Tls| {
+    pub fn new(tcp: TcpStream, tls: Option<&WireTls>) -> io::Result<Wire> {
+        let open = |tls: &WireTls| {
             let session = ClientConnection::new(tls.config.clone(), tls.server_name.clone());
             let tls = session.map_err(io::Error::other)?;
             io::Result::Ok(Box::new(Session {

@@ -3,7 +3,7 @@
 //! An encrypted one differs in one thing: what was written may wait here ([`Socket::has_unsent`])
 //! for the kernel to have room, when there is nothing new to write.
 
-use super::tls::Tls;
+use super::tls::TlsStream;
 use crate::session::Socket;
 use mio::net::TcpStream;
 use std::io::{self, IoSlice, Read, Write};
@@ -12,11 +12,11 @@ use std::net::Shutdown;
 #[derive(Debug)]
 pub struct TcpSocket {
     tcp: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Box<TlsStream>>,
 }
 
 impl TcpSocket {
-    pub fn encrypted(tcp: TcpStream, tls: Tls) -> TcpSocket {
+    pub fn encrypted(tcp: TcpStream, tls: TlsStream) -> TcpSocket {
         TcpSocket {
             tcp,
             tls: Some(Box::new(tls)),
@@ -85,7 +85,7 @@ impl Socket for TcpSocket {
     }
 
     fn fall_back(&mut self) -> bool {
-        let is_plain = |tls: &mut Box<Tls>| tls.is_spoken_to_in_plain();
+        let is_plain = |tls: &mut Box<TlsStream>| tls.is_spoken_to_in_plain();
         self.tls.take_if(is_plain).is_some()
     }
 

@@ -10,11 +10,11 @@
 //! a copy: 0.17 ns a byte where buffers take 0.12 to 0.16, of 0.4 with the kernel's part.
 //!
 //! What the reactor may rely on, with edge-triggered events:
-//! - [`Tls::read`] says "would block" only when no plaintext is left here and the kernel has said
+//! - [`TlsStream::read`] says "would block" only when no plaintext is left here and the kernel has said
 //!   so. Plaintext that waits here gets no event of its own.
-//! - [`Tls::write`] takes nothing while ciphertext waits, and one write's worth at most may wait:
+//! - [`TlsStream::write`] takes nothing while ciphertext waits, and one write's worth at most may wait:
 //!   [`WRITE_BYTES`] and what TLS adds to them.
-//! - After any of them [`Tls::has_unsent`] tells whether the wire was full: then [`Tls::flush`] is
+//! - After any of them [`TlsStream::has_unsent`] tells whether the wire was full: then [`TlsStream::flush`] is
 //!   to be called when it has room, although nobody has anything new to write.
 
 use bytes::{Buf, BytesMut};
@@ -71,7 +71,7 @@ struct Scratch {
 }
 
 /// One connection's TLS. Boxed: one without pays for a pointer only.
-pub struct Tls {
+pub struct TlsStream {
     session: UnbufferedServerConnection,
     scratch: Rc<RefCell<Scratch>>,
     stage: Stage,
@@ -109,8 +109,8 @@ impl Acceptor {
         self.config = config;
     }
 
-    pub fn accept(&self) -> Result<Tls, rustls::Error> {
-        Ok(Tls {
+    pub fn accept(&self) -> Result<TlsStream, rustls::Error> {
+        Ok(TlsStream {
             session: UnbufferedServerConnection::new(self.config.clone())?,
             scratch: self.scratch.clone(),
             stage: Stage::New,
@@ -123,7 +123,7 @@ impl Acceptor {
     }
 }
 
-impl Tls {
+impl TlsStream {
     pub fn is_handshaking(&self) -> bool {
         self.stage != Stage::Open
     }
@@ -384,9 +384,9 @@ impl Tls {
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
+        f.debug_struct("TlsStream")
             .field("stage", &self.stage)
             .field("plain", &self.plain.len())
             .field("unsent", &self.unsent.len())
@@ -551,7 +551,9 @@ mod tests {
         }
     }
 
-    fn both(versions: &[&'static rustls::SupportedProtocolVersion]) -> (Tls, ClientConnection) {
+    fn both(
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> (TlsStream, ClientConnection) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -10,15 +10,14 @@
 //! for everybody; so do those of an HTTP chunk (RFC 9112, section 7.1).
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// Longest WebSocket head without a mask: opcode, 127, and eight bytes of length.
 const WEBSOCKET_HEAD_MAX: usize = 10;
 /// Longest HTTP chunk head: eight hexadecimal digits and CRLF, for payloads below 4 GiB.
 const HTTP_HEAD_MAX: usize = 10;
 const CRLF: &[u8] = b"\r\n";
-
-/// FIN and opcode 2: a whole binary message (RFC 6455, section 5.2).
-const FIN_BINARY: u8 = 0x82;
 
 /// Collects a payload behind room for both heads.
 #[derive(Debug)]
@@ -50,9 +49,17 @@ impl Framer {
         );
         self.buffer.put_slice(CRLF);
 
-        let (websocket_head, websocket_length) = websocket_head(length);
-        let websocket_at = payload_at - websocket_length;
-        self.buffer[websocket_at..payload_at].copy_from_slice(&websocket_head[..websocket_length]);
+        let websocket_head = FrameHeader {
+            opcode: OpCode::Data(Data::Binary),
+            ..FrameHeader::default()
+        };
+        let websocket_at = payload_at - websocket_head.len(length as u64);
+        websocket_head
+            .format(
+                length as u64,
+                &mut &mut self.buffer[websocket_at..payload_at],
+            )
+            .expect("the room is as long as the head");
 
         let http_head = format!("{length:x}\r\n");
         let http_at = websocket_at - http_head.len();
@@ -61,27 +68,6 @@ impl Framer {
             bytes: self.buffer.freeze(),
             http_at: http_at as u8,
             websocket_at: websocket_at as u8,
-        }
-    }
-}
-
-fn websocket_head(length: usize) -> ([u8; WEBSOCKET_HEAD_MAX], usize) {
-    let mut head = [0; WEBSOCKET_HEAD_MAX];
-    head[0] = FIN_BINARY;
-    match length {
-        0..=125 => {
-            head[1] = length as u8;
-            (head, 2)
-        }
-        126..=0xffff => {
-            head[1] = 126;
-            head[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-            (head, 4)
-        }
-        _ => {
-            head[1] = 127;
-            head[2..10].copy_from_slice(&(length as u64).to_be_bytes());
-            (head, 10)
         }
     }
 }

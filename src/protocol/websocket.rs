@@ -8,6 +8,8 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::{
     http::FIELDS_MAX,
@@ -88,44 +90,34 @@ pub fn pick_subprotocol(offered: &[String]) -> Option<&'static str> {
 pub fn close_frame(code: impl Into<u16>, reason: &str) -> Vec<u8> {
     let reason = &reason[..reason.floor_char_boundary(CONTROL_BYTES_MAX - 2)];
     frame(
-        OPCODE_CLOSE,
+        OpCode::Control(Control::Close),
         &[&code.into().to_be_bytes(), reason.as_bytes()].concat(),
     )
 }
 
 pub fn text_frame(text: &str) -> Vec<u8> {
-    frame(OPCODE_TEXT, text.as_bytes())
+    frame(OpCode::Data(Data::Text), text.as_bytes())
 }
 
 /// A ping. A payload over [`CONTROL_BYTES_MAX`] is cut.
 pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
     frame(
-        OPCODE_PING,
+        OpCode::Control(Control::Ping),
         &payload[..payload.len().min(CONTROL_BYTES_MAX)],
     )
 }
 
-const OPCODE_TEXT: u8 = 0x1;
-const OPCODE_CLOSE: u8 = 0x8;
-const OPCODE_PING: u8 = 0x9;
-
 /// One whole message in one frame (5.2).
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    const FIN: u8 = 0x80;
-    let mut bytes = Vec::with_capacity(payload.len() + 10);
-    bytes.push(FIN | opcode);
-    // The shortest of the three ways to say the length is the only right one.
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
-        (Ok(length @ ..=125), _) => bytes.push(length),
-        (_, Ok(length)) => {
-            bytes.push(126);
-            bytes.extend_from_slice(&length.to_be_bytes());
-        }
-        _ => {
-            bytes.push(127);
-            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
+fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
+    let header = FrameHeader {
+        opcode,
+        ..FrameHeader::default()
+    };
+    let length = payload.len() as u64;
+    let mut bytes = Vec::with_capacity(header.len(length) + payload.len());
+    header
+        .format(length, &mut bytes)
+        .expect("a Vec takes all that is written");
     bytes.extend_from_slice(payload);
     bytes
 }

@@ -58,7 +58,7 @@ pub struct Publisher {
     pub stamp: Stamp,
     /// Whether its connection may ask again behind a body that ended well.
     pub may_ask_again: bool,
-    /// Whether it is on the reactor's list of those whose blocks wait for the clock.
+    /// Whether it is in the hub's list of publishers whose blocks wait for the clock.
     pub is_waiting: bool,
 }
 

@@ -40,7 +40,7 @@ const OPENING_BLOCKS_MAX: usize = 1024;
 
 /// Cuts a publisher's bytes and adds them to its stream.
 ///
-/// All at once with [`Ingest::push`]; or a turn's work at a time: [`Ingest::give`], then
+/// All at once with `Ingest::push`; or a turn's work at a time: [`Ingest::give`], then
 /// [`Ingest::work`] until nothing is left, with [`Ingest::close_chunk`] at the end of each turn.
 ///
 /// That of a candidate leaves the stream alone until [`Ingest::is_ready`]: then

@@ -1,12 +1,11 @@
-//! A whole connection of a viewer or a publisher, mostly a WebSocket, through the code that the
-//! reactor runs.
+//! A whole connection of a viewer or a publisher, mostly a WebSocket, to the hub that serves.
 //!
 //! ```text
-//! script ─► Step ─► Stage { Connection<Line>, Stream } ─► bytes ─► verdict
+//! script ─► Step ─► Stage { Hub<ServerEnd>, Line } ─► bytes ─► verdict
 //!                     └─ what the peer sent ─► frames::read_client ──┘
 //! ```
 //!
-//! - `script`: what an input says; `stage`: what happens then, in place of the reactor.
+//! - `script`: what an input says; `stage`: the hub, the peer, and the time.
 //! - `verdict`: whether that is as promised; `order`: whether media came in theirs.
 
 mod order;

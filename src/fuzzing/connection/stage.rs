@@ -1,24 +1,19 @@
-//! One connection and its stream, and the reactor's part in their lives.
+//! One connection to a whole hub, and all that was said on it.
 
 use super::order::Known;
 use super::script::{Role, Step, frame};
+use crate::config::{Options, Serve};
 use crate::fuzzing::frames::read_server;
-use crate::fuzzing::line::Line;
+use crate::fuzzing::line::{Line, ServerEnd};
 use crate::fuzzing::recording::{Tracks, recording};
-use crate::protocol::control::{OfflineReason, ToPublisher};
-use crate::protocol::http::Body;
-use crate::protocol::websocket::{CloseCode, ping_frame};
-use crate::session::body::{BodyReader, ReadBuffer};
-use crate::session::bucket::Bucket;
-use crate::session::inbound::Inbound;
-use crate::session::publisher::{Fed, FeedResult, FeedTurn, Publisher};
-use crate::session::turn::After;
-use crate::session::viewer::{Item, Progress, Told, Transport, Viewer};
-use crate::session::{CLOSING_TIMEOUT, OUTBOX_SLICES_MAX, Session, SessionId, State};
-use crate::stream::{Catalog, Cursor, Ingest, Limits, Next, StreamId};
-use crate::work::{self, Work};
+use crate::hub::{Hub, Settings, Time};
+use crate::protocol::websocket::SUBPROTOCOL;
+use crate::session::SessionId;
+use crate::stream::Limits;
+use crate::work;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -28,6 +23,11 @@ pub const MESSAGE_BYTES: usize = 3000;
 /// However fast a publisher was, it may send again after this time.
 const LONG_REST: Duration = Duration::from_secs(3600);
 
+/// Longer than any script: what a deadline does has tests of its own.
+const NEVER: Duration = Duration::from_secs(1_000_000_000);
+
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
 /// Some stop after each step, some never.
 const SHARES: [u64; 4] = [1, 300, work::SHARE_MIN, work::TURN_WORK];
 
@@ -35,150 +35,136 @@ const SHARES: [u64; 4] = [1, 300, work::SHARE_MIN, work::TURN_WORK];
 /// element here, in one step, and of the chunk at the end.
 const STEP_MAX: u64 = 2_500_000;
 
-/// One connection, its stream, and all that was said.
+/// Turns in which a hub comes to rest, whatever happened.
+const TURNS_MAX: usize = 10_000;
+
+/// A connection, from its peer's side.
+struct Peer {
+    id: SessionId,
+    line: Line,
+}
+
+/// One connection, the hub that serves it, and all that was said.
 pub struct Stage {
     pub role: Role,
-    pub connection: Session<Line>,
-    pub catalog: Catalog,
-    pub stream: StreamId,
+    pub hub: Hub<ServerEnd>,
+    peer: Peer,
+    /// To a publisher, a viewer that keeps its stream; to a viewer, the publisher of what it sees.
+    other: Option<Peer>,
     pub limits: Limits,
     /// Bits a second that a publisher may send, where it is limited.
-    pub rate: u64,
-    /// Who publishes what a viewer sees, and what is still to come.
-    pub ingest: Option<Ingest>,
+    rate: Option<u64>,
+    share: u64,
     pub recording: Bytes,
     /// All chunks that ever were, by sequence.
     pub known: BTreeMap<u64, Known>,
     /// All init segments that ever were.
     pub inits: Vec<Bytes>,
-    /// All that the peer sent.
+    /// All that the peer sent behind its request.
     pub sent: Vec<u8>,
-    pub pings: usize,
-    /// Texts that a publisher was sent.
-    pub texts: usize,
-    /// The reactor would have let go of it.
+    /// The connection ended before all was said.
     pub is_gone: bool,
-    /// The stream ended it, and not the peer.
-    pub is_over: bool,
-    /// Another publisher came in its place, when this many bytes had been published.
-    pub replaced_at: Option<usize>,
-    /// Bytes that were read from a publisher.
-    pub received: u64,
-    /// The work of a publisher in one turn.
-    pub share: u64,
+    /// Its owner ended the publisher, when this many bytes had been published.
+    pub ended_at: Option<usize>,
+    /// Bytes that were published before the turn in which the connection ended.
+    pub published: usize,
+    /// Blocks waited while time passed, so that they may have gone out by the clock.
+    pub is_timed: bool,
     pub now: Instant,
     pub began: Instant,
-    pub buffer: ReadBuffer,
-    pub items: Vec<Item>,
+}
+
+/// What a client asks to be in this role. `v1`: it understands text messages.
+fn request(role: Role, v1: bool) -> String {
+    let protocol = match v1 {
+        true => format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
+        false => String::new(),
+    };
+    let upgrade = format!(
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}"
+    );
+    let (line, fields) = match role {
+        Role::Viewer { .. } => ("GET /live/demo HTTP/1.1", upgrade),
+        Role::Publisher => ("GET /publish/demo HTTP/1.1", upgrade),
+        Role::HttpViewer => ("GET /live/demo.webm HTTP/1.1", String::new()),
+        Role::OldViewer => ("GET /live/demo.webm HTTP/1.0", String::new()),
+        Role::HttpPublisher => (
+            "PUT /live/demo.webm HTTP/1.1",
+            "Transfer-Encoding: chunked\r\nConnection: close\r\n".to_owned(),
+        ),
+    };
+    format!("{line}\r\nHost: localhost\r\n{fields}\r\n")
 }
 
 impl Stage {
     /// `rest` are the bytes that came behind the request.
     pub fn new(role: Role, ring: u8, rest: &[u8]) -> Stage {
-        let limits = Limits {
-            ring_bytes: match ring {
-                0..=127 => Limits::default().ring_bytes,
-                small => usize::from(small) << 6,
-            },
-            lag_ms: u64::from(ring),
-            ..Limits::default()
+        let config = Serve::resolve(Options::default()).expect("the defaults are good");
+        let mut settings = Settings::new(&config, 1000);
+        let limits = &mut settings.limits;
+        limits.ring_bytes = match ring {
+            0..=127 => Limits::default().ring_bytes,
+            small => usize::from(small) << 6,
         };
-        let mut catalog = Catalog::new(limits);
-        let stream = catalog.open("demo");
+        limits.lag_ms = u64::from(ring);
+        limits.publisher_message_bytes = MESSAGE_BYTES;
+        limits.viewer_message_bytes = MESSAGE_BYTES;
+        for timeout in [
+            &mut limits.head_timeout,
+            &mut limits.publisher_timeout,
+            &mut limits.viewer_timeout,
+            &mut limits.ping_timeout,
+        ] {
+            *timeout = NEVER;
+        }
+        limits.ping_interval = PING_INTERVAL;
+        let is_limited = role.is_publisher() && ring % 2 == 1;
+        let rate = is_limited.then(|| u64::from(ring) << 10);
+        limits.max_publish_bits_per_s = rate;
+        let share = SHARES[usize::from(ring % 4)];
+        if role.is_publisher() {
+            settings.turn_work = share;
+        }
+        let limits = settings.stream_limits();
         let now = Instant::now();
-        let mut connection = Session::new(
-            SessionId::new(0, 0),
-            Line::default(),
-            Ipv4Addr::LOCALHOST.into(),
-            now,
-        );
-        if !role.is_publisher() {
-            catalog.stream_mut(stream).go_live();
-        }
-        let viewing = |transport, inbound| State::Viewing {
-            viewer: Viewer {
-                stream,
-                transport,
-                cursor: Cursor::join_now(catalog.stream(stream)),
-                told: Told::Live,
-                audience_index: 0,
-                ignored_reads: 0,
-                stamp: None,
-            },
-            inbound,
+        let mut hub = Hub::new(settings, || 0, Time { now, unix_s: 0 });
+        hub.begin(Time { now, unix_s: 0 });
+        let other = role
+            .is_publisher()
+            .then(|| connect(&mut hub, request(Role::OldViewer, false).as_bytes()));
+        let v1 = match role {
+            Role::Viewer { v1 } => v1,
+            _ => ring >= 64,
         };
-        let ingest = Ingest::candidate(limits);
-        connection.state = match role {
-            Role::Viewer { v1 } => {
-                let inbound = (!rest.is_empty()).then(|| Inbound::viewer(rest, MESSAGE_BYTES));
-                viewing(Transport::WebSocket { v1 }, inbound.map(Box::new))
-            }
-            Role::HttpViewer => viewing(Transport::Chunked, None),
-            Role::OldViewer => viewing(Transport::UntilClose, None),
-            Role::Publisher => {
-                let inbound = Inbound::publisher(rest, MESSAGE_BYTES);
-                let publisher = Publisher::websocket(stream, ingest, inbound, ring >= 64, now);
-                State::Publishing(Box::new(publisher))
-            }
-            Role::HttpPublisher => {
-                let body = BodyReader::new(Body::Chunked);
-                let publisher = Publisher::body(stream, ingest, body, now);
-                State::Publishing(Box::new(publisher))
-            }
-        };
-        let rate = u64::from(ring) << 10;
-        if let (State::Publishing(publisher), true) = (&mut connection.state, ring % 2 == 1) {
-            publisher.bucket = Some(Bucket::empty(rate, now));
-        }
+        let head = request(role, v1);
+        let peer = connect(&mut hub, &[head.as_bytes(), rest].concat());
         let mut stage = Stage {
             role,
-            connection,
-            catalog,
-            stream,
+            hub,
+            peer,
+            other,
             limits,
             rate,
-            ingest: (!role.is_publisher()).then(|| Ingest::new(limits)),
+            share,
             recording: recording(Tracks::Both, 5),
             known: BTreeMap::new(),
             inits: Vec::new(),
             sent: rest.to_vec(),
-            pings: 0,
-            texts: 0,
             is_gone: false,
-            is_over: false,
-            replaced_at: None,
-            received: 0,
-            share: SHARES[usize::from(ring % 4)],
+            ended_at: None,
+            published: 0,
+            is_timed: false,
             now,
             began: now,
-            buffer: ReadBuffer::new(),
-            items: Vec::new(),
         };
-        if role == Role::HttpPublisher {
-            stage.feed(rest);
-        }
+        stage.turn();
+        let mut wire = stage.peer.line.wire();
+        wire.room = 0;
+        // What was read until now is the request.
+        wire.taken = 0;
+        drop(wire);
         stage
-    }
-
-    /// The part of a body that came behind its head.
-    fn feed(&mut self, rest: &[u8]) {
-        let State::Publishing(publisher) = &mut self.connection.state else {
-            return;
-        };
-        publisher.feed(Bytes::copy_from_slice(rest));
-    }
-
-    /// A candidate has its first media.
-    fn put_on_air(&mut self) -> After {
-        let State::Publishing(publisher) = &mut self.connection.state else {
-            return After::Stays;
-        };
-        let stream = self.catalog.stream_mut(self.stream);
-        assert!(!stream.is_live() && stream.ring().live_edge() == 0);
-        stream.go_live();
-        publisher.go_on_air(stream);
-        self.note_chunks();
-        After::Stays
     }
 
     pub fn step(&mut self, step: Step) {
@@ -200,47 +186,31 @@ impl Stage {
             }
             Step::Raw(bytes) => self.send(&bytes),
             Step::HangUp => {
-                self.connection.socket.is_hung_up = true;
-                self.connection.can_read = true;
+                self.peer.line.wire().is_hung_up = true;
+                self.hub.ready(self.peer.id, true, false);
             }
             Step::Reset => {
-                self.connection.socket.is_reset = true;
-                self.connection.can_read = true;
-                self.connection.can_write = true;
+                self.peer.line.wire().is_reset = true;
+                self.hub.ready(self.peer.id, true, true);
             }
             Step::Room(room) => {
-                self.connection.socket.room += room;
-                self.connection.can_write |= room > 0;
+                self.peer.line.wire().room += room;
+                self.hub.ready(self.peer.id, false, room > 0);
             }
-            Step::ReadMost(most) => self.connection.socket.read_most = most,
-            Step::Interrupt(count) => self.connection.socket.interruptions = count,
-            Step::Read => self.read(),
-            Step::Write => self.write(),
+            Step::ReadMost(most) => self.peer.line.wire().read_most = most,
+            Step::Interrupt(count) => self.peer.line.wire().interruptions = count,
+            Step::Read | Step::Write => self.turn(),
             Step::Grow(length) => self.grow(length),
             Step::Leave => self.leave(),
             Step::Come(tracks) => {
                 self.leave();
                 self.recording = recording(tracks, 4);
-                if !self.role.is_publisher() {
-                    self.ingest = Some(Ingest::new(self.limits));
-                    self.catalog.stream_mut(self.stream).go_live();
-                }
             }
-            Step::Wait(ms) => {
-                self.now += Duration::from_millis(ms);
-                self.catalog.set_clock(self.now - self.began);
-            }
-            Step::Ping => {
-                let is_open = matches!(
-                    self.connection.state,
-                    State::Viewing { .. } | State::Publishing(_)
-                );
-                if is_open && self.role.is_websocket() {
-                    self.pings += 1;
-                    self.connection.outbox.push(ping_frame(b""));
-                }
-            }
-            Step::Tell => self.tell(),
+            Step::Wait(ms) => self.wait(Duration::from_millis(ms)),
+            // Then the server asks whether the peer is there.
+            Step::Ping => self.wait(PING_INTERVAL),
+            // Then it has told a publisher how many watch, or a viewer that its stream is silent.
+            Step::Tell => self.wait(Duration::from_secs(3)),
         }
     }
 
@@ -248,76 +218,102 @@ impl Stage {
         match self.role.is_websocket() {
             true => self.send(&frame(first, payload)),
             false if payload.is_empty() => {}
-            false => {
-                let head = format!("{:x}\r\n", payload.len());
-                self.send(&[head.as_bytes(), payload, b"\r\n"].concat());
-            }
+            false => self.send(&chunk_of(payload)),
         }
     }
 
     /// The peer sends, unless it has hung up.
     fn send(&mut self, bytes: &[u8]) {
-        let socket = &mut self.connection.socket;
-        if !socket.is_hung_up {
-            socket.incoming.extend(bytes);
+        let mut wire = self.peer.line.wire();
+        if !wire.is_hung_up {
+            wire.incoming.extend(bytes);
             self.sent.extend_from_slice(bytes);
-            self.connection.can_read = true;
+            drop(wire);
+            self.hub.ready(self.peer.id, true, false);
         }
     }
 
+    /// More comes from the publisher of what a viewer sees; the first of it, if there is none.
     fn grow(&mut self, length: usize) {
         if self.role.is_publisher() {
             return;
         }
-        let Some(ingest) = &mut self.ingest else {
-            return;
-        };
+        let hub = &mut self.hub;
+        let other = self.other.get_or_insert_with(|| {
+            let head = request(Role::HttpPublisher, false);
+            connect(hub, head.as_bytes())
+        });
         let piece = self.recording.split_to(length.min(self.recording.len()));
-        let stream = self.catalog.stream_mut(self.stream);
-        stream.resume();
-        ingest.push(piece, stream).expect("a valid recording");
-        self.note_chunks();
+        if !piece.is_empty() {
+            other.line.wire().incoming.extend(chunk_of(&piece));
+        }
+        self.hub.ready(other.id, true, false);
+        self.turn();
     }
 
-    /// Tells a publisher something; to a viewer that its stream is stalled, or is so no longer.
-    fn tell(&mut self) {
-        if !self.role.is_publisher() {
-            let stream = self.catalog.stream_mut(self.stream);
-            let _ = stream.resume() || stream.stall(2000);
-            return;
-        }
-        let Session { state, outbox, .. } = &mut self.connection;
-        if let State::Publishing(publisher) = state
-            && outbox.len() < OUTBOX_SLICES_MAX
-        {
-            let before = outbox.len();
-            publisher.tell(outbox, &ToPublisher::Viewers { count: 3 });
-            self.texts += outbox.len() - before;
-        }
-    }
-
+    /// A publisher is ended by its owner; the one of what a viewer sees hangs up.
     fn leave(&mut self) {
-        self.note_chunks();
-        let published = self.known.values().map(|known| known.payload.len()).sum();
-        let Session { state, outbox, .. } = &mut self.connection;
-        if let State::Publishing(publisher) = state {
-            publisher.close(outbox, CloseCode::Normal, 409, "replaced");
-            self.replaced_at = Some(published);
-            return self.go_on(After::Ends);
-        }
-        if self.role.is_publisher() {
+        if !self.role.is_publisher() {
+            if let Some(other) = self.other.take() {
+                other.line.wire().is_hung_up = true;
+                self.hub.ready(other.id, true, false);
+                self.turn();
+            }
             return;
         }
-        let stream = self.catalog.stream_mut(self.stream);
-        if let Some(mut ingest) = self.ingest.take() {
-            ingest.flush(stream);
+        if !self.hub.is_publishing(self.peer.id) {
+            return;
         }
-        stream.go_offline(OfflineReason::Lost);
+        let published = self.published();
+        let end =
+            b"DELETE /api/streams/demo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let owner = connect(&mut self.hub, end);
+        // What has come already is read first.
+        self.turn();
+        let answer = mem::take(&mut owner.line.wire().outgoing);
+        let is_ended =
+            answer.starts_with(b"HTTP/1.1 204 ") && !self.hub.is_publishing(self.peer.id);
+        if is_ended && self.ended_at.is_none() {
+            self.ended_at = Some(published);
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.is_timed |= !time.is_zero() && self.hub.has_waiting_media();
+        self.now += time;
+        self.turn();
+    }
+
+    fn turn(&mut self) {
+        let was_open = self.is_open();
+        let (now, taken) = (self.now, self.peer.line.wire().taken);
+        let published = self.published();
+        self.hub.begin(Time { now, unix_s: 0 });
+        self.hub.turn(&|| now);
+        if self.role.is_publisher() {
+            let work = self.hub.publishers_work();
+            assert!(work <= self.share.max(work::SHARE_MIN) + STEP_MAX, "{work}");
+        }
+        let has_read = self.peer.line.wire().taken > taken;
+        if let (true, Some(rate)) = (has_read && self.is_open(), self.rate) {
+            // It began with an empty bucket.
+            let elapsed = (self.now - self.began).as_secs_f64();
+            assert!(taken as f64 * 8.0 <= rate as f64 * elapsed + 1.0);
+        }
         self.note_chunks();
+        if was_open && !self.is_open() {
+            self.published = published;
+        }
+    }
+
+    fn published(&self) -> usize {
+        self.known.values().map(|known| known.payload.len()).sum()
     }
 
     fn note_chunks(&mut self) {
-        let stream = self.catalog.stream(self.stream);
+        let Some(stream) = self.hub.stream("demo") else {
+            return;
+        };
         self.inits
             .extend(stream.init().map(|init| init.chunk.framed.payload()));
         self.inits.dedup();
@@ -331,156 +327,40 @@ impl Stage {
         }
     }
 
-    /// The connection's turn to read, as the reactor gives it.
-    fn read(&mut self) {
-        let has_input = self.connection.has_input();
-        if !self.connection.wants_turn() || self.is_gone || (!has_input && self.rests()) {
-            return;
-        }
-        let after = match &self.connection.state {
-            State::Publishing(_) => {
-                let stream = self.catalog.stream_mut(self.stream);
-                // Whatever the share, what is published is the same.
-                let mut work = Work::new(self.share);
-                let mut turn = FeedTurn {
-                    stream,
-                    buffer: &mut self.buffer,
-                    work: &mut work,
-                    now: self.now,
-                };
-                let result = self.connection.read_publisher(&mut turn);
-                let FeedResult { fed, received } = result.expect("it publishes");
-                assert!(work.done() <= self.share + STEP_MAX, "{}", work.done());
-                self.received += received;
-                self.note_chunks();
-                self.answer(&fed)
-            }
-            State::Viewing { .. } => self.connection.read_viewer(MESSAGE_BYTES, self.now),
-            State::Closing { is_shut: true, .. } => self.connection.read_nothing(self.now),
-            _ => After::Stays,
-        };
-        self.go_on(after);
-    }
-
-    /// Whether it was too fast, and is not read yet.
-    fn rests(&mut self) -> bool {
-        let State::Publishing(publisher) = &mut self.connection.state else {
-            return false;
-        };
-        let rests = publisher.is_throttled(self.now) || publisher.throttle(self.now).is_some();
-        if !rests && publisher.bucket.is_some() {
-            // It began with an empty one.
-            let elapsed = (self.now - self.began).as_secs_f64();
-            assert!(self.received as f64 * 8.0 <= self.rate as f64 * elapsed + 1.0);
-        }
-        rests
-    }
-
-    fn answer(&mut self, fed: &Fed) -> After {
-        if let State::Publishing(publisher) = &self.connection.state {
-            publisher.answer(fed, &mut self.connection.outbox);
-        }
-        match fed {
-            Fed::Ready => self.put_on_air(),
-            Fed::Blocked | Fed::More => After::Stays,
-            Fed::Gone => After::Gone,
-            Fed::Finished
-            | Fed::Aborted
-            | Fed::Text
-            | Fed::BadFrames(..)
-            | Fed::BadBody(_)
-            | Fed::BadMedia(_) => After::Ends,
-        }
-    }
-
-    /// And to write.
-    fn write(&mut self) {
-        if !self.connection.can_write || self.is_gone {
-            return;
-        }
-        if matches!(self.connection.state, State::Viewing { .. }) {
-            let stream = self.catalog.stream(self.stream);
-            let sent = self
-                .connection
-                .write_viewer(stream, &mut self.items, self.now);
-            match sent.map(|sent| sent.progress) {
-                Ok(Progress::Ended) => {
-                    self.is_over = true;
-                    self.go_on(After::Ends);
-                }
-                Ok(_) => {}
-                Err(_) => {
-                    assert!(self.connection.socket.is_reset);
-                    self.go_on(After::Gone);
-                }
-            }
-            return;
-        }
-        let Ok(is_all) = self.connection.write_outbox(self.now).1 else {
-            assert!(self.connection.socket.is_reset);
-            return self.go_on(After::Gone);
-        };
-        assert_eq!(is_all, self.connection.outbox.is_empty());
-        assert_eq!(is_all, self.connection.outbox.byte_len() == 0);
-        if let (true, State::Closing { is_shut, .. }) = (is_all, &mut self.connection.state) {
-            *is_shut = true;
-        }
-    }
-
-    fn go_on(&mut self, after: After) {
-        match after {
-            After::Stays => {}
-            After::Ends => {
-                let closing = State::Closing {
-                    deadline: self.now + CLOSING_TIMEOUT,
-                    is_shut: false,
-                };
-                let before = std::mem::replace(&mut self.connection.state, closing);
-                if let State::Publishing(mut publisher) = before {
-                    publisher.flush(self.catalog.stream_mut(self.stream));
-                    self.note_chunks();
-                }
-            }
-            After::Gone => self.is_gone = true,
-        }
+    /// Whether neither side has ended the connection.
+    pub fn is_open(&self) -> bool {
+        let wire = self.peer.line.wire();
+        !wire.is_shut && !wire.is_closed
     }
 
     /// All that is on its way arrives; then everything has to be as promised.
     pub fn finish(mut self) {
-        self.connection.socket.room = usize::MAX;
-        self.connection.socket.interruptions = 0;
-        self.connection.socket.read_most = 0;
-        for _ in 0..4 * self.sent.len() + self.known.len() + 1000 {
-            self.connection.can_write = true;
-            self.connection.socket.room = usize::MAX / 2;
-            if self.role.is_publisher() {
-                self.now += LONG_REST;
+        let mut wire = self.peer.line.wire();
+        wire.interruptions = 0;
+        wire.read_most = 0;
+        drop(wire);
+        for _ in 0..TURNS_MAX + 4 * self.sent.len() {
+            self.peer.line.wire().room = usize::MAX / 2;
+            self.hub.ready(self.peer.id, true, true);
+            if self.rate.is_some() && self.is_open() {
+                self.wait(LONG_REST);
+            } else {
+                self.turn();
             }
-            self.read();
-            self.write();
-            let is_read = !self.connection.wants_turn() || self.is_gone;
-            if is_read && self.connection.outbox.is_empty() {
+            let is_at_rest = self.hub.next_wake().is_none_or(|wake| wake > self.now);
+            if is_at_rest && !self.hub.wants_turn(self.peer.id) {
                 break;
             }
         }
-        // What a sweep would do.
-        for _ in 0..1000 {
-            self.write();
-        }
-        let is_open = matches!(
-            self.connection.state,
-            State::Viewing { .. } | State::Publishing(_)
-        );
-        assert!(self.is_gone || self.connection.outbox.is_empty());
-        if let (State::Viewing { viewer, .. }, false) = (&self.connection.state, self.is_gone) {
-            let stream = self.catalog.stream(self.stream);
-            let mut cursor = viewer.cursor;
-            assert!(matches!(cursor.next(stream), Next::Wait));
-        }
-        let outgoing = std::mem::take(&mut self.connection.socket.outgoing);
+        let is_open = self.is_open();
+        let wire = self.peer.line.wire();
+        self.is_gone = wire.is_closed && !wire.is_shut;
+        drop(wire);
+        assert!(self.is_gone || self.hub.is_level(self.peer.id));
+        let outgoing = mem::take(&mut self.peer.line.wire().outgoing);
         match self.role {
             Role::Viewer { .. } | Role::Publisher => {
-                let said = read_server(&outgoing);
+                let said = read_server(behind_101(&outgoing));
                 self.check_replies(&said, is_open);
                 match self.role {
                     Role::Publisher => self.check_messages(&said, is_open),
@@ -491,4 +371,27 @@ impl Stage {
             Role::HttpPublisher => self.check_body(&outgoing, is_open),
         }
     }
+}
+
+/// A new connection, on which these bytes have come. It has all the room that there is.
+fn connect(hub: &mut Hub<ServerEnd>, bytes: &[u8]) -> Peer {
+    let line = Line::default();
+    line.wire().incoming.extend(bytes);
+    line.wire().room = usize::MAX / 2;
+    let id = hub.admit(line.server_end(), Ipv4Addr::LOCALHOST.into(), None);
+    let id = id.expect("there is room for a thousand");
+    Peer { id, line }
+}
+
+/// One chunk of a body.
+fn chunk_of(payload: &[u8]) -> Vec<u8> {
+    let head = format!("{:x}\r\n", payload.len());
+    [head.as_bytes(), payload, b"\r\n"].concat()
+}
+
+/// The frames behind the head of a response that accepts a WebSocket.
+fn behind_101(bytes: &[u8]) -> &[u8] {
+    assert!(bytes.starts_with(b"HTTP/1.1 101 "), "no WebSocket");
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    &bytes[end.expect("it was written at once") + 4..]
 }
