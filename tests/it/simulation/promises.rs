@@ -2,14 +2,16 @@
 //! milliseconds here; one test over real sockets beside each proves that the wires are joined.
 
 use super::link::{Line, LinkSpec};
+use super::media::{Mark, picture};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
-use super::peers::{CLOSE, PING, frame, upgrade};
+use super::peers::{BINARY, CLOSE, PING, frame, upgrade};
 use super::world::{HookMood, World, hook, settings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::config::Limits;
+use videostream::fuzzing::recording::{Tracks, head};
 use videostream::protocol::control::{OfflineReason, ToViewer};
 
 const LONG: Duration = Duration::from_secs(500);
@@ -542,6 +544,84 @@ fn honest_viewers_delay_does_not_depend_on_the_others() {
         alone > ms(40) && beside <= alone + CROWD_DELAY_MAX,
         "{alone:?}, {beside:?}"
     );
+}
+
+#[test]
+fn chunks_that_come_during_a_sweep_reach_every_viewer() {
+    let mut world = World::with(as_ever);
+    let publisher = world.connect(LinkSpec::good());
+    publisher
+        .borrow_mut()
+        .send(upgrade("/publish/honest", true).as_bytes());
+    world.run(ms(100));
+    let recording = world.books.new_recording();
+    let send = |world: &World, rest: Vec<u8>| {
+        let number = world.books.send(recording, world.now);
+        let mark = Mark {
+            recording,
+            number,
+            is_keyframe: number == 0,
+        };
+        let bytes = [rest, picture(mark, u64::from(number) * 10, 100)].concat();
+        publisher.borrow_mut().send(&frame(BINARY, &bytes));
+    };
+    send(&world, head(Tracks::Picture));
+    // A turn writes to some seven hundred.
+    let viewers: Vec<_> = (0..1500)
+        .map(|_| watch(&mut world, WatchBy::WebSocket, LinkSpec::good(), s(1)))
+        .collect();
+    world.run(s(1));
+    for _ in 0..10 {
+        send(&world, Vec::new());
+        world.run(ms(2));
+    }
+    world.run(ms(300));
+    world.assert_sound();
+    let all = viewers
+        .iter()
+        .all(|viewer| viewer.borrow().pictures() == 11);
+    assert!(all, "a viewer has not seen everything");
+}
+
+#[test]
+fn sparse_stream_is_stalled_at_its_first_two_gaps_alone() {
+    let mut world = World::with(as_ever);
+    let spec = PublisherSpec {
+        frame_every: ms(2500),
+        has_sound: false,
+        ..PublisherSpec::honest("honest", LONG)
+    };
+    publish(&mut world, spec);
+    let viewer = honest_viewer(&mut world);
+    world.run(s(60));
+    let viewer = viewer.borrow();
+    let stalled = |said: &&ToViewer| matches!(said, ToViewer::Stalled { .. });
+    let resumed = |said: &&ToViewer| matches!(said, ToViewer::Resumed);
+    assert_eq!(viewer.said.iter().filter(stalled).count(), 2);
+    assert_eq!(viewer.said.iter().filter(resumed).count(), 2);
+    world.assert_sound();
+}
+
+#[test]
+fn body_that_stalls_is_told_and_a_steady_stream_never_is() {
+    let mut world = World::with(as_ever);
+    let spec = PublisherSpec {
+        how: PublishBy::Body,
+        ..PublisherSpec::honest("honest", s(40))
+    };
+    let publisher = publish(&mut world, spec);
+    let viewer = honest_viewer(&mut world);
+    world.run(s(20));
+    let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
+    assert!(!viewer.borrow().said.iter().any(stalled));
+    publisher.borrow_mut().pause = Some((world.now, s(3)));
+    world.run(s(25));
+    let said = &viewer.borrow().said;
+    let place = said.iter().position(stalled).expect("it is told");
+    assert_eq!(said[place + 1], ToViewer::Resumed);
+    let ended = OfflineReason::Ended;
+    assert_eq!(said.last(), Some(&ToViewer::Offline { reason: ended }));
+    world.assert_sound();
 }
 
 #[test]

@@ -68,7 +68,7 @@ struct Seat {
 /// The defaults, but for some limits.
 pub fn settings(change: impl FnOnce(&mut Limits)) -> Settings {
     let config = Serve::resolve(Options::default()).expect("the defaults are good");
-    let mut settings = Settings::new(&config, 200);
+    let mut settings = Settings::new(&config, 2000);
     change(&mut settings.limits);
     settings
 }
