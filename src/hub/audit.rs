@@ -49,6 +49,8 @@ pub struct SessionAudit {
     /// Whether the hub reads a socket in this state at all.
     pub is_read: bool,
     pub is_throttled: bool,
+    /// Whether blocks of it wait for other tracks, or for the clock.
+    pub has_waiting_media: bool,
 }
 
 /// What a session waits for.
@@ -118,6 +120,10 @@ impl<S: Socket> Hub<S> {
         );
         SessionAudit {
             is_throttled,
+            has_waiting_media: matches!(
+                &session.state,
+                State::Publishing(publisher) if publisher.media_deadline_ms().is_some()
+            ),
             id: session.id(),
             state: session.state.name(),
             wait: self.wait(session, now),
