@@ -150,10 +150,20 @@ impl<S: Socket> Hub<S> {
     }
 
     fn wait(&self, session: &Session<S>, now: Instant) -> Wait {
+        let is_level = session.blocked_since.is_none();
+        // A peer that takes nothing has to be noticed as one.
+        let is_forgotten = is_level && !session.can_write && !session.outbox.is_empty();
+        if is_forgotten
+            && matches!(
+                session.state,
+                State::Viewing { .. } | State::Responding { .. }
+            )
+        {
+            return Wait::Nothing;
+        }
         if session.due(&self.settings.limits, now + FOREVER).is_some() {
             return Wait::Deadline;
         }
-        let is_level = session.blocked_since.is_none();
         match &session.state {
             State::Pending(pending) if pending.is_decided() && session.is_read_queued => {
                 Wait::Event("its turn")

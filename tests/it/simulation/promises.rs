@@ -4,6 +4,7 @@
 use super::link::{Line, LinkSpec};
 use super::media::{Mark, picture};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
+use super::peers::stranger::{Kind, Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
 use super::peers::{BINARY, CLOSE, PING, frame, upgrade};
 use super::world::{HookMood, World, hook, settings};
@@ -539,6 +540,11 @@ fn honest_viewers_delay_does_not_depend_on_the_others() {
                     line.borrow_mut().send(&junk);
                 }
             }
+        }
+        for seed in 0..crowd as u64 / 20 {
+            let kind = Kind::Flood;
+            let flood = StrangerSpec { kind, seed };
+            world.invite(flood.link(), Stranger::new(flood));
         }
         world.run(s(20));
         world.assert_sound();
