@@ -26,15 +26,15 @@ use crate::stream_name::StreamName;
 /// Live WebM from one browser to every viewer, through one small server.
 ///
 /// Without a command it serves, as `videostream serve` does: open the printed link in a browser,
-/// go live, and send the other link to whoever should watch.
+/// go live, and send the other link to your viewers.
 #[derive(Debug, Parser)]
 #[command(name = "videostream", version, args_conflicts_with_subcommands = true)]
 #[command(
     after_help = "Exit codes: 0 ended as asked, 1 failed at run time, 2 bad usage or \
                         configuration.\nEvery option is also a variable, as shown, and a key in \
                         the file given with --config. A flag wins over the variable, the variable \
-                        over the file.\nSignals: SIGTERM and SIGINT end the server; SIGUSR2 has \
-                        another process, of the same arguments, take over from it."
+                        over the file.\nSignals: SIGTERM and SIGINT end the server; SIGUSR2 \
+                        starts a newer process with the same arguments and hands the sockets over."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -46,36 +46,36 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve pages, publishers and viewers (what happens without a command)
+    /// Serve pages, publishers and viewers (the default command)
     Serve(Box<Options>),
     /// Publish a WebM file as if it were live
     Push(Push),
-    /// Open many viewers, and measure what they receive
+    /// Open many viewers and measure what they receive
     Load(Box<load::Options>),
     /// The viewers of one process of `load`
     #[command(name = load::WORKER_COMMAND, hide = true)]
     LoadWorker,
-    /// Show what the server's parser sees in a WebM file
+    /// Show what the server reads in a WebM file
     Inspect(Inspect),
-    /// Make a token, or a whole link, that lets publish or watch one stream for a time
+    /// Make a token, or a whole link, to publish or watch one stream for a time
     Token(Token),
 }
 
 /// Publish a WebM file as if it were live, paced by its timestamps.
 #[derive(Debug, clap::Args)]
 pub struct Push {
-    /// WebM file, or - for standard input, which is sent on as it comes
+    /// WebM file, or - to send standard input as it comes
     pub file: PathBuf,
 
     /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm, or wss://
     /// and https:// where it is encrypted
     pub url: Address,
 
-    /// Start the file again whenever it ends [default: false]
+    /// Repeat the file [default: false]
     #[arg(long = "loop", env = "VIDEOSTREAM_LOOP")]
     pub repeat: bool,
 
-    /// Publish key, if the server asks for one [default: none]
+    /// Publish key, if the server needs one [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_KEY",
@@ -87,7 +87,7 @@ pub struct Push {
     #[command(flatten)]
     pub trust: Trust,
 
-    /// Milliseconds of media sent at once
+    /// Milliseconds of media to send at once
     #[arg(
         long,
         env = "VIDEOSTREAM_CHUNK_MS",
@@ -98,7 +98,7 @@ pub struct Push {
     pub chunk_ms: u64,
 }
 
-/// Show what the server's parser sees in a WebM file. The exit code is 1 when it sees errors.
+/// Show what the server reads in a WebM file. The exit code is 1 when it sees errors.
 #[derive(Debug, clap::Args)]
 pub struct Inspect {
     /// WebM file, or - for standard input
@@ -113,10 +113,10 @@ pub struct Inspect {
 /// that has the same secret. It goes behind an address as `?token=`, or in a key's place.
 #[derive(Debug, clap::Args)]
 pub struct Token {
-    /// Stream that the token is for
+    /// Name of the stream
     pub stream: StreamName,
 
-    /// What it lets its bearer do; who may publish may watch, too
+    /// Permission of the token; publishing includes watching
     #[arg(
         long,
         env = "VIDEOSTREAM_ACT",
@@ -126,7 +126,7 @@ pub struct Token {
     #[arg(value_parser = PossibleValuesParser::new(["watch", "publish"]).map(|act| act_of(&act)))]
     pub act: Act,
 
-    /// How long it is good for, such as 90s, 1h or 7days; who is connected then may stay
+    /// Lifetime, such as 90s, 1h or 7days; connections outlive it
     #[arg(
         long,
         env = "VIDEOSTREAM_EXPIRES",
@@ -136,7 +136,7 @@ pub struct Token {
     #[arg(value_parser = expiry)]
     pub expires: Duration,
 
-    /// Secret that the server has as well
+    /// Secret of the server
     #[arg(
         long,
         env = "VIDEOSTREAM_TOKEN_SECRET",
@@ -145,19 +145,19 @@ pub struct Token {
     )]
     pub token_secret: Option<Secret>,
 
-    /// File with that secret
+    /// File with the secret of the server
     #[arg(long, env = "VIDEOSTREAM_TOKEN_SECRET_FILE", value_name = "FILE")]
     pub token_secret_file: Option<PathBuf>,
 
-    /// The server's TOML file, to take the secret from
+    /// TOML file of the server, for its secret
     #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print the whole link, for the server at this address, such as `https://example.org`
+    /// Print a whole link to the server at this address, such as `https://example.org`
     #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
     pub url: Option<String>,
 
-    /// Path prefix that the server has, such as /video: the link has it, too
+    /// Path prefix of the server, such as /video
     #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH")]
     pub base_path: Option<BasePath>,
 }
@@ -184,7 +184,7 @@ fn web_address(text: &str) -> Result<String, String> {
     const EXPECTED: &str = "expected the server's address, such as https://example.org";
     let address: Address = text.parse().map_err(|error| match error {
         AddressError::NotUrl | AddressError::Scheme(_) => EXPECTED.to_owned(),
-        AddressError::UserInfo => "a name and password do not belong into a link".to_owned(),
+        AddressError::UserInfo => "a link has no user name or password: remove them".to_owned(),
         error => error.to_string(),
     })?;
     match address.scheme == Scheme::Http && !text.contains(['?', '#']) {

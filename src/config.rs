@@ -50,13 +50,13 @@ pub struct Serve {
     pub access: Access,
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
-    /// Who may say for whom it asks.
+    /// The proxies that may report a client address.
     pub proxies: TrustedProxies,
     /// Whether every connection begins with a PROXY header.
     pub proxy_protocol: bool,
     /// The path prefix of all addresses.
     pub base_path: BasePath,
-    /// Who is asked before anybody is let in.
+    /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
     pub limits: Limits,
     pub log: LogFormat,
@@ -110,7 +110,7 @@ pub enum ConfigError {
         option: &'static str,
         reason: String,
     },
-    #[error("no random publish key could be made ({0}): give one with --publish-key")]
+    #[error("cannot make a random publish key ({0}): give one with --publish-key")]
     Random(getrandom::Error),
 }
 
@@ -149,7 +149,7 @@ impl Serve {
         let proxies = TrustedProxies::new(options.trusted_proxy.clone().unwrap_or_default());
         let proxy_protocol = options.proxy_protocol.unwrap_or(false);
         if proxy_protocol && proxies.is_empty() {
-            let reason = "whose word is to be taken? Name the proxy with --trusted-proxy";
+            let reason = "needs --trusted-proxy: only headers of a trusted proxy count";
             return Err(option_error("--proxy-protocol", reason));
         }
         let base_path = options.base_path.clone().unwrap_or_default();
@@ -182,7 +182,7 @@ pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
     let options = options.or(file);
     let key = access::token_key(options.token_secret, options.token_secret_file.as_deref())?;
     key.ok_or_else(|| {
-        let reason = "is needed: the secret that the server has, too";
+        let reason = "is missing: give the secret of the server";
         option_error("--token-secret", reason)
     })
 }
@@ -217,11 +217,11 @@ fn check_redirect(
     const OPTION: &str = "--http-redirect";
     for (index, address) in redirect.iter().enumerate() {
         if !is_encrypted {
-            let reason = "leads to https://, which needs --tls-cert or --tls-self-signed";
+            let reason = "redirects to https://, which needs --tls-cert or --tls-self-signed";
             return Err(value_error(OPTION, address, reason));
         }
         if listen.is_empty() {
-            let reason = "leaves no --listen address to lead to";
+            let reason = "needs another --listen address to redirect to";
             return Err(value_error(OPTION, address, reason));
         }
         if address.port() != 0 && redirect[..index].contains(address) {
@@ -296,7 +296,8 @@ mod tests {
             (vec![https], vec![http])
         );
         let refused = Serve::check(options(&[http])).unwrap_err().to_string();
-        let expected = "--http-redirect 127.0.0.1:80: leaves no --listen address to lead to";
+        let expected =
+            "--http-redirect 127.0.0.1:80: needs another --listen address to redirect to";
         assert_eq!(refused, expected);
     }
 
@@ -315,7 +316,7 @@ mod tests {
         };
         assert_eq!(
             refusal(options.clone()),
-            "--proxy-protocol: whose word is to be taken? Name the proxy with --trusted-proxy"
+            "--proxy-protocol: needs --trusted-proxy: only headers of a trusted proxy count"
         );
         let named = Options {
             trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),

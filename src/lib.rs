@@ -34,7 +34,7 @@
 //! bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
-// `println!` and its like end the program when nobody reads.
+// `println!` and its like end the program when no one reads its output.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 #[cfg(feature = "testing")]

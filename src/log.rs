@@ -100,7 +100,7 @@ fn tell_of_lost(lines: u64) {
     tracing::error!(
         lines,
         total,
-        "lines of the log were lost: standard error could not be written"
+        "log lines lost: standard error does not take them"
     );
 }
 
@@ -209,7 +209,7 @@ fn write_lines(out: &mut impl Write, lines: &[u8], after_a_cut_line: bool) -> us
             Ok(0) => break,
             Ok(length) => written += length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Another program may have made the pipe so, for all who write to it.
+            // Another program may have made the pipe so, for all of its writers.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(FULL_PAUSE),
             Err(_) => break,
         }

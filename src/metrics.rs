@@ -111,6 +111,8 @@ pub struct Snapshot {
     pub held_bytes: u64,
     /// Requests that wait for the hook's answer.
     pub auth_waiting: u64,
+    /// Lines of the log that standard error did not take.
+    pub log_lines_lost: u64,
     pub streams: Vec<StreamReport>,
 }
 
@@ -119,7 +121,7 @@ pub struct Snapshot {
 pub enum TextFormat {
     /// What Prometheus has always read, and a browser shows.
     Prometheus,
-    /// For those who ask for it.
+    /// For clients that ask for it.
     OpenMetrics,
 }
 
@@ -201,7 +203,7 @@ impl Collector for Snapshot {
             ),
             (
                 "connections_refused",
-                "Connections refused because the server was full, or their client had too many",
+                "Connections refused because the server was full or their client had too many",
                 None,
                 counters.connections_refused,
             ),
@@ -255,7 +257,7 @@ impl Collector for Snapshot {
             ),
             (
                 "viewers_timed_out",
-                "Viewers closed because they accepted nothing, or too little",
+                "Viewers closed because they took nothing or too little",
                 None,
                 counters.viewers_timed_out,
             ),
@@ -267,13 +269,13 @@ impl Collector for Snapshot {
             ),
             (
                 "auth_refused",
-                "Requests that --auth-url did not let in",
+                "Requests that --auth-url refused",
                 None,
                 counters.auth_refused,
             ),
             (
                 "auth_failed",
-                "Requests refused because --auth-url did not decide",
+                "Requests refused because --auth-url gave no verdict",
                 None,
                 counters.auth_failed,
             ),
@@ -287,7 +289,7 @@ impl Collector for Snapshot {
                 "log_lines_lost",
                 "Lines of the log that standard error did not take",
                 None,
-                crate::log::lines_lost(),
+                self.log_lines_lost,
             ),
         ];
         for (name, help, unit, value) in total {
@@ -472,6 +474,7 @@ mod tests {
             connections: 8,
             held_bytes: 90,
             auth_waiting: 2,
+            log_lines_lost: 7,
             streams: vec![stream],
         };
         let mut texts = Texts::default();
@@ -483,6 +486,7 @@ mod tests {
             "videostream_connections 8",
             "videostream_held_bytes 90",
             "videostream_auth_waiting 2",
+            "videostream_log_lines_lost_total 7",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

@@ -1,8 +1,8 @@
 //! The pages of `web/`, inside the binary: a path goes in, a type and bytes come out.
 //!
-//! `home.html` and its like are reached by address, everything else as `/assets/PATH`. Bytes are
-//! those of the executable itself, never copied. The compressed form of a page is made when it is
-//! first asked for and then kept: start-up does no work here.
+//! `home/home.html` and the other `.html` files have addresses of their own. All other files are at
+//! `/assets/PATH`. Bytes are those of the executable itself, never copied. The compressed form of a
+//! page is made on the first request for it and then kept: start-up does no work here.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub const CONTENT_SECURITY_POLICY: &str = policy!("'self'");
 /// The same for the bare player (`/live/NAME?embed`), which any site may put into a frame.
 pub const CONTENT_SECURITY_POLICY_EMBED: &str = policy!("*");
 
-/// Below one packet, compression saves nobody a round trip.
+/// Below one packet, compression saves no round trip.
 const GZIP_LEAST_BYTES: usize = 1024;
 
 #[derive(RustEmbed)]
@@ -57,6 +57,13 @@ pub struct Page {
     gzip: OnceLock<Option<Encoded>>,
 }
 
+impl Page {
+    /// Whether it is what a person opens, rather than a part of that.
+    pub fn is_document(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+}
+
 /// The bytes of a page as they go out, and their strong validator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
@@ -65,7 +72,7 @@ pub struct Encoded {
     pub bytes: Bytes,
 }
 
-/// The page that is the file `name` in `web/`, such as `home.html` or `watch/player.js`.
+/// The file `name` of `web/`, such as `home/home.html` or `player/lane.js`.
 pub fn page(name: &str) -> Option<&'static Page> {
     static PAGES: LazyLock<BTreeMap<Cow<'static, str>, Page>> = LazyLock::new(|| {
         Web::iter()
@@ -216,6 +223,17 @@ mod tests {
         }
     }
 
+    /// A page that disappears fails here, and one that is new belongs here.
+    #[test]
+    fn these_are_the_pages_of_web() {
+        let mut pages: Vec<_> = Web::iter().filter(|name| name.ends_with(".html")).collect();
+        pages.sort();
+        assert_eq!(
+            pages,
+            ["home/home.html", "publish/publish.html", "watch/watch.html"]
+        );
+    }
+
     #[test]
     fn pages_have_no_script_or_style_that_their_policy_forbids() {
         for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
@@ -258,7 +276,7 @@ mod tests {
             ".",
             "../Cargo.toml",
             "/etc/passwd",
-            "home.html/",
+            "home/home.html/",
             "\0",
         ] {
             assert!(page(name).is_none(), "{name:?}");

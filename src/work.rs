@@ -60,7 +60,7 @@ pub const REPORT: u64 = 8_000;
 pub const LOOK: u64 = 50;
 /// One connection that is refused, asked whether it is there, or closed.
 pub const DEADLINE: u64 = 10_000;
-/// One chunk of a ring that is let go of as a whole.
+/// One chunk of a ring that is dropped as a whole.
 pub const CHUNK_DROPPED: u64 = 80;
 
 /// The work that one party may still do in this turn.
@@ -194,7 +194,7 @@ mod tests {
         assert!(!work.is_spent());
     }
 
-    /// As the event loop does it: whoever was visited and has more goes to the back of the queue.
+    /// As the event loop does it: a publisher that was visited and has more goes to the back of the queue.
     #[test]
     fn party_with_little_work_is_served_every_second_turn_beside_floods() {
         for (floods, turns_max) in [(1, 1), (64, 1), (127, 1), (255, 2)] {

@@ -46,9 +46,9 @@ pub enum Scheme {
 pub enum AddressError {
     #[error("not a URL such as ws://127.0.0.1:8080/publish/live")]
     NotUrl,
-    #[error("{0}:// is not known here: use ws://, wss://, http:// or https://")]
+    #[error("unknown scheme {0}://: use ws://, wss://, http:// or https://")]
     Scheme(String),
-    #[error("a name and password in the URL are not understood: use --key")]
+    #[error("a URL with a user name or password is not supported: use --key")]
     UserInfo,
     #[error("a port is a number from 1 to 65535")]
     Port,

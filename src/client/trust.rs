@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 /// The flags of whoever connects by `https://` or `wss://`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
 pub struct Trust {
-    /// Certificate to trust (PEM), such as a server's own [default: what the system trusts]
+    /// Certificate to trust (PEM), such as one of --tls-self-signed [default: what the system
+    /// trusts]
     #[arg(long, env = "VIDEOSTREAM_TLS_CA", value_name = "FILE")]
     pub tls_ca: Option<PathBuf>,
 
-    /// Connect by https:// and wss:// to whoever answers: for tests [default: false]
+    /// Skip the check of the server's certificate: for tests [default: false]
     #[arg(long, env = "VIDEOSTREAM_INSECURE", conflicts_with = "tls_ca")]
     pub insecure: bool,
 }

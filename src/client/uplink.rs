@@ -57,7 +57,7 @@ pub enum UplinkError {
     NoAnswer,
     #[error("a newer publisher took the stream over")]
     Replaced,
-    #[error("this is a viewers' address: publish to /publish/NAME")]
+    #[error("this is an address for viewers: publish to /publish/NAME")]
     ForViewers,
     #[error("the connection was lost: {0}")]
     Lost(#[from] io::Error),

@@ -1,7 +1,7 @@
 //! Who may publish and watch: from the options to the rules.
 //!
 //! The rule that was asked for by name holds. Where none was, publishing is open on loopback
-//! addresses alone, unless a proxy stands before them, and watching everywhere; but whoever signs
+//! addresses alone, unless a proxy stands before them, and watching everywhere; but a server that signs
 //! links or has a hook asked wants both guarded, so nothing is open then that was not opened by name.
 
 use std::fs::File;
@@ -21,17 +21,17 @@ use crate::protocol::origin::{LocalNames, Origins};
 use crate::protocol::token::TokenKey;
 use crate::secret::Secret;
 
-/// Whoever asks a hook has 5 s of a person's patience; one that takes longer is down.
+/// A person waits 5 s at most for a hook; one that takes longer is down.
 const HOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
-/// A page, its socket and its pictures ask within a second or two, and somebody whose link was taken
-/// back is out within ten.
+/// A page, its socket and its pictures ask within a second or two, and somebody whose link was
+/// taken back is out within ten.
 const HOOK_CACHE_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Bytes of a file with a secret in it: far more than any has.
 const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Who is let in, and how that is found out.
+/// What lets publishers and viewers in.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub access: Access,
@@ -40,7 +40,7 @@ pub(super) struct Rules {
     pub hook: Option<Hook>,
 }
 
-/// The web hook that is asked before anybody is let in.
+/// The web hook that decides about publishers and viewers.
 #[derive(Debug, Clone)]
 pub struct Hook {
     /// Of `http` or `https`. A secret: user and password, or a key, may be in it.
@@ -72,7 +72,7 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
         .transpose()?;
 
     let mut random_publish_key = None;
-    // Whoever trusts a proxy expects others than this machine through it.
+    // A trusted proxy brings clients from other machines.
     let has_proxy = options.trusted_proxy.is_some_and(|list| !list.is_empty());
     let is_local = is_loopback_only(listen) && !has_proxy;
     let mut is_open_to_the_machine = false;
@@ -169,7 +169,7 @@ fn secret(
             if let Err(error) = read {
                 return Err(value_error(option, path.display(), error.to_string()));
             }
-            // Whoever writes a line ends it.
+            // Editors end the last line.
             let secret = text.trim_end_matches(['\r', '\n']);
             Ok(Some((option, Secret::new(secret))))
         }
@@ -287,7 +287,7 @@ mod tests {
         let serve = Serve::resolve(options.clone()).unwrap();
         assert_eq!(serve.random_publish_key, secret("from before"));
         assert!(may_publish(&serve, "any", Some("from before")));
-        // The one who looks after the server has given another meanwhile.
+        // The administrator has given another meanwhile.
         let given = Options {
             publish_key: secret("k"),
             ..options

@@ -26,7 +26,7 @@ const CONTRADICTION: &str = "contradicts --tls-self-signed: give one of them";
 
 /// How long a certificate made here is valid: what browsers take at most (CA/Browser Forum's
 /// Baseline Requirements, 6.3.2, of 2020). It is made anew at each start, but by a process that
-/// takes over from another: browsers would not go on with one that nobody has looked at.
+/// takes over from another: browsers would not go on with one that no person has accepted.
 const VALIDITY: Duration = Duration::from_secs(398 * 24 * 3600);
 
 /// A process that takes over makes a new one when the old one has less time left.
@@ -63,13 +63,13 @@ pub struct SelfSigned {
     key: Secret,
 }
 
-/// For the process that takes over, and nobody else.
+/// For the process that takes over, and no other.
 fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose())
 }
 
 impl Tls {
-    /// `None` when nobody asked for TLS.
+    /// `None` without TLS.
     pub(super) fn check(
         options: &Options,
         listen: &[SocketAddr],

@@ -44,7 +44,7 @@ fn parse(text: &str) -> Result<Options, (Option<usize>, String)> {
     })
 }
 
-/// `serde` lists every known key after an unknown one: two dozen of them help nobody.
+/// `serde` lists every known key after an unknown one: two dozen of them do not help.
 fn first_line(message: &str) -> String {
     match message.lines().next().unwrap_or_default() {
         line if line.starts_with("unknown field ") => "unknown key".to_owned(),
@@ -161,7 +161,7 @@ mod tests {
         let (line, message) = refusal("log = 'text'\n[streams.'front door']\n");
         assert_eq!(line, 2);
         assert!(
-            message.starts_with("streams: \"front door\": a stream's name is 1 to 64"),
+            message.starts_with("streams: \"front door\": a stream name is 1 to 64"),
             "{message}"
         );
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Where those can come who are to reach a listener on `address`: there, or, if it listens on all
+/// The addresses that reach a listener on `address`: that one, or, if it listens on all
 /// addresses, at each that this machine has now, this machine's own first. Empty when the system
 /// does not tell.
 pub fn reachable(address: IpAddr) -> Vec<IpAddr> {

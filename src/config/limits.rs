@@ -17,7 +17,7 @@ const MIB: usize = 1024 * KIB;
 pub struct Limits {
     /// Sockets at once. `None`: what the descriptor limit allows, less a reserve.
     pub max_connections: Option<usize>,
-    /// Sockets of one client at once. `None`: as many as it likes. Whoever is behind one address with
+    /// Sockets of one client at once. `None`: no limit. All clients behind one address with
     /// others, in an office or on a phone, would be refused for them.
     pub max_connections_per_address: Option<usize>,
     /// Names on air or waited for at once. With full rings, 256 streams are 4 GiB.
@@ -27,9 +27,10 @@ pub struct Limits {
     pub max_memory_bytes: Option<usize>,
     /// How fast one publisher is read. `None`: as fast as it sends.
     pub max_publish_bits_per_s: Option<u64>,
-    /// Bytes of media one stream keeps for slow and late viewers: a cost per stream, not per viewer.
+    /// Bytes of media one stream keeps for slow and late viewers: a cost per stream, not per
+    /// viewer.
     pub ring_bytes: usize,
-    /// Age, in milliseconds, past which a chunk leaves the ring. Nobody wants to resume half a
+    /// Age, in milliseconds, past which a chunk leaves the ring. No viewer wants to resume half a
     /// minute behind a live picture.
     pub ring_ms: u64,
     /// How long new media wait for more, so that one write carries them all.
@@ -44,7 +45,7 @@ pub struct Limits {
     pub block_bytes: usize,
     /// One WebSocket message from a publisher: a recorder that was held up sends seconds at once.
     pub publisher_message_bytes: usize,
-    /// One WebSocket message from a viewer, who has little to say.
+    /// One WebSocket message from a viewer. Viewers send little.
     pub viewer_message_bytes: usize,
     /// One HTTP request head.
     pub head_bytes: usize,
@@ -55,7 +56,7 @@ pub struct Limits {
     /// A publisher that sends nothing for so long is gone.
     pub publisher_timeout: Duration,
     /// A viewer that accepts no byte for so long is gone, and so is one that takes longer for a
-    /// single chunk: it keeps the chunk's memory, long after the ring has let go of it.
+    /// single chunk: it keeps the chunk's memory, long after the ring has dropped it.
     pub viewer_timeout: Duration,
     /// A WebSocket silent for so long is asked whether it is there …
     pub ping_interval: Duration,
@@ -98,7 +99,7 @@ impl Default for Limits {
 /// Far above any frame, and far below the 4 GiB that a chunk's HTTP head can tell.
 const BLOCK_BYTES_MOST: usize = 1024 * MIB;
 
-/// What a large sweep takes on a busy host, and nobody is called slow for.
+/// What a large sweep takes on a busy host. A viewer is not slow for that.
 const SWEEP_ROOM: Duration = Duration::from_millis(500);
 
 /// Longer than anybody calls live.
@@ -194,10 +195,10 @@ impl Limits {
             let reason = "must be at most 1 GiB".to_owned();
             return Err(value_error("--block-bytes", written, reason));
         }
-        // Nobody is behind because of what the server holds back itself, nor for a sweep.
+        // What the server itself holds back, or a sweep takes, makes no viewer slow.
         if !limits.max_delay.is_zero() && limits.max_delay + SWEEP_ROOM > lag {
             let reason = format!(
-                "must be half a second less than --max-lag ({}) at least",
+                "must be at least half a second less than --max-lag ({})",
                 humantime::format_duration(lag)
             );
             let delay = humantime::format_duration(limits.max_delay);
@@ -212,7 +213,7 @@ impl Limits {
             let reason = format!("must be at least twice --block-bytes ({block})");
             return Err(value_error("--ring-bytes", written, reason));
         }
-        // Less would let nobody in as soon as the first stream is under way.
+        // Less would refuse every client as soon as the first stream is under way.
         if let Some(memory) = options.max_memory
             && limits
                 .max_memory_bytes
@@ -396,7 +397,7 @@ mod tests {
         };
         assert_eq!(
             refusal(&options(1000)),
-            "--max-delay 1s: must be half a second less than --max-lag (1s) at least"
+            "--max-delay 1s: must be at least half a second less than --max-lag (1s)"
         );
         assert_eq!(
             refusal(&options(11_000)),

@@ -32,12 +32,12 @@ const LOG: &str = "Log";
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// TOML file to read further options from; its keys are these names with underscores
+    /// TOML file with further options; its keys are these names with underscores
     #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Address and port to serve on; may be given more than once; port 0 picks a free one
+    /// Address and port to listen on; repeatable; port 0 picks a free one
     /// [default: 127.0.0.1:8080]
     #[arg(
         long,
@@ -48,24 +48,23 @@ pub struct Options {
     #[arg(value_parser = address)]
     pub listen: Option<Vec<SocketAddr>>,
 
-    /// Certificate to serve https:// and wss:// with, and those that certify it (PEM); read again on
-    /// SIGHUP [default: none]
+    /// Certificate chain for https:// and wss:// (PEM); SIGHUP reads it again [default: none]
     #[arg(long, env = "VIDEOSTREAM_TLS_CERT", value_name = "FILE", help_heading = TLS)]
     pub tls_cert: Option<PathBuf>,
 
-    /// Private key of --tls-cert (PEM); read again on SIGHUP [default: none]
+    /// Private key of --tls-cert (PEM); SIGHUP reads it again [default: none]
     #[arg(long, env = "VIDEOSTREAM_TLS_KEY", value_name = "FILE", help_heading = TLS)]
     pub tls_key: Option<PathBuf>,
 
-    /// Make a certificate at start, for this machine's names and addresses, and print its
+    /// Make a certificate for this machine's names and addresses at start and print its
     /// fingerprint: browsers open cameras only on secure pages [default: false]
     #[arg(long, env = "VIDEOSTREAM_TLS_SELF_SIGNED", value_name = "BOOL", help_heading = TLS)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub tls_self_signed: Option<bool>,
 
-    /// Plain address whose every request is sent on to the first --listen address by https://; may
-    /// be given more than once [default: none]
+    /// Plain address that redirects every request to https:// on the first --listen address;
+    /// repeatable [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_HTTP_REDIRECT",
@@ -75,7 +74,7 @@ pub struct Options {
     #[arg(value_parser = address, help_heading = TLS)]
     pub http_redirect: Option<Vec<SocketAddr>>,
 
-    /// Key that publishers must show [default: none on loopback addresses without --trusted-proxy,
+    /// Key that publishers need [default: none on loopback addresses without --trusted-proxy,
     /// or with --token-secret or --auth-url; else a random one, which is printed]
     #[arg(
         long,
@@ -86,7 +85,7 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub publish_key: Option<Secret>,
 
-    /// File with the key that publishers must show, for secrets that are mounted [default: none]
+    /// File with the key that publishers need, for mounted secrets [default: none]
     #[arg(long, env = "VIDEOSTREAM_PUBLISH_KEY_FILE", value_name = "FILE", help_heading = ACCESS)]
     pub publish_key_file: Option<PathBuf>,
 
@@ -96,7 +95,7 @@ pub struct Options {
     #[arg(value_parser = BoolishValueParser::new())]
     pub publish_open: Option<bool>,
 
-    /// Key that viewers must show; publishers' keys will do as well [default: none]
+    /// Key that viewers need; a publish key opens as well [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_WATCH_KEY",
@@ -106,19 +105,19 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub watch_key: Option<Secret>,
 
-    /// File with the key that viewers must show [default: none]
+    /// File with the key that viewers need [default: none]
     #[arg(long, env = "VIDEOSTREAM_WATCH_KEY_FILE", value_name = "FILE", help_heading = ACCESS)]
     pub watch_key_file: Option<PathBuf>,
 
-    /// Let anyone watch, although there is a --token-secret [default: false]
+    /// Let anyone watch even with a --token-secret [default: false]
     #[arg(long, env = "VIDEOSTREAM_WATCH_OPEN", value_name = "BOOL", help_heading = ACCESS)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub watch_open: Option<bool>,
 
-    /// Secret of 32 bytes or more that links are signed with, see `videostream token`. Publishing
-    /// and watching then need a token or a key, but for what --publish-open and --watch-open let
-    /// anyone do [default: none]
+    /// Secret of 32 bytes or more that signs links (see `videostream token`). Publishing then needs
+    /// a token or a key unless --publish-open is set, and watching unless --watch-open is set
+    /// [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_TOKEN_SECRET",
@@ -128,13 +127,13 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub token_secret: Option<Secret>,
 
-    /// File with the secret that links are signed with [default: none]
+    /// File with the secret that signs links [default: none]
     #[arg(long, env = "VIDEOSTREAM_TOKEN_SECRET_FILE", value_name = "FILE", help_heading = ACCESS)]
     pub token_secret_file: Option<PathBuf>,
 
-    /// Web address that is asked, by a POST with JSON, whether somebody may publish or watch, once
-    /// keys and tokens are right or none are set: 2xx lets in, 401 and 403 do not, and anything else
-    /// is answered 503 [default: none]
+    /// Ask this web address, by a POST with JSON, for each publisher and viewer with the right key
+    /// or token: 2xx allows, 401 and 403 refuse, and after anything else the client gets 503
+    /// [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_AUTH_URL",
@@ -144,17 +143,17 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub auth_url: Option<Secret>,
 
-    /// Time that --auth-url has to answer [default: 5s]
+    /// Time for --auth-url to answer [default: 5s]
     #[arg(long, env = "VIDEOSTREAM_AUTH_TIMEOUT", value_name = "DURATION", help_heading = ACCESS)]
     pub auth_timeout: Option<Period>,
 
-    /// Time for which an answer of --auth-url holds; 0s asks anew, but for the
-    /// same question that is being asked already [default: 10s]
+    /// Time to remember an answer of --auth-url; with 0s only requests that wait for the same
+    /// question share an answer [default: 10s]
     #[arg(long, env = "VIDEOSTREAM_AUTH_CACHE", value_name = "DURATION", help_heading = ACCESS)]
     pub auth_cache: Option<Period>,
 
-    /// Web origin, besides this server's own, whose pages may open WebSockets, such as
-    /// `https://example.org`; may be given more than once [default: none]
+    /// Let pages of this other origin use this server, such as `https://example.org`; repeatable
+    /// [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_ALLOW_ORIGIN",
@@ -164,8 +163,8 @@ pub struct Options {
     #[arg(help_heading = ACCESS)]
     pub allow_origin: Option<Vec<String>>,
 
-    /// Proxy whose word is taken for whom it asks, as X-Forwarded-For or PROXY protocol; an address
-    /// or a network, may be given more than once [default: none]
+    /// Trust client addresses from this proxy (X-Forwarded-For, PROXY protocol); an address or a
+    /// network; repeatable [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_TRUSTED_PROXY",
@@ -175,20 +174,20 @@ pub struct Options {
     #[arg(help_heading = PROXY)]
     pub trusted_proxy: Option<Vec<Network>>,
 
-    /// Expect a PROXY protocol header (version 1 or 2) at the start of every connection; believed
-    /// from --trusted-proxy alone [default: false]
+    /// Expect a PROXY protocol header (version 1 or 2) at the start of every connection; only that
+    /// of a --trusted-proxy counts [default: false]
     #[arg(long, env = "VIDEOSTREAM_PROXY_PROTOCOL", value_name = "BOOL", help_heading = PROXY)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = BoolishValueParser::new())]
     pub proxy_protocol: Option<bool>,
 
-    /// Path below which a proxy has this server, such as /video: addresses are taken with it and
-    /// without it, and links have it [default: none, or X-Forwarded-Prefix of --trusted-proxy]
+    /// Path prefix of this server behind a proxy, such as /video: requests come with or without it,
+    /// and links have it [default: none, or X-Forwarded-Prefix of --trusted-proxy]
     #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH", help_heading = PROXY)]
     pub base_path: Option<BasePath>,
 
-    /// Host name, besides localhost, by which browsers may call a server that listens on loopback
-    /// alone and lets anyone publish; may be given more than once [default: none]
+    /// Host name, besides localhost, that browsers may use for a server that listens only on
+    /// loopback and lets anyone publish; repeatable [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_ALLOW_HOST",
@@ -203,8 +202,8 @@ pub struct Options {
     #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_connections: Option<usize>,
 
-    /// Connections at once from one client, which is an address or an IPv6 network of 64 bits;
-    /// through a trusted proxy only who publishes or watches is counted [default: none]
+    /// Connections at once from one address or IPv6 /64 network; through a trusted proxy only
+    /// publishers and viewers count [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_MAX_CONNECTIONS_PER_ADDRESS",
@@ -219,36 +218,36 @@ pub struct Options {
     #[arg(value_parser = whole_number::<usize>(0..=usize::MAX as u64))]
     pub max_streams: Option<usize>,
 
-    /// Memory that the server may hold for clients; at the limit new streams and viewers are refused,
-    /// and the largest holders give way [default: none]
+    /// Memory for clients; at the limit the server refuses new streams and viewers and closes the
+    /// largest holders [default: none]
     #[arg(long, env = "VIDEOSTREAM_MAX_MEMORY", value_name = "SIZE", help_heading = LIMITS)]
     pub max_memory: Option<ByteSize>,
 
-    /// Bits a second taken from one publisher, such as 20M; a faster one is read more slowly, and
-    /// so lags [default: none]
+    /// Bits a second to read from one publisher, such as 20M; a faster publisher is slowed down
+    /// [default: none]
     #[arg(long, env = "VIDEOSTREAM_MAX_PUBLISH_RATE", value_name = "RATE", help_heading = LIMITS)]
     pub max_publish_rate: Option<BitRate>,
 
-    /// Media kept per stream for slow and late viewers, in bytes; at least twice --block-bytes
+    /// Media to keep per stream for slow and late viewers, in bytes; at least twice --block-bytes
     /// [default: 16MiB]
     #[arg(long, env = "VIDEOSTREAM_RING_BYTES", value_name = "SIZE", help_heading = LIMITS)]
     pub ring_bytes: Option<ByteSize>,
 
-    /// Media kept per stream for slow and late viewers, in time [default: 30s]
+    /// Media to keep per stream for slow and late viewers, in time [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_RING_DURATION", value_name = "DURATION", help_heading = LIMITS)]
     pub ring_duration: Option<Period>,
 
-    /// Time that new media wait for more, so that one write carries several chunks: costs delay,
-    /// saves CPU on a constrained host; at most 10s [default: 0ms]
+    /// Time to collect new media, so that one write carries several chunks: adds delay and saves
+    /// CPU on a constrained host; at most 10s [default: 0ms]
     #[arg(long, env = "VIDEOSTREAM_MAX_DELAY", value_name = "DURATION", help_heading = LIMITS)]
     pub max_delay: Option<Period>,
 
-    /// Time that media wait for a slow viewer before it skips to the newest keyframe, if there is
-    /// a newer one; half a second more than --max-delay at least [default: 1s]
+    /// Delay after which a slow viewer skips to the newest keyframe, if there is a newer one; at
+    /// least half a second more than --max-delay [default: 1s]
     #[arg(long, env = "VIDEOSTREAM_MAX_LAG", value_name = "DURATION", help_heading = LIMITS)]
     pub max_lag: Option<Period>,
 
-    /// Unsent media that the kernel may hold for one viewer who does not keep up [default: what
+    /// Unsent media that the kernel may hold for one slow viewer [default: what
     /// the stream sends in one to two seconds]
     #[arg(long, env = "VIDEOSTREAM_VIEWER_BUFFER", value_name = "SIZE", help_heading = LIMITS)]
     pub viewer_buffer: Option<ByteSize>,
@@ -275,44 +274,43 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_HEAD_BYTES", value_name = "SIZE", help_heading = LIMITS)]
     pub head_bytes: Option<ByteSize>,
 
-    /// Largest poster picture; 0 refuses them all [default: 256KiB]
+    /// Largest poster picture; 0 refuses all posters [default: 256KiB]
     #[arg(long, env = "VIDEOSTREAM_POSTER_BYTES", value_name = "SIZE", help_heading = LIMITS)]
     pub poster_bytes: Option<ByteSize>,
 
-    /// Time a client has to send its whole request head [default: 10s]
+    /// Time for a client to send its whole request head [default: 10s]
     #[arg(long, env = "VIDEOSTREAM_HEAD_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
     pub head_timeout: Option<Period>,
 
-    /// Time after which a publisher that sends nothing is closed; a WebSocket that answers pings but
-    /// sends no media has twice as long [default: 30s]
+    /// Close a publisher that sends nothing for this time; a WebSocket that answers pings has twice
+    /// as long [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_PUBLISHER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
     pub publisher_timeout: Option<Period>,
 
-    /// Time after which a viewer that accepts no byte, or has not taken one chunk whole, is closed
+    /// Close a viewer that takes no byte, or not one whole chunk, for this time
     /// [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_VIEWER_TIMEOUT", value_name = "DURATION")]
     #[arg(help_heading = LIMITS)]
     pub viewer_timeout: Option<Period>,
 
-    /// Silence after which a WebSocket is pinged [default: 20s]
+    /// Ping a WebSocket after this time of silence [default: 20s]
     #[arg(long, env = "VIDEOSTREAM_PING_INTERVAL", value_name = "DURATION", help_heading = LIMITS)]
     pub ping_interval: Option<Period>,
 
-    /// Time a WebSocket has to answer a ping [default: 20s]
+    /// Time for a WebSocket to answer a ping [default: 20s]
     #[arg(long, env = "VIDEOSTREAM_PING_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
     pub ping_timeout: Option<Period>,
 
-    /// Time that connections go on for after another process has taken over (SIGUSR2) before they
-    /// are closed; newcomers see a stream once its publisher has come back [default: 5s]
+    /// Time that connections stay open after a handover to a newer process (SIGUSR2) [default: 5s]
     #[arg(long, env = "VIDEOSTREAM_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
     pub drain_timeout: Option<Period>,
 
-    /// Format of the log, which goes to standard error [default: text]
+    /// Format of the log on standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
     pub log: Option<LogFormat>,
 
-    /// Least important level that is logged [default: info]
+    /// Lowest level to log [default: info]
     #[arg(long, env = "VIDEOSTREAM_LOG_LEVEL", value_name = "LEVEL", help_heading = LOG)]
     pub log_level: Option<LogLevel>,
 

@@ -81,7 +81,7 @@ impl<S: Socket> Hub<S> {
             _ => 0,
         };
         if let Some(idlest) = broadcast.candidates.push(id, sent_bytes) {
-            let reason = "newer publishers came before this one sent media";
+            let reason = "newer publishers replaced this one before it sent media";
             self.close_publisher(idlest, CloseCode::Policy, 409, reason);
         }
     }

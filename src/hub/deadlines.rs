@@ -134,12 +134,12 @@ impl<S: Socket> Hub<S> {
                 self.drop_session(id);
             }
             Due::HeadTimeout => {
-                let refusal = Refusal::new(408, "no whole request head came in time");
+                let refusal = Refusal::new(408, "the request head did not arrive in time");
                 self.refuse(id, &refusal, Method::Other);
             }
             Due::Undecided => self.give_up_pending(id),
             Due::SilentPublisher => {
-                self.close_publisher(id, CloseCode::Policy, 408, "no media came for too long");
+                self.close_publisher(id, CloseCode::Policy, 408, "no media arrived for too long");
             }
             Due::Ping => {
                 let session = &mut self.sessions[id];

@@ -52,7 +52,7 @@ impl<S: Socket> Hub<S> {
     fn log_warnings(&self, stream: StreamId, client: IpAddr, warnings: &[Warning]) {
         let name = self.streams.stream(stream).name();
         for Warning { code, message } in warnings {
-            tracing::warn!(stream = %name, %client, code, "publisher is warned: {message}");
+            tracing::warn!(stream = %name, %client, code, "publisher warned: {message}");
         }
     }
 

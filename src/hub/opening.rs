@@ -188,14 +188,14 @@ impl<S: Socket> Hub<S> {
         self.note_received(id, received);
     }
 
-    /// Closes one that a newer publisher has taken the stream over from.
+    /// Closes one that a newer publisher took the stream over from.
     pub(super) fn replace_publisher(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
         if let State::Publishing(publisher) = &mut session.state {
             publisher.offline_reason = OfflineReason::Replaced;
             publisher.tell(&mut session.outbox, &ToPublisher::Replaced);
         }
-        let reason = "a newer publisher has taken the stream over";
+        let reason = "a newer publisher took the stream over";
         self.close_publisher(id, CloseCode::Normal, 409, reason);
     }
 

@@ -113,7 +113,7 @@ impl<S: Socket> Hub<S> {
 
     fn poster_too_large(&self) -> Refusal {
         let limit = self.settings.limits.poster_bytes;
-        Refusal::new(413, format!("a poster may have {limit} bytes")).because(Cause::Limit)
+        Refusal::new(413, format!("a poster has at most {limit} bytes")).because(Cause::Limit)
     }
 
     /// Where the poster of a stream hangs that is on air. One that is sent before the first media would

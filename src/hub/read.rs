@@ -205,13 +205,13 @@ impl<S: Socket> Hub<S> {
         let client = session.client;
         match fed {
             Fed::BadFrames(_, error) if is_logged => {
-                tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke WebSocket");
+                tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke the WebSocket protocol");
             }
             Fed::BadBody(error) if is_logged => {
                 tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher broke HTTP");
             }
             Fed::BadMedia(error) if is_logged => {
-                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what we cannot carry");
+                tracing::warn!(stream = %name, %client, reason = "media", %error, "publisher sent what is not WebM");
             }
             Fed::Text if is_logged => {
                 tracing::warn!(stream = %name, %client, reason = "media", "publisher sent text instead of binary messages");

@@ -100,9 +100,9 @@ impl<S: Socket> Hub<S> {
         // The client is told no more than that nothing right was shown.
         let has_shown = head.is_some_and(|head| !head.keys.is_empty() || head.token.is_some());
         let why = match cause {
-            Cause::Key | Cause::Token if !has_shown => "no key and no token was given",
+            Cause::Key | Cause::Token if !has_shown => "no key and no token",
             Cause::Key => "the key is wrong",
-            Cause::Token => "the token is not good here",
+            Cause::Token => "the token does not open this",
             _ => &*refusal.reason,
         };
         let (status, cause) = (refusal.status, cause.as_str());
@@ -125,7 +125,7 @@ impl<S: Socket> Hub<S> {
     pub(super) fn sum_up_refusals(&mut self) {
         let more = self.books.refusals.sum_up(self.clock.now());
         if more > 0 {
-            tracing::warn!(more, "refused: and {more} more");
+            tracing::warn!(more, "refused {more} more");
         }
     }
 

@@ -71,6 +71,7 @@ impl<S: Socket> Hub<S> {
                     connections: self.sessions.len() as u64,
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.pending_requests(),
+                    log_lines_lost: crate::log::lines_lost(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()

@@ -72,12 +72,12 @@ impl<S: Socket> Hub<S> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) if session.socket.fall_back() => {
-                let refusal = Refusal::new(400, "this port speaks TLS: say https:// or wss://");
+                let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
                 self.refuse(id, &refusal, Method::Other);
             }
             Err(error) => {
                 if session.socket.is_handshaking() {
-                    tracing::debug!(%error, "no TLS session");
+                    tracing::debug!(%error, "no TLS connection");
                 }
                 self.drop_session(id);
             }
@@ -147,7 +147,7 @@ impl<S: Socket> Hub<S> {
             Some(Verdict::Allowed) => return Ok(()),
             Some(Verdict::Unauthorized) => Refusal::unauthorized().because(Cause::Hook),
             Some(Verdict::Forbidden) => {
-                Refusal::forbidden("you may not do this here").because(Cause::Hook)
+                Refusal::forbidden("the auth hook does not allow this").because(Cause::Hook)
             }
             None => Refusal::undecided(),
         };
@@ -236,17 +236,23 @@ impl<S: Socket> Hub<S> {
                 self.end_publisher(&name)?;
                 self.respond(id, head, rest, |to| to.no_content());
             }
-            Route::Home => self.page(id, head, rest, "home.html", Framing::SameOrigin)?,
-            Route::Dashboard => self.page(id, head, rest, "dashboard.html", Framing::SameOrigin)?,
+            Route::Home => self.page(id, head, rest, "home/home.html", Framing::SameOrigin)?,
+            Route::Dashboard => self.page(
+                id,
+                head,
+                rest,
+                "dashboard/dashboard.html",
+                Framing::SameOrigin,
+            )?,
             Route::PublishPage(_) => {
-                self.page(id, head, rest, "publish.html", Framing::SameOrigin)?;
+                self.page(id, head, rest, "publish/publish.html", Framing::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
                 let framing = match embed {
                     true => Framing::Anyone,
                     false => Framing::SameOrigin,
                 };
-                self.page(id, head, rest, "watch.html", framing)?;
+                self.page(id, head, rest, "watch/watch.html", framing)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
@@ -258,10 +264,7 @@ impl<S: Socket> Hub<S> {
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
-                    Refusal::new(
-                        404,
-                        "there is no picture: the stream is off air, or not VP8",
-                    )
+                    Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
                 self.respond(id, head, rest, |to| to.picture("image/webp", picture));
             }

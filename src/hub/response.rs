@@ -58,7 +58,14 @@ impl ResponseTo<'_> {
             if gzip.is_some() {
                 head = head.vary("Accept-Encoding");
             }
-            head
+            // Pages see no request headers: `web/start-alone.js` reads it here.
+            match self.head.led_by {
+                Some(led_by) if page.is_document() => {
+                    let entry = format!("led-by;desc=\"{}\"", led_by.as_str());
+                    head.header("Server-Timing", entry)
+                }
+                _ => head,
+            }
         };
         if self.has(&sent.etag) {
             return self.bodiless(head(304));

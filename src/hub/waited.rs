@@ -33,7 +33,7 @@ impl<S: Socket> Hub<S> {
         let ids = self.streams.ids().into_iter();
         let waited: Vec<Waited> = ids.filter_map(|id| self.waited(id)).collect();
         let displaced = displaced(&waited).ok_or_else(Refusal::full)?;
-        let reason = "too many names are waited for, try again later";
+        let reason = "too many viewers wait for streams that do not exist, try again later";
         self.close_audience(displaced, CloseCode::TryAgain, reason);
         Ok(())
     }

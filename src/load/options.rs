@@ -39,16 +39,16 @@ pub struct Options {
     /// decrypts all that comes
     pub url: Target,
 
-    /// How many viewers
+    /// Number of viewers
     #[arg(long, env = "VIDEOSTREAM_VIEWERS", value_name = "N", help_heading = VIEWERS)]
     #[arg(value_parser = whole_number::<u64>(1..=1_000_000))]
     pub viewers: u64,
 
-    /// How they watch [default: http when the address ends in .webm, else ws]
+    /// Protocol of the viewers [default: http when the address ends in .webm, else ws]
     #[arg(long, env = "VIDEOSTREAM_PROTOCOL", help_heading = VIEWERS)]
     pub protocol: Option<Protocol>,
 
-    /// Time over which they come, evenly
+    /// Time in which the viewers arrive, evenly
     #[arg(
         long,
         env = "VIDEOSTREAM_RAMP",
@@ -58,7 +58,7 @@ pub struct Options {
     #[arg(value_parser = duration, help_heading = VIEWERS)]
     pub ramp: Duration,
 
-    /// Time that is measured, once they are all there
+    /// Time to measure once all viewers are there
     #[arg(
         long,
         env = "VIDEOSTREAM_DURATION",
@@ -68,7 +68,7 @@ pub struct Options {
     #[arg(value_parser = duration, help_heading = VIEWERS)]
     pub duration: Duration,
 
-    /// Viewers that leave each second, each followed by a new one [default: 0]
+    /// Viewers to replace each second [default: 0]
     #[arg(
         long,
         env = "VIDEOSTREAM_CHURN",
@@ -83,7 +83,8 @@ pub struct Options {
     #[arg(value_parser = whole_number::<u64>(0..=u64::MAX), help_heading = VIEWERS)]
     pub stall: u64,
 
-    /// How long they stop; then they read on, and are judged [default: to the end]
+    /// Time without reading; then these viewers read on, and their streams are judged [default: to
+    /// the end]
     #[arg(
         long,
         env = "VIDEOSTREAM_STALL_FOR",
@@ -97,7 +98,7 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_SLOW", value_name = "RATE", help_heading = VIEWERS)]
     pub slow: Option<BitRate>,
 
-    /// How many are slow [default: a tenth of all]
+    /// Number of slow viewers [default: a tenth of all]
     #[arg(
         long,
         env = "VIDEOSTREAM_SLOW_VIEWERS",
@@ -112,7 +113,7 @@ pub struct Options {
     #[arg(value_parser = whole_number::<u64>(1..=4096))]
     pub streams: Option<u64>,
 
-    /// How many viewers take apart and judge what they receive
+    /// Number of viewers that check every block they receive
     #[arg(
         long,
         env = "VIDEOSTREAM_SAMPLE",
@@ -131,7 +132,7 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_PUBLISH", value_name = "FILE", help_heading = PUBLISHER)]
     pub publish: Option<PathBuf>,
 
-    /// Publish a made-up recording of so many bits a second, such as 2.5M, with delivery stamps
+    /// Publish a generated recording of this bit rate, such as 2.5M, with delivery stamps
     #[arg(
         long,
         env = "VIDEOSTREAM_PUBLISH_RATE",
@@ -152,7 +153,7 @@ pub struct Options {
     #[arg(help_heading = PUBLISHER)]
     pub publish_to: Option<Address>,
 
-    /// Milliseconds of media that the publisher sends at once
+    /// Milliseconds of media to publish at once
     #[arg(
         long,
         env = "VIDEOSTREAM_CHUNK_MS",
@@ -162,7 +163,7 @@ pub struct Options {
     #[arg(value_parser = whole_number::<u64>(1..=10_000), help_heading = PUBLISHER)]
     pub chunk_ms: u64,
 
-    /// Key for publishing and watching, if the server asks for one [default: none]
+    /// Key for publishing and watching, if the server needs one [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_KEY",
@@ -175,7 +176,8 @@ pub struct Options {
     #[command(flatten)]
     pub trust: Trust,
 
-    /// The server's process on this machine, for its CPU time and memory [default: not looked at]
+    /// Process id of a server on this machine, to report its CPU time and memory [default: not
+    /// looked at]
     #[arg(long, env = "VIDEOSTREAM_PID", value_name = "PID", help_heading = REPORT)]
     #[arg(value_parser = whole_number::<u32>(1..=u32::MAX.into()))]
     pub pid: Option<u32>,
@@ -184,7 +186,7 @@ pub struct Options {
     #[arg(long, help_heading = REPORT)]
     pub json: bool,
 
-    /// End with exit code 1 if any of these holds, such as 'p99>200ms,failed>0' [default: none]
+    /// Exit with code 1 if one of these holds, such as 'p99>200ms,failed>0' [default: none]
     #[arg(long, env = "VIDEOSTREAM_FAIL_IF", value_name = "CONDITIONS", help_heading = REPORT)]
     pub fail_if: Option<Conditions>,
 

@@ -115,22 +115,19 @@ impl Succession {
 impl Reactor {
     pub(super) fn call_successor(&mut self) {
         if !self.is_serving() || self.succession.successor.is_some() {
-            tracing::warn!("SIGUSR2 comes to nothing: stopping, or being taken over from");
+            tracing::warn!("SIGUSR2 ignored: the server is stopping or hands over already");
             return;
         }
         if std::process::id() == 1 {
-            tracing::warn!("SIGUSR2 comes to nothing: a container ends with its first process");
+            tracing::warn!("SIGUSR2 ignored: a container ends with its first process");
             return;
         }
         match self.start_successor() {
             Ok(successor) => {
-                tracing::info!(
-                    pid = successor.process.id(),
-                    "another process is taking over"
-                );
+                tracing::info!(pid = successor.process.id(), "handover begins");
                 self.succession.successor = Some(successor);
             }
-            Err(error) => tracing::error!(%error, "no other process can take over"),
+            Err(error) => tracing::error!(%error, "cannot start the newer process"),
         }
     }
 
@@ -186,7 +183,7 @@ impl Reactor {
         if let Some(successor) = self.succession.successor.take() {
             let pid = successor.process.id();
             let status = end(successor.process);
-            tracing::error!(pid, reason, status, "the other process does not take over");
+            tracing::error!(pid, reason, status, "the newer process did not take over");
         }
     }
 
@@ -195,7 +192,7 @@ impl Reactor {
             return;
         };
         let pid = successor.process.id();
-        tracing::info!(pid, connections = self.sessions(), "taken over from");
+        tracing::info!(pid, connections = self.sessions(), "handed over");
         self.manager.taken_over(pid);
         self.drain();
     }

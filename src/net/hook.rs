@@ -202,9 +202,11 @@ fn words(error: &ureq::Error) -> String {
         ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
         ureq::Error::Io(error) => error.kind().to_string(),
         ureq::Error::HostNotFound => "its host is not found".to_owned(),
-        ureq::Error::ConnectionFailed => "it cannot be connected to".to_owned(),
+        ureq::Error::ConnectionFailed => "it refuses connections".to_owned(),
         ureq::Error::Protocol(_) => "it does not speak HTTP".to_owned(),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "no secure connection to it".to_owned(),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+            "it has no TLS connection that can be trusted".to_owned()
+        }
         _ => "it cannot be asked".to_owned(),
     }
 }

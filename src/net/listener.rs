@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Connections accepted in one turn, so that a crowd does not hold up those who are there.
 const ACCEPTS_MAX: usize = 32;
 
-/// How long accepting rests when the process or the system is out of descriptors. Asking again at
+/// How long accepting paused when the process or the system is out of descriptors. Asking again at
 /// once would spin.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -113,7 +113,7 @@ impl Listener {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_ready = false;
                     if std::mem::take(&mut self.is_failing) {
-                        tracing::info!(address = %self.address, "accepting goes on");
+                        tracing::info!(address = %self.address, "accepting resumed");
                     }
                     return;
                 }
@@ -123,7 +123,7 @@ impl Listener {
                 Err(error) => {
                     // Told once until nobody waits any more, not with each that leaves.
                     if !std::mem::replace(&mut self.is_failing, true) {
-                        tracing::warn!(%error, address = %self.address, "accepting rests");
+                        tracing::warn!(%error, address = %self.address, "accepting paused");
                     }
                     self.paused_until = Some(now + PAUSE);
                     return;

@@ -46,7 +46,7 @@ pub enum ServeError {
     },
     #[error("LISTEN_FDS: {0}")]
     Activation(io::Error),
-    #[error("standard input leads to no process that could be taken over from: {0}")]
+    #[error("standard input leads to no older process: {0}")]
     Predecessor(io::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -65,7 +65,7 @@ pub fn serve(
     let base_path = config.base_path.clone();
     let predecessor = inherited.take_predecessor();
     if inherited.is_activated {
-        tracing::info!("the sockets are the service manager's, --listen does not count");
+        tracing::info!("the service manager gave the sockets: --listen does not count");
     }
     let mut reactor = Reactor::new(config, inherited, allocated)?;
     let greeting = greeting(
@@ -79,7 +79,7 @@ pub fn serve(
         // It tells the service manager, which knows it and not us.
         Some(predecessor) => {
             if let Err(error) = inherited::say_ready(predecessor) {
-                tracing::warn!(%error, "whom we take over from is gone");
+                tracing::warn!(%error, "the older process is gone");
             }
         }
         None => reactor.manager.ready(),
@@ -138,7 +138,7 @@ fn greeting(
         lines.push(format!("  watch:   {url}{base_path}/live/live"));
     }
     for url in redirected {
-        lines.push(format!("sending on from {url}"));
+        lines.push(format!("redirecting from {url}"));
     }
     if let Some(fingerprint) = tls.and_then(Tls::fingerprint) {
         lines.push(format!("the certificate's SHA-256 is {fingerprint}"));

@@ -313,9 +313,9 @@ impl Reactor {
             Ok(renewed) => {
                 acceptor.renew(renewed.config.clone());
                 *tls = renewed;
-                tracing::info!("the certificate was read again");
+                tracing::info!("certificate read again");
             }
-            Err(error) => tracing::error!(%error, "the certificate stays as it was"),
+            Err(error) => tracing::error!(%error, "the old certificate stays in use"),
         }
     }
 

@@ -65,6 +65,6 @@ fn watchdog() -> Option<Duration> {
 
 fn notify(states: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager does not listen");
+        tracing::warn!(%error, "cannot reach the service manager");
     }
 }

@@ -60,8 +60,45 @@ pub struct RequestHead {
     /// Whether a script or an element of a page asks, and not the person in front of it or a
     /// program: a browser's login box would open over the page.
     pub is_from_page: bool,
+    /// Which site's page, if any, led a browser here.
+    pub led_by: Option<LedBy>,
     /// Present when the request asks to become a WebSocket; not yet checked: see [`super::route`].
     pub upgrade: Option<UpgradeRequest>,
+}
+
+/// The relation of the page that asks to this server, as browsers tell it in `Sec-Fetch-Site` (W3C
+/// Fetch Metadata Request Headers, section 2.3). Pages cannot change or hide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedBy {
+    /// An address that a person typed, or a bookmark.
+    None,
+    SameOrigin,
+    SameSite,
+    CrossSite,
+}
+
+impl LedBy {
+    const ALL: [LedBy; 4] = [
+        LedBy::None,
+        LedBy::SameOrigin,
+        LedBy::SameSite,
+        LedBy::CrossSite,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LedBy::None => "none",
+            LedBy::SameOrigin => "same-origin",
+            LedBy::SameSite => "same-site",
+            LedBy::CrossSite => "cross-site",
+        }
+    }
+
+    fn read(value: &str) -> Option<LedBy> {
+        LedBy::ALL
+            .into_iter()
+            .find(|led_by| led_by.as_str() == value)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +182,7 @@ pub enum HttpError {
     },
     #[error("both Content-Length and Transfer-Encoding")]
     LengthAndChunked,
-    #[error("transfer coding {0:?} is not known here, only chunked is")]
+    #[error("transfer coding {0:?} is not supported: use chunked")]
     UnknownCoding(String),
     #[error("chunked body: {0}")]
     Chunk(&'static str),
@@ -223,6 +260,11 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         method,
         path: target.path,
         is_from_page: is_from_page(&fields, &target.query),
+        led_by: fields
+            .single("Sec-Fetch-Site")
+            .ok()
+            .flatten()
+            .and_then(LedBy::read),
         query: target.query,
         raw_query: target.raw_query,
         version,

@@ -54,7 +54,7 @@ impl Origins {
         if is_welcome {
             return Ok(());
         }
-        let reason = "pages of this origin may not connect here: see --allow-origin";
+        let reason = "pages of this origin may not connect: see --allow-origin";
         Err(Refusal::forbidden(reason).because(Cause::Origin))
     }
 

@@ -33,7 +33,7 @@ pub struct ProxyHeader {
 
 /// The bytes are no PROXY header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a PROXY protocol header has to come first here")]
+#[error("the connection must begin with a PROXY protocol header")]
 pub struct NoProxyHeader;
 
 /// The header at the front of `bytes`, which are all that came so far; `None` when more of it has

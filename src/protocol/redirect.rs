@@ -13,7 +13,7 @@ const HTTPS_PORT: u16 = 443;
 pub fn to_https(head: &RequestHead, head_bytes: &[u8], port: u16) -> Refusal {
     let host = head.host.as_deref();
     let Some((host, _)) = host.and_then(|host| host::split(host, HTTPS_PORT)) else {
-        return Refusal::new(400, "Host does not say where to go on by https://");
+        return Refusal::new(400, "Host names no address to redirect to");
     };
     let port = match port {
         HTTPS_PORT => String::new(),

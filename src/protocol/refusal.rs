@@ -94,7 +94,7 @@ impl Refusal {
     pub fn unauthorized() -> Self {
         Self::new(
             401,
-            "a key or a token is needed here, and no right one was given",
+            "this needs a key or a token: none that is right was given",
         )
         .with(
             "WWW-Authenticate",
@@ -131,7 +131,7 @@ impl Refusal {
 
     /// 503, when those who decide cannot be asked.
     pub fn undecided() -> Self {
-        Self::new(503, "whether you may cannot be told now, try again soon")
+        Self::new(503, "authorization is unavailable, try again later")
             .with("Retry-After", Self::RETRY_AFTER_S.to_string())
             .because(Cause::Hook)
     }

@@ -132,7 +132,7 @@ impl Refusal {
     }
 
     fn not_allowed(allow: &'static str) -> Self {
-        Self::new(405, format!("this address takes {allow}"))
+        Self::new(405, format!("this address accepts {allow}"))
             .with("Allow", allow)
             .because(Cause::Method)
     }
@@ -383,7 +383,7 @@ fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Re
         return Ok(());
     }
     let reason = format!(
-        "this address is no WebSocket: view the stream at /live/{name}, publish it at /publish/{name}"
+        "this address is no WebSocket: watch the stream at /live/{name}, publish it at /publish/{name}"
     );
     Err(Refusal::new(400, reason).because(Cause::Address))
 }
@@ -438,7 +438,7 @@ fn handshake(head: &RequestHead) -> Result<Option<Handshake>, Refusal> {
     match upgrade.version.as_deref() {
         Some("13") => {}
         Some(_) => {
-            return Err(Refusal::new(426, "the WebSocket version here is 13")
+            return Err(Refusal::new(426, "only WebSocket version 13 is supported")
                 .with("Sec-WebSocket-Version", "13")
                 .with("Upgrade", "websocket"));
         }

@@ -175,7 +175,7 @@ pub enum HandshakeError {
     /// `reason` is the first line of a plain-text body, or the status line's phrase.
     #[error("the server answered {status}: {reason}")]
     Refused { status: u16, reason: String },
-    #[error("the answer's {0} is not what a WebSocket server says")]
+    #[error("the answer has a wrong {0} for a WebSocket")]
     Field(&'static str),
 }
 

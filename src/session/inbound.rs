@@ -193,7 +193,7 @@ impl From<Error> for Heard {
             }
             Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => Heard::Bad(
                 CloseCode::TooBig,
-                format!("a message may have {max_size} bytes"),
+                format!("a message has at most {max_size} bytes"),
             ),
             Error::Utf8(_) => Heard::Bad(CloseCode::InvalidPayload, "text is not UTF-8".into()),
             other => Heard::Bad(CloseCode::Protocol, other.to_string()),

@@ -25,7 +25,7 @@ impl Plea {
             Plea::Restart => ToPublisher::Restart,
             Plea::KeyframeWarning => ToPublisher::Warning {
                 code: "keyframe-interval".into(),
-                message: "No keyframe came for 10 s, so new viewers have to wait.".into(),
+                message: "No keyframe arrived for 10 s: new viewers wait.".into(),
             },
         }
     }

@@ -350,7 +350,7 @@ impl Viewer {
         self.close(
             outbox,
             CloseCode::Normal,
-            "the stream starts anew with other tracks",
+            "the stream begins again with other tracks",
         );
     }
 

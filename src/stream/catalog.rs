@@ -61,7 +61,7 @@ impl Catalog {
 
     /// # Panics
     ///
-    /// When `id` was removed: who holds one keeps its stream.
+    /// When `id` was removed: a holder of one keeps its stream.
     pub fn stream(&self, id: StreamId) -> &Stream {
         &self.streams[id.0]
     }

@@ -38,7 +38,7 @@ pub enum Next<'a> {
 }
 
 impl Cursor {
-    /// A viewer who has nothing yet, and begins with the newest GOP.
+    /// A viewer that has nothing yet begins with the newest GOP.
     #[cfg(any(test, feature = "testing"))]
     pub fn join() -> Cursor {
         Cursor {
@@ -50,7 +50,7 @@ impl Cursor {
         }
     }
 
-    /// A viewer who comes now. While the publisher is gone, what is in the ring is over: the viewer
+    /// A new viewer. While the publisher is gone, what is in the ring is over: the viewer
     /// waits for what comes after it.
     pub fn join_now(stream: &Stream) -> Cursor {
         let earliest = match stream.is_live() {
@@ -71,7 +71,7 @@ impl Cursor {
         self.generation != 0
     }
 
-    /// Whether it waits for a keyframe, of those who could join.
+    /// Whether it waits for a keyframe, although the stream is live.
     #[cfg(any(test, feature = "testing"))]
     pub fn is_joining(&self) -> bool {
         matches!(self.position, Position::Joining { .. })

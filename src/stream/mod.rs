@@ -102,7 +102,7 @@ pub struct Stream {
     /// Timestamp of the newest join point.
     joinable_ms: Option<u64>,
     lag_ms: u64,
-    /// The time since any fixed moment, as it was told last.
+    /// The time since any fixed moment, as it was set last.
     now_ms: u64,
 }
 
@@ -165,7 +165,7 @@ impl Stream {
         self.keyframe_interval_ms
     }
 
-    /// Milliseconds of media that a viewer who comes now is given at once; `None` when it has to
+    /// Milliseconds of media that a new viewer gets at once; `None` when it has to
     /// wait for a keyframe.
     pub fn backlog_ms(&self) -> Option<u64> {
         self.ring.join_point()?;
@@ -173,11 +173,11 @@ impl Stream {
         Some(self.timeline.latest_ms().saturating_sub(joinable_ms))
     }
 
-    /// Whether a viewer who is to be given this chunk next is better off at a newer keyframe: the
-    /// chunk has left the ring, or has been waiting for longer than viewers may lag.
+    /// Whether a viewer that gets this chunk next should skip to a newer keyframe: the chunk has
+    /// left the ring, or has been waiting for longer than viewers may lag.
     ///
-    /// By the time at which chunks came, not by their timestamps: those of a publisher that was held
-    /// up come all at once, and are late for nobody.
+    /// By the time at which chunks came, not by their timestamps: those of a publisher that was
+    /// held up come all at once, and do not count as late.
     fn has_overtaken(&self, sequence: u64) -> bool {
         let Some(chunk) = self.ring.chunk(sequence) else {
             return sequence < self.ring.oldest();
@@ -186,8 +186,8 @@ impl Stream {
         is_late && self.ring.join_point().is_some_and(|point| point > sequence)
     }
 
-    /// A publisher has its first media, and may have replaced another. Who comes from now on begins
-    /// with its first keyframe, not with the end of what was before.
+    /// A publisher has its first media, and may have replaced another. A viewer that comes from now
+    /// on begins with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {
         self.takes_over = self.is_live();
         self.air = Air::Live;
@@ -195,8 +195,8 @@ impl Stream {
         self.joinable_ms = None;
     }
 
-    /// Bytes of memory that the init segment takes, and what is known of its tracks. They stay when the
-    /// ring has let go of the chunk.
+    /// Bytes of memory that the init segment takes, and what is known of its tracks. They stay when
+    /// the ring has dropped the chunk.
     pub fn init_bytes(&self) -> usize {
         self.init.as_ref().map_or(0, |init| {
             init.chunk.framed.memory() + init.recording.memory()
@@ -231,7 +231,7 @@ impl Stream {
         is_news
     }
 
-    /// What it costs to let go of all chunks.
+    /// What it costs to drop all chunks.
     pub fn ring_price(&self) -> u64 {
         (self.ring.live_edge() - self.ring.oldest()) * work::CHUNK_DROPPED
     }
@@ -246,7 +246,7 @@ impl Stream {
     fn begin_recording(&mut self, recording: &Recording) {
         self.recordings += 1;
         self.timeline.begin(recording);
-        // Nobody joins before the new recording's own first keyframe.
+        // No viewer joins before the new recording's own first keyframe.
         self.ring.close_join_point();
         self.joinable_ms = None;
     }

@@ -131,7 +131,7 @@ impl Ring {
         self.join_point
     }
 
-    /// Nobody joins until the next join point is pushed.
+    /// No viewer joins until the next join point is pushed.
     pub fn close_join_point(&mut self) {
         self.join_point = None;
     }

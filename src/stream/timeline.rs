@@ -1,4 +1,4 @@
-//! Timestamps go forward, whoever publishes and whatever the publisher says.
+//! Timestamps go forward, whatever publishers send.
 //!
 //! Each recording begins at a time of its own, mostly 0. A viewer's player sees one stream: a
 //! recording that follows another begins where that one ended. The same happens within a recording

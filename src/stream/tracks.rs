@@ -255,7 +255,7 @@ impl OnAir {
         tracks
     }
 
-    /// What viewers are told of these tracks. A picture whose frames' duration is not told gets one:
+    /// These tracks as viewers see them. A picture whose frames' duration is not told gets one:
     /// Chromium's `<video src>` waits for it for ever where H.264 has no CodecPrivate.
     pub fn recording_of(&self, tracks: &[usize]) -> Recording {
         let told = tracks.iter().map(|&index| {

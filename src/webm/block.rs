@@ -162,6 +162,8 @@ fn group_payload(element: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads a whole SimpleBlock element whose head takes `head_length` bytes.
+// Inlined, because it runs for each block.
+#[inline(always)]
 pub(super) fn read_simple_block(element: Bytes, head_length: usize) -> Option<RawBlock> {
     let head = BlockHead::read(&element[head_length..])?;
     let keyframe = head.flags & FLAG_KEYFRAME != 0;

@@ -41,7 +41,7 @@ pub enum WebmError {
     NoTimestamp { offset: u64 },
     #[error("timestamp out of range at byte {offset}")]
     TimestampRange { offset: u64 },
-    /// Only whoever knows that no more is coming can tell.
+    /// Known only at the end of the input.
     #[error("ends inside an element, at byte {offset}")]
     BrokenOff { offset: u64 },
 }

@@ -471,6 +471,8 @@ impl Segmenter {
     }
 
     /// Gives a block its track and time; the frames of a lace each their own.
+    // Inlined, so that what becomes an event stays in registers: this runs for each block.
+    #[inline(always)]
     fn block(&mut self, raw: RawBlock, cluster_ticks: u64, offset: u64) -> Result<Step, WebmError> {
         let timestamp_ms = self.milliseconds(cluster_ticks, raw.relative, offset)?;
         let head = self.head.as_ref().ok_or(WebmError::NoTracks { offset })?;

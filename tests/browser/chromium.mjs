@@ -5,9 +5,16 @@ import { Tab } from './tab.mjs';
 
 const BINARY = process.env.VIDEOSTREAM_CHROMIUM ?? '/usr/bin/chromium';
 const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream',
-  '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-ui-for-media-stream',
+  '--use-fake-device-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required',
 ];
 
 /** Without it a shared tab is a moving test picture, and silent. */
@@ -21,9 +28,12 @@ export async function startChromium({ width = 960, height = 640, trusting = fals
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
-    args: ['--headless=new', ...(shares
-      ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
-      : ARGS)],
+    args: [
+      '--headless=new',
+      ...(shares
+        ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
+        : ARGS),
+    ],
     ...(shares ? { ignoreDefaultArgs: ['--headless', '--mute-audio'] } : {}),
   });
   const context = await browser.newContext({ viewport: { width, height }, ignoreHTTPSErrors: trusting });

@@ -106,7 +106,7 @@ async function joinLate(server) {
 
 /** Runs in the viewer page: the age of each shown frame, in milliseconds. */
 async function watchClock(forMs) {
-  const { StripReader } = await import('/assets/stats-panel.js');
+  const { StripReader } = await import('/assets/watch/stats-panel.js');
   const strip = new StripReader();
   const video = document.querySelector('video');
   const before = window.videostream.stats();
@@ -143,7 +143,7 @@ async function watchClock(forMs) {
  * socket, already there, tells which chunks are new: all viewers have the same timestamps.
  */
 async function countBacklog() {
-  const { Scanner } = await import('/assets/webm-scan.js');
+  const { Scanner } = await import('/assets/player/webm-scan.js');
   const url = location.href.replace('http', 'ws');
   const listen = (onChunk) => {
     const scanner = new Scanner();
@@ -158,7 +158,9 @@ async function countBacklog() {
   };
   let newestMs = -Infinity;
   let isWarm;
-  const warm = new Promise((resolve) => { isWarm = resolve; });
+  const warm = new Promise((resolve) => {
+    isWarm = resolve;
+  });
   const there = listen((length, times) => {
     newestMs = Math.max(newestMs, ...times);
     if (times.length) setTimeout(isWarm, 300);
@@ -181,7 +183,9 @@ async function countBacklog() {
       firstMs ??= times[0];
       lastMs = Math.max(...times);
     });
-    comer.onopen = () => { comer.openedMs = newestMs; };
+    comer.onopen = () => {
+      comer.openedMs = newestMs;
+    };
   });
   there.close();
   comer.close();
@@ -199,9 +203,15 @@ function print({ machine, versions, load_average: load, picture, codecs, delay_m
     ['programs', Object.values(versions).join(', ')],
     ['stream', `${picture}, ${codecs}`],
     ['glass to glass', `median ${delay.median} ms, 95th percentile ${delay.p95} ms, ${delay.samples} frames`],
-    ['player', Object.entries(player).map(([key, value]) => `${key} ${value}`).join(', ')],
+    [
+      'player',
+      Object.entries(player)
+        .map(([key, value]) => `${key} ${value}`)
+        .join(', '),
+    ],
     ...Object.entries(late).map(([key, value]) => [
-      key.replaceAll('_', ' '), typeof value === 'number' ? value : `median ${value.median}, most ${value.most}`,
+      key.replaceAll('_', ' '),
+      typeof value === 'number' ? value : `median ${value.median}, most ${value.most}`,
     ]),
   ];
   for (const [what, value] of rows) console.log(`${what.padEnd(38)} ${value}`);

@@ -20,8 +20,11 @@ after(async () => {
 });
 
 const said = async (tab, pattern) => {
-  await until(`${tab.browserName} says ${pattern}`, async () => pattern.test(await tab.words()), { withinMs: 12_000 })
-    .catch(async (error) => { throw new Error(`${error.message}; it says: ${await tab.words()}`); });
+  await until(`${tab.browserName} says ${pattern}`, async () => pattern.test(await tab.words()), { withinMs: 12_000 }).catch(
+    async (error) => {
+      throw new Error(`${error.message}; it says: ${await tab.words()}`);
+    },
+  );
 };
 
 test('a picture that no browser knows is named, with a way to VLC', async () => {
@@ -44,7 +47,10 @@ test('sound that the browser does not know is missed in words, and the picture p
     await viewer.open(server.url('/live/aac'));
     await viewer.reaches('playing');
     await said(viewer, /watching live\. There is no sound: it is in AAC/);
-    assert.ok(await viewer.evaluate(() => document.querySelector('video').videoWidth) > 0);
-    assert.deepEqual(viewer.complaints.filter((each) => /afresh/.test(each)), []);
+    assert.ok((await viewer.evaluate(() => document.querySelector('video').videoWidth)) > 0);
+    assert.deepEqual(
+      viewer.complaints.filter((each) => /afresh/.test(each)),
+      [],
+    );
   }
 });

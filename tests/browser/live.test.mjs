@@ -33,10 +33,12 @@ test('the home page leads to a publisher page that goes live, and lists the stre
 
   await chromium.open(server.url('/'));
   await chromium.reaches('live');
-  await until('a card with a picture', () => chromium.evaluate(() => {
-    const card = document.querySelector('.card');
-    return card?.pathname === '/live/camera' && card.querySelector('img').naturalWidth > 0;
-  }));
+  await until('a card with a picture', () =>
+    chromium.evaluate(() => {
+      const card = document.querySelector('.card');
+      return card?.pathname === '/live/camera' && card.querySelector('img').naturalWidth > 0;
+    }),
+  );
   await picture(chromium, 'home');
   await chromium.click('.card');
   await chromium.reaches('playing');
@@ -79,7 +81,10 @@ test('a late viewer shows its first frame within a second', async (t) => {
 });
 
 test('viewers go on by themselves when the publisher page is reloaded', async () => {
-  for (const viewer of [chromium, firefox]) await viewer.evaluate(() => { window.isTheSamePage = true; });
+  for (const viewer of [chromium, firefox])
+    await viewer.evaluate(() => {
+      window.isTheSamePage = true;
+    });
   await publisher.reload();
   await publisher.reaches('live');
   for (const viewer of [chromium, firefox]) {

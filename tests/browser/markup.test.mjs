@@ -23,7 +23,7 @@ function complaints(files) {
 }
 
 test('the checker finds nothing in any page, style sheet or picture', () => {
-  const files = readdirSync(WEB).filter((name) => CHECKED.test(name));
+  const files = readdirSync(WEB, { recursive: true }).filter((name) => CHECKED.test(name));
   assert.ok(files.filter((name) => name.endsWith('.html')).length >= 3, files.join());
   assert.deepEqual(complaints(files.map((name) => join(WEB, name))), []);
 });
@@ -36,7 +36,11 @@ test('the checker finds what is wrong', () => {
     const style = join(folder, 'style.css');
     writeFileSync(style, 'a { colour: red; }');
     const found = complaints([page, style]);
-    for (const [file, kind] of [['page.html', 'error'], ['page.html', 'info'], ['style.css', 'error']]) {
+    for (const [file, kind] of [
+      ['page.html', 'error'],
+      ['page.html', 'info'],
+      ['style.css', 'error'],
+    ]) {
       const isIt = (line) => line.startsWith(`${file}:`) && line.includes(`: ${kind}: `);
       assert.ok(found.some(isIt), found.join('\n'));
     }

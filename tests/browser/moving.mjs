@@ -36,7 +36,15 @@ export async function assertWhole(tab, forMs) {
 function look() {
   const video = document.querySelector('video');
   const { ranges, seeks, state } = window.videostream.stats();
-  return { at: video.currentTime, ranges, seeks, state, isSeeking: video.seeking, width: video.videoWidth, said: document.getElementById('sentence').textContent };
+  return {
+    at: video.currentTime,
+    ranges,
+    seeks,
+    state,
+    isSeeking: video.seeking,
+    width: video.videoWidth,
+    said: document.getElementById('sentence').textContent,
+  };
 }
 
 /**
@@ -45,15 +53,29 @@ function look() {
  */
 export async function assertFlows(tab, ms = 3000, { withinMs = 20_000, lagSeconds = 1.5, hadGaps = false } = {}) {
   let last;
-  await until(`${tab.browserName} plays steadily`, async () => {
-    const from = await tab.evaluate(look);
-    const fromMs = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    const to = await tab.evaluate(look);
-    const passed = (performance.now() - fromMs) / 1000;
-    last = { from, to, passed };
-    const pace = (to.at - from.at) / passed;
-    return pace > 0.7 && pace < 1.4 && (hadGaps || to.ranges.length === 1) && to.seeks === from.seeks && !to.isSeeking && to.width > 0
-      && to.ranges.at(-1)[1] - to.at < lagSeconds && /watching live/.test(to.said);
-  }, { withinMs }).catch((error) => { throw new Error(`${error.message} ${JSON.stringify(last)}`); });
+  await until(
+    `${tab.browserName} plays steadily`,
+    async () => {
+      const from = await tab.evaluate(look);
+      const fromMs = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      const to = await tab.evaluate(look);
+      const passed = (performance.now() - fromMs) / 1000;
+      last = { from, to, passed };
+      const pace = (to.at - from.at) / passed;
+      return (
+        pace > 0.7 &&
+        pace < 1.4 &&
+        (hadGaps || to.ranges.length === 1) &&
+        to.seeks === from.seeks &&
+        !to.isSeeking &&
+        to.width > 0 &&
+        to.ranges.at(-1)[1] - to.at < lagSeconds &&
+        /watching live/.test(to.said)
+      );
+    },
+    { withinMs },
+  ).catch((error) => {
+    throw new Error(`${error.message} ${JSON.stringify(last)}`);
+  });
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Lab, picture, sleep, until } from './lab.mjs';
 
-const PAGES = ['/', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed', '/dashboard'];
+const PAGES = ['/', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed'];
 const TABS_MOST = 30;
 const lab = new Lab();
 let server;
@@ -17,12 +17,9 @@ before(async () => {
 after(() => lab.close());
 
 for (const path of PAGES) {
-  test(`${path} complains of nothing and gives every control a name`, async (t) => {
+  test(`${path} complains of nothing and gives every control a name`, async () => {
     const { status } = await fetch(server.url(path), { method: 'HEAD' });
-    if (status === 404) {
-      t.skip('not in this build');
-      return;
-    }
+    assert.equal(status, 200);
     for (const tab of tabs) {
       tab.complaints.length = 0;
       await tab.open(server.url(path));
@@ -68,8 +65,7 @@ async function tabTo(tab, selector) {
 function namelessControls() {
   const controls = document.querySelectorAll('a[href], button, input, select');
   const isShown = (element) => element.getClientRects().length > 0;
-  const nameOf = (element) => element.ariaLabel
-    || [...(element.labels ?? [])].map((label) => label.textContent).join('')
-    || element.textContent;
+  const nameOf = (element) =>
+    element.ariaLabel || [...(element.labels ?? [])].map((label) => label.textContent).join('') || element.textContent;
   return [...controls].filter((each) => isShown(each) && !nameOf(each).trim()).map((each) => each.outerHTML.slice(0, 120));
 }

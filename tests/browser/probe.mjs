@@ -27,8 +27,12 @@ export function probe() {
   document.addEventListener('DOMContentLoaded', () => {
     const video = document.querySelector('video');
     if (!video) return;
-    video.requestVideoFrameCallback((nowMs) => { first.frameMs = nowMs; });
-    video.addEventListener('playing', () => { first.playingMs ??= performance.now(); });
+    video.requestVideoFrameCallback((nowMs) => {
+      first.frameMs = nowMs;
+    });
+    video.addEventListener('playing', () => {
+      first.playingMs ??= performance.now();
+    });
   });
 
   /**
@@ -44,7 +48,9 @@ export function probe() {
     const from = video.currentTime;
     let [shown, changed, gapMs, dry, lastMs, former] = [0, 0, 0, 0, performance.now(), null];
     let isOver = false;
-    const onDry = () => { dry += 1; };
+    const onDry = () => {
+      dry += 1;
+    };
     video.addEventListener('waiting', onDry);
     const onFrame = (nowMs) => {
       if (isOver) return;

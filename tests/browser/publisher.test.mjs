@@ -18,10 +18,11 @@ before(async () => {
 });
 after(() => lab.close());
 
-const badge = (tab) => tab.evaluate(() => ({
-  text: document.getElementById('air').textContent,
-  dot: getComputedStyle(document.querySelector('.badge.live i')).backgroundColor,
-}));
+const badge = (tab) =>
+  tab.evaluate(() => ({
+    text: document.getElementById('air').textContent,
+    dot: getComputedStyle(document.querySelector('.badge.live i')).backgroundColor,
+  }));
 
 /** Milliseconds from `begin()` until the page says what `wanted` matches. */
 async function saidAfter(tab, wanted, begin) {
@@ -31,7 +32,10 @@ async function saidAfter(tab, wanted, begin) {
   return performance.now() - startedMs;
 }
 
-for (const [what, wanted] of [['no frames', /^Nothing comes from the camera\./], ['no sound', /^Nothing comes from the microphone\./]]) {
+for (const [what, wanted] of [
+  ['no frames', /^Nothing comes from the camera\./],
+  ['no sound', /^Nothing comes from the microphone\./],
+]) {
   test(`a camera that gives ${what} is told within 3 s, and goes on air when it does`, async (t) => {
     for (const tab of [chromium, firefox]) {
       const isPicture = what === 'no frames';
@@ -89,10 +93,14 @@ test('an upload that is too slow is told with the backlog, and its rate is what 
     await chromium.click('#go');
     await chromium.reaches('live');
     gate.slow(30_000);
-    const words = await until('behind', async () => {
-      const said = await chromium.words();
-      return /Your upload is too slow: \d+ s behind\./.test(said) && said;
-    }, { withinMs: 10_000 });
+    const words = await until(
+      'behind',
+      async () => {
+        const said = await chromium.words();
+        return /Your upload is too slow: \d+ s behind\./.test(said) && said;
+      },
+      { withinMs: 10_000 },
+    );
     const seen = await chromium.evaluate(() => [document.getElementById('air').textContent, document.getElementById('rate').textContent]);
     t.diagnostic(`${words} ${seen.join(', ')}`);
     // The gate lets 240 kbit/s through; the recorder makes ten times that.
@@ -128,7 +136,9 @@ test('a name that is on air is not taken over without a question', async () => {
   await until('on air', async () => (await server.stream('mine'))?.live);
   await chromium.open(server.url('/'));
   await chromium.page.fill('#name', 'mine');
-  await until('the warning', () => chromium.evaluate(() => document.getElementById('hint').textContent === 'mine is on air now. Going live takes it over.'));
+  await until('the warning', () =>
+    chromium.evaluate(() => document.getElementById('hint').textContent === 'mine is on air now. Going live takes it over.'),
+  );
   await picture(chromium, 'home-taken');
   await chromium.click('button[value=test]');
   await until('the publisher page', () => chromium.page.url().includes('/publish/'));
@@ -166,13 +176,18 @@ test('Stop tells viewers that the stream has ended', async () => {
 test('a page elsewhere puts no camera on air, an address that is typed does', async () => {
   const elsewhere = await lab.server();
   const target = server.url('/publish/led?source=camera&auto');
-  for (const tab of [chromium, firefox]) {
+  const links = [{ referrerPolicy: 'origin' }, { referrerPolicy: 'no-referrer', rel: 'noopener' }];
+  const ways = [chromium, firefox].flatMap((browser) => links.map((link) => [browser, link]));
+  for (const [tab, how] of ways) {
     await tab.open(elsewhere.url('/'));
-    await tab.evaluate((href) => {
-      const link = document.createElement('a');
-      Object.assign(link, { href, textContent: 'x', id: 'lead', referrerPolicy: 'origin' });
-      document.body.replaceChildren(link);
-    }, target);
+    await tab.evaluate(
+      (attributes) => {
+        const link = document.createElement('a');
+        Object.assign(link, { textContent: 'x', id: 'lead', ...attributes });
+        document.body.replaceChildren(link);
+      },
+      { href: target, ...how },
+    );
     await tab.click('#lead');
     await until('the page', () => tab.page.url() === target);
     await tab.reaches('idle');
@@ -195,7 +210,10 @@ test('names of other scripts are spelled in Latin letters, or refused with a sug
       }, text);
       return tab.evaluate(() => [document.getElementById('name').value, document.getElementById('hint').textContent]);
     };
-    assert.deepEqual(await type('Мой кот'), ['Moy-kot', `“Мой кот” becomes “Moy-kot”. People watch at ${new URL(server.origin).host}/live/Moy-kot`]);
+    assert.deepEqual(await type('Мой кот'), [
+      'Moy-kot',
+      `“Мой кот” becomes “Moy-kot”. People watch at ${new URL(server.origin).host}/live/Moy-kot`,
+    ]);
     assert.equal((await type('Straße'))[0], 'Strasse');
     const [kept, hint] = await type('日本');
     assert.equal(kept, '日本');
@@ -251,8 +269,6 @@ function ownCamera() {
       run(false);
     },
   };
-  navigator.mediaDevices.getUserMedia = async ({ audio }) => new MediaStream([
-    ...canvas.captureStream(30).getVideoTracks(),
-    ...(audio ? out.stream.getAudioTracks() : []),
-  ]);
+  navigator.mediaDevices.getUserMedia = async ({ audio }) =>
+    new MediaStream([...canvas.captureStream(30).getVideoTracks(), ...(audio ? out.stream.getAudioTracks() : [])]);
 }

@@ -11,7 +11,9 @@ export class QuietProxy {
   static async start(port) {
     const proxy = new QuietProxy();
     proxy.#server = createServer((near) => proxy.#join(near, connect(port, '127.0.0.1')));
-    await new Promise((resolve) => { proxy.#server.listen(0, '127.0.0.1', resolve); });
+    await new Promise((resolve) => {
+      proxy.#server.listen(0, '127.0.0.1', resolve);
+    });
     proxy.origin = `http://127.0.0.1:${proxy.#server.address().port}`;
     return proxy;
   }
@@ -33,7 +35,9 @@ export class QuietProxy {
 
   async close() {
     for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.destroy();
-    await new Promise((resolve) => { this.#server.close(resolve); });
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
   }
 
   #join(near, far) {

@@ -1,7 +1,7 @@
 // Puts a repeat behind every frame of a recording, and has ffmpeg compare what is shown.
 
 import { execFileSync } from 'node:child_process';
-import { Repeater } from '../../web/repeat-frame.js';
+import { Repeater } from '../../web/player/repeat-frame.js';
 
 const HEADER = 32;
 const FRAME_HEADER = 12;
@@ -19,7 +19,7 @@ export function checkRepeats(file, codecId) {
     count += 1n;
     parts.push(head, frame);
   };
-  for (let at = HEADER; at < ivf.length; ) {
+  for (let at = HEADER; at < ivf.length;) {
     const end = at + FRAME_HEADER + ivf.readUInt32LE(at);
     const frame = ivf.subarray(at + FRAME_HEADER, end);
     repeater.see(frame, codecId === 'V_VP8' && (frame[0] & 1) === 0);

@@ -36,28 +36,35 @@ test('Firefox publishes its fake camera to Chromium', async () => {
 });
 
 test('a newcomer makes the publisher begin anew, and nobody else notices', async (t) => {
-  const before = await server.stream('fox');
+  const earlier = await server.stream('fox');
   const usual = await viewer.frames(3000);
   assert.equal((await viewer.messages('init')).length, 1);
   const watching = viewer.frames(12_000);
   // Firefox sends a keyframe every 7.5 s; someone comes every second, so one comes late in a GOP.
   const asked = () => publisher.messages('restart');
-  await until('a restart', async () => {
-    await viewer.evaluate(() => new Promise((resolve) => {
-      const socket = new WebSocket(location.href.replace('http', 'ws'), 'videostream.v1');
-      socket.onmessage = ({ data }) => {
-        if (typeof data === 'string') return;
-        socket.onclose = resolve;
-        socket.close();
-      };
-    }));
-    await sleep(1000);
-    return (await asked()).length > 0;
-  }, { withinMs: 10_000 });
+  await until(
+    'a restart',
+    async () => {
+      await viewer.evaluate(
+        () =>
+          new Promise((resolve) => {
+            const socket = new WebSocket(location.href.replace('http', 'ws'), 'videostream.v1');
+            socket.onmessage = ({ data }) => {
+              if (typeof data === 'string') return;
+              socket.onclose = resolve;
+              socket.close();
+            };
+          }),
+      );
+      await sleep(1000);
+      return (await asked()).length > 0;
+    },
+    { withinMs: 10_000 },
+  );
   const seen = await watching;
   t.diagnostic(`longest gap between frames ${seen.gapMs} ms, and ${usual.gapMs} ms before`);
 
-  await until('the new recording', async () => (await server.stream('fox')).publisher_restarts > before.publisher_restarts);
+  await until('the new recording', async () => (await server.stream('fox')).publisher_restarts > earlier.publisher_restarts);
   assert.equal((await viewer.messages('init')).filter(({ generation }) => generation !== 1).length, 0);
   assert.equal(await viewer.state(), 'playing');
   const { ranges } = await viewer.evaluate(() => window.videostream.stats());

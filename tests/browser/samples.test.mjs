@@ -60,21 +60,27 @@ function upload(url, file, bytesPerSecond) {
 }
 
 async function openAll(tabs, path) {
-  await Promise.all(tabs.map(async (tab) => {
-    tab.complaints.length = 0;
-    await tab.open(server.url(path));
-    await tab.evaluate(() => { window.isTheSamePage = true; });
-  }));
+  await Promise.all(
+    tabs.map(async (tab) => {
+      tab.complaints.length = 0;
+      await tab.open(server.url(path));
+      await tab.evaluate(() => {
+        window.isTheSamePage = true;
+      });
+    }),
+  );
 }
 
 /** Milliseconds until each of the tabs plays, from now. */
 async function untilPlaying(t, who, tabs, withinMs) {
   const fromMs = performance.now();
-  await Promise.all(tabs.map(async (tab) => {
-    await tab.reaches('playing', { withinMs });
-    const tookMs = Math.round(performance.now() - fromMs);
-    t.diagnostic(`${who}, ${tab.browserName}: plays after ${tookMs} ms`);
-  }));
+  await Promise.all(
+    tabs.map(async (tab) => {
+      await tab.reaches('playing', { withinMs });
+      const tookMs = Math.round(performance.now() - fromMs);
+      t.diagnostic(`${who}, ${tab.browserName}: plays after ${tookMs} ms`);
+    }),
+  );
 }
 
 async function assertUntroubled(tab, { hasSound }) {
@@ -85,22 +91,38 @@ async function assertUntroubled(tab, { hasSound }) {
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
   if (!hasSound) return;
-  const heard = () => tab.evaluate(() => {
-    const video = document.querySelector('video');
-    return video.mozHasAudio || video.webkitAudioDecodedByteCount;
-  });
-  const before = await heard();
-  await until(`sound in ${tab.browserName}`, async () => {
-    const now = await heard();
-    return now === true || now > before;
-  }, { withinMs: 5000 });
+  const heard = () =>
+    tab.evaluate(() => {
+      const video = document.querySelector('video');
+      return video.mozHasAudio || video.webkitAudioDecodedByteCount;
+    });
+  const earlier = await heard();
+  await until(
+    `sound in ${tab.browserName}`,
+    async () => {
+      const now = await heard();
+      return now === true || now > earlier;
+    },
+    { withinMs: 5000 },
+  );
 }
 
 const SAMPLES = [
   { what: 'a sound track that has no blocks', name: 'silent-track', file: () => recorded('../data/audio-track-without-blocks.webm') },
   { what: 'BlockGroups that claim to be keyframes', name: 'groups', file: () => recorded('../data/block-groups-without-reference.webm') },
-  { what: 'timestamps that step back by a minute', name: 'back', file: () => recorded('../data/timestamps-back-60s.webm'), bytesPerSecond: 24_000, hasSound: true },
-  { what: 'a keyframe a second and nothing between', name: 'still', file: () => recorded('data/one-keyframe-a-second.webm'), isStill: true },
+  {
+    what: 'timestamps that step back by a minute',
+    name: 'back',
+    file: () => recorded('../data/timestamps-back-60s.webm'),
+    bytesPerSecond: 24_000,
+    hasSound: true,
+  },
+  {
+    what: 'a keyframe a second and nothing between',
+    name: 'still',
+    file: () => recorded('data/one-keyframe-a-second.webm'),
+    isStill: true,
+  },
   {
     what: 'sound that ends in DiscardPadding, over and over',
     name: 'seams',
@@ -112,17 +134,34 @@ const SAMPLES = [
     hasSound: true,
     hasSeams: true,
   },
-  { what: 'H.264 that calls itself WebM', name: 'h264', file: () => recorded('../data/h264-opus-doctype-webm.webm'), hasSound: true, isPlain: true, unknownTo: 'firefox', named: /H\.264/ },
+  {
+    what: 'H.264 that calls itself WebM',
+    name: 'h264',
+    file: () => recorded('../data/h264-opus-doctype-webm.webm'),
+    hasSound: true,
+    isPlain: true,
+    unknownTo: 'firefox',
+    named: /H\.264/,
+  },
 ];
 
-for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false, hasSeams = false, unknownTo = '', named, isPlain = false } of SAMPLES) {
+for (const {
+  what,
+  name,
+  file,
+  bytesPerSecond,
+  hasSound = false,
+  isStill = false,
+  hasSeams = false,
+  unknownTo = '',
+  named,
+  isPlain = false,
+} of SAMPLES) {
   test(what, async (t) => {
     const [path, page] = [file(), `/live/${name}`];
     await openAll(early, page);
     for (const tab of early) await tab.reaches('waiting');
-    let stop = () => {};
-    if (bytesPerSecond) stop = upload(server.url(`/publish/${name}`), path, bytesPerSecond);
-    else stop = await lab.push(server, name, path);
+    const stop = bytesPerSecond ? upload(server.url(`/publish/${name}`), path, bytesPerSecond) : await lab.push(server, name, path);
     try {
       const knows = ({ browserName }) => browserName !== unknownTo;
       const withinMs = isPlain ? PLAIN_WITHIN_MS : SHOWN_WITHIN_MS;
@@ -137,17 +176,20 @@ for (const { what, name, file, bytesPerSecond, hasSound = false, isStill = false
         }
       }
       await Promise.all([earlyIn, lateIn]);
-      await Promise.all([...early, ...late].map(async (tab) => {
-        if (!knows(tab)) {
-          await until(`${tab.browserName} names what it lacks`, async () => named.test(await tab.words()))
-            .catch(async (error) => { throw new Error(`${error.message}; it says: ${await tab.words()}`); });
-          assert.doesNotMatch(await tab.words(), /watching live\.$/);
-          return;
-        }
-        if (isStill) await assertFlows(tab);
-        else await assertMoves(tab);
-        await assertUntroubled(tab, { hasSound });
-      }));
+      await Promise.all(
+        [...early, ...late].map(async (tab) => {
+          if (!knows(tab)) {
+            await until(`${tab.browserName} names what it lacks`, async () => named.test(await tab.words())).catch(async (error) => {
+              throw new Error(`${error.message}; it says: ${await tab.words()}`);
+            });
+            assert.doesNotMatch(await tab.words(), /watching live\.$/);
+            return;
+          }
+          if (isStill) await assertFlows(tab);
+          else await assertMoves(tab);
+          await assertUntroubled(tab, { hasSound });
+        }),
+      );
       if (hasSeams) {
         const seen = await Promise.all([...early, ...late].map((tab) => tab.frames(SEAMS_MS)));
         t.diagnostic(`longest gaps over the seams: ${seen.map(({ gapMs }) => gapMs).join(', ')} ms`);

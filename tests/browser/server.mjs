@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const BINARY = process.env.VIDEOSTREAM_BIN
-  ?? fileURLToPath(new URL('../../target/release/videostream', import.meta.url));
+export const BINARY = process.env.VIDEOSTREAM_BIN ?? fileURLToPath(new URL('../../target/release/videostream', import.meta.url));
 const READY = /^listening on (https?:\/\/\S+)/;
 const READY_WITHIN_MS = 10_000;
 
@@ -54,7 +53,9 @@ export class Server {
     this.#process = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#killOnExit = () => this.#process.kill('SIGKILL');
     process.on('exit', this.#killOnExit);
-    this.#process.stderr.on('data', (text) => { this.log += text; });
+    this.#process.stderr.on('data', (text) => {
+      this.log += text;
+    });
     const lines = createInterface({ input: this.#process.stdout });
     this.origin = await new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`${BINARY} ${why}\n${this.log}`));

@@ -41,18 +41,31 @@ export class SoundServer {
 
   async #start() {
     this.#directory = await mkdtemp(join(tmpdir(), 'videostream-sound-'));
-    this.#process = spawn('pulseaudio', [
-      '-n', '--daemonize=no', '--exit-idle-time=-1', '--use-pid-file=no', '--log-level=error',
-      '--load=module-null-sink', `--load=module-native-protocol-unix socket=${this.#socket}`,
-    ], {
-      stdio: 'ignore',
-      env: { ...process.env, XDG_RUNTIME_DIR: this.#directory, HOME: this.#directory },
-    });
+    this.#process = spawn(
+      'pulseaudio',
+      [
+        '-n',
+        '--daemonize=no',
+        '--exit-idle-time=-1',
+        '--use-pid-file=no',
+        '--log-level=error',
+        '--load=module-null-sink',
+        `--load=module-native-protocol-unix socket=${this.#socket}`,
+      ],
+      {
+        stdio: 'ignore',
+        env: { ...process.env, XDG_RUNTIME_DIR: this.#directory, HOME: this.#directory },
+      },
+    );
     this.#killOnExit = () => this.#process.kill('SIGKILL');
     process.on('exit', this.#killOnExit);
     let failure = null;
-    this.#process.once('error', (error) => { failure = error.message; });
-    this.#process.once('exit', (code) => { failure ??= `it ended with ${code}`; });
+    this.#process.once('error', (error) => {
+      failure = error.message;
+    });
+    this.#process.once('exit', (code) => {
+      failure ??= `it ended with ${code}`;
+    });
     const deadline = performance.now() + READY_WITHIN_MS;
     while (!existsSync(this.#socket)) {
       if (failure || performance.now() > deadline) throw new Error(`no pulseaudio: ${failure ?? 'it made no socket'}`);

@@ -41,7 +41,7 @@ test('the test picture goes live, and the viewer can tell how old it is', async 
   await picture(viewer, 'statistics');
 });
 
-test('the embedded player plays in another site\'s frame', async () => {
+test("the embedded player plays in another site's frame", async () => {
   // Another port is another origin.
   const other = await lab.server();
   await viewer.open(other.url('/healthz'));

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Lab, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
 import { QuietProxy } from './quiet-proxy.mjs';
@@ -34,8 +33,9 @@ function shown() {
     words: document.getElementById('sentence').textContent,
     badge: document.getElementById('badge').textContent,
     hasSpinner: isSeen('spinner'),
-    hidesPicture: getComputedStyle(document.getElementById('veil')).backgroundColor !== 'rgba(0, 0, 0, 0)'
-      && getComputedStyle(document.getElementById('veil')).display !== 'none',
+    hidesPicture:
+      getComputedStyle(document.getElementById('veil')).backgroundColor !== 'rgba(0, 0, 0, 0)' &&
+      getComputedStyle(document.getElementById('veil')).display !== 'none',
   };
 }
 
@@ -43,10 +43,16 @@ function shown() {
 async function tells(tab, pattern, withinMs) {
   const fromMs = performance.now();
   let seen;
-  await until(`${tab.browserName} says ${pattern}`, async () => {
-    seen = await tab.evaluate(shown);
-    return pattern.test(seen.words) && seen.badge === 'Waiting' && seen.hasSpinner;
-  }, { withinMs, everyMs: 50 }).catch((error) => { throw new Error(`${error.message}; it shows ${JSON.stringify(seen)}`); });
+  await until(
+    `${tab.browserName} says ${pattern}`,
+    async () => {
+      seen = await tab.evaluate(shown);
+      return pattern.test(seen.words) && seen.badge === 'Waiting' && seen.hasSpinner;
+    },
+    { withinMs, everyMs: 50 },
+  ).catch((error) => {
+    throw new Error(`${error.message}; it shows ${JSON.stringify(seen)}`);
+  });
   assert.equal(seen.hidesPicture, false, 'the picture is hidden');
   return Math.round(performance.now() - fromMs);
 }
@@ -65,7 +71,7 @@ test('a viewer whose line goes silent is told, and goes on when it is back', asy
   }
 });
 
-test('the browser\'s own word that it is offline is told at once', async () => {
+test("the browser's own word that it is offline is told at once", async () => {
   const [chromium] = viewers;
   await chromium.open(server.url('/live/moving'));
   await chromium.reaches('playing');
@@ -76,7 +82,9 @@ test('the browser\'s own word that it is offline is told at once', async () => {
 });
 
 test('a publisher that falls silent is told, and its picture stays', async () => {
-  const child = spawn(BINARY, ['push', '--loop', media.make('halting.webm', { rate: 20 }), server.url('/publish/halting')], { stdio: 'ignore' });
+  const child = spawn(BINARY, ['push', '--loop', media.make('halting.webm', { rate: 20 }), server.url('/publish/halting')], {
+    stdio: 'ignore',
+  });
   try {
     await until('on air', async () => (await server.stream('halting'))?.live);
     for (const viewer of viewers) {

@@ -37,7 +37,7 @@ for (const audio of [false, true]) {
     const parts = [];
     const request = get(server.url('/live/slides.webm'), (response) => response.on('data', (part) => parts.push(part)));
     await sleep(2000);
-    await tab.evaluate(() => halt());
+    await tab.evaluate(() => window.halt());
     await sleep(STILL_S * 1000);
     assert.equal(await publisher.state(), 'live', await publisher.words());
     await picture(publisher, 'publish-still');
@@ -56,7 +56,9 @@ for (const audio of [false, true]) {
     const frames = still.filter(({ kind }) => kind === 'video');
     const keyframes = frames.filter(({ isKeyframe }) => isKeyframe);
     const gaps = frames.slice(1).map(({ seconds }, i) => seconds - frames[i].seconds);
-    t.diagnostic(`${(frames.length / lengthS).toFixed(1)} frames a second, longest gap ${Math.max(...gaps).toFixed(2)} s, ${keyframes.length} keyframes in ${lengthS} s, ${frames.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
+    t.diagnostic(
+      `${(frames.length / lengthS).toFixed(1)} frames a second, longest gap ${Math.max(...gaps).toFixed(2)} s, ${keyframes.length} keyframes in ${lengthS} s, ${frames.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`,
+    );
     assert.ok(frames.length >= 2 * lengthS, `${frames.length} frames in ${lengthS} s`);
     assert.ok(keyframes.length <= lengthS / 3, `${keyframes.length} keyframes in ${lengthS} s`);
     assert.ok(Math.max(...gaps) < 1, 'no hole between frames');
@@ -79,11 +81,13 @@ for (const audio of [false, true]) {
     }
     await Promise.all(viewers.map((viewer) => assertMoves(viewer)));
 
-    await tab.evaluate(() => halt());
+    await tab.evaluate(() => window.halt());
     await sleep(3000);
     await Promise.all(viewers.map((viewer) => assertFlows(viewer, 3000, { hadGaps: true, lagSeconds: LAG_S })));
     const seen = await Promise.all(viewers.map((viewer) => viewer.frames(2000)));
-    seen.forEach((each, i) => assert.ok(each.changed <= STILL_CHANGES, `${viewers[i].browserName} sees a still move: ${JSON.stringify(each)}`));
+    seen.forEach((each, i) =>
+      assert.ok(each.changed <= STILL_CHANGES, `${viewers[i].browserName} sees a still move: ${JSON.stringify(each)}`),
+    );
     for (const viewer of viewers) await picture(viewer, `watch-still-${viewer.browserName}`);
     // Coming again is coming while it stands still.
     for (const viewer of viewers) {
@@ -98,7 +102,7 @@ for (const audio of [false, true]) {
       assert.ok(Math.max(...colour) > 60, `${viewer.browserName} shows ${colour}`);
     }
 
-    await tab.evaluate(() => move());
+    await tab.evaluate(() => window.move());
     await Promise.all(viewers.map((viewer) => assertMoves(viewer)));
     for (const viewer of viewers) assert.deepEqual(viewer.complaints, [], viewer.browserName);
     for (const each of [publisher, ...viewers]) await each.close();
@@ -129,8 +133,11 @@ async function shareTab(server, audio) {
 function packetsOf(webm) {
   const entries = 'packet=codec_type,pts_time,size,flags';
   const text = execFileSync('ffprobe', ['-v', 'error', '-show_entries', entries, '-of', 'csv=p=0', '-'], { input: webm }).toString();
-  return text.trim().split('\n').map((line) => {
-    const [kind, seconds, bytes, flags] = line.split(',');
-    return { kind, seconds: Number(seconds), bytes: Number(bytes), isKeyframe: flags.startsWith('K') };
-  });
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [kind, seconds, bytes, flags] = line.split(',');
+      return { kind, seconds: Number(seconds), bytes: Number(bytes), isKeyframe: flags.startsWith('K') };
+    });
 }

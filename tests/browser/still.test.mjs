@@ -38,14 +38,22 @@ STREAMS.forEach(([name, file], i) => {
       await viewer.reaches('playing');
     }
     for (const viewer of viewers) await assertFlows(viewer);
-    for (const viewer of viewers) assert.deepEqual(viewer.complaints.filter((each) => /afresh/.test(each)), [], viewer.browserName);
+    for (const viewer of viewers)
+      assert.deepEqual(
+        viewer.complaints.filter((each) => /afresh/.test(each)),
+        [],
+        viewer.browserName,
+      );
     await picture(viewers[0], `still-${i}`);
   });
 });
 
 test('repeats of VP8 and VP9 show the picture that was there, and no other', async () => {
   const recorded = (name) => fileURLToPath(new URL(`../data/${name}.webm`, import.meta.url));
-  for (const [codec, name] of [['V_VP8', 'chromium-vp8-only-100ms'], ['V_VP9', 'chromium-vp9-opus-100ms']]) {
+  for (const [codec, name] of [
+    ['V_VP8', 'chromium-vp8-only-100ms'],
+    ['V_VP9', 'chromium-vp9-opus-100ms'],
+  ]) {
     const { checkRepeats } = await import('./repeats.mjs');
     const { frames, wrong } = checkRepeats(recorded(name), codec);
     assert.ok(frames > 50);

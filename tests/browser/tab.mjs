@@ -72,10 +72,14 @@ export class Tab {
 
   async reaches(state, options) {
     let seen;
-    await until(`${this.browserName} page in state ${state}`, async () => {
-      seen = await this.state().catch(() => 'between pages');
-      return seen === state;
-    }, options).catch(async (error) => {
+    await until(
+      `${this.browserName} page in state ${state}`,
+      async () => {
+        seen = await this.state().catch(() => 'between pages');
+        return seen === state;
+      },
+      options,
+    ).catch(async (error) => {
       throw new Error(`${error.message}; it is ${seen}: ${await this.words().catch(() => '')} ${this.complaints.join('; ')}`);
     });
   }

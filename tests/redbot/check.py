@@ -32,7 +32,7 @@ ANSWERS = [
     ("GET", "/publish/demo", [], 200),
     ("GET", "/live/demo", [], 200),
     ("GET", "/live/demo?embed", [], 200),
-    ("GET", "/assets/watch.js", [], 200),
+    ("GET", "/assets/watch/watch.js", [], 200),
     ("GET", "/assets/style.css", [], 200),
     ("GET", "/favicon.ico", [], 200),
     ("GET", "/api/streams", [], 200),

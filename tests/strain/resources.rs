@@ -129,7 +129,7 @@ fn without_descriptors_viewers_go_on_and_newcomers_wait() {
     drop(on_air);
     let log = server.end(Signal::TERM).log;
     // Told, but not with every attempt, nor with each that leaves.
-    for told in ["accepting rests", "accepting goes on"] {
+    for told in ["accepting paused", "accepting resumed"] {
         assert_eq!(log.matches(told).count(), 1, "{log}");
     }
 }

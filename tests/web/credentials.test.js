@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { Credentials, withCredentials } from '../../web/credentials.js';
+import { Credentials, withCredentials } from '../../web/lib/credentials.js';
 
 test('key and token go along, and nothing else of the page', () => {
   assert.equal(withCredentials('/live/a.jpg', ''), '/live/a.jpg');
@@ -67,12 +67,12 @@ test('without a storage, and without a key, pages work all the same', () => {
 });
 
 test('no page reads a key or a token in another way, nor puts one into a link to share', () => {
-  for (const page of ['publish.js', 'watch.js', 'home.js']) {
-    const text = readFileSync(new URL(`../../web/${page}`, import.meta.url), 'utf8');
-    assert.doesNotMatch(text, /get\('(key|token)'\)/, page);
+  for (const path of ['publish/publish.js', 'watch/watch.js', 'home/home.js']) {
+    const text = readFileSync(new URL(`../../web/${path}`, import.meta.url), 'utf8');
+    assert.doesNotMatch(text, /get\('(key|token)'\)/, path);
     // Links that people copy are made of origin and path alone.
     for (const [line] of text.matchAll(/.*(location\.origin|\$\('link'\)\.href =).*/g)) {
-      assert.doesNotMatch(line, /search|location\.href|withCredentials|credentials/, `${page}: ${line}`);
+      assert.doesNotMatch(line, /search|location\.href|withCredentials|credentials/, `${path}: ${line}`);
     }
   }
 });

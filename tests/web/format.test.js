@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { bitRate, bytes, clock, counted, milliseconds, since } from '../../web/format.js';
+import { bitRate, bytes, clock, counted, milliseconds, since } from '../../web/lib/format.js';
 
 const plain = (text) => text.replaceAll('\u202f', ' ');
 

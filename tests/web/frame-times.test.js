@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { FrameTimes } from '../../web/frame-times.js';
+import { FrameTimes } from '../../web/player/frame-times.js';
 
 const frames = (...times) => times.map((timestampMs, i) => ({ timestampMs, isKeyframe: false, i }));
 const keyframe = (timestampMs) => ({ timestampMs, isKeyframe: true });

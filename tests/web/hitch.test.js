@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { hitchOf, isTooSlow } from '../../web/hitch.js';
+import { hitchOf, isTooSlow } from '../../web/watch/hitch.js';
 
 const calm = { nowMs: 10_000, movedAtMs: 9950, dataAtMs: 9950, isOnAir: true, isOffline: false, isStalled: false };
 

@@ -1,8 +1,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { hintFor } from '../../web/home-words.js';
+import { hintFor, lockOf, summaryOf } from '../../web/home/words.js';
+import { next, start, STATES } from '../../web/home/machine.js';
 
-const hint = (name, more = {}) => hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, ...more });
+const hint = (name, more = {}) =>
+  hintFor({ name, typed: name, watchAddress: 'host/video/live/', isLive: false, spare: 'stream-7f3a', ...more });
 
 test('a good name is told by its address', () => {
   assert.deepEqual(hint('show'), { text: 'People watch at host/video/live/show', isGood: true, suggestion: null });
@@ -18,8 +20,7 @@ test('a name that cannot be written gets a sentence and a suggestion that stays'
   const { text, isGood, suggestion } = hint('日本');
   assert.ok(!isGood);
   assert.match(text, /^“日本” cannot be written in an address\. Use letters a to z/);
-  assert.match(suggestion, /^stream-[0-9a-f]{4}$/);
-  assert.equal(hint('日本語', { suggestion }).suggestion, suggestion);
+  assert.equal(suggestion, 'stream-7f3a');
 });
 
 test('a name on air is told before it is taken over', () => {
@@ -35,7 +36,7 @@ test('endings that are addresses of files are refused with a sentence', () => {
   }
   // What typing it makes of it.
   assert.match(hint('show', { typed: 'show.webm' }).text, /^A name cannot end in \.webm: .*“show\.webm” becomes “show”\. People/);
-  assert.match(hint('a.webm.jpg').suggestion, /^stream-/);
+  assert.equal(hint('a.webm.jpg').suggestion, 'stream-7f3a');
   assert.ok(hint('show.webm.x').isGood);
 });
 
@@ -44,4 +45,27 @@ test('an empty field and a leading dot get the rule', () => {
     assert.ok(!hint(name).isGood);
     assert.match(hint(name).text, /Use letters a to z/);
   }
+});
+
+test('every state of the home page has words', () => {
+  const state = start('show', 'stream-7f3a');
+  for (const name of STATES) {
+    assert.equal(typeof summaryOf({ ...state, name }), 'string', name);
+    assert.ok(summaryOf({ ...state, name }) || name === 'locked', name);
+  }
+  assert.throws(() => summaryOf({ ...state, name: 'lost' }));
+});
+
+test('the key is asked for in a whole sentence, and a wrong one is told', () => {
+  const before = start('show', 'stream-7f3a');
+  assert.equal(lockOf(before), null);
+  const locked = next(before, { type: 'refused', hasKey: false });
+  assert.deepEqual(lockOf(locked), { title: 'Streams here need a key.', text: 'Enter the key that you were given.' });
+  const streams = [{ name: 'open', viewers: 3 }];
+  const more = next(before, { type: 'listed', streams, isLocked: true, hasKey: true });
+  assert.equal(summaryOf(more), '1 stream, 3 viewers');
+  assert.deepEqual(lockOf(more), {
+    title: 'More streams here need a key.',
+    text: 'The key you gave does not open them. Try another one.',
+  });
 });

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/live-edge.js';
+import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/player/live-edge.js';
 
 /** Plays for a while: chunks come every `periodMs`, the position moves at the decided rate. */
 function play(edge, { lag, forMs, periodMs = 60 }) {
@@ -25,7 +25,13 @@ function play(edge, { lag, forMs, periodMs = 60 }) {
 
 test('playback enters near the end of the newest range', () => {
   const edge = new LiveEdge({ hasAudio: true });
-  assert.equal(edge.landing([[0, 5], [8, 20]]), 20 - TARGET_AUDIO_SECONDS);
+  assert.equal(
+    edge.landing([
+      [0, 5],
+      [8, 20],
+    ]),
+    20 - TARGET_AUDIO_SECONDS,
+  );
   assert.equal(edge.landing([[7.9, 8]]), 7.9);
 });
 
@@ -125,7 +131,16 @@ test('where only keyframes will do, playback enters and leaps at keyframes', () 
 
 test('a seek that a gap keeps from ending begins anew behind the gap', () => {
   const edge = new LiveEdge({ hasAudio: false });
-  const at = (nowMs, end) => edge.decide({ nowMs, position: 3.97, ranges: [[0, 4], [4.2, end]], isSeeking: true }).seekTo;
+  const at = (nowMs, end) =>
+    edge.decide({
+      nowMs,
+      position: 3.97,
+      ranges: [
+        [0, 4],
+        [4.2, end],
+      ],
+      isSeeking: true,
+    }).seekTo;
   assert.equal(at(0, 4.5), null);
   assert.equal(at(900, 5.4), null);
   assert.ok(at(1100, 5.6) > 4.2);

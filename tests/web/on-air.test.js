@@ -1,8 +1,17 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { airState } from '../../web/on-air.js';
+import { airState } from '../../web/publisher/on-air.js';
 
-const GOOD = { state: 'live', isConnected: true, wasLive: true, hasSent: true, missing: null, isDraining: false, isStuck: false, behindMs: 100 };
+const GOOD = {
+  state: 'live',
+  isConnected: true,
+  wasLive: true,
+  hasSent: true,
+  missing: null,
+  isDraining: false,
+  isStuck: false,
+  behindMs: 100,
+};
 const state = (seen) => airState({ ...GOOD, ...seen });
 
 test('on air means: connected, with something to send, which arrives', () => {

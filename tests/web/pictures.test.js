@@ -1,17 +1,22 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Pictures } from '../../web/pictures.js';
-import { Scanner } from '../../web/webm-scan.js';
+import { Pictures } from '../../web/player/pictures.js';
+import { Scanner } from '../../web/player/webm-scan.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];
 const element = (id, body) => [...id, 0x80 | body.length, ...body];
 const INIT = new Uint8Array([
   ...element([0x1a, 0x45, 0xdf, 0xa3], element([0x42, 0x82], text('webm'))),
-  0x18, 0x53, 0x80, 0x67, ...UNKNOWN,
-  ...element([0x16, 0x54, 0xae, 0x6b], element([0xae], [
-    ...element([0xd7], [1]), ...element([0x83], [1]), ...element([0x86], text('V_VP8')),
-  ])),
+  0x18,
+  0x53,
+  0x80,
+  0x67,
+  ...UNKNOWN,
+  ...element(
+    [0x16, 0x54, 0xae, 0x6b],
+    element([0xae], [...element([0xd7], [1]), ...element([0x83], [1]), ...element([0x86], text('V_VP8'))]),
+  ),
 ]);
 const KEY = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 64, 0, 64, 0, 0, 0, 0];
 const INTER = [0x31, 0, 0, 0, 0];
@@ -30,7 +35,10 @@ function lane({ isFirefox = false } = {}) {
   const written = [];
   const read = (append) => {
     if (!append) return [];
-    const blocks = back.push(append.bytes).flatMap((piece) => piece.blocks).map(({ timestampMs, isKeyframe }) => [timestampMs, isKeyframe]);
+    const blocks = back
+      .push(append.bytes)
+      .flatMap((piece) => piece.blocks)
+      .map(({ timestampMs, isKeyframe }) => [timestampMs, isKeyframe]);
     written.push(...blocks);
     return blocks;
   };

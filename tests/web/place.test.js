@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { at, siteRoot } from '../../web/place.js';
+import { at, siteRoot } from '../../web/lib/place.js';
 
 test('a page knows where its site begins, below any prefix', () => {
   const tails = ['', 'live/a', 'publish/a', 'recordings', 'recordings/a', 'dashboard'];

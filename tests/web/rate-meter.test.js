@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { RateMeter } from '../../web/rate-meter.js';
+import { RateMeter } from '../../web/lib/rate-meter.js';
 
 test('a steady flow reads as what it is, also before the window is full', () => {
   const meter = new RateMeter(2000);

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/recorder.js';
+import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/publisher/recorder.js';
 
 /** A MediaRecorder whose data comes when told to. As the real one, `state` runs ahead of events. */
 class FakeRecorder {
@@ -131,19 +131,32 @@ test('a recording that ends unasked is a failure', () => {
 });
 
 test('a type is found for every set of tracks', () => {
-  const chromium = (type) => /^(video\/(webm|x-matroska);codecs=(vp8|vp9|av01\.0\.04M\.08|avc1)(,opus)?|audio\/webm;codecs=opus)$/.test(type);
+  const chromium = (type) =>
+    /^(video\/(webm|x-matroska);codecs=(vp8|vp9|av01\.0\.04M\.08|avc1)(,opus)?|audio\/webm;codecs=opus)$/.test(type);
   assert.equal(typeFor('vp8', { hasVideo: true, hasAudio: true }, chromium), 'video/webm;codecs=vp8,opus');
   assert.equal(typeFor('vp9', { hasVideo: true, hasAudio: false }, chromium), 'video/webm;codecs=vp9');
   assert.equal(typeFor('vp9', { hasVideo: false, hasAudio: true }, chromium), 'audio/webm;codecs=opus');
-  assert.deepEqual(recordableCodecs(chromium).map(({ id }) => id), ['vp8', 'vp9', 'av1', 'h264']);
+  assert.deepEqual(
+    recordableCodecs(chromium).map(({ id }) => id),
+    ['vp8', 'vp9', 'av1', 'h264'],
+  );
   const firefox = (type) => /^(video\/webm;codecs=vp8(,opus)?|audio\/webm;codecs=opus)$/.test(type);
-  assert.deepEqual(recordableCodecs(firefox).map(({ id }) => id), ['vp8']);
-  assert.equal(typeFor('h264', { hasVideo: true, hasAudio: true }, () => false), null);
+  assert.deepEqual(
+    recordableCodecs(firefox).map(({ id }) => id),
+    ['vp8'],
+  );
+  assert.equal(
+    typeFor('h264', { hasVideo: true, hasAudio: true }, () => false),
+    null,
+  );
 });
 
 test('H.264 is offered last, with a word about Firefox', () => {
   const codecs = recordableCodecs((type) => /vp8|avc1/.test(type));
-  assert.deepEqual(codecs.map(({ id }) => id), ['vp8', 'h264']);
+  assert.deepEqual(
+    codecs.map(({ id }) => id),
+    ['vp8', 'h264'],
+  );
   assert.match(codecs[1].note, /Firefox/);
 });
 

@@ -1,15 +1,20 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Repeater } from '../../web/repeat-frame.js';
+import { Repeater } from '../../web/player/repeat-frame.js';
 
 /** A VP8 keyframe's head (RFC 6386, 9.1), and behind it what a partition begins with. */
-const vp8Key = (width, height, first = 0) => new Uint8Array([
-  0x10, 0, 0, 0x9d, 0x01, 0x2a, width & 255, width >> 8, height & 255, height >> 8, first, 0, 0,
-]);
-const bits = (text) => new Uint8Array(text.replaceAll(' ', '').match(/.{1,8}/g).map((byte) => parseInt(byte.padEnd(8, '0'), 2)));
+const vp8Key = (width, height, first = 0) =>
+  new Uint8Array([0x10, 0, 0, 0x9d, 0x01, 0x2a, width & 255, width >> 8, height & 255, height >> 8, first, 0, 0]);
+const bits = (text) =>
+  new Uint8Array(
+    text
+      .replaceAll(' ', '')
+      .match(/.{1,8}/g)
+      .map((byte) => parseInt(byte.padEnd(8, '0'), 2)),
+  );
 const hex = (frame) => Buffer.from(frame.bytes).toString('hex');
 
-test('a VP8 repeat is a small inter frame that is shown, and tells its partition\'s length', () => {
+test("a VP8 repeat is a small inter frame that is shown, and tells its partition's length", () => {
   const repeater = new Repeater('V_VP8');
   repeater.see(vp8Key(320, 240), true);
   const { bytes, isKeyframe } = repeater.frame();

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Repeater } from '../../web/repeater.js';
+import { Repeater } from '../../web/publisher/repeater.js';
 
 test('a moving picture is never repeated', () => {
   const repeater = new Repeater(250);

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { SilenceWatch } from '../../web/silence.js';
+import { SilenceWatch } from '../../web/publisher/silence.js';
 
 const SEEN = { bitsPerSecond: 900_000, hasPicture: true, hasSound: true, isPictureMuted: false, isSoundMuted: false };
 
@@ -15,16 +15,37 @@ function found(atMs, seen) {
 }
 
 test('a source that gives both is not silent', () => {
-  assert.equal(found(60_000, () => ({})), null);
+  assert.equal(
+    found(60_000, () => ({})),
+    null,
+  );
 });
 
 test('a recorder that delivers nothing is told within 3 s, by what is missing', () => {
-  assert.equal(found(3000, () => ({ bytes: 0, frames: 0 })), 'picture');
-  assert.equal(found(3000, () => ({ bytes: 0 })), 'sound');
-  assert.equal(found(3000, () => ({ bytes: 0, hasSound: false })), 'recorder');
-  assert.equal(found(3000, () => ({ bytes: 0, frames: null })), 'recorder');
-  assert.equal(found(3000, () => ({ bytes: 0, frames: null, isSoundMuted: true })), 'sound');
-  assert.equal(found(3000, () => ({ bytes: 0, frames: null, hasPicture: false })), 'sound');
+  assert.equal(
+    found(3000, () => ({ bytes: 0, frames: 0 })),
+    'picture',
+  );
+  assert.equal(
+    found(3000, () => ({ bytes: 0 })),
+    'sound',
+  );
+  assert.equal(
+    found(3000, () => ({ bytes: 0, hasSound: false })),
+    'recorder',
+  );
+  assert.equal(
+    found(3000, () => ({ bytes: 0, frames: null })),
+    'recorder',
+  );
+  assert.equal(
+    found(3000, () => ({ bytes: 0, frames: null, isSoundMuted: true })),
+    'sound',
+  );
+  assert.equal(
+    found(3000, () => ({ bytes: 0, frames: null, hasPicture: false })),
+    'sound',
+  );
 });
 
 test('a picture that stops while sound goes on is told', () => {
@@ -34,11 +55,23 @@ test('a picture that stops while sound goes on is told', () => {
 });
 
 test('a page that shows no frames, but records a moving picture, is only slow', () => {
-  assert.equal(found(20_000, () => ({ frames: 0 })), null);
-  assert.equal(found(20_000, () => ({ frames: null, bitsPerSecond: 1000 })), null);
+  assert.equal(
+    found(20_000, () => ({ frames: 0 })),
+    null,
+  );
+  assert.equal(
+    found(20_000, () => ({ frames: null, bitsPerSecond: 1000 })),
+    null,
+  );
 });
 
 test('a muted picture is told, a short mute is not', () => {
-  assert.equal(found(3000, () => ({ isPictureMuted: true })), 'picture');
-  assert.equal(found(3000, (nowMs) => ({ isPictureMuted: nowMs === 1000 || nowMs === 3000 })), null);
+  assert.equal(
+    found(3000, () => ({ isPictureMuted: true })),
+    'picture',
+  );
+  assert.equal(
+    found(3000, (nowMs) => ({ isPictureMuted: nowMs === 1000 || nowMs === 3000 })),
+    null,
+  );
 });

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { parseMessage, retryDelayMs, socketUrl } from '../../web/socket.js';
+import { parseMessage, retryDelayMs, socketUrl } from '../../web/lib/socket.js';
 
 test('retries wait longer each time, up to eight seconds', () => {
   const most = [0, 1, 2, 3, 4, 5, 6, 50].map((attempt) => retryDelayMs(attempt, () => 1));
@@ -8,8 +8,14 @@ test('retries wait longer each time, up to eight seconds', () => {
 });
 
 test('half of every delay is left to chance', () => {
-  assert.equal(retryDelayMs(3, () => 0), 1000);
-  assert.equal(retryDelayMs(3, () => 0.5), 1500);
+  assert.equal(
+    retryDelayMs(3, () => 0),
+    1000,
+  );
+  assert.equal(
+    retryDelayMs(3, () => 0.5),
+    1500,
+  );
 });
 
 test('the socket shares the address of its page and takes only key and token along', () => {

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { AppendQueue, trimLimit, trimPoint } from '../../web/source-buffer.js';
+import { AppendQueue, trimLimit, trimPoint } from '../../web/player/source-buffer.js';
 
 /** A SourceBuffer that finishes an operation when told to. */
 class FakeBuffer extends EventTarget {

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { mayStartAlone } from '../../web/start-alone.js';
+import { mayStartAlone } from '../../web/publish/start-alone.js';
 
 const TYPED = { referrer: '', origin: 'https://cam.example', isFramed: false, openerOrigin: null };
 const may = (seen) => mayStartAlone({ ...TYPED, ...seen });

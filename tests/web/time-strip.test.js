@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { CELLS, encodeTime, stripAgeMs } from '../../web/time-strip.js';
+import { CELLS, encodeTime, stripAgeMs } from '../../web/lib/time-strip.js';
 
 const lit = (cells, light = 235, dark = 20) => cells.map((isLight) => (isLight ? light : dark));
 const NOW = 1_795_000_000_123;

@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { Uplink } from '../../web/uplink.js';
+import { Uplink } from '../../web/publisher/uplink.js';
 
 function flowing(bitsPerSecond = 1_000_000) {
   const uplink = new Uplink(bitsPerSecond);

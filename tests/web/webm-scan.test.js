@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { elementAt, readInit, Scanner } from '../../web/webm-scan.js';
-import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/webm-edit.js';
+import { elementAt, readInit, Scanner } from '../../web/player/webm-scan.js';
+import { codecsOf, mimeWithoutKind, withoutFrameLength, withoutKind } from '../../web/player/webm-edit.js';
 
 const UNKNOWN = [0x01, 255, 255, 255, 255, 255, 255, 255];
 const text = (word) => [...new TextEncoder().encode(word)];
@@ -12,7 +12,11 @@ const VIDEO = track(1, 1, 'V_VP8');
 const AUDIO = track(2, 2, 'A_OPUS');
 const init = (...tracks) => [
   ...element([0x1a, 0x45, 0xdf, 0xa3], element([0x42, 0x82], text('webm'))),
-  0x18, 0x53, 0x80, 0x67, ...UNKNOWN,
+  0x18,
+  0x53,
+  0x80,
+  0x67,
+  ...UNKNOWN,
   ...element([0x15, 0x49, 0xa9, 0x66], element([0x2a, 0xd7, 0xb1], [0x0f, 0x42, 0x40])),
   ...element([0x16, 0x54, 0xae, 0x6b], tracks.flat()),
 ];
@@ -42,7 +46,10 @@ test('a head that is not whole is no head', () => {
 test('an init segment tells its tracks', () => {
   assert.deepEqual(readInit(bytes(init(VIDEO, AUDIO))), {
     timestampScale: 1_000_000,
-    tracks: [{ number: 1, kind: 'video', codecId: 'V_VP8' }, { number: 2, kind: 'audio', codecId: 'A_OPUS' }],
+    tracks: [
+      { number: 1, kind: 'video', codecId: 'V_VP8' },
+      { number: 2, kind: 'audio', codecId: 'A_OPUS' },
+    ],
   });
 });
 
@@ -50,8 +57,14 @@ test('a message is cut where an init segment and a Cluster begin', () => {
   const scan = new Scanner();
   const message = bytes(init(VIDEO, AUDIO), cluster(1000), block(1, 0, 0x80), block(2, 20, 0x80), cluster(2000), block(1, 0, 0x80));
   const pieces = scan.push(message);
-  assert.deepEqual(pieces.map(({ type }) => type), ['init', 'cluster', 'cluster']);
-  assert.equal(pieces.reduce((sum, piece) => sum + piece.bytes.length, 0), message.length);
+  assert.deepEqual(
+    pieces.map(({ type }) => type),
+    ['init', 'cluster', 'cluster'],
+  );
+  assert.equal(
+    pieces.reduce((sum, piece) => sum + piece.bytes.length, 0),
+    message.length,
+  );
   assert.deepEqual(pieces[1].bytes.subarray(0, 4), bytes([0x1f, 0x43, 0xb6, 0x75]));
 });
 
@@ -60,9 +73,15 @@ test('blocks carry their kind, their time and whether they are keyframes', () =>
   scan.push(bytes(cluster(1000)));
   const [piece] = scan.push(bytes(block(1, 40, 0), block(2, -5, 0x80), group(1, 80, true), group(1, 120, false)));
   assert.equal(piece.type, 'blocks');
-  assert.deepEqual(piece.blocks.map(({ kind, timestampMs, isKeyframe }) => [kind, timestampMs, isKeyframe]), [
-    ['video', 1040, false], ['audio', 995, true], ['video', 1080, true], ['video', 1120, false],
-  ]);
+  assert.deepEqual(
+    piece.blocks.map(({ kind, timestampMs, isKeyframe }) => [kind, timestampMs, isKeyframe]),
+    [
+      ['video', 1040, false],
+      ['audio', 995, true],
+      ['video', 1080, true],
+      ['video', 1120, false],
+    ],
+  );
 });
 
 test('the time of a Cluster holds for the messages that follow', () => {
@@ -84,12 +103,18 @@ test('an ignored kind leaves the bytes, but is still seen', () => {
   scan.push(bytes(init(VIDEO, AUDIO)));
   const [piece] = scan.push(bytes(cluster(0), block(2, 0, 0x80), block(1, 5, 0x80), block(2, 20, 0x80)));
   assert.deepEqual(piece.bytes, bytes(cluster(0), block(1, 5, 0x80)));
-  assert.deepEqual(piece.blocks.map(({ ignored }) => ignored), [true, false, true]);
+  assert.deepEqual(
+    piece.blocks.map(({ ignored }) => ignored),
+    [true, false, true],
+  );
 });
 
 test('an init segment can go on without its audio', () => {
   const left = withoutKind(bytes(init(VIDEO, AUDIO)), 'audio');
-  assert.deepEqual(readInit(left).tracks.map(({ kind }) => kind), ['video']);
+  assert.deepEqual(
+    readInit(left).tracks.map(({ kind }) => kind),
+    ['video'],
+  );
 });
 
 test('an init segment can go on without the length of its frames', () => {
@@ -106,10 +131,19 @@ test('a block tells where it lies in its piece, also behind those that were take
   const message = bytes(init(VIDEO, AUDIO), cluster(0), block(2, 0, 0x80), block(1, 5, 0x80), block(2, 20, 0x80), group(1, 40, false));
   const [, piece] = scan.push(message);
   const own = piece.blocks.filter(({ ignored }) => !ignored);
-  assert.deepEqual(own.map(({ timestampMs }) => timestampMs), [5, 40]);
+  assert.deepEqual(
+    own.map(({ timestampMs }) => timestampMs),
+    [5, 40],
+  );
   const at = (from, to) => [...piece.bytes.subarray(from, to)];
-  assert.deepEqual(own.map(({ from, to }) => at(from, to)), [block(1, 5, 0x80), group(1, 40, false)]);
-  assert.deepEqual(own.map(({ timeAt, frameTo }) => at(timeAt + 3, frameTo)), [[9, 9], [7]]);
+  assert.deepEqual(
+    own.map(({ from, to }) => at(from, to)),
+    [block(1, 5, 0x80), group(1, 40, false)],
+  );
+  assert.deepEqual(
+    own.map(({ timeAt, frameTo }) => at(timeAt + 3, frameTo)),
+    [[9, 9], [7]],
+  );
 });
 
 test('a type can go on without its audio or its video', () => {

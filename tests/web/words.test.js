@@ -1,10 +1,12 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import * as watch from '../../web/watch-words.js';
-import * as publish from '../../web/publish-words.js';
-import { explainCaptureError } from '../../web/capture.js';
-import { statsRows } from '../../web/stats-panel.js';
-import { posterSize } from '../../web/poster.js';
+import * as watch from '../../web/watch/words.js';
+import { STATES as WATCH_STATES } from '../../web/watch/machine.js';
+import * as publish from '../../web/publish/words.js';
+import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
+import { explainCaptureError } from '../../web/publisher/capture.js';
+import { statsRows } from '../../web/watch/stats-panel.js';
+import { posterSize } from '../../web/publisher/poster.js';
 
 const isSentence = ({ title, text }) => {
   assert.match(title, /[.?]$/);
@@ -12,7 +14,7 @@ const isSentence = ({ title, text }) => {
 };
 
 test('every state of the viewer page has whole sentences', () => {
-  for (const state of watch.STATES) isSentence(watch.wordsFor(state, { name: 'show' }));
+  for (const state of WATCH_STATES) isSentence(watch.wordsFor(state, { name: 'show' }));
   isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true }));
   isSentence(watch.wordsFor('playing', { name: 'show', isPaused: true, isBlocked: true }));
   isSentence(watch.wordsFor('locked', { name: 'show', isWrongKey: true }));
@@ -22,7 +24,7 @@ test('every state of the viewer page has whole sentences', () => {
 });
 
 test('every state of the publisher page has whole sentences and an action', () => {
-  for (const state of publish.STATES) {
+  for (const state of PUBLISH_STATES) {
     for (const source of ['camera', 'screen', 'test', null]) {
       isSentence(publish.wordsFor(state, { source }));
       isSentence(publish.wordsFor(state, { source, hasPreview: source !== null }));
@@ -43,7 +45,7 @@ test('only what plays is called live, and a planned end is called one', () => {
 });
 
 test('what cannot be played is called by its name, and no browser is praised', () => {
-  const names = { 'hvc1': /HEVC/, 'avc1': /H\.264/, 'mjpeg': /Motion JPEG/ };
+  const names = { hvc1: /HEVC/, avc1: /H\.264/, mjpeg: /Motion JPEG/ };
   for (const [codec, pattern] of Object.entries(names)) {
     const words = watch.explainUnplayable(`video/x-matroska;codecs="${codec}"`, [codec]);
     isSentence(words);
@@ -69,7 +71,7 @@ test('a source that gives nothing, and an upload that is too slow, are named as 
 });
 
 test('only a stream that arrives has the badge Live', () => {
-  for (const state of publish.STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
+  for (const state of PUBLISH_STATES) assert.equal(publish.badgeFor(state) === 'Live', state === 'live', state);
   assert.equal(publish.badgeFor('slow', { behindMs: 2600 }), '3 s behind');
   assert.equal(publish.badgeFor('silent', { missing: 'sound' }), 'No sound');
 });
@@ -104,8 +106,19 @@ test('refusals are told by their status, and unknown ones are retried', () => {
 
 test('figures that are not known yet are dashes', () => {
   const rows = statsRows({
-    latency_ms: null, buffer_ms: 0, target_ms: null, rate: 1, bitrate_bps: null, width: 0, height: 0,
-    frames: null, dropped: null, codecs: '', underflows: 0, skips: 0, glass_ms: null,
+    latency_ms: null,
+    buffer_ms: 0,
+    target_ms: null,
+    rate: 1,
+    bitrate_bps: null,
+    width: 0,
+    height: 0,
+    frames: null,
+    dropped: null,
+    codecs: '',
+    underflows: 0,
+    skips: 0,
+    glass_ms: null,
   });
   assert.ok(rows.every(([label, value]) => label && !/NaN|undefined|null/.test(value)));
 });

@@ -307,7 +307,7 @@ impl Stage {
 /// Whether the stream ended the connection, and not the peer: the next recording has other tracks.
 fn is_over(said: &[Said]) -> bool {
     let normal = u16::from(CloseCode::Normal).to_be_bytes();
-    let end = b"the stream starts anew with other tracks";
+    let end = b"the stream begins again with other tracks";
     matches!(said.last(), Some(Said::Close(payload)) if *payload == [&normal[..], end].concat())
 }
 

@@ -126,7 +126,7 @@ fn a_friend_reads_every_answer_and_a_foe_none() {
         }
         for (target, status) in [
             ("/", 200),
-            ("/assets/socket.js", 200),
+            ("/assets/lib/socket.js", 200),
             ("/api/streams", 200),
             ("/api/streams/demo", 200),
             ("/api/streams/nobody", 404),

@@ -354,7 +354,7 @@ fn what_cannot_be_signed_is_refused_in_one_line() {
         line.strip_prefix("error: ").unwrap().to_owned()
     };
     let secret = [("VIDEOSTREAM_TOKEN_SECRET", SECRET)];
-    assert!(refused(&["demo"], &[]).starts_with("--token-secret: is needed"));
+    assert!(refused(&["demo"], &[]).starts_with("--token-secret: is missing"));
     let short = refused(&["demo", "--token-secret", "hush"], &[]);
     assert!(
         short.starts_with("--token-secret: must be at least 32 bytes") && !short.contains("hush"),

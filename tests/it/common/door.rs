@@ -118,7 +118,7 @@ pub fn doors() -> Vec<Door> {
         door(List, "HEAD", "/api/streams", "", &[200], false),
         door(List, "GET", "/metrics", "", &[200], false),
         door(Nothing, "GET", "/", "", page, false),
-        door(Nothing, "GET", "/assets/socket.js", "", page, false),
+        door(Nothing, "GET", "/assets/lib/socket.js", "", page, false),
         door(Nothing, "GET", "/favicon.ico", "", page, false),
         door(Nothing, "GET", "/healthz", "", &[200], false),
         door(Nothing, "HEAD", "/healthz", "", &[200], false),

@@ -251,7 +251,7 @@ impl Orphan {
 
     /// The one that takes over from the one that … from this server. They share its log.
     pub fn nth(server: &Server, number: usize) -> Orphan {
-        let words = "another process is taking over pid=";
+        let words = "handover begins pid=";
         let pid = eventually("another process", || {
             let log = server.log();
             let (pid, _) = log.split(words).nth(number)?.split_once('\n')?;

@@ -133,8 +133,8 @@ fn stuck_reader_of_the_log_holds_up_neither_the_server_nor_its_stop() {
 #[test]
 fn lost_lines_are_told_in_the_log_once_it_is_read_again() {
     for (format, tells) in [
-        ("text", "lines of the log were lost: standard error could"),
-        ("json", "\"message\":\"lines of the log were lost: standard"),
+        ("text", "log lines lost: standard error does not"),
+        ("json", "\"message\":\"log lines lost: standard"),
     ] {
         let (mut reader, stderr) = pipe().unwrap();
         let server = Server::logging_to(stderr, &["--log", format]);

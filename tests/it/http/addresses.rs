@@ -180,7 +180,7 @@ fn every_answer_has_the_date_of_now() {
     };
     for (method, target) in [
         ("GET", "/"),
-        ("GET", "/assets/watch.js"),
+        ("GET", "/assets/watch/watch.js"),
         ("GET", "/api/streams"),
         ("GET", "/metrics"),
         ("GET", "/live/demo.webp"),

@@ -21,12 +21,11 @@ fn say(server: &Server, bytes: impl AsRef<[u8]>) -> Response {
 }
 
 /// Addresses of pages, and the files they come from.
-const PAGES: [(&str, &str); 5] = [
-    ("/", "home.html"),
-    ("/dashboard", "dashboard.html"),
-    ("/publish/demo", "publish.html"),
-    ("/live/demo", "watch.html"),
-    ("/live/demo?embed", "watch.html"),
+const PAGES: [(&str, &str); 4] = [
+    ("/", "home/home.html"),
+    ("/publish/demo", "publish/publish.html"),
+    ("/live/demo", "watch/watch.html"),
+    ("/live/demo?embed", "watch/watch.html"),
 ];
 
 #[test]
@@ -121,20 +120,22 @@ fn head_says_what_get_would() {
     assert!(head.rest().is_empty());
 }
 
+/// The contract has `/dashboard`, and `web/` has no such page yet.
 #[test]
-fn page_that_is_not_in_the_binary_is_no_address_and_nothing_leads_there() {
+fn dashboard_is_not_found_and_no_page_leads_there() {
     let server = Server::start();
-    let is_there = pages::page("dashboard.html").is_some();
+    assert!(pages::page("dashboard/dashboard.html").is_none());
     let answer = Http::open(&server).get("/dashboard");
-    if is_there {
-        assert_eq!(answer.status, 200);
-        return;
-    }
     assert_eq!(
         (answer.status, answer.text().trim_end()),
         (404, "there is nothing at this address")
     );
-    for page in ["home.html", "publish.html", "watch.html", "home.js"] {
+    for page in [
+        "home/home.html",
+        "home/home.js",
+        "publish/publish.html",
+        "watch/watch.html",
+    ] {
         let page = pages::page(page).unwrap();
         let text = std::str::from_utf8(&page.plain.bytes).unwrap();
         assert!(!text.contains("dashboard"), "{text}");
@@ -145,11 +146,7 @@ fn page_that_is_not_in_the_binary_is_no_address_and_nothing_leads_there() {
 fn pages_are_compressed_validated_and_locked_down() {
     let server = Server::start();
     for (target, file) in PAGES {
-        let Some(page) = pages::page(file) else {
-            // A build without `web/`.
-            assert_eq!(Http::open(&server).get(target).status, 404);
-            continue;
-        };
+        let page = pages::page(file).unwrap_or_else(|| panic!("{file} is not embedded"));
         let mut http = Http::open(&server);
         let plain = http.get(target);
         assert_eq!(
@@ -186,6 +183,22 @@ fn pages_are_compressed_validated_and_locked_down() {
             assert_eq!((again.status, again.field("ETag")), (304, Some(etag)));
         }
     }
+}
+
+#[test]
+fn page_learns_which_site_led_the_browser_to_it() {
+    let server = Server::start();
+    let led = |target: &str, site: &str| {
+        let field = format!("Sec-Fetch-Site: {site}");
+        let answer = Http::open(&server).request("GET", target, &[&field]);
+        answer.field("Server-Timing").map(str::to_owned)
+    };
+    for site in ["none", "same-origin", "same-site", "cross-site"] {
+        let told = led("/publish/demo?source=camera&auto", site);
+        assert_eq!(told, Some(format!("led-by;desc=\"{site}\"")));
+    }
+    assert_eq!(led("/publish/demo", "x\\\", y"), None);
+    assert_eq!(led("/assets/favicon.svg", "cross-site"), None);
 }
 
 #[test]

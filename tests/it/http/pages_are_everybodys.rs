@@ -27,7 +27,7 @@ fn get(server: &Server, target: &str, fields: &[&str]) -> Response {
 fn assert_pages_are_served(server: &Server) {
     for page in PAGES
         .into_iter()
-        .chain(["/assets/watch.js", "/favicon.ico"])
+        .chain(["/assets/watch/watch.js", "/favicon.ico"])
     {
         for fields in [&[][..], &["Authorization: Bearer wrong"]] {
             let answer = get(server, page, fields);

@@ -320,7 +320,7 @@ fn who_speaks_no_tls_is_told_or_closed() {
     assert_eq!(answer.status, 400);
     assert_eq!(
         answer.text(),
-        "this port speaks TLS: say https:// or wss://\n"
+        "this port speaks TLS: use https:// or wss://\n"
     );
     assert!(http.rest().is_empty());
     for junk in [
@@ -406,7 +406,7 @@ fn sighup_renews_the_certificate_and_drops_nobody() {
     let file = certificate.cert().display().to_string();
     let complaint = format!("--tls-cert {file}: there is no certificate in it");
     assert!(ended.log.contains(&complaint), "{}", ended.log);
-    assert!(ended.log.contains("stays as it was"), "{}", ended.log);
+    assert!(ended.log.contains("old certificate stays"), "{}", ended.log);
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn plain_requests_are_sent_on_to_https() {
     let (mut server, _certificate) = encrypted(&["--http-redirect", "127.0.0.1:0"]);
     let (port, _, _) = (server.address.port(), server.line(), server.line());
     let line = server.line();
-    let plain = line.strip_prefix("sending on from http://").unwrap();
+    let plain = line.strip_prefix("redirecting from http://").unwrap();
     let ask = |request: &str| {
         let stream = TcpStream::connect(plain).unwrap();
         prepare(&stream);
@@ -493,7 +493,7 @@ fn what_cannot_serve_ends_with_one_line() {
         ),
         (
             &["--http-redirect", "127.0.0.1:80"],
-            "--http-redirect 127.0.0.1:80: leads to https://, which needs --tls-cert or \
+            "--http-redirect 127.0.0.1:80: redirects to https://, which needs --tls-cert or \
              --tls-self-signed"
                 .into(),
         ),
@@ -564,7 +564,7 @@ fn each_port_does_after_a_handover_what_it_did_before() {
     let second: SocketAddr = second.parse().unwrap();
     let redirecting = loop {
         let line = server.line();
-        if let Some(address) = line.strip_prefix("sending on from http://") {
+        if let Some(address) = line.strip_prefix("redirecting from http://") {
             break address.parse::<SocketAddr>().unwrap();
         }
     };

@@ -161,7 +161,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
         ":3: streams.door.record: this version cannot record yet: remove the line"
     );
     assert!(
-        refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream's name is ")
+        refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream name is ")
     );
     assert!(refused("listen = [").starts_with(":1: "));
 }

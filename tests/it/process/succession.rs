@@ -91,7 +91,7 @@ fn another_process_takes_over_and_nobody_is_refused() {
         third.wait();
     });
     let log = server.wait(Instant::now()).log;
-    assert_eq!(log.matches("taken over from").count(), 2, "{log}");
+    assert_eq!(log.matches("handed over").count(), 2, "{log}");
     assert!(TcpStream::connect(address).is_err());
 }
 
@@ -101,7 +101,7 @@ fn who_has_left_is_not_waited_for() {
     let viewer = Viewer::v1(&server, "demo");
     server.signal(Signal::USR2);
     let orphan = Orphan::of(&server);
-    server.wait_for_log("taken over from", 1);
+    server.wait_for_log("handed over", 1);
     // The other process knows nothing of this viewer.
     assert_eq!(server.report("demo"), None);
     assert_eq!(server.ended(), None);
@@ -156,7 +156,7 @@ fn what_was_started_is_ended_with_it() {
     std::fs::remove_file(&name).unwrap();
     server.signal(Signal::USR2);
     // Nothing is there at all.
-    server.wait_for_log("no other process can take over", 1);
+    server.wait_for_log("cannot start the newer process", 1);
     std::fs::write(&name, "#!/bin/sh\nexec sleep 1000\n").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&name, mode).unwrap();
@@ -168,7 +168,7 @@ fn what_was_started_is_ended_with_it() {
     let ended = server.wait(started);
     assert!(ended.status.success());
     orphan.wait();
-    assert!(ended.log.contains("does not take over"), "{}", ended.log);
+    assert!(ended.log.contains("did not take over"), "{}", ended.log);
 }
 
 #[test]

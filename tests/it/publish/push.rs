@@ -286,7 +286,7 @@ fn being_replaced_or_at_a_viewers_address_ends_the_push() {
         ),
         (
             r#"{"type":"hello","stream":"door","live":true}"#,
-            "this is a viewers' address: publish to /publish/NAME",
+            "this is an address for viewers: publish to /publish/NAME",
         ),
     ] {
         let server = Server::new();
@@ -331,7 +331,7 @@ fn what_cannot_be_pushed_never_reaches_the_server() {
         (
             &[cut, "icecast://h/a"],
             2,
-            "icecast:// is not known here: use ws://, wss://, http:// or https://\n",
+            "unknown scheme icecast://: use ws://, wss://, http:// or https://\n",
         ),
         (
             &["--tls-ca", "/nowhere.pem", cut, "wss://h/publish/a"],

@@ -114,7 +114,7 @@ fn a_push_that_is_refused_or_replaced_says_why() {
         let url = format!("{scheme}://{}{target}", server.address);
         let said = end(push(&[&name, &url, "--key", "wrong"], Stdio::null()), 1);
         assert!(
-            said.contains("the server answered 401: a key or a token is needed"),
+            said.contains("the server answered 401: this needs a key or a token"),
             "{said}"
         );
     }
@@ -125,7 +125,7 @@ fn a_push_that_is_refused_or_replaced_says_why() {
         ("ws", "a newer publisher took the stream over"),
         (
             "http",
-            "answered 409: a newer publisher has taken the stream over",
+            "answered 409: a newer publisher took the stream over",
         ),
     ] {
         let url = format!("{scheme}://{}/publish/demo", server.address);

@@ -48,7 +48,7 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
     publisher.open_stream(&sample);
     viewer.watch(1);
     let (code, reason) = publisher.client.closed();
-    assert_eq!((code, &*reason), (1008, "no media came for too long"));
+    assert_eq!((code, &*reason), (1008, "no media arrived for too long"));
     viewer.text("offline");
 
     let mut http = Http::open(&server);

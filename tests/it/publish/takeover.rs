@@ -38,7 +38,7 @@ fn a_newer_publisher_takes_over_and_viewers_go_on() {
     let (code, reason) = old.client.closed();
     assert_eq!(
         (code, &*reason),
-        (1000, "a newer publisher has taken the stream over")
+        (1000, "a newer publisher took the stream over")
     );
     let frames = [first.frames(first.shown(cut)), second.all_frames()].concat();
     told.watch(frames.len());
@@ -85,7 +85,7 @@ fn without_the_subprotocol_the_close_frame_says_it() {
     new.open_stream(&sample);
     match old.hear() {
         Heard::Closed(1000, reason) => {
-            assert_eq!(reason, "a newer publisher has taken the stream over");
+            assert_eq!(reason, "a newer publisher took the stream over");
         }
         other => panic!("{other:?}"),
     }
@@ -103,10 +103,7 @@ fn a_replaced_http_publisher_is_answered_409() {
     new.send_chunk(&sample.bytes[..sample.opening()]);
     let answer = old.answer("PUT");
     assert_eq!(answer.status, 409);
-    assert_eq!(
-        answer.text(),
-        "a newer publisher has taken the stream over\n"
-    );
+    assert_eq!(answer.text(), "a newer publisher took the stream over\n");
     assert_eq!(answer.field("Connection"), Some("close"));
     drop(new);
     viewer.text("offline");
@@ -326,7 +323,10 @@ fn crowd_of_idle_publishers_keeps_no_good_one_out() {
         let (code, reason) = publisher.client.closed();
         assert_eq!(
             (code, &*reason),
-            (1008, "newer publishers came before this one sent media")
+            (
+                1008,
+                "newer publishers replaced this one before it sent media"
+            )
         );
     }
     let mut good = Publisher::open(&server, "demo");

@@ -1,0 +1,314 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import * as machine from '../../web/watch/machine.js';
+import { mseType, playsOf } from '../../web/watch/types.js';
+
+const { begin, EVENTS, isHitched, isPaused, STATES } = machine;
+const ALL = { all: true, withoutAudio: false, withoutVideo: false };
+const NONE = { all: false, withoutAudio: false, withoutVideo: false };
+const VP8 = 'video/webm;codecs="vp8,opus"';
+const WRAPPED = [{ kind: 'video', encoding: 'compressed' }];
+const START_MS = 1000;
+
+/** What events are when a test does not say otherwise. */
+const eventFor = {
+  hello: { live: true, hasPicture: false },
+  init: { mime: VP8, plays: ALL, hasPicture: false },
+  data: { hasPicture: false },
+  skip: {},
+  stalled: {},
+  resumed: {},
+  offline: { reason: 'lost' },
+  lost: { opened: true, attempt: 0 },
+  answered: { problem: { title: 'There is no such stream.', text: 'Check the address.' }, needsKey: false, hadKey: false },
+  polled: { live: false, mime: null, plays: NONE },
+  ready: {},
+  failed: { message: 'decode error' },
+  starved: { kind: 'audio' },
+  declared: { tracks: [] },
+  plainLost: { isBroken: false },
+  plainSlow: { codecs: ['avc1.42E01E'] },
+  plainLate: {},
+  playing: {},
+  blocked: {},
+  toggled: {},
+  unmuted: {},
+  keyGiven: {},
+  retried: {},
+  shown: { isPaused: true },
+  online: {},
+  looked: { position: 0, isOffline: false },
+  ticked: { isOpen: true },
+};
+const event = (type, more = {}) => ({ type, nowMs: START_MS, ...eventFor[type], ...more });
+const next = (state, type, more) => machine.next(state, event(type, more));
+/** The state after events, each a type or `[type, more]`. */
+const run = (state, ...events) =>
+  events.reduce((before, each) => {
+    const [type, more] = [each].flat();
+    return next(before, type, more).state;
+  }, state);
+
+const { state: fresh } = begin({ hasMse: true, nowMs: START_MS });
+const { state: plain } = begin({ hasMse: true, isPlain: true, nowMs: START_MS });
+const playing = run(fresh, 'hello', 'init', 'ready');
+
+const leads = (names, to) => Object.fromEntries(names.map((name) => [name, to]));
+const OPEN = STATES.filter((name) => name !== 'locked' && name !== 'error');
+
+/** Where each event leads while a socket brings a stream that was on air; what is not named stays. */
+const BY_SOCKET = {
+  hello: { waiting: 'connecting', ended: 'connecting' },
+  init: { waiting: 'connecting', ended: 'connecting' },
+  data: {},
+  skip: {},
+  stalled: {},
+  resumed: {},
+  offline: leads(OPEN, 'waiting'),
+  lost: leads(OPEN, 'reconnecting'),
+  answered: leads(OPEN, 'error'),
+  polled: {},
+  ready: leads(OPEN, 'playing'),
+  failed: leads(OPEN, 'reconnecting'),
+  starved: leads(OPEN, 'reconnecting'),
+  declared: {},
+  plainLost: {},
+  plainSlow: {},
+  plainLate: {},
+  playing: leads(OPEN, 'playing'),
+  blocked: {},
+  toggled: {},
+  unmuted: {},
+  keyGiven: { locked: 'connecting' },
+  retried: {},
+  shown: {},
+  online: {},
+  looked: {},
+  ticked: {},
+};
+
+/** The same for the plain stream. */
+const BY_PLAIN_STREAM = {
+  ...BY_SOCKET,
+  ...Object.fromEntries(['hello', 'init', 'offline', 'lost', 'failed', 'starved'].map((type) => [type, {}])),
+  polled: { connecting: 'ended', waiting: 'ended', reconnecting: 'ended' },
+  plainLost: leads(OPEN, 'reconnecting'),
+  plainLate: leads(OPEN, 'error'),
+};
+
+for (const [way, table, start] of [
+  ['socket', BY_SOCKET, playing],
+  ['plain', BY_PLAIN_STREAM, { ...plain, isOnAir: true, wasOnAir: true }],
+]) {
+  test(`every event in every state leads where the table says (${way})`, () => {
+    assert.deepEqual(Object.keys(table).sort(), [...EVENTS].sort());
+    for (const type of EVENTS) {
+      for (const name of STATES) {
+        const { state } = next({ ...start, name }, type);
+        assert.equal(state.name, table[type][name] ?? name, `${type} in ${name}`);
+      }
+    }
+  });
+}
+
+test('an event or a state that is none throws', () => {
+  assert.throws(() => machine.next(fresh, { type: 'prodded' }), /no event/);
+  assert.throws(() => next({ ...fresh, name: 'lost' }, 'ready'), /no state/);
+});
+
+test('a page begins with the socket, or with the plain stream where that is all there is', () => {
+  assert.deepEqual(begin({ hasMse: true, nowMs: 0 }).effects, ['newPlayer', 'connect']);
+  assert.deepEqual(begin({ hasMse: false, nowMs: 0 }).effects, ['openPlain']);
+  assert.deepEqual(begin({ hasMse: true, isPlain: true, nowMs: 0 }).effects, ['openPlain']);
+});
+
+test('a viewer that comes first waits, and plays when the stream begins', () => {
+  const waiting = next(fresh, 'hello', { live: false });
+  assert.deepEqual([waiting.state.name, waiting.state.wasOnAir, waiting.effects], ['waiting', false, ['showStill']]);
+  const begun = next(waiting.state, 'init');
+  assert.deepEqual([begun.state.name, begun.effects], ['connecting', ['announce']]);
+  const ready = next(begun.state, 'ready');
+  assert.deepEqual([ready.state.name, ready.effects], ['playing', ['play']]);
+});
+
+test('an end that was meant is told at once, another one after a while', () => {
+  const ended = run(playing, ['offline', { reason: 'ended' }]);
+  assert.deepEqual([ended.name, ended.hasEnded], ['ended', true]);
+  const gone = run(playing, ['offline', { reason: 'lost', nowMs: 5000 }]);
+  assert.equal(run(gone, ['ticked', { nowMs: 5000 + machine.ENDED_AFTER_MS }]).name, 'waiting');
+  const later = run(gone, ['ticked', { nowMs: 5001 + machine.ENDED_AFTER_MS }]);
+  assert.deepEqual([later.name, later.hasEnded], ['ended', false]);
+  assert.equal(run(playing, ['offline', { reason: 'replaced' }]).name, 'playing');
+});
+
+test('a stream that comes back goes on with the picture that there is', () => {
+  const gone = run(playing, 'offline');
+  assert.equal(run(gone, ['data', { hasPicture: true }]).name, 'playing');
+  assert.equal(run(gone, ['data', { hasPicture: false }]).name, 'connecting');
+});
+
+test('a connection that is lost gets a new player with its first init segment', () => {
+  const lost = next(playing, 'lost', { opened: true });
+  assert.deepEqual([lost.state.name, lost.state.isStale, lost.effects], ['reconnecting', true, []]);
+  assert.deepEqual(next(lost.state, 'init').effects, ['newPlayer', 'announce']);
+  assert.deepEqual(next(run(lost.state, 'init'), 'init').effects, ['announce']);
+});
+
+test('a refused socket is asked about, and the answer decides', () => {
+  const refused = next(fresh, 'lost', { opened: false, attempt: 0 });
+  assert.deepEqual([refused.state.name, refused.effects], ['connecting', ['askWhy']]);
+  const again = next(refused.state, 'answered', { problem: null });
+  assert.deepEqual([again.state.name, again.effects], ['connecting', []]);
+  const wrong = next(refused.state, 'answered');
+  assert.deepEqual([wrong.state.name, wrong.state.error.title], ['error', 'There is no such stream.']);
+  assert.deepEqual(wrong.effects, ['closeSocket']);
+});
+
+test('a key is asked for once, is told when it is wrong, and connects', () => {
+  for (const start of [fresh, plain]) {
+    const locked = next(start, 'answered', { problem: null, needsKey: true });
+    assert.deepEqual([locked.state.name, locked.state.isWrongKey], ['locked', false]);
+    assert.ok(locked.effects.includes('askKey'));
+    // While a person types.
+    assert.deepEqual(next(locked.state, 'answered', { needsKey: true, hadKey: true }).effects, []);
+    const given = next(locked.state, 'keyGiven');
+    assert.deepEqual([given.state.name, given.effects], ['connecting', [start === plain ? 'reload' : 'connect']]);
+    assert.equal(next(given.state, 'answered', { needsKey: true, hadKey: true }).state.isWrongKey, true);
+  }
+});
+
+test('faults are mended by a fresh join, but not for ever', () => {
+  let state = playing;
+  for (let i = 0; i < machine.FAULTS_MOST; i += 1) {
+    const step = next(state, 'failed', { nowMs: 2000 + i });
+    assert.deepEqual([step.state.name, step.effects], ['reconnecting', ['warn', 'newPlayer', 'reconnect']]);
+    assert.equal(step.warning, 'joining afresh: decode error');
+    state = step.state;
+  }
+  const last = next(state, 'failed', { nowMs: 3000 });
+  assert.deepEqual([last.state.name, last.effects], ['error', ['warn', 'closeSocket']]);
+  assert.match(last.state.error.text, /^The browser says: decode error\. Press Try again/);
+  const later = next(state, 'failed', { nowMs: 2000 + machine.FAULTS_WITHIN_MS + machine.FAULTS_MOST });
+  assert.equal(later.state.name, 'reconnecting');
+});
+
+test('a track that ended is left out, and one that cannot be played stays out', () => {
+  const starved = next(playing, 'starved', { kind: 'audio' });
+  assert.deepEqual([starved.state.ignored, starved.warning], ['audio', 'joining afresh: tracks ended, ignoring audio']);
+  // It came back.
+  assert.equal(run(starved.state, ['starved', { kind: null }]).ignored, null);
+  const missing = run(fresh, ['init', { plays: { ...NONE, withoutAudio: true } }]);
+  assert.deepEqual(next(missing, 'starved', { kind: null }), { state: missing, effects: [] });
+});
+
+test('as much of a type is played as the browser knows', () => {
+  const init = (plays, state = fresh) => next(state, 'init', { mime: 'video/webm;codecs="vp9,mp4a"', plays: { ...NONE, ...plays } });
+  const silent = init({ withoutAudio: true, withoutVideo: true });
+  assert.deepEqual([silent.state.ignored, silent.effects], ['audio', ['newPlayer', 'announce']]);
+  assert.match(silent.state.missing, /no sound: it is in AAC/);
+  const plainly = init({ withoutVideo: true });
+  assert.deepEqual([plainly.state.way, plainly.state.name], ['plain', 'connecting']);
+  assert.deepEqual(plainly.effects, ['closeSocket', 'openPlain', 'watchPlain']);
+  const back = next(plainly.state, 'plainLate');
+  assert.deepEqual([back.state.way, back.effects], ['socket', ['closePlain', 'newPlayer', 'connect']]);
+  const blind = init({ withoutVideo: true }, back.state);
+  assert.deepEqual([blind.state.ignored, blind.effects], ['video', ['newPlayer', 'announce']]);
+  const all = init({ all: true }, blind.state);
+  assert.deepEqual([all.state.ignored, all.state.missing, all.effects], [null, '', ['newPlayer', 'announce']]);
+});
+
+test('what plays in no way is told, with a link for another player', () => {
+  const tried = run(fresh, ['init', { plays: NONE }], 'plainLate');
+  assert.deepEqual([tried.name, tried.error.hasPlainStream], ['error', true]);
+  assert.match(tried.error.text, /VP8/);
+  const wrapped = run(playing, ['declared', { tracks: WRAPPED }]);
+  assert.deepEqual([wrapped.way, wrapped.name], ['plain', 'connecting']);
+  assert.match(run(wrapped, 'plainLate').error.text, /compressed tracks \(VP8 and Opus\)/);
+});
+
+test('the plain stream is asked about, and tells what became of it', () => {
+  const live = run(plain, ['polled', { live: true, mime: VP8, plays: ALL }]);
+  assert.deepEqual([live.name, live.isOnAir, live.mime], ['connecting', true, VP8]);
+  assert.equal(run(live, 'plainLost').name, 'reconnecting');
+  assert.equal(run(live, 'polled').name, 'ended');
+  assert.equal(run(live, 'polled').mime, VP8);
+  assert.equal(run(plain, 'polled').name, 'waiting');
+  const broken = run(plain, ['polled', { live: true, mime: VP8, plays: NONE }], ['plainLost', { isBroken: true }]);
+  assert.equal(broken.name, 'error');
+});
+
+test('a slow beginning is told only while it lasts', () => {
+  const slow = run(plain, 'plainSlow');
+  assert.deepEqual(slow.slowCodecs, ['avc1.42E01E']);
+  assert.deepEqual(run(slow, 'ready').slowCodecs, []);
+  assert.deepEqual(run(run(plain, 'ready'), 'plainSlow').slowCodecs, []);
+});
+
+test('pausing stops at once, and going on begins at the live edge', () => {
+  const paused = next(playing, 'toggled');
+  assert.deepEqual([isPaused(paused.state), paused.effects], [true, ['pause']]);
+  assert.deepEqual(next(paused.state, 'ready').effects, []);
+  assert.deepEqual(next(paused.state, 'shown').effects, []);
+  const back = next(paused.state, 'toggled');
+  assert.deepEqual([isPaused(back.state), back.effects], [false, ['catchUp', 'play']]);
+});
+
+test('a browser that starts nothing by itself waits for a tap', () => {
+  const blocked = next(playing, 'blocked');
+  assert.deepEqual([blocked.state.isBlocked, isPaused(blocked.state), blocked.effects], [true, true, ['pause']]);
+  assert.equal(run(blocked.state, 'toggled').isBlocked, false);
+  assert.equal(run(blocked.state, 'unmuted').isBlocked, false);
+});
+
+test('a connection that brings nothing is begun anew, unless the server says why', () => {
+  const nowMs = START_MS + machine.SILENT_MS + 1;
+  const silent = next(playing, 'ticked', { nowMs });
+  assert.deepEqual([silent.state.name, silent.state.isStale, silent.effects], ['reconnecting', true, ['reconnect']]);
+  assert.deepEqual(next(silent.state, 'ticked', { nowMs: nowMs + 500 }).effects, []);
+  assert.deepEqual(next(run(playing, 'stalled'), 'ticked', { nowMs }).effects, []);
+  assert.deepEqual(next(playing, 'ticked', { nowMs, isOpen: false }).effects, []);
+});
+
+test('back on the network, a live connection is kept', () => {
+  assert.deepEqual(next(playing, 'online', { nowMs: START_MS + 100 }).effects, ['retryNow']);
+  assert.deepEqual(next(playing, 'online', { nowMs: START_MS + 600 }).effects, ['reconnect']);
+});
+
+test('messages in quick succession change nothing', () => {
+  assert.equal(next(playing, 'data', { nowMs: START_MS + 50 }).state, playing);
+  assert.equal(run(playing, ['data', { nowMs: START_MS + 150 }]).dataAtMs, START_MS + 150);
+  assert.equal(run(playing, 'stalled', 'data').isStalled, false);
+});
+
+test('a picture that stands is told, and one that is paused is not', () => {
+  const still = run(playing, ['looked', { nowMs: START_MS + 500 }]);
+  assert.deepEqual([still.hitch, still.isStill, isHitched(still)], ['dry', true, true]);
+  const moving = run(still, ['looked', { nowMs: START_MS + 600, position: 0.1 }]);
+  assert.deepEqual([moving.hitch, moving.isStill, isHitched(moving)], ['', false, false]);
+  const paused = run(playing, 'toggled', ['looked', { nowMs: START_MS + 5000 }]);
+  assert.equal(paused.isStill, false);
+  const offline = run(playing, ['looked', { nowMs: START_MS + 600, isOffline: true }]);
+  assert.equal(offline.hitch, 'offline');
+});
+
+test('many skips within a while are a way that is too slow', () => {
+  const skipped = next(playing, 'skip');
+  assert.deepEqual(skipped.effects, ['skipped']);
+  const slow = run(skipped.state, 'skip', 'skip', ['looked', { position: 1 }]);
+  assert.deepEqual([slow.hitch, isHitched(slow)], ['slow', false]);
+  assert.equal(run(playing, ...Array(30).fill('skip')).skipsAtMs.length, 10);
+});
+
+test('trying again reloads what cannot go on by itself', () => {
+  assert.deepEqual(next({ ...playing, name: 'error' }, 'retried').effects, ['reload']);
+  assert.deepEqual(next({ ...plain, name: 'reconnecting' }, 'retried').effects, ['reload']);
+  assert.deepEqual(next({ ...playing, name: 'reconnecting' }, 'retried').effects, ['retryNow']);
+});
+
+test('what plays of a type is asked of the browser part by part', () => {
+  const plays = (mime, ...known) => playsOf(mime, (type) => known.includes(type));
+  assert.equal(mseType('video/x-matroska;codecs="avc1"'), 'video/webm;codecs="avc1"');
+  assert.deepEqual(plays('video/x-matroska;codecs="vp8,mp4a"', 'video/webm;codecs="vp8"'), { ...NONE, withoutAudio: true });
+  assert.deepEqual(plays(VP8, 'audio/webm;codecs="opus"'), { ...NONE, withoutVideo: true });
+  assert.deepEqual(plays('video/webm;codecs="vp8"', 'video/webm;codecs="vp8"'), ALL);
+});

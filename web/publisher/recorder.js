@@ -1,0 +1,241 @@
+// Records a MediaStream as live WebM, and can begin anew without a gap.
+//
+// A new recording (new EBML header, new keyframe) is started beside the old one, and takes over
+// when its first data is there. The bytes of the two never mix:
+//
+//   old  … data │ data │ last data, stop
+//   new          └ start … first data, data   (kept) ──┴─► handed on, then directly
+//
+// Blobs are handed on as they come and never opened: a WebSocket takes them in order.
+
+/** @typedef {{ mimeType: string, videoBitsPerSecond: number }} Settings */
+/**
+ * @typedef {object} Listener
+ * @property {(blob: Blob) => void} data
+ * @property {(error: Error) => void} failed
+ * @property {() => void} [finished]
+ */
+/**
+ * `kept`: the data of one that has not taken over yet.
+ *
+ * @typedef {{ recorder: MediaRecorder, kept: Blob[] | null, hasStopped: boolean }} Recording
+ */
+
+/** Below the 60 ms of an Opus packet nothing is gained, above it latency is lost. */
+const TIMESLICE_MS = 50;
+/** Frames per second where a track does not tell, and the bounds of what is believed. */
+const FRAME_RATE = { usual: 30, least: 10, most: 60 };
+const AUDIO_BITS_PER_SECOND = 96_000;
+
+/** In the order in which we prefer them: VP8 costs least to encode, and plays everywhere. */
+export const CODECS = [
+  { id: 'vp8', label: 'VP8', note: 'plays everywhere' },
+  { id: 'vp9', label: 'VP9', note: 'sharper, more work' },
+  { id: 'av1', label: 'AV1', note: 'sharpest, most work' },
+  // Chromium records it as Matroska without the decoder's configuration: Chromium plays that as a
+  // plain stream, Firefox plays its sound alone.
+  { id: 'h264', label: 'H.264', note: 'no picture in Firefox' },
+];
+
+/**
+ * Delta frames between two keyframes: a second of motion. New viewers start at a keyframe.
+ *
+ * Counted in frames, not in time: a picture that stands still has few frames, and each of them
+ * would be a keyframe, which costs the most bytes and starts a GOP of its own. Chromium honours
+ * the count; Firefox has its own idea.
+ *
+ * @param {number | undefined} frameRate
+ */
+export function keyframeCount(frameRate) {
+  const { usual, least, most } = FRAME_RATE;
+  return Math.round(Math.min(most, Math.max(least, frameRate || usual))) - 1;
+}
+
+/**
+ * The codecs that this browser can record as WebM or Matroska, and that others can watch.
+ *
+ * @param {(type: string) => boolean} isTypeSupported
+ */
+export function recordableCodecs(isTypeSupported) {
+  const isRecordable = (/** @type {{ id: string }} */ { id }) => typeFor(id, { hasVideo: true, hasAudio: false }, isTypeSupported);
+  return CODECS.filter(isRecordable);
+}
+
+/**
+ * The recorder type for a codec and a set of tracks, or null when this browser has none.
+ * Names differ between browsers and versions, so several spellings are tried.
+ *
+ * @param {string} codecId
+ * @param {{ hasVideo: boolean, hasAudio: boolean }} options
+ * @param {(type: string) => boolean} isTypeSupported
+ * @returns {string | null}
+ */
+export function typeFor(codecId, { hasVideo, hasAudio }, isTypeSupported) {
+  /** @type {Record<string, string[]>} */
+  const spellings = { vp8: ['vp8'], vp9: ['vp9'], av1: ['av01.0.04M.08', 'av1'], h264: ['avc1', 'h264'] };
+  const audio = hasAudio ? ['opus'] : [];
+  for (const video of hasVideo ? (spellings[codecId] ?? []) : [null]) {
+    const codecs = [...(video ? [video] : []), ...audio].join(',');
+    const containers = video === null ? ['audio/webm'] : ['video/webm', 'video/x-matroska'];
+    for (const container of containers) {
+      const type = `${container};codecs=${codecs}`;
+      if (isTypeSupported(type)) return type;
+    }
+  }
+  return null;
+}
+
+export class Recorder {
+  #on;
+  #make;
+  /**
+   * The recording whose data is handed on.
+   *
+   * @type {Recording | null}
+   */
+  #current = null;
+  /**
+   * The one that will take over; its data is kept until then.
+   *
+   * @type {Recording | null}
+   */
+  #next = null;
+  #isFinishing = false;
+
+  /**
+   * `on.data(blob)` in order, `on.failed(error)`, `on.finished()`. `make(media, options)` builds a MediaRecorder;
+   * tests bring their own.
+   *
+   * @param {Listener} on
+   * @param {(media: MediaStream, options: MediaRecorderOptions) => MediaRecorder} [make]
+   */
+  constructor(on, make = (media, options) => new MediaRecorder(media, options)) {
+    this.#on = on;
+    this.#make = make;
+  }
+
+  get isRecording() {
+    return this.#current !== null;
+  }
+
+  /** The type that the running recorder says it writes. */
+  get mimeType() {
+    return this.#current?.recorder.mimeType ?? '';
+  }
+
+  /**
+   * Begins a recording; when one runs, the new one takes over as soon as it has data.
+   *
+   * @param {MediaStream} media
+   * @param {Settings} options
+   */
+  start(media, { mimeType, videoBitsPerSecond }) {
+    const [picture] = media.getVideoTracks?.() ?? [];
+    // `videoKeyFrameIntervalCount` is newer than the types.
+    const options = {
+      mimeType,
+      videoBitsPerSecond,
+      audioBitsPerSecond: AUDIO_BITS_PER_SECOND,
+      videoKeyFrameIntervalCount: keyframeCount(picture?.getSettings?.().frameRate),
+    };
+    this.#dropNext();
+    const recorder = this.#make(media, options);
+    /** @type {Recording} */
+    const recording = { recorder, kept: null, hasStopped: false };
+    recorder.ondataavailable = ({ data }) => this.#data(recording, data);
+    recorder.onstop = () => this.#stopped(recording);
+    recorder.onerror = (event) => this.#failed(recording, /** @type {ErrorEvent} */ (event).error);
+    if (this.#current) {
+      recording.kept = [];
+      this.#next = recording;
+    } else {
+      this.#current = recording;
+    }
+    recorder.start(TIMESLICE_MS);
+  }
+
+  /** Ends recording after the last block; `on.finished()` follows its last data. */
+  finish() {
+    this.#dropNext();
+    if (!this.#current || this.#isFinishing) return;
+    this.#isFinishing = true;
+    if (this.#current.recorder.state !== 'inactive') this.#current.recorder.stop();
+  }
+
+  /** Ends recording at once, in the middle of an element: only for a connection that is gone. */
+  stop() {
+    this.#dropNext();
+    this.#isFinishing = false;
+    if (this.#current) silence(this.#current.recorder);
+    this.#current = null;
+  }
+
+  /**
+   * @param {Recording} recording
+   * @param {Blob} blob
+   */
+  #data(recording, blob) {
+    if (!blob.size) return;
+    if (recording === this.#current) {
+      this.#on.data(blob);
+      return;
+    }
+    if (recording !== this.#next || !recording.kept) return;
+    recording.kept.push(blob);
+    if (recording.kept.length > 1) return;
+    // Its first data is here: let the old one finish its last block. `state` says inactive as
+    // soon as stop() is called, before the last data has come, so it cannot be relied on.
+    if (!this.#current || this.#current.hasStopped) this.#takeOver();
+    else if (this.#current.recorder.state !== 'inactive') this.#current.recorder.stop();
+  }
+
+  /** @param {Recording} recording */
+  #stopped(recording) {
+    recording.hasStopped = true;
+    if (recording === this.#current) {
+      if (this.#next) {
+        if (this.#next.kept?.length) this.#takeOver();
+      } else if (this.#isFinishing) {
+        this.#isFinishing = false;
+        this.#current = null;
+        this.#on.finished?.();
+      } else {
+        this.#failed(recording, null);
+      }
+    } else if (recording === this.#next) {
+      this.#failed(recording, null);
+    }
+  }
+
+  #takeOver() {
+    const recording = this.#next;
+    if (!recording) return;
+    const kept = recording.kept ?? [];
+    this.#current = recording;
+    this.#next = null;
+    this.#isFinishing = false;
+    recording.kept = null;
+    kept.forEach((blob) => this.#on.data(blob));
+  }
+
+  /**
+   * @param {Recording} recording
+   * @param {unknown} error
+   */
+  #failed(recording, error) {
+    if (recording !== this.#current && recording !== this.#next) return;
+    this.stop();
+    this.#on.failed(error instanceof Error ? error : new Error('the recorder stopped'));
+  }
+
+  #dropNext() {
+    if (this.#next) silence(this.#next.recorder);
+    this.#next = null;
+  }
+}
+
+/** @param {MediaRecorder} recorder */
+function silence(recorder) {
+  recorder.ondataavailable = recorder.onstop = recorder.onerror = null;
+  if (recorder.state !== 'inactive') recorder.stop();
+}

@@ -1,0 +1,55 @@
+// Tells when a picture that should move does not, and why. Pure: times come in, a word goes out.
+//
+//   ''          it plays
+//   dry         nothing to show for a moment
+//   offline     this device has no network
+//   publisher   the server says that nothing comes from the publisher
+//   line        nothing comes from the server, which does not say why
+//   slow        it plays, but leaves out more and more: the way here is too slow
+
+/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow'} Hitch */
+/**
+ * @typedef {object} Signs
+ * @property {number} nowMs
+ * @property {number} movedAtMs
+ * @property {number} dataAtMs
+ * @property {boolean} isOnAir
+ * @property {boolean} isOffline
+ * @property {boolean} isStalled
+ * @property {number[]} [skipsAtMs]
+ */
+
+/** Shorter stops are no matter of words. */
+const DRY_MS = 400;
+/** On air, and yet nothing comes. The server tells of a silent publisher after 2 s. */
+const SILENT_MS = 2500;
+/** So many skips within so long are no accident, and are told for as long again. */
+const SKIPS = 3;
+const SKIPS_WITHIN_MS = 20_000;
+
+/**
+ * Whether the way here is too slow, by when the server left something out (ascending).
+ *
+ * @param {number[]} skipsAtMs
+ * @param {number} nowMs
+ */
+export function isTooSlow(skipsAtMs, nowMs) {
+  return skipsAtMs.filter((atMs) => nowMs - atMs < SKIPS_WITHIN_MS).length >= SKIPS;
+}
+
+/**
+ * `{ hitch, isStill }`: one of the words above, and whether the picture stands. `movedAtMs` is when
+ * playback last moved on (or was not meant to), `dataAtMs` when anything came, `isStalled` what the
+ * server said last.
+ *
+ * @param {Signs} options
+ * @returns {{ hitch: Hitch, isStill: boolean }}
+ */
+export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [] }) {
+  const isStill = nowMs - movedAtMs >= DRY_MS;
+  if (isOffline) return { hitch: 'offline', isStill };
+  if (isOnAir && isStalled) return { hitch: 'publisher', isStill };
+  if (isOnAir && nowMs - dataAtMs >= SILENT_MS) return { hitch: 'line', isStill };
+  if (isTooSlow(skipsAtMs, nowMs)) return { hitch: 'slow', isStill };
+  return { hitch: isStill ? 'dry' : '', isStill };
+}

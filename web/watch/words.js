@@ -1,0 +1,151 @@
+// What the viewer page says in each of its states (see machine.js). Pure.
+
+import { codecName, listed } from './codec-names.js';
+import { noSuch } from '../lib/no-such.js';
+
+/** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Words */
+/**
+ * @typedef {object} Facts
+ * @property {string} name of the stream
+ * @property {Words | null} [error]
+ * @property {boolean} [isPaused]
+ * @property {boolean} [isBlocked]
+ * @property {boolean} [wasOnAir]
+ * @property {boolean} [hasEnded]
+ * @property {string} [hitch]
+ * @property {boolean} [isWrongKey]
+ * @property {string} [missing]
+ * @property {string[]} [slowCodecs]
+ */
+
+/** Why a picture that plays stands still or stutters: see hitch.js. */
+export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
+
+/**
+ * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
+ * that the browser has been asked to begin with for a while.
+ *
+ * @param {import('./machine.js').Name} state
+ * @param {Facts} options
+ * @returns {Words}
+ */
+export function wordsFor(
+  state,
+  {
+    name,
+    error = null,
+    isPaused = false,
+    isBlocked = false,
+    wasOnAir = false,
+    hasEnded = false,
+    hitch = '',
+    isWrongKey = false,
+    missing = '',
+    slowCodecs = [],
+  },
+) {
+  switch (state) {
+    case 'connecting':
+      if (slowCodecs.length)
+        return {
+          title: `Connecting to ${name}.`,
+          text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.`,
+        };
+      return { title: `Connecting to ${name}.`, text: '' };
+    case 'waiting':
+      if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };
+      return { title: `${name} is not on air right now.`, text: 'Stay here: it starts by itself.' };
+    case 'playing':
+      if (isBlocked) return { title: 'Tap to watch.', text: 'This browser starts no stream by itself.' };
+      if (isPaused) return { title: 'Paused.', text: 'Press play to return to the live picture.' };
+      return { ...playingWords(hitch, name, missing) };
+    case 'reconnecting':
+      return { title: 'The connection was lost.', text: 'Trying to get it back.' };
+    case 'ended':
+      if (hasEnded) return { title: `${name} has ended.`, text: 'If it comes back, it plays here by itself.' };
+      return { title: `${name} has gone off air.`, text: 'Stay here: if it comes back, it plays by itself.' };
+    case 'locked':
+      if (isWrongKey) return { title: 'That key is wrong.', text: 'Check it, or ask the person who gave it to you.' };
+      return { title: 'This stream needs a key.', text: 'Type the key that came with the link.' };
+    case 'error':
+      return error ?? { title: 'This stream cannot be played.', text: 'Reload the page to try again.' };
+    default:
+      return noSuch('state', state);
+  }
+}
+
+/**
+ * @param {string} hitch
+ * @param {string} name
+ * @param {string} missing
+ */
+function playingWords(hitch, name, missing) {
+  switch (hitch) {
+    case 'offline':
+      return { title: 'You are offline.', text: 'Check your network: the stream goes on by itself.' };
+    case 'publisher':
+      return { title: `Nothing new comes from ${name}.`, text: 'The stream goes on as soon as it sends again.' };
+    case 'line':
+      return { title: 'Nothing comes in right now.', text: 'The stream goes on as soon as your connection does.' };
+    case 'slow':
+      return {
+        title: 'Your connection is too slow for this stream.',
+        text: 'Move nearer to your router, close other downloads, or ask for a lower quality.',
+      };
+    case 'dry':
+      return { title: 'Waiting for the stream.', text: '' };
+    default:
+      return { title: 'You are watching live.', text: missing };
+  }
+}
+
+/**
+ * Why a socket was refused, told by the status that the same server gives a plain request.
+ *
+ * @param {number} status
+ * @returns {Words | null}
+ */
+export function explainRefusal(status) {
+  switch (status) {
+    case 400:
+      return { title: 'There is no such stream.', text: 'Check the address, or pick one from all streams.' };
+    case 403:
+      return {
+        title: 'This stream may not be shown to you here.',
+        text: 'Open it at its own address, or ask the person who sent you the link.',
+      };
+    default:
+      return null;
+  }
+}
+
+/**
+ * What is left out of a stream that plays: `kind` is `audio` or `video`.
+ *
+ * @param {'audio' | 'video'} kind
+ * @param {string[]} codecs
+ */
+export function explainMissing(kind, codecs) {
+  const names = listed(codecs.map(codecName));
+  if (kind === 'audio') return `There is no sound: it is in ${names}, which this browser cannot play.`;
+  return `There is no picture: it is in ${names}, which this browser cannot play.`;
+}
+
+/**
+ * For a stream that this browser cannot play by any way. `tracks` are what its init segment
+ * declares (see webm-scan.js), where that is known.
+ *
+ * @param {string} mime
+ * @param {string[]} codecs
+ * @param {Pick<import('../player/webm-scan.js').Track, 'encoding'>[]} [tracks]
+ */
+export function explainUnplayable(mime, codecs, tracks = []) {
+  const encoded = tracks.find(({ encoding }) => encoding);
+  const names = listed([...new Set(codecs.map(codecName))]);
+  const format = encoded ? `${encoded.encoding} tracks (${names})` : names || mime || 'an unknown format';
+  return {
+    title: 'This browser cannot play the stream.',
+    text: `It comes in ${format}. A player such as VLC may open it.`,
+    hasPlainStream: true,
+  };
+}
