@@ -80,8 +80,8 @@ fn require_sound(seed: u64) -> Outcome {
     );
 }
 
-/// Plays these seeds, and says what they came to.
-fn play_all(seeds: impl Iterator<Item = u64>) {
+/// Plays these seeds, and says what they came to. Returns the numbers of pictures seen, and of skips.
+fn play_all(seeds: impl Iterator<Item = u64>) -> (u64, u64) {
     let began = Instant::now();
     let (mut count, mut simulated, mut turns) = (0, Duration::ZERO, 0);
     let (mut pictures, mut skips, mut held) = (0, 0, 0);
@@ -104,17 +104,22 @@ fn play_all(seeds: impl Iterator<Item = u64>) {
          held at most",
         simulated.as_secs(),
     );
-    assert!(pictures > 0 && skips > 0, "nothing was tried");
+    (pictures, skips)
+}
+
+fn play_fixed(seeds: std::ops::Range<u64>) {
+    let (pictures, skips) = play_all(seeds);
+    assert!(pictures > 10_000 && skips > 10, "too little was tried");
 }
 
 #[test]
 fn fixed_scenarios_keep_every_promise() {
-    play_all(SEEDS[0].clone());
+    play_fixed(SEEDS[0].clone());
 }
 
 #[test]
 fn further_fixed_scenarios_keep_every_promise() {
-    play_all(SEEDS[1].clone());
+    play_fixed(SEEDS[1].clone());
 }
 
 #[test]

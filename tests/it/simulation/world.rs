@@ -151,7 +151,7 @@ impl World {
         self.seat(link, Ipv4Addr::LOCALHOST.into(), None)
     }
 
-    /// A connection with somebody at its other end.
+    /// A connection with this peer at its other end.
     pub fn invite<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Rc<RefCell<P>> {
         self.invite_from(link, Ipv4Addr::LOCALHOST.into(), peer)
     }
