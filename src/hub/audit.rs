@@ -49,6 +49,8 @@ pub struct SessionAudit {
     /// Whether the hub reads a socket in this state at all.
     pub is_read: bool,
     pub is_throttled: bool,
+    /// Whether blocks of it wait for other tracks, or for the clock.
+    pub has_waiting_media: bool,
 }
 
 /// What a session waits for.
@@ -119,6 +121,10 @@ impl<S: Socket> Hub<S> {
         );
         SessionAudit {
             is_throttled,
+            has_waiting_media: matches!(
+                &session.state,
+                State::Publishing(publisher) if publisher.media_deadline_ms().is_some()
+            ),
             id: session.id(),
             state: session.state.name(),
             wait: self.wait(session, now),
@@ -145,10 +151,20 @@ impl<S: Socket> Hub<S> {
     }
 
     fn wait(&self, session: &Session<S>, now: Instant) -> Wait {
+        let is_level = session.blocked_since.is_none();
+        // A peer that takes nothing has to be noticed as one.
+        let is_forgotten = is_level && !session.can_write && !session.outbox.is_empty();
+        if is_forgotten
+            && matches!(
+                session.state,
+                State::Viewing { .. } | State::Responding { .. }
+            )
+        {
+            return Wait::Nothing;
+        }
         if session.due(&self.settings.limits, now + FOREVER).is_some() {
             return Wait::Deadline;
         }
-        let is_level = session.blocked_since.is_none();
         match &session.state {
             State::Pending(pending) if pending.is_decided() && session.is_read_queued => {
                 Wait::Event("its turn")

@@ -438,7 +438,10 @@ fn made_up_names_keep_no_viewer_from_waiting_for_a_stream() {
     let mut answer = String::new();
     made_up[0].read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    assert!(answer.contains("too many viewers wait for streams"), "{answer}");
+    assert!(
+        answer.contains("too many viewers wait for streams"),
+        "{answer}"
+    );
     let _publisher = put(&server, "tonight", &recording(b"V_VP8", b""));
     assert_eq!(tonight.text("init")["type"], "init");
     assert_eq!(server.report("made-up-1").unwrap()["viewers"], 1);

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Several times over, deadlines are looked at within it.
-const TICKS: Duration = Duration::from_secs(1);
+/// Twice, deadlines are looked at within it.
+const TICKS: Duration = Duration::from_millis(600);
 
 /// Debian has it in a folder for each architecture.
 fn libfaketime() -> PathBuf {

@@ -1,4 +1,5 @@
-//! The promise: a publisher that is faster than it may be is slowed down, and nothing else.
+//! The promise: a publisher that is faster than it may be is slowed down, and nothing else. That nothing
+//! of what is held back is lost is in `simulation::promises`.
 
 use crate::common::http::Http;
 use crate::common::media::{Sample, assert_frames};
@@ -66,28 +67,6 @@ fn a_publisher_is_read_no_faster_than_it_may_be_and_stays() {
     drop(server);
     ws.join().unwrap();
     put.join().unwrap();
-}
-
-#[test]
-fn what_is_held_back_is_not_lost() {
-    // What does not fit into the first second's 125 KB comes later, all of it.
-    let server = Server::with(&["--max-publish-rate", "1M"]);
-    let sample = Sample::read("chromium-vp8-opus-100ms");
-    let mut viewer = Viewer::v1(&server, "demo");
-    let mut publisher = Publisher::open(&server, "demo");
-    publisher.open_stream(&sample);
-    viewer.watch(1);
-    let started = Instant::now();
-    publisher.go_on(&sample);
-    publisher.send_all(&sample.chunks);
-    let all = [sample.all_frames(), sample.all_frames()].concat();
-    viewer.watch(all.len());
-    assert_frames(&viewer.screen.frames(), &all);
-    let bytes = 2 * sample.bytes.len();
-    let least = bytes as f64 / 125_000.0 - 1.1;
-    let took = started.elapsed().as_secs_f64();
-    assert!(took > least, "{bytes} bytes in {took} s");
-    publisher.finish();
 }
 
 #[test]

@@ -129,6 +129,14 @@ impl Checks {
                 audit.throttled
             )
         });
+        let waiting = audit.sessions.iter();
+        let waiting = waiting.filter(|one| one.has_waiting_media).count();
+        self.require(waiting <= audit.waiting_media, || {
+            format!(
+                "blocks of {waiting} wait, the clock looks at {}",
+                audit.waiting_media
+            )
+        });
         let sessions = audit.sessions.iter();
         let held: usize = sessions
             .map(|one| one.outbox_bytes + one.coming_bytes)

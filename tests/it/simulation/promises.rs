@@ -2,14 +2,17 @@
 //! milliseconds here; one test over real sockets beside each proves that the wires are joined.
 
 use super::link::{Line, LinkSpec};
+use super::media::{Mark, picture};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
+use super::peers::stranger::{Kind, Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
-use super::peers::{CLOSE, PING, frame, upgrade};
+use super::peers::{BINARY, CLOSE, PING, frame, upgrade};
 use super::world::{HookMood, World, hook, settings};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::config::Limits;
+use videostream::fuzzing::recording::{Tracks, head};
 use videostream::protocol::control::{OfflineReason, ToViewer};
 
 const LONG: Duration = Duration::from_secs(500);
@@ -300,19 +303,24 @@ fn silence_of_two_seconds_is_told_and_so_is_its_end() {
 
 #[test]
 fn silent_tracks_first_picture_is_shown_after_a_second() {
-    let mut world = World::with(as_ever);
-    let spec = PublisherSpec {
-        // Sound is promised and does not come.
-        mute: true,
-        ..PublisherSpec::honest("honest", LONG)
-    };
-    publish(&mut world, spec);
-    let viewer = honest_viewer(&mut world);
-    let took = wait_for(&mut world, s(5), || viewer.borrow().pictures() > 0);
-    assert!((ms(950)..ms(1400)).contains(&took), "{took:?}");
-    world.run(s(10));
-    assert!(viewer.borrow().pictures() > 25 * 9);
-    world.assert_sound();
+    // The publisher goes on with its pictures, or says nothing more: then the clock alone shows them.
+    for lasts in [LONG, ms(200)] {
+        let mut world = World::with(as_ever);
+        let spec = PublisherSpec {
+            // Sound is promised and does not come.
+            mute: true,
+            leave: Leave::Silently,
+            ..PublisherSpec::honest("honest", lasts)
+        };
+        publish(&mut world, spec);
+        let viewer = honest_viewer(&mut world);
+        let took = wait_for(&mut world, s(5), || viewer.borrow().pictures() > 0);
+        assert!((ms(950)..ms(1400)).contains(&took), "{took:?}");
+        world.run(s(10));
+        let all = lasts.min(s(9)).as_millis() as u64 / 40;
+        assert!(viewer.borrow().pictures() >= all);
+        world.assert_sound();
+    }
 }
 
 #[test]
@@ -533,6 +541,11 @@ fn honest_viewers_delay_does_not_depend_on_the_others() {
                 }
             }
         }
+        for seed in 0..crowd as u64 / 20 {
+            let kind = Kind::Flood;
+            let flood = StrangerSpec { kind, seed };
+            world.invite(flood.link(), Stranger::new(flood));
+        }
         world.run(s(20));
         world.assert_sound();
         world.books.longest_delay()
@@ -542,6 +555,84 @@ fn honest_viewers_delay_does_not_depend_on_the_others() {
         alone > ms(40) && beside <= alone + CROWD_DELAY_MAX,
         "{alone:?}, {beside:?}"
     );
+}
+
+#[test]
+fn chunks_that_come_during_a_sweep_reach_every_viewer() {
+    let mut world = World::with(as_ever);
+    let publisher = world.connect(LinkSpec::good());
+    publisher
+        .borrow_mut()
+        .send(upgrade("/publish/honest", true).as_bytes());
+    world.run(ms(100));
+    let recording = world.books.new_recording();
+    let send = |world: &World, rest: Vec<u8>| {
+        let number = world.books.send(recording, world.now);
+        let mark = Mark {
+            recording,
+            number,
+            is_keyframe: number == 0,
+        };
+        let bytes = [rest, picture(mark, u64::from(number) * 10, 100)].concat();
+        publisher.borrow_mut().send(&frame(BINARY, &bytes));
+    };
+    send(&world, head(Tracks::Picture));
+    // A turn writes to some seven hundred.
+    let viewers: Vec<_> = (0..1500)
+        .map(|_| watch(&mut world, WatchBy::WebSocket, LinkSpec::good(), s(1)))
+        .collect();
+    world.run(s(1));
+    for _ in 0..10 {
+        send(&world, Vec::new());
+        world.run(ms(2));
+    }
+    world.run(ms(300));
+    world.assert_sound();
+    let all = viewers
+        .iter()
+        .all(|viewer| viewer.borrow().pictures() == 11);
+    assert!(all, "a viewer has not seen everything");
+}
+
+#[test]
+fn sparse_stream_is_stalled_at_its_first_two_gaps_alone() {
+    let mut world = World::with(as_ever);
+    let spec = PublisherSpec {
+        frame_every: ms(2500),
+        has_sound: false,
+        ..PublisherSpec::honest("honest", LONG)
+    };
+    publish(&mut world, spec);
+    let viewer = honest_viewer(&mut world);
+    world.run(s(60));
+    let viewer = viewer.borrow();
+    let stalled = |said: &&ToViewer| matches!(said, ToViewer::Stalled { .. });
+    let resumed = |said: &&ToViewer| matches!(said, ToViewer::Resumed);
+    assert_eq!(viewer.said.iter().filter(stalled).count(), 2);
+    assert_eq!(viewer.said.iter().filter(resumed).count(), 2);
+    world.assert_sound();
+}
+
+#[test]
+fn body_that_stalls_is_told_and_a_steady_stream_never_is() {
+    let mut world = World::with(as_ever);
+    let spec = PublisherSpec {
+        how: PublishBy::Body,
+        ..PublisherSpec::honest("honest", s(40))
+    };
+    let publisher = publish(&mut world, spec);
+    let viewer = honest_viewer(&mut world);
+    world.run(s(20));
+    let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
+    assert!(!viewer.borrow().said.iter().any(stalled));
+    publisher.borrow_mut().pause = Some((world.now, s(3)));
+    world.run(s(25));
+    let said = &viewer.borrow().said;
+    let place = said.iter().position(stalled).expect("it is told");
+    assert_eq!(said[place + 1], ToViewer::Resumed);
+    let ended = OfflineReason::Ended;
+    assert_eq!(said.last(), Some(&ToViewer::Offline { reason: ended }));
+    world.assert_sound();
 }
 
 #[test]

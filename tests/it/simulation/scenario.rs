@@ -287,6 +287,7 @@ fn publisher(chance: &mut fastrand::Rng) -> PublisherSpec {
         has_sound: chance.u8(..4) > 0,
         mute: chance.u8(..8) == 0,
         restart_frames: (chance.u8(..4) == 0).then(|| chance.u32(5..200)),
+        frame_every: Duration::from_millis([40, 40, 20, 150][chance.usize(..4)]),
         frame_bytes: chance.usize(30..3000),
         gop_frames: chance.u32(5..100),
         lasts: Duration::from_millis(chance.u64(500..30_000)),

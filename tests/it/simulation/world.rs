@@ -68,7 +68,7 @@ struct Seat {
 /// The defaults, but for some limits.
 pub fn settings(change: impl FnOnce(&mut Limits)) -> Settings {
     let config = Serve::resolve(Options::default()).expect("the defaults are good");
-    let mut settings = Settings::new(&config, 200);
+    let mut settings = Settings::new(&config, 2000);
     change(&mut settings.limits);
     settings
 }
@@ -151,7 +151,7 @@ impl World {
         self.seat(link, Ipv4Addr::LOCALHOST.into(), None)
     }
 
-    /// A connection with somebody at its other end.
+    /// A connection with this peer at its other end.
     pub fn invite<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Rc<RefCell<P>> {
         self.invite_from(link, Ipv4Addr::LOCALHOST.into(), peer)
     }

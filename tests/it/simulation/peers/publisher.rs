@@ -1,4 +1,4 @@
-//! A publisher: a picture every 40 ms and a sound between two, by WebSocket or by request body.
+//! A publisher: a picture and a sound every 40 ms, or as it is told, by WebSocket or by request body.
 
 use super::{BINARY, CLOSE, PONG, Peer, frame, status, take_head, upgrade};
 use crate::simulation::link::Wire;
@@ -6,8 +6,6 @@ use crate::simulation::media::{Books, Mark, picture};
 use std::time::{Duration, Instant};
 use videostream::fuzzing::frames::{Said, split_server};
 use videostream::fuzzing::recording::{Tracks, head, sound};
-
-const FRAME_EVERY: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -38,6 +36,7 @@ pub struct PublisherSpec {
     pub mute: bool,
     /// It begins a new recording after so many pictures.
     pub restart_frames: Option<u32>,
+    pub frame_every: Duration,
     pub frame_bytes: usize,
     pub gop_frames: u32,
     pub lasts: Duration,
@@ -52,6 +51,7 @@ impl PublisherSpec {
             has_sound: true,
             mute: false,
             restart_frames: None,
+            frame_every: Duration::from_millis(40),
             frame_bytes: 600,
             gop_frames: 25,
             lasts,
@@ -176,8 +176,8 @@ impl Publisher {
     }
 
     fn publish(&mut self, wire: &mut Wire, began: Instant, mut frames: u32, now: Instant) -> State {
-        while began + FRAME_EVERY * frames <= now {
-            let at = began + FRAME_EVERY * frames;
+        while began + self.spec.frame_every * frames <= now {
+            let at = began + self.spec.frame_every * frames;
             let is_paused = self
                 .pause
                 .is_some_and(|(from, lasts)| at >= from && at < from + lasts);
@@ -193,7 +193,7 @@ impl Publisher {
                     number,
                     is_keyframe: number.is_multiple_of(self.spec.gop_frames),
                 };
-                let timestamp_ms = u64::from(number) * 40;
+                let timestamp_ms = u64::from(number) * self.spec.frame_every.as_millis() as u64;
                 let mut bytes = picture(mark, timestamp_ms, self.spec.frame_bytes);
                 if self.spec.has_sound && !self.spec.mute {
                     bytes.extend(sound(timestamp_ms));
@@ -255,7 +255,7 @@ impl Peer for Publisher {
                 self.state = self.publish(wire, began, frames, now);
                 match self.state {
                     State::Publishing { began, frames } => {
-                        Some((began + FRAME_EVERY * frames).min(began + self.spec.lasts))
+                        Some((began + self.spec.frame_every * frames).min(began + self.spec.lasts))
                     }
                     _ => None,
                 }

@@ -200,9 +200,9 @@ impl Stranger {
                     wire.send(&head(Tracks::Both));
                 }
                 let mut bytes = block(self.steps as u64 * 10, true, true, 1);
-                bytes.extend(sound(self.steps as u64 * 10).repeat(5_000));
+                bytes.extend(sound(self.steps as u64 * 10).repeat(20_000));
                 wire.send(&bytes);
-                (self.steps < 12).then_some(ms(10))
+                (self.steps < 3).then_some(ms(500))
             }
             Kind::Leaving if is_first => {
                 wire.send(b"GET /api/streams/honest HTTP/1.1\r\nHo");
