@@ -542,7 +542,7 @@ fn honest_viewers_delay_does_not_depend_on_the_others() {
             }
         }
         for seed in 0..crowd as u64 / 20 {
-            let kind = Kind::Flood;
+            let kind = [Kind::Flood, Kind::FloodOfMessages][seed as usize % 2];
             let flood = StrangerSpec { kind, seed };
             world.invite(flood.link(), Stranger::new(flood));
         }

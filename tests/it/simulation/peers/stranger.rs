@@ -34,6 +34,8 @@ pub enum Kind {
     HalfPoster,
     /// A publisher of blocks as small as there are, as fast as it can.
     Flood,
+    /// The same by WebSocket: messages of one block, and empty ones.
+    FloodOfMessages,
     /// Leaves in the middle of a request.
     Leaving,
 }
@@ -75,7 +77,7 @@ impl StrangerSpec {
     pub fn link(self) -> LinkSpec {
         match self.kind {
             // It is on the same machine.
-            Kind::Flood => LinkSpec {
+            Kind::Flood | Kind::FloodOfMessages => LinkSpec {
                 rate: 1_000_000_000,
                 receive_buffer: 4 << 20,
                 ..LinkSpec::good()
@@ -202,6 +204,18 @@ impl Stranger {
                 let mut bytes = block(self.steps as u64 * 10, true, true, 1);
                 bytes.extend(sound(self.steps as u64 * 10).repeat(20_000));
                 wire.send(&bytes);
+                (self.steps < 3).then_some(ms(500))
+            }
+            Kind::FloodOfMessages if is_first => {
+                wire.send(upgrade("/publish/messages", true).as_bytes());
+                Some(ms(100))
+            }
+            Kind::FloodOfMessages => {
+                let at_ms = self.steps as u64 * 10;
+                let start = [head(Tracks::Both), block(at_ms, true, true, 1)].concat();
+                wire.send(&frame(BINARY, &start));
+                wire.send(&frame(BINARY, &sound(at_ms)).repeat(5_000));
+                wire.send(&frame(BINARY, b"").repeat(20_000));
                 (self.steps < 3).then_some(ms(500))
             }
             Kind::Leaving if is_first => {
