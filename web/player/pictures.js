@@ -32,8 +32,8 @@ import { joined, readInit } from './webm-scan.js';
 const STEP_MS = 60;
 /** Over a long pause that is past the steps grow; Chromium takes each up to twice the one before. */
 const STEP_GROWTH = 1.7;
-/** A pause between two frames that players bear without a repeat. */
-const PAUSE_MS = 250;
+/** A pause between two frames that players bear without a repeat: more than a shared tab that stands still makes. */
+const PAUSE_MS = 400;
 /** After a repeat the next ones come at once, for so long: frames are few. */
 const SPARSE_MS = 1000;
 /** So many frames without a pause between them, and frames are few no more. */
