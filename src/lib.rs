@@ -3,7 +3,7 @@
 //! A publisher's bytes come in over a WebSocket or an HTTP request body, are cut into whole
 //! blocks, and go out to every viewer from the same shared memory.
 //!
-//! The rooms, and who may import whom:
+//! The rooms; an arrow points at what is imported:
 //!
 //! ```text
 //! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde::{Deserialize, Serialize};
 
-/// The flags of whoever connects by `https://` or `wss://`.
+/// The flags of a client that connects by `https://` or `wss://`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args, Serialize, Deserialize)]
 pub struct Trust {
     /// Certificate to trust (PEM), such as one of --tls-self-signed [default: what the system

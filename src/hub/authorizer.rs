@@ -208,7 +208,7 @@ impl Authorizer {
                 if is_time {
                     self.complained_at = Some(now);
                     let trouble = trouble.as_deref().unwrap_or_default();
-                    tracing::warn!(trouble, "--auth-url cannot be asked: nobody is let in");
+                    tracing::warn!(trouble, "--auth-url gave no verdict: its requests get 503");
                 }
             }
         }

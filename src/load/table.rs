@@ -145,7 +145,7 @@ fn times(percentiles: Option<Percentiles>) -> String {
         Some(Percentiles { p50, p90, p99, max }) => {
             format!("p50 {p50:.1}, p90 {p90:.1}, p99 {p99:.1}, max {max:.1} ms")
         }
-        None => "nobody received media".into(),
+        None => "no viewer received media".into(),
     }
 }
 

@@ -127,7 +127,7 @@ impl Caller {
         loop {
             let next = letters
                 .lock()
-                .expect("nobody panics while waiting for a letter")
+                .expect("no thread panics while it waits for a question")
                 .recv();
             let Ok(letter) = next else { return };
             let (verdict, trouble) = match self.call(&letter) {

@@ -64,8 +64,8 @@ impl Grant {
 /// A secret that is easy to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be at least {SECRET_BYTES_LEAST} bytes, such as `openssl rand -hex 32` prints: whoever \
-     sees one token could find a shorter one by trying"
+    "must be at least {SECRET_BYTES_LEAST} bytes, such as `openssl rand -hex 32` prints: a \
+     reader of one token can guess a shorter secret"
 )]
 pub struct ShortSecret;
 

@@ -1,4 +1,4 @@
-// What lets a person in: a key, or a token that somebody signed for them.
+// What lets a person in: a key, or a token in a signed link.
 //
 // They come with the page's address (`?key=`, `?token=`), or a person types a key, which then
 // stays in the session's storage: never in the address bar, where others may read it. The page

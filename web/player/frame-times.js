@@ -14,7 +14,7 @@
 
 /** A longer pause is a new beginning, at a keyframe. */
 const PAUSE_LONGEST_MS = 5000;
-/** Times are whole milliseconds, rounded by somebody. */
+/** Times are whole milliseconds: recorders round them. */
 const MARGIN_MS = 1;
 
 export class FrameTimes {

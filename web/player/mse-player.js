@@ -56,7 +56,7 @@ const PAUSE_FADES = 0.96;
  * When Firefox must hurry (to the target of a seek, or because it is late) it leaves out frames
  * whose loss spoils the picture until the next keyframe, with recordings of its own for instance.
  * Those of Chromium do not suffer. So in Firefox its own are entered at keyframes only; they are
- * told by their blocks' size fields, always four bytes wide, which nobody else needs for a frame.
+ * told by their blocks' size fields, always four bytes wide, which no other writer uses for a frame.
  */
 const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */

@@ -3,7 +3,7 @@
 //   came      │ │ │ │                       │ │ │
 //   written   │ │ │ │    ╵   ╵   ╵   ╵   ╵  │ │ │       ╵ the last picture once more
 //
-// A shared window that nobody moves sends a frame a second or fewer. Players take each pause for
+// A shared window that stands still sends a frame a second or fewer. Players take each pause for
 // missing data: `buffered` is in pieces, a seek into one of them never ends, and sound waits. With
 // a repeat every so often a picture that stands still is an ordinary stream. See repeat-frame.js.
 //

@@ -116,7 +116,7 @@ export class Repeater {
       if (!isResilient) bits.read(2);
       if (isIntraOnly) {
         bits.read(24);
-        // Behind the depth and the color configuration, which vary: nobody shows such a frame.
+        // Behind the depth and the color configuration, which vary: no stream shows such a frame.
         if (this.#profile > 0) {
           this.#slot = null;
           return;

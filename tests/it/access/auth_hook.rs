@@ -194,7 +194,7 @@ fn undecided_hook_answer_permits_nothing() {
     assert_eq!(Http::open(&server).get("/live/good.jpg").status, 404);
     assert!(figure(&server, "videostream_auth_failed_total") >= 26);
     let log = server.end(Signal::TERM).log;
-    assert!(log.contains("--auth-url cannot be asked"), "{log}");
+    assert!(log.contains("--auth-url gave no verdict"), "{log}");
     assert!(!log.contains(&hook.address.to_string()), "{log}");
 }
 

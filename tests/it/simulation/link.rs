@@ -302,7 +302,7 @@ impl Wire {
         self.down.reset();
     }
 
-    /// The peer is gone, and neither end is told.
+    /// The link drops all packets, without a reset to either end.
     pub fn vanish(&mut self) {
         self.up.is_stalled = true;
         self.down.is_stalled = true;

@@ -77,7 +77,7 @@ impl Ledger {
             .any(|&(from, until)| sent < until && came > from)
     }
 
-    /// A picture came to a viewer from whom the network keeps nothing.
+    /// A picture arrived at a viewer whose link has no backlog.
     pub fn note_delay(&self, sent: Instant, came: Instant) {
         if self.is_excused(sent, came) {
             return;

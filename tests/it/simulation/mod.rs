@@ -33,7 +33,7 @@ thread_local! {
     static IS_PLAYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A scenario's panics are its outcome, and are told once.
+/// A panic of a scenario is its outcome. The test prints it once, at the end.
 fn hush_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -132,7 +132,7 @@ fn seed_gives_the_whole_run_back() {
 
 /// `tests/run simulate [SEED…]`: these seeds, or random ones for `SIMULATION_SECONDS`.
 #[test]
-#[ignore = "takes as long as it is told: tests/run simulate"]
+#[ignore = "runs for SIMULATION_SECONDS: type tests/run simulate"]
 fn longer_run() {
     let seeds = std::env::var("SIMULATION_SEEDS").unwrap_or_default();
     let seeds: Vec<u64> = seeds

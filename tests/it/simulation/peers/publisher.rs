@@ -1,4 +1,4 @@
-//! A publisher: a picture and a sound every 40 ms, or as it is told, by WebSocket or by request body.
+//! A publisher: a picture and a sound every 40 ms, or at another pace, by WebSocket or by request body.
 
 use super::{BINARY, CLOSE, PONG, Peer, frame, status, take_head, upgrade};
 use crate::simulation::link::Wire;
@@ -18,7 +18,7 @@ pub enum How {
 pub enum Leave {
     Closing,
     Resetting,
-    /// Its network is gone, and neither end is told.
+    /// The network drops all packets, without a reset to either end.
     Vanishing,
     /// Its connection stays, and nothing comes. It answers pings.
     Silently,
