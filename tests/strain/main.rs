@@ -5,5 +5,6 @@
 mod common;
 mod crowd;
 mod memory;
+mod on_air;
 mod resources;
 mod work_per_turn;

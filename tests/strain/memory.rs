@@ -1,13 +1,13 @@
 //! The promise: `--max-memory` counts all memory that grows with clients, and no client that uses
 //! it up stops the publishers and viewers beside it.
 
+use super::on_air::OnAir;
 use crate::common::certificate::Certificate;
 use crate::common::eventually;
 use crate::common::http::{Http, connect, connect_narrow, prepare};
-use crate::common::media::Sample;
 use crate::common::server::Server;
 use crate::common::viewer::Viewer;
-use crate::common::websocket::{Heard, Publisher};
+use crate::common::websocket::Heard;
 use crate::common::wire::Wire;
 use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
@@ -101,41 +101,6 @@ fn ask_and_leave_unread(server: &Server, target: &str) -> TcpStream {
     stream
 }
 
-/// A well-behaved publisher and viewer beside others that are not.
-struct Honest {
-    publisher: Publisher,
-    viewer: Viewer,
-    sample: Sample,
-    frames: usize,
-}
-
-impl Honest {
-    fn on(server: &Server) -> Honest {
-        let sample = Sample::read("chromium-vp8-opus-100ms");
-        let mut viewer = Viewer::v1(server, "honest");
-        let mut publisher = Publisher::open(server, "honest");
-        publisher.open_stream(&sample);
-        viewer.watch(1);
-        publisher.go_on(&sample);
-        let frames = sample.all_frames().len();
-        viewer.watch(frames);
-        Honest {
-            publisher,
-            viewer,
-            sample,
-            frames,
-        }
-    }
-
-    /// Publishes the recording once more: each frame is seen.
-    fn go_on(&mut self) {
-        self.publisher.send_all(&self.sample.chunks);
-        self.frames += self.sample.all_frames().len();
-        self.viewer.watch(self.frames);
-        assert!(!self.viewer.told().contains(&"skip"));
-    }
-}
-
 /// Does something many times, beside a stream that goes on, and looks at what the server took for it
 /// at most.
 fn beside_a_stream<T>(
@@ -146,18 +111,21 @@ fn beside_a_stream<T>(
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     // A build for tests is larger by itself than a release, which begins with some 5 MiB.
     let build = status(server, "VmRSS").saturating_sub(5 * MIB);
-    let mut honest = Honest::on(server);
+    let mut honest = OnAir::new(server, "honest");
     let mut kept = Vec::new();
     for index in 0..times {
         kept.push(attack(server, index));
         if index % 25 == 0 {
             honest.go_on();
+            assert!(!honest.viewer.told().contains(&"skip"));
         }
     }
     honest.go_on();
+    assert!(!honest.viewer.told().contains(&"skip"));
     // Deadlines and counts are looked at a few times a second.
     thread::sleep(Duration::from_millis(600));
     honest.go_on();
+    assert!(!honest.viewer.told().contains(&"skip"));
     let peak = status(server, "VmHWM") - build;
     assert!(peak < RESIDENT_MOST, "{} MiB", peak / MIB);
     server.assert_healthy();

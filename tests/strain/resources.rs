@@ -1,5 +1,6 @@
 //! The promise: when descriptors, memory or work run out, connected clients are served as before.
 
+use super::on_air::OnAir;
 use crate::common::http::{Http, connect, connect_narrow};
 use crate::common::media::Sample;
 use crate::common::server::Server;
@@ -17,61 +18,6 @@ use videostream::webm::{Event, Limits, Segmenter};
 
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];
 const RING_BYTES: u64 = 512 << 10;
-
-/// A stream on air, with one viewer at its live edge.
-struct OnAir {
-    publisher: Publisher,
-    viewer: Viewer,
-    sample: Sample,
-    frames: usize,
-}
-
-impl OnAir {
-    fn new(server: &Server, name: &str) -> OnAir {
-        let sample = Sample::read("chromium-vp8-opus-100ms");
-        let mut viewer = Viewer::v1(server, name);
-        let mut publisher = Publisher::open(server, name);
-        publisher.open_stream(&sample);
-        viewer.watch(1);
-        publisher.go_on(&sample);
-        let frames = sample.all_frames().len();
-        viewer.watch(frames);
-        OnAir {
-            publisher,
-            viewer,
-            sample,
-            frames,
-        }
-    }
-
-    /// Publishes the recording once more, and waits until it has been seen.
-    fn go_on(&mut self) {
-        self.publisher.send_all(&self.sample.chunks);
-        self.frames += self.sample.all_frames().len();
-        self.viewer.watch(self.frames);
-    }
-
-    /// The same, piece by piece. Returns the longest time from a piece to its sight.
-    fn slowest_piece(&mut self) -> Duration {
-        let before = self.frames;
-        let mut slowest = Duration::ZERO;
-        let mut sent = 0;
-        for chunk in self.sample.chunks.clone() {
-            let started = Instant::now();
-            sent += chunk.len();
-            self.publisher.send(&chunk);
-            let whole = self.sample.blocks.iter();
-            let whole = whole.filter(|block| self.sample.end_of(block) <= sent);
-            // All but the last few, which wait for what they are interleaved with.
-            self.viewer
-                .watch((before + whole.count()).saturating_sub(10));
-            slowest = slowest.max(started.elapsed());
-        }
-        self.frames += self.sample.all_frames().len();
-        self.viewer.watch(self.frames);
-        slowest
-    }
-}
 
 #[test]
 fn used_up_descriptors_keep_viewers_and_make_new_clients_wait() {
