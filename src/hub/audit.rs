@@ -3,6 +3,8 @@
 use super::Hub;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::Next;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longer than any deadline: a session that is not due by then has none.
@@ -25,6 +27,9 @@ pub struct Audit {
     /// Work of the last turn for publishers, and for reports: see [`work`](crate::work).
     pub publishers_work: u64,
     pub reports_work: u64,
+    /// Requests that `--max-memory` refused, and sessions that it closed.
+    pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
 }
 
 #[derive(Debug)]
@@ -32,6 +37,13 @@ pub struct SessionAudit {
     pub id: SessionId,
     pub state: &'static str,
     pub wait: Wait,
+    /// The address that it counts for, and whether it does.
+    pub client: IpAddr,
+    pub is_counted: bool,
+    /// Requests on this connection.
+    pub requests: u32,
+    /// The stream that it publishes or watches.
+    pub stream: Option<Arc<str>>,
     /// Bytes in its outbox.
     pub outbox_bytes: usize,
     /// Replies and parts of chunks in its outbox.
@@ -92,6 +104,8 @@ impl<S: Socket> Hub<S> {
             questions: self.authorizer.as_ref().map_or(0, |one| one.questions()),
             publishers_work: self.turn.budget.done(),
             reports_work: self.turn.reads.done(),
+            refused_for_memory: self.books.counters.refused_for_memory,
+            closed_for_memory: self.books.counters.closed_for_memory,
         }
     }
 
@@ -128,6 +142,15 @@ impl<S: Socket> Hub<S> {
             id: session.id(),
             state: session.state.name(),
             wait: self.wait(session, now),
+            client: session.client,
+            is_counted: session.is_counted,
+            requests: session.requests,
+            stream: match &session.state {
+                State::Publishing(publisher) => Some(publisher.stream),
+                State::Viewing { viewer, .. } => Some(viewer.stream),
+                _ => None,
+            }
+            .map(|id| self.streams.stream(id).name().clone()),
             outbox_bytes: session.outbox.byte_len(),
             outbox_slices: session.outbox.len(),
             coming_bytes: session.coming_bytes(),

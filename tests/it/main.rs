@@ -9,3 +9,8 @@ mod process;
 mod publish;
 mod simulation;
 mod watch;
+
+/// Tells the simulation what its hub holds.
+#[global_allocator]
+static ALLOCATOR: tracking_allocator::Allocator<std::alloc::System> =
+    tracking_allocator::Allocator::system();

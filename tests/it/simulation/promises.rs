@@ -464,7 +464,7 @@ fn draining_hub_serves_its_connections_and_no_further_request() {
     kept.borrow_mut().send(ask);
     world.run(s(2));
     assert!(text(&kept).ends_with("ok\n"));
-    world.hub.drain();
+    world.hand_over();
     kept.borrow_mut().send(ask);
     let before = viewer.borrow().pictures();
     world.run(s(4));
