@@ -40,6 +40,8 @@ pub struct FrameCheck {
     /// The first bytes of a character whose other bytes are still to come.
     cut: [u8; 3],
     cut_length: u8,
+    /// Bytes of the message that is not whole yet, and of control frames among it.
+    unfinished: u32,
     /// Whole frames since they were counted last.
     frames: u16,
 }
@@ -70,6 +72,7 @@ impl FrameCheck {
             if self.payload_left == 0 {
                 self.head[usize::from(self.head_length)] = bytes[at];
                 self.head_length += 1;
+                self.unfinished = self.unfinished.saturating_add(1);
                 self.look_at_head().map_err(wrong)?;
                 at += 1;
                 continue;
@@ -81,6 +84,8 @@ impl FrameCheck {
                 self.look_at_text(&rest[..here]).map_err(wrong)?;
             }
             self.payload_left -= here as u64;
+            let here_bytes = u32::try_from(here).unwrap_or(u32::MAX);
+            self.unfinished = self.unfinished.saturating_add(here_bytes);
             if self.payload_left == 0 {
                 self.end_frame().map_err(wrong)?;
             }
@@ -89,9 +94,9 @@ impl FrameCheck {
         Ok(())
     }
 
-    /// Whether the bytes so far end between two messages.
-    pub fn is_between_messages(&self) -> bool {
-        self.head_length == 0 && self.message.is_none()
+    /// Bytes so far of the message that is not whole yet. 0 between two messages.
+    pub fn unfinished(&self) -> usize {
+        self.unfinished as usize
     }
 
     /// Bytes of the current frame's payload that are still to come.
@@ -187,10 +192,15 @@ impl FrameCheck {
         let is_final = self.head[0] & FIN != 0;
         self.head_length = 0;
         self.frames = self.frames.saturating_add(1);
+        if kind != Kind::Control {
+            self.message = (!is_final).then_some(kind);
+        }
+        if self.message.is_none() {
+            self.unfinished = 0;
+        }
         if kind == Kind::Control {
             return Ok(());
         }
-        self.message = (!is_final).then_some(kind);
         match is_final && self.cut_length > 0 {
             true => Err(NOT_UTF_8),
             false => Ok(()),
@@ -302,6 +312,24 @@ mod tests {
                 assert_eq!(check.look(piece), Ok(()));
             }
         }
+    }
+
+    #[test]
+    fn only_the_message_that_is_not_whole_is_unfinished() {
+        let mut check = FrameCheck::default();
+        let mut unfinished = |bytes: &[u8]| {
+            assert_eq!(check.look(bytes), Ok(()));
+            check.unfinished()
+        };
+        let ping = frame(0x89, b"there?");
+        // However long frames come, and wherever they are cut.
+        let pings = ping.repeat(1000);
+        assert!(pings.chunks(7).all(|piece| unfinished(piece) <= ping.len()));
+        assert_eq!(unfinished(&[]), 0);
+        // A ping between fragments ends no message.
+        assert_eq!(unfinished(&frame(0x02, b"abc")), 9);
+        assert_eq!(unfinished(&ping), 9 + ping.len());
+        assert_eq!(unfinished(&frame(0x80, b"")), 0);
     }
 
     /// A byte in each frame, and a ping behind each.

@@ -45,8 +45,6 @@ pub struct Inbound {
     wrong: Option<Violation>,
     /// Whether the last bytes were frames of some bytes each.
     is_dense: bool,
-    /// Bytes that came since the peer was last seen between two messages.
-    unfinished: u32,
     /// Unrequested data messages.
     pub ignored: u8,
     /// The code of the peer's close frame.
@@ -105,7 +103,6 @@ impl Inbound {
             check,
             wrong,
             is_dense: false,
-            unfinished: saturated(rest.len() as u64),
             ignored: 0,
             close_code: None,
         }
@@ -122,7 +119,7 @@ impl Inbound {
         let coming = self
             .check
             .payload_left()
-            .saturating_add(self.unfinished as usize);
+            .saturating_add(self.check.unfinished());
         coming.saturating_add(mem::size_of::<Inbound>())
     }
 
@@ -153,10 +150,6 @@ impl Inbound {
         let is_spent = wire.is_spent;
         let came = wire.received;
         outbox.push(wire.replies);
-        self.unfinished = match self.check.is_between_messages() {
-            true => 0,
-            false => self.unfinished.saturating_add(saturated(came)),
-        };
         if came > 0 {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
         }
@@ -199,10 +192,6 @@ impl From<Error> for Heard {
             other => Heard::Bad(CloseCode::Protocol, other.to_string()),
         }
     }
-}
-
-fn saturated(length: u64) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 /// The socket as tungstenite sees it.

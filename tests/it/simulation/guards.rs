@@ -58,6 +58,34 @@ pub enum Right {
     Watch,
 }
 
+/// One of each kind. Tokens are for the stream "honest".
+pub const PASSES: [Pass; 13] = [
+    Pass::Nothing,
+    Pass::PublishKey,
+    Pass::WatchKey,
+    Pass::OwnPublishKey,
+    Pass::OwnWatchKey,
+    Pass::WrongKey,
+    Pass::Token(Right::Publish, "honest", LONG_AFTER),
+    Pass::Token(Right::Watch, "honest", LONG_AFTER),
+    Pass::Token(Right::Publish, "honest", LONG_AGO),
+    Pass::Token(Right::Watch, "honest", LONG_AGO),
+    Pass::Token(Right::Publish, "elsewhere", LONG_AFTER),
+    Pass::ForgedToken(Right::Publish, "honest"),
+    Pass::ForgedToken(Right::Watch, "honest"),
+];
+
+impl Pass {
+    /// The same for another stream and time, if it is for one.
+    pub fn of(self, stream: &'static str, expires: u64) -> Pass {
+        match self {
+            Pass::Token(right, _, LONG_AFTER) => Pass::Token(right, stream, expires),
+            Pass::ForgedToken(right, _) => Pass::ForgedToken(right, stream),
+            other => other,
+        }
+    }
+}
+
 /// How it shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
@@ -65,6 +93,8 @@ pub enum Show {
     Bearer,
     Basic,
 }
+
+pub const SHOWS: [Show; 3] = [Show::Query, Show::Bearer, Show::Basic];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Credential {
@@ -134,24 +164,11 @@ impl Guard {
     /// A good pass, or any other.
     pub fn any_pass(self, right: Right, stream: &'static str, chance: &mut fastrand::Rng) -> Pass {
         let soon = super::world::UNIX_START + chance.u64(1..60);
-        let passes = [
-            Pass::Nothing,
-            Pass::PublishKey,
-            Pass::WatchKey,
-            Pass::OwnPublishKey,
-            Pass::OwnWatchKey,
-            Pass::WrongKey,
-            Pass::Token(Right::Publish, stream, LONG_AFTER),
-            Pass::Token(Right::Watch, stream, LONG_AFTER),
-            Pass::Token(Right::Publish, "elsewhere", LONG_AFTER),
-            Pass::Token(Right::Watch, stream, soon),
-            Pass::Token(Right::Publish, stream, soon),
-            Pass::Token(Right::Publish, stream, LONG_AGO),
-            Pass::ForgedToken(Right::Publish, stream),
-        ];
-        match chance.u8(..2) {
-            0 => self.good_pass(right, stream),
-            _ => passes[chance.usize(..passes.len())],
+        let pass = PASSES[chance.usize(..PASSES.len())];
+        match chance.u8(..4) {
+            0 | 1 => self.good_pass(right, stream),
+            2 => pass,
+            _ => pass.of(stream, soon),
         }
     }
 }
@@ -165,8 +182,7 @@ impl Credential {
     }
 
     pub fn by(pass: Pass, chance: &mut fastrand::Rng) -> Credential {
-        let shows = [Show::Query, Show::Bearer, Show::Basic];
-        let show = shows[chance.usize(..shows.len())];
+        let show = SHOWS[chance.usize(..SHOWS.len())];
         Credential { pass, show }
     }
 

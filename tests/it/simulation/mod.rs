@@ -10,6 +10,7 @@
 
 mod checks;
 mod guards;
+mod limits;
 mod link;
 mod media;
 mod memory;
@@ -144,8 +145,7 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.skips > 10
         && tried.unauthorized > 10
         && tried.permitted > 10
-        && tried.refused_for_memory > 0
-        && tried.closed_for_memory > 0
+        && tried.refused_for_memory + tried.closed_for_memory > 0
         && tried.through_proxy > 10
         && tried.handovers > 1;
     assert!(is_enough, "too little was tried: {tried:?}");

@@ -15,27 +15,32 @@ use videostream::config::Limits;
 use videostream::fuzzing::recording::{Tracks, head};
 use videostream::protocol::control::{OfflineReason, ToViewer};
 
-const LONG: Duration = Duration::from_secs(500);
+pub const LONG: Duration = Duration::from_secs(500);
 
 /// Two ways of a good link, and a look at deadlines.
 const ROUGHLY: Duration = Duration::from_millis(400);
 
-fn s(seconds: u64) -> Duration {
+pub fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn ms(ms: u64) -> Duration {
+pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn as_ever(_: &mut Limits) {}
+pub fn as_ever(_: &mut Limits) {}
 
-fn publish(world: &mut World, spec: PublisherSpec) -> Rc<RefCell<Publisher>> {
+pub fn publish(world: &mut World, spec: PublisherSpec) -> Rc<RefCell<Publisher>> {
     let publisher = Publisher::new(spec, &world.books);
     world.invite(LinkSpec::good(), publisher)
 }
 
-fn watch(world: &mut World, how: WatchBy, link: LinkSpec, lag: Duration) -> Rc<RefCell<Viewer>> {
+pub fn watch(
+    world: &mut World,
+    how: WatchBy,
+    link: LinkSpec,
+    lag: Duration,
+) -> Rc<RefCell<Viewer>> {
     let habit = match link == LinkSpec::good() {
         true => Habit::Honest,
         false => Habit::Patient,
@@ -49,16 +54,16 @@ fn watch(world: &mut World, how: WatchBy, link: LinkSpec, lag: Duration) -> Rc<R
     world.invite(link, viewer)
 }
 
-fn honest_viewer(world: &mut World) -> Rc<RefCell<Viewer>> {
+pub fn honest_viewer(world: &mut World) -> Rc<RefCell<Viewer>> {
     watch(world, WatchBy::V1, LinkSpec::good(), s(1))
 }
 
-fn text(line: &Line) -> String {
+pub fn text(line: &Line) -> String {
     String::from_utf8_lossy(&line.borrow_mut().take()).into_owned()
 }
 
 /// Lets time pass until this holds. Returns how long it took.
-fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+pub fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) -> Duration {
     let began = world.now;
     while !holds() {
         let waited = world.now - began;
@@ -69,7 +74,7 @@ fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) 
     world.now - began
 }
 
-fn assert_about(took: Duration, expected: Duration) {
+pub fn assert_about(took: Duration, expected: Duration) {
     let is_right = took >= expected.saturating_sub(ms(50)) && took <= expected + ROUGHLY;
     assert!(is_right, "{took:?} rather than {expected:?}");
 }

@@ -90,8 +90,6 @@ pub struct Outcome {
     /// By the hub's accounts, and by the allocator.
     pub most_held: usize,
     pub most_memory: usize,
-    /// Connections that got no answer.
-    pub refused: u64,
 }
 
 impl Scenario {
@@ -191,7 +189,6 @@ impl Scenario {
             delays: world.books.delays(),
             most_held: world.checks.most_held,
             most_memory: world.checks.most_memory,
-            refused: world.refused,
         }
     }
 

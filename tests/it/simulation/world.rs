@@ -64,7 +64,6 @@ pub struct World {
     idle_turns: u32,
     /// Whether the hub slept after its last turn.
     slept: bool,
-    pub refused: u64,
     drain_timeout: Duration,
     /// When this process stops, since another has taken over.
     stops_at: Option<Instant>,
@@ -185,7 +184,6 @@ impl World {
             turns: 0,
             idle_turns: 0,
             slept: true,
-            refused: 0,
             drain_timeout,
             stops_at: None,
             ends_at: None,
@@ -294,7 +292,8 @@ impl World {
                 peer,
                 wake_at: Some(self.now),
             }),
-            None => self.refused += 1,
+            // Closed without an answer.
+            None => {}
         }
         line
     }

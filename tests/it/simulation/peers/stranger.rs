@@ -301,10 +301,10 @@ impl Stranger {
                     wire.send(put.as_bytes());
                     wire.send(&head(Tracks::Both));
                 }
-                let at_ms = self.steps as u64 * 100;
-                wire.send(&block(at_ms, is_first, is_first, 150_000));
+                let at_ms = self.steps as u64 * 20;
+                wire.send(&block(at_ms, is_first, is_first, 20_000));
                 wire.send(&sound(at_ms));
-                (self.steps < 40).then_some(ms(100))
+                (self.steps < 300).then_some(ms(20))
             }
             Kind::Leaving if is_first => {
                 wire.send(b"GET /api/streams/honest HTTP/1.1\r\nHo");
