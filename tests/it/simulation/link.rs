@@ -346,6 +346,11 @@ impl Wire {
         self.lost_at = Some(self.now + KEEPALIVE);
     }
 
+    /// What the peer sends stays where it is, or moves again.
+    pub fn stall_up(&mut self, is_stalled: bool) {
+        self.up.is_stalled = is_stalled;
+    }
+
     /// The peer reads nothing, or does again.
     pub fn stall_down(&mut self, is_stalled: bool) {
         self.down.is_stalled = is_stalled;

@@ -250,6 +250,12 @@ impl World {
         self.invite_from(link, Address::local(), peer)
     }
 
+    /// The same, for a test that also changes the link.
+    pub fn invite_line<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Line {
+        let peer = Rc::new(RefCell::new(peer));
+        self.seat(link, Address::local(), Some(peer))
+    }
+
     pub fn invite_from<P: Peer + 'static>(
         &mut self,
         link: LinkSpec,

@@ -76,6 +76,8 @@ pub struct Viewer {
     talked: u32,
     until: Option<Instant>,
     is_cut_off: bool,
+    /// How often something to see came.
+    pub arrivals: u32,
     /// With which it was refused.
     pub status: Option<u16>,
 }
@@ -130,6 +132,7 @@ impl Viewer {
             talked: 0,
             until: None,
             is_cut_off: false,
+            arrivals: 0,
             status: None,
         }
     }
@@ -476,7 +479,9 @@ impl Peer for Viewer {
             self.paused_until = None;
             wire.stall_down(false);
         }
+        let before = self.screen.pictures;
         self.hear(wire, now);
+        self.arrivals += u32::from(self.screen.pictures > before);
         let is_watching = matches!(self.state, State::Asking | State::Watching);
         if wire.is_ended() {
             let has_no_end = self.is_websocket() || self.spec.how == How::Chunked;
