@@ -131,7 +131,7 @@ fn served_requests_count_as_no_refusal() {
 }
 
 #[test]
-fn a_flood_of_refusals_is_summed_up_and_hides_no_other_client() {
+fn flood_of_refusals_is_summed_up_and_hides_no_other_client() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let mut http = Http::open(&server);
     let started = Instant::now();
@@ -165,7 +165,7 @@ fn a_flood_of_refusals_is_summed_up_and_hides_no_other_client() {
 }
 
 #[test]
-fn a_refused_request_leaves_the_connection_for_the_next() {
+fn refused_request_leaves_the_connection_for_the_next() {
     let server = Server::with(&["--publish-key", "sesame", "--watch-key", "look"]);
     let mut http = Http::open(&server);
     let small = vec![7; 60 << 10];
@@ -210,7 +210,7 @@ fn a_refused_request_leaves_the_connection_for_the_next() {
 }
 
 #[test]
-fn an_uploader_that_sends_all_before_it_reads_gets_its_answer() {
+fn uploader_that_sends_all_before_it_reads_gets_its_answer() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let megabyte = vec![7; 1 << 20];
     let chunked = [

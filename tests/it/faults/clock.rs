@@ -40,7 +40,7 @@ fn server_with_a_clock_of(offset: &Path) -> Server {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
+fn jumping_wall_clock_disconnects_no_client() {
     let folder = tempfile::tempdir().unwrap();
     let offset = folder.path().join("offset");
     fs::write(&offset, "+0").unwrap();
@@ -89,7 +89,7 @@ fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
 }
 
 #[test]
-fn a_server_that_stood_still_gives_everybody_their_time_again() {
+fn standstill_counts_against_no_client() {
     const STANDSTILL: Duration = Duration::from_secs(2);
     let server = Server::with(&[
         "--publisher-timeout",

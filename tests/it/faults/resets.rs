@@ -63,7 +63,7 @@ impl Source {
 }
 
 #[test]
-fn a_publisher_killed_in_the_middle_of_a_block_leaves_a_stream_that_the_next_one_continues() {
+fn publisher_killed_in_the_middle_of_a_block_is_continued_by_the_next() {
     let server = Server::start();
     let twins = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let mut told = Viewer::v1(&server, "demo");

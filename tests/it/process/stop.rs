@@ -92,7 +92,7 @@ fn stalled_peer_delays_no_goodbye_and_keeps_no_port() {
 }
 
 #[test]
-fn a_second_signal_changes_nothing() {
+fn second_signal_changes_nothing() {
     let mut server = Server::start();
     let viewer = Viewer::v1(&server, "demo");
     let started = Instant::now();
@@ -103,7 +103,7 @@ fn a_second_signal_changes_nothing() {
 }
 
 #[test]
-fn a_taken_port_is_one_line_that_names_it() {
+fn taken_port_ends_the_start_with_one_line_that_names_it() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = program().args(["--listen", &address]).output().unwrap();

@@ -43,7 +43,7 @@ fn message(payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_publisher_is_read_no_faster_than_it_may_be_and_stays() {
+fn publisher_over_its_rate_is_slowed_down_and_stays() {
     // A megabyte a second. The deadlines are shorter than the rests that it is made to take.
     let options = [
         "--max-publish-rate=8M",
@@ -75,7 +75,7 @@ fn a_publisher_is_read_no_faster_than_it_may_be_and_stays() {
 }
 
 #[test]
-fn what_a_publisher_within_its_rate_sends_all_arrives() {
+fn publisher_within_its_rate_loses_nothing() {
     let server = Server::with(&["--max-publish-rate", "100M"]);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -9,7 +9,7 @@ use crate::common::viewer::Viewer;
 use crate::common::websocket::Publisher;
 
 #[test]
-fn a_request_that_does_not_come_is_not_waited_for() {
+fn request_that_does_not_come_is_refused_at_its_deadline() {
     let server = Server::with(&["--head-timeout", "300ms"]);
     let mut silent = Http::open(&server);
     let mut half = Http::open(&server);
@@ -28,7 +28,7 @@ fn a_request_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
-fn a_silent_publisher_is_closed_and_its_viewers_stay() {
+fn silent_publisher_is_closed_and_its_viewers_stay() {
     let server = Server::with(&["--publisher-timeout", "400ms"]);
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -48,7 +48,7 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
 }
 
 #[test]
-fn a_poster_that_does_not_come_is_not_waited_for() {
+fn poster_that_does_not_come_is_refused_at_its_deadline() {
     let server = Server::with(&["--publisher-timeout", "500ms"]);
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::on_air(&server, "demo");
@@ -70,7 +70,7 @@ fn a_poster_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
-fn a_websocket_that_does_not_answer_pings_is_dropped() {
+fn websocket_that_does_not_answer_pings_is_dropped() {
     let server = Server::with(&["--ping-interval", "200ms", "--ping-timeout", "300ms"]);
     // Neither reads, so neither answers.
     let _deaf = Viewer::plain(&server, "demo");

@@ -9,7 +9,7 @@ use crate::common::websocket::Publisher;
 use std::time::Instant;
 
 #[test]
-fn silence_is_told_after_two_seconds_and_so_is_its_end() {
+fn viewers_get_stalled_after_two_seconds_and_resumed_after_it() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let mut told = Viewer::v1(&server, "demo");

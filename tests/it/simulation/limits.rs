@@ -173,7 +173,7 @@ fn credentials(stream: &'static str) -> impl Iterator<Item = Credential> {
 }
 
 #[test]
-fn media_go_to_those_alone_that_may_watch() {
+fn media_reach_only_viewers_with_permission() {
     for guard in GUARDS {
         let mut world = guarded(guard);
         for stream in ["honest", "another"] {
@@ -204,7 +204,7 @@ fn media_go_to_those_alone_that_may_watch() {
 }
 
 #[test]
-fn stream_is_taken_over_by_those_alone_that_may_publish() {
+fn only_publishers_with_permission_take_a_stream_over() {
     for guard in GUARDS {
         let mut world = guarded(guard);
         for credential in credentials("honest") {
@@ -320,7 +320,7 @@ fn limit_of_an_address_counts_clients_and_not_their_proxy() {
 }
 
 #[test]
-fn address_that_a_client_makes_up_counts_for_nothing() {
+fn forged_client_address_is_ignored() {
     for naming in [Naming::Field, Naming::Header] {
         let mut world = behind_proxy(naming);
         let liar = |named| Address::forged(client(66), naming, client(named));

@@ -105,7 +105,7 @@ fn request_head_has_ten_seconds() {
 }
 
 #[test]
-fn kept_connection_is_closed_without_a_word_after_ten_seconds() {
+fn idle_connection_is_closed_without_an_answer_after_ten_seconds() {
     let mut world = World::with(as_ever);
     let idle = world.connect(LinkSpec::good());
     idle.borrow_mut()
@@ -274,7 +274,7 @@ fn viewer_that_paused_for_less_than_the_lag_skips_nothing() {
 }
 
 #[test]
-fn silence_of_two_seconds_is_told_and_so_is_its_end() {
+fn viewers_get_stalled_after_two_seconds_of_silence_and_resumed_after_it() {
     let mut world = World::with(as_ever);
     let publisher = publish(&mut world, PublisherSpec::honest("honest", LONG));
     let viewer = honest_viewer(&mut world);
@@ -329,7 +329,7 @@ fn silent_tracks_first_picture_is_shown_after_a_second() {
 }
 
 #[test]
-fn publisher_is_read_no_faster_than_it_may_be_and_nothing_is_lost() {
+fn publisher_over_its_rate_is_read_at_that_rate_and_loses_nothing() {
     for how in [PublishBy::WebSocket, PublishBy::Body] {
         // A quarter of what it sends: so it is always held up.
         let rate = 25_000;
@@ -619,7 +619,7 @@ fn sparse_stream_is_stalled_at_its_first_two_gaps_alone() {
 }
 
 #[test]
-fn body_that_stalls_is_told_and_a_steady_stream_never_is() {
+fn stalled_body_is_reported_and_a_steady_stream_is_not() {
     let mut world = World::with(as_ever);
     let spec = PublisherSpec {
         how: PublishBy::Body,
