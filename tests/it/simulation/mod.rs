@@ -6,6 +6,16 @@
 //!               └─ peers look at every byte that they are given ─► faults
 //! ```
 //!
+//! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
+//! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
+//! - `checks`: what is true after each turn; `promises`, `limits`: tests of one promise each.
+//! - `scenario`: what happens by a seed; `shrink`: a shorter scenario that fails as well.
+//!
+//! TLS is not simulated: it is in `net`, below the socket. The hub asks a socket whether its handshake goes
+//! on, because then no refusal can be sent, and how much memory encryption holds; of that, one test
+//! simulates the handshake that never ends. Nor is the hand-over itself: listening sockets and processes are
+//! `net`'s. The hub's part is to drain and to stop.
+//!
 //! A failing seed prints the command that repeats it, and the shortest scenario that still fails.
 
 mod checks;
