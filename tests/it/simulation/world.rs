@@ -290,16 +290,15 @@ impl World {
             self.hub.begin(time);
             self.hub.admit(Plug(line.clone()), from.peer, None)
         });
-        match admitted {
-            Some(id) => self.seats.push(Seat {
+        // Else it is closed without an answer.
+        if let Some(id) = admitted {
+            self.seats.push(Seat {
                 id,
                 from,
                 line: line.clone(),
                 peer,
                 wake_at: Some(self.now),
-            }),
-            // Closed without an answer.
-            None => {}
+            });
         }
         line
     }
