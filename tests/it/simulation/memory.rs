@@ -12,6 +12,7 @@ use std::sync::Once;
 use tracking_allocator::{
     AllocationGroupId, AllocationGroupToken, AllocationRegistry, AllocationTracker,
 };
+use videostream::pages;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };
@@ -60,6 +61,8 @@ impl Meter {
         ONCE.call_once(|| {
             AllocationRegistry::set_global_tracker(Tracker).expect("it is the only one");
             AllocationRegistry::enable_tracking();
+            // The table of pages is made once in a process, and belongs to no hub.
+            pages::page("home/home.html").expect("there is a home page");
         });
         Meter {
             group: AllocationGroupToken::register().expect("there are enough numbers"),
