@@ -3,7 +3,7 @@
 use super::guards::{Credential, GUARDS, Guard, PASSES, Pass, Right, SHOWS};
 use super::link::{Line, LinkSpec};
 use super::peers::publisher::{How as PublishBy, PublisherSpec};
-use super::peers::stranger::{Kind, Stranger, StrangerSpec};
+use super::peers::stranger::{GREEDY, Kind, Stranger, StrangerSpec};
 use super::peers::viewer::{How as WatchBy, Viewer, ViewerSpec};
 use super::peers::{status, upgrade};
 use super::promises::{LONG, as_ever, assert_about, honest_viewer, ms, publish, s, text, wait_for};
@@ -127,16 +127,17 @@ fn unfinished_media_cost_their_publishers_and_no_stream() {
 #[test]
 fn memory_of_departed_clients_is_free_again() {
     let mut world = world_of(4 << 20);
+    world.books.set_narrow();
     for round in 0..5 {
-        for (seed, kind) in super::peers::stranger::GREEDY.into_iter().enumerate() {
-            annoy(&mut world, kind, seed as u64 + round);
-        }
-        let spec = PublisherSpec::honest("honest", s(20));
-        publish(&mut world, spec);
+        publish(&mut world, PublisherSpec::honest("honest", s(20)));
         let spec = ViewerSpec::honest("honest", WatchBy::V1, s(30));
         let viewer = Viewer::new(spec, &world.books);
-        world.books.set_narrow();
         world.invite(LinkSpec::good(), viewer);
+        // A poster needs its stream.
+        world.run(s(1));
+        for (seed, kind) in GREEDY.into_iter().enumerate() {
+            annoy(&mut world, kind, seed as u64 + round);
+        }
         world.run(s(200));
         world.assert_sound();
         world.check_that_all_is_given_back();

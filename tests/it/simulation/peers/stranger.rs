@@ -248,7 +248,7 @@ impl Stranger {
             }
             Kind::LargePoster => {
                 wire.send(
-                    b"PUT /live/other.jpg HTTP/1.1\r\nHost: localhost\r\n\
+                    b"PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\n\
                       Content-Type: image/jpeg\r\nContent-Length: 262000\r\n\r\n",
                 );
                 let mut jpeg = vec![0xff, 0xd8, 0xff];
