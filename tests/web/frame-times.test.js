@@ -31,6 +31,19 @@ function dated(appends) {
   return appends.map((append) => ({ ...times.date(append), isKeyframe: append[0].isKeyframe }));
 }
 
+/** As the queue joins what waits, when it may. */
+function joined(appends) {
+  const out = [];
+  for (const append of appends) {
+    const last = out.at(-1);
+    if (last && !append.isApart && !append.isKeyframe) {
+      last.times = [...last.times, ...append.times];
+      last.lengthMs = append.lengthMs;
+    } else out.push({ ...append });
+  }
+  return out;
+}
+
 /** As a track with this DefaultDuration, untouched. */
 const untouched = (appends, lengthMs) =>
   appends.map((append) => ({ times: append.map(({ timestampMs }) => timestampMs), isKeyframe: append[0].isKeyframe, lengthMs }));
@@ -46,7 +59,7 @@ test('a frame after a pause is dated earlier, and the rest is made up', () => {
   assert.deepEqual(firefoxLoses(untouched(appends, 33)).dropped, [300]);
   const even = dated(appends);
   assert.deepEqual(firefoxLoses(even), NOTHING);
-  assert.deepEqual(times(even), [0, 33, 66, 131, 212, 313, 400, 433]);
+  assert.deepEqual(times(even), [0, 33, 66, 131, 298, 366, 400, 433]);
 });
 
 test('a pause inside one append needs no help', () => {
@@ -54,13 +67,12 @@ test('a pause inside one append needs no help', () => {
   assert.deepEqual(times(dated(appends)), [0, 33, 66, 300, 333]);
 });
 
-test('two frames soon after one that was said to last long are passed over, so the last one is said to be short', () => {
+test('two frames soon after one that was said to last long are passed over, so the last one is said to be shorter', () => {
   const appends = [[keyframe(0), ...frames(133)], frames(266), frames(276, 300), frames(333, 366), frames(400, 433)];
   assert.deepEqual(firefoxLoses(untouched(appends, 133)).passedOver, [276, 333, 400]);
   const even = dated(appends);
   assert.deepEqual(firefoxLoses(even), NOTHING);
-  assert.deepEqual(times(even), [0, 133, 266, 276, 300, 333, 366, 400, 433]);
-  assert.deepEqual(even.map(({ lengthMs }) => lengthMs).slice(1), [15, 15, 15, 15]);
+  assert.deepEqual(times(even), [0, 133, 266, 276, 306, 333, 366, 400, 433]);
 });
 
 test('a keyframe alone lasts as long as the usual step, and so does the pause behind it', () => {
@@ -70,7 +82,7 @@ test('a keyframe alone lasts as long as the usual step, and so does the pause be
   assert.ok(even.at(-2).lengthMs > 70 && even.at(-2).lengthMs <= 100);
 });
 
-test('whatever the pauses, Firefox loses nothing, no time goes back and none is late', () => {
+test('whatever the pauses, Firefox loses nothing, no time goes back and few are late', () => {
   let seed = 7;
   const random = () => {
     seed = (seed * 16807) % 2147483647;
@@ -91,17 +103,18 @@ test('whatever the pauses, Firefox loses nothing, no time goes back and none is 
     }
     const even = dated(appends);
     assert.deepEqual(firefoxLoses(even), NOTHING);
+    const together = even.flatMap((append, i) => (i % 4 ? [] : joined(even.slice(i, i + 4))));
+    assert.deepEqual(firefoxLoses(together).passedOver, []);
     const [before, after] = [appends.flat(), times(even)];
     after.forEach((time, i) => {
       const lateMs = time - before[i].timestampMs;
-      // A second frame follows the end of a keyframe alone.
       assert.ok(lateMs <= 400, `${lateMs} ms late`);
-      late += lateMs > 10 ? 1 : 0;
+      late += Math.max(0, lateMs);
       count += 1;
       assert.ok(i === 0 || time > after[i - 1]);
     });
   }
-  assert.ok(late < count / 50, `${late} of ${count} frames are late`);
+  assert.ok(late / count < 10, `${late / count} ms late on average`);
 });
 
 test('a pause of many seconds is a new beginning', () => {

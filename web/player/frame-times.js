@@ -9,10 +9,10 @@
 //   by then counts as played: it is never decoded, and the picture is broken up to the next
 //   keyframe. A frame that is said to last too long is enough.
 //
-// So the last frame of an append is said to be short, but as long as the usual step where a keyframe
-// has just ended the memory of longer ones. A frame after a longer pause is dated a little earlier,
-// and those that follow make the rest up in steps just small enough: a pause that looks a bit
-// shorter, instead of a second without a picture.
+// So the last frame of an append is said to be half as long as the usual step, and as long as that
+// where a keyframe has just ended the memory of longer frames. A frame after a longer pause is
+// dated a little earlier, and those that follow make the rest up in steps just small enough: a
+// pause that looks a bit shorter, instead of a second without a picture.
 //
 //   came    │ │ │ │          │ │ │ │ │ │
 //   dated   │ │ │ │    │    │   │   │ │ │
@@ -23,12 +23,20 @@
 const PAUSE_LONGEST_MS = 5000;
 /** Times are whole milliseconds: recorders round them. */
 const MARGIN_MS = 1;
-/** Shorter than the steps of most streams, so that the next frame ends later. */
+/** A frame's length at the least. */
 const SHORT_MS = 15;
-/** Until steps were seen. */
+/** Until steps were seen, and at the most. */
 const USUAL_STEP_MS = 33;
+const USUAL_LONGEST_MS = 500;
 /** The share that a new step has in the usual one. */
 const NEW_SHARE = 0.25;
+
+/**
+ * When the frames of one append are; the length of the last one; and whether the append before must
+ * not be joined with this one, whose frame would end too early with it.
+ *
+ * @typedef {{ times: number[], lengthMs: number, isApart: boolean }} Dated
+ */
 
 export class FrameTimes {
   /** @type {number | null} */
@@ -37,28 +45,44 @@ export class FrameTimes {
   #lengthMs = 0;
   #longestMs = 0;
   #usualMs = USUAL_STEP_MS;
+  /**
+   * The newest frame's time as it came.
+   *
+   * @type {number | null}
+   */
+  #cameMs = null;
+  /** Where the reader may expect the append before to end, if that is a single frame. */
+  #expectedMs = -Infinity;
 
   /**
-   * The times to give the frames of one append, and the length to give the last one: `frames` are
-   * `{ timestampMs, isKeyframe }` in order.
+   * `frames` are `{ timestampMs, isKeyframe }` in order: what came together.
    *
    * @param {{ timestampMs: number, isKeyframe: boolean }[]} frames
+   * @returns {Dated}
    */
   date(frames) {
     /** @type {number[]} */
     const times = [];
     for (const { timestampMs } of frames) times.push(this.#step(timestampMs, times));
-    const beforeMs = this.#lastMs;
-    frames.forEach(({ isKeyframe }, i) => {
+    const expectedMs = this.#lastMs === null ? -Infinity : this.#lastMs + this.#lengthMs;
+    const isApart = times.length > 0 && times[0] <= this.#expectedMs;
+    frames.forEach(({ timestampMs, isKeyframe }, i) => {
       if (isKeyframe) this.#longestMs = 0;
-      const isLast = i + 1 === times.length;
-      const stepMs = times[i] - (i > 0 ? times[i - 1] : (beforeMs ?? times[i]));
-      if (stepMs > 0 && stepMs <= PAUSE_LONGEST_MS) this.#usualMs += (stepMs - this.#usualMs) * NEW_SHARE;
-      this.#lengthMs = isLast ? this.#lastLength(stepMs, i === 0) : times[i + 1] - times[i];
+      this.#note(timestampMs);
+      const stepMs = times[i] - (i > 0 ? times[i - 1] : (this.#lastMs ?? times[i]));
+      this.#lengthMs = i + 1 < times.length ? times[i + 1] - times[i] : this.#lastLength(stepMs, i === 0);
       this.#longestMs = Math.max(this.#longestMs, this.#lengthMs);
     });
-    this.#lastMs = times.at(-1) ?? beforeMs;
-    return { times, lengthMs: this.#lengthMs };
+    this.#lastMs = times.at(-1) ?? this.#lastMs;
+    this.#expectedMs = times.length === 1 ? expectedMs : -Infinity;
+    return { times, lengthMs: this.#lengthMs, isApart };
+  }
+
+  /** @param {number} timestampMs */
+  #note(timestampMs) {
+    const stepMs = timestampMs - (this.#cameMs ?? timestampMs);
+    if (stepMs > 0) this.#usualMs += (Math.min(stepMs, USUAL_LONGEST_MS) - this.#usualMs) * NEW_SHARE;
+    this.#cameMs = timestampMs;
   }
 
   /**
@@ -84,7 +108,7 @@ export class FrameTimes {
    * @param {boolean} isAlone
    */
   #lastLength(stepMs, isAlone) {
-    const wishedMs = this.#longestMs >= this.#usualMs ? SHORT_MS : Math.max(SHORT_MS, this.#usualMs);
+    const wishedMs = Math.max(SHORT_MS, this.#longestMs >= this.#usualMs ? this.#usualMs / 2 : this.#usualMs);
     // Behind the end of the frame before, which was read by now.
     return Math.ceil(isAlone ? Math.max(wishedMs, this.#lengthMs - stepMs + 1) : wishedMs);
   }

@@ -228,7 +228,7 @@ export class Pictures {
     const parts = [];
     /** @type {number | null} */
     let keyframeAt = null;
-    let startsAppend = false;
+    let startsAppend = dated?.isApart ?? false;
     items.forEach((item, i) => {
       const atMs = dated ? dated.times[i] : item.atMs;
       const ticks = Math.round(atMs * this.#ticksPerMs);
