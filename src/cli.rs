@@ -14,12 +14,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
+use crate::access::token::Act;
 use crate::client::{Address, AddressError, Scheme, Trust};
 use crate::config::{Options, Period, whole_number};
+use crate::http::base_path::BasePath;
+use crate::http::host::without_secrets;
 use crate::load;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::host::without_secrets;
-use crate::protocol::token::Act;
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 

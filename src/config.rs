@@ -31,10 +31,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::protocol::access::Access;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::forwarded::TrustedProxies;
-use crate::protocol::token::TokenKey;
+use crate::access::Access;
+use crate::access::token::TokenKey;
+use crate::http::base_path::BasePath;
+use crate::http::forwarded::TrustedProxies;
 use crate::secret::Secret;
 
 /// Everything the server needs to know before it listens.

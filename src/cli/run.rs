@@ -1,13 +1,13 @@
 //! Runs a command; errors become exit codes.
 
 use super::{Cli, Command, Inspect, one_line};
+use crate::access::token::{Act, Grant};
 use crate::client::push::{self, Source};
 use crate::config::{self, Options, Serve};
 use crate::inspect;
 use crate::load;
 use crate::log;
 use crate::net::{self, Inherited};
-use crate::protocol::token::{Act, Grant};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt::Display;

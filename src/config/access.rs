@@ -15,10 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::limits::duration;
 use super::{ConfigError, Options, Period, option_error, value_error};
-use crate::protocol::access::{Access, Policy};
-use crate::protocol::host;
-use crate::protocol::origin::{LocalNames, Origins};
-use crate::protocol::token::TokenKey;
+use crate::access::origin::{LocalNames, Origins};
+use crate::access::token::TokenKey;
+use crate::access::{Access, Policy};
+use crate::http::host;
 use crate::secret::Secret;
 
 /// A person waits 5 s at most for a hook; one that takes longer is down.
@@ -215,9 +215,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::access::token::{Act, Grant};
+    use crate::access::{Shown, StreamKeys};
     use crate::config::Serve;
-    use crate::protocol::access::{Shown, StreamKeys};
-    use crate::protocol::token::{Act, Grant};
 
     const TOKEN_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
