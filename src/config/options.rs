@@ -14,7 +14,7 @@ use clap::builder::BoolishValueParser;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::access::{WHAT_A_KEY_IS, is_key};
+use super::secrets::{WHAT_A_KEY_IS, is_key};
 use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
 use crate::access::StreamKeys;
 use crate::http::base_path::BasePath;

@@ -13,10 +13,12 @@
 mod air;
 mod candidacy;
 mod catalog;
+mod chunker;
 mod cursor;
 mod framed;
 mod ingest;
 mod interleave;
+mod opening;
 mod ring;
 mod timeline;
 mod tracks;
