@@ -3,7 +3,7 @@
 use super::segmented::{Segmented, segment};
 use super::viewer::{Given, bytes_of, drain, play};
 use super::{cut, split_lengths};
-use crate::protocol::control::OfflineReason;
+use crate::offline_reason::OfflineReason;
 use crate::stream::{Cursor, Ingest, Limits, Stream};
 use crate::webm::{self, WebmError};
 use crate::work::{self, Budget, Work};

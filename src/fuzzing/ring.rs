@@ -1,7 +1,7 @@
 //! A stream's ring and its viewers' cursors, beside a model that keeps everything for ever.
 
 use super::recording::{Tracks, block, frame_head, head, sound};
-use crate::protocol::control::OfflineReason;
+use crate::offline_reason::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use crate::work::Work;
 use arbitrary::{Arbitrary, Result, Unstructured};

@@ -8,9 +8,9 @@
 
 use super::settings::HookSettings;
 use super::verdicts::Verdicts;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Need;
+use crate::http::RequestHead;
+use crate::http::forwarded::counted_as;
+use crate::routes::Need;
 use crate::session::{QuestionId, SessionId, Verdict};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};

@@ -9,9 +9,9 @@
 //! bytes cost neither the publisher on air nor the viewers anything.
 
 use super::Hub;
-use crate::protocol::websocket::CloseCode;
 use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::collections::VecDeque;
 
 /// Candidates of one stream at a time. One is the rule, and two after a reconnect; each may hold an

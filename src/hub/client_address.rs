@@ -9,9 +9,9 @@
 
 use super::Hub;
 use super::clients::Admission;
-use crate::protocol::http::{Method, RequestHead};
-use crate::protocol::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
-use crate::protocol::refusal::Refusal;
+use crate::http::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
+use crate::http::refusal::Refusal;
+use crate::http::{Method, RequestHead};
 use crate::session::{SessionId, Socket};
 use std::io;
 use std::net::IpAddr;

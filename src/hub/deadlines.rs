@@ -4,13 +4,13 @@
 //! takes less time than one write, and nothing has to be kept in order.
 
 use super::Hub;
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
+use crate::http::Method;
+use crate::http::refusal::Refusal;
 use crate::session::plea::Plea;
 use crate::session::{Due, OUTBOX_SLICES_MAX, SessionId, Socket, State};
 use crate::stream::StreamId;
+use crate::websocket::messages::{ToPublisher, ToViewer};
+use crate::websocket::{CloseCode, ping_frame, text_frame};
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::time::{Duration, Instant};

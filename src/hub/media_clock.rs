@@ -4,10 +4,10 @@
 //! whose blocks wait are on a list; as a rule it is empty.
 
 use super::Hub;
-use crate::protocol::control::ToPublisher;
 use crate::session::publisher::Publisher;
 use crate::session::{SessionId, Socket, State};
 use crate::stream::{StreamId, Warning};
+use crate::websocket::messages::ToPublisher;
 use crate::work::{self, Work};
 use std::mem;
 use std::net::IpAddr;

@@ -22,11 +22,11 @@
 //! and a crowd without permissions keeps neither publishers nor viewers out.
 
 use super::Hub;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::CloseCode;
+use crate::http::refusal::Refusal;
 use crate::session::outbox::Outbox;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::mem;

@@ -74,9 +74,9 @@ pub use clock::Time;
 pub use settings::HookSettings;
 pub use settings::Settings;
 
+use crate::http::Method;
+use crate::http::refusal::Refusal;
 use crate::metrics::Counters;
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
 use crate::session::body::ReadBuffer;
 use crate::session::viewer::Item;
 use crate::session::{SessionId, Socket};

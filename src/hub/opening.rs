@@ -3,12 +3,11 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use super::requests::not_found;
-use crate::protocol::control::{OfflineReason, ToPublisher};
-use crate::protocol::http::{Body, Method, RequestHead};
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::CONTINUE;
-use crate::protocol::route::Via;
-use crate::protocol::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
+use crate::http::refusal::Refusal;
+use crate::http::response::CONTINUE;
+use crate::http::{Body, Method, RequestHead};
+use crate::offline_reason::OfflineReason;
+use crate::routes::Via;
 use crate::session::body::BodyReader;
 use crate::session::bucket::Bucket;
 use crate::session::inbound::Inbound;
@@ -18,6 +17,8 @@ use crate::session::{SessionId, Socket, State};
 use crate::stream::{Cursor, Ingest, StreamId};
 use crate::stream_name::StreamName;
 use crate::webm::DocType;
+use crate::websocket::messages::ToPublisher;
+use crate::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
 use bytes::{Bytes, BytesMut};
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.

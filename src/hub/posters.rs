@@ -3,9 +3,9 @@
 use super::Hub;
 use super::broadcast::{Broadcast, Poster};
 use super::requests::not_live;
-use crate::protocol::http::{Body, Method, RequestHead};
-use crate::protocol::refusal::{Cause, Refusal};
-use crate::protocol::response::CONTINUE;
+use crate::http::refusal::{Cause, Refusal};
+use crate::http::response::CONTINUE;
+use crate::http::{Body, Method, RequestHead};
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
 use crate::stream_name::StreamName;

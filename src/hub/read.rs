@@ -1,8 +1,8 @@
 //! The reading half of a turn: publishers, and all other sessions with bytes to read.
 
 use super::Hub;
-use crate::protocol::control::OfflineReason;
-use crate::protocol::refusal::Cause;
+use crate::http::refusal::Cause;
+use crate::offline_reason::OfflineReason;
 use crate::session::publisher::{Fed, FeedResult, FeedTurn};
 use crate::session::turn::After;
 use crate::session::{SessionId, Socket, State};

@@ -4,9 +4,9 @@
 //! in a second, of one client [`LINES_OF_CLIENT_MAX`], and one more says how many there were besides.
 
 use super::Hub;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::http::RequestHead;
-use crate::protocol::refusal::{Cause, Refusal};
+use crate::http::RequestHead;
+use crate::http::forwarded::counted_as;
+use crate::http::refusal::{Cause, Refusal};
 use crate::session::{SessionId, Socket, State};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

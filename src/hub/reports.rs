@@ -2,10 +2,10 @@
 
 use super::Hub;
 use super::renderings::{Names, What};
+use crate::access::Shown;
+use crate::http::RequestHead;
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
-use crate::protocol::access::Shown;
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Route;
+use crate::routes::Route;
 use crate::session::{SessionId, Socket};
 use crate::stream::StreamId;
 use crate::stream_name::StreamName;

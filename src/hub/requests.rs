@@ -9,14 +9,14 @@
 use super::Hub;
 use super::authorizer::Asked;
 use super::response::{Framing, ResponseTo, WholeResponse};
+use crate::access::Shown;
+use crate::http::base_path::BasePath;
+use crate::http::redirect::to_https;
+use crate::http::refusal::{Cause, Refusal};
+use crate::http::response::{Connection, Stamp, refuse};
+use crate::http::{Body, Method, RequestHead, parse_request};
 use crate::pages;
-use crate::protocol::access::Shown;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::http::{Body, Method, RequestHead, parse_request};
-use crate::protocol::redirect::to_https;
-use crate::protocol::refusal::{Cause, Refusal};
-use crate::protocol::response::{Connection, Stamp, refuse};
-use crate::protocol::route::{Need, Route, route_below};
+use crate::routes::{Need, Route, route_below};
 use crate::session::body::BodyReader;
 use crate::session::{
     PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,

@@ -4,14 +4,14 @@
 //! a viewer that is gone, and no stream a publisher.
 
 use super::{Hub, Life};
-use crate::protocol::control::OfflineReason;
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{self, Stamp, refuse};
-use crate::protocol::websocket::CloseCode;
+use crate::http::Method;
+use crate::http::refusal::Refusal;
+use crate::http::response::{self, Stamp, refuse};
+use crate::offline_reason::OfflineReason;
 use crate::session::publisher::Publisher;
 use crate::session::viewer::Viewer;
 use crate::session::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, SessionId, Socket, State};
+use crate::websocket::CloseCode;
 use bytes::BytesMut;
 use std::mem;
 use std::time::Instant;

@@ -5,11 +5,11 @@
 //! waited longest. So a client that makes up names displaces its own.
 
 use super::Hub;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::CloseCode;
+use crate::http::forwarded::counted_as;
+use crate::http::refusal::Refusal;
 use crate::session::Socket;
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::options::Protocol;
 use super::unframe::Unframer;
 use super::wire::Wire;
-use crate::protocol::chunked::Decoder;
-use crate::protocol::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
+use crate::http::chunked::Decoder;
+use crate::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
 
 /// Sixteen bytes that the server proves to have read (RFC 6455, 4.1). There is no attacker here, so
 /// they may be the same each time.

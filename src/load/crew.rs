@@ -17,8 +17,8 @@ use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use super::wire::WireTls;
-use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 use crate::secret::Secret;
+use crate::websocket::{SUBPROTOCOL, client_request};
 
 /// Longest sleep: orders, new viewers and slow readers get attention this often.
 const TURN: Duration = Duration::from_millis(20);

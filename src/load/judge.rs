@@ -17,8 +17,8 @@ use bytes::Bytes;
 
 use super::findings::Findings;
 use super::stamp::{Stamp, Tally, is_stamped};
-use crate::protocol::control::ToViewer;
 use crate::webm::{Block, Event, Limits, Recording, Segmenter, Track};
+use crate::websocket::messages::ToViewer;
 
 /// How far media time may run ahead of the clock: a publisher that was held up for so long catches
 /// up.

@@ -22,7 +22,7 @@ mod socket;
 mod tls;
 
 use crate::config::{Serve, Tls, reachable};
-use crate::protocol::base_path::BasePath;
+use crate::http::base_path::BasePath;
 use crate::secret::Secret;
 pub use inherited::Inherited;
 use listener::Service;

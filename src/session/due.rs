@@ -117,7 +117,7 @@ fn publisher_ping_interval(limits: &Limits) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http::Body;
+    use crate::http::Body;
     use crate::session::SessionId;
     use crate::session::body::BodyReader;
     use crate::session::inbound::Inbound;

@@ -7,8 +7,8 @@
 //! frame starts only between media frames.
 
 use super::outbox::Outbox;
-use crate::protocol::frame_check::{FrameCheck, Violation};
-use crate::protocol::websocket::CloseCode;
+use crate::websocket::CloseCode;
+use crate::websocket::frame_check::{FrameCheck, Violation};
 use bytes::Bytes;
 use std::io::{self, Read, Write};
 use std::mem;

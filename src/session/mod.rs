@@ -30,7 +30,7 @@ pub use due::Due;
 pub use pending::{PendingAuthorization, QuestionId, Request, Verdict};
 pub use socket::Socket;
 
-use crate::protocol::http::RequestHead;
+use crate::http::RequestHead;
 use crate::stream_name::StreamName;
 use body::BodyReader;
 use bytes::BytesMut;

@@ -1,6 +1,6 @@
 //! What a publisher is asked for, so that new viewers see a picture.
 
-use crate::protocol::control::ToPublisher;
+use crate::websocket::messages::ToPublisher;
 use std::time::{Duration, Instant};
 
 /// Blocks without a keyframe for so long: the publisher is asked for a new recording. One that has

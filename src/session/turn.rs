@@ -7,8 +7,8 @@ use super::inbound::{Heard, Inbound};
 use super::publisher::{Fed, FeedResult, FeedTurn};
 use super::viewer::{Item, Progress, Sent};
 use super::{OUTBOX_SLICES_MAX, Session, State};
-use crate::protocol::websocket::{CloseCode, close_frame};
 use crate::stream::Stream;
+use crate::websocket::{CloseCode, close_frame};
 use std::io::{self, Read, Write};
 use std::time::Instant;
 

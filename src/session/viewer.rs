@@ -5,13 +5,14 @@
 //! by setting the cursor to where it was, but for the chunk it took in part.
 
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
-use crate::protocol::control::{OfflineReason, ToViewer};
-use crate::protocol::framing::Framed;
-use crate::protocol::http::{Method, Version};
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{Connection, ResponseHead, Stamp, refuse};
-use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
+use crate::http::{Method, Version};
+use crate::offline_reason::OfflineReason;
+use crate::stream::Framed;
 use crate::stream::{Air, Chunk, Cursor, Init, Next, Stream, StreamId};
+use crate::websocket::messages::ToViewer;
+use crate::websocket::{CloseCode, close_frame, text_frame};
 use bytes::Bytes;
 use std::io::{self, Write};
 

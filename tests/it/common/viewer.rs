@@ -7,7 +7,7 @@ use super::websocket::{Heard, WebSocketClient};
 use super::wire::Wire;
 use bytes::Bytes;
 use serde_json::Value;
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// What begins an init segment, and a Cluster.
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 const BEHIND: &str = "videostream_stream_viewers_behind{stream=\"demo\"}";
 

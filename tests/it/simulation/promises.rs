@@ -13,7 +13,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::config::Limits;
 use videostream::fuzzing::recording::{Tracks, head};
-use videostream::protocol::control::{OfflineReason, ToViewer};
+use videostream::offline_reason::OfflineReason;
+use videostream::websocket::messages::ToViewer;
 
 const LONG: Duration = Duration::from_secs(500);
 

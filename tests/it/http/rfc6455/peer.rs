@@ -4,7 +4,7 @@ use crate::common::http::connect;
 use crate::common::server::Server;
 use crate::common::wire::Wire;
 use std::io::{ErrorKind, Read, Write};
-use videostream::protocol::websocket::{check_response, client_request};
+use videostream::websocket::{check_response, client_request};
 
 const NONCE: &[u8; 16] = b"sixteen letters.";
 

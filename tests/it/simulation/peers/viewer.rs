@@ -6,7 +6,7 @@ use crate::simulation::media::{Books, Mark, end_of_blocks, marks};
 use std::time::{Duration, Instant};
 use videostream::fuzzing::frames::{Said, split_server};
 use videostream::fuzzing::reader;
-use videostream::protocol::control::ToViewer;
+use videostream::websocket::messages::ToViewer;
 
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];

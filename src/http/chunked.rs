@@ -14,7 +14,7 @@
 
 use bytes::{Buf as _, Bytes};
 
-use super::http::HttpError;
+use super::HttpError;
 
 /// Bytes of extensions of one chunk, and of all trailer lines. No client that we know sends either.
 const ASIDE_BYTES_MAX: usize = 4 * 1024;

@@ -10,17 +10,20 @@
 //! A stream's own key takes the place of the server's. A publish key, and a publish token, also
 //! open viewing of their stream. A token is good wherever a key is, and takes no key's place.
 
+pub mod origin;
+pub mod token;
+
 use std::collections::BTreeMap;
 
 use subtle::Choice;
 
-use super::http::RequestHead;
-use super::origin::{LocalNames, Origins};
-use super::refusal::{Cause, Refusal};
-use super::route::{Need, Route};
-use super::token::{Grant, TokenKey};
+use crate::http::RequestHead;
+use crate::http::refusal::{Cause, Refusal};
+use crate::routes::{Need, Route};
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
+use origin::{LocalNames, Origins};
+use token::{Grant, TokenKey};
 
 /// The rule for one thing, publishing or watching, on streams that have no key of their own for it.
 #[derive(Debug, Clone)]
@@ -192,9 +195,9 @@ impl<'a> Guard<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http::{HEAD_BYTES_DEFAULT, parse_request};
-    use crate::protocol::route::route;
-    use crate::protocol::token::Act;
+    use crate::access::token::Act;
+    use crate::http::{HEAD_BYTES_DEFAULT, parse_request};
+    use crate::routes::route;
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
 

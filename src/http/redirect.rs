@@ -1,7 +1,7 @@
 //! From plain HTTP to the same place by https.
 
+use super::RequestHead;
 use super::host;
-use super::http::RequestHead;
 use super::refusal::Refusal;
 
 const HTTPS_PORT: u16 = 443;
@@ -40,8 +40,8 @@ fn path_and_query(head_bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::http::parse_request;
     use super::*;
+    use crate::http::parse_request;
 
     fn sent_on(request: &str, port: u16) -> (u16, Option<String>) {
         let bytes = request.as_bytes();

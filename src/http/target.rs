@@ -2,12 +2,12 @@
 //!
 //! A key and a token in the query are taken out of it here, so that what is left may be logged.
 
-use super::http::HttpError;
+use super::HttpError;
 use crate::secret::Secret;
 use std::fmt;
 
 /// The query's names and values, decoded. Without `key` and `token`: those are in
-/// [`RequestHead`](super::http::RequestHead), so that a query may be logged.
+/// [`RequestHead`](super::RequestHead), so that a query may be logged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
 

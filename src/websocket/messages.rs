@@ -6,6 +6,11 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::offline_reason::OfflineReason;
+
+/// The subprotocol of these messages.
+pub const SUBPROTOCOL: &str = "videostream.v1";
+
 /// A text message to a viewer, between the binary messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -40,32 +45,6 @@ pub enum ToViewer {
     Viewers {
         count: u64,
     },
-}
-
-/// Why a stream is offline.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OfflineReason {
-    /// The publisher closed as it should, or its owner ended it.
-    Ended,
-    /// A newer publisher has other tracks. Its init segment follows.
-    Replaced,
-    /// The connection broke off or went silent, or its bytes were broken. Also what an older or
-    /// newer server means by a reason that is missing or unknown here.
-    #[default]
-    #[serde(other)]
-    Lost,
-}
-
-impl OfflineReason {
-    /// As messages and logs name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            OfflineReason::Ended => "ended",
-            OfflineReason::Replaced => "replaced",
-            OfflineReason::Lost => "lost",
-        }
-    }
 }
 
 /// A text message to a publisher.

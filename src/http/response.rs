@@ -1,7 +1,7 @@
 //! Response heads, and refusals as small plain-text responses.
 //!
 //! ```
-//! use videostream::protocol::response::{Connection, ResponseHead};
+//! use videostream::http::response::{Connection, ResponseHead};
 //!
 //! let head = ResponseHead::new(200)
 //!     .header("Content-Type", "video/webm")
@@ -18,9 +18,9 @@
 
 use std::fmt::Display;
 
-use http::StatusCode;
+use ::http::StatusCode;
 
-use super::{date::HttpDate, http::Method, refusal::Refusal};
+use super::{Method, date::HttpDate, refusal::Refusal};
 
 /// Tells a client that waits with its body to send it (RFC 9110, 15.2.1).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -57,7 +57,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// From [`RequestHead::keep_alive`](super::http::RequestHead::keep_alive).
+    /// From [`RequestHead::keep_alive`](super::RequestHead::keep_alive).
     pub fn keep_alive(keep: bool) -> Self {
         if keep { Self::KeepAlive } else { Self::Close }
     }
@@ -190,7 +190,7 @@ pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Sta
     bytes
 }
 
-pub(super) fn start(status: u16) -> Vec<u8> {
+pub(crate) fn start(status: u16) -> Vec<u8> {
     // People read the phrase, programs do not (RFC 9110, 15).
     let status = StatusCode::from_u16(status).unwrap_or_default();
     let phrase = status.canonical_reason().unwrap_or_default();
@@ -202,7 +202,7 @@ pub(super) fn start(status: u16) -> Vec<u8> {
 
 /// Writes one field line. Control characters become spaces: a value that came from a peer or an
 /// option can never end its line and begin another (RFC 9110, 5.5).
-pub(super) fn push_field(bytes: &mut Vec<u8>, name: &str, value: impl Display) {
+pub(crate) fn push_field(bytes: &mut Vec<u8>, name: &str, value: impl Display) {
     let mut line = format!("{name}: {value}").into_bytes();
     line.iter_mut()
         .filter(|byte| byte.is_ascii_control())

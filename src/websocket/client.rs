@@ -1,126 +1,16 @@
-//! Both ends of WebSocket's opening handshake, and the frames that are not media (RFC 6455).
+//! The client's end of WebSocket's opening handshake (RFC 6455, 4.1).
 //!
-//! Of the server's end, the request's fields are in [`http`](super::http), and their check is in
-//! [`route`](super::route). Here are the `101`, and the client's end:
 //! [`client_request`], then [`check_response`] until it says something.
-//!
-//! Frames made here are the server's: unmasked (5.1), and whole in one frame.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha1::{Digest as _, Sha1};
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::{
-    http::FIELDS_MAX,
-    response::{push_field, start},
-};
+use super::handshake::accept_key;
+use crate::http::FIELDS_MAX;
+use crate::http::response::push_field;
 use crate::secret::Secret;
-
-/// The subprotocol in which text messages go between the media: see [`super::control`].
-pub const SUBPROTOCOL: &str = "videostream.v1";
-
-/// Bytes of payload that a control frame may have (5.5).
-pub const CONTROL_BYTES_MAX: usize = 125;
 
 /// Bytes of a response that a client looks at before it gives up.
 const RESPONSE_BYTES_MAX: usize = 16 * 1024;
-
-/// Why a WebSocket is closed (7.4.1, and the registry it founded).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
-pub enum CloseCode {
-    Normal = 1000,
-    /// The server is going down.
-    GoingAway = 1001,
-    Protocol = 1002,
-    /// Not the kind of data that we take: not WebM.
-    Unsupported = 1003,
-    /// The right kind, but broken: text that is not UTF-8, WebM that makes no sense.
-    InvalidPayload = 1007,
-    Policy = 1008,
-    TooBig = 1009,
-    /// Something went wrong in the server, not in the client.
-    Internal = 1011,
-    TryAgain = 1013,
-}
-
-impl From<CloseCode> for u16 {
-    fn from(code: CloseCode) -> Self {
-        code as Self
-    }
-}
-
-/// What goes into our `101 Switching Protocols`: the request was a valid WebSocket upgrade.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handshake {
-    pub accept: String,
-    /// The subprotocol chosen from those offered: `videostream.v1`, or none.
-    pub subprotocol: Option<&'static str>,
-}
-
-/// `101 Switching Protocols`: after these bytes the connection speaks WebSocket (RFC 6455, 4.2.2).
-pub fn switching_protocols(handshake: &Handshake) -> Vec<u8> {
-    let mut bytes = start(101);
-    push_field(&mut bytes, "Connection", "Upgrade");
-    push_field(&mut bytes, "Upgrade", "websocket");
-    push_field(&mut bytes, "Sec-WebSocket-Accept", &handshake.accept);
-    if let Some(subprotocol) = handshake.subprotocol {
-        push_field(&mut bytes, "Sec-WebSocket-Protocol", subprotocol);
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes
-}
-
-/// `Sec-WebSocket-Accept` for this `Sec-WebSocket-Key` (4.2.2, step 5.4).
-pub fn accept_key(key: &str) -> String {
-    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
-}
-
-/// Ours, if it was offered. Without it the connection carries media alone.
-pub fn pick_subprotocol(offered: &[String]) -> Option<&'static str> {
-    offered
-        .iter()
-        .any(|offer| offer == SUBPROTOCOL)
-        .then_some(SUBPROTOCOL)
-}
-
-/// A close frame. A reason too long for a control frame is cut between two characters.
-pub fn close_frame(code: impl Into<u16>, reason: &str) -> Vec<u8> {
-    let reason = &reason[..reason.floor_char_boundary(CONTROL_BYTES_MAX - 2)];
-    frame(
-        OpCode::Control(Control::Close),
-        &[&code.into().to_be_bytes(), reason.as_bytes()].concat(),
-    )
-}
-
-pub fn text_frame(text: &str) -> Vec<u8> {
-    frame(OpCode::Data(Data::Text), text.as_bytes())
-}
-
-/// A ping. A payload over [`CONTROL_BYTES_MAX`] is cut.
-pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
-    frame(
-        OpCode::Control(Control::Ping),
-        &payload[..payload.len().min(CONTROL_BYTES_MAX)],
-    )
-}
-
-/// One whole message in one frame (5.2).
-fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
-    let header = FrameHeader {
-        opcode,
-        ..FrameHeader::default()
-    };
-    let length = payload.len() as u64;
-    let mut bytes = Vec::with_capacity(header.len(length) + payload.len());
-    header
-        .format(length, &mut bytes)
-        .expect("a Vec takes all that is written");
-    bytes.extend_from_slice(payload);
-    bytes
-}
 
 /// What would end a target early. It may come from a command line, with anything in it.
 const TARGET_ESCAPES: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'#');
@@ -304,67 +194,13 @@ fn parse_response(bytes: &[u8]) -> Result<Option<(usize, Response)>, HandshakeEr
 mod tests {
     use proptest::prelude::*;
 
-    use super::{
-        super::{
-            http::{Method, parse_request},
-            refusal::Refusal,
-            response::{Connection, Stamp, refuse},
-            route::{Route, Via, route},
-        },
-        *,
-    };
+    use super::*;
+    use crate::http::refusal::Refusal;
+    use crate::http::response::{Connection, Stamp, refuse};
+    use crate::http::{Method, parse_request};
+    use crate::websocket::{SUBPROTOCOL, handshake, switching_protocols};
 
     const KEY: &[u8; 16] = b"the sample nonce";
-
-    #[test]
-    fn accept_key_of_the_rfc_sample_is_right() {
-        assert_eq!(
-            accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
-    }
-
-    #[test]
-    fn switching_says_the_subprotocol_only_if_one_was_chosen() {
-        let mut handshake = Handshake {
-            accept: "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned(),
-            subprotocol: None,
-        };
-        assert_eq!(
-            String::from_utf8_lossy(&switching_protocols(&handshake)),
-            "HTTP/1.1 101 Switching Protocols\r\nServer: videostream\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-        );
-        handshake.subprotocol = Some("videostream.v1");
-        assert!(
-            String::from_utf8_lossy(&switching_protocols(&handshake))
-                .contains("Protocol: videostream.v1\r\n")
-        );
-    }
-
-    #[test]
-    fn frame_length_takes_the_shortest_form() {
-        assert_eq!(text_frame("Hello"), b"\x81\x05Hello");
-        let head = |length: usize| text_frame(&"a".repeat(length))[1..][..9].to_vec();
-        assert_eq!(head(125)[0], 125);
-        assert_eq!(head(126)[..3], [126, 0, 126]);
-        assert_eq!(head(65_535)[..3], [126, 255, 255]);
-        assert_eq!(head(65_536)[..9], [127, 0, 0, 0, 0, 0, 1, 0, 0]);
-        assert_eq!(ping_frame(b"now"), b"\x89\x03now");
-        assert_eq!(ping_frame(&[0; 200]).len(), 2 + 125);
-    }
-
-    #[test]
-    fn close_reason_is_cut_between_characters() {
-        assert_eq!(
-            close_frame(CloseCode::GoingAway, "bye"),
-            b"\x88\x05\x03\xe9bye"
-        );
-        assert_eq!(close_frame(1000_u16, ""), b"\x88\x02\x03\xe8");
-        let frame = close_frame(CloseCode::Policy, &"é".repeat(100));
-        assert_eq!((frame[1], frame.len()), (2 + 122, 2 + 2 + 122));
-        assert!(std::str::from_utf8(&frame[4..]).is_ok());
-    }
 
     #[test]
     fn nothing_in_a_clients_request_can_end_its_line() {
@@ -396,13 +232,8 @@ mod tests {
         );
         let (head, length) = parse_request(&bytes, 4096).expect("valid").expect("whole");
         assert_eq!((length, &head.keys[..]), (bytes.len(), &["k".into()][..]));
-        match route(&head) {
-            Ok(Route::Watch {
-                via: Via::WebSocket(handshake),
-                ..
-            }) => [&switching_protocols(&handshake)[..], b"frames"].concat(),
-            other => panic!("{other:?}"),
-        }
+        let handshake = handshake(&head).expect("valid").expect("an upgrade");
+        [&switching_protocols(&handshake)[..], b"frames"].concat()
     }
 
     #[test]
@@ -461,11 +292,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), text in ".{0,80}") {
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
             for start in [&b""[..], b"HTTP/1.1 101 ", b"HTTP/1.1 400 x\r\n", b"HTTP/1.1 200 OK\r\n\r\n"] {
                 let _ = check_response(&[start, &bytes].concat(), KEY);
             }
-            prop_assert!(close_frame(1000_u16, &text).len() <= 2 + CONTROL_BYTES_MAX);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! "No", and why: the answer to a request that is not served.
 
-use super::http::HttpError;
+use super::HttpError;
 use crate::stream_name::BadName;
 use std::borrow::Cow;
 

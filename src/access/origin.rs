@@ -7,9 +7,9 @@
 //! - [`LocalNames`]: a page has its own name lead to this machine (DNS rebinding). To the browser
 //!   it is of the same site then, so that only the Host tells.
 
-use super::host;
-use super::refusal::{Cause, Refusal};
-use super::response::Readers;
+use crate::http::host;
+use crate::http::refusal::{Cause, Refusal};
+use crate::http::response::Readers;
 
 /// An `allow_origin` that no browser would send.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

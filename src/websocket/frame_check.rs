@@ -7,7 +7,7 @@
 //!
 //! Media are not touched: a frame costs its head, and a text its length.
 
-use super::websocket::CloseCode;
+use super::CloseCode;
 
 /// Two bytes, eight of length, four of mask.
 const HEAD_BYTES_MAX: usize = 14;
