@@ -11,23 +11,18 @@ use super::authorizer::Asked;
 use super::response::{Framing, ResponseTo, WholeResponse};
 use crate::access::Shown;
 use crate::http::base_path::BasePath;
-use crate::http::redirect::to_https;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::{Connection, Stamp, refuse};
-use crate::http::{Body, Method, RequestHead, parse_request};
+use crate::http::{Body, Method, RequestHead};
 use crate::pages;
 use crate::routes::{Need, Route, route_below};
 use crate::session::body::BodyReader;
+use crate::session::requesting::{Drained, HeadRead};
 use crate::session::{
-    PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
+    Draining, ParsedHead, PendingAuthorization, QuestionId, Request, SessionId, Socket, State,
+    Verdict,
 };
 use bytes::{Bytes, BytesMut};
-use std::io;
-use std::mem;
-
-/// Up to this size a request head is parsed with every read, so that bytes that are not HTTP are
-/// refused at once; beyond it, only at the end of a line.
-const EAGER_BYTES_MAX: usize = 256;
 
 /// Bytes of an unwanted body that are read to keep the connection open.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
@@ -35,69 +30,31 @@ const DRAINED_BYTES_MAX: u64 = 64 << 10;
 impl<S: Socket> Hub<S> {
     /// Reads more of a request head, and answers it once it is whole.
     pub(super) fn read_request(&mut self, id: SessionId) -> bool {
-        if !self.sessions[id].is_introduced && !self.read_proxy_header(id) {
-            return self.sessions[id].can_read;
-        }
-        let session = &mut self.sessions[id];
-        let State::Requesting(head_bytes) = &mut session.state else {
-            return false;
-        };
-        let redirects_to = session.redirects_to;
-        // The bytes behind the last request may be a whole one.
-        if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
-            return self.parsed(id, outcome);
-        }
-        let mut bytes = [0; 4096];
-        match session.socket.read(&mut bytes) {
-            Ok(0) => {
-                self.drop_session(id);
-                return false;
-            }
-            Ok(length) => {
-                head_bytes.extend_from_slice(&bytes[..length]);
-                session.heard_at = self.clock.now();
-                // A head that comes a byte at a time is not parsed again for each byte.
-                let is_long = head_bytes.len() > EAGER_BYTES_MAX;
-                if is_long
-                    && head_bytes.len() < self.settings.limits.head_bytes
-                    && !bytes[..length].contains(&b'\n')
-                {
-                    return true;
+        let expects_header = self.sessions[id].expects_proxy_header();
+        if !expects_header || self.read_proxy_header(id) {
+            let head_bytes = self.settings.limits.head_bytes;
+            match self.sessions[id].read_head(head_bytes) {
+                HeadRead::Whole(parsed) => self.head_parsed(id, parsed),
+                HeadRead::Partial | HeadRead::Blocked => {}
+                HeadRead::NotTls => {
+                    let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
+                    self.refuse(id, &refusal, Method::Other);
                 }
-                match parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
-                    Some(outcome) => return self.parsed(id, outcome),
-                    None => return true,
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if session.socket.fall_back() => {
-                let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
-                self.refuse(id, &refusal, Method::Other);
-            }
-            Err(error) => {
-                if session.socket.is_handshaking() {
-                    tracing::debug!(%error, "no TLS connection");
-                }
-                self.drop_session(id);
+                HeadRead::Gone => self.drop_session(id),
             }
         }
-        self.sessions[id].can_read
+        self.sessions[id].readiness().can_read()
     }
 
-    fn parsed(&mut self, id: SessionId, outcome: Outcome) -> bool {
+    fn head_parsed(&mut self, id: SessionId, parsed: ParsedHead) {
         self.books.counters.requests += 1;
-        let session = &mut self.sessions[id];
-        session.requests += 1;
-        session.since = self.clock.now();
-        match outcome {
+        match parsed {
             Ok((head, rest)) => match self.admit_request(id, &head) {
                 Ok(route) => self.authorize(id, Request { head, route, rest }),
                 Err(refusal) => self.refuse_request(id, refusal, &head, rest.freeze()),
             },
             Err((refusal, method)) => self.refuse(id, &refusal, method),
         }
-        self.sessions[id].can_read
     }
 
     /// What a request asks for, if its keys and tokens permit that.
@@ -118,7 +75,7 @@ impl<S: Socket> Hub<S> {
             Some(Asked::Waits { question, deadline }) => {
                 self.books.counters.auth_waits += 1;
                 let pending = PendingAuthorization::new(request, question, deadline);
-                self.sessions[id].state = State::Pending(Box::new(pending));
+                self.enter(id, State::Pending(Box::new(pending)));
                 return;
             }
         };
@@ -128,14 +85,13 @@ impl<S: Socket> Hub<S> {
     fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
         let authorizer = self.authorizer.as_mut()?;
         let need = request.route.need()?;
-        let peer = self.sessions[id].client;
+        let peer = self.sessions[id].address();
         let forwarded_for = request.head.forwarded_for.as_deref();
         let client = self.settings.proxies.client(peer, forwarded_for);
         let sessions = &self.sessions;
         let is_waiting = |id, question: &QuestionId| {
-            sessions.get(id).is_some_and(|session| {
-                matches!(&session.state, State::Pending(pending) if pending.question() == question)
-            })
+            let pending = sessions.get(id).and_then(|session| session.pending());
+            pending.is_some_and(|pending| pending.question() == question)
         };
         let now = self.clock.now();
         Some(authorizer.ask(id, need, &request.head, client, now, is_waiting))
@@ -193,7 +149,7 @@ impl<S: Socket> Hub<S> {
     /// The prefix that a trusted proxy has taken off this request's path.
     fn forwarded_prefix(&self, id: SessionId, head: &RequestHead) -> Option<BasePath> {
         let field = head.forwarded_prefix.as_deref()?;
-        let is_trusted = self.settings.proxies.trusts(self.sessions[id].client);
+        let is_trusted = self.settings.proxies.trusts(self.sessions[id].address());
         is_trusted.then(|| BasePath::forwarded(field)).flatten()
     }
 
@@ -321,8 +277,8 @@ impl<S: Socket> Hub<S> {
             stamp: &stamp,
         });
         let session = &mut self.sessions[id];
-        session.outbox.push(response.head);
-        session.outbox.push(response.body);
+        session.send(response.head);
+        session.send(response.body);
         self.go_on_after_answer(id, after);
     }
 
@@ -355,7 +311,7 @@ impl<S: Socket> Hub<S> {
         };
         let header = Connection::keep_alive(keep_alive);
         let bytes = refuse(&refusal, head.method, header, &stamp);
-        self.sessions[id].outbox.push(bytes);
+        self.sessions[id].send(bytes);
         self.go_on_after_answer(id, after);
     }
 
@@ -388,14 +344,17 @@ impl<S: Socket> Hub<S> {
                 keep_alive: true,
                 rest,
             },
-            AfterAnswer::Drain(body) => State::Draining(Box::new(body)),
+            AfterAnswer::Drain(body) => State::Draining(Box::new(Draining {
+                body,
+                active_at: self.clock.now(),
+            })),
             AfterAnswer::Close { has_body: true } => return self.close_after_body(id),
             AfterAnswer::Close { has_body: false } => State::Responding {
                 keep_alive: false,
                 rest: BytesMut::new(),
             },
         };
-        self.sessions[id].state = state;
+        self.enter(id, state);
         self.queue_read(id);
         self.queue_write(id);
     }
@@ -403,36 +362,19 @@ impl<S: Socket> Hub<S> {
     /// Reads on to the end of an unwanted body; the next request comes behind it.
     pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
         let session = &mut self.sessions[id];
-        let State::Draining(body) = &mut session.state else {
-            return false;
-        };
-        if body.is_at_end() {
-            return false;
-        }
-        match self.turn.read_buffer.read(&mut session.socket) {
-            Ok(bytes) if bytes.is_empty() => self.drop_session(id),
-            Ok(mut bytes) => {
-                while let Ok(Some(_)) = body.take(&mut bytes) {}
-                let is_at_end = body.is_at_end();
-                session.heard(self.clock.now());
-                if is_at_end {
-                    let rest = BytesMut::from(&bytes[..]);
-                    session.state = State::Responding {
-                        keep_alive: true,
-                        rest,
-                    };
-                    self.queue_write(id);
-                    // The answer may have been written already.
-                    if self.sessions[id].outbox.is_empty() {
-                        self.outbox_written(id);
-                    }
-                    return false;
+        match session.drain(&mut self.turn.read_buffer, self.clock.now()) {
+            Drained::Partial => {}
+            Drained::Whole => {
+                self.queue_write(id);
+                // The answer may have been written already.
+                if self.sessions[id].outbox().is_empty() {
+                    self.outbox_written(id);
                 }
+                return false;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
-            Err(_) => self.drop_session(id),
+            Drained::Gone => self.drop_session(id),
         }
-        self.sessions[id].can_read
+        self.sessions[id].readiness().can_read()
     }
 
     /// The keys and the token that a request shows, checked now.
@@ -450,29 +392,6 @@ enum AfterAnswer {
     Close {
         has_body: bool,
     },
-}
-
-/// A request and what came behind its head, or a refusal and the method to answer.
-type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
-
-/// A whole request head at the front of `bytes`, and the bytes behind it; `None` while the head is
-/// not whole. The bytes of the head are freed. With `redirects_to`, the only answer is a redirect.
-fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Option<Outcome> {
-    if bytes.is_empty() {
-        return None;
-    }
-    match parse_request(bytes, limit) {
-        Ok(None) => None,
-        Ok(Some((head, length))) => {
-            let mut all = mem::take(bytes);
-            let rest = all.split_off(length);
-            Some(match redirects_to {
-                None => Ok((head, rest)),
-                Some(port) => Err((to_https(&head, &all, port), head.method)),
-            })
-        }
-        Err(error) => Some(Err((error.into(), Method::Other))),
-    }
 }
 
 pub(super) fn not_found() -> Refusal {

@@ -361,11 +361,11 @@ impl Stage {
         let outgoing = mem::take(&mut self.peer.line.wire().outgoing);
         match self.role {
             Role::Viewer { .. } | Role::Publisher => {
-                let said = read_server(behind_101(&outgoing));
-                self.check_replies(&said, is_open);
+                let received = read_server(behind_101(&outgoing));
+                self.check_replies(&received, is_open);
                 match self.role {
-                    Role::Publisher => self.check_messages(&said, is_open),
-                    _ => self.check_media(&said, is_open),
+                    Role::Publisher => self.check_messages(&received, is_open),
+                    _ => self.check_media(&received, is_open),
                 }
             }
             Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),
