@@ -177,9 +177,10 @@ impl Client<'_> {
             _ => Vec::new(),
         };
         // How much of the text is whole characters.
-        let mut whole = match is_text {
-            true => valid_length(&payload).expect("it was looked at before"),
-            false => 0,
+        let mut whole = if is_text {
+            valid_length(&payload).expect("it was looked at before")
+        } else {
+            0
         };
         for at in 0..length as usize {
             payload.push(self.byte()? ^ mask[4 + at % 4]);

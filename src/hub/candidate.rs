@@ -42,9 +42,10 @@ impl Candidates {
         id: SessionId,
         sent_bytes: impl Fn(SessionId) -> u64,
     ) -> Option<SessionId> {
-        let idlest = match self.ids.len() < CANDIDATES_MAX {
-            true => None,
-            false => (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place])),
+        let idlest = if self.ids.len() < CANDIDATES_MAX {
+            None
+        } else {
+            (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place]))
         };
         let closed = idlest.and_then(|place| self.ids.remove(place));
         self.ids.push_back(id);

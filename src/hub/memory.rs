@@ -341,12 +341,11 @@ impl<S: Socket> Hub<S> {
         if self.memory.is_full() {
             self.shorten_publishers(self.memory.share(), Hub::unfinished_bytes);
         }
-        match self.memory.is_full() {
-            true => {
-                self.books.counters.refused_for_memory += 1;
-                Err(Refusal::full())
-            }
-            false => Ok(()),
+        if self.memory.is_full() {
+            self.books.counters.refused_for_memory += 1;
+            Err(Refusal::full())
+        } else {
+            Ok(())
         }
     }
 }

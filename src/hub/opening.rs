@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::broadcast::Broadcast;
-use super::requests::not_found;
+use super::requests::{Exchange, not_found};
 use crate::http::refusal::Refusal;
 use crate::http::response::CONTINUE;
 use crate::http::{Body, Method, RequestHead};
@@ -18,7 +18,6 @@ use crate::stream_name::StreamName;
 use crate::webm::DocType;
 use crate::websocket::messages::ToPublisher;
 use crate::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
-use bytes::BytesMut;
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
@@ -40,12 +39,11 @@ impl<S: Socket> Hub<S> {
 
     pub(super) fn open_viewer(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if self.streams.find(name.as_str()).is_none() {
             self.make_way_for_name()?;
         }
@@ -86,12 +84,11 @@ impl<S: Socket> Hub<S> {
 
     pub(super) fn open_publisher(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if via == Via::Http && head.body == Body::None {
             return Err(Refusal::new(400, "a stream has a body"));
         }

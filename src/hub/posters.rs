@@ -2,10 +2,10 @@
 
 use super::Hub;
 use super::broadcast::Poster;
-use super::requests::not_live;
+use super::requests::{Exchange, not_live};
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::CONTINUE;
-use crate::http::{Body, Method, RequestHead};
+use crate::http::{Body, Method};
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
 use crate::stream_name::StreamName;
@@ -25,11 +25,10 @@ const KEYFRAME_CHUNKS_MAX: usize = 4;
 impl<S: Socket> Hub<S> {
     pub(super) fn open_posting(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: StreamName,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if let Body::Length(length) = head.body
             && length > self.settings.limits.poster_bytes as u64
         {
@@ -104,7 +103,12 @@ impl<S: Socket> Hub<S> {
         }
         // The upload has been read to its end, so the connection may go on.
         head.body = Body::None;
-        self.respond(id, &head, BytesMut::from(&bytes[..]), |to| to.no_content());
+        let exchange = Exchange {
+            id,
+            head: &head,
+            rest: BytesMut::from(&bytes[..]),
+        };
+        self.respond(exchange, |to| to.no_content());
         Ok(())
     }
 

@@ -49,9 +49,10 @@ impl<S: Socket> Hub<S> {
             }
             let id = self.queues.pop_reader();
             let session = id.and_then(|id| self.sessions.get(id));
-            cost += match session.is_some_and(|session| session.socket().is_handshaking()) {
-                true => HANDSHAKE_COST,
-                false => 1,
+            cost += if session.is_some_and(|session| session.socket().is_handshaking()) {
+                HANDSHAKE_COST
+            } else {
+                1
             };
             self.read_queued(id);
         }

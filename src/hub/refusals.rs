@@ -46,9 +46,10 @@ impl RefusalLog {
             .filter(|&&other| other == client)
             .count();
         let is_logged = self.clients.len() < LINES_MAX && of_client < LINES_OF_CLIENT_MAX;
-        match is_logged {
-            true => self.clients.push(client),
-            false => self.unlogged += 1,
+        if is_logged {
+            self.clients.push(client)
+        } else {
+            self.unlogged += 1
         }
         is_logged
     }

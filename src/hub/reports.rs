@@ -2,16 +2,16 @@
 
 use super::Hub;
 use super::renderings::{Names, What};
+use super::requests::Exchange;
 use crate::access::Shown;
-use crate::http::RequestHead;
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
 use crate::routes::Route;
-use crate::session::{SessionId, Socket};
+use crate::session::Socket;
 use crate::stream::StreamId;
 use crate::stream_name::StreamName;
 use crate::webm::TrackKind;
 use crate::work;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Serialize;
 
 /// The body of `/api/streams`.
@@ -26,18 +26,17 @@ impl<S: Socket> Hub<S> {
     /// Answers with these streams, in the form that `route` names. `locked`: a key would show more.
     pub(super) fn tell_streams(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         route: &Route,
         names: Names,
         locked: bool,
     ) {
         let (what, media_type) = match route {
             Route::Metrics => {
-                let format = match head.accepts_openmetrics {
-                    true => TextFormat::OpenMetrics,
-                    false => TextFormat::Prometheus,
+                let format = if exchange.head.accepts_openmetrics {
+                    TextFormat::OpenMetrics
+                } else {
+                    TextFormat::Prometheus
                 };
                 (What::Metrics(format), format.media_type())
             }
@@ -45,7 +44,7 @@ impl<S: Socket> Hub<S> {
             _ => (What::Streams { locked }, "application/json"),
         };
         let text = self.rendering(what, names);
-        self.respond(id, head, rest, |to| to.text(media_type, text));
+        self.respond(exchange, |to| to.text(media_type, text));
     }
 
     /// The report about these streams: newly rendered, or shared with a request of just now.

@@ -7,7 +7,7 @@
 //! ```
 
 use super::Hub;
-use super::authorizer::Asked;
+use super::authorizer::{Asked, Asking};
 use super::response::{Framing, ResponseTo, WholeResponse};
 use crate::access::Shown;
 use crate::http::base_path::BasePath;
@@ -26,6 +26,15 @@ use bytes::{Bytes, BytesMut};
 
 /// Bytes of an unwanted body that are read to keep the connection open.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
+
+/// A request that is being served, and the session that gets the answer.
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
+    pub(super) id: SessionId,
+    pub(super) head: &'a RequestHead,
+    /// What came behind the head.
+    pub(super) rest: BytesMut,
+}
 
 impl<S: Socket> Hub<S> {
     /// Reads more of a request head, and answers it once it is whole.
@@ -84,7 +93,7 @@ impl<S: Socket> Hub<S> {
 
     fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
         let authorizer = self.authorizer.as_mut()?;
-        let need = request.route.need()?;
+        let permission = request.route.need()?;
         let peer = self.sessions[id].address();
         let forwarded_for = request.head.forwarded_for.as_deref();
         let client = self.settings.proxies.client(peer, forwarded_for);
@@ -94,7 +103,13 @@ impl<S: Socket> Hub<S> {
             pending.is_some_and(|pending| pending.question() == question)
         };
         let now = self.clock.now();
-        Some(authorizer.ask(id, need, &request.head, client, now, is_waiting))
+        let asking = Asking {
+            session: id,
+            permission,
+            head: &request.head,
+            client,
+        };
+        Some(authorizer.ask(asking, now, is_waiting))
     }
 
     /// What the hook's verdict means for a request. `None`: it has not decided, so nothing is permitted.
@@ -124,18 +139,20 @@ impl<S: Socket> Hub<S> {
         let Request { head, route, rest } = request;
         // It holds nothing most of the time, and of an upload what one read has brought.
         let behind = Bytes::copy_from_slice(&rest);
+        let head = &head;
+        let exchange = Exchange { id, head, rest };
         let served = match permitted {
-            Ok(()) => self.serve(id, &head, rest, route),
+            Ok(()) => self.serve(exchange, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
             Err(_) if route.need() == Some(Need::List) => {
-                self.tell_streams(id, &head, rest, &route, Vec::new(), true);
+                self.tell_streams(exchange, &route, Vec::new(), true);
                 Ok(())
             }
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = served {
-            self.refuse_request(id, refusal, &head, behind);
+            self.refuse_request(id, refusal, head, behind);
         }
     }
 
@@ -168,61 +185,53 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Does what one request asks for. Its permission has been checked.
-    fn serve(
-        &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        route: Route,
-    ) -> Result<(), Refusal> {
+    fn serve(&mut self, exchange: Exchange<'_>, route: Route) -> Result<(), Refusal> {
+        let (id, head) = (exchange.id, exchange.head);
         match route {
             Route::Publish { name, via } => {
-                return self.open_publisher(id, head, rest, &name, via);
+                return self.open_publisher(exchange, &name, via);
             }
             Route::Watch { name, .. } if head.method == Method::Head => {
                 self.describe_stream(id, head, &name);
             }
             Route::Watch { name, via } => {
-                return self.open_viewer(id, head, rest, &name, via);
+                return self.open_viewer(exchange, &name, via);
             }
             Route::PutPoster(name) => {
-                return self.open_posting(id, head, rest, name);
+                return self.open_posting(exchange, name);
             }
             Route::EndPublisher(name) => {
                 self.end_publisher(&name)?;
-                self.respond(id, head, rest, |to| to.no_content());
+                self.respond(exchange, |to| to.no_content());
             }
-            Route::Home => self.page(id, head, rest, "home/home.html", Framing::SameOrigin)?,
-            Route::Dashboard => self.page(
-                id,
-                head,
-                rest,
-                "dashboard/dashboard.html",
-                Framing::SameOrigin,
-            )?,
+            Route::Home => self.page(exchange, "home/home.html", Framing::SameOrigin)?,
+            Route::Dashboard => {
+                self.page(exchange, "dashboard/dashboard.html", Framing::SameOrigin)?
+            }
             Route::PublishPage(_) => {
-                self.page(id, head, rest, "publish/publish.html", Framing::SameOrigin)?;
+                self.page(exchange, "publish/publish.html", Framing::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
-                let framing = match embed {
-                    true => Framing::Anyone,
-                    false => Framing::SameOrigin,
+                let framing = if embed {
+                    Framing::Anyone
+                } else {
+                    Framing::SameOrigin
                 };
-                self.page(id, head, rest, "watch/watch.html", framing)?;
+                self.page(exchange, "watch/watch.html", framing)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |to| to.page(page, Framing::SameOrigin));
+                self.respond(exchange, |to| to.page(page, Framing::SameOrigin));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |to| to.poster(&poster));
+                self.respond(exchange, |to| to.poster(&poster));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
                     Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
-                self.respond(id, head, rest, |to| to.picture("image/webp", picture));
+                self.respond(exchange, |to| to.picture("image/webp", picture));
             }
             Route::Streams | Route::Metrics => {
                 let shown = self.shown(head);
@@ -230,19 +239,19 @@ impl<S: Socket> Hub<S> {
                     self.visible(&shown),
                     self.settings.access.hides_streams(&shown),
                 );
-                self.tell_streams(id, head, rest, &route, names, locked);
+                self.tell_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
                 let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
                 let name = self.streams.stream(stream_id).name().clone();
-                self.tell_streams(id, head, rest, &route, vec![name], false);
+                self.tell_streams(exchange, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
-                self.respond(id, head, rest, |to| to.text(media_type, "ok\n"));
+                self.respond(exchange, |to| to.text(media_type, "ok\n"));
             }
             Route::Options { allow } => {
-                self.respond(id, head, rest, |to| to.options(allow));
+                self.respond(exchange, |to| to.options(allow));
             }
         }
         Ok(())
@@ -250,25 +259,22 @@ impl<S: Socket> Hub<S> {
 
     fn page(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         file: &str,
         framing: Framing,
     ) -> Result<(), Refusal> {
         let page = pages::page(file).ok_or_else(not_found)?;
-        self.respond(id, head, rest, |to| to.page(page, framing));
+        self.respond(exchange, |to| to.page(page, framing));
         Ok(())
     }
 
     /// Sends a whole answer, after which the connection may make another request.
     pub(super) fn respond(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         response: impl FnOnce(ResponseTo<'_>) -> WholeResponse,
     ) {
+        let Exchange { id, head, rest } = exchange;
         let stamp = self.stamp(head);
         let (after, keep_alive) = self.after_answer(head, rest.freeze());
         let response = response(ResponseTo {
@@ -300,14 +306,15 @@ impl<S: Socket> Hub<S> {
             refusal = refusal.without_challenge();
         }
         let stamp = self.stamp(head);
-        let (after, keep_alive) = match refusal.keeps_connection() {
-            true => self.after_answer(head, behind),
-            false => (
+        let (after, keep_alive) = if refusal.keeps_connection() {
+            self.after_answer(head, behind)
+        } else {
+            (
                 AfterAnswer::Close {
                     has_body: head.body != Body::None,
                 },
                 false,
-            ),
+            )
         };
         let header = Connection::keep_alive(keep_alive);
         let bytes = refuse(&refusal, head.method, header, &stamp);

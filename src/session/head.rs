@@ -37,9 +37,10 @@ impl IncomingHead {
     pub fn first(has_proxy_header: bool, redirects_to: Option<u16>) -> IncomingHead {
         IncomingHead {
             bytes: BytesMut::new(),
-            place: match has_proxy_header {
-                true => Place::BehindProxyHeader,
-                false => Place::First,
+            place: if has_proxy_header {
+                Place::BehindProxyHeader
+            } else {
+                Place::First
             },
             redirects_to,
         }

@@ -143,9 +143,10 @@ impl Inbound {
             wrong: &mut self.wrong,
             replies: Vec::new(),
             received: 0,
-            read_max: match self.is_dense {
-                true => DENSE_READ_BYTES,
-                false => usize::MAX,
+            read_max: if self.is_dense {
+                DENSE_READ_BYTES
+            } else {
+                usize::MAX
             },
             is_spent: false,
         };
@@ -153,9 +154,10 @@ impl Inbound {
         let is_spent = wire.is_spent;
         let came = wire.received;
         outbox.push(wire.replies);
-        self.unfinished = match self.check.is_between_messages() {
-            true => 0,
-            false => self.unfinished.saturating_add(saturated(came)),
+        self.unfinished = if self.check.is_between_messages() {
+            0
+        } else {
+            self.unfinished.saturating_add(saturated(came))
         };
         if came > 0 {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;

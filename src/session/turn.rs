@@ -107,9 +107,10 @@ impl<S: Socket> Session<S> {
                 self.close(CloseCode::Policy, "viewers send nothing")
             }
             Received::Binary(_) | Received::Text | Received::Control => {
-                match self.outbox.len() > OUTBOX_SLICES_MAX {
-                    true => After::Gone,
-                    false => After::Stays,
+                if self.outbox.len() > OUTBOX_SLICES_MAX {
+                    After::Gone
+                } else {
+                    After::Stays
                 }
             }
         }

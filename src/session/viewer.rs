@@ -188,9 +188,10 @@ impl Viewer {
             transport,
             cursor: Cursor::join_now(stream),
             cursor_moved_at: now,
-            announced: match stream.is_live() {
-                true => Announced::Live,
-                false => Announced::Offline,
+            announced: if stream.is_live() {
+                Announced::Live
+            } else {
+                Announced::Offline
             },
             audience_index: 0,
             ignored_reads: 0,
@@ -355,9 +356,10 @@ impl Viewer {
                     };
                 }
                 Next::Skip { from_ms, to_ms } => {
-                    let text = match self.is_v1() {
-                        true => text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json()),
-                        false => Vec::new(),
+                    let text = if self.is_v1() {
+                        text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json())
+                    } else {
+                        Vec::new()
                     };
                     batch.items.push(Item {
                         is_skip: true,

@@ -52,9 +52,10 @@ impl Stage {
     fn media_error(&self, sent: &[frames::ClientFrame]) -> Option<(usize, u16)> {
         let (_, error, _) = self.publish(sent);
         let (index, is_other_format) = error?;
-        let code = match is_other_format {
-            true => CloseCode::Unsupported,
-            false => CloseCode::InvalidPayload,
+        let code = if is_other_format {
+            CloseCode::Unsupported
+        } else {
+            CloseCode::InvalidPayload
         };
         Some((index, code.into()))
     }
@@ -313,10 +314,11 @@ impl Stage {
                 order.next(payload);
             }
         }
-        match is_whole {
-            true => assert!(!is_open && rest.is_empty()),
+        if is_whole {
+            assert!(!is_open && rest.is_empty());
+        } else {
             // A part of a chunk may be left, if its peer did not wait for it.
-            false => assert!(self.is_gone || (is_open && rest.is_empty())),
+            assert!(self.is_gone || (is_open && rest.is_empty()));
         }
         play(order.bytes.freeze());
     }

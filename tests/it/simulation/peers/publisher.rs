@@ -120,9 +120,10 @@ impl Publisher {
     }
 
     fn send_head(&self, wire: &mut Wire) {
-        let tracks = match self.spec.has_sound {
-            true => Tracks::Both,
-            false => Tracks::Picture,
+        let tracks = if self.spec.has_sound {
+            Tracks::Both
+        } else {
+            Tracks::Picture
         };
         self.send(wire, &head(tracks));
     }
