@@ -105,9 +105,10 @@ impl Access {
             // Every client may list, but sees only the streams that it may watch.
             Need::List => true,
         };
-        match is_admitted {
-            true => Ok(()),
-            false => Err(Refusal::unauthorized().because(self.cause(&need, head))),
+        if is_admitted {
+            Ok(())
+        } else {
+            Err(Refusal::unauthorized().because(self.cause(&need, head)))
         }
     }
 
@@ -118,9 +119,10 @@ impl Access {
             Need::Watch(name) => self.watch_guard(name).key.is_some(),
             Need::List => true,
         };
-        match has_key && head.token.is_none() {
-            true => Cause::Key,
-            false => Cause::Token,
+        if has_key && head.token.is_none() {
+            Cause::Key
+        } else {
+            Cause::Token
         }
     }
 

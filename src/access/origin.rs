@@ -69,9 +69,10 @@ impl Origins {
             return Readers::OwnThisTime;
         };
         let is_listed = || Origin::parse(origin).is_some_and(|it| self.listed.contains(&it));
-        match self.any || is_listed() {
-            true => Readers::Origin(origin.to_owned()),
-            false => Readers::OwnThisTime,
+        if self.any || is_listed() {
+            Readers::Origin(origin.to_owned())
+        } else {
+            Readers::OwnThisTime
         }
     }
 }

@@ -124,9 +124,10 @@ fn act_of(act: &str) -> Act {
 fn expiry(text: &str) -> Result<Duration, &'static str> {
     const MOST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
     let Period(duration) = text.parse()?;
-    match (Duration::from_secs(1)..=MOST).contains(&duration) {
-        true => Ok(duration),
-        false => Err("must be between 1s and 10 years"),
+    if (Duration::from_secs(1)..=MOST).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("must be between 1s and 10 years")
     }
 }
 
@@ -138,8 +139,9 @@ fn web_address(text: &str) -> Result<String, String> {
         AddressError::UserInfo => "a link has no user name or password: remove them".to_owned(),
         error => error.to_string(),
     })?;
-    match address.scheme == Scheme::Http && !text.contains(['?', '#']) {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err(EXPECTED.to_owned()),
+    if address.scheme == Scheme::Http && !text.contains(['?', '#']) {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(EXPECTED.to_owned())
     }
 }

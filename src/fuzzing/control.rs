@@ -1,7 +1,7 @@
 //! What people and programs write for one another: control messages, configuration, command lines,
 //! addresses.
 
-use super::frames::{Said, read_server};
+use super::frames::{ServerFrame, read_server};
 use crate::cli::{Cli, Command, one_line};
 use crate::client::{Address, Scheme};
 use crate::config::{BitRate, Serve};
@@ -59,7 +59,7 @@ fn messages(text: &str) {
         let is_one_line = !json.contains(char::is_control);
         assert!(is_one_line, "{json}");
         let frame = text_frame(&json);
-        assert_eq!(read_server(&frame), [Said::Text(json)]);
+        assert_eq!(read_server(&frame), [ServerFrame::Text(json)]);
     }
 }
 

@@ -504,10 +504,7 @@ impl Model {
     fn join(&self) -> Place {
         Place {
             next: None,
-            earliest: match self.is_live {
-                true => 0,
-                false => self.live_edge(),
-            },
+            earliest: if self.is_live { 0 } else { self.live_edge() },
             seen_ms: 0,
             overtaken_ms: None,
             generation: 0,

@@ -60,9 +60,10 @@ impl FromStr for BasePath {
         let is_path = text.len() <= Self::BYTES_MAX
             && text.bytes().all(is_plain)
             && below.split('/').all(has_name);
-        match is_path {
-            true => Ok(Self(text.to_owned())),
-            false => Err(BadBasePath),
+        if is_path {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadBasePath)
         }
     }
 }

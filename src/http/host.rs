@@ -5,9 +5,10 @@ use std::net::Ipv6Addr;
 /// The host of `authority`, and its port, or `default` where none is written (RFC 3986, 3.2.2 and
 /// 3.2.3). `None` for what is no host and port, or has a user before it.
 pub fn split(authority: &str, default: u16) -> Option<(&str, u16)> {
-    let end = match authority.starts_with('[') {
-        true => authority.find(']')? + 1,
-        false => authority.find(':').unwrap_or(authority.len()),
+    let end = if authority.starts_with('[') {
+        authority.find(']')? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
     };
     let (host, port) = authority.split_at(end);
     let port = match port.strip_prefix(':') {

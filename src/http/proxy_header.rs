@@ -63,9 +63,10 @@ pub fn parse(bytes: &[u8]) -> Result<Option<ProxyHeader>, NoProxyHeader> {
     let Some(header) = bytes.get(..length) else {
         return Ok(None);
     };
-    let source = match header.starts_with(WORD) {
-        true => source_of_text(header)?,
-        false => source_of_binary(header)?,
+    let source = if header.starts_with(WORD) {
+        source_of_text(header)?
+    } else {
+        source_of_binary(header)?
     };
     Ok(Some(ProxyHeader { source, length }))
 }

@@ -31,9 +31,10 @@ pub struct RawQuery(String);
 impl RawQuery {
     /// With its question mark; empty where there is none.
     pub fn behind_mark(&self) -> String {
-        match self.0.is_empty() {
-            true => String::new(),
-            false => format!("?{}", self.0),
+        if self.0.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", self.0)
         }
     }
 }

@@ -26,7 +26,7 @@ impl<S: Socket> Hub<S> {
     /// Makes sure that one more name may be waited for.
     pub(super) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
         let offline = self.streams.broadcasts();
-        let offline = offline.filter(|broadcast| broadcast.publisher.is_none());
+        let offline = offline.filter(|broadcast| broadcast.publisher().is_none());
         if offline.count() < self.settings.limits.max_streams {
             return Ok(());
         }
@@ -40,14 +40,18 @@ impl<S: Socket> Hub<S> {
 
     fn waited(&self, stream: StreamId) -> Option<Waited> {
         let broadcast = self.streams.broadcast(stream)?;
-        if broadcast.publisher.is_some() || self.streams.stream(stream).generation() > 0 {
+        if broadcast.publisher().is_some() || self.streams.stream(stream).generation() > 0 {
             return None;
         }
-        let audience = broadcast.audience.iter().map(|&id| &self.sessions[id]);
+        let audience = broadcast
+            .audience()
+            .viewers()
+            .iter()
+            .map(|&id| &self.sessions[id]);
         let mut waited = audience.map(|session| Waited {
             stream,
-            client: counted_as(session.client),
-            since: session.since,
+            client: counted_as(session.address()),
+            since: session.since(),
         });
         let first = waited.next()?;
         waited

@@ -83,9 +83,10 @@ fn check_stream(answer: &[u8]) -> Result<Option<(Unframer, usize)>, String> {
         field.name.eq_ignore_ascii_case("Transfer-Encoding")
             && field.value.eq_ignore_ascii_case(b"chunked")
     });
-    let unframer = match is_chunked {
-        true => Unframer::Chunked(Decoder::default()),
-        false => Unframer::UntilClose,
+    let unframer = if is_chunked {
+        Unframer::Chunked(Decoder::default())
+    } else {
+        Unframer::UntilClose
     };
     Ok(Some((unframer, length)))
 }

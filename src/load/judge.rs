@@ -212,9 +212,10 @@ impl Judge {
         {
             findings.fault(format!("time goes back from {last_ms} to {ms} ms"));
         }
-        let stamp = match tracks.stamps == Some(block.track) {
-            true => Stamp::read(block.element.frame()).filter(|stamp| Some(stamp.run) == self.run),
-            false => None,
+        let stamp = if tracks.stamps == Some(block.track) {
+            Stamp::read(block.element.frame()).filter(|stamp| Some(stamp.run) == self.run)
+        } else {
+            None
         };
         // Without stamps, what came some time after it woke cannot have waited in its socket.
         let is_new = match (stamp, self.woke_ns) {

@@ -246,9 +246,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {
-            let nowhere = || match head.method.is_upload() {
-                true => Refusal::not_found().and_publish_at(path),
-                false => Refusal::not_found().and_watch_at(path),
+            let nowhere = || {
+                if head.method.is_upload() {
+                    Refusal::not_found().and_publish_at(path)
+                } else {
+                    Refusal::not_found().and_watch_at(path)
+                }
             };
             let (room, rest) = split_room(path).ok_or_else(nowhere)?;
             match room {

@@ -1,7 +1,7 @@
 //! Blocks become chunks: where a chunk begins, and where a GOP.
 
 use super::{ChunkKind, Framer, Stream};
-use crate::webm::{Block, CLUSTER_HEAD_MAX};
+use crate::webm::{Block, CLUSTER_HEAD_MAX, Placement};
 
 /// Bytes after which a chunk is closed although more whole blocks are there, so that a large
 /// message does not become one large step in the ring.
@@ -40,10 +40,8 @@ pub struct Chunker {
 #[derive(Debug)]
 pub struct Placed {
     pub block: Block,
-    pub track_number: u8,
-    pub timestamp_ms: u64,
-    /// Whether a Cluster begins with it.
-    pub opens_gop: bool,
+    /// A GOP opens with it where a Cluster does.
+    pub placement: Placement,
 }
 
 impl Chunker {
@@ -70,18 +68,19 @@ impl Chunker {
     /// Adds a block, at the beginning of the next chunk where that is due. Returns whether a chunk was
     /// closed before it.
     pub fn push(&mut self, placed: Placed, stream: &mut Stream) -> bool {
-        let begins_chunk = placed.opens_gop && self.is_join_point_due(placed.timestamp_ms);
+        let begins_chunk =
+            placed.placement.opens_cluster && self.is_join_point_due(placed.placement.timestamp_ms);
         let is_full =
             self.waiting_bytes >= CHUNK_BYTES_MAX || self.waiting.len() >= CHUNK_BLOCKS_MAX;
         if begins_chunk || is_full {
             self.close(stream);
         }
         if begins_chunk {
-            self.join_point_ms = Some(placed.timestamp_ms);
+            self.join_point_ms = Some(placed.placement.timestamp_ms);
             self.join_point_bytes = 0;
         }
-        if placed.opens_gop {
-            self.gop_ms = Some(placed.timestamp_ms);
+        if placed.placement.opens_cluster {
+            self.gop_ms = Some(placed.placement.timestamp_ms);
             self.waiting_bytes += CLUSTER_HEAD_MAX;
         }
         let length = placed.block.element.bytes.len();
@@ -104,20 +103,18 @@ impl Chunker {
         let Some(first) = self.waiting.first() else {
             return;
         };
-        let timestamp_ms = first.timestamp_ms;
-        let kind = match first.opens_gop {
-            true => ChunkKind::JoinPoint,
-            false => ChunkKind::Continuation,
+        let timestamp_ms = first.placement.timestamp_ms;
+        let kind = if first.placement.opens_cluster {
+            ChunkKind::JoinPoint
+        } else {
+            ChunkKind::Continuation
         };
         let mut framer = Framer::with_capacity(self.waiting_bytes + CLUSTER_HEAD_MAX);
         for placed in self.waiting.drain(..) {
-            stream.clusters.write(
-                framer.payload(),
-                &placed.block.element,
-                placed.track_number,
-                placed.timestamp_ms,
-                placed.opens_gop,
-            );
+            let element = &placed.block.element;
+            stream
+                .clusters
+                .write(framer.payload(), element, placed.placement);
         }
         self.waiting_bytes = 0;
         stream.push_chunk(framer, kind, timestamp_ms);

@@ -7,7 +7,7 @@ use super::opening::Opening;
 use super::tracks::OnAir;
 use super::warning::{Warning, Warnings};
 use super::{Anchor, Limits, Stream};
-use crate::webm::{Block, Event, Segmenter, Track, TrackKind, WebmError};
+use crate::webm::{Block, Event, Placement, Segmenter, Track, TrackKind, WebmError};
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::mem;
@@ -136,11 +136,12 @@ impl Ingest {
     /// No more bytes are coming. Viewers never see a block that is not whole; the publisher may want to
     /// know. A publisher that stops in the middle of a file, behind a whole block, has ended well.
     pub fn finish(&self) -> Result<(), WebmError> {
-        match self.segmenter.is_between_blocks() {
-            true => Ok(()),
-            false => Err(WebmError::BrokenOff {
+        if self.segmenter.is_between_blocks() {
+            Ok(())
+        } else {
+            Err(WebmError::BrokenOff {
                 offset: self.segmenter.received(),
-            }),
+            })
         }
     }
 
@@ -182,9 +183,10 @@ impl Ingest {
     /// When [`Ingest::tick`] has something to do, by the catalog's clock.
     pub fn deadline_ms(&self) -> Option<u64> {
         let on_air = self.on_air.as_ref();
-        let opening_ms = match self.opening.is_empty() {
-            true => None,
-            false => on_air.and_then(OnAir::deadline_ms),
+        let opening_ms = if self.opening.is_empty() {
+            None
+        } else {
+            on_air.and_then(OnAir::deadline_ms)
         };
         let waiting_ms = self.interleaver.deadline_ms();
         opening_ms.into_iter().chain(waiting_ms).min()
@@ -221,12 +223,11 @@ impl Ingest {
         self.chunker.begin_recording();
         stream.begin_recording(on_air.declared());
         let viewed = stream.init().map(|init| &init.recording);
-        let continued = match on_air.continues(viewed) {
-            true => Some(on_air.preferred()),
-            false => {
-                let former = self.on_air.as_ref();
-                former.and_then(|former| on_air.without_silent(former, viewed))
-            }
+        let continued = if on_air.continues(viewed) {
+            Some(on_air.preferred())
+        } else {
+            let former = self.on_air.as_ref();
+            former.and_then(|former| on_air.without_silent(former, viewed))
         };
         self.on_air = Some(on_air);
         if let Some(tracks) = continued {
@@ -369,9 +370,11 @@ impl Ingest {
             on_air.is_join_point(&block) && self.chunker.opens_gop(has_video, timestamp_ms);
         let placed = Placed {
             block,
-            track_number,
-            timestamp_ms,
-            opens_gop,
+            placement: Placement {
+                track_number,
+                timestamp_ms,
+                opens_cluster: opens_gop,
+            },
         };
         if self.chunker.push(placed, stream) {
             self.spent += work::CHUNK;

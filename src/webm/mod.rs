@@ -33,7 +33,7 @@ mod tracks;
 mod vint;
 
 pub use block::BlockElement;
-pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter};
+pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter, Placement};
 pub use element::ElementId;
 pub use error::WebmError;
 pub use event::{Block, ClusterHead, Event};

@@ -191,9 +191,10 @@ impl FrameCheck {
             return Ok(());
         }
         self.message = (!is_final).then_some(kind);
-        match is_final && self.cut_length > 0 {
-            true => Err(NOT_UTF_8),
-            false => Ok(()),
+        if is_final && self.cut_length > 0 {
+            Err(NOT_UTF_8)
+        } else {
+            Ok(())
         }
     }
 }

@@ -177,9 +177,10 @@ impl HttpViewer {
                 assert!(self.http.some().is_empty(), "bytes behind the last chunk");
                 return false;
             };
-            match self.is_cut_anew {
-                true => self.screen.show_part(Bytes::from(chunk)),
-                false => self.screen.show(Bytes::from(chunk)),
+            if self.is_cut_anew {
+                self.screen.show_part(Bytes::from(chunk))
+            } else {
+                self.screen.show(Bytes::from(chunk))
             }
             return true;
         }

@@ -37,9 +37,10 @@ fn publish(world: &mut World, spec: PublisherSpec) -> Rc<RefCell<Publisher>> {
 }
 
 fn watch(world: &mut World, how: WatchBy, link: LinkSpec, lag: Duration) -> Rc<RefCell<Viewer>> {
-    let habit = match link == LinkSpec::good() {
-        true => Habit::Honest,
-        false => Habit::Patient,
+    let habit = if link == LinkSpec::good() {
+        Habit::Honest
+    } else {
+        Habit::Patient
     };
     let spec = ViewerSpec {
         habit,

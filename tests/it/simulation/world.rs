@@ -312,9 +312,10 @@ impl World {
             + Duration::from_nanos(work);
         let has_slept = self.slept;
         self.slept = self.hub.next_wake().is_none_or(|wake| wake > hub_now);
-        self.idle_turns = match has_news || calls > 0 || has_slept {
-            true => 0,
-            false => self.idle_turns + 1,
+        self.idle_turns = if has_news || calls > 0 || has_slept {
+            0
+        } else {
+            self.idle_turns + 1
         };
         if self.idle_turns > 200 {
             self.books

@@ -48,9 +48,10 @@ pub const PONG: u8 = 0x8a;
 
 /// The request that opens a WebSocket.
 pub fn upgrade(path: &str, is_v1: bool) -> String {
-    let protocol = match is_v1 {
-        true => "Sec-WebSocket-Protocol: videostream.v1\r\n",
-        false => "",
+    let protocol = if is_v1 {
+        "Sec-WebSocket-Protocol: videostream.v1\r\n"
+    } else {
+        ""
     };
     format!(
         "GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -1,4 +1,4 @@
-//! What a publisher is asked for, so that new viewers see a picture.
+//! The messages to a publisher from which no keyframe comes, so that new viewers see a picture.
 
 use crate::websocket::messages::ToPublisher;
 use std::time::{Duration, Instant};
@@ -12,18 +12,18 @@ const WARNING_WAIT: Duration = Duration::from_secs(10);
 
 /// A message that a publisher should get now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plea {
-    /// Please start a new recording.
+pub enum KeyframeMessage {
+    /// KeyframeMessagese start a new recording.
     Restart,
     /// No keyframe for so long that new viewers wait.
-    KeyframeWarning,
+    Warning,
 }
 
-impl Plea {
-    pub fn message(self) -> ToPublisher {
+impl KeyframeMessage {
+    pub fn to_publisher(self) -> ToPublisher {
         match self {
-            Plea::Restart => ToPublisher::Restart,
-            Plea::KeyframeWarning => ToPublisher::Warning {
+            KeyframeMessage::Restart => ToPublisher::Restart,
+            KeyframeMessage::Warning => ToPublisher::Warning {
                 code: "keyframe-interval".into(),
                 message: "No keyframe arrived for 10 s: new viewers wait.".into(),
             },
@@ -33,14 +33,14 @@ impl Plea {
 
 /// The messages to a candidate that sends blocks but no keyframe, each sent once.
 #[derive(Debug, Default)]
-pub struct KeyframePlea {
+pub struct CandidateKeyframes {
     wants_since: Option<Instant>,
     has_asked: bool,
     has_warned: bool,
 }
 
-impl KeyframePlea {
-    pub fn due(&mut self, wants_keyframe: bool, now: Instant) -> Option<Plea> {
+impl CandidateKeyframes {
+    pub fn due(&mut self, wants_keyframe: bool, now: Instant) -> Option<KeyframeMessage> {
         if !wants_keyframe {
             self.wants_since = None;
             return None;
@@ -49,11 +49,11 @@ impl KeyframePlea {
         let waited = now.saturating_duration_since(since);
         if waited >= RESTART_WAIT && !self.has_asked {
             self.has_asked = true;
-            return Some(Plea::Restart);
+            return Some(KeyframeMessage::Restart);
         }
         if waited >= WARNING_WAIT && !self.has_warned {
             self.has_warned = true;
-            return Some(Plea::KeyframeWarning);
+            return Some(KeyframeMessage::Warning);
         }
         None
     }
@@ -67,12 +67,18 @@ mod tests {
     fn candidate_without_keyframes_gets_one_restart_and_one_warning() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut plea = KeyframePlea::default();
-        assert_eq!(plea.due(false, after(0)), None);
-        assert_eq!(plea.due(true, after(5)), None);
-        assert_eq!(plea.due(true, after(8)), Some(Plea::Restart));
-        assert_eq!(plea.due(true, after(14)), None);
-        assert_eq!(plea.due(true, after(15)), Some(Plea::KeyframeWarning));
-        assert_eq!(plea.due(true, after(60)), None);
+        let mut keyframes = CandidateKeyframes::default();
+        assert_eq!(keyframes.due(false, after(0)), None);
+        assert_eq!(keyframes.due(true, after(5)), None);
+        assert_eq!(
+            keyframes.due(true, after(8)),
+            Some(KeyframeMessage::Restart)
+        );
+        assert_eq!(keyframes.due(true, after(14)), None);
+        assert_eq!(
+            keyframes.due(true, after(15)),
+            Some(KeyframeMessage::Warning)
+        );
+        assert_eq!(keyframes.due(true, after(60)), None);
     }
 }
