@@ -10,9 +10,9 @@ use super::address::{Address, Scheme};
 use super::connection::ServerConnection;
 use super::upload::HttpUplink;
 use super::websocket::WebSocketUplink;
-use crate::protocol::control::ToPublisher;
-use crate::protocol::websocket::HandshakeError;
 use crate::secret::Secret;
+use crate::websocket::HandshakeError;
+use crate::websocket::messages::ToPublisher;
 
 /// How long the server has to answer a request, or the closing handshake.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::address::Address;
 use super::connection::ServerConnection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
-use crate::protocol::control::ToPublisher;
-use crate::protocol::websocket::{HandshakeError, refusal_so_far};
 use crate::secret::Secret;
+use crate::websocket::messages::ToPublisher;
+use crate::websocket::{HandshakeError, refusal_so_far};
 
 /// How long to wait for a refusal's body, which has the reason, once its head is here.
 const BODY_TIMEOUT: Duration = Duration::from_millis(500);

@@ -11,9 +11,9 @@ use tungstenite::{Message, WebSocket};
 use super::address::Address;
 use super::connection::ServerConnection;
 use super::uplink::{ANSWER_TIMEOUT, Uplink, UplinkError, is_timeout, wait_until};
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::websocket::{SUBPROTOCOL, check_response, client_request, refusal_so_far};
 use crate::secret::Secret;
+use crate::websocket::messages::{ToPublisher, ToViewer};
+use crate::websocket::{SUBPROTOCOL, check_response, client_request, refusal_so_far};
 
 /// Bytes of a message from the server: it sends a publisher short texts only.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;

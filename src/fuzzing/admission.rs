@@ -1,11 +1,11 @@
-//! Which requests get in: the rules of [`access`](crate::protocol::access) written down again.
+//! Which requests get in: the rules of [`access`](crate::access) written down again.
 
-use crate::protocol::access::{Access, Policy, Shown, StreamKeys};
-use crate::protocol::forwarded::TrustedProxies;
-use crate::protocol::http::RequestHead;
-use crate::protocol::origin::{LocalNames, Origins};
-use crate::protocol::route::{Need, Route};
-use crate::protocol::token::{Act, Grant, TokenKey};
+use crate::access::origin::{LocalNames, Origins};
+use crate::access::token::{Act, Grant, TokenKey};
+use crate::access::{Access, Policy, Shown, StreamKeys};
+use crate::http::RequestHead;
+use crate::http::forwarded::TrustedProxies;
+use crate::routes::{Need, Route};
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 use std::collections::BTreeMap;

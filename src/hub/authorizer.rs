@@ -8,9 +8,9 @@
 
 use super::settings::HookSettings;
 use super::verdicts::Verdicts;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Need;
+use crate::http::RequestHead;
+use crate::http::forwarded::counted_as;
+use crate::routes::Need;
 use crate::session::{QuestionId, SessionId, Verdict};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -116,6 +116,15 @@ impl std::fmt::Debug for Question {
     }
 }
 
+/// A request that the hook decides about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    pub session: SessionId,
+    pub permission: Need<'a>,
+    pub head: &'a RequestHead,
+    pub client: IpAddr,
+}
+
 impl Authorizer {
     pub fn new(settings: HookSettings) -> Authorizer {
         Authorizer {
@@ -128,18 +137,21 @@ impl Authorizer {
         }
     }
 
-    /// Asks whether `session` may do what its request asks for. `is_waiting` tells which sessions still
+    /// Asks whether a request is permitted. `is_waiting` tells which sessions still
     /// wait for a question's answer.
     pub fn ask(
         &mut self,
-        session: SessionId,
-        need: Need<'_>,
-        head: &RequestHead,
-        client: IpAddr,
+        asking: Asking<'_>,
         now: Instant,
         is_waiting: impl Fn(SessionId, &QuestionId) -> bool,
     ) -> Asked {
-        let (action, stream) = match need {
+        let Asking {
+            session,
+            permission,
+            head,
+            client,
+        } = asking;
+        let (action, stream) = match permission {
             Need::Publish(name) => ("publish", Some(name.as_str())),
             Need::Watch(name) => ("watch", Some(name.as_str())),
             Need::List => ("list", None),

@@ -5,7 +5,7 @@
 //!
 //! Pure: addresses come in, verdicts go out.
 
-use crate::protocol::forwarded::counted_as;
+use crate::http::forwarded::counted_as;
 use std::collections::HashMap;
 use std::net::IpAddr;
 

@@ -22,11 +22,12 @@
 //! and a crowd without permissions keeps neither publishers nor viewers out.
 
 use super::Hub;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::CloseCode;
+use crate::http::refusal::Refusal;
 use crate::session::outbox::Outbox;
+use crate::session::publisher::PublisherEnd;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::mem;
@@ -159,7 +160,7 @@ fn end_of(slice: &[u8]) -> usize {
 
 /// What a connection holds beside its outbox.
 fn own_bytes<S: Socket>(session: &Session<S>) -> usize {
-    session.coming_bytes() + session.socket.held_bytes()
+    session.coming_bytes() + session.socket().held_bytes()
 }
 
 impl<S: Socket> Hub<S> {
@@ -190,16 +191,16 @@ impl<S: Socket> Hub<S> {
         let mut crowd = Crowd::default();
         for session in self.sessions.iter() {
             let id = session.id();
-            match &session.state {
+            match session.state() {
                 State::Publishing(_) | State::Gone => {}
                 State::Viewing { viewer, .. } => {
-                    let oldest = self.streams.stream(viewer.stream).ring().oldest();
-                    let is_in_ring = viewer.cursor.taken().is_some_and(|taken| taken >= oldest);
+                    let oldest = self.streams.stream(viewer.stream()).ring().oldest();
+                    let is_in_ring = viewer.cursor().taken().is_some_and(|taken| taken >= oldest);
                     let none = Outbox::default();
-                    let outbox = if is_in_ring { &none } else { &session.outbox };
+                    let outbox = if is_in_ring { &none } else { session.outbox() };
                     crowd.add(id, own_bytes(session), outbox);
                 }
-                _ => crowd.add(id, own_bytes(session), &session.outbox),
+                _ => crowd.add(id, own_bytes(session), session.outbox()),
             }
         }
         crowd
@@ -222,12 +223,12 @@ impl<S: Socket> Hub<S> {
                 continue;
             }
             let session = &mut self.sessions[id];
-            crowd.remove(own_bytes(session), &session.outbox);
+            crowd.remove(own_bytes(session), session.outbox());
             self.books.counters.closed_for_memory += 1;
             self.drop_session(id);
             let session = &mut self.sessions[id];
-            session.outbox = Outbox::default();
-            session.socket.release();
+            session.discard_output();
+            session.socket_mut().release();
         }
     }
 
@@ -237,7 +238,7 @@ impl<S: Socket> Hub<S> {
         let streams = self.streams.ids().into_iter();
         let streams = streams.map(|id| (bytes_of(self, id), Holder::Stream(id)));
         let candidates = self.streams.broadcasts();
-        let candidates = candidates.flat_map(|broadcast| broadcast.candidates.iter());
+        let candidates = candidates.flat_map(|broadcast| broadcast.candidates().iter());
         let candidates =
             candidates.map(|id| (own_bytes(&self.sessions[id]), Holder::Candidate(id)));
         let mut holders: Vec<(usize, Holder)> = streams.chain(candidates).collect();
@@ -256,7 +257,7 @@ impl<S: Socket> Hub<S> {
     /// not finished.
     fn beside_ring_bytes(&self, stream_id: StreamId) -> usize {
         let broadcast = self.streams.broadcast(stream_id);
-        let poster = broadcast.and_then(|broadcast| broadcast.poster.as_ref());
+        let poster = broadcast.and_then(|broadcast| broadcast.poster());
         self.unfinished_bytes(stream_id)
             + self.streams.stream(stream_id).init_bytes()
             + poster.map_or(0, |poster| poster.jpeg.len())
@@ -265,7 +266,7 @@ impl<S: Socket> Hub<S> {
     /// What a stream's publisher has not finished: a message, a block.
     fn unfinished_bytes(&self, stream_id: StreamId) -> usize {
         let broadcast = self.streams.broadcast(stream_id);
-        let publisher = broadcast.and_then(|broadcast| broadcast.publisher);
+        let publisher = broadcast.and_then(|broadcast| broadcast.publisher());
         publisher.map_or(0, |id| own_bytes(&self.sessions[id]))
     }
 
@@ -273,12 +274,12 @@ impl<S: Socket> Hub<S> {
     /// and the stream's memory goes with them.
     fn give_up(&mut self, holder: Holder) {
         let (stream_id, publisher) = match holder {
-            Holder::Candidate(id) => match &self.sessions[id].state {
-                State::Publishing(publisher) => (publisher.stream, Some(id)),
-                _ => return,
+            Holder::Candidate(id) => match self.sessions[id].publisher() {
+                Some(publisher) => (publisher.stream(), Some(id)),
+                None => return,
             },
             Holder::Stream(id) => match self.streams.broadcast(id) {
-                Some(broadcast) => (id, broadcast.publisher),
+                Some(broadcast) => (id, broadcast.publisher()),
                 None => return,
             },
         };
@@ -286,7 +287,14 @@ impl<S: Socket> Hub<S> {
         let name = self.streams.stream(stream_id).name();
         tracing::warn!(stream = %name, "closed: the server is out of memory");
         match publisher {
-            Some(id) => self.close_publisher(id, CloseCode::TryAgain, 503, OUT_OF_MEMORY),
+            Some(id) => {
+                let end = PublisherEnd {
+                    code: CloseCode::TryAgain,
+                    status: 503,
+                    reason: OUT_OF_MEMORY,
+                };
+                self.close_publisher(id, end);
+            }
             None => self.close_audience(stream_id, CloseCode::TryAgain, OUT_OF_MEMORY),
         }
     }
@@ -296,12 +304,9 @@ impl<S: Socket> Hub<S> {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };
-        for id in broadcast.audience.clone() {
-            let session = &mut self.sessions[id];
-            if let State::Viewing { viewer, .. } = &session.state {
-                viewer.close(&mut session.outbox, code, reason);
-                self.close_when_written(id);
-            }
+        for id in broadcast.audience().viewers().to_vec() {
+            self.sessions[id].end_viewer(code, reason);
+            self.close_when_written(id);
         }
     }
 
@@ -336,12 +341,11 @@ impl<S: Socket> Hub<S> {
         if self.memory.is_full() {
             self.shorten_publishers(self.memory.share(), Hub::unfinished_bytes);
         }
-        match self.memory.is_full() {
-            true => {
-                self.books.counters.refused_for_memory += 1;
-                Err(Refusal::full())
-            }
-            false => Ok(()),
+        if self.memory.is_full() {
+            self.books.counters.refused_for_memory += 1;
+            Err(Refusal::full())
+        } else {
+            Ok(())
         }
     }
 }

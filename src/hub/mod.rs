@@ -22,11 +22,13 @@
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
 //!   closed when the process holds too much.
-//! - `broadcast`: one stream's publisher, viewers and counts; `candidate`: publishers before their first
-//!   media; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
+//! - `broadcast`: one stream beside its media: its publisher; `candidate`: publishers before their first
+//!   media; `audience`: its viewers; `traffic`: its bytes; `keyframe_requests`: what its publisher is asked
+//!   for; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
+mod audience;
 #[cfg(feature = "testing")]
 mod audit;
 mod authorizer;
@@ -36,6 +38,7 @@ mod client_address;
 mod clients;
 mod clock;
 mod deadlines;
+mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
 mod look;
 mod media_clock;
@@ -57,6 +60,7 @@ mod stall;
 mod streams;
 mod sweep;
 mod throttle;
+mod traffic;
 mod unsent;
 mod verdicts;
 mod waited;
@@ -74,12 +78,12 @@ pub use clock::Time;
 pub use settings::HookSettings;
 pub use settings::Settings;
 
+use crate::http::Method;
+use crate::http::refusal::Refusal;
 use crate::metrics::Counters;
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
 use crate::session::body::ReadBuffer;
-use crate::session::viewer::Item;
-use crate::session::{SessionId, Socket};
+use crate::session::viewer::Batch;
+use crate::session::{Client, IncomingHead, Session, SessionId, Socket, State};
 use crate::work::{Budget, Work};
 use authorizer::Authorizer;
 use clients::{Admission, Clients};
@@ -131,7 +135,7 @@ struct Turn {
     /// What requests for reports may do in this turn.
     reads: Work,
     read_buffer: ReadBuffer,
-    items: Vec<Item>,
+    batch: Batch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +170,7 @@ impl<S: Socket> Hub<S> {
                 budget: Budget::new(0, 0, 0),
                 reads: Work::new(0),
                 read_buffer: ReadBuffer::new(),
-                items: Vec::new(),
+                batch: Batch::default(),
             },
             life: Life::Serving,
             settings,
@@ -212,11 +216,14 @@ impl<S: Socket> Hub<S> {
         if admission == Admission::Dropped {
             return None;
         }
-        let id = self.sessions.insert(socket, peer, self.clock.now());
-        let session = &mut self.sessions[id];
-        session.is_counted = is_direct;
-        session.is_introduced = !self.settings.proxy_protocol;
-        session.redirects_to = redirects_to;
+        let client = if is_direct {
+            Client::counted(peer)
+        } else {
+            Client::new(peer)
+        };
+        let head = IncomingHead::first(self.settings.proxy_protocol, redirects_to);
+        let now = self.clock.now();
+        let id = self.sessions.insert(socket, client, head, now);
         self.books.counters.connections_accepted += 1;
         if is_full {
             self.refuse(id, &Refusal::full(), Method::Other);
@@ -234,7 +241,7 @@ impl<S: Socket> Hub<S> {
 
     /// The socket of a session that is not gone.
     pub fn socket_mut(&mut self, id: SessionId) -> Option<&mut S> {
-        self.sessions.get_mut(id).map(|session| &mut session.socket)
+        self.sessions.get_mut(id).map(Session::socket_mut)
     }
 
     /// A socket can be read, or written to, or has news such as its end. Only marks it: the work is done
@@ -244,11 +251,11 @@ impl<S: Socket> Hub<S> {
             return;
         };
         if readable {
-            session.can_read = true;
+            session.readiness_mut().set_readable();
             self.queues.push_read(session);
         }
         if writable {
-            session.can_write = true;
+            session.readiness_mut().set_writable();
             self.queues.push_write(session);
         }
     }
@@ -304,6 +311,11 @@ impl<S: Socket> Hub<S> {
         self.life == Life::Serving
     }
 
+    /// Changes the state of a session that has no role: see [`Hub::change_state`](roles).
+    fn enter(&mut self, id: SessionId, state: State) {
+        self.sessions[id].enter(state, self.clock.now());
+    }
+
     fn queue_read(&mut self, id: SessionId) {
         self.queues.push_read(&mut self.sessions[id]);
     }
@@ -315,8 +327,8 @@ impl<S: Socket> Hub<S> {
     fn free_slots(&mut self) {
         let clients = &mut self.clients;
         self.sessions.free(FREED_MAX, |session| {
-            if session.is_counted {
-                clients.leave(session.client);
+            if session.client().is_counted() {
+                clients.leave(session.address());
             }
         });
         if self.sessions.is_empty() {

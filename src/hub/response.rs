@@ -1,9 +1,9 @@
 //! Whole responses: pages, JSON, posters, and "nothing has changed".
 
 use super::broadcast::Poster;
+use crate::http::response::{Connection, Readers, ResponseHead, Stamp};
+use crate::http::{Method, RequestHead};
 use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
-use crate::protocol::http::{Method, RequestHead};
-use crate::protocol::response::{Connection, Readers, ResponseHead, Stamp};
 use bytes::Bytes;
 
 /// What a page elsewhere may send beside the fields that any page may send.

@@ -55,9 +55,10 @@ impl Sweep {
 
     /// When there is something to do: `Some(now)` or earlier for at once, `None` for not at all.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        match self.left > 0 {
-            true => Some(now),
-            false => self.held_until,
+        if self.left > 0 {
+            Some(now)
+        } else {
+            self.held_until
         }
     }
 

@@ -17,8 +17,8 @@ use super::stamp;
 use super::strain::Gauge;
 use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
 use super::wire::WireTls;
-use crate::protocol::websocket::{SUBPROTOCOL, client_request};
 use crate::secret::Secret;
+use crate::websocket::{SUBPROTOCOL, client_request};
 
 /// Longest sleep: orders, new viewers and slow readers get attention this often.
 const TURN: Duration = Duration::from_millis(20);
@@ -225,8 +225,7 @@ impl<'a> Crew<'a> {
         match viewer.connect(
             self.plan.server,
             self.tls.as_ref(),
-            registry,
-            Token(index),
+            (registry, Token(index)),
             now,
         ) {
             Ok(()) => self.connecting += 1,
@@ -385,10 +384,13 @@ impl<'a> Crew<'a> {
                 "no answer: is anyone publishing?".into(),
             );
         }
-        let is_counted = |viewer: &&Viewer| match self.is_measuring {
-            true => viewer.is_measured,
-            // Ended before all viewers had come.
-            false => viewer.is_watching() && viewer.seat.role.is_healthy(),
+        let is_counted = |viewer: &&Viewer| {
+            if self.is_measuring {
+                viewer.is_measured
+            } else {
+                // Ended before all viewers had come.
+                viewer.is_watching() && viewer.seat.role.is_healthy()
+            }
         };
         let reads_stamps = self.plan.part == Part::Watched;
         Totals {

@@ -17,8 +17,8 @@ use bytes::Bytes;
 
 use super::findings::Findings;
 use super::stamp::{Stamp, Tally, is_stamped};
-use crate::protocol::control::ToViewer;
 use crate::webm::{Block, Event, Limits, Recording, Segmenter, Track};
+use crate::websocket::messages::ToViewer;
 
 /// How far media time may run ahead of the clock: a publisher that was held up for so long catches
 /// up.
@@ -212,9 +212,10 @@ impl Judge {
         {
             findings.fault(format!("time goes back from {last_ms} to {ms} ms"));
         }
-        let stamp = match tracks.stamps == Some(block.track) {
-            true => Stamp::read(block.element.frame()).filter(|stamp| Some(stamp.run) == self.run),
-            false => None,
+        let stamp = if tracks.stamps == Some(block.track) {
+            Stamp::read(block.element.frame()).filter(|stamp| Some(stamp.run) == self.run)
+        } else {
+            None
         };
         // Without stamps, what came some time after it woke cannot have waited in its socket.
         let is_new = match (stamp, self.woke_ns) {

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::protocol::chunked::{Decoded, Decoder};
+use crate::http::chunked::{Decoded, Decoder};
 
 /// Bytes of a text message, or of a frame's head.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -208,7 +208,7 @@ pub(super) const MASKED_CLOSE: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::websocket::{CloseCode, close_frame, ping_frame, text_frame};
+    use crate::websocket::{CloseCode, close_frame, ping_frame, text_frame};
 
     /// All pieces of `bytes`, given in cuts of `cut`; neighbouring media joined.
     fn pieces(mut unframer: Unframer, bytes: &[u8], cut: usize) -> Result<Vec<Piece>, String> {

@@ -130,8 +130,7 @@ impl Viewer {
         &mut self,
         server: SocketAddr,
         tls: Option<&WireTls>,
-        registry: &Registry,
-        token: Token,
+        (registry, token): (&Registry, Token),
         now: Instant,
     ) -> io::Result<()> {
         self.began = now;
@@ -194,10 +193,12 @@ impl Viewer {
     /// Its socket has news, or its time has come. Reads `allowed` bytes at most.
     pub fn turn(&mut self, request: &[u8], allowed: usize, theatre: &mut Theatre) -> Outcome {
         if let Life::Connecting(socket) = &mut self.life {
-            match is_connected(socket.tcp()).and_then(|connected| match connected {
-                // A request is shorter than any socket's buffer.
-                true => socket.write_all(request).map(|()| true),
-                false => Ok(false),
+            match is_connected(socket.tcp()).and_then(|connected| {
+                if connected {
+                    // A request is shorter than any socket's buffer.
+                    socket.write_all(request)?;
+                }
+                Ok(connected)
             }) {
                 Ok(false) => return Outcome::Nothing,
                 Ok(true) => {}

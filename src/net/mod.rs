@@ -22,7 +22,7 @@ mod socket;
 mod tls;
 
 use crate::config::{Serve, Tls, reachable};
-use crate::protocol::base_path::BasePath;
+use crate::http::base_path::BasePath;
 use crate::secret::Secret;
 pub use inherited::Inherited;
 use listener::Service;
@@ -148,16 +148,18 @@ fn greeting(
 
 /// A browser cannot open `0.0.0.0`: the links lead to the addresses that it stands for.
 fn links_to(scheme: &str, address: SocketAddr) -> Vec<String> {
-    let found = match address.ip().is_unspecified() {
-        true => reachable(address.ip()),
-        false => Vec::new(),
+    let found = if address.ip().is_unspecified() {
+        reachable(address.ip())
+    } else {
+        Vec::new()
     };
     let link = |address: SocketAddr| format!("{scheme}://{address}");
-    match found.is_empty() {
-        true => vec![link(address)],
-        false => found
+    if found.is_empty() {
+        vec![link(address)]
+    } else {
+        found
             .into_iter()
             .map(|ip| link(SocketAddr::new(ip, address.port())))
-            .collect(),
+            .collect()
     }
 }

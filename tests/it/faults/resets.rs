@@ -12,7 +12,7 @@ use bytes::Bytes;
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 const BEHIND: &str = "videostream_stream_viewers_behind{stream=\"demo\"}";
 
@@ -78,9 +78,10 @@ fn publisher_killed_in_the_middle_of_a_block_is_continued_by_the_next() {
         let frame = start + block.element.bytes.len() / 2;
         for cut in [start + 1, start + 5, frame, sample.end_of(block) - 1] {
             for (is_put, is_reset) in [(false, false), (false, true), (true, false), (true, true)] {
-                let mut publisher = match is_put {
-                    true => Source::put(&server),
-                    false => Source::WebSocket(Publisher::open(&server, "demo").into()),
+                let mut publisher = if is_put {
+                    Source::put(&server)
+                } else {
+                    Source::WebSocket(Publisher::open(&server, "demo").into())
                 };
                 publisher.send(&sample.bytes[..sample.opening()]);
                 told.watch(expected.len() + 1);
@@ -89,9 +90,10 @@ fn publisher_killed_in_the_middle_of_a_block_is_continued_by_the_next() {
                 publisher.send_part(&sample.bytes[sample.opening()..cut]);
                 expected.extend(sample.frames(sample.shown(cut)));
                 told.watch(expected.len());
-                match is_reset {
-                    true => reset_on_drop(publisher.stream()),
-                    false => publisher.stream().shutdown(Shutdown::Write).unwrap(),
+                if is_reset {
+                    reset_on_drop(publisher.stream())
+                } else {
+                    publisher.stream().shutdown(Shutdown::Write).unwrap()
                 }
                 if is_reset {
                     drop(publisher);

@@ -7,7 +7,7 @@ use crate::common::proxy::{Kind, Proxy};
 use crate::common::server::{Server, program};
 use crate::common::websocket::WebSocketClient;
 use std::net::TcpStream;
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 const PAGES: [&str; 4] = ["/", "/publish/demo", "/live/demo", "/live/demo?embed"];
 

@@ -16,7 +16,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// A server with a certificate that its clients trust.
 fn encrypted(options: &[&str]) -> (Server, Certificate) {

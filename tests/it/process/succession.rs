@@ -21,9 +21,10 @@ fn knock(address: SocketAddr) -> std::io::Result<()> {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    match answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok\n") {
-        true => Ok(()),
-        false => Err(std::io::Error::other(answer)),
+    if answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok\n") {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(answer))
     }
 }
 

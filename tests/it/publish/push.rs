@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
 use tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
-use videostream::protocol::chunked::{Decoded, Decoder};
-use videostream::protocol::http::{RequestHead, parse_request};
-use videostream::protocol::websocket::accept_key;
+use videostream::http::chunked::{Decoded, Decoder};
+use videostream::http::{RequestHead, parse_request};
 use videostream::webm::{Event, Limits, Segmenter};
+use videostream::websocket::handshake::accept_key;
 
 /// How long anything is waited for. Nothing takes a second of work, but a machine that builds four
 /// other things, or that was put to sleep, has been seen to stand still for 20 s.

@@ -1,9 +1,9 @@
 //! Keys and tokens of a simulation: what the server requires, what each peer shows, and, told anew
 //! without the server's code, what that permits.
 
+use videostream::access::StreamKeys;
+use videostream::access::token::{Act, Grant, TokenKey};
 use videostream::config::Options;
-use videostream::protocol::access::StreamKeys;
-use videostream::protocol::token::{Act, Grant, TokenKey};
 use videostream::secret::Secret;
 use videostream::stream_name::StreamName;
 

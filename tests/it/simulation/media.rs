@@ -30,6 +30,7 @@ pub struct Ledger {
     /// Seconds since 1970, by the server's clock.
     unix_s: Cell<u64>,
     has_hook: Cell<bool>,
+    drained_at: Cell<Option<Instant>>,
     is_narrow: Cell<bool>,
     /// Recordings of publishers that may not publish.
     forbidden: RefCell<HashSet<u32>>,
@@ -101,6 +102,7 @@ impl Ledger {
             guard,
             unix_s: Cell::new(unix_s),
             has_hook: Cell::default(),
+            drained_at: Cell::default(),
             is_narrow: Cell::default(),
             forbidden: RefCell::default(),
             sent: RefCell::default(),
@@ -110,6 +112,16 @@ impl Ledger {
             counts: Cell::default(),
             is_stopping: RefCell::default(),
         }
+    }
+
+    /// The server serves its connections, and takes no further request on them.
+    pub fn drain(&self, now: Instant) {
+        self.drained_at.set(Some(now));
+    }
+
+    /// Whether a request of this time is the last of its connection.
+    pub fn is_last(&self, asked: Instant) -> bool {
+        self.drained_at.get().is_some_and(|at| asked >= at)
     }
 
     /// A web hook decides as well.

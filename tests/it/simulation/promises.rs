@@ -13,7 +13,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::config::Limits;
 use videostream::fuzzing::recording::{Tracks, head};
-use videostream::protocol::control::{OfflineReason, ToViewer};
+use videostream::offline_reason::OfflineReason;
+use videostream::websocket::messages::ToViewer;
 
 pub const LONG: Duration = Duration::from_secs(500);
 
@@ -41,9 +42,10 @@ pub fn watch(
     link: LinkSpec,
     lag: Duration,
 ) -> Rc<RefCell<Viewer>> {
-    let habit = match link == LinkSpec::good() {
-        true => Habit::Honest,
-        false => Habit::Patient,
+    let habit = if link == LinkSpec::good() {
+        Habit::Honest
+    } else {
+        Habit::Patient
     };
     let spec = ViewerSpec {
         habit,

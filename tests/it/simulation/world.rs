@@ -456,9 +456,10 @@ impl World {
             + Duration::from_nanos(work);
         let has_slept = self.slept;
         self.slept = self.hub.next_wake().is_none_or(|wake| wake > hub_now);
-        self.idle_turns = match has_news || calls > 0 || has_slept {
-            true => 0,
-            false => self.idle_turns + 1,
+        self.idle_turns = if has_news || calls > 0 || has_slept {
+            0
+        } else {
+            self.idle_turns + 1
         };
         if self.idle_turns > 200 {
             self.books
@@ -531,6 +532,7 @@ impl World {
         if self.is_listening() {
             self.stops_at = Some(self.now + self.drain_timeout);
             self.books.count(|counts| counts.handovers += 1);
+            self.books.drain(self.now);
             self.checks.drain(&self.hub.audit());
             self.memory.count(|| self.hub.drain());
         }

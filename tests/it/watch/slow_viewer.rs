@@ -8,8 +8,8 @@ use crate::common::server::Server;
 use crate::common::viewer::{HttpViewer, Viewer};
 use crate::common::websocket::{Heard, Publisher};
 use std::time::Duration;
-use videostream::protocol::websocket::SUBPROTOCOL;
 use videostream::webm::TrackKind;
+use videostream::websocket::SUBPROTOCOL;
 
 const RING_BYTES: u64 = 512 << 10;
 const SMALL_RING: [&str; 4] = ["--block-bytes", "64KiB", "--ring-bytes", "512KiB"];

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
-use videostream::protocol::control::OfflineReason;
+use videostream::offline_reason::OfflineReason;
 use videostream::stream::{Catalog, ChunkKind, Cursor, Ingest, Limits, Stream, StreamId};
 use videostream::webm::{Event, Segmenter};
 

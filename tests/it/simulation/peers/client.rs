@@ -163,7 +163,12 @@ impl Client {
             self.books
                 .fault(format!("GET {path} is answered with {head}"));
         }
-        Some(!lower.contains("connection: close"))
+        let goes_on = !lower.contains("connection: close");
+        if goes_on && self.books.is_last(asked_at) {
+            self.books
+                .fault(format!("a hub that drains serves GET {path}, and goes on"));
+        }
+        Some(goes_on)
     }
 }
 

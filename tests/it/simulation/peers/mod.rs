@@ -56,9 +56,10 @@ pub fn upgrade(path: &str, is_v1: bool) -> String {
 /// The same, with a key or a token.
 pub fn upgrade_with(path: &str, is_v1: bool, credential: Credential) -> String {
     let (query, fields) = (credential.query(), credential.fields());
-    let protocol = match is_v1 {
-        true => "Sec-WebSocket-Protocol: videostream.v1\r\n",
-        false => "",
+    let protocol = if is_v1 {
+        "Sec-WebSocket-Protocol: videostream.v1\r\n"
+    } else {
+        ""
     };
     format!(
         "GET {path}{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

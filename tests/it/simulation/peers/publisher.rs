@@ -7,7 +7,7 @@ use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::{Books, Mark, picture};
 use std::time::{Duration, Instant};
-use videostream::fuzzing::frames::{Said, split_server};
+use videostream::fuzzing::frames::{ServerFrame, split_server};
 use videostream::fuzzing::recording::{Tracks, head, sound};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +159,10 @@ impl Publisher {
     }
 
     fn send_head(&self, wire: &mut Wire) {
-        let tracks = match self.spec.has_sound {
-            true => Tracks::Both,
-            false => Tracks::Picture,
+        let tracks = if self.spec.has_sound {
+            Tracks::Both
+        } else {
+            Tracks::Picture
         };
         self.send(wire, &head(tracks));
     }
@@ -199,9 +200,9 @@ impl Publisher {
         self.received.drain(..length);
         for said in said {
             match said {
-                Said::Text(text) => self.said.push(text),
-                Said::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
-                Said::Close(payload) => {
+                ServerFrame::Text(text) => self.said.push(text),
+                ServerFrame::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
+                ServerFrame::Close(payload) => {
                     self.close_code = Some(match payload[..] {
                         [high, low, ..] => u16::from_be_bytes([high, low]),
                         _ => 1005,
@@ -210,8 +211,8 @@ impl Publisher {
                     wire.half_close();
                     self.state = State::Done;
                 }
-                Said::Ping | Said::Pong(_) => {}
-                Said::Binary(_) => self.books.fault("media for a publisher".to_owned()),
+                ServerFrame::Ping | ServerFrame::Pong(_) => {}
+                ServerFrame::Binary(_) => self.books.fault("media for a publisher".to_owned()),
             }
         }
     }

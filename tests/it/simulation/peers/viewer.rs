@@ -5,9 +5,9 @@ use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::{Books, Mark, end_of_blocks, marks};
 use std::time::{Duration, Instant};
-use videostream::fuzzing::frames::{Said, split_server};
+use videostream::fuzzing::frames::{ServerFrame, split_server};
 use videostream::fuzzing::reader;
-use videostream::protocol::control::ToViewer;
+use videostream::websocket::messages::ToViewer;
 
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 const CLUSTER: [u8; 4] = [0x1f, 0x43, 0xb6, 0x75];
@@ -226,14 +226,14 @@ impl Viewer {
         self.received.drain(..length);
         for said in said {
             match said {
-                Said::Text(text) => match ToViewer::parse(&text) {
+                ServerFrame::Text(text) => match ToViewer::parse(&text) {
                     Some(message) if self.spec.how == How::V1 => self.hear_text(message),
                     _ => self.fault(format!("is told {text}")),
                 },
-                Said::Binary(bytes) => self.watch(&bytes, now),
-                Said::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
-                Said::Ping | Said::Pong(_) => {}
-                Said::Close(payload) => {
+                ServerFrame::Binary(bytes) => self.watch(&bytes, now),
+                ServerFrame::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
+                ServerFrame::Ping | ServerFrame::Pong(_) => {}
+                ServerFrame::Close(payload) => {
                     self.close_code = Some(match payload[..] {
                         [high, low, ..] => u16::from_be_bytes([high, low]),
                         _ => 1005,
