@@ -329,9 +329,10 @@ fn server(chance: &mut fastrand::Rng) -> Server {
             0 => Some(hooks[chance.usize(..hooks.len())]),
             _ => None,
         },
-        guard: match chance.bool() {
-            true => GUARDS[chance.usize(..GUARDS.len())],
-            false => Guard::Open,
+        guard: if chance.bool() {
+            GUARDS[chance.usize(..GUARDS.len())]
+        } else {
+            Guard::Open
         },
         proxy: [None, None, Some(Naming::Field), Some(Naming::Header)][chance.usize(..4)],
         memory_bytes: [None, None, Some(768 << 10), Some(3 << 20)][chance.usize(..4)],
