@@ -92,8 +92,32 @@ fn unread_answers_cost_the_clients_that_do_not_read_them() {
     }
     assert!(most > before + limit / 8, "{most}: too little was tried");
     assert!(world.memory.held() <= limit + limit / 16);
+    // And no media: the ring is as long as ever.
+    let ring_bytes = world.hub.audit().streams[0].ring_bytes;
+    assert!(ring_bytes > 240 << 10, "{ring_bytes}");
     assert_eq!(ask(&mut world, WATCH_HTTP), 200);
     assert!(world.books.counts().closed_for_memory > 10);
+    assert_eq!(viewer.borrow().gaps(), 0);
+    world.assert_sound();
+}
+
+#[test]
+fn unfinished_posters_cost_no_media() {
+    let mut world = World::with(|limits| {
+        limits.max_memory_bytes = Some(1 << 20);
+        limits.ring_bytes = 512 << 10;
+    });
+    publish(&mut world, PublisherSpec::honest("honest", LONG));
+    let viewer = honest_viewer(&mut world);
+    world.run(s(40));
+    let ring_bytes = |world: &World| world.hub.audit().streams[0].ring_bytes;
+    let before = ring_bytes(&world);
+    for seed in 0..12 {
+        annoy(&mut world, Kind::LargePoster, seed);
+    }
+    world.run(s(2));
+    assert!(world.books.counts().closed_for_memory > 3);
+    assert!(ring_bytes(&world) > before - (32 << 10), "{before}");
     assert_eq!(viewer.borrow().gaps(), 0);
     world.assert_sound();
 }
