@@ -285,7 +285,7 @@ impl World {
         while let Some(place) = self.asked.iter().position(|&(at, _)| at <= self.now) {
             if let Some((_, answer)) = self.asked.remove(place) {
                 has_news = true;
-                self.hub.hear(&answer);
+                self.hub.hook_answered(&answer);
             }
         }
         has_news
