@@ -64,7 +64,7 @@ pub struct RequestHead {
     /// Which site's page, if any, led a browser here.
     pub led_by: Option<LedBy>,
     /// Present when the request asks to become a WebSocket; not yet checked: see
-    /// [`handshake`](crate::websocket::handshake).
+    /// [`handshake`](crate::websocket::handshake()).
     pub upgrade: Option<UpgradeRequest>,
 }
 

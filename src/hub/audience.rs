@@ -138,7 +138,7 @@ impl Audience {
 
     /// Orders a visit to every viewer. Returns whether the stream is new among those to sweep.
     pub fn sweep_soon(&mut self, now: Instant) -> bool {
-        self.sweep.hurry(now);
+        self.sweep.order_now(now);
         !mem::replace(&mut self.is_sweeping, true)
     }
 

@@ -181,7 +181,7 @@ impl Broadcast {
     }
 
     /// Whether the stream has neither a publisher nor viewers.
-    pub fn is_deserted(&self) -> bool {
+    pub fn is_unused(&self) -> bool {
         !self.has_publisher() && self.audience.is_empty()
     }
 

@@ -1,7 +1,7 @@
 //! All sessions and all streams, without a socket, a clock or a file.
 //!
 //! ```text
-//!        admit, ready, hear (a verdict)                 turn                next_wake
+//!        admit, ready, hook_answered                     turn                next_wake
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
@@ -118,7 +118,7 @@ pub struct Hub<S> {
     memory: Memory,
     books: Books,
     turn: Turn,
-    life: Life,
+    lifecycle: Lifecycle,
 }
 
 /// What is counted, logged and reported.
@@ -139,7 +139,7 @@ struct Turn {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
+enum Lifecycle {
     Serving,
     /// Another process has taken over: sessions go on, and take no further request.
     Draining,
@@ -172,7 +172,7 @@ impl<S: Socket> Hub<S> {
                 read_buffer: ReadBuffer::new(),
                 batch: Batch::default(),
             },
-            life: Life::Serving,
+            lifecycle: Lifecycle::Serving,
             settings,
         }
     }
@@ -208,9 +208,9 @@ impl<S: Socket> Hub<S> {
         let admission = if is_direct {
             self.clients.come(peer)
         } else {
-            Admission::Welcome
+            Admission::Admitted
         };
-        if admission != Admission::Welcome {
+        if admission != Admission::Admitted {
             self.books.counters.connections_refused += 1;
         }
         if admission == Admission::Dropped {
@@ -302,13 +302,13 @@ impl<S: Socket> Hub<S> {
 
     /// Another process has taken over.
     pub fn drain(&mut self) {
-        if self.life == Life::Serving {
-            self.life = Life::Draining;
+        if self.lifecycle == Lifecycle::Serving {
+            self.lifecycle = Lifecycle::Draining;
         }
     }
 
     pub fn is_serving(&self) -> bool {
-        self.life == Life::Serving
+        self.lifecycle == Lifecycle::Serving
     }
 
     /// Changes the state of a session that has no role: see [`Hub::change_state`](roles).

@@ -162,7 +162,7 @@ impl<S: Socket> Hub<S> {
     /// Closes a publisher whose stream a newer publisher took over.
     pub(super) fn replace_publisher(&mut self, id: SessionId) {
         self.note_reason(id, OfflineReason::Replaced);
-        self.sessions[id].tell_publisher(&[ToPublisher::Replaced]);
+        self.sessions[id].send_to_publisher(&[ToPublisher::Replaced]);
         let end = PublisherEnd {
             code: CloseCode::Normal,
             status: 409,

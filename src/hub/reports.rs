@@ -24,7 +24,7 @@ struct Listing {
 
 impl<S: Socket> Hub<S> {
     /// Answers with these streams, in the form that `route` names. `locked`: a key would show more.
-    pub(super) fn tell_streams(
+    pub(super) fn respond_with_streams(
         &mut self,
         exchange: Exchange<'_>,
         route: &Route,

@@ -8,14 +8,14 @@
 
 use super::Hub;
 use super::authorizer::{Asked, Asking};
-use super::response::{Framing, ResponseTo, WholeResponse};
+use super::response::{Embedding, ResponseTo, WholeResponse};
 use crate::access::Shown;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::{Connection, Stamp, refuse};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
-use crate::routes::{Need, Route, route_below};
+use crate::routes::{Permission, Route, route_below};
 use crate::session::body::BodyReader;
 use crate::session::requesting::{Drained, HeadRead};
 use crate::session::{
@@ -93,7 +93,7 @@ impl<S: Socket> Hub<S> {
 
     fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
         let authorizer = self.authorizer.as_mut()?;
-        let permission = request.route.need()?;
+        let permission = request.route.permission()?;
         let peer = self.sessions[id].address();
         let forwarded_for = request.head.forwarded_for.as_deref();
         let client = self.settings.proxies.client(peer, forwarded_for);
@@ -145,8 +145,8 @@ impl<S: Socket> Hub<S> {
             Ok(()) => self.serve(exchange, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
-            Err(_) if route.need() == Some(Need::List) => {
-                self.tell_streams(exchange, &route, Vec::new(), true);
+            Err(_) if route.permission() == Some(Permission::List) => {
+                self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
             }
             Err(refusal) => Err(refusal),
@@ -204,24 +204,24 @@ impl<S: Socket> Hub<S> {
                 self.end_publisher(&name)?;
                 self.respond(exchange, |to| to.no_content());
             }
-            Route::Home => self.page(exchange, "home/home.html", Framing::SameOrigin)?,
+            Route::Home => self.page(exchange, "home/home.html", Embedding::SameOrigin)?,
             Route::Dashboard => {
-                self.page(exchange, "dashboard/dashboard.html", Framing::SameOrigin)?
+                self.page(exchange, "dashboard/dashboard.html", Embedding::SameOrigin)?
             }
             Route::PublishPage(_) => {
-                self.page(exchange, "publish/publish.html", Framing::SameOrigin)?;
+                self.page(exchange, "publish/publish.html", Embedding::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
-                let framing = if embed {
-                    Framing::Anyone
+                let embedding = if embed {
+                    Embedding::Anyone
                 } else {
-                    Framing::SameOrigin
+                    Embedding::SameOrigin
                 };
-                self.page(exchange, "watch/watch.html", framing)?;
+                self.page(exchange, "watch/watch.html", embedding)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.page(page, Framing::SameOrigin));
+                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
@@ -239,12 +239,12 @@ impl<S: Socket> Hub<S> {
                     self.visible(&shown),
                     self.settings.access.hides_streams(&shown),
                 );
-                self.tell_streams(exchange, &route, names, locked);
+                self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
                 let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
                 let name = self.streams.stream(stream_id).name().clone();
-                self.tell_streams(exchange, &route, vec![name], false);
+                self.respond_with_streams(exchange, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -261,10 +261,10 @@ impl<S: Socket> Hub<S> {
         &mut self,
         exchange: Exchange<'_>,
         file: &str,
-        framing: Framing,
+        embedding: Embedding,
     ) -> Result<(), Refusal> {
         let page = pages::page(file).ok_or_else(not_found)?;
-        self.respond(exchange, |to| to.page(page, framing));
+        self.respond(exchange, |to| to.page(page, embedding));
         Ok(())
     }
 
@@ -297,9 +297,9 @@ impl<S: Socket> Hub<S> {
         behind: Bytes,
     ) {
         let route = self.route(id, head).ok();
-        let stream = match route.as_ref().and_then(Route::need) {
-            Some(Need::Publish(name) | Need::Watch(name)) => Some(name.as_str()),
-            Some(Need::List) | None => None,
+        let stream = match route.as_ref().and_then(Route::permission) {
+            Some(Permission::Publish(name) | Permission::Watch(name)) => Some(name.as_str()),
+            Some(Permission::List) | None => None,
         };
         self.note_refusal(id, &refusal, Some(head), stream);
         if head.is_from_page {

@@ -102,8 +102,8 @@ impl Streams {
     }
 
     /// Removes a stream that has neither a publisher nor a viewer.
-    pub fn forget_if_deserted(&mut self, id: StreamId) {
-        if self.broadcast(id).is_some_and(Broadcast::is_deserted) {
+    pub fn remove_if_unused(&mut self, id: StreamId) {
+        if self.broadcast(id).is_some_and(Broadcast::is_unused) {
             self.broadcasts.remove(&id);
             self.sweeping.retain(|&other| other != id);
             self.catalog.remove(id);

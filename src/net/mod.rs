@@ -3,7 +3,7 @@
 //! ```text
 //! listeners ─► admit ─┐                    ┌─► questions ─► the hook's threads
 //! epoll ─────► ready ─┼─► Hub<TcpSocket> ──┤
-//! verdicts ──► hear ──┘                    └─► next_wake ─► the next wait
+//! verdicts ──► hook_answered ──┘           └─► next_wake ─► the next wait
 //! ```
 //!
 //! - `reactor`: the loop; it reads the clock once a turn.

@@ -3,8 +3,8 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
-use super::handover::{Origin, Succession};
-use super::hook::Hook;
+use super::handover::{Handover, Launch};
+use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::service_manager::ServiceManager;
@@ -46,13 +46,13 @@ pub struct Reactor {
     signals: Signals,
     pub(super) doors: Doors,
     /// `None` without a web hook.
-    hook: Option<Hook>,
+    hook: Option<HookThreads>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
     stopping: Option<Instant>,
     pub(super) manager: ServiceManager,
-    pub(super) succession: Succession,
+    pub(super) handover: Handover,
     drain_timeout: Duration,
 }
 
@@ -106,7 +106,10 @@ impl Reactor {
             listeners.push(listener);
         }
         let hook = match &config.hook {
-            Some(hook) => Some(Hook::start(hook, Waker::new(poll.registry(), HOOK)?)?),
+            Some(hook) => Some(HookThreads::start(
+                hook,
+                Waker::new(poll.registry(), HOOK)?,
+            )?),
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
@@ -125,8 +128,8 @@ impl Reactor {
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
-            succession: Succession::new(
-                Origin::new(inherited.is_activated),
+            handover: Handover::new(
+                Launch::new(inherited.is_activated),
                 config.random_publish_key,
             ),
             drain_timeout: config.limits.drain_timeout,
@@ -146,7 +149,7 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_hook(); // requests that waited for it go on
+            self.take_hook_answers(); // requests that waited for it go on
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
@@ -203,7 +206,7 @@ impl Reactor {
             self.hub.next_wake(),
             accept,
             self.manager.wake_at(),
-            self.succession.wake_at(self.stopping.is_some()),
+            self.handover.wake_at(self.stopping.is_some()),
         ];
         wakes.into_iter().flatten().min()
     }
@@ -220,7 +223,7 @@ impl Reactor {
                     }
                 }
             }
-            SUCCESSOR => self.hear_successor(),
+            SUCCESSOR => self.read_successor(),
             // Its answers are taken in a phase of their own.
             HOOK => {}
             Token(index) if index >= LISTENERS => {
@@ -280,10 +283,10 @@ impl Reactor {
         }
     }
 
-    fn hear_hook(&mut self) {
+    fn take_hook_answers(&mut self) {
         if let Some(hook) = &self.hook {
             while let Some(answer) = hook.poll() {
-                self.hub.hear(&answer);
+                self.hub.hook_answered(&answer);
             }
         }
     }
@@ -292,7 +295,7 @@ impl Reactor {
         if let Some(hook) = &self.hook {
             while let Some(question) = self.hub.poll_question() {
                 if let Err(answer) = hook.ask(question) {
-                    self.hub.hear(&answer);
+                    self.hub.hook_answered(&answer);
                 }
             }
         }
@@ -329,7 +332,7 @@ impl Reactor {
         if self.is_serving() {
             self.manager.stopping();
         }
-        self.give_up_successor("the server is stopping");
+        self.abandon_successor("the server is stopping");
         self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.doors.listeners.clear();
         self.hub.stop();
@@ -344,7 +347,7 @@ impl Reactor {
             }
         }
         self.hub.drain();
-        self.succession.drain(self.clock.began + self.drain_timeout);
+        self.handover.drain(self.clock.began + self.drain_timeout);
     }
 }
 

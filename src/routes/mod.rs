@@ -58,7 +58,7 @@ pub enum Route {
 
 /// The permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need<'a> {
+pub enum Permission<'a> {
     /// To publish this stream, and with it to send its poster and to end it.
     Publish(&'a StreamName),
     /// To watch this stream, and with it to know of it.
@@ -71,16 +71,16 @@ impl Route {
     /// The permission that the route requires; `None` if it requires none.
     ///
     /// Pages hold no secret: every client may have them, and they ask for the key themselves.
-    pub fn need(&self) -> Option<Need<'_>> {
+    pub fn permission(&self) -> Option<Permission<'_>> {
         match self {
             Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
-                Some(Need::Publish(name))
+                Some(Permission::Publish(name))
             }
             Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
-            | Self::Stream(name) => Some(Need::Watch(name)),
-            Self::Streams | Self::Metrics => Some(Need::List),
+            | Self::Stream(name) => Some(Permission::Watch(name)),
+            Self::Streams | Self::Metrics => Some(Permission::List),
             Self::Home
             | Self::PublishPage(_)
             | Self::WatchPage { .. }

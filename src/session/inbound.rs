@@ -134,7 +134,7 @@ impl Inbound {
     /// Reads the next message. Returns it, and the number of bytes that came from the socket.
     pub fn read(&mut self, socket: &mut impl Read, outbox: &mut Outbox) -> (Received, u64) {
         self.check.count_anew();
-        let mut wire = Wire {
+        let mut wire = CheckedSocket {
             socket,
             check: &mut self.check,
             wrong: &mut self.wrong,
@@ -196,7 +196,7 @@ impl From<Error> for Received {
 }
 
 /// The socket as tungstenite sees it.
-struct Wire<'a, S> {
+struct CheckedSocket<'a, S> {
     socket: &'a mut S,
     check: &'a mut FrameCheck,
     wrong: &'a mut Option<Violation>,
@@ -208,7 +208,7 @@ struct Wire<'a, S> {
     is_spent: bool,
 }
 
-impl<S: Read> Read for Wire<'_, S> {
+impl<S: Read> Read for CheckedSocket<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.wrong.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
@@ -239,7 +239,7 @@ impl<S: Read> Read for Wire<'_, S> {
     }
 }
 
-impl<S> Write for Wire<'_, S> {
+impl<S> Write for CheckedSocket<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.replies.extend_from_slice(bytes);
         Ok(bytes.len())

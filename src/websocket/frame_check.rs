@@ -36,7 +36,7 @@ pub struct FrameCheck {
     mask_at: u8,
     payload_left: u64,
     /// The message that is coming in fragments.
-    message: Option<Kind>,
+    message: Option<FrameKind>,
     /// The first bytes of a character whose other bytes are still to come.
     cut: [u8; 3],
     cut_length: u8,
@@ -47,7 +47,7 @@ pub struct FrameCheck {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FrameKind {
     Text,
     Binary,
     Control,
@@ -80,7 +80,7 @@ impl FrameCheck {
             let rest = &bytes[at..];
             let here =
                 usize::try_from(self.payload_left).map_or(rest.len(), |left| left.min(rest.len()));
-            if self.kind() == Kind::Text {
+            if self.kind() == FrameKind::Text {
                 self.look_at_text(&rest[..here]).map_err(wrong)?;
             }
             self.payload_left -= here as u64;
@@ -115,7 +115,7 @@ impl FrameCheck {
         match usize::from(self.head_length) {
             1 => return self.look_at_opcode(first),
             2 if second & MASK == 0 => return protocol("a client's frame has no mask"),
-            2 if self.kind() == Kind::Control && second & !MASK > 125 => {
+            2 if self.kind() == FrameKind::Control && second & !MASK > 125 => {
                 return protocol("a control frame has 125 bytes at most");
             }
             seen if seen < 2 + length_bytes + 4 => return Ok(()),
@@ -156,12 +156,12 @@ impl FrameCheck {
     }
 
     /// What the current frame carries.
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FrameKind {
         match self.head[0] & !(FIN | RESERVED) {
-            0 => self.message.unwrap_or(Kind::Binary),
-            1 => Kind::Text,
-            2 => Kind::Binary,
-            _ => Kind::Control,
+            0 => self.message.unwrap_or(FrameKind::Binary),
+            1 => FrameKind::Text,
+            2 => FrameKind::Binary,
+            _ => FrameKind::Control,
         }
     }
 
@@ -192,13 +192,13 @@ impl FrameCheck {
         let is_final = self.head[0] & FIN != 0;
         self.head_length = 0;
         self.frames = self.frames.saturating_add(1);
-        if kind != Kind::Control {
+        if kind != FrameKind::Control {
             self.message = (!is_final).then_some(kind);
         }
         if self.message.is_none() {
             self.unfinished = 0;
         }
-        if kind == Kind::Control {
+        if kind == FrameKind::Control {
             return Ok(());
         }
         if is_final && self.cut_length > 0 {

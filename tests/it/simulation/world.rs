@@ -429,7 +429,7 @@ impl World {
         while let Some(place) = self.asked.iter().position(|&(at, _)| at <= self.now) {
             if let Some((_, answer)) = self.asked.remove(place) {
                 has_news = true;
-                self.memory.count(|| self.hub.hear(&answer));
+                self.memory.count(|| self.hub.hook_answered(&answer));
             }
         }
         has_news
