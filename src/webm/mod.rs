@@ -16,12 +16,13 @@
 //! ```
 //!
 //! [`Segmenter`] reads a publisher's bytes; [`Recording::init_segment`] and [`ClusterWriter`]
-//! write what viewers receive.
+//! write what viewers receive. [`file`] writes recordings.
 
 mod block;
 mod cluster;
 mod element;
 mod error;
+pub mod file;
 mod keyframe;
 mod mime;
 mod segmenter;
