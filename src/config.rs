@@ -15,6 +15,7 @@ mod interfaces;
 mod limits;
 mod options;
 mod period;
+mod record;
 
 pub use access::Hook;
 pub use bit_rate::BitRate;
@@ -23,6 +24,7 @@ pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
 pub use period::Period;
+pub use record::Record;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -58,6 +60,8 @@ pub struct Serve {
     pub base_path: BasePath,
     /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
+    /// `None`: nothing is recorded.
+    pub record: Option<Record>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -153,6 +157,7 @@ impl Serve {
             return Err(option_error("--proxy-protocol", reason));
         }
         let base_path = options.base_path.clone().unwrap_or_default();
+        let record = Record::check(&options)?;
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -164,6 +169,7 @@ impl Serve {
             proxies,
             proxy_protocol,
             base_path,
+            record,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

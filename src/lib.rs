@@ -9,7 +9,7 @@
 //! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
 //!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
 //!       │                 │            └─► protocol
-//!       │                 └─► metrics, pages, config
+//!       │                 └─► metrics, pages, config, record ─► stream, webm
 //!       ├─► load ──► client ─► webm, protocol, config
 //!       └─► inspect ─► webm
 //! ```
@@ -19,6 +19,7 @@
 //! - `protocol`: HTTP and WebSocket, as bytes.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
+//! - `record`: recordings: a thread whose viewer is a file.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`: a key that is never shown; the one rule for names.
 //! - `inspect`: what `webm` sees in a file.
@@ -67,6 +68,10 @@ mod pages;
 pub mod protocol;
 #[cfg(not(feature = "testing"))]
 mod protocol;
+#[cfg(feature = "testing")]
+pub mod record;
+#[cfg(not(feature = "testing"))]
+mod record;
 #[cfg(feature = "testing")]
 pub mod secret;
 #[cfg(not(feature = "testing"))]

@@ -8,6 +8,7 @@ use crate::load;
 use crate::log;
 use crate::net::{self, Inherited};
 use crate::protocol::token::{Act, Grant};
+use crate::record::Folder;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -66,11 +67,20 @@ fn serve(mut options: Options, allocated: fn() -> usize) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(EXIT_USAGE, error),
     };
+    // Before the server listens: a folder that cannot be written to is a wrong option.
+    let folder = config
+        .record
+        .as_ref()
+        .map(|record| Folder::open(&record.dir));
+    let folder = match folder.transpose() {
+        Ok(folder) => folder,
+        Err(error) => return fail(EXIT_USAGE, error),
+    };
     let log = match log::start(config.log, config.log_level) {
         Ok(log) => log,
         Err(error) => return fail(EXIT_FAILED, format_args!("the log's thread: {error}")),
     };
-    let code = match net::serve(config, inherited, allocated) {
+    let code = match net::serve(config, inherited, folder, allocated) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.line(format_args!("error: {error}"));

@@ -111,7 +111,12 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
     let access = Access {
         publish,
         watch,
-        streams: options.streams,
+        streams: {
+            let streams = options.streams.into_iter();
+            streams
+                .map(|(name, options)| (name, options.keys))
+                .collect()
+        },
         tokens,
         origins,
         local_names: is_open_to_the_machine.then_some(local_names),
@@ -216,6 +221,7 @@ mod tests {
 
     use super::*;
     use crate::config::Serve;
+    use crate::config::options::StreamOptions;
     use crate::protocol::access::{Shown, StreamKeys};
     use crate::protocol::token::{Act, Grant};
 
@@ -358,7 +364,13 @@ mod tests {
         let options = Options {
             publish_key: secret("all"),
             watch_key: secret("see"),
-            streams: BTreeMap::from([("door".parse().unwrap(), own)]),
+            streams: BTreeMap::from([(
+                "door".parse().unwrap(),
+                StreamOptions {
+                    keys: own,
+                    record: None,
+                },
+            )]),
             ..Options::default()
         };
         let serve = Serve::resolve(options).unwrap();

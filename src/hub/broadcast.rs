@@ -64,6 +64,8 @@ pub struct Broadcast {
     pub skips: u64,
     /// The publisher's. Invariant: `None` while there is no publisher.
     pub poster: Option<Poster>,
+    /// Whether the stream stays without a publisher and viewers: its recording may go on.
+    pub is_kept: bool,
     /// Counts publishers: an upload that began under one publisher does not end under the next.
     pub publication: u64,
     pub bitrate_bps: u64,
@@ -100,6 +102,7 @@ impl Broadcast {
             sent_bytes: 0,
             skips: 0,
             poster: None,
+            is_kept: false,
             publication: 0,
             bitrate_bps: 0,
             live_since: None,
@@ -184,9 +187,9 @@ impl Broadcast {
         Some(self.audience[index])
     }
 
-    /// Whether the stream has neither a publisher nor viewers.
+    /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording.
     pub fn is_deserted(&self) -> bool {
-        !self.has_publisher() && self.audience.is_empty()
+        !self.has_publisher() && self.audience.is_empty() && !self.is_kept
     }
 
     pub fn uptime(&self, now: Instant) -> Duration {

@@ -236,6 +236,10 @@ impl<S: Socket> Hub<S> {
                 self.end_publisher(&name)?;
                 self.respond(id, head, rest, |to| to.no_content());
             }
+            Route::SetRecording { name, on } => {
+                self.set_recording(&name, on)?;
+                self.respond(id, head, rest, |to| to.no_content());
+            }
             Route::Home => self.page(id, head, rest, "home/home.html", Framing::SameOrigin)?,
             Route::Dashboard => self.page(
                 id,

@@ -140,7 +140,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.streams.forget_if_deserted(viewer.stream);
+        self.forget_if_deserted(viewer.stream);
     }
 
     fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
@@ -152,7 +152,7 @@ impl<S: Socket> Hub<S> {
             if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
                 broadcast.candidates.remove(id);
             }
-            self.streams.forget_if_deserted(stream_id);
+            self.forget_if_deserted(stream_id);
             return;
         }
         publisher.flush(stream);
@@ -169,7 +169,9 @@ impl<S: Socket> Hub<S> {
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
-        self.streams.forget_if_deserted(stream_id);
+        // Before the ring goes with the stream.
+        self.record_stream(stream_id);
+        self.forget_if_deserted(stream_id);
     }
 
     /// Closes all sessions, each with the closing message of its role.

@@ -83,6 +83,13 @@ impl Streams {
         self.catalog.iter()
     }
 
+    /// Streams that have chunks for which no sweep was started.
+    pub fn fresh(&self) -> Vec<StreamId> {
+        let broadcasts = self.broadcasts.iter();
+        let fresh = broadcasts.filter(|(_, broadcast)| broadcast.is_fresh);
+        fresh.map(|(&id, _)| id).collect()
+    }
+
     pub fn ids(&self) -> Vec<StreamId> {
         self.broadcasts.keys().copied().collect()
     }
@@ -102,13 +109,15 @@ impl Streams {
         }
     }
 
-    /// Removes a stream that has neither a publisher nor a viewer.
-    pub fn forget_if_deserted(&mut self, id: StreamId) {
-        if self.broadcast(id).is_some_and(Broadcast::is_deserted) {
+    /// Removes a stream that has neither a publisher nor a viewer. Returns whether it did.
+    pub fn forget_if_deserted(&mut self, id: StreamId) -> bool {
+        let is_deserted = self.broadcast(id).is_some_and(Broadcast::is_deserted);
+        if is_deserted {
             self.broadcasts.remove(&id);
             self.sweeping.retain(|&other| other != id);
             self.catalog.remove(id);
         }
+        is_deserted
     }
 
     /// Starts a sweep for each stream that has new chunks.

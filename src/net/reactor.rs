@@ -7,11 +7,13 @@ use super::handover::{Origin, Succession};
 use super::hook::Hook;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::recording::Recording;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
 use crate::config::{SelfSigned, Serve, Tls};
 use crate::hub::{Hub, Settings, Time};
+use crate::record::Folder;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -27,6 +29,7 @@ use std::time::{Duration, Instant, SystemTime};
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
 const HOOK: Token = Token(usize::MAX - 2);
+const RECORDING: Token = Token(usize::MAX - 4);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -47,6 +50,8 @@ pub struct Reactor {
     pub(super) doors: Doors,
     /// `None` without a web hook.
     hook: Option<Hook>,
+    /// `None` without `--record`.
+    recording: Option<Recording>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -69,6 +74,7 @@ impl Reactor {
     pub fn new(
         config: Serve,
         mut inherited: Inherited,
+        folder: Option<Folder>,
         allocated: fn() -> usize,
     ) -> Result<Reactor, ServeError> {
         let poll = Poll::new()?;
@@ -110,6 +116,13 @@ impl Reactor {
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
+        let recording = match (&settings.record, folder) {
+            (Some(record), Some(folder)) => {
+                let waker = Waker::new(poll.registry(), RECORDING)?;
+                Some(Recording::start(record, folder, waker)?)
+            }
+            _ => None,
+        };
         let clock = LoopClock::new();
         Ok(Reactor {
             hub: Hub::new(settings, allocated, clock.time()),
@@ -122,6 +135,7 @@ impl Reactor {
                 accepted: Vec::new(),
             },
             hook,
+            recording,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
@@ -147,12 +161,15 @@ impl Reactor {
             self.wait()?; // the only call that sleeps
             self.accept();
             self.hear_hook(); // requests that waited for it go on
+            self.hear_recording();
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
+            self.order_recordings();
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
+        self.finish_recordings();
         Ok(())
     }
 
@@ -222,7 +239,7 @@ impl Reactor {
             }
             SUCCESSOR => self.hear_successor(),
             // Its answers are taken in a phase of their own.
-            HOOK => {}
+            HOOK | RECORDING => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
@@ -298,6 +315,27 @@ impl Reactor {
         }
     }
 
+    fn hear_recording(&mut self) {
+        if let Some(recording) = &self.recording {
+            while let Some(news) = recording.poll() {
+                self.hub.hear_recording(news);
+            }
+        }
+    }
+
+    fn order_recordings(&mut self) {
+        if let Some(recording) = &self.recording {
+            recording.order(self.hub.poll_orders());
+        }
+    }
+
+    /// All sessions are over: recordings have what is left of the time for stopping.
+    fn finish_recordings(&mut self) {
+        if let Some(recording) = self.recording.take() {
+            recording.wait(self.stopping);
+        }
+    }
+
     /// The certificate that was made at start.
     pub(super) fn self_signed(&self) -> Option<&SelfSigned> {
         self.doors.tls.as_ref().and_then(|(tls, _)| tls.made())
@@ -333,6 +371,11 @@ impl Reactor {
         self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.doors.listeners.clear();
         self.hub.stop();
+        // What publishers have sent is out; recordings are finished while peers close.
+        self.order_recordings();
+        if let Some(recording) = &mut self.recording {
+            recording.finish();
+        }
     }
 
     /// Another process listens now: this one serves its connections for a little while.

@@ -46,6 +46,11 @@ pub enum Route {
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
+    /// Record a stream from now on, or no longer.
+    SetRecording {
+        name: StreamName,
+        on: bool,
+    },
     Dashboard,
     Metrics,
     Health,
@@ -74,9 +79,10 @@ impl Route {
     /// Pages hold no secret: every client may have them, and they ask for the key themselves.
     pub fn need(&self) -> Option<Need<'_>> {
         match self {
-            Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
-                Some(Need::Publish(name))
-            }
+            Self::Publish { name, .. }
+            | Self::PutPoster(name)
+            | Self::EndPublisher(name)
+            | Self::SetRecording { name, .. } => Some(Need::Publish(name)),
             Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
@@ -96,7 +102,10 @@ impl Route {
     /// such a page matters. What is only read, browsers keep from pages elsewhere by themselves.
     pub fn acts_for_a_page(&self) -> bool {
         match self {
-            Self::Publish { .. } | Self::PutPoster(_) | Self::EndPublisher(_) => true,
+            Self::Publish { .. }
+            | Self::PutPoster(_)
+            | Self::EndPublisher(_)
+            | Self::SetRecording { .. } => true,
             Self::Watch { via, .. } => matches!(via, Via::WebSocket(_)),
             Self::Home
             | Self::PublishPage(_)
@@ -195,6 +204,10 @@ fn route_path(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
 const READ: &str = "GET, HEAD";
 const READ_AND_UPLOAD: &str = "GET, HEAD, PUT, POST, SOURCE";
 const READ_AND_DELETE: &str = "GET, HEAD, DELETE";
+const PUT_AND_DELETE: &str = "PUT, DELETE";
+
+/// Below the address of a stream in the API: whether it is recorded.
+const RECORDING: &str = "/recording";
 
 /// The methods that an address takes, beside OPTIONS; `None` where there is no such address.
 fn methods(path: &str) -> Option<&'static str> {
@@ -215,7 +228,10 @@ fn methods(path: &str) -> Option<&'static str> {
                 }
                 is_name(last.strip_suffix(".webp").unwrap_or(last)).then_some(READ)
             }
-            (_, last) => StreamName::try_from(last).ok().map(|_| READ_AND_DELETE),
+            (_, last) => match last.strip_suffix(RECORDING) {
+                Some(name) => StreamName::try_from(name).ok().map(|_| PUT_AND_DELETE),
+                None => StreamName::try_from(last).ok().map(|_| READ_AND_DELETE),
+            },
         },
     }
 }
@@ -254,6 +270,15 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
             let (room, rest) = split_room(path).ok_or_else(nowhere)?;
             match room {
                 "/assets/" => only_get(Route::Asset(rest.to_owned())),
+                "/api/streams/" if rest.ends_with(RECORDING) => {
+                    let name = rest.strip_suffix(RECORDING).unwrap_or(rest);
+                    let name = StreamName::try_from(name)?;
+                    match head.method {
+                        Method::Put => Ok(Route::SetRecording { name, on: true }),
+                        Method::Delete => Ok(Route::SetRecording { name, on: false }),
+                        _ => Err(Refusal::not_allowed(PUT_AND_DELETE)),
+                    }
+                }
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),
                 "/publish/" => route_publish(head, rest),
