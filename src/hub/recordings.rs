@@ -60,7 +60,7 @@ struct Tap {
     /// The init segment of the last chunk that went out; 0 for none.
     generation: u32,
     admission: Admission,
-    /// Whether the stream was live at the last look.
+    /// Whether chunks have gone out since the publisher was last said to have left.
     is_live: bool,
     /// Whether the stream is kept for a publisher that may come back.
     is_kept: bool,
@@ -129,8 +129,8 @@ impl Recordings {
                 }
             }
         }
-        let was_live = mem::replace(&mut tap.is_live, stream.is_live());
-        if was_live && !stream.is_live() && tap.is_kept {
+        if tap.is_live && !stream.is_live() {
+            tap.is_live = false;
             self.orders.push(tap.order(What::Left));
         }
         tap.is_kept
@@ -172,7 +172,7 @@ impl Tap {
             },
             generation: 0,
             admission: Admission::default(),
-            is_live: stream.is_live(),
+            is_live: false,
             is_kept: false,
             lost: 0,
         }
@@ -203,6 +203,7 @@ impl Tap {
         }
         gauge.queue(chunk.framed.memory() as u64);
         orders.push(self.order(What::Chunk(chunk.clone())));
+        self.is_live = true;
         self.is_kept = true;
     }
 }

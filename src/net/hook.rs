@@ -46,11 +46,10 @@ pub struct Hook {
 
 impl Hook {
     /// `waker` is called for each answer.
-    pub fn start(options: &config::Hook, waker: Waker) -> io::Result<Hook> {
+    pub fn start(options: &config::Hook, waker: Arc<Waker>) -> io::Result<Hook> {
         let (letters, incoming) = mpsc::sync_channel(QUESTIONS_MAX);
         let (outgoing, answers) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
-        let waker = Arc::new(waker);
         let caller = Caller::new(options.url.expose());
         for _ in 0..THREADS {
             let (incoming, outgoing) = (Arc::clone(&incoming), outgoing.clone());

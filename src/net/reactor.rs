@@ -23,13 +23,13 @@ use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below these are slots of sessions.
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
-const HOOK: Token = Token(usize::MAX - 2);
-const RECORDING: Token = Token(usize::MAX - 4);
+const WAKER: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -111,16 +111,15 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
+        // One for all threads: `mio` has no more for each `Poll`.
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let hook = match &config.hook {
-            Some(hook) => Some(Hook::start(hook, Waker::new(poll.registry(), HOOK)?)?),
+            Some(hook) => Some(Hook::start(hook, waker.clone())?),
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
         let recording = match (&settings.record, folder) {
-            (Some(record), Some(folder)) => {
-                let waker = Waker::new(poll.registry(), RECORDING)?;
-                Some(Recording::start(record, folder, waker)?)
-            }
+            (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
             _ => None,
         };
         let clock = LoopClock::new();
@@ -238,8 +237,8 @@ impl Reactor {
                 }
             }
             SUCCESSOR => self.hear_successor(),
-            // Its answers are taken in a phase of their own.
-            HOOK | RECORDING => {}
+            // What threads say is taken in phases of its own.
+            WAKER => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
                     listener.ready();

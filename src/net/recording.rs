@@ -4,6 +4,7 @@ use crate::hub::RecordSettings;
 use crate::record::{Folder, News, Order, RecordThread};
 use mio::Waker;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long recordings may be finished for, beyond the time that peers have to close: in all less than
@@ -17,7 +18,11 @@ pub struct Recording {
 
 impl Recording {
     /// `waker` is called when there is news.
-    pub fn start(settings: &RecordSettings, folder: Folder, waker: Waker) -> io::Result<Recording> {
+    pub fn start(
+        settings: &RecordSettings,
+        folder: Folder,
+        waker: Arc<Waker>,
+    ) -> io::Result<Recording> {
         let (record, gauge) = (&settings.record, settings.gauge.clone());
         let wake = move || {
             // It fails when the loop has ended.

@@ -7,5 +7,6 @@ mod faults;
 mod http;
 mod process;
 mod publish;
+mod record;
 mod simulation;
 mod watch;
