@@ -57,6 +57,8 @@ pub enum Command {
     LoadWorker,
     /// Show what the server reads in a WebM file
     Inspect(Inspect),
+    /// Make a recording seekable: one of a browser, or one that was cut off
+    Repair(Repair),
     /// Make a token, or a whole link, to publish or watch one stream for a time
     Token(Token),
 }
@@ -107,6 +109,21 @@ pub struct Inspect {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Write a seekable copy of a recording: Duration, Cues, known sizes; frames unchanged. Several
+/// recordings in one file become OUT, OUT-2 and so on.
+#[derive(Debug, clap::Args)]
+pub struct Repair {
+    /// WebM or Matroska file, or - for standard input
+    pub input: PathBuf,
+
+    /// File to write
+    pub output: PathBuf,
+
+    /// Replace OUT if it exists [default: false]
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Make a token that lets its bearer publish or watch one stream until it expires, on every server

@@ -11,7 +11,7 @@
 //!       │                 │            └─► protocol
 //!       │                 └─► metrics, pages, config, record ─► stream, webm
 //!       ├─► load ──► client ─► webm, protocol, config
-//!       └─► inspect ─► webm
+//!       └─► inspect, repair ─► webm
 //! ```
 //!
 //! - `webm`: bytes become blocks, blocks become Clusters.
@@ -22,7 +22,7 @@
 //! - `record`: recordings: a thread whose viewer is a file.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`: a key that is never shown; the one rule for names.
-//! - `inspect`: what `webm` sees in a file.
+//! - `inspect`: what `webm` sees in a file. `repair`: makes one seekable.
 //! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
 //! - `log`: lines to standard error, which nothing waits for.
@@ -72,6 +72,7 @@ mod protocol;
 pub mod record;
 #[cfg(not(feature = "testing"))]
 mod record;
+mod repair;
 #[cfg(feature = "testing")]
 pub mod secret;
 #[cfg(not(feature = "testing"))]

@@ -1,6 +1,6 @@
 //! Runs a command; errors become exit codes.
 
-use super::{Cli, Command, Inspect, one_line};
+use super::{Cli, Command, Inspect, Repair, one_line};
 use crate::client::push::{self, Source};
 use crate::config::{self, Options, Serve};
 use crate::inspect;
@@ -9,6 +9,7 @@ use crate::log;
 use crate::net::{self, Inherited};
 use crate::protocol::token::{Act, Grant};
 use crate::record::Folder;
+use crate::repair::{self, Outputs};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -53,6 +54,11 @@ pub fn run(allocated: fn() -> usize) -> ExitCode {
             Err(error) => fail(EXIT_FAILED, error),
         },
         Some(Command::Inspect(Inspect { file, json })) => inspect(&file, json),
+        Some(Command::Repair(Repair {
+            input,
+            output,
+            force,
+        })) => repair(&input, &output, force),
         Some(Command::Token(options)) => token(options),
     }
 }
@@ -131,6 +137,38 @@ fn inspect(file: &Path, json: bool) -> ExitCode {
         Ok(()) if report.errors.is_empty() => ExitCode::SUCCESS,
         Ok(()) => ExitCode::from(EXIT_FAILED),
         Err(error) => fail(EXIT_FAILED, error),
+    }
+}
+
+fn repair(input: &Path, output: &Path, force: bool) -> ExitCode {
+    let name = input.display();
+    let opened = match input.as_os_str() == "-" {
+        true => Ok(None),
+        false => File::open(input).map(Some),
+    };
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => return fail(EXIT_FAILED, format_args!("{name}: {error}")),
+    };
+    let mut outputs = match Outputs::new(output, force, file.as_ref()) {
+        Ok(outputs) => outputs,
+        Err(error) if error.is_usage() => return fail(EXIT_USAGE, error),
+        Err(error) => return fail(EXIT_FAILED, error),
+    };
+    let report = match file {
+        Some(file) => repair::repair(file, &mut outputs),
+        None => repair::repair(io::stdin().lock(), &mut outputs),
+    };
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return fail(EXIT_FAILED, format_args!("{name}: {error}")),
+    };
+    if let Err(error) = print(&report, false) {
+        return fail(EXIT_FAILED, error);
+    }
+    match report.error {
+        None => ExitCode::SUCCESS,
+        Some(error) => fail(EXIT_FAILED, format_args!("{name}: {error}")),
     }
 }
 

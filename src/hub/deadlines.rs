@@ -267,7 +267,7 @@ impl<S: Socket> Hub<S> {
 
     /// Sends a message to all viewers that understand text messages, except viewers that are
     /// behind.
-    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+    pub(super) fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };

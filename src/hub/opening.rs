@@ -3,7 +3,7 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use super::requests::not_found;
-use crate::protocol::control::{OfflineReason, ToPublisher};
+use crate::protocol::control::{OfflineReason, ToPublisher, ToViewer};
 use crate::protocol::http::{Body, Method, RequestHead};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::response::CONTINUE;
@@ -61,6 +61,10 @@ impl<S: Socket> Hub<S> {
         let (transport, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
+                if v1 && self.is_recording(name.as_str()) {
+                    let text = ToViewer::Recording { on: true }.to_json();
+                    self.sessions[id].outbox.push(text_frame(&text));
+                }
                 // Only a viewer that already sent frames needs a reader now.
                 let message_bytes = self.settings.limits.viewer_message_bytes;
                 let inbound =
@@ -143,6 +147,11 @@ impl<S: Socket> Hub<S> {
                     watch: format!("{prefix}/live/{name}"),
                 };
                 let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
+                if v1 && self.recordings.is_some() {
+                    let on = self.is_recording(name.as_str());
+                    let text = ToPublisher::Recording { on }.to_json();
+                    self.sessions[id].outbox.push(text_frame(&text));
+                }
                 let inbound =
                     Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
                 Publisher::websocket(stream_id, ingest, inbound, v1, self.clock.now())

@@ -11,7 +11,7 @@ use super::requests::not_live;
 use super::{Hub, Settings};
 use crate::config::Record;
 use crate::metrics;
-use crate::protocol::control::ToPublisher;
+use crate::protocol::control::{ToPublisher, ToViewer};
 use crate::protocol::refusal::Refusal;
 use crate::record::{Admission, Admitted, Event, Gauge, News, Order, What};
 use crate::session::Socket;
@@ -318,12 +318,22 @@ impl<S: Socket> Hub<S> {
         let Some(id) = self.streams.find(&name) else {
             return;
         };
+        self.tell_recording(id, matches!(what, Event::Began));
         if let Event::Failed(reason) = &what {
             self.warn_of_recording(id, reason);
         }
         let is_over = !matches!(what, Event::Began);
         if is_over && !self.streams.stream(id).is_live() {
             self.release(id);
+        }
+    }
+
+    fn tell_recording(&mut self, id: StreamId, on: bool) {
+        self.tell_viewers(id, &ToViewer::Recording { on });
+        self.queue_audience(id);
+        let broadcast = self.streams.broadcast(id);
+        if let Some(publisher) = broadcast.and_then(|broadcast| broadcast.publisher) {
+            self.tell_publisher(publisher, &[ToPublisher::Recording { on }]);
         }
     }
 

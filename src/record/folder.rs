@@ -9,7 +9,7 @@ use crate::stream_name::StreamName;
 use crate::webm::file::Storage;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -43,7 +43,7 @@ impl Folder {
     }
 
     /// A new file for a recording, open for this process alone.
-    pub fn create(&self, stream: &str, mut name: FileName) -> io::Result<(DiskFile, FileName)> {
+    pub fn create(&self, stream: &str, mut name: FileName) -> io::Result<(File, FileName)> {
         let folder = self.path.join(stream);
         fs::create_dir_all(&folder)?;
         loop {
@@ -55,7 +55,7 @@ impl Folder {
                     wait_for_lock(&file)?;
                     // The entry of the file must be on disk as well, or its contents are not found.
                     File::open(&folder)?.sync_all()?;
-                    return Ok((DiskFile(file), name));
+                    return Ok((file, name));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     name = name.next().ok_or(error)?;
@@ -111,12 +111,12 @@ impl Folder {
     }
 
     /// A recording that no process writes, locked for this one; `None` if one writes it.
-    pub fn take(&self, entry: &Entry) -> io::Result<Option<DiskFile>> {
+    pub fn take(&self, entry: &Entry) -> io::Result<Option<File>> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(&entry.path)?;
-        Ok(try_lock(&file)?.then_some(DiskFile(file)))
+        Ok(try_lock(&file)?.then_some(file))
     }
 
     /// Deletes a recording, and the folder of its stream if that is empty then. Returns whether it is
@@ -159,29 +159,25 @@ fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// A file that is open, and locked until it is dropped.
-#[derive(Debug)]
-pub struct DiskFile(File);
-
-impl Storage for DiskFile {
+impl Storage for File {
     fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<usize> {
-        self.0.write_at(bytes, at)
+        FileExt::write_at(self, bytes, at)
     }
 
     fn read_at(&mut self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        self.0.read_at(buffer, at)
+        FileExt::read_at(self, buffer, at)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        self.sync_data()
     }
 
     fn size(&mut self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.metadata()?.len())
     }
 
     fn truncate(&mut self, size: u64) -> io::Result<()> {
-        self.0.set_len(size)
+        self.set_len(size)
     }
 }
 

@@ -129,7 +129,8 @@ impl Desk {
     }
 
     fn send(&mut self, stream: &str, chunks: std::ops::Range<usize>) {
-        for chunk in self.chunks[chunks].to_vec() {
+        let chunks = self.chunks[chunks].to_vec();
+        for chunk in chunks {
             self.order(stream, What::Chunk(chunk));
         }
         self.tend();

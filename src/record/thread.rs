@@ -3,12 +3,12 @@
 //! It takes what has come about ten times a second, so that the loop wakes it rarely, and a file gets
 //! few large writes.
 
-use super::folder::DiskFile;
 use super::orders::{Event, News, Order};
 use super::recorder::{Files, Now, Recorder};
 use super::upkeep::Upkeep;
 use super::{Folder, Gauge, Pace, Retention, file_name::FileName};
 use crate::webm::DocType;
+use std::fs::File;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -172,14 +172,14 @@ fn now() -> Now {
 struct DiskFiles(Folder);
 
 impl Files for DiskFiles {
-    type File = DiskFile;
+    type File = File;
 
     fn create(
         &mut self,
         stream: &str,
         began: SystemTime,
         doc_type: DocType,
-    ) -> io::Result<(DiskFile, String)> {
+    ) -> io::Result<(File, String)> {
         let (file, name) = self.0.create(stream, FileName::new(began, doc_type))?;
         Ok((file, name.to_string()))
     }

@@ -36,6 +36,7 @@ pub use element::ElementId;
 pub use error::WebmError;
 pub use segmenter::{
     BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
+    TIMESTAMP_MS_MAX,
 };
 pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

@@ -45,7 +45,7 @@ const CARRY_AHEAD_BYTES: usize = 256 << 10;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
-const TIMESTAMP_MS_MAX: i64 = 1 << 42;
+pub const TIMESTAMP_MS_MAX: i64 = 1 << 42;
 
 /// What one publisher may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +191,11 @@ impl Segmenter {
         let untold = self.head.iter().filter(|head| !head.told);
         let tracks = untold.flat_map(|head| &head.tracks).map(Track::memory);
         self.carry.capacity() + self.input.len() + tracks.sum::<usize>()
+    }
+
+    /// Bytes of the last element, which is cut.
+    pub fn unfinished_bytes(&self) -> u64 {
+        (self.carry.len() + self.input.len()) as u64
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.

@@ -232,6 +232,7 @@ impl Stage {
                             knows = Told::Live;
                         }
                         ToViewer::Viewers { .. } => {}
+                        ToViewer::Recording { .. } => panic!("nothing is recorded here"),
                     }
                 }
                 Said::Binary(payload) => {

@@ -29,7 +29,7 @@ pub enum CutOff<S> {
     Empty,
     /// This writer finishes it. So many bytes at its end were no whole element, and are gone.
     Unfinished {
-        writer: FileWriter<S>,
+        writer: Box<FileWriter<S>>,
         dropped_bytes: u64,
     },
 }
@@ -76,7 +76,7 @@ pub fn cut_off<S: Storage>(mut storage: S) -> io::Result<CutOff<S>> {
     }
     storage.truncate(end)?;
     Ok(CutOff::Unfinished {
-        writer: FileWriter::resume_with(storage, places, tracks, cues, end),
+        writer: Box::new(FileWriter::resume_with(storage, places, tracks, cues, end)),
         dropped_bytes: size.saturating_sub(end),
     })
 }
@@ -154,7 +154,7 @@ fn read_file_head<S: Storage>(window: &mut Window<S>) -> io::Result<FileHead> {
     // Where Cues are half written there, the reserve is as long as in every file of ours.
     let void = window.head(reserve_at)?;
     let void = void.filter(|head| head.id == ElementId::VOID);
-    let told = void.and_then(|head| Some(head.size?.checked_add(head.length as u64)?));
+    let told = void.and_then(|head| head.size?.checked_add(head.length as u64));
     for reserve_bytes in told.into_iter().chain([RESERVE_BYTES]) {
         let places = places(reserve_bytes);
         let at = reserve_at.checked_add(reserve_bytes);

@@ -166,7 +166,7 @@ fn finished_file_is_seekable_and_holds_the_blocks_that_viewers_got() {
 fn growing_file_is_valid_at_each_flush() {
     let (live, file) = (Live::of(SAMPLES[0]), MemoryFile::default());
     let mut writer = live.writer(&file);
-    for (_, chunk) in live.chunks.iter().step_by(1) {
+    for (_, chunk) in &live.chunks {
         writer.push(chunk).unwrap();
         writer.flush().unwrap();
         blocks([Bytes::from(file.bytes())]).unwrap();
@@ -179,9 +179,9 @@ fn cues_that_the_reserve_does_not_hold_are_at_the_end() {
     for room in [None, Some(0)] {
         let file = MemoryFile::default();
         // Room for two or three cues.
-        let head = super::head::head(&live.recording, Some(0), 70);
+        let base_ms = live.chunks[0].0;
         let mut writer =
-            FileWriter::begin_with(file.clone(), &live.recording, live.chunks[0].0, head).unwrap();
+            FileWriter::with_reserve(file.clone(), &live.recording, base_ms, 70).unwrap();
         for (_, chunk) in &live.chunks {
             writer.push(chunk).unwrap();
         }

@@ -55,10 +55,10 @@ impl<S: Storage> FileWriter<S> {
         began_unix_ms: Option<u64>,
     ) -> io::Result<FileWriter<S>> {
         let head = head(recording, began_unix_ms, RESERVE_BYTES);
-        FileWriter::begin_with(storage, recording, base_ms, head)
+        FileWriter::begin(storage, recording, base_ms, head)
     }
 
-    pub(super) fn begin_with(
+    fn begin(
         mut storage: S,
         recording: &Recording,
         base_ms: u64,
@@ -71,6 +71,18 @@ impl<S: Storage> FileWriter<S> {
             written: head.len() as u64,
             ..FileWriter::resume(storage, places, Tracks::new(&recording.tracks))
         })
+    }
+
+    /// A file with a reserve of so many bytes, so that tests meet a full one.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn with_reserve(
+        storage: S,
+        recording: &Recording,
+        base_ms: u64,
+        reserve_bytes: u64,
+    ) -> io::Result<FileWriter<S>> {
+        let head = head(recording, None, reserve_bytes);
+        FileWriter::begin(storage, recording, base_ms, head)
     }
 
     /// Goes on behind a head that is there.

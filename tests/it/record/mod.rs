@@ -4,6 +4,7 @@ mod crash;
 mod disk;
 mod files;
 mod on_request;
+mod repair;
 
 use crate::common::eventually;
 use crate::common::media::{Sample, assert_frames};
@@ -98,14 +99,22 @@ struct Film {
     frames: Vec<(TrackKind, Bytes)>,
     /// In milliseconds.
     times: Vec<i64>,
+    /// Whether each Cluster begins with a keyframe of the picture, if there is one.
+    has_gops: bool,
 }
 
-/// Reads a file to its end. In a picture's file each Cluster is a GOP.
+/// Reads a recording to its end. With a picture, each of its Clusters is a GOP.
 fn film(path: &Path) -> Film {
+    let film = read(path);
+    assert!(film.has_gops, "one Cluster per GOP");
+    film
+}
+
+fn read(path: &Path) -> Film {
     let mut segmenter = Segmenter::new(Limits::default());
     segmenter.push(std::fs::read(path).unwrap().into());
     let (mut frames, mut times) = (Vec::new(), Vec::new());
-    let (mut tracks, mut opens_cluster) = (None, false);
+    let (mut tracks, mut opens_cluster, mut has_gops) = (None, false, true);
     while let Some(event) = segmenter.poll().unwrap() {
         match event {
             Event::Recording(recording) => tracks = Some(recording),
@@ -115,7 +124,7 @@ fn film(path: &Path) -> Film {
                 let kind = recording.tracks[block.track].kind;
                 if recording.video().is_some() {
                     let is_keyframe = kind == TrackKind::Video && block.keyframe;
-                    assert_eq!(is_keyframe, opens_cluster, "one Cluster per GOP");
+                    has_gops &= is_keyframe == opens_cluster;
                 }
                 opens_cluster = false;
                 frames.push((kind, Bytes::copy_from_slice(block.element.frame())));
@@ -125,7 +134,11 @@ fn film(path: &Path) -> Film {
         }
     }
     assert!(segmenter.is_between_elements());
-    Film { frames, times }
+    Film {
+        frames,
+        times,
+        has_gops,
+    }
 }
 
 /// The frames of a file are those of a sample.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::common::http::Http;
+use crate::common::viewer::Viewer;
 use crate::common::websocket::Publisher;
 
 const RECORDING: &str = "/api/streams/demo/recording";
@@ -19,11 +20,19 @@ fn stream_is_recorded_between_put_and_delete() {
     publisher.open_stream(&sample);
     let report = server.report_when("demo", |report| report["live"] == true);
     assert_eq!(report["recording"], false);
+    let mut viewer = Viewer::v1(&server, "demo");
+    assert_eq!(publisher.client.text("recording")["on"], false);
     assert_eq!(ask(&server, "PUT", &[]), 204);
     assert_eq!(ask(&server, "PUT", &[]), 204);
     publisher.go_on(&sample);
+    assert_eq!(publisher.client.text("recording")["on"], true);
+    assert_eq!(viewer.text("recording")["on"], true);
+    // Later ones hear it at once.
+    assert_eq!(Viewer::v1(&server, "demo").text("recording")["on"], true);
     server.report_when("demo", |report| report["recording"] == true);
     assert_eq!(ask(&server, "DELETE", &[]), 204);
+    assert_eq!(publisher.client.text("recording")["on"], false);
+    assert_eq!(viewer.text("recording")["on"], false);
     server.report_when("demo", |report| report["recording"] == false);
     let file = recording(dir.path(), "demo");
     assert_finished(&file);
