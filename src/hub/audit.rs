@@ -138,7 +138,7 @@ impl<S: Socket> Hub<S> {
             has_output,
             is_read: match &session.state {
                 State::Publishing(_) => !is_throttled,
-                State::Responding { .. } | State::Gone => false,
+                State::Responding { .. } | State::Recalling | State::Gone => false,
                 State::Closing { is_shut, .. } => *is_shut,
                 // It only looks whether the peer has left.
                 State::Pending(_) => false,
@@ -174,6 +174,7 @@ impl<S: Socket> Hub<S> {
             }
             // Its last bytes are on their way to a peer that takes them.
             State::Responding { .. } if session.is_write_queued => Wait::Event("its turn"),
+            State::Recalling => Wait::Event("the archive"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }

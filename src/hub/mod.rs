@@ -5,7 +5,7 @@
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
-//!                                              └──► orders for the recording thread (poll_orders)
+//!                                              └──► orders and jobs for the recording threads (poll_orders, poll_jobs)
 //! ```
 //!
 //! A turn begins with [`Hub::begin`], which sets the time; readiness, new sockets and verdicts
@@ -19,7 +19,7 @@
 //!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
-//! - `recordings`: which chunks go to the recording thread.
+//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -29,6 +29,7 @@
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
+mod archive;
 #[cfg(feature = "testing")]
 mod audit;
 mod authorizer;
@@ -85,6 +86,7 @@ use crate::session::body::ReadBuffer;
 use crate::session::viewer::Item;
 use crate::session::{SessionId, Socket};
 use crate::work::{Budget, Work};
+use archive::Recalls;
 use authorizer::Authorizer;
 use clients::{Admission, Clients};
 use clock::Clock;
@@ -117,6 +119,7 @@ pub struct Hub<S> {
     authorizer: Option<Authorizer>,
     /// `None` without `--record`.
     recordings: Option<Recordings>,
+    recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
     books: Books,
@@ -163,6 +166,7 @@ impl<S: Socket> Hub<S> {
             clients: Clients::new(limits.max_connections_per_address),
             authorizer: settings.hook.map(Authorizer::new),
             recordings: Recordings::new(&settings),
+            recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
             books: Books {

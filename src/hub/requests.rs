@@ -7,6 +7,7 @@
 //! ```
 
 use super::Hub;
+use super::archive::file_name;
 use super::authorizer::Asked;
 use super::response::{Framing, ResponseTo, WholeResponse};
 use crate::pages;
@@ -17,6 +18,7 @@ use crate::protocol::redirect::to_https;
 use crate::protocol::refusal::{Cause, Refusal};
 use crate::protocol::response::{Connection, Stamp, refuse};
 use crate::protocol::route::{Need, Route, route_below};
+use crate::record::Task;
 use crate::session::body::BodyReader;
 use crate::session::{
     PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
@@ -172,6 +174,10 @@ impl<S: Socket> Hub<S> {
             Ok(()) => self.serve(id, &head, rest, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
+            Err(_) if matches!(route, Route::Recordings { .. }) => {
+                self.tell_recordings(id, &head, rest, Vec::new(), true);
+                Ok(())
+            }
             Err(_) if route.need() == Some(Need::List) => {
                 self.tell_streams(id, &head, rest, &route, Vec::new(), true);
                 Ok(())
@@ -235,6 +241,27 @@ impl<S: Socket> Hub<S> {
             Route::EndPublisher(name) => {
                 self.end_publisher(&name)?;
                 self.respond(id, head, rest, |to| to.no_content());
+            }
+            Route::RecordingsPage(stream) => {
+                // Relative links differ.
+                let file = match stream {
+                    Some(_) => "recordings/stream.html",
+                    None => "recordings/recordings.html",
+                };
+                self.page(id, head, rest, file, Framing::SameOrigin)?;
+            }
+            Route::Recordings {
+                stream,
+                limit,
+                before_ms,
+            } => return self.list_recordings(id, head, rest, stream, limit, before_ms),
+            Route::Recording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(id, head, rest, Task::Open { stream, file });
+            }
+            Route::DeleteRecording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(id, head, rest, Task::Delete { stream, file });
             }
             Route::SetRecording { name, on } => {
                 self.set_recording(&name, on)?;
@@ -365,7 +392,11 @@ impl<S: Socket> Hub<S> {
 
     /// What happens to the connection after a whole answer, and whether it may make another
     /// request. A body that is not read would be taken for the next request.
-    fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
+    pub(super) fn after_answer(
+        &self,
+        head: &RequestHead,
+        mut behind: Bytes,
+    ) -> (AfterAnswer, bool) {
         let may_go_on = head.keep_alive && self.is_serving();
         let mut body = BodyReader::new(head.body);
         while let Ok(Some(_)) = body.take(&mut behind) {}
@@ -386,7 +417,7 @@ impl<S: Socket> Hub<S> {
         (after, keeps)
     }
 
-    fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
+    pub(super) fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
         let state = match after {
             AfterAnswer::Ask(rest) => State::Responding {
                 keep_alive: true,
@@ -440,13 +471,13 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The keys and the token that a request shows, checked now.
-    fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
+    pub(super) fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
         self.settings.access.shown(head, self.clock.unix_s())
     }
 }
 
 /// What happens to a connection after a whole answer.
-enum AfterAnswer {
+pub(super) enum AfterAnswer {
     /// Another request may follow: these bytes came behind the last one.
     Ask(BytesMut),
     /// Another request may follow behind this body.

@@ -118,6 +118,7 @@ impl<S: Socket> Hub<S> {
         match mem::replace(&mut session.state, state) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
+            State::Recalling => self.recalls.forget(id),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -194,6 +195,7 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Pending(_)
                 | State::Draining(_)
+                | State::Recalling
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

@@ -252,6 +252,7 @@ impl<S: Socket> Hub<S> {
                 session.since = self.clock.now();
                 self.queue_read(id);
             }
+            State::Recalling => self.recall_more(id),
             State::Closing { is_shut, .. } if !*is_shut => {
                 // Half-closed, so that what was written last is not lost to a reset when the peer
                 // is still sending. The peer may be gone already.

@@ -319,12 +319,16 @@ impl Reactor {
             while let Some(news) = recording.poll() {
                 self.hub.hear_recording(news);
             }
+            while let Some(answer) = recording.poll_answer() {
+                self.hub.hear_archive(answer);
+            }
         }
     }
 
     fn order_recordings(&mut self) {
         if let Some(recording) = &self.recording {
             recording.order(self.hub.poll_orders());
+            recording.ask(self.hub.poll_jobs());
         }
     }
 

@@ -1,7 +1,7 @@
-//! The recording thread, as the loop sees it.
+//! The threads that record and read recordings, as the loop sees them.
 
 use crate::hub::RecordSettings;
-use crate::record::{Folder, News, Order, RecordThread};
+use crate::record::{Archive, ArchiveAnswer, Folder, Job, News, Order, RecordThread};
 use mio::Waker;
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 /// the 5 s that a server has to stop.
 const FINISHING_TIMEOUT: Duration = Duration::from_millis(1700);
 
-/// The thread, from outside.
+/// The threads, from outside.
 pub struct Recording {
     thread: RecordThread,
+    archive: Archive,
 }
 
 impl Recording {
@@ -24,12 +25,16 @@ impl Recording {
         waker: Arc<Waker>,
     ) -> io::Result<Recording> {
         let (record, gauge) = (&settings.record, settings.gauge.clone());
-        let wake = move || {
-            // It fails when the loop has ended.
-            let _ = waker.wake();
+        // It fails when the loop has ended.
+        let wake = |waker: Arc<Waker>| {
+            move || {
+                let _ = waker.wake();
+            }
         };
+        let archive = Archive::start(folder.clone(), wake(waker.clone()))?;
+        let wake = wake(waker);
         let thread = RecordThread::start(folder, record.pace, record.retention, gauge, wake)?;
-        Ok(Recording { thread })
+        Ok(Recording { thread, archive })
     }
 
     /// The next news.
@@ -42,6 +47,16 @@ impl Recording {
         if !orders.is_empty() {
             self.thread.send(orders);
         }
+    }
+
+    /// What a client asks of recordings.
+    pub fn ask(&self, jobs: Vec<Job>) {
+        jobs.into_iter().for_each(|job| self.archive.send(job));
+    }
+
+    /// The next answer to that.
+    pub fn poll_answer(&self) -> Option<ArchiveAnswer> {
+        self.archive.poll()
     }
 
     /// No more orders come.

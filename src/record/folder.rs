@@ -82,6 +82,24 @@ impl Folder {
         Ok(entries)
     }
 
+    /// The recordings of one stream; none if there is no such folder.
+    pub fn entries_of_stream(&self, stream: &StreamName) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        // What cannot be read is not there.
+        let _ = self.entries_of(stream.as_str(), &mut entries);
+        entries
+    }
+
+    /// A recording, for reading. Neither name can lead out of the folder.
+    pub fn open_recording(&self, stream: &StreamName, name: FileName) -> io::Result<File> {
+        let path = self.path.join(stream.as_str()).join(name.to_string());
+        // A symbolic link is none of ours.
+        match fs::symlink_metadata(&path)?.is_file() {
+            true => File::open(path),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     fn entries_of(&self, stream: &str, entries: &mut Vec<Entry>) -> io::Result<()> {
         for file in fs::read_dir(self.path.join(stream))? {
             let file = file?;

@@ -17,8 +17,10 @@
 //!   the time comes in.
 //! - `folder`, `file_name`: recordings on disk.
 //! - `retention`: which ones go.
+//! - `archive`: the thread that reads recordings, for clients.
 //! - `thread`: the recording thread. `upkeep`: the thread that finishes what a crash cut off, and deletes.
 
+mod archive;
 mod file_name;
 mod folder;
 mod gauge;
@@ -30,6 +32,11 @@ mod tests;
 mod thread;
 mod upkeep;
 
+pub use archive::{
+    Answer as ArchiveAnswer, Archive, Deletion, Found, Job, Listed, OpenRecording, Opened,
+    PIECE_BYTES, Query, Task, Ticket,
+};
+pub use file_name::FileName;
 pub use folder::Folder;
 pub use gauge::{Admission, Admitted, Gauge};
 pub use orders::{Event, News, Order, What};

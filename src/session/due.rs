@@ -57,9 +57,10 @@ impl<S> Session<S> {
                 Some(Due::Stalled)
             }
             State::Draining(_) if elapsed(self.heard_at) >= limits.head_timeout => Some(Due::Idle),
-            State::Responding { .. } | State::Draining(_) | State::Posting(_) => {
-                is_stalled.then_some(Due::Stalled)
-            }
+            State::Responding { .. }
+            | State::Draining(_)
+            | State::Posting(_)
+            | State::Recalling => is_stalled.then_some(Due::Stalled),
             // A throttled publisher is silent because the server does not read it.
             State::Publishing(publisher) if publisher.is_throttled(now) => None,
             State::Publishing(publisher) if publisher.is_websocket() => {

@@ -66,6 +66,8 @@ pub enum State {
     /// Reading an unwanted body to its end; the next request may come behind it. The answer is in
     /// the outbox, or written.
     Draining(Box<BodyReader>),
+    /// Being sent a recording, or waiting for what the archive thread finds. The session is not read.
+    Recalling,
     /// Sending us a poster.
     Posting(Box<Posting>),
     /// Feeding one stream, by WebSocket or request body.
@@ -91,6 +93,7 @@ impl State {
             State::Pending(_) => "pending",
             State::Responding { .. } => "responding",
             State::Draining(_) => "draining",
+            State::Recalling => "recalling",
             State::Posting(_) => "posting",
             State::Publishing(_) => "publishing",
             State::Viewing { .. } => "viewing",
@@ -217,7 +220,7 @@ impl<S> Session<S> {
             State::Viewing { inbound, .. } => {
                 inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
             }
-            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
+            State::Recalling | State::Draining(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
 

@@ -23,6 +23,7 @@
 
 mod cues;
 mod cut_off;
+mod describe;
 mod head;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
@@ -32,6 +33,7 @@ mod window;
 mod writer;
 
 pub use cut_off::{CutOff, cut_off};
+pub use describe::{Description, describe};
 pub use writer::{FileWriter, Finished};
 
 use std::io;

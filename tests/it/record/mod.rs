@@ -1,5 +1,6 @@
 //! Streams are recorded into files that any player plays and seeks in.
 
+mod archive;
 mod crash;
 mod disk;
 mod files;
