@@ -92,8 +92,7 @@ impl Record {
 
     /// Whether a stream is recorded without a request.
     pub fn is_recorded(&self, stream: &str) -> bool {
-        let own = StreamName::try_from(stream).ok();
-        let own = own.and_then(|name| self.streams.get(&name).copied());
+        let own = self.streams.get(stream).copied();
         own.unwrap_or(!self.on_request)
     }
 }

@@ -229,7 +229,10 @@ impl<S: Socket> Hub<S> {
             return;
         };
         broadcast.is_kept = recordings.take(id, stream);
-        if let Some(excess) = recordings.excess() {
+        // Only one that waits for a publisher can be one too many.
+        if !stream.is_live()
+            && let Some(excess) = recordings.excess()
+        {
             self.release(excess);
         }
     }
@@ -289,7 +292,13 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// The orders of this turn, for the recording thread.
+    /// Whether there are orders to poll.
+    pub fn has_orders(&self) -> bool {
+        let recordings = self.recordings.as_ref();
+        recordings.is_some_and(|recordings| !recordings.orders.is_empty())
+    }
+
+    /// The orders since the last poll, for the recording thread.
     pub fn poll_orders(&mut self) -> Vec<Order> {
         match &mut self.recordings {
             Some(recordings) => mem::take(&mut recordings.orders),

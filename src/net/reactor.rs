@@ -164,7 +164,7 @@ impl Reactor {
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
-            self.order_recordings();
+            self.order_recordings(false);
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
@@ -215,8 +215,11 @@ impl Reactor {
         let accept = listeners
             .filter_map(|listener| listener.wake_at(self.clock.began))
             .min();
+        let recording = self.recording.as_ref();
+        let orders = recording.filter(|_| self.hub.has_orders());
         let wakes = [
             self.hub.next_wake(),
+            orders.map(Recording::wake_at),
             accept,
             self.manager.wake_at(),
             self.succession.wake_at(self.stopping.is_some()),
@@ -325,15 +328,20 @@ impl Reactor {
         }
     }
 
-    fn order_recordings(&mut self) {
-        if let Some(recording) = &self.recording {
-            recording.order(self.hub.poll_orders());
+    /// `is_last`: no more come, and none waits.
+    fn order_recordings(&mut self, is_last: bool) {
+        if let Some(recording) = &mut self.recording {
+            let now = self.clock.began;
+            if is_last || (self.hub.has_orders() && recording.is_due(now)) {
+                recording.order(self.hub.poll_orders(), now);
+            }
             recording.ask(self.hub.poll_jobs());
         }
     }
 
     /// All sessions are over: recordings have what is left of the time for stopping.
     fn finish_recordings(&mut self) {
+        self.order_recordings(true);
         if let Some(recording) = self.recording.take() {
             recording.wait(self.stopping);
         }
@@ -375,7 +383,7 @@ impl Reactor {
         self.doors.listeners.clear();
         self.hub.stop();
         // What publishers have sent is out; recordings are finished while peers close.
-        self.order_recordings();
+        self.order_recordings(true);
         if let Some(recording) = &mut self.recording {
             recording.finish();
         }

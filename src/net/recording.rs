@@ -15,7 +15,15 @@ const FINISHING_TIMEOUT: Duration = Duration::from_millis(1700);
 pub struct Recording {
     thread: RecordThread,
     archive: Archive,
+    sent_at: Instant,
 }
+
+/// Orders of many turns go out at once, so that a turn of the loop costs nothing more. The thread
+/// collects for as long again.
+const COLLECT: Duration = Duration::from_millis(50);
+
+/// Orders that no other turn takes along wait no longer.
+const COLLECT_MAX: Duration = Duration::from_millis(250);
 
 impl Recording {
     /// `waker` is called when there is news.
@@ -34,7 +42,11 @@ impl Recording {
         let archive = Archive::start(folder.clone(), wake(waker.clone()))?;
         let wake = wake(waker);
         let thread = RecordThread::start(folder, record.pace, record.retention, gauge, wake)?;
-        Ok(Recording { thread, archive })
+        Ok(Recording {
+            thread,
+            archive,
+            sent_at: Instant::now(),
+        })
     }
 
     /// The next news.
@@ -42,8 +54,19 @@ impl Recording {
         self.thread.poll()
     }
 
-    /// Sends a turn's orders at once: one message, however many chunks.
-    pub fn order(&self, orders: Vec<Order>) {
+    /// Whether orders go out in this turn.
+    pub fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.sent_at) >= COLLECT
+    }
+
+    /// When orders that wait go out, if no turn is before.
+    pub fn wake_at(&self) -> Instant {
+        self.sent_at + COLLECT_MAX
+    }
+
+    /// Sends orders: one message, however many chunks.
+    pub fn order(&mut self, orders: Vec<Order>, now: Instant) {
+        self.sent_at = now;
         if !orders.is_empty() {
             self.thread.send(orders);
         }

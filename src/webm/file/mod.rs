@@ -33,7 +33,7 @@ mod window;
 mod writer;
 
 pub use cut_off::{CutOff, cut_off};
-pub use describe::{Description, describe};
+pub use describe::describe;
 pub use writer::{FileWriter, Finished};
 
 use std::io;
