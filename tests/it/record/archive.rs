@@ -207,3 +207,46 @@ fn names_in_an_address_reach_no_file_outside_of_the_folder() {
     let target = "/recordings/a/2026-11-22T19-32-05Z.webm";
     assert_eq!(get(&plain, target, &[]).status, 404);
 }
+
+#[test]
+fn readers_that_do_not_read_cost_a_piece_of_memory_each() {
+    const BYTES: u64 = 48 << 20;
+    const READERS: u64 = 16;
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("a")).unwrap();
+    let name = "2026-11-22T19-32-05Z.webm";
+    let file = std::fs::File::create(dir.path().join("a").join(name)).unwrap();
+    file.set_len(BYTES).unwrap();
+    let server = server_on(dir.path(), &[]);
+    let target = format!("/recordings/a/{name}");
+    let before = server.metric("videostream_held_bytes");
+    let mut readers: Vec<Http> = (0..READERS)
+        .map(|_| {
+            let mut http = Http::open(&server);
+            http.ask("GET", &target, &[]);
+            assert_eq!(http.head().status, 200);
+            http
+        })
+        .collect();
+    // All sockets are full.
+    let mut sent = 0;
+    eventually("full sockets", || {
+        let now = server.metric("videostream_sent_bytes_total");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        (std::mem::replace(&mut sent, now) == now && now > 0).then_some(())
+    });
+    assert!(sent < READERS * BYTES / 2, "{sent}");
+    let held = server
+        .metric("videostream_held_bytes")
+        .saturating_sub(before);
+    assert!(held <= READERS * (320 << 10), "{held} bytes");
+    // A reader that reads gets all of it.
+    let reader = &mut readers[0];
+    let mut rest = 0;
+    while rest < BYTES {
+        rest += reader.some().len() as u64;
+    }
+    assert_eq!(rest, BYTES);
+    server.assert_healthy();
+}

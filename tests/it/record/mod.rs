@@ -4,6 +4,7 @@ mod archive;
 mod crash;
 mod disk;
 mod files;
+mod handover;
 mod on_request;
 mod repair;
 
