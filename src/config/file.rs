@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(options.ring_bytes.unwrap().0, 16 << 20);
         assert_eq!(options.block_bytes.unwrap().0, 65536);
         assert_eq!(options.ring_duration.unwrap().as_secs(), 90);
-        let door = &options.streams[&"door".parse().unwrap()];
+        let door = &options.streams["door"];
         assert_eq!(door.keys.publish.as_ref().unwrap().expose(), "k");
     }
 

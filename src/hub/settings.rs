@@ -54,9 +54,15 @@ impl Settings {
                 timeout: hook.timeout,
                 cache: hook.cache,
             }),
-            record: config.record.clone().map(|record| RecordSettings {
-                record,
-                gauge: Gauge::default(),
+            record: config.record.clone().map(|mut record| {
+                // A slow disk must not cost clients: what waits for it counts for --max-memory.
+                if let Some(most) = config.limits.max_memory_bytes {
+                    record.queue_bytes = record.queue_bytes.min(most as u64 / 4);
+                }
+                RecordSettings {
+                    record,
+                    gauge: Gauge::default(),
+                }
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),

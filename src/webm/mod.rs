@@ -16,7 +16,7 @@
 //! ```
 //!
 //! [`Segmenter`] reads a publisher's bytes; [`Recording::init_segment`] and [`ClusterWriter`]
-//! write what viewers receive. [`file`] writes recordings.
+//! write what viewers receive. [`mod@file`] writes recordings.
 
 mod block;
 mod cluster;

@@ -1,7 +1,7 @@
 //! Recordings as files: playable while they grow, seekable when they are finished.
 //!
 //! [`FileWriter`] writes one: chunks of whole elements go in through [`FileWriter::push`], and
-//! [`FileWriter::finish`] writes what a player needs to seek. [`cut_off`] reads a file that was never
+//! [`FileWriter::finish`] writes what a player needs to seek. [`cut_off()`] reads a file that was never
 //! finished, and gives the writer that finishes it. `record` and `repair` share this code.
 //!
 //! ```text
@@ -17,7 +17,7 @@
 //!
 //! Nothing moves when a file is finished: each part is written over a Void or a size of the same
 //! length. The size of the Segment is written last, and only after all else is on disk, so it says
-//! whether a file is finished. A crash at any byte before leaves a file that [`cut_off`] reads.
+//! whether a file is finished. A crash at any byte before leaves a file that [`cut_off()`] reads.
 //!
 //! The writer is generic over its file: see [`Storage`].
 

@@ -205,7 +205,7 @@ impl<S: Storage> FileWriter<S> {
         self.storage.sync()
     }
 
-    /// Gives the file up as it is. [`super::cut_off`] finds what of it is whole.
+    /// Gives the file up as it is. [`super::cut_off()`] finds what of it is whole.
     pub fn into_storage(self) -> S {
         self.storage
     }
