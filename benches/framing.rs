@@ -4,8 +4,8 @@
 use bytes::{BufMut, Bytes};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use videostream::protocol::chunked::{Decoded, Decoder};
-use videostream::protocol::framing::{Framed, Framer};
+use videostream::http::chunked::{Decoded, Decoder};
+use videostream::stream::{Framed, Framer};
 
 /// 20 ms of Opus, 100 ms at 2.5 Mbit/s, and the longest chunk that is not closed before.
 const PAYLOADS: [(&str, usize); 3] = [

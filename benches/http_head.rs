@@ -4,8 +4,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use videostream::protocol::http::{Body, HEAD_BYTES_DEFAULT, RequestHead, parse_request};
-use videostream::protocol::route::route;
+use videostream::http::{Body, HEAD_BYTES_DEFAULT, RequestHead, parse_request};
+use videostream::routes::route;
 
 const PAGE: &str = "GET /live/garden HTTP/1.1\r\n\
     Host: video.example.org\r\n\

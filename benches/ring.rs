@@ -7,7 +7,7 @@ use bytes::BufMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
-use videostream::protocol::framing::Framer;
+use videostream::stream::Framer;
 use videostream::stream::{
     Chunk, ChunkKind, Cursor, Ingest, Limits, Next, RING_BYTES_DEFAULT, RING_MS_DEFAULT, Ring,
     Stream,

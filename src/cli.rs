@@ -1,27 +1,24 @@
-//! Commands and flags, and the error lines when they are wrong.
+//! The command line: one file for each command, with its flags and how it runs.
 //!
-//! `videostream` alone is `videostream serve`, and takes the same flags.
+//! `videostream` alone is `videostream serve`, and takes the same flags. `error_line` makes one line
+//! of what is wrong with a command line; `output` prints a report, and ends with an exit code.
 
-mod run;
+mod error_line;
+mod inspect;
+mod load;
+mod output;
+mod push;
+mod repair;
+mod serve;
+mod token;
 
-pub use run::run;
+pub use error_line::one_line;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::error::{ContextKind, ContextValue};
+use crate::config::Options;
 use clap::{Parser, Subcommand};
-
-use crate::client::{Address, AddressError, Scheme, Trust};
-use crate::config::{Options, Period, whole_number};
-use crate::load;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::host::without_secrets;
-use crate::protocol::token::Act;
-use crate::secret::Secret;
-use crate::stream_name::StreamName;
+use output::{EXIT_USAGE, fail};
+use std::ffi::OsString;
+use std::process::ExitCode;
 
 /// Live WebM from one browser to every viewer, through one small server.
 ///
@@ -49,164 +46,48 @@ pub enum Command {
     /// Serve pages, publishers and viewers (the default command)
     Serve(Box<Options>),
     /// Publish a WebM file as if it were live
-    Push(Push),
+    Push(push::Push),
     /// Open many viewers and measure what they receive
-    Load(Box<load::Options>),
+    Load(Box<crate::load::Options>),
     /// The viewers of one process of `load`
-    #[command(name = load::WORKER_COMMAND, hide = true)]
+    #[command(name = crate::load::WORKER_COMMAND, hide = true)]
     LoadWorker,
     /// Show what the server reads in a WebM file
-    Inspect(Inspect),
+    Inspect(inspect::Inspect),
     /// Make a recording seekable: one of a browser, or one that was cut off
-    Repair(Repair),
+    Repair(repair::Repair),
     /// Make a token, or a whole link, to publish or watch one stream for a time
-    Token(Token),
+    Token(token::Token),
 }
 
-/// Publish a WebM file as if it were live, paced by its timestamps.
-#[derive(Debug, clap::Args)]
-pub struct Push {
-    /// WebM file, or - to send standard input as it comes
-    pub file: PathBuf,
-
-    /// Where to publish: ws://HOST:PORT/publish/NAME or http://HOST:PORT/live/NAME.webm, or wss://
-    /// and https:// where it is encrypted
-    pub url: Address,
-
-    /// Repeat the file [default: false]
-    #[arg(long = "loop", env = "VIDEOSTREAM_LOOP")]
-    pub repeat: bool,
-
-    /// Publish key, if the server needs one [default: none]
-    #[arg(
-        long,
-        env = "VIDEOSTREAM_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
-    pub key: Option<Secret>,
-
-    #[command(flatten)]
-    pub trust: Trust,
-
-    /// Milliseconds of media to send at once
-    #[arg(
-        long,
-        env = "VIDEOSTREAM_CHUNK_MS",
-        value_name = "MS",
-        default_value_t = 50
-    )]
-    #[arg(value_parser = whole_number::<u64>(1..=10_000))]
-    pub chunk_ms: u64,
-}
-
-/// Show what the server reads in a WebM file. The exit code is 1 when it sees errors.
-#[derive(Debug, clap::Args)]
-pub struct Inspect {
-    /// WebM file, or - for standard input
-    pub file: PathBuf,
-
-    /// Print one JSON object instead of a table
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Write a seekable copy of a recording: Duration, Cues, known sizes; frames unchanged. Several
-/// recordings in one file become OUT, OUT-2 and so on.
-#[derive(Debug, clap::Args)]
-pub struct Repair {
-    /// WebM or Matroska file, or - for standard input
-    pub input: PathBuf,
-
-    /// File to write
-    pub output: PathBuf,
-
-    /// Replace OUT if it exists [default: false]
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// Make a token that lets its bearer publish or watch one stream until it expires, on every server
-/// that has the same secret. It goes behind an address as `?token=`, or in a key's place.
-#[derive(Debug, clap::Args)]
-pub struct Token {
-    /// Name of the stream
-    pub stream: StreamName,
-
-    /// Permission of the token; publishing includes watching
-    #[arg(
-        long,
-        env = "VIDEOSTREAM_ACT",
-        value_name = "ACT",
-        default_value = "watch"
-    )]
-    #[arg(value_parser = PossibleValuesParser::new(["watch", "publish"]).map(|act| act_of(&act)))]
-    pub act: Act,
-
-    /// Lifetime, such as 90s, 1h or 7days; connections outlive it
-    #[arg(
-        long,
-        env = "VIDEOSTREAM_EXPIRES",
-        value_name = "DURATION",
-        default_value = "1h"
-    )]
-    #[arg(value_parser = expiry)]
-    pub expires: Duration,
-
-    /// Secret of the server
-    #[arg(
-        long,
-        env = "VIDEOSTREAM_TOKEN_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
-    pub token_secret: Option<Secret>,
-
-    /// File with the secret of the server
-    #[arg(long, env = "VIDEOSTREAM_TOKEN_SECRET_FILE", value_name = "FILE")]
-    pub token_secret_file: Option<PathBuf>,
-
-    /// TOML file of the server, for its secret
-    #[arg(long, env = "VIDEOSTREAM_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Print a whole link to the server at this address, such as `https://example.org`
-    #[arg(long, env = "VIDEOSTREAM_URL", value_name = "URL", value_parser = web_address)]
-    pub url: Option<String>,
-
-    /// Path prefix of the server, such as /video
-    #[arg(long, env = "VIDEOSTREAM_BASE_PATH", value_name = "PATH")]
-    pub base_path: Option<BasePath>,
-}
-
-fn act_of(act: &str) -> Act {
-    match act {
-        "publish" => Act::Publish,
-        _ => Act::Watch,
-    }
-}
-
-/// Up to ten years: a token cannot be taken back, but by changing the secret.
-fn expiry(text: &str) -> Result<Duration, &'static str> {
-    const MOST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
-    let Period(duration) = text.parse()?;
-    match (Duration::from_secs(1)..=MOST).contains(&duration) {
-        true => Ok(duration),
-        false => Err("must be between 1s and 10 years"),
-    }
-}
-
-/// Scheme and host, perhaps the path of a proxy; without the slash at its end.
-fn web_address(text: &str) -> Result<String, String> {
-    const EXPECTED: &str = "expected the server's address, such as https://example.org";
-    let address: Address = text.parse().map_err(|error| match error {
-        AddressError::NotUrl | AddressError::Scheme(_) => EXPECTED.to_owned(),
-        AddressError::UserInfo => "a link has no user name or password: remove them".to_owned(),
-        error => error.to_string(),
-    })?;
-    match address.scheme == Scheme::Http && !text.contains(['?', '#']) {
-        true => Ok(text.trim_end_matches('/').to_owned()),
-        false => Err(EXPECTED.to_owned()),
+/// Runs what the command line asks for. `allocated` returns the bytes that the process has allocated.
+pub fn run(allocated: fn() -> usize) -> ExitCode {
+    let cli = match parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+            return fail(EXIT_USAGE, one_line(&error, &arguments));
+        }
+        // Help and version arrive as errors, too. If they cannot be printed, there is no better
+        // place for that error.
+        Err(help) => {
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    let Cli {
+        command,
+        serve: options,
+    } = cli;
+    match command {
+        None => serve::run(options, allocated),
+        Some(Command::Serve(options)) => serve::run(*options, allocated),
+        Some(Command::Push(options)) => push::run(options),
+        Some(Command::Load(options)) => load::run(&options),
+        Some(Command::LoadWorker) => load::run_worker(),
+        Some(Command::Inspect(options)) => inspect::run(&options),
+        Some(Command::Repair(options)) => repair::run(&options),
+        Some(Command::Token(options)) => token::run(options),
     }
 }
 
@@ -241,61 +122,6 @@ fn join_negative_values(arguments: impl IntoIterator<Item = OsString>) -> Vec<Os
 fn wants_a_value(option: &OsString) -> bool {
     let text = option.to_str().unwrap_or_default();
     text.starts_with("--") && text.len() > 2 && !text.contains('=')
-}
-
-/// A `clap` error in one line, without what may be a key or a password. `arguments` show whether a
-/// value came from a flag or from its variable.
-pub fn one_line(error: &clap::Error, arguments: &[OsString]) -> String {
-    let rendered = error.render().to_string();
-    let text = rendered.strip_prefix("error: ").unwrap_or(&rendered);
-    let end = [
-        text.find("\n\nUsage:"),
-        text.find("\n\nFor more information"),
-    ];
-    let text = &text[..end.into_iter().flatten().min().unwrap_or(text.len())];
-    let parts: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let mut line = parts.join(" ").replace(" tip: ", "; tip: ");
-    // A URL that is no good, an argument too many.
-    let given = arguments.iter().filter_map(|argument| argument.to_str());
-    for value in given.chain(invalid_value(error)) {
-        let shown = without_secrets(value);
-        if shown != value {
-            line = line.replace(value, &shown);
-        }
-    }
-    if let Some(variable) = variable_at_fault(error, arguments) {
-        line.push_str(&format!(" (from the variable {variable})"));
-    }
-    line
-}
-
-/// What was given for an argument, by a variable perhaps.
-fn invalid_value(error: &clap::Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidValue)? {
-        ContextValue::String(value) => Some(value),
-        _ => None,
-    }
-}
-
-/// The variable a bad value came from, when the flag that `clap` names was not given.
-fn variable_at_fault(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return None;
-    };
-    let flag = argument.split([' ', '=', '[']).next()?;
-    let given = arguments.iter().any(|argument| {
-        argument
-            .to_str()
-            .and_then(|argument| argument.split('=').next())
-            == Some(flag)
-    });
-    let variable = flag.strip_prefix("--")?.replace('-', "_").to_uppercase();
-    let variable = format!("VIDEOSTREAM_{variable}");
-    (!given && std::env::var_os(&variable).is_some()).then_some(variable)
 }
 
 #[cfg(test)]
@@ -358,38 +184,6 @@ mod tests {
         let nothing = Cli::try_parse_from(["videostream"]).unwrap().serve;
         let [asked, nothing] = [asked, nothing].map(|options| Serve::resolve(options).unwrap());
         assert_eq!(format!("{asked:?}"), format!("{nothing:?}"));
-    }
-
-    #[test]
-    fn a_refusal_is_one_line_that_names_the_option_and_the_value() {
-        for (arguments, expected) in [
-            (
-                &["--listen", "nowhere"][..],
-                "invalid value 'nowhere' for '--listen <ADDR:PORT>': expected an address and a \
-                 port, such as 127.0.0.1:8080 or [::1]:8080",
-            ),
-            (
-                &["--log", "xml"],
-                "invalid value 'xml' for '--log <FORMAT>' [possible values: text, json]",
-            ),
-            (
-                &["--lisen=x"],
-                "unexpected argument '--lisen' found; tip: a similar argument exists: '--listen'",
-            ),
-            (
-                &["inspect"],
-                "the following required arguments were not provided: <FILE>",
-            ),
-            (
-                &["--listen", "127.0.0.1:1", "serve"],
-                "the subcommand 'serve' cannot be used with '--listen <ADDR:PORT>'",
-            ),
-        ] {
-            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-            let all = std::iter::once("videostream".into()).chain(arguments.iter().cloned());
-            let error = Cli::try_parse_from(all).unwrap_err();
-            assert_eq!(one_line(&error, &arguments), expected);
-        }
     }
 
     fn serve_options() -> Vec<clap::Arg> {

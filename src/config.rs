@@ -11,18 +11,22 @@ mod access;
 mod bit_rate;
 mod certificate;
 mod file;
+mod hook;
 mod interfaces;
 mod limits;
 mod options;
 mod period;
 mod record;
+mod secrets;
 
-pub use access::Hook;
 pub use bit_rate::BitRate;
 pub use certificate::{SelfSigned, Tls};
+pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
+#[cfg(any(test, feature = "testing"))]
+pub use options::StreamOptions;
 pub use period::Period;
 pub use record::Record;
 
@@ -33,10 +37,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::protocol::access::Access;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::forwarded::TrustedProxies;
-use crate::protocol::token::TokenKey;
+use crate::access::Access;
+use crate::access::token::TokenKey;
+use crate::http::base_path::BasePath;
+use crate::http::forwarded::TrustedProxies;
 use crate::secret::Secret;
 
 /// Everything the server needs to know before it listens.
@@ -186,7 +190,7 @@ pub fn token_key(options: Options) -> Result<TokenKey, ConfigError> {
         None => Options::default(),
     };
     let options = options.or(file);
-    let key = access::token_key(options.token_secret, options.token_secret_file.as_deref())?;
+    let key = secrets::token_key(options.token_secret, options.token_secret_file.as_deref())?;
     key.ok_or_else(|| {
         let reason = "is missing: give the secret of the server";
         option_error("--token-secret", reason)

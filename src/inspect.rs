@@ -261,9 +261,10 @@ impl Inspector {
         let (Some(track), Some(track_ms)) = (track, self.track_ms.get_mut(block.track)) else {
             return;
         };
-        let back_ms_max = match track.reorders() {
-            true => REORDERED_MS_MAX,
-            false => BACK_MS_MAX,
+        let back_ms_max = if track.reorders() {
+            REORDERED_MS_MAX
+        } else {
+            BACK_MS_MAX
         };
         let now_ms = block.timestamp_ms;
         let before_ms = track_ms.replace(now_ms);

@@ -6,22 +6,27 @@
 //! The rooms; an arrow points at what is imported:
 //!
 //! ```text
-//! main ─┬─► cli ───► config ─► protocol::access, and the rooms' own limits
+//! main ─┬─► cli ───► config ─► access, and the rooms' own limits
 //!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
-//!       │                 │            └─► protocol
-//!       │                 └─► metrics, pages, config, record ─► stream, webm
-//!       ├─► load ──► client ─► webm, protocol, config
+//!       │                 │            ├─► routes ─► websocket ─► http ─► secret, stream_name
+//!       │                 │            └─► record ─► stream, webm
+//!       │                 ├─► access ────► routes
+//!       │                 └─► metrics, pages, config, record
+//!       ├─► load ──► client ─► webm, websocket, http, config
 //!       └─► inspect, repair ─► webm
 //! ```
 //!
 //! - `webm`: bytes become blocks, blocks become Clusters.
 //! - `stream`: what is on air, and where each viewer stands.
-//! - `protocol`: HTTP and WebSocket, as bytes.
+//! - `http`, `websocket`: requests, responses, frames and messages, as bytes.
+//! - `routes`: which address means what, and the permission that it requires.
+//! - `access`: keys, tokens, origins and host names: which requests may publish or watch.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
 //! - `record`: recordings: a thread whose viewer is a file.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
-//! - `secret`, `stream_name`: a key that is never shown; the one rule for names.
+//! - `secret`, `stream_name`, `offline_reason`: a key that is never shown, the one rule for names,
+//!   and why a stream is offline: words that rooms have in common.
 //! - `inspect`: what `webm` sees in a file. `repair`: makes one seekable.
 //! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
@@ -31,8 +36,8 @@
 //! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
 //! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
 //!
-//! `webm`, `stream` and `protocol` do no I/O and read no clock: bytes and the time come in,
-//! bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
+//! `webm`, `stream`, `http`, `websocket`, `routes` and `access` do no I/O and read no clock: bytes and
+//! the time come in, bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
 // `println!` and its like end the program when no one reads its output.
@@ -43,6 +48,10 @@
 pub mod fuzzing;
 
 #[cfg(feature = "testing")]
+pub mod access;
+#[cfg(not(feature = "testing"))]
+mod access;
+#[cfg(feature = "testing")]
 pub mod cli;
 #[cfg(not(feature = "testing"))]
 mod cli;
@@ -51,6 +60,10 @@ mod client;
 pub mod config;
 #[cfg(not(feature = "testing"))]
 mod config;
+#[cfg(feature = "testing")]
+pub mod http;
+#[cfg(not(feature = "testing"))]
+mod http;
 #[cfg(feature = "testing")]
 pub mod hub;
 #[cfg(not(feature = "testing"))]
@@ -61,18 +74,22 @@ mod log;
 mod metrics;
 mod net;
 #[cfg(feature = "testing")]
+pub mod offline_reason;
+#[cfg(not(feature = "testing"))]
+mod offline_reason;
+#[cfg(feature = "testing")]
 pub mod pages;
 #[cfg(not(feature = "testing"))]
 mod pages;
-#[cfg(feature = "testing")]
-pub mod protocol;
-#[cfg(not(feature = "testing"))]
-mod protocol;
 #[cfg(feature = "testing")]
 pub mod record;
 #[cfg(not(feature = "testing"))]
 mod record;
 mod repair;
+#[cfg(feature = "testing")]
+pub mod routes;
+#[cfg(not(feature = "testing"))]
+mod routes;
 #[cfg(feature = "testing")]
 pub mod secret;
 #[cfg(not(feature = "testing"))]
@@ -93,6 +110,10 @@ mod stream_name;
 pub mod webm;
 #[cfg(not(feature = "testing"))]
 mod webm;
+#[cfg(feature = "testing")]
+pub mod websocket;
+#[cfg(not(feature = "testing"))]
+mod websocket;
 #[cfg(feature = "testing")]
 pub mod work;
 #[cfg(not(feature = "testing"))]

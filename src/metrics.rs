@@ -3,7 +3,7 @@
 //! The hub owns the counters and is the only one to change them: plain integers, no atomics. Other pure
 //! rooms return what happened; `hub` counts it.
 
-use crate::protocol::refusal::Cause;
+use crate::http::refusal::Cause;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};

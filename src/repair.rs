@@ -12,7 +12,7 @@
 
 use crate::webm::file::{FileWriter, Finished, Storage};
 use crate::webm::{
-    Block, ClusterWriter, Event, INIT_BYTES_DEFAULT, Limits, Recording, Segmenter,
+    Block, ClusterWriter, Event, INIT_BYTES_DEFAULT, Limits, Placement, Recording, Segmenter,
     TIMESTAMP_MS_MAX, TrackKind, WebmError,
 };
 use bytes::{Bytes, BytesMut};
@@ -257,21 +257,22 @@ impl<F: Storage> Output<F> {
             self.gop_ms = timestamp_ms;
         }
         // Players trust the flag of the container; sound has none that means anything.
-        let element = match is_video {
-            true => block.element.for_viewers(Some(block.keyframe)),
-            false => block.element,
+        let element = if is_video {
+            block.element.for_viewers(Some(block.keyframe))
+        } else {
+            block.element
         };
-        self.clusters.write(
-            &mut self.chunk,
-            &element,
-            block.track as u8 + 1,
-            timestamp_ms as u64,
-            opens_gop,
-        );
+        let placement = Placement {
+            track_number: block.track as u8 + 1,
+            timestamp_ms: timestamp_ms as u64,
+            opens_cluster: opens_gop,
+        };
+        self.clusters.write(&mut self.chunk, &element, placement);
         self.blocks += 1;
-        match self.chunk.len() >= PIECE_BYTES {
-            true => self.flush(),
-            false => Ok(()),
+        if self.chunk.len() >= PIECE_BYTES {
+            self.flush()
+        } else {
+            Ok(())
         }
     }
 
@@ -358,9 +359,10 @@ impl Outputs {
 
     fn check(&self, number: usize) -> Result<(), RepairError> {
         let place = self.place(number);
-        match !self.force && place.exists() {
-            true => Err(RepairError::Exists(place)),
-            false => Ok(()),
+        if !self.force && place.exists() {
+            Err(RepairError::Exists(place))
+        } else {
+            Ok(())
         }
     }
 }

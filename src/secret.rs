@@ -34,12 +34,11 @@ impl Secret {
     /// The value of an `Authorization` field that shows this key. Bearer is for visible ASCII; Basic
     /// carries any text (RFC 7617).
     pub fn authorization(&self) -> String {
-        match self.text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => format!("Bearer {}", self.text),
-            false => {
-                let pair = format!("source:{}", self.text);
-                format!("Basic {}", BASE64_STANDARD.encode(pair))
-            }
+        if self.text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            format!("Bearer {}", self.text)
+        } else {
+            let pair = format!("source:{}", self.text);
+            format!("Basic {}", BASE64_STANDARD.encode(pair))
         }
     }
 

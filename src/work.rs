@@ -127,23 +127,28 @@ impl Budget {
         self.total.done()
     }
 
-    /// One party's share, less its debt: what it overdrew before. `None` when the debt takes the whole
-    /// share.
-    pub fn share(&self, debt: &mut u64) -> Option<Work> {
-        let paid = self.share.min(*debt);
-        *debt -= paid;
-        (paid < self.share).then(|| Work::new(self.share - paid))
-    }
-
-    /// Counts a share that was worked with. What was overdrawn is added to `debt`.
-    pub fn settle(&mut self, share: &Work, debt: &mut u64) {
-        self.spend(share.done());
-        *debt = debt.saturating_add(share.left.min(0).unsigned_abs());
-    }
-
     /// Pays for a step that belongs to no share.
     pub fn spend(&mut self, price: u64) {
         self.total.spend(price);
+    }
+}
+
+/// Work that one party overdrew, and pays for with its next shares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Debt(u64);
+
+impl Debt {
+    /// The party's share of `budget`, less its debt. `None` when the debt takes the whole share.
+    pub fn draw(&mut self, budget: &Budget) -> Option<Work> {
+        let paid = budget.share.min(self.0);
+        self.0 -= paid;
+        (paid < budget.share).then(|| Work::new(budget.share - paid))
+    }
+
+    /// Counts a share that was worked with. What was overdrawn is added to the debt.
+    pub fn settle(&mut self, share: &Work, budget: &mut Budget) {
+        budget.spend(share.done());
+        self.0 = self.0.saturating_add(share.left.min(0).unsigned_abs());
     }
 }
 
@@ -159,19 +164,19 @@ mod tests {
     #[test]
     fn last_step_overdraws_and_the_next_shares_pay_for_it() {
         let mut budget = Budget::new(1000, 10, 10);
-        let mut debt = 0;
-        let mut work = budget.share(&mut debt).expect("no debt yet");
+        let mut debt = Debt::default();
+        let mut work = debt.draw(&budget).expect("no debt yet");
         work.spend(90);
         assert!(!work.is_spent());
         work.spend(160);
         assert!(work.is_spent());
-        budget.settle(&work, &mut debt);
-        assert_eq!((budget.done(), debt), (250, 150));
-        assert!(budget.share(&mut debt).is_none());
-        assert_eq!(debt, 50);
-        let mut work = budget.share(&mut debt).expect("half a share is left");
+        debt.settle(&work, &mut budget);
+        assert_eq!((budget.done(), debt), (250, Debt(150)));
+        assert!(debt.draw(&budget).is_none());
+        assert_eq!(debt, Debt(50));
+        let mut work = debt.draw(&budget).expect("half a share is left");
         work.spend(50);
-        assert!(work.is_spent() && debt == 0);
+        assert!(work.is_spent() && debt == Debt(0));
     }
 
     #[test]
@@ -179,9 +184,9 @@ mod tests {
         let mut budget = Budget::new(1000, 300, 64);
         for expected in [300, 600, 900, 1200] {
             assert!(!budget.is_spent());
-            let mut work = budget.share(&mut 0).expect("no debt");
+            let mut work = Debt::default().draw(&budget).expect("no debt");
             work.spend(300);
-            budget.settle(&work, &mut 0);
+            Debt::default().settle(&work, &mut budget);
             assert_eq!(budget.done(), expected);
         }
         assert!(budget.is_spent());
@@ -200,7 +205,7 @@ mod tests {
         for (floods, turns_max) in [(1, 1), (64, 1), (127, 1), (255, 2)] {
             // The largest steps of a flood cost two shares.
             let steps = [40, 3_000, 250, 2 * SHARE_MIN];
-            let mut debts = vec![0; floods + 1];
+            let mut debts = vec![Debt::default(); floods + 1];
             let mut queue: VecDeque<usize> = (0..=floods).collect();
             let mut served_at = Vec::new();
             for turn in 0..100 {
@@ -211,7 +216,7 @@ mod tests {
                     }
                     let party = queue.pop_front().expect("as many as were counted");
                     queue.push_back(party);
-                    let Some(mut work) = budget.share(&mut debts[party]) else {
+                    let Some(mut work) = debts[party].draw(&budget) else {
                         continue;
                     };
                     if party == floods {
@@ -225,7 +230,7 @@ mod tests {
                             }
                         }
                     }
-                    budget.settle(&work, &mut debts[party]);
+                    debts[party].settle(&work, &mut budget);
                 }
                 assert!(budget.done() <= TURN_WORK + 2 * SHARE_MIN);
             }

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use videostream::fuzzing::{Given, drain};
 use videostream::stream::{Cursor, Ingest, Limits, Stream};
-use videostream::webm::ClusterWriter;
+use videostream::webm::{ClusterWriter, Placement};
 
 /// 100 ms at 2.5 Mbit/s, but for the head of a Cluster once a second.
 pub const CHUNK_BYTES: usize = 31_250;
@@ -59,8 +59,12 @@ impl Feed {
             let payload = (0..=u8::MAX).cycle().take(length);
             let element = simple_block(is_keyframe, payload, length);
             let timestamp_ms = (self.chunks * FRAMES + frame) * 33;
-            self.clusters
-                .write(&mut bytes, &element, 1, timestamp_ms, is_keyframe);
+            let placement = Placement {
+                track_number: 1,
+                timestamp_ms,
+                opens_cluster: is_keyframe,
+            };
+            self.clusters.write(&mut bytes, &element, placement);
         }
         self.chunks += 1;
         let sent = bytes.freeze();

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// Heard once, as every viewer is who answers a ping: a masked, empty pong.
 const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];

@@ -5,7 +5,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// An empty ping, as it comes. No text message has such bytes.
 const PING: [u8; 2] = [0x89, 0];

@@ -69,9 +69,10 @@ impl Watching {
         let mut sockets: Vec<TcpStream> = (0..=viewers)
             .map(|_| server.websocket("/live/bench", &[]))
             .collect();
-        let stalled = match stalls {
-            true => sockets.split_off(1),
-            false => Vec::new(),
+        let stalled = if stalls {
+            sockets.split_off(1)
+        } else {
+            Vec::new()
         };
         let mut audience = Audience::new(sockets.into_iter());
         let socket = server.websocket("/publish/bench", &[]);

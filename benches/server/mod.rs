@@ -11,7 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
-use videostream::protocol::websocket::{check_response, client_request};
+use videostream::websocket::{check_response, client_request};
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_videostream");
 

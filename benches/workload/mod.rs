@@ -5,7 +5,9 @@
 
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
-use videostream::webm::{Block, BlockElement, ClusterWriter, Event, Limits, Recording, Segmenter};
+use videostream::webm::{
+    Block, BlockElement, ClusterWriter, Event, Limits, Placement, Recording, Segmenter,
+};
 
 /// A stream, and how it comes in.
 pub struct Workload {
@@ -123,19 +125,19 @@ fn live_recording(name: &str, duration_ms: i64, bits_per_second: usize) -> Bytes
     let mut writer = ClusterWriter::new();
     for (timestamp_ms, block, opens_cluster) in all {
         let frame = block.element.frame();
-        let length = match block.track == video {
-            true => frame.len() * wanted_video / is_video,
-            false => frame.len(),
+        let length = if block.track == video {
+            frame.len() * wanted_video / is_video
+        } else {
+            frame.len()
         };
         let frame = frame.iter().copied().cycle().take(length);
         let element = simple_block(block.keyframe, frame, length);
-        writer.write(
-            &mut out,
-            &element,
-            block.track as u8 + 1,
-            timestamp_ms.unsigned_abs(),
+        let placement = Placement {
+            track_number: block.track as u8 + 1,
+            timestamp_ms: timestamp_ms.unsigned_abs(),
             opens_cluster,
-        );
+        };
+        writer.write(&mut out, &element, placement);
     }
     out.freeze()
 }

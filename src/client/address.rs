@@ -12,7 +12,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use super::connection::ServerConnection;
-use crate::protocol::host;
+use crate::http::host;
 use crate::stream_name::{BadName, StreamName};
 
 /// A server that does not answer for so long counts as down.

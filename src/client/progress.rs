@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use super::say;
-use crate::protocol::control::ToPublisher;
+use crate::websocket::messages::ToPublisher;
 
 /// One line on the terminal, written anew every second; nothing if standard error is no terminal.
 pub(super) struct Progress {

@@ -10,9 +10,9 @@ use super::address::{Address, Scheme};
 use super::connection::ServerConnection;
 use super::upload::HttpUplink;
 use super::websocket::WebSocketUplink;
-use crate::protocol::control::ToPublisher;
-use crate::protocol::websocket::HandshakeError;
 use crate::secret::Secret;
+use crate::websocket::HandshakeError;
+use crate::websocket::messages::ToPublisher;
 
 /// How long the server has to answer a request, or the closing handshake.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(crate) trait Uplink {
     fn listen(
         &mut self,
         until: Instant,
-        heard: &mut dyn FnMut(ToPublisher),
+        on_message: &mut dyn FnMut(ToPublisher),
     ) -> Result<(), UplinkError>;
 
     /// Ends the stream in good order. `Ok` when the server took all of it.

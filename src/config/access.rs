@@ -4,32 +4,14 @@
 //! addresses alone, unless a proxy stands before them, and watching everywhere; but a server that signs
 //! links or has a hook asked wants both guarded, so nothing is open then that was not opened by name.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use super::limits::duration;
-use super::{ConfigError, Options, Period, option_error, value_error};
-use crate::protocol::access::{Access, Policy};
-use crate::protocol::host;
-use crate::protocol::origin::{LocalNames, Origins};
-use crate::protocol::token::TokenKey;
+use super::hook::{self, Hook};
+use super::secrets::{WHAT_A_KEY_IS, is_key, random_key, secret, token_key};
+use super::{ConfigError, Options, option_error};
+use crate::access::origin::{LocalNames, Origins};
+use crate::access::{Access, Policy};
 use crate::secret::Secret;
-
-/// A person waits 5 s at most for a hook; one that takes longer is down.
-const HOOK_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
-
-/// A page, its socket and its pictures ask within a second or two, and somebody whose link was
-/// taken back is out within ten.
-const HOOK_CACHE_DEFAULT: Duration = Duration::from_secs(10);
-
-/// Bytes of a file with a secret in it: far more than any has.
-const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// What lets publishers and viewers in.
 #[derive(Debug)]
@@ -38,17 +20,6 @@ pub(super) struct Rules {
     /// The server's publish key, if it was made at random and so has to be printed.
     pub random_publish_key: Option<Secret>,
     pub hook: Option<Hook>,
-}
-
-/// The web hook that decides about publishers and viewers.
-#[derive(Debug, Clone)]
-pub struct Hook {
-    /// Of `http` or `https`. A secret: user and password, or a key, may be in it.
-    pub url: Secret,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// How long an answer holds. Zero: for one request.
-    pub cache: Duration,
 }
 
 pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, ConfigError> {
@@ -68,7 +39,7 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
     let tokens = token_key(options.token_secret, options.token_secret_file.as_deref())?;
     let hook = options
         .auth_url
-        .map(|url| hook(url, options.auth_timeout, options.auth_cache))
+        .map(|url| hook::check(url, options.auth_timeout, options.auth_cache))
         .transpose()?;
 
     let mut random_publish_key = None;
@@ -128,102 +99,27 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
     })
 }
 
-fn hook(url: Secret, timeout: Option<Period>, cache: Option<Period>) -> Result<Hook, ConfigError> {
-    if !is_web_address(url.expose()) {
-        let reason = "must be an http:// or https:// URL, such as http://127.0.0.1:3000/auth, with \
-                      a port from 1 to 65535 if it has one";
-        return Err(option_error("--auth-url", reason));
-    }
-    Ok(Hook {
-        url,
-        timeout: duration("--auth-timeout", timeout, HOOK_TIMEOUT_DEFAULT)?,
-        cache: match cache {
-            Some(none) if none.is_zero() => Duration::ZERO,
-            cache => duration("--auth-cache", cache, HOOK_CACHE_DEFAULT)?,
-        },
-    })
-}
-
-/// What tokens are signed and checked with, if a secret was given.
-pub(super) fn token_key(
-    given: Option<Secret>,
-    file: Option<&Path>,
-) -> Result<Option<TokenKey>, ConfigError> {
-    let secret = secret(("--token-secret", given), ("--token-secret-file", file))?;
-    let key = secret.map(|(option, secret)| {
-        TokenKey::new(&secret).map_err(|error| option_error(option, error))
-    });
-    key.transpose()
-}
-
-/// A secret that was given, or stands in a file that was named; and by which option.
-fn secret(
-    given: (&'static str, Option<Secret>),
-    file: (&'static str, Option<&Path>),
-) -> Result<Option<(&'static str, Secret)>, ConfigError> {
-    match (given, file) {
-        ((option, Some(_)), (other, Some(_))) => {
-            let reason = format!("contradicts {option}: give one of them");
-            Err(option_error(other, reason))
-        }
-        ((option, Some(secret)), (_, None)) => Ok(Some((option, secret))),
-        ((_, None), (option, Some(path))) => {
-            let mut text = String::new();
-            let read = File::open(path)
-                .and_then(|file| file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text));
-            if let Err(error) = read {
-                return Err(value_error(option, path.display(), error.to_string()));
-            }
-            // Editors end the last line.
-            let secret = text.trim_end_matches(['\r', '\n']);
-            Ok(Some((option, Secret::new(secret))))
-        }
-        ((_, None), (_, None)) => Ok(None),
-    }
-}
-
-/// User and password may stand in it.
-fn is_web_address(url: &str) -> bool {
-    let Ok(uri) = url.parse::<http::Uri>() else {
-        return false;
-    };
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let port = host::split(host, 80).map(|(_, port)| port);
-    matches!(uri.scheme_str(), Some("http" | "https")) && port.is_some_and(|port| port != 0)
-}
-
-/// 128 random bits, in letters that need no escaping in a URL.
-fn random_key() -> Result<Secret, ConfigError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits).map_err(ConfigError::Random)?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bits)))
-}
-
 fn is_loopback_only(listen: &[SocketAddr]) -> bool {
     listen
         .iter()
         .all(|address| address.ip().to_canonical().is_loopback())
 }
 
-/// A control character would end a line of a request.
-pub(super) fn is_key(key: &Secret) -> bool {
-    let key = key.expose();
-    (1..=256).contains(&key.chars().count()) && !key.contains(char::is_control)
-}
-
-pub(super) const WHAT_A_KEY_IS: &str = "a key is 1 to 256 characters, any but control characters";
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
+    use std::time::Duration;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
+    use crate::access::token::{Act, Grant};
+    use crate::access::{Shown, StreamKeys};
     use crate::config::Serve;
-    use crate::config::options::StreamOptions;
-    use crate::protocol::access::{Shown, StreamKeys};
-    use crate::protocol::token::{Act, Grant};
+    use crate::config::StreamOptions;
+    use crate::config::hook::{HOOK_CACHE_DEFAULT, HOOK_TIMEOUT_DEFAULT};
 
     const TOKEN_SECRET: &str = "0123456789abcdef0123456789abcdef";
 

@@ -164,9 +164,10 @@ impl Tls {
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(path)?.collect::<Result<_, _>>()?;
-    match chain.is_empty() {
-        true => Err(pem::Error::NoItemsFound),
-        false => Ok(chain),
+    if chain.is_empty() {
+        Err(pem::Error::NoItemsFound)
+    } else {
+        Ok(chain)
     }
 }
 

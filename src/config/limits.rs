@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{BitRate, ConfigError, Options, Period, value_error};
-use crate::protocol::http;
+use crate::http;
 use crate::{stream, webm};
 
 const KIB: usize = 1024;

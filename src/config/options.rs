@@ -14,11 +14,11 @@ use clap::builder::BoolishValueParser;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::access::{WHAT_A_KEY_IS, is_key};
+use super::secrets::{WHAT_A_KEY_IS, is_key};
 use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
-use crate::protocol::access::StreamKeys;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::forwarded::Network;
+use crate::access::StreamKeys;
+use crate::http::base_path::BasePath;
+use crate::http::forwarded::Network;
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 

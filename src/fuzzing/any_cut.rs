@@ -3,10 +3,10 @@
 use super::segmented::{Segmented, segment};
 use super::viewer::{Given, bytes_of, drain, play};
 use super::{cut, split_lengths};
-use crate::protocol::control::OfflineReason;
+use crate::offline_reason::OfflineReason;
 use crate::stream::{Cursor, Ingest, Limits, Stream};
 use crate::webm::{self, WebmError};
-use crate::work::{self, Budget, Work};
+use crate::work::{self, Budget, Debt, Work};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -146,7 +146,7 @@ fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usiz
         stream: Stream,
         ingest: Ingest,
         pieces: VecDeque<Bytes>,
-        debt: u64,
+        debt: Debt,
     }
     let limits = Limits {
         ring_ms: u64::MAX,
@@ -157,7 +157,7 @@ fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usiz
             stream: on_air(limits),
             ingest: Ingest::new(limits),
             pieces: cut(bytes, lengths).into(),
-            debt: 0,
+            debt: Debt::default(),
         })
         .collect();
     // An element is read as a whole, and may have been cut into pieces before.
@@ -171,7 +171,7 @@ fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usiz
             }
             let index = queue.pop_front().expect("as many as were counted");
             let party = &mut parties[index];
-            let Some(mut work) = budget.share(&mut party.debt) else {
+            let Some(mut work) = party.debt.draw(&budget) else {
                 queue.push_back(index);
                 continue;
             };
@@ -184,7 +184,7 @@ fn publishers_share_each_turn(bytes: &Bytes, lengths: &[usize], publishers: usiz
             }
             let worked = party.ingest.work(&mut party.stream, &mut work);
             party.ingest.close_chunk(&mut party.stream);
-            budget.settle(&work, &mut party.debt);
+            party.debt.settle(&work, &mut budget);
             match worked {
                 Ok(()) => queue.push_back(index),
                 Err(_) => party.ingest.flush(&mut party.stream),

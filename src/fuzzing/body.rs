@@ -1,7 +1,7 @@
 //! A request body, in any framing.
 
 use super::{cut, split_lengths};
-use crate::protocol::http::{Body, HttpError};
+use crate::http::{Body, HttpError};
 use crate::session::body::BodyReader;
 use bytes::Bytes;
 
@@ -69,7 +69,7 @@ fn read(body: Body, pieces: Vec<Bytes>) -> Reading {
     Ok((data, reader.is_at_end(), behind))
 }
 
-/// Bytes of extensions of one chunk, and of all trailers: the same as in `protocol::chunked`.
+/// Bytes of extensions of one chunk, and of all trailers: the same as in `http::chunked`.
 const ASIDE_BYTES_MAX: usize = 4 * 1024;
 
 /// RFC 9112, 7.1, read with all bytes at hand: `data` are added to, and what is behind the body is

@@ -1,16 +1,16 @@
 //! What people and programs write for one another: control messages, configuration, command lines,
 //! addresses.
 
-use super::frames::{Said, read_server};
+use super::frames::{ServerFrame, read_server};
 use crate::cli::{Cli, Command, one_line};
 use crate::client::{Address, Scheme};
 use crate::config::{BitRate, Serve};
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::forwarded::Network;
-use crate::protocol::http::parse_request;
-use crate::protocol::websocket::{SUBPROTOCOL, client_request, text_frame};
+use crate::http::forwarded::Network;
+use crate::http::parse_request;
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
+use crate::websocket::messages::{ToPublisher, ToViewer};
+use crate::websocket::{SUBPROTOCOL, client_request, text_frame};
 use clap::Parser as _;
 use std::ffi::OsString;
 
@@ -59,7 +59,7 @@ fn messages(text: &str) {
         let is_one_line = !json.contains(char::is_control);
         assert!(is_one_line, "{json}");
         let frame = text_frame(&json);
-        assert_eq!(read_server(&frame), [Said::Text(json)]);
+        assert_eq!(read_server(&frame), [ServerFrame::Text(json)]);
     }
 }
 

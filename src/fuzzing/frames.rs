@@ -5,7 +5,7 @@
 
 /// A frame from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum ServerFrame {
     Text(String),
     Binary(Vec<u8>),
     Ping,
@@ -19,7 +19,7 @@ pub enum Said {
 /// # Panics
 ///
 /// When the bytes are not what a server may send.
-pub fn read_server(bytes: &[u8]) -> Vec<Said> {
+pub fn read_server(bytes: &[u8]) -> Vec<ServerFrame> {
     split_server(bytes).0
 }
 
@@ -28,9 +28,9 @@ pub fn read_server(bytes: &[u8]) -> Vec<Said> {
 /// # Panics
 ///
 /// When the bytes are not what a server may send.
-pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
+pub fn split_server(all: &[u8]) -> (Vec<ServerFrame>, usize) {
     let mut bytes = all;
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     loop {
         let head = match bytes {
             [first, length @ 0..=125, ..] => Some((*first, usize::from(*length), 2)),
@@ -56,24 +56,24 @@ pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
                 "a frame that begins with {first:#x}"
             );
             assert!(
-                !matches!(said.last(), Some(Said::Close(_))),
+                !matches!(received.last(), Some(ServerFrame::Close(_))),
                 "{first:#x} behind a close frame"
             );
         }
         let Some((first, length, at)) = head else {
-            return (said, all.len() - bytes.len());
+            return (received, all.len() - bytes.len());
         };
         assert!(first & 8 == 0 || length <= 125, "a long control frame");
         let Some(payload) = bytes.get(at..at + length) else {
-            return (said, all.len() - bytes.len());
+            return (received, all.len() - bytes.len());
         };
         let payload = payload.to_vec();
-        said.push(match first {
-            0x81 => Said::Text(String::from_utf8(payload).expect("text is UTF-8")),
-            0x82 => Said::Binary(payload),
-            0x88 => Said::Close(payload),
-            0x89 => Said::Ping,
-            _ => Said::Pong(payload),
+        received.push(match first {
+            0x81 => ServerFrame::Text(String::from_utf8(payload).expect("text is UTF-8")),
+            0x82 => ServerFrame::Binary(payload),
+            0x88 => ServerFrame::Close(payload),
+            0x89 => ServerFrame::Ping,
+            _ => ServerFrame::Pong(payload),
         });
         bytes = &bytes[at + length..];
     }
@@ -81,7 +81,7 @@ pub fn split_server(all: &[u8]) -> (Vec<Said>, usize) {
 
 /// What a server receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum ClientFrame {
     Text,
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -92,8 +92,8 @@ pub enum Told {
 }
 
 /// Reads a client's bytes up to a close, the first that is wrong, or the last whole message.
-pub fn read_client(bytes: &[u8], message_bytes: usize) -> Vec<Told> {
-    let mut told = Vec::new();
+pub fn read_client(bytes: &[u8], message_bytes: usize) -> Vec<ClientFrame> {
+    let mut sent = Vec::new();
     let mut reader = Client {
         rest: bytes,
         message: None,
@@ -102,18 +102,18 @@ pub fn read_client(bytes: &[u8], message_bytes: usize) -> Vec<Told> {
     loop {
         match reader.frame() {
             Ok(Some(one)) => {
-                let is_last = matches!(one, Told::Close(_));
-                told.push(one);
+                let is_last = matches!(one, ClientFrame::Close(_));
+                sent.push(one);
                 if is_last {
-                    return told;
+                    return sent;
                 }
             }
             // A pong, or a part of a message.
             Ok(None) => {}
-            Err(None) => return told,
+            Err(None) => return sent,
             Err(Some(code)) => {
-                told.push(Told::Wrong(code));
-                return told;
+                sent.push(ClientFrame::Wrong(code));
+                return sent;
             }
         }
     }
@@ -140,7 +140,7 @@ impl Client<'_> {
         (0..bytes).try_fold(0, |number, _| Ok(number << 8 | u64::from(self.byte()?)))
     }
 
-    fn frame(&mut self) -> Result<Option<Told>, Stop> {
+    fn frame(&mut self) -> Result<Option<ClientFrame>, Stop> {
         let first = self.byte()?;
         let (fin, opcode) = (first & 0x80 != 0, first & 0x0f);
         let is_control = opcode >= 8;
@@ -177,9 +177,10 @@ impl Client<'_> {
             _ => Vec::new(),
         };
         // How much of the text is whole characters.
-        let mut whole = match is_text {
-            true => valid_length(&payload).expect("it was looked at before"),
-            false => 0,
+        let mut whole = if is_text {
+            valid_length(&payload).expect("it was looked at before")
+        } else {
+            0
         };
         for at in 0..length as usize {
             payload.push(self.byte()? ^ mask[4 + at % 4]);
@@ -202,8 +203,8 @@ impl Client<'_> {
             return Ok(None);
         }
         Ok(Some(match opcode {
-            1 => Told::Text,
-            _ => Told::Binary(payload),
+            1 => ClientFrame::Text,
+            _ => ClientFrame::Binary(payload),
         }))
     }
 }
@@ -216,18 +217,18 @@ fn valid_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-fn control(opcode: u8, payload: Vec<u8>) -> Result<Option<Told>, Stop> {
+fn control(opcode: u8, payload: Vec<u8>) -> Result<Option<ClientFrame>, Stop> {
     match (opcode, &payload[..]) {
-        (9, _) => Ok(Some(Told::Ping(payload))),
+        (9, _) => Ok(Some(ClientFrame::Ping(payload))),
         (10, _) => Ok(None),
-        (_, []) => Ok(Some(Told::Close(payload))),
+        (_, []) => Ok(Some(ClientFrame::Close(payload))),
         (_, [_]) => Err(Some(1002)),
         (_, [high, low, reason @ ..]) => {
             if std::str::from_utf8(reason).is_err() {
                 return Err(Some(1007));
             }
             match u16::from_be_bytes([*high, *low]) {
-                1000..=1003 | 1007..=1013 | 3000..=4999 => Ok(Some(Told::Close(payload))),
+                1000..=1003 | 1007..=1013 | 3000..=4999 => Ok(Some(ClientFrame::Close(payload))),
                 _ => Err(Some(1002)),
             }
         }

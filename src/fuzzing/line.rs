@@ -69,9 +69,10 @@ impl Wire {
             return Err(ErrorKind::ConnectionReset.into());
         }
         if self.incoming.is_empty() {
-            return match self.is_hung_up {
-                true => Ok(0),
-                false => Err(ErrorKind::WouldBlock.into()),
+            return if self.is_hung_up {
+                Ok(0)
+            } else {
+                Err(ErrorKind::WouldBlock.into())
             };
         }
         let most = match self.read_most {

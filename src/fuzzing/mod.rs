@@ -7,7 +7,7 @@
 //! - `any_cut`: [`webm`](crate::webm) and [`stream`](crate::stream), from a publisher's bytes to
 //!   a viewer's, which a strict `reader` of its own reads again.
 //! - `ring`: a stream's ring and cursors, beside a model.
-//! - `request`, `body`: [`protocol`](crate::protocol), from bytes to what they ask; `admission` is
+//! - `request`, `body`: [`http`](crate::http), from bytes to what they ask; `admission` is
 //!   the access rules, written down again.
 //! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
 //!   [`Line`] in memory; `frames` is RFC 6455 written down again.

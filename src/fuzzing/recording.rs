@@ -63,10 +63,7 @@ pub fn head(tracks: Tracks) -> Vec<u8> {
 
 /// A frame's first byte, by which VP8 and VP9 both tell whether it is a keyframe.
 pub fn frame_head(is_keyframe: bool) -> u8 {
-    match is_keyframe {
-        true => 0x82,
-        false => 0x87,
-    }
+    if is_keyframe { 0x82 } else { 0x87 }
 }
 
 /// A block of the picture in a Cluster of its own, as short-winded recorders write them. Its flag

@@ -4,7 +4,7 @@ use super::segmented::segment;
 use crate::repair::{LIMITS, RepairError, Sink, repair as repair_input};
 use crate::webm::file::memory::MemoryFile;
 use crate::webm::file::{CutOff, FileWriter, cut_off};
-use crate::webm::{ClusterWriter, Event, Limits};
+use crate::webm::{ClusterWriter, Event, Limits, Placement};
 use bytes::{Bytes, BytesMut};
 use std::io;
 
@@ -109,8 +109,12 @@ pub fn unfinished(bytes: &[u8]) -> Option<Vec<u8>> {
         match event {
             Event::Recording(_) => break,
             Event::Block(block) => {
-                let (number, at_ms) = (block.track as u8 + 1, block.timestamp_ms.unsigned_abs());
-                clusters.write(&mut chunk, &block.element, number, at_ms, block.keyframe);
+                let placement = Placement {
+                    track_number: block.track as u8 + 1,
+                    timestamp_ms: block.timestamp_ms.unsigned_abs(),
+                    opens_cluster: block.keyframe,
+                };
+                clusters.write(&mut chunk, &block.element, placement);
             }
             Event::Cluster(_) | Event::Stray { .. } => {}
         }

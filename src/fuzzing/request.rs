@@ -3,16 +3,17 @@
 use super::admission::{assert_only_guests_get_in, assert_the_client_was_named};
 use super::body::same_however_cut;
 use super::split_lengths;
-use crate::protocol::date::HttpDate;
-use crate::protocol::http::{Body, HttpError, Method, RequestHead, parse_request};
-use crate::protocol::origin::Origins;
-use crate::protocol::proxy_header;
-use crate::protocol::redirect::to_https;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{Connection, Stamp, refuse};
-use crate::protocol::route::{Route, Via, route};
-use crate::protocol::websocket::switching_protocols;
-use crate::protocol::websocket::{HandshakeError, accept_key, check_response, refusal_so_far};
+use crate::access::origin::Origins;
+use crate::http::date::HttpDate;
+use crate::http::proxy_header;
+use crate::http::redirect::to_https;
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, Stamp, refuse};
+use crate::http::{Body, HttpError, Method, RequestHead, parse_request};
+use crate::routes::{Route, Via, route};
+use crate::websocket::handshake::accept_key;
+use crate::websocket::switching_protocols;
+use crate::websocket::{HandshakeError, check_response, refusal_so_far};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! A stream's ring and its viewers' cursors, beside a model that keeps everything for ever.
 
 use super::recording::{Tracks, block, frame_head, head, sound};
-use crate::protocol::control::OfflineReason;
+use crate::offline_reason::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use crate::work::Work;
 use arbitrary::{Arbitrary, Result, Unstructured};
@@ -231,7 +231,7 @@ impl Pair {
             Step::Restart(begin) if self.ingest.is_some() => self.begin(begin),
             Step::Restart(_) => {}
             Step::Forget => {
-                self.stream().forget_media();
+                self.stream().free_media();
                 self.model.forget();
             }
         }
@@ -504,10 +504,7 @@ impl Model {
     fn join(&self) -> Place {
         Place {
             next: None,
-            earliest: match self.is_live {
-                true => 0,
-                false => self.live_edge(),
-            },
+            earliest: if self.is_live { 0 } else { self.live_edge() },
             seen_ms: 0,
             overtaken_ms: None,
             generation: 0,

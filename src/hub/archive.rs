@@ -5,15 +5,15 @@
 //! ```
 
 use super::Hub;
-use super::requests::not_found;
-use crate::protocol::http::{Method, RequestHead};
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{Connection, ResponseHead};
+use super::requests::{Exchange, not_found};
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, ResponseHead};
+use crate::http::{Method, RequestHead};
 use crate::record::{
-    ArchiveAnswer, Deletion, FileName, Found, Job, Listed, OpenRecording, Opened, PIECE_BYTES,
-    Query, Task, Ticket,
+    ArchiveAnswer, Deletion, FileName, Found, Job, Listed, Opened, Query, Task, Ticket,
 };
-use crate::session::{SessionId, Socket, State};
+use crate::routes::AskedRecordings;
+use crate::session::{Recall, SessionId, Socket, State};
 use crate::stream_name::StreamName;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
@@ -27,32 +27,13 @@ const JOBS_MAX: usize = 1024;
 /// Recordings in one list.
 pub const LIST_MAX: usize = 1000;
 
-/// Sessions that are sent a recording, or wait for an answer of the archive thread.
+/// What the archive thread is asked.
 #[derive(Debug, Default)]
 pub struct Recalls {
-    sessions: BTreeMap<SessionId, Recall>,
     /// Jobs that are not answered. Invariant: one at most for each session that is there.
     tickets: BTreeMap<Ticket, SessionId>,
     next_ticket: u64,
     jobs: Vec<Job>,
-}
-
-#[derive(Debug)]
-struct Recall {
-    head: RequestHead,
-    /// What came behind the request.
-    behind: Bytes,
-    /// Whether there are recordings that a key would show.
-    locked: bool,
-    /// `None` before the head of the answer is out.
-    sending: Option<Sending>,
-    is_awaited: bool,
-}
-
-#[derive(Debug)]
-struct Sending {
-    file: OpenRecording,
-    left: Range<u64>,
 }
 
 impl std::fmt::Debug for Job {
@@ -76,11 +57,6 @@ impl Recalls {
         self.tickets.insert(ticket, id);
         self.jobs.push(Job { ticket, what });
     }
-
-    /// The session is in this state no longer.
-    pub fn forget(&mut self, id: SessionId) {
-        self.sessions.remove(&id);
-    }
 }
 
 impl<S: Socket> Hub<S> {
@@ -90,223 +66,211 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Answers once the archive thread has. A server without `--record` has no recordings.
-    pub(super) fn recall(
-        &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        task: Task,
-    ) -> Result<(), Refusal> {
+    pub(super) fn recall(&mut self, exchange: Exchange<'_>, task: Task) -> Result<(), Refusal> {
         if self.recordings.is_none() {
             return Err(not_found());
         }
+        self.ask_archive(exchange, task, false)
+    }
+
+    fn ask_archive(
+        &mut self,
+        exchange: Exchange<'_>,
+        task: Task,
+        locked: bool,
+    ) -> Result<(), Refusal> {
         // Jobs of clients that have hung up are among them.
         if self.recalls.tickets.len() >= JOBS_MAX {
             return Err(Refusal::full());
         }
-        let recall = Recall {
-            head: head.clone(),
-            behind: rest.freeze(),
-            locked: false,
-            sending: None,
-            is_awaited: true,
-        };
-        self.recalls.sessions.insert(id, recall);
+        let Exchange { id, head, rest } = exchange;
+        let recall = Recall::new(head.clone(), rest.freeze(), locked);
         self.recalls.ask(id, task);
-        self.sessions[id].state = State::Recalling;
+        self.enter(id, State::Recalling(Box::new(recall)));
         Ok(())
     }
 
     /// A list of recordings that this client may know of.
     pub(super) fn list_recordings(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        stream: Option<StreamName>,
-        limit: usize,
-        before_ms: Option<u64>,
+        exchange: Exchange<'_>,
+        asked: AskedRecordings,
     ) -> Result<(), Refusal> {
         let access = self.settings.access.clone();
-        let locked = access.hides_streams(&self.shown(head));
+        let locked = access.hides_streams(&self.shown(exchange.head));
         if self.recordings.is_none() {
-            self.tell_recordings(id, head, rest, Vec::new(), locked);
+            self.respond_with_recordings(exchange, Vec::new(), locked);
             return Ok(());
         }
-        let (asked, now_s) = (head.clone(), self.clock.unix_s());
+        let (head, now_s) = (exchange.head.clone(), self.clock.unix_s());
         let permits = move |name: &StreamName| {
-            let shown = access.shown(&asked, now_s);
+            let shown = access.shown(&head, now_s);
             access.may_watch(name, &shown)
         };
         let query = Query {
-            stream,
-            limit: limit.min(LIST_MAX),
-            before_ms,
+            stream: asked.stream,
+            limit: asked.limit.min(LIST_MAX),
+            before_ms: asked.before_ms,
             permits: Box::new(permits),
         };
-        self.recall(id, head, rest, Task::List(query))?;
-        if let Some(recall) = self.recalls.sessions.get_mut(&id) {
-            recall.locked = locked;
-        }
-        Ok(())
+        self.ask_archive(exchange, Task::List(query), locked)
     }
 
-    pub(super) fn tell_recordings(
+    pub(super) fn respond_with_recordings(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         mut recordings: Vec<Listed>,
         locked: bool,
     ) {
-        let prefix = self.link_prefix(id, head);
+        let prefix = self.link_prefix(exchange.id, exchange.head);
         for one in &mut recordings {
             one.url = format!("{prefix}/recordings/{}/{}", one.stream, one.file);
         }
         let listing = Listing { recordings, locked };
         let text = serde_json::to_vec(&listing).expect("reports have string keys alone");
-        self.respond(id, head, rest, |to| to.text("application/json", text));
+        self.respond(exchange, |to| to.text("application/json", text));
     }
 
     /// The archive thread has an answer.
-    pub fn hear_archive(&mut self, answer: ArchiveAnswer) {
+    pub fn archive_answered(&mut self, answer: ArchiveAnswer) {
         let Some(id) = self.recalls.tickets.remove(&answer.ticket) else {
             return;
         };
-        let Some(mut recall) = self.recalls.sessions.remove(&id) else {
+        let session = self.sessions.get_mut(id);
+        let Some(mut recall) = session.and_then(|session| session.take_recall()) else {
             return;
         };
-        recall.is_awaited = false;
+        recall.answered();
         match answer.what {
             Found::List(recordings) => {
-                let (head, rest) = (recall.head, BytesMut::from(&recall.behind[..]));
-                self.tell_recordings(id, &head, rest, recordings, recall.locked);
+                self.respond_with_recordings(exchange(id, &recall), recordings, recall.is_locked());
             }
-            Found::Deleted(deletion) => self.tell_deletion(id, &recall, deletion),
-            Found::Opened(None) => {
-                self.refuse_request(id, not_found(), &recall.head, recall.behind);
-            }
+            Found::Deleted(deletion) => self.respond_to_deletion(id, &recall, deletion),
+            Found::Opened(None) => self.refuse_recall(id, &recall, not_found()),
             Found::Opened(Some(opened)) => self.begin_recall(id, recall, opened),
             Found::Piece(piece) => self.send_piece(id, recall, piece.unwrap_or_default()),
         }
     }
 
-    fn tell_deletion(&mut self, id: SessionId, recall: &Recall, deletion: Deletion) {
+    fn refuse_recall(&mut self, id: SessionId, recall: &Recall, refusal: Refusal) {
+        self.refuse_request(id, refusal, recall.head(), recall.behind().clone());
+    }
+
+    fn respond_to_deletion(&mut self, id: SessionId, recall: &Recall, deletion: Deletion) {
         let refusal = match deletion {
-            Deletion::Done => {
-                let rest = BytesMut::from(&recall.behind[..]);
-                self.respond(id, &recall.head, rest, |to| to.no_content());
-                return;
-            }
+            Deletion::Done => return self.respond(exchange(id, recall), |to| to.no_content()),
             Deletion::Missing => not_found(),
             Deletion::Busy => Refusal::new(409, "this recording is being written"),
             Deletion::Failed => Refusal::new(500, "the recording cannot be deleted: see the log"),
         };
-        self.refuse_request(id, refusal, &recall.head, recall.behind.clone());
+        self.refuse_recall(id, recall, refusal);
     }
 
     /// Sends the head of the answer, and asks for the first piece.
-    fn begin_recall(&mut self, id: SessionId, mut recall: Recall, opened: Opened) {
-        let asked = asked_range(&recall.head, &opened);
+    fn begin_recall(&mut self, id: SessionId, mut recall: Box<Recall>, opened: Opened) {
+        let asked = asked_range(recall.head(), &opened);
         let (status, part) = match asked {
             Asked::Whole => (200, 0..opened.bytes),
             Asked::Part(part) => (206, part),
             Asked::Nothing => {
                 let refusal = Refusal::new(416, "the range is not in the file")
                     .with("Content-Range", format!("bytes */{}", opened.bytes));
-                self.refuse_request(id, refusal, &recall.head, recall.behind);
-                return;
+                return self.refuse_recall(id, &recall, refusal);
             }
             Asked::Unchanged => (304, 0..0),
         };
-        let stamp = self.stamp(&recall.head);
-        let (after, keep_alive) = self.after_answer(&recall.head, recall.behind.clone());
-        let mut head = ResponseHead::new(status).header("Accept-Ranges", "bytes");
-        head = match &opened.etag {
-            Some(etag) => head
-                .header("ETag", etag)
-                .header("Cache-Control", "no-cache"),
-            // It grows.
-            None => head.header("Cache-Control", "no-store"),
-        };
-        if status == 206 {
-            let (first, last) = (part.start, part.end - 1);
-            head = head.header(
-                "Content-Range",
-                format!("bytes {first}-{last}/{}", opened.bytes),
-            );
-        }
-        if status != 304 {
-            head = head
-                .header("Content-Type", opened.media_type)
-                .length(part.end - part.start);
-            if recall.head.query.has("download") {
-                // `/recordings/NAME/FILE`: neither has a character that needs an escape.
-                let mut parts = recall.head.path.rsplit('/');
-                let (file, name) = (parts.next().unwrap_or_default(), parts.next());
-                let name = name.unwrap_or_default();
-                let value = format!("attachment; filename=\"{name}-{file}\"");
-                head = head.header("Content-Disposition", value);
-            }
-        }
+        let stamp = self.stamp(recall.head());
+        let (after, keep_alive) = self.after_answer(recall.head(), recall.behind().clone());
+        let head = answer_head(recall.head(), &opened, status, &part);
         let head = head.connection(Connection::keep_alive(keep_alive));
-        let bytes = head.stamp(&stamp).into_bytes();
-        self.sessions[id].outbox.push(bytes);
-        if recall.head.method == Method::Head || part.is_empty() {
+        self.sessions[id].send(head.stamp(&stamp).into_bytes());
+        if recall.head().method == Method::Head || part.is_empty() {
             self.go_on_after_answer(id, after);
             return;
         }
-        recall.sending = Some(Sending {
-            file: opened.file,
-            left: part,
-        });
+        recall.send(opened.file, part);
         self.ask_for_piece(id, recall);
         self.queue_write(id);
     }
 
-    fn ask_for_piece(&mut self, id: SessionId, mut recall: Recall) {
-        if let Some(Sending { file, left }) = &recall.sending {
-            let length = (left.end - left.start).min(PIECE_BYTES as u64) as usize;
-            let (file, at) = (file.clone(), left.start);
-            recall.is_awaited = true;
-            self.recalls.ask(id, Task::Read { file, at, length });
+    fn ask_for_piece(&mut self, id: SessionId, mut recall: Box<Recall>) {
+        if let Some(task) = recall.next_piece() {
+            self.recalls.ask(id, task);
         }
-        self.recalls.sessions.insert(id, recall);
+        self.enter(id, State::Recalling(recall));
     }
 
-    fn send_piece(&mut self, id: SessionId, mut recall: Recall, piece: Bytes) {
-        let Some(sending) = &mut recall.sending else {
-            return;
-        };
+    fn send_piece(&mut self, id: SessionId, mut recall: Box<Recall>, piece: Bytes) {
         // The file is shorter than it was, or the disk does not read: the client must not take what it
         // has for the whole.
         if piece.is_empty() {
             self.drop_session(id);
             return;
         }
-        sending.left.start += piece.len() as u64;
-        let is_last = sending.left.is_empty();
+        let is_last = recall.piece_read(piece.len());
         self.books.counters.sent_bytes += piece.len() as u64;
-        self.sessions[id].outbox.push(piece);
+        self.sessions[id].send(piece);
         if is_last {
-            let (after, _) = self.after_answer(&recall.head, recall.behind);
+            let (after, _) = self.after_answer(recall.head(), recall.behind().clone());
             self.go_on_after_answer(id, after);
             return;
         }
-        self.recalls.sessions.insert(id, recall);
+        self.enter(id, State::Recalling(recall));
         self.queue_write(id);
     }
 
     /// What was read is written: the next piece.
     pub(super) fn recall_more(&mut self, id: SessionId) {
-        let Some(recall) = self.recalls.sessions.remove(&id) else {
-            return;
-        };
-        match recall.sending.is_some() && !recall.is_awaited {
-            true => self.ask_for_piece(id, recall),
-            false => drop(self.recalls.sessions.insert(id, recall)),
+        if let Some(recall) = self.sessions[id].take_recall() {
+            self.ask_for_piece(id, recall);
         }
     }
+}
+
+/// The request that the archive thread has answered.
+fn exchange(id: SessionId, recall: &Recall) -> Exchange<'_> {
+    Exchange {
+        id,
+        head: recall.head(),
+        rest: BytesMut::from(&recall.behind()[..]),
+    }
+}
+
+/// The head of the answer to a request for a file, or for a part of it.
+fn answer_head(
+    request: &RequestHead,
+    opened: &Opened,
+    status: u16,
+    part: &Range<u64>,
+) -> ResponseHead {
+    let mut head = ResponseHead::new(status).header("Accept-Ranges", "bytes");
+    head = match &opened.etag {
+        Some(etag) => head
+            .header("ETag", etag)
+            .header("Cache-Control", "no-cache"),
+        // It grows.
+        None => head.header("Cache-Control", "no-store"),
+    };
+    if status == 206 {
+        let (first, last) = (part.start, part.end - 1);
+        let value = format!("bytes {first}-{last}/{}", opened.bytes);
+        head = head.header("Content-Range", value);
+    }
+    if status == 304 {
+        return head;
+    }
+    head = head
+        .header("Content-Type", opened.media_type)
+        .length(part.end - part.start);
+    if request.query.has("download") {
+        // `/recordings/NAME/FILE`: neither has a character that needs an escape.
+        let mut parts = request.path.rsplit('/');
+        let (file, name) = (parts.next().unwrap_or_default(), parts.next());
+        let name = name.unwrap_or_default();
+        let value = format!("attachment; filename=\"{name}-{file}\"");
+        head = head.header("Content-Disposition", value);
+    }
+    head
 }
 
 /// A file's name in an address.
@@ -370,9 +334,10 @@ fn one_range(range: &str, bytes: u64) -> Asked {
             _ => return Asked::Whole,
         },
     };
-    match part.is_empty() {
-        true => Asked::Nothing,
-        false => Asked::Part(part),
+    if part.is_empty() {
+        Asked::Nothing
+    } else {
+        Asked::Part(part)
     }
 }
 

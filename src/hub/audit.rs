@@ -3,6 +3,8 @@
 use super::Hub;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::Next;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longer than any deadline: a session that is not due by then has none.
@@ -25,6 +27,9 @@ pub struct Audit {
     /// Work of the last turn for publishers, and for reports: see [`work`](crate::work).
     pub publishers_work: u64,
     pub reports_work: u64,
+    /// Requests that `--max-memory` refused, and sessions that it closed.
+    pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
 }
 
 #[derive(Debug)]
@@ -32,6 +37,11 @@ pub struct SessionAudit {
     pub id: SessionId,
     pub state: &'static str,
     pub wait: Wait,
+    /// The address that it counts for, and whether it does.
+    pub client: IpAddr,
+    pub is_counted: bool,
+    /// The stream that it publishes or watches.
+    pub stream: Option<Arc<str>>,
     /// Bytes in its outbox.
     pub outbox_bytes: usize,
     /// Replies and parts of chunks in its outbox.
@@ -92,53 +102,63 @@ impl<S: Socket> Hub<S> {
             questions: self.authorizer.as_ref().map_or(0, |one| one.questions()),
             publishers_work: self.turn.budget.done(),
             reports_work: self.turn.reads.done(),
+            refused_for_memory: self.books.counters.refused_for_memory,
+            closed_for_memory: self.books.counters.closed_for_memory,
         }
     }
 
     fn audit_one(&self, session: &Session<S>) -> SessionAudit {
         let now = self.clock.now();
-        let has_output = match &session.state {
+        let has_output = match session.state() {
             State::Viewing { viewer, .. } => {
                 // Text messages for a viewer go out with the media: a write of their own would cost
                 // as much.
-                let mut cursor = viewer.cursor;
-                let stream = self.streams.stream(viewer.stream);
+                let mut cursor = viewer.cursor();
+                let stream = self.streams.stream(viewer.stream());
                 !matches!(cursor.next(stream), Next::Wait)
             }
             State::Gone => false,
-            _ => !session.outbox.is_empty(),
+            _ => !session.outbox().is_empty(),
         };
-        let is_sweeping = match &session.state {
+        let is_sweeping = match session.state() {
             State::Viewing { viewer, .. } => self
                 .streams
-                .broadcast(viewer.stream)
-                .is_some_and(|broadcast| broadcast.is_sweeping),
+                .broadcast(viewer.stream())
+                .is_some_and(|broadcast| broadcast.audience().is_sweeping()),
             _ => false,
         };
         let is_throttled = matches!(
-            &session.state,
+            session.state(),
             State::Publishing(publisher) if publisher.is_throttled(now)
         );
         SessionAudit {
             is_throttled,
             has_waiting_media: matches!(
-                &session.state,
+                session.state(),
                 State::Publishing(publisher) if publisher.media_deadline_ms().is_some()
             ),
             id: session.id(),
-            state: session.state.name(),
+            state: session.state().name(),
             wait: self.wait(session, now),
-            outbox_bytes: session.outbox.byte_len(),
-            outbox_slices: session.outbox.len(),
+            client: session.address(),
+            is_counted: session.client().is_counted(),
+            stream: match session.state() {
+                State::Publishing(publisher) => Some(publisher.stream()),
+                State::Viewing { viewer, .. } => Some(viewer.stream()),
+                _ => None,
+            }
+            .map(|id| self.streams.stream(id).name().clone()),
+            outbox_bytes: session.outbox().byte_len(),
+            outbox_slices: session.outbox().len(),
             coming_bytes: session.coming_bytes(),
-            can_read: session.can_read,
-            can_write: session.can_write,
-            is_read_queued: session.is_read_queued,
-            is_write_queued: session.is_write_queued || is_sweeping,
+            can_read: session.readiness().can_read(),
+            can_write: session.readiness().can_write(),
+            is_read_queued: session.readiness().is_read_queued(),
+            is_write_queued: session.readiness().is_write_queued() || is_sweeping,
             has_output,
-            is_read: match &session.state {
+            is_read: match session.state() {
                 State::Publishing(_) => !is_throttled,
-                State::Responding { .. } | State::Recalling | State::Gone => false,
+                State::Responding { .. } | State::Recalling(_) | State::Gone => false,
                 State::Closing { is_shut, .. } => *is_shut,
                 // It only looks whether the peer has left.
                 State::Pending(_) => false,
@@ -151,12 +171,13 @@ impl<S: Socket> Hub<S> {
     }
 
     fn wait(&self, session: &Session<S>, now: Instant) -> Wait {
-        let is_level = session.blocked_since.is_none();
+        let is_level = session.readiness().blocked_since().is_none();
         // A peer that takes nothing has to be noticed as one.
-        let is_forgotten = is_level && !session.can_write && !session.outbox.is_empty();
+        let is_forgotten =
+            is_level && !session.readiness().can_write() && !session.outbox().is_empty();
         if is_forgotten
             && matches!(
-                session.state,
+                session.state(),
                 State::Viewing { .. } | State::Responding { .. }
             )
         {
@@ -165,16 +186,20 @@ impl<S: Socket> Hub<S> {
         if session.due(&self.settings.limits, now + FOREVER).is_some() {
             return Wait::Deadline;
         }
-        match &session.state {
-            State::Pending(pending) if pending.is_decided() && session.is_read_queued => {
+        match session.state() {
+            State::Pending(pending)
+                if pending.is_decided() && session.readiness().is_read_queued() =>
+            {
                 Wait::Event("its turn")
             }
             State::Viewing { viewer, .. } if !viewer.is_websocket() && is_level => {
                 Wait::Event("media")
             }
             // Its last bytes are on their way to a peer that takes them.
-            State::Responding { .. } if session.is_write_queued => Wait::Event("its turn"),
-            State::Recalling => Wait::Event("the archive"),
+            State::Responding { .. } if session.readiness().is_write_queued() => {
+                Wait::Event("its turn")
+            }
+            State::Recalling(_) => Wait::Event("the archive"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }
@@ -186,12 +211,12 @@ impl<S: Socket> Hub<S> {
             let broadcast = self.streams.broadcast(id);
             StreamAudit {
                 name: stream.name().to_string(),
-                has_publisher: broadcast.is_some_and(|one| one.publisher.is_some()),
-                candidates: broadcast.map_or(0, |one| one.candidates.iter().count()),
-                viewers: broadcast.map_or(0, |one| one.audience.len()),
+                has_publisher: broadcast.is_some_and(|one| one.publisher().is_some()),
+                candidates: broadcast.map_or(0, |one| one.candidates().iter().count()),
+                viewers: broadcast.map_or(0, |one| one.audience().viewers().len()),
                 ring_bytes: stream.ring().byte_len(),
                 init_bytes: stream.init_bytes(),
-                skips: broadcast.map_or(0, |one| one.skips),
+                skips: broadcast.map_or(0, |one| one.traffic().skips()),
             }
         });
         streams.collect()

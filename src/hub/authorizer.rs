@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! requests ─► ask ─► Decided            the verdict is known
-//!               ├──► Asked ─► poll ─► (net asks the hook) ─► hear ─► the sessions that wait
+//!               ├──► Asked ─► poll ─► (net asks the hook) ─► answered ─► the sessions that wait
 //!               └──► Busy               too many questions are open
 //! ```
 
 use super::settings::HookSettings;
 use super::verdicts::Verdicts;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Need;
+use crate::http::RequestHead;
+use crate::http::forwarded::counted_as;
+use crate::routes::Permission;
 use crate::session::{QuestionId, SessionId, Verdict};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -93,17 +93,17 @@ pub enum Asked {
 pub struct Authorizer {
     timeout: Duration,
     verdicts: Verdicts,
-    waiting: HashMap<QuestionId, Waiting>,
+    waiting: HashMap<QuestionId, OpenQuestion>,
     /// Questions in `waiting` by their client. Invariant: never 0.
     open: HashMap<IpAddr, usize>,
     /// Questions that the hook has not been asked yet.
     outgoing: VecDeque<Question>,
-    complained_at: Option<Instant>,
+    warned_at: Option<Instant>,
 }
 
 /// Sessions that wait for the same answer.
 #[derive(Debug)]
-struct Waiting {
+struct OpenQuestion {
     /// The client, as it is counted. The question names it, so it is the same for all.
     client: IpAddr,
     /// Some of these sessions may be gone.
@@ -116,6 +116,15 @@ impl std::fmt::Debug for Question {
     }
 }
 
+/// A request that the hook decides about.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    pub session: SessionId,
+    pub permission: Permission<'a>,
+    pub head: &'a RequestHead,
+    pub client: IpAddr,
+}
+
 impl Authorizer {
     pub fn new(settings: HookSettings) -> Authorizer {
         Authorizer {
@@ -124,25 +133,28 @@ impl Authorizer {
             waiting: HashMap::new(),
             open: HashMap::new(),
             outgoing: VecDeque::new(),
-            complained_at: None,
+            warned_at: None,
         }
     }
 
-    /// Asks whether `session` may do what its request asks for. `is_waiting` tells which sessions still
+    /// Asks whether a request is permitted. `is_waiting` tells which sessions still
     /// wait for a question's answer.
     pub fn ask(
         &mut self,
-        session: SessionId,
-        need: Need<'_>,
-        head: &RequestHead,
-        client: IpAddr,
+        asking: Asking<'_>,
         now: Instant,
         is_waiting: impl Fn(SessionId, &QuestionId) -> bool,
     ) -> Asked {
-        let (action, stream) = match need {
-            Need::Publish(name) => ("publish", Some(name.as_str())),
-            Need::Watch(name) => ("watch", Some(name.as_str())),
-            Need::List => ("list", None),
+        let Asking {
+            session,
+            permission,
+            head,
+            client,
+        } = asking;
+        let (action, stream) = match permission {
+            Permission::Publish(name) => ("publish", Some(name.as_str())),
+            Permission::Watch(name) => ("watch", Some(name.as_str())),
+            Permission::List => ("list", None),
         };
         let body = QuestionBody {
             action,
@@ -158,7 +170,7 @@ impl Authorizer {
             return Asked::Decided(verdict);
         }
         // A request that asks the same as another one waits for the same answer.
-        let Some(Waiting { sessions, .. }) = self.waiting.get_mut(&id) else {
+        let Some(OpenQuestion { sessions, .. }) = self.waiting.get_mut(&id) else {
             let client = counted_as(client);
             let open = self.open.get(&client).copied().unwrap_or(0);
             if open >= QUESTIONS_OF_CLIENT_MAX || self.waiting.len() >= QUESTIONS_MAX {
@@ -166,7 +178,7 @@ impl Authorizer {
             }
             self.open.insert(client, open + 1);
             let sessions = vec![session];
-            self.waiting.insert(id, Waiting { client, sessions });
+            self.waiting.insert(id, OpenQuestion { client, sessions });
             self.outgoing.push_back(question);
             return self.waits(id, now);
         };
@@ -198,21 +210,21 @@ impl Authorizer {
     }
 
     /// Notes an answer. Returns the sessions that waited for it; some may have left.
-    pub fn hear(&mut self, answer: &HookAnswer, now: Instant) -> Vec<SessionId> {
+    pub fn answered(&mut self, answer: &HookAnswer, now: Instant) -> Vec<SessionId> {
         match (answer.verdict, &answer.trouble) {
             (Some(verdict), _) => self.verdicts.remember(answer.id, verdict, now),
             (None, trouble) => {
                 let is_time = self
-                    .complained_at
+                    .warned_at
                     .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_PAUSE);
                 if is_time {
-                    self.complained_at = Some(now);
+                    self.warned_at = Some(now);
                     let trouble = trouble.as_deref().unwrap_or_default();
                     tracing::warn!(trouble, "--auth-url gave no verdict: its requests get 503");
                 }
             }
         }
-        let Some(Waiting { client, sessions }) = self.waiting.remove(&answer.id) else {
+        let Some(OpenQuestion { client, sessions }) = self.waiting.remove(&answer.id) else {
             return Vec::new();
         };
         if let Some(open) = self.open.get_mut(&client) {

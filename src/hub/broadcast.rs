@@ -1,11 +1,13 @@
 //! What the hub keeps for one stream beside its media: its publisher, its viewers, its counters.
 
+use super::audience::Audience;
 use super::candidate::Candidates;
+use super::keyframe_requests::KeyframeRequests;
 use super::stall::Arrivals;
-use super::sweep::Sweep;
+use super::traffic::Traffic;
 use super::unsent::Unsent;
 use crate::session::SessionId;
-use crate::session::plea::Plea;
+use crate::session::keyframes::KeyframeMessage;
 use crate::stream::Stream;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -13,16 +15,6 @@ use std::time::{Duration, Instant};
 /// Milliseconds of backlog beyond which a new viewer is worth a new keyframe: the whole backlog has
 /// to be sent and decoded before the first picture.
 const BACKLOG_MS_MAX: u64 = 3000;
-
-/// Without a keyframe for this long, the publisher is warned.
-const KEYFRAME_WAIT: Duration = Duration::from_secs(10);
-
-/// Least time between two requests for a new recording to one publisher: each costs viewers a
-/// little.
-const RESTART_PAUSE: Duration = Duration::from_secs(10);
-
-/// How long a bit rate is counted over.
-const BITRATE_WINDOW: Duration = Duration::from_secs(2);
 
 /// After this long without a publisher the ring's memory is given back.
 const MEDIA_KEPT_OFFLINE: Duration = Duration::from_secs(10);
@@ -37,216 +29,215 @@ pub struct Poster {
 /// One stream's publisher, viewers and counters.
 #[derive(Debug)]
 pub struct Broadcast {
-    /// The publisher's connection: of the one that is on air.
-    pub publisher: Option<SessionId>,
+    last_publisher: LastPublisher,
+    /// Counts publishers: an upload that began under one publisher does not end under the next.
+    publication: u64,
     /// Publishers that have sent no media yet.
-    pub candidates: Candidates,
-    /// When the publisher's media came.
-    pub arrivals: Arrivals,
-    /// The viewers' connections, in no order.
-    pub audience: Vec<SessionId>,
-    pub sweep: Sweep,
-    /// Whether it is on the list of streams to sweep.
-    pub is_sweeping: bool,
-    /// What the kernel may hold for each viewer.
-    pub unsent: Unsent,
-    /// Whether chunks have come since the last sweep was ordered.
-    pub is_fresh: bool,
+    candidates: Candidates,
+    audience: Audience,
+    traffic: Traffic,
+    keyframes: KeyframeRequests,
+    /// Whether the stream stays without a publisher and viewers: its recording may go on.
+    is_kept: bool,
     /// The ring's live edge at the last look.
     live_edge: u64,
-    pub viewers_ws: u64,
-    pub viewers_http: u64,
-    pub viewers_peak: u64,
-    /// Viewers whose sockets were full at the last look at the deadlines.
-    pub viewers_behind: u64,
-    pub received_bytes: u64,
-    pub sent_bytes: u64,
-    pub skips: u64,
-    /// The publisher's. Invariant: `None` while there is no publisher.
-    pub poster: Option<Poster>,
-    /// Whether the stream stays without a publisher and viewers: its recording may go on.
-    pub is_kept: bool,
-    /// Counts publishers: an upload that began under one publisher does not end under the next.
-    pub publication: u64,
-    pub bitrate_bps: u64,
-    /// When the publisher came.
-    live_since: Option<Instant>,
-    offline_since: Option<Instant>,
-    counted: (Instant, u64),
-    keyframe: (Instant, u64),
-    has_warned: bool,
-    restart_asked_at: Option<Instant>,
-    wants_keyframe: bool,
-    /// The viewer count that the publisher and the viewers got last.
-    pub told_publisher: Option<u64>,
-    pub told_viewers: Option<u64>,
+}
+
+/// The newest publisher with media.
+#[derive(Debug)]
+enum LastPublisher {
+    None,
+    LeftAt(Instant),
+    OnAir(Publication),
+}
+
+/// What belongs to the publisher on air.
+#[derive(Debug)]
+struct Publication {
+    session: SessionId,
+    /// When its first media came.
+    since: Instant,
+    /// When its media came.
+    arrivals: Arrivals,
+    poster: Option<Poster>,
 }
 
 impl Broadcast {
     pub fn new(unsent: Unsent, now: Instant) -> Broadcast {
         Broadcast {
-            publisher: None,
-            candidates: Candidates::default(),
-            arrivals: Arrivals::new(now),
-            audience: Vec::new(),
-            sweep: Sweep::default(),
-            is_sweeping: false,
-            unsent,
-            is_fresh: false,
-            live_edge: 0,
-            viewers_ws: 0,
-            viewers_http: 0,
-            viewers_peak: 0,
-            viewers_behind: 0,
-            received_bytes: 0,
-            sent_bytes: 0,
-            skips: 0,
-            poster: None,
-            is_kept: false,
+            last_publisher: LastPublisher::None,
             publication: 0,
-            bitrate_bps: 0,
-            live_since: None,
-            offline_since: None,
-            counted: (now, 0),
-            keyframe: (now, 0),
-            has_warned: false,
-            restart_asked_at: None,
-            wants_keyframe: false,
-            told_publisher: None,
-            told_viewers: None,
+            candidates: Candidates::default(),
+            audience: Audience::new(unsent),
+            traffic: Traffic::new(now),
+            keyframes: KeyframeRequests::new(now),
+            is_kept: false,
+            live_edge: 0,
         }
     }
 
-    pub fn viewers(&self) -> u64 {
-        self.audience.len() as u64
+    pub fn candidates(&self) -> &Candidates {
+        &self.candidates
+    }
+
+    pub fn candidates_mut(&mut self) -> &mut Candidates {
+        &mut self.candidates
+    }
+
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    pub fn audience_mut(&mut self) -> &mut Audience {
+        &mut self.audience
+    }
+
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    /// Whether the stream stays without a publisher and viewers.
+    pub fn set_kept(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
+    }
+
+    fn published(&self) -> Option<&Publication> {
+        match &self.last_publisher {
+            LastPublisher::OnAir(publication) => Some(publication),
+            LastPublisher::None | LastPublisher::LeftAt(_) => None,
+        }
+    }
+
+    fn published_mut(&mut self) -> Option<&mut Publication> {
+        match &mut self.last_publisher {
+            LastPublisher::OnAir(publication) => Some(publication),
+            LastPublisher::None | LastPublisher::LeftAt(_) => None,
+        }
+    }
+
+    /// The session of the publisher that is on air.
+    pub fn publisher(&self) -> Option<SessionId> {
+        self.published().map(|publication| publication.session)
     }
 
     /// Whether a publisher is on air, or may be soon.
     pub fn has_publisher(&self) -> bool {
-        self.publisher.is_some() || !self.candidates.is_empty()
+        self.publisher().is_some() || !self.candidates.is_empty()
     }
 
-    /// A publisher has its first media.
-    pub fn publisher_came(&mut self, connection: SessionId, now: Instant) {
-        if self.publisher.is_some() {
-            self.drop_poster();
-        }
-        self.publisher = Some(connection);
-        self.arrivals = Arrivals::new(now);
-        self.live_since = Some(now);
-        self.offline_since = None;
-        self.keyframe.0 = now;
-        self.has_warned = false;
-        self.told_publisher = None;
-    }
-
-    /// The poster shows what a publisher that is replaced or gone has sent.
-    fn drop_poster(&mut self) {
-        self.poster = None;
-        self.publication += 1;
+    /// A publisher has its first media. What the one before has sent is no longer shown.
+    pub fn publisher_came(&mut self, session: SessionId, now: Instant) {
+        self.leave_publication();
+        self.last_publisher = LastPublisher::OnAir(Publication {
+            session,
+            since: now,
+            arrivals: Arrivals::new(now),
+            poster: None,
+        });
+        self.keyframes.publisher_came(now);
+        self.audience.repeat_count();
     }
 
     pub fn publisher_left(&mut self, now: Instant) {
-        self.publisher = None;
-        self.drop_poster();
-        self.live_since = None;
-        self.offline_since = Some(now);
-        self.bitrate_bps = 0;
-        self.wants_keyframe = false;
+        self.leave_publication();
+        self.last_publisher = LastPublisher::LeftAt(now);
+        self.traffic.reset_bitrate();
+        self.keyframes.publisher_left();
     }
 
-    /// Adds a viewer's connection; returns its index in the audience.
-    pub fn join(&mut self, connection: SessionId, is_websocket: bool, stream: &Stream) -> usize {
-        match is_websocket {
-            true => self.viewers_ws += 1,
-            false => self.viewers_http += 1,
+    fn leave_publication(&mut self) {
+        if self.publisher().is_some() {
+            self.publication += 1;
         }
+    }
+
+    /// The poster of the publisher on air.
+    pub fn poster(&self) -> Option<&Poster> {
+        self.published()?.poster.as_ref()
+    }
+
+    /// Names the publication that a poster is for. `None` while no publisher is on air: a poster sent
+    /// before the first media would be shown for any publisher that comes first.
+    pub fn publication(&self) -> Option<u64> {
+        self.publisher().map(|_| self.publication)
+    }
+
+    /// Sets the poster of this publication. Returns whether it is still on air.
+    pub fn set_poster(&mut self, publication: u64, poster: Poster) -> bool {
+        if self.publication != publication {
+            return false;
+        }
+        let published = self.published_mut();
+        published.is_some_and(|published| {
+            published.poster = Some(poster);
+            true
+        })
+    }
+
+    /// Adds a viewer; returns its index in the audience.
+    pub fn join(&mut self, viewer: SessionId, is_websocket: bool, stream: &Stream) -> usize {
         // A new keyframe helps a viewer that waits for one or would get a long backlog.
-        self.wants_keyframe |= stream
-            .backlog_ms()
-            .is_none_or(|backlog_ms| backlog_ms > BACKLOG_MS_MAX);
-        self.audience.push(connection);
-        self.sweep.joined();
-        self.viewers_peak = self.viewers_peak.max(self.viewers());
-        self.audience.len() - 1
-    }
-
-    /// Takes the viewer at `index` out. Returns the connection that has its index now, if any.
-    pub fn leave(&mut self, index: usize, is_websocket: bool) -> Option<SessionId> {
-        match is_websocket {
-            true => self.viewers_ws -= 1,
-            false => self.viewers_http -= 1,
+        let is_far = |backlog_ms| backlog_ms > BACKLOG_MS_MAX;
+        if stream.backlog_ms().is_none_or(is_far) {
+            self.keyframes.want();
         }
-        self.audience.swap_remove(index);
-        self.audience.get(index).copied()
-    }
-
-    /// The connection that is next in the sweep over the audience.
-    pub fn next_in_sweep(&mut self, now: Instant) -> Option<SessionId> {
-        let index = self.sweep.next(self.audience.len(), now)?;
-        Some(self.audience[index])
+        self.audience.join(viewer, is_websocket)
     }
 
     /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording.
-    pub fn is_deserted(&self) -> bool {
+    pub fn is_unused(&self) -> bool {
         !self.has_publisher() && self.audience.is_empty() && !self.is_kept
     }
 
     pub fn uptime(&self, now: Instant) -> Duration {
-        self.live_since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.published().map_or(Duration::ZERO, |publication| {
+            now.saturating_duration_since(publication.since)
+        })
     }
 
     /// Whether the media of a stream that went offline are no longer worth their memory.
     pub fn is_stale(&self, now: Instant) -> bool {
-        self.offline_since
-            .is_some_and(|since| now.saturating_duration_since(since) > MEDIA_KEPT_OFFLINE)
+        match self.last_publisher {
+            LastPublisher::LeftAt(since) => {
+                now.saturating_duration_since(since) > MEDIA_KEPT_OFFLINE
+            }
+            LastPublisher::None | LastPublisher::OnAir(_) => false,
+        }
+    }
+
+    /// Bytes of media came from the publisher on air.
+    pub fn bytes_came(&mut self, now: Instant) {
+        if let Some(publication) = self.published_mut() {
+            publication.arrivals.bytes_came(now);
+        }
+    }
+
+    /// How long nothing has come from the publisher on air, if that is too long.
+    pub fn silence(&self, now: Instant) -> Option<Duration> {
+        self.published()?.arrivals.silence(now)
     }
 
     /// Notes what the publisher's last bytes brought.
     pub fn note_media(&mut self, stream: &Stream, now: Instant) {
         let live_edge = stream.ring().live_edge();
         if live_edge != self.live_edge {
-            self.is_fresh = true;
             self.live_edge = live_edge;
-            self.arrivals.chunk_came(now);
+            self.audience.chunks_came();
+            if let Some(publication) = self.published_mut() {
+                publication.arrivals.chunk_came(now);
+            }
         }
-        if stream.gops() != self.keyframe.1 {
-            self.keyframe = (now, stream.gops());
-            self.has_warned = false;
-            self.wants_keyframe = false;
-        }
-    }
-
-    /// Brings the bit rate up to date, about every two seconds.
-    pub fn count_bitrate(&mut self, now: Instant) {
-        let (since, bytes) = self.counted;
-        let window = now.saturating_duration_since(since);
-        if window >= BITRATE_WINDOW {
-            let bits = (self.received_bytes - bytes) * 8;
-            self.bitrate_bps = (bits as f64 / window.as_secs_f64()) as u64;
-            self.counted = (now, self.received_bytes);
-        }
+        self.keyframes.note_gops(stream.gops(), now);
     }
 
     /// The message about keyframes that the publisher should get now, if any.
-    pub fn plea(&mut self, now: Instant) -> Option<Plea> {
-        self.publisher?;
-        let since_keyframe = now.saturating_duration_since(self.keyframe.0);
-        let is_patient = self
-            .restart_asked_at
-            .is_some_and(|at| now.saturating_duration_since(at) < RESTART_PAUSE);
-        // A recording that has only just begun sends its first keyframe by itself.
-        if self.wants_keyframe && !is_patient && since_keyframe > Duration::from_secs(3) {
-            self.wants_keyframe = false;
-            self.restart_asked_at = Some(now);
-            return Some(Plea::Restart);
-        }
-        if since_keyframe >= KEYFRAME_WAIT && !self.has_warned {
-            self.has_warned = true;
-            return Some(Plea::KeyframeWarning);
-        }
-        None
+    pub fn keyframe_message(&mut self, now: Instant) -> Option<KeyframeMessage> {
+        self.publisher()?;
+        self.keyframes.poll_message(now)
     }
 }
 
@@ -259,46 +250,38 @@ mod tests {
         SessionId::new(slot, 0)
     }
 
-    fn stream() -> Stream {
-        Stream::new("demo".into(), Limits::default())
-    }
-
-    #[test]
-    fn last_viewer_takes_the_index_of_a_leaving_viewer() {
-        let mut broadcast = Broadcast::new(Unsent::new(None), Instant::now());
-        let stream = stream();
-        for connection in [10, 11, 12] {
-            broadcast.join(session(connection), true, &stream);
+    fn poster() -> Poster {
+        Poster {
+            jpeg: Bytes::from_static(b"jpeg"),
+            etag: "etag".to_owned(),
         }
-        assert_eq!(broadcast.leave(0, true), Some(session(12)));
-        assert_eq!(broadcast.leave(1, true), None);
-        assert_eq!((broadcast.viewers(), broadcast.viewers_peak), (1, 3));
     }
 
     #[test]
-    fn waiting_viewer_causes_a_restart_request_then_a_keyframe_warning() {
+    fn viewer_without_a_backlog_causes_a_restart_request() {
         let start = Instant::now();
+        let mut broadcast = Broadcast::new(Unsent::new(None), start);
         let after = |seconds| start + Duration::from_secs(seconds);
-        let mut broadcast = Broadcast::new(Unsent::new(None), start);
-        broadcast.publisher_came(session(1), start);
-        assert_eq!(broadcast.plea(after(5)), None);
-        broadcast.join(session(2), true, &stream());
-        assert_eq!(broadcast.plea(after(6)), Some(Plea::Restart));
-        broadcast.join(session(3), true, &stream());
-        assert_eq!(broadcast.plea(after(7)), None);
-        assert_eq!(broadcast.plea(after(12)), Some(Plea::KeyframeWarning));
-        assert_eq!(broadcast.plea(after(13)), None);
-        assert_eq!(broadcast.plea(after(17)), Some(Plea::Restart));
+        let stream = Stream::new("demo".into(), Limits::default());
+        broadcast.join(session(2), true, &stream);
+        assert_eq!(broadcast.keyframe_message(after(6)), None);
+        broadcast.publisher_came(session(1), after(6));
+        let restart = Some(KeyframeMessage::Restart);
+        assert_eq!(broadcast.keyframe_message(after(10)), restart);
     }
 
     #[test]
-    fn the_bit_rate_is_that_of_the_last_two_seconds() {
-        let start = Instant::now();
-        let mut broadcast = Broadcast::new(Unsent::new(None), start);
-        broadcast.received_bytes = 250_000;
-        broadcast.count_bitrate(start + Duration::from_secs(1));
-        assert_eq!(broadcast.bitrate_bps, 0);
-        broadcast.count_bitrate(start + Duration::from_secs(2));
-        assert_eq!(broadcast.bitrate_bps, 1_000_000);
+    fn poster_of_one_publication_is_not_taken_for_the_next() {
+        let now = Instant::now();
+        let mut broadcast = Broadcast::new(Unsent::new(None), now);
+        assert_eq!(broadcast.publication(), None);
+        broadcast.publisher_came(session(1), now);
+        let first = broadcast.publication().unwrap();
+        assert!(broadcast.set_poster(first, poster()) && broadcast.poster().is_some());
+        broadcast.publisher_came(session(2), now);
+        assert!(broadcast.poster().is_none() && !broadcast.set_poster(first, poster()));
+        broadcast.publisher_left(now);
+        assert!(!broadcast.set_poster(first, poster()));
+        assert_eq!(broadcast.publication(), None);
     }
 }

@@ -9,9 +9,10 @@
 //! bytes cost neither the publisher on air nor the viewers anything.
 
 use super::Hub;
-use crate::protocol::websocket::CloseCode;
-use crate::session::{SessionId, Socket, State};
+use crate::session::publisher::PublisherEnd;
+use crate::session::{SessionId, Socket};
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::collections::VecDeque;
 
 /// Candidates of one stream at a time. One is the rule, and two after a reconnect; each may hold an
@@ -41,9 +42,10 @@ impl Candidates {
         id: SessionId,
         sent_bytes: impl Fn(SessionId) -> u64,
     ) -> Option<SessionId> {
-        let idlest = match self.ids.len() < CANDIDATES_MAX {
-            true => None,
-            false => (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place])),
+        let idlest = if self.ids.len() < CANDIDATES_MAX {
+            None
+        } else {
+            (0..self.ids.len()).min_by_key(|&place| sent_bytes(self.ids[place]))
         };
         let closed = idlest.and_then(|place| self.ids.remove(place));
         self.ids.push_back(id);
@@ -74,33 +76,38 @@ impl<S: Socket> Hub<S> {
             return;
         };
         // The candidate gets the viewer count, like every publisher of this stream.
-        broadcast.told_publisher = None;
+        broadcast.audience_mut().repeat_count();
         let connections = &self.sessions;
-        let sent_bytes = |id: SessionId| match &connections[id].state {
-            State::Publishing(publisher) => publisher.received_before_air,
-            _ => 0,
+        let sent_bytes = |id: SessionId| {
+            let publisher = connections[id].publisher();
+            publisher.map_or(0, |publisher| publisher.received_before_air())
         };
-        if let Some(idlest) = broadcast.candidates.push(id, sent_bytes) {
+        if let Some(idlest) = broadcast.candidates_mut().push(id, sent_bytes) {
             let reason = "newer publishers replaced this one before it sent media";
-            self.close_publisher(idlest, CloseCode::Policy, 409, reason);
+            let end = PublisherEnd {
+                code: CloseCode::Policy,
+                status: 409,
+                reason,
+            };
+            self.close_publisher(idlest, end);
         }
     }
 
     /// A candidate has its first media: it takes the stream over, or brings it on air.
     pub(super) fn put_on_air(&mut self, id: SessionId) {
         let session = &self.sessions[id];
-        let State::Publishing(publisher) = &session.state else {
+        let Some(publisher) = session.publisher() else {
             return;
         };
-        let stream_id = publisher.stream;
-        let received = publisher.received_before_air;
-        let client = session.client;
+        let stream_id = publisher.stream();
+        let received = publisher.received_before_air();
+        let client = session.address();
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
-        let older = broadcast.candidates.go_on_air(id);
-        let replaced = broadcast.publisher;
-        broadcast.received_bytes += received;
+        let older = broadcast.candidates_mut().go_on_air(id);
+        let replaced = broadcast.publisher();
+        broadcast.traffic_mut().received(received);
         broadcast.publisher_came(id, self.clock.now());
         // Before the stream goes on: what was held back of the one before belongs in front.
         for other in replaced.into_iter().chain(older) {
@@ -114,7 +121,7 @@ impl<S: Socket> Hub<S> {
             takes_over = replaced.is_some(),
             "publisher came"
         );
-        if let State::Publishing(publisher) = &mut self.sessions[id].state {
+        if let Some(publisher) = self.sessions[id].publisher_mut() {
             publisher.go_on_air(stream);
         }
         self.note_media(stream_id, 0);

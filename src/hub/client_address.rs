@@ -9,10 +9,9 @@
 
 use super::Hub;
 use super::clients::Admission;
-use crate::protocol::http::{Method, RequestHead};
-use crate::protocol::proxy_header::{self, HEADER_BYTES_MAX, ProxyHeader};
-use crate::protocol::refusal::Refusal;
-use crate::session::{SessionId, Socket};
+use crate::http::refusal::Refusal;
+use crate::http::{Method, RequestHead};
+use crate::session::{Client, SessionId, Socket};
 use std::io;
 use std::net::IpAddr;
 
@@ -20,15 +19,11 @@ impl<S: Socket> Hub<S> {
     /// Reads the PROXY header. Returns whether it has been taken, and what is behind it may be read.
     pub(super) fn read_proxy_header(&mut self, id: SessionId) -> bool {
         let session = &mut self.sessions[id];
-        let header = match take_header(&mut session.socket) {
+        let header = match session.read_proxy_header() {
             Ok(Some(header)) => header,
-            // More bytes of the header cause an event of their own, although none have been taken.
-            Ok(None) => {
-                session.can_read = false;
-                return false;
-            }
+            Ok(None) => return false,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                tracing::debug!(peer = %session.client, "no PROXY header");
+                tracing::debug!(peer = %session.address(), "no PROXY header");
                 let refusal = Refusal::new(400, error.to_string());
                 self.refuse(id, &refusal, Method::Other);
                 return false;
@@ -38,13 +33,12 @@ impl<S: Socket> Hub<S> {
                 return false;
             }
         };
-        session.is_introduced = true;
-        if session.is_counted {
+        if session.client().is_counted() {
             return true;
         }
-        let peer = session.client;
-        let client = header.source.unwrap_or(peer).to_canonical();
-        session.client = client;
+        let reported = Client::new(header.source.unwrap_or(session.address()));
+        session.set_client(reported);
+        let client = reported.address();
         // This may be another trusted proxy, which reports the client in the request.
         if self.settings.proxies.trusts(client) {
             return true;
@@ -65,23 +59,24 @@ impl<S: Socket> Hub<S> {
         head: &RequestHead,
     ) -> Result<(), Refusal> {
         let session = &self.sessions[id];
-        if session.is_counted {
+        if session.client().is_counted() {
             return Ok(());
         }
         let forwarded_for = head.forwarded_for.as_deref();
-        let client = self.settings.proxies.client(session.client, forwarded_for);
+        let client = self
+            .settings
+            .proxies
+            .client(session.address(), forwarded_for);
         self.count(id, client)
     }
 
     fn count(&mut self, id: SessionId, client: IpAddr) -> Result<(), Refusal> {
         let admission = self.clients.come(client);
         if admission != Admission::Dropped {
-            let session = &mut self.sessions[id];
-            session.client = client;
-            session.is_counted = true;
+            self.sessions[id].set_client(Client::counted(client));
         }
         match admission {
-            Admission::Welcome => Ok(()),
+            Admission::Admitted => Ok(()),
             Admission::Refused | Admission::Dropped => {
                 self.books.counters.connections_refused += 1;
                 tracing::debug!(%client, "too many connections");
@@ -89,25 +84,4 @@ impl<S: Socket> Hub<S> {
             }
         }
     }
-}
-
-/// The header, taken from the socket; `None` when it is not whole yet.
-fn take_header(socket: &mut impl Socket) -> io::Result<Option<ProxyHeader>> {
-    let mut bytes = [0; HEADER_BYTES_MAX];
-    let length = loop {
-        match socket.peek_raw(&mut bytes) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(length) => break length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    };
-    let header = proxy_header::parse(&bytes[..length])
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    if let Some(header) = header {
-        // The bytes were just peeked at, so they are here.
-        socket.discard_raw(header.length)?;
-    }
-    Ok(header)
 }

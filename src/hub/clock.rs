@@ -1,6 +1,6 @@
 //! The time of a turn. It comes in once, so that all that happens in a turn happens at one time.
 
-use crate::protocol::date::{DateCache, HttpDate};
+use crate::http::date::{DateCache, HttpDate};
 use std::time::{Duration, Instant};
 
 /// Readings of the clocks. The hub reads no clock itself.

@@ -4,13 +4,14 @@
 //! takes less time than one write, and nothing has to be kept in order.
 
 use super::Hub;
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::{CloseCode, ping_frame, text_frame};
-use crate::session::plea::Plea;
-use crate::session::{Due, OUTBOX_SLICES_MAX, SessionId, Socket, State};
+use crate::http::Method;
+use crate::http::refusal::Refusal;
+use crate::session::keyframes::KeyframeMessage;
+use crate::session::publisher::PublisherEnd;
+use crate::session::{Due, SessionId, Socket};
 use crate::stream::StreamId;
+use crate::websocket::messages::{ToPublisher, ToViewer};
+use crate::websocket::{CloseCode, text_frame};
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ pub struct Ticks {
     ticked_at: Instant,
     /// The next slot to look at. `None`: the look is over.
     slot: Option<usize>,
-    told_viewers_at: Instant,
+    counts_sent_at: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Ticks {
         Ticks {
             ticked_at: now,
             slot: None,
-            told_viewers_at: now,
+            counts_sent_at: now,
         }
     }
 
@@ -82,10 +83,10 @@ impl Ticks {
     }
 
     /// Whether the viewers get the viewer count now.
-    fn tells_viewers(&mut self, now: Instant) -> bool {
-        let is_time = now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
+    fn sends_counts(&mut self, now: Instant) -> bool {
+        let is_time = now.saturating_duration_since(self.counts_sent_at) >= VIEWERS_PAUSE;
         if is_time {
-            self.told_viewers_at = now;
+            self.counts_sent_at = now;
         }
         is_time
     }
@@ -98,7 +99,7 @@ impl<S: Socket> Hub<S> {
             return;
         };
         if begun == Begun::Anew {
-            self.tend_memory();
+            self.check_memory();
         }
         // Thousands of sessions may be due at once: those that came at once and send nothing.
         let mut work = Work::new(work::DEADLINES_WORK);
@@ -116,35 +117,37 @@ impl<S: Socket> Hub<S> {
                 self.expire_one(id, due);
             }
         }
-        self.tend_streams(work);
+        self.expire_streams(work);
     }
 
     /// What it costs to free a publisher's ring.
     pub(super) fn ring_price(&self, id: SessionId) -> u64 {
-        match &self.sessions[id].state {
-            State::Publishing(publisher) => self.streams.stream(publisher.stream).ring_price(),
-            _ => 0,
-        }
+        self.sessions[id].publisher().map_or(0, |publisher| {
+            self.streams.stream(publisher.stream()).ring_price()
+        })
     }
 
     fn expire_one(&mut self, id: SessionId, due: Due) {
         match due {
             // During a TLS handshake the client cannot get a refusal.
-            Due::HeadTimeout if self.sessions[id].socket.is_handshaking() => {
+            Due::HeadTimeout if self.sessions[id].socket().is_handshaking() => {
                 self.drop_session(id);
             }
             Due::HeadTimeout => {
                 let refusal = Refusal::new(408, "the request head did not arrive in time");
                 self.refuse(id, &refusal, Method::Other);
             }
-            Due::Undecided => self.give_up_pending(id),
+            Due::Undecided => self.time_out_pending(id),
             Due::SilentPublisher => {
-                self.close_publisher(id, CloseCode::Policy, 408, "no media arrived for too long");
+                let end = PublisherEnd {
+                    code: CloseCode::Policy,
+                    status: 408,
+                    reason: "no media arrived for too long",
+                };
+                self.close_publisher(id, end);
             }
             Due::Ping => {
-                let session = &mut self.sessions[id];
-                session.pinged_at = Some(self.clock.now());
-                session.outbox.push(ping_frame(b""));
+                self.sessions[id].ping(self.clock.now());
                 self.queue_write(id);
             }
             Due::Stalled => {
@@ -158,73 +161,65 @@ impl<S: Socket> Hub<S> {
     }
 
     /// What is done for streams now and then.
-    fn tend_streams(&mut self, mut work: Work) {
-        let tells_viewers = self.ticks.tells_viewers(self.clock.now());
+    fn expire_streams(&mut self, mut work: Work) {
+        let sends_counts = self.ticks.sends_counts(self.clock.now());
         for stream_id in self.streams.ids() {
             self.count_viewers_behind(stream_id);
             let Some((broadcast, stream)) = self.streams.both_mut(stream_id) else {
                 continue;
             };
-            broadcast.count_bitrate(self.clock.now());
-            if broadcast.unsent.follow(broadcast.bitrate_bps) {
-                for &id in &broadcast.audience {
-                    let socket = &mut self.sessions[id].socket;
-                    socket.limit_unsent(broadcast.unsent.bytes);
+            broadcast.traffic_mut().count_bitrate(self.clock.now());
+            let bitrate_bps = broadcast.traffic().bitrate_bps();
+            if let Some(bytes) = broadcast.audience_mut().follow_bitrate(bitrate_bps) {
+                for &id in broadcast.audience().viewers() {
+                    self.sessions[id].socket_mut().limit_unsent(bytes);
                 }
             }
             if broadcast.is_stale(self.clock.now()) && !work.is_spent() {
                 work.spend(stream.ring_price());
-                stream.forget_media();
+                stream.free_media();
             }
-            let count = broadcast.viewers();
-            let mut pleas = Vec::new();
-            pleas.extend(broadcast.plea(self.clock.now()).map(Plea::message));
-            if broadcast.told_publisher.replace(count) != Some(count) {
-                pleas.push(ToPublisher::Viewers { count });
-            }
-            let publisher = broadcast.publisher;
-            let candidates: Vec<SessionId> = broadcast.candidates.iter().collect();
+            let count = broadcast.audience_mut().count_for_publishers();
+            let count = count.map(|count| ToPublisher::Viewers { count });
+            let keyframes = broadcast.keyframe_message(self.clock.now());
+            let keyframes = keyframes.map(KeyframeMessage::to_publisher);
+            let publisher = broadcast.publisher();
+            let candidates: Vec<SessionId> = broadcast.candidates().iter().collect();
             if let Some(id) = publisher {
-                self.tell_publisher(id, &pleas);
+                self.send_to_publisher(id, keyframes.as_slice());
+                self.send_to_publisher(id, count.as_slice());
                 self.look_for_stall(stream_id, id);
             }
-            let counts = pleas
-                .iter()
-                .filter(|plea| matches!(plea, ToPublisher::Viewers { .. }));
-            let counts: Vec<ToPublisher> = counts.cloned().collect();
             for id in candidates {
-                self.tell_publisher(id, &counts);
-                self.plead_for_first_keyframe(id);
+                self.send_to_publisher(id, count.as_slice());
+                self.send_to_candidate(id);
             }
-            if tells_viewers {
-                self.tell_count(stream_id);
+            if sends_counts {
+                self.send_count(stream_id);
             }
         }
     }
 
     /// Sends a message to a candidate whose blocks cannot be decoded without a keyframe.
-    fn plead_for_first_keyframe(&mut self, id: SessionId) {
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
-            return;
-        };
-        let wants_keyframe = publisher.wants_keyframe();
-        if let Some(plea) = publisher.keyframes.due(wants_keyframe, self.clock.now()) {
-            self.tell_publisher(id, &[plea.message()]);
+    fn send_to_candidate(&mut self, id: SessionId) {
+        let publisher = self.sessions[id].publisher_mut();
+        let message = publisher.and_then(|it| it.candidate_message(self.clock.now()));
+        if let Some(message) = message {
+            self.send_to_publisher(id, &[message.to_publisher()]);
         }
     }
 
     /// Tells viewers when nothing has come from their publisher for too long.
     fn look_for_stall(&mut self, stream_id: StreamId, publisher: SessionId) {
         // A throttled publisher is silent because the server does not read it.
-        if let State::Publishing(publisher) = &self.sessions[publisher].state
-            && publisher.is_throttled(self.clock.now())
-        {
+        let publisher = self.sessions[publisher].publisher();
+        if publisher.is_some_and(|publisher| publisher.is_throttled(self.clock.now())) {
             return;
         }
         let silence = self
             .streams
             .broadcast(stream_id)
-            .and_then(|broadcast| broadcast.arrivals.silence(self.clock.now()));
+            .and_then(|broadcast| broadcast.silence(self.clock.now()));
         if let Some(silence) = silence {
             let since_ms = silence.as_millis() as u64;
             if self.streams.stream_mut(stream_id).stall(since_ms) {
@@ -236,50 +231,37 @@ impl<S: Socket> Hub<S> {
     /// The publisher's media come, as they should, or again.
     pub(super) fn media_came(&mut self, stream_id: StreamId) {
         if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
-            broadcast.arrivals.bytes_came(self.clock.now());
+            broadcast.bytes_came(self.clock.now());
         }
         if self.streams.stream_mut(stream_id).resume() {
             self.queue_audience(stream_id);
         }
     }
 
-    pub(super) fn tell_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
-        let session = &mut self.sessions[id];
-        if let State::Publishing(publisher) = &session.state
-            && session.outbox.len() < OUTBOX_SLICES_MAX
-        {
-            for message in messages {
-                publisher.tell(&mut session.outbox, message);
-            }
+    pub(super) fn send_to_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
+        if self.sessions[id].send_to_publisher(messages) {
             self.queue_write(id);
         }
     }
 
-    fn tell_count(&mut self, stream_id: StreamId) {
+    fn send_count(&mut self, stream_id: StreamId) {
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
-        let count = broadcast.viewers();
-        if broadcast.told_viewers.replace(count) != Some(count) {
-            self.tell_viewers(stream_id, &ToViewer::Viewers { count });
+        if let Some(count) = broadcast.audience_mut().count_for_viewers() {
+            self.send_to_viewers(stream_id, &ToViewer::Viewers { count });
         }
     }
 
     /// Sends a message to all viewers that understand text messages, except viewers that are
     /// behind.
-    pub(super) fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+    pub(super) fn send_to_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };
         let frame = Bytes::from(text_frame(&message.to_json()));
-        for &id in &broadcast.audience {
-            let session = &mut self.sessions[id];
-            if let State::Viewing { viewer, .. } = &session.state
-                && viewer.is_v1()
-                && session.outbox.len() < OUTBOX_SLICES_MAX
-            {
-                session.outbox.push(frame.clone());
-            }
+        for &id in broadcast.audience().viewers() {
+            self.sessions[id].send_to_viewer(&frame);
         }
         // While media come, it goes out with them: a write of its own would cost as much.
         if !self.streams.stream(stream_id).is_live() {

@@ -28,7 +28,7 @@ impl<S: Socket> Hub<S> {
 
     pub fn is_publishing(&self, id: SessionId) -> bool {
         let session = self.sessions.get(id);
-        session.is_some_and(|session| matches!(session.state, State::Publishing(_)))
+        session.is_some_and(|session| session.publisher().is_some())
     }
 
     /// Whether a session has something to read, or has not seen "would block" yet.
@@ -41,13 +41,16 @@ impl<S: Socket> Hub<S> {
         let Some(session) = self.sessions.get(id) else {
             return true;
         };
-        let has_media = match &session.state {
+        let has_media = match session.state() {
             State::Viewing { viewer, .. } => {
-                let mut cursor = viewer.cursor;
-                !matches!(cursor.next(self.streams.stream(viewer.stream)), Next::Wait)
+                let mut cursor = viewer.cursor();
+                !matches!(
+                    cursor.next(self.streams.stream(viewer.stream())),
+                    Next::Wait
+                )
             }
             _ => false,
         };
-        session.outbox.is_empty() && !has_media
+        session.outbox().is_empty() && !has_media
     }
 }

@@ -4,32 +4,30 @@
 //! whose blocks wait are on a list; as a rule it is empty.
 
 use super::Hub;
-use crate::protocol::control::ToPublisher;
 use crate::session::publisher::Publisher;
-use crate::session::{SessionId, Socket, State};
+use crate::session::{SessionId, Socket};
 use crate::stream::{StreamId, Warning};
+use crate::websocket::messages::ToPublisher;
 use crate::work::{self, Work};
-use std::mem;
 use std::net::IpAddr;
 use std::time::Instant;
 
 impl<S: Socket> Hub<S> {
     /// A publisher's bytes were taken in: looks at what they left to be done.
     pub(super) fn note_ingest(&mut self, id: SessionId) {
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+        let Some(publisher) = self.sessions[id].publisher_mut() else {
             return;
         };
-        if publisher.media_deadline_ms().is_some() && !mem::replace(&mut publisher.is_waiting, true)
-        {
+        if publisher.media_deadline_ms().is_some() && !publisher.set_waiting(true) {
             self.queues.push_waiting_media(id);
         }
-        let stream = publisher.stream;
+        let stream = publisher.stream();
         let (steps, warnings) = publisher.take_remarks();
         self.books.counters.timestamp_steps += steps;
         if warnings.is_empty() {
             return;
         }
-        self.log_warnings(stream, self.sessions[id].client, &warnings);
+        self.log_warnings(stream, self.sessions[id].address(), &warnings);
         let messages: Vec<_> = warnings
             .into_iter()
             .map(|warning| ToPublisher::Warning {
@@ -37,7 +35,7 @@ impl<S: Socket> Hub<S> {
                 message: warning.message,
             })
             .collect();
-        self.tell_publisher(id, &messages);
+        self.send_to_publisher(id, &messages);
     }
 
     /// A publisher has left: the warnings about its last blocks go to the log alone.
@@ -45,7 +43,7 @@ impl<S: Socket> Hub<S> {
         let (steps, warnings) = publisher.take_remarks();
         self.books.counters.timestamp_steps += steps;
         if let Some(session) = self.sessions.get(id) {
-            self.log_warnings(publisher.stream, session.client, &warnings);
+            self.log_warnings(publisher.stream(), session.address(), &warnings);
         }
     }
 
@@ -58,12 +56,11 @@ impl<S: Socket> Hub<S> {
 
     /// When blocks that wait are due.
     pub(super) fn media_at(&self) -> Option<Instant> {
-        let deadlines = self.queues.waiting_media().iter().filter_map(|&id| {
-            let State::Publishing(publisher) = &self.sessions.get(id)?.state else {
-                return None;
-            };
-            publisher.media_deadline_ms()
-        });
+        let deadlines = self
+            .queues
+            .waiting_media()
+            .iter()
+            .filter_map(|&id| self.sessions.get(id)?.publisher()?.media_deadline_ms());
         Some(self.clock.after_start(deadlines.min()?))
     }
 
@@ -77,14 +74,12 @@ impl<S: Socket> Hub<S> {
                 waiting.push(id);
                 break;
             }
-            let Some(session) = self.sessions.get_mut(id) else {
+            let session = self.sessions.get_mut(id);
+            let Some(publisher) = session.and_then(|session| session.publisher_mut()) else {
                 continue;
             };
-            let State::Publishing(publisher) = &mut session.state else {
-                continue;
-            };
-            publisher.is_waiting = false;
-            let stream_id = publisher.stream;
+            publisher.set_waiting(false);
+            let stream_id = publisher.stream();
             let now_ms = self.clock.since_start().as_millis() as u64;
             if publisher
                 .media_deadline_ms()

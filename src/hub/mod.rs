@@ -1,7 +1,7 @@
 //! All sessions and all streams, without a socket, a clock or a file.
 //!
 //! ```text
-//!        admit, ready, hear (a verdict)                 turn                next_wake
+//!        admit, ready, hook_answered                     turn                next_wake
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
@@ -24,12 +24,14 @@
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
 //!   closed when the process holds too much.
-//! - `broadcast`: one stream's publisher, viewers and counts; `candidate`: publishers before their first
-//!   media; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
+//! - `broadcast`: one stream beside its media: its publisher; `candidate`: publishers before their first
+//!   media; `audience`: its viewers; `traffic`: its bytes; `keyframe_requests`: what its publisher is asked
+//!   for; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
 mod archive;
+mod audience;
 #[cfg(feature = "testing")]
 mod audit;
 mod authorizer;
@@ -39,6 +41,7 @@ mod client_address;
 mod clients;
 mod clock;
 mod deadlines;
+mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
 mod look;
 mod media_clock;
@@ -61,6 +64,7 @@ mod stall;
 mod streams;
 mod sweep;
 mod throttle;
+mod traffic;
 mod unsent;
 mod verdicts;
 mod waited;
@@ -79,12 +83,12 @@ pub use recordings::RecordSettings;
 pub use settings::HookSettings;
 pub use settings::Settings;
 
+use crate::http::Method;
+use crate::http::refusal::Refusal;
 use crate::metrics::Counters;
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
 use crate::session::body::ReadBuffer;
-use crate::session::viewer::Item;
-use crate::session::{SessionId, Socket};
+use crate::session::viewer::Batch;
+use crate::session::{Client, IncomingHead, Session, SessionId, Socket, State};
 use crate::work::{Budget, Work};
 use archive::Recalls;
 use authorizer::Authorizer;
@@ -124,7 +128,7 @@ pub struct Hub<S> {
     memory: Memory,
     books: Books,
     turn: Turn,
-    life: Life,
+    lifecycle: Lifecycle,
 }
 
 /// What is counted, logged and reported.
@@ -141,11 +145,11 @@ struct Turn {
     /// What requests for reports may do in this turn.
     reads: Work,
     read_buffer: ReadBuffer,
-    items: Vec<Item>,
+    batch: Batch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
+enum Lifecycle {
     Serving,
     /// Another process has taken over: sessions go on, and take no further request.
     Draining,
@@ -178,9 +182,9 @@ impl<S: Socket> Hub<S> {
                 budget: Budget::new(0, 0, 0),
                 reads: Work::new(0),
                 read_buffer: ReadBuffer::new(),
-                items: Vec::new(),
+                batch: Batch::default(),
             },
-            life: Life::Serving,
+            lifecycle: Lifecycle::Serving,
             settings,
         }
     }
@@ -216,19 +220,22 @@ impl<S: Socket> Hub<S> {
         let admission = if is_direct {
             self.clients.come(peer)
         } else {
-            Admission::Welcome
+            Admission::Admitted
         };
-        if admission != Admission::Welcome {
+        if admission != Admission::Admitted {
             self.books.counters.connections_refused += 1;
         }
         if admission == Admission::Dropped {
             return None;
         }
-        let id = self.sessions.insert(socket, peer, self.clock.now());
-        let session = &mut self.sessions[id];
-        session.is_counted = is_direct;
-        session.is_introduced = !self.settings.proxy_protocol;
-        session.redirects_to = redirects_to;
+        let client = if is_direct {
+            Client::counted(peer)
+        } else {
+            Client::new(peer)
+        };
+        let head = IncomingHead::first(self.settings.proxy_protocol, redirects_to);
+        let now = self.clock.now();
+        let id = self.sessions.insert(socket, client, head, now);
         self.books.counters.connections_accepted += 1;
         if is_full {
             self.refuse(id, &Refusal::full(), Method::Other);
@@ -246,7 +253,7 @@ impl<S: Socket> Hub<S> {
 
     /// The socket of a session that is not gone.
     pub fn socket_mut(&mut self, id: SessionId) -> Option<&mut S> {
-        self.sessions.get_mut(id).map(|session| &mut session.socket)
+        self.sessions.get_mut(id).map(Session::socket_mut)
     }
 
     /// A socket can be read, or written to, or has news such as its end. Only marks it: the work is done
@@ -256,11 +263,11 @@ impl<S: Socket> Hub<S> {
             return;
         };
         if readable {
-            session.can_read = true;
+            session.readiness_mut().set_readable();
             self.queues.push_read(session);
         }
         if writable {
-            session.can_write = true;
+            session.readiness_mut().set_writable();
             self.queues.push_write(session);
         }
     }
@@ -308,13 +315,18 @@ impl<S: Socket> Hub<S> {
 
     /// Another process has taken over.
     pub fn drain(&mut self) {
-        if self.life == Life::Serving {
-            self.life = Life::Draining;
+        if self.lifecycle == Lifecycle::Serving {
+            self.lifecycle = Lifecycle::Draining;
         }
     }
 
     pub fn is_serving(&self) -> bool {
-        self.life == Life::Serving
+        self.lifecycle == Lifecycle::Serving
+    }
+
+    /// Changes the state of a session that has no role: see [`Hub::change_state`](roles).
+    fn enter(&mut self, id: SessionId, state: State) {
+        self.sessions[id].enter(state, self.clock.now());
     }
 
     fn queue_read(&mut self, id: SessionId) {
@@ -328,8 +340,8 @@ impl<S: Socket> Hub<S> {
     fn free_slots(&mut self) {
         let clients = &mut self.clients;
         self.sessions.free(FREED_MAX, |session| {
-            if session.is_counted {
-                clients.leave(session.client);
+            if session.client().is_counted() {
+                clients.leave(session.address());
             }
         });
         if self.sessions.is_empty() {

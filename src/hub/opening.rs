@@ -2,23 +2,22 @@
 
 use super::Hub;
 use super::broadcast::Broadcast;
-use super::requests::not_found;
-use crate::protocol::control::{OfflineReason, ToPublisher, ToViewer};
-use crate::protocol::http::{Body, Method, RequestHead};
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::CONTINUE;
-use crate::protocol::route::Via;
-use crate::protocol::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
-use crate::session::body::BodyReader;
-use crate::session::bucket::Bucket;
+use super::requests::{Exchange, not_found};
+use crate::http::refusal::Refusal;
+use crate::http::response::CONTINUE;
+use crate::http::{Body, Method, RequestHead};
+use crate::offline_reason::OfflineReason;
+use crate::routes::Via;
+use crate::session::bucket::RateLimit;
 use crate::session::inbound::Inbound;
-use crate::session::publisher::Publisher;
-use crate::session::viewer::{Told, Transport, Viewer, hello, stream_head};
+use crate::session::publisher::{Publisher, PublisherEnd, Upload};
+use crate::session::viewer::{Transport, Viewer, hello, stream_head};
 use crate::session::{SessionId, Socket, State};
-use crate::stream::{Cursor, Ingest, StreamId};
+use crate::stream::{Ingest, StreamId};
 use crate::stream_name::StreamName;
 use crate::webm::DocType;
-use bytes::{Bytes, BytesMut};
+use crate::websocket::messages::{ToPublisher, ToViewer};
+use crate::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
@@ -34,18 +33,17 @@ impl<S: Socket> Hub<S> {
         let doc_type = known.map_or(DocType::Webm, |init| init.recording.doc_type);
         let transport = Transport::http(head.version);
         let head = stream_head(doc_type.media_type(), transport, Some(&stamp));
-        self.sessions[id].outbox.push(head);
+        self.sessions[id].send(head);
         self.close_when_written(id);
     }
 
     pub(super) fn open_viewer(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if self.streams.find(name.as_str()).is_none() {
             self.make_way_for_name()?;
         }
@@ -53,45 +51,36 @@ impl<S: Socket> Hub<S> {
         self.count_client(id, head)?;
         let stream_id = self.streams.open(name, self.clock.now());
         let stream = self.streams.stream(stream_id);
-        let told = match stream.is_live() {
-            true => Told::Live,
-            false => Told::Offline,
-        };
         let hello = hello(stream, stream.is_live());
-        let (transport, inbound) = match via {
+        let now = self.clock.now();
+        let (mut viewer, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
                 if v1 && self.is_recording(name.as_str()) {
                     let text = ToViewer::Recording { on: true }.to_json();
-                    self.sessions[id].outbox.push(text_frame(&text));
+                    self.sessions[id].send(text_frame(&text));
                 }
                 // Only a viewer that already sent frames needs a reader now.
                 let message_bytes = self.settings.limits.viewer_message_bytes;
                 let inbound =
                     (!rest.is_empty()).then(|| Box::new(Inbound::viewer(&rest, message_bytes)));
-                (Transport::WebSocket { v1 }, inbound)
+                let stream = self.streams.stream(stream_id);
+                (Viewer::websocket(stream_id, stream, v1, now), inbound)
             }
-            Via::Http => (Transport::http(head.version), None),
+            Via::Http => {
+                let stamp = self.stamp(head);
+                let stream = self.streams.stream(stream_id);
+                let viewer = Viewer::http(stream_id, stream, head.version, stamp, now);
+                (viewer, None)
+            }
         };
-        let is_websocket = matches!(transport, Transport::WebSocket { .. });
-        let stamp = (!is_websocket).then(|| Box::new(self.stamp(head)));
-        let audience_index = self.streams.join(stream_id, id, is_websocket);
+        let index = self.streams.join(stream_id, id, viewer.is_websocket());
+        viewer.set_audience_index(index);
         if let Some(broadcast) = self.streams.broadcast(stream_id) {
-            let unsent_bytes = broadcast.unsent.bytes;
-            self.sessions[id].socket.limit_unsent(unsent_bytes);
+            let unsent_bytes = broadcast.audience().unsent_bytes();
+            self.sessions[id].socket_mut().limit_unsent(unsent_bytes);
         }
-        self.sessions[id].state = State::Viewing {
-            viewer: Viewer {
-                stream: stream_id,
-                transport,
-                cursor: Cursor::join_now(self.streams.stream(stream_id)),
-                told,
-                audience_index,
-                ignored_reads: 0,
-                stamp,
-            },
-            inbound,
-        };
+        self.enter(id, State::Viewing { viewer, inbound });
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
@@ -99,12 +88,11 @@ impl<S: Socket> Hub<S> {
 
     pub(super) fn open_publisher(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: &StreamName,
         via: Via,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if via == Via::Http && head.body == Body::None {
             return Err(Refusal::new(400, "a stream has a body"));
         }
@@ -128,18 +116,18 @@ impl<S: Socket> Hub<S> {
             known
                 .and_then(|id| self.streams.broadcast(id))
                 .is_some_and(|broadcast| {
-                    broadcast.publisher.is_some() && broadcast.candidates.is_empty()
+                    broadcast.publisher().is_some() && broadcast.candidates().is_empty()
                 });
         if !is_takeover {
             self.check_room(id)?;
         }
-        let is_direct = self.settings.is_direct(self.sessions[id].client);
+        let is_direct = self.settings.is_direct(self.sessions[id].address());
         self.count_client(id, head)?;
         let stream_id = self.streams.open(name, self.clock.now());
         self.add_candidate(id, stream_id);
 
         let ingest = Ingest::candidate(self.streams.limits());
-        let mut body = Bytes::new();
+        let now = self.clock.now();
         let mut publisher = match via {
             Via::WebSocket(handshake) => {
                 let prefix = self.link_prefix(id, head);
@@ -150,63 +138,46 @@ impl<S: Socket> Hub<S> {
                 if v1 && self.recordings.is_some() {
                     let on = self.is_recording(name.as_str());
                     let text = ToPublisher::Recording { on }.to_json();
-                    self.sessions[id].outbox.push(text_frame(&text));
+                    self.sessions[id].send(text_frame(&text));
                 }
                 let inbound =
                     Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
-                Publisher::websocket(stream_id, ingest, inbound, v1, self.clock.now())
+                Publisher::websocket(stream_id, ingest, inbound, v1, now)
             }
             Via::Http => {
-                let outbox = &mut self.sessions[id].outbox;
                 if head.method == Method::Source {
-                    outbox.push(SOURCE_ACCEPTED);
+                    self.sessions[id].send(SOURCE_ACCEPTED);
                 } else if head.expect_continue {
-                    outbox.push(CONTINUE);
+                    self.sessions[id].send(CONTINUE);
                 }
-                body = rest.freeze();
-                Publisher::body(
-                    stream_id,
-                    ingest,
-                    BodyReader::new(head.body),
-                    self.clock.now(),
-                )
+                // Through a proxy, the next request may be another client's, but the connection
+                // counts for this one.
+                let may_ask_again = head.keep_alive && is_direct;
+                let stamp = self.stamp(head);
+                let upload = Upload::new(head.body, rest.freeze(), stamp, may_ask_again);
+                Publisher::upload(stream_id, ingest, upload, now)
             }
         };
-        let bits_per_s = self.settings.limits.max_publish_bits_per_s;
-        publisher.stamp = self.stamp(head);
-        // Through a proxy, the next request may be another client's, but the connection counts for
-        // this one.
-        publisher.may_ask_again = head.keep_alive && is_direct;
-        publisher.bucket = bits_per_s.map(|bits_per_s| Bucket::empty(bits_per_s, self.clock.now()));
-        self.sessions[id].state = State::Publishing(Box::new(publisher));
-        self.feed_rest(id, body);
+        if let Some(bits_per_s) = self.settings.limits.max_publish_bits_per_s {
+            publisher.limit_rate(RateLimit::new(bits_per_s, now), now);
+        }
+        self.books.counters.received_bytes += publisher.received_before_air();
+        self.enter(id, State::Publishing(Box::new(publisher)));
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
     }
 
-    /// Takes the part of the body that came behind the head. It has its turn with all publishers.
-    fn feed_rest(&mut self, id: SessionId, body: Bytes) {
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
-            return;
-        };
-        let received = body.len() as u64;
-        if let Some(bucket) = &mut publisher.bucket {
-            bucket.take(received, self.clock.now());
-        }
-        publisher.feed(body);
-        self.note_received(id, received);
-    }
-
     /// Closes a publisher whose stream a newer publisher took over.
     pub(super) fn replace_publisher(&mut self, id: SessionId) {
-        let session = &mut self.sessions[id];
-        if let State::Publishing(publisher) = &mut session.state {
-            publisher.offline_reason = OfflineReason::Replaced;
-            publisher.tell(&mut session.outbox, &ToPublisher::Replaced);
-        }
-        let reason = "a newer publisher took the stream over";
-        self.close_publisher(id, CloseCode::Normal, 409, reason);
+        self.note_reason(id, OfflineReason::Replaced);
+        self.sessions[id].send_to_publisher(&[ToPublisher::Replaced]);
+        let end = PublisherEnd {
+            code: CloseCode::Normal,
+            status: 409,
+            reason: "a newer publisher took the stream over",
+        };
+        self.close_publisher(id, end);
     }
 
     pub(super) fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
@@ -216,11 +187,16 @@ impl<S: Socket> Hub<S> {
             .and_then(|id| self.streams.broadcast(id))
             .filter(|broadcast| broadcast.has_publisher())
             .ok_or_else(not_found)?;
-        let candidates = broadcast.candidates.iter();
-        let publishers: Vec<SessionId> = candidates.chain(broadcast.publisher).collect();
+        let candidates = broadcast.candidates().iter();
+        let publishers: Vec<SessionId> = candidates.chain(broadcast.publisher()).collect();
         for id in publishers {
             self.note_reason(id, OfflineReason::Ended);
-            self.close_publisher(id, CloseCode::Normal, 403, "ended by its owner");
+            let end = PublisherEnd {
+                code: CloseCode::Normal,
+                status: 403,
+                reason: "ended by its owner",
+            };
+            self.close_publisher(id, end);
         }
         Ok(())
     }
@@ -229,10 +205,10 @@ impl<S: Socket> Hub<S> {
     /// Returns whether it is one.
     fn upgrade(&mut self, id: SessionId, handshake: &Handshake, first_text: Vec<u8>) -> bool {
         let v1 = handshake.subprotocol.is_some();
-        let outbox = &mut self.sessions[id].outbox;
-        outbox.push(switching_protocols(handshake));
+        let session = &mut self.sessions[id];
+        session.send(switching_protocols(handshake));
         if v1 {
-            outbox.push(first_text);
+            session.send(first_text);
         }
         v1
     }

@@ -1,11 +1,11 @@
 //! Pictures that stand for streams, as their publishers send them.
 
 use super::Hub;
-use super::broadcast::{Broadcast, Poster};
-use super::requests::not_live;
-use crate::protocol::http::{Body, Method, RequestHead};
-use crate::protocol::refusal::{Cause, Refusal};
-use crate::protocol::response::CONTINUE;
+use super::broadcast::Poster;
+use super::requests::{Exchange, not_live};
+use crate::http::refusal::{Cause, Refusal};
+use crate::http::response::CONTINUE;
+use crate::http::{Body, Method};
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
 use crate::stream_name::StreamName;
@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
 use sha1::{Digest, Sha1};
-use std::{io, mem};
+use std::mem;
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
@@ -25,28 +25,28 @@ const KEYFRAME_CHUNKS_MAX: usize = 4;
 impl<S: Socket> Hub<S> {
     pub(super) fn open_posting(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         name: StreamName,
     ) -> Result<(), Refusal> {
+        let Exchange { id, head, rest } = exchange;
         if let Body::Length(length) = head.body
             && length > self.settings.limits.poster_bytes as u64
         {
             return Err(self.poster_too_large());
         }
-        let publication = self.poster_place(&name).ok_or_else(not_live)?.publication;
+        let publication = self.publication(&name).ok_or_else(not_live)?;
         if head.expect_continue {
-            self.sessions[id].outbox.push(CONTINUE);
+            self.sessions[id].send(CONTINUE);
             self.queue_write(id);
         }
-        self.sessions[id].state = State::Posting(Box::new(Posting {
+        let posting = Posting {
             name,
             publication,
             head: head.clone(),
             body: BodyReader::new(head.body),
             jpeg: BytesMut::new(),
-        }));
+        };
+        self.enter(id, State::Posting(Box::new(posting)));
         self.post(id, rest.freeze(), false)?;
         self.queue_read(id);
         Ok(())
@@ -54,29 +54,22 @@ impl<S: Socket> Hub<S> {
 
     /// Reads more of a poster.
     pub(super) fn read_poster(&mut self, id: SessionId) -> bool {
-        let result = match self.turn.read_buffer.read(&mut self.sessions[id].socket) {
-            Ok(bytes) => {
+        match self.sessions[id].read_piece(&mut self.turn.read_buffer) {
+            Ok(Some(bytes)) => {
                 let is_end = bytes.is_empty();
-                self.post(id, bytes, is_end)
+                if let Err(refusal) = self.post(id, bytes, is_end) {
+                    self.refuse(id, &refusal, Method::Put);
+                }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.sessions[id].can_read = false;
-                Ok(())
-            }
-            Err(_) => {
-                self.drop_session(id);
-                Ok(())
-            }
-        };
-        if let Err(refusal) = result {
-            self.refuse(id, &refusal, Method::Put);
+            Ok(None) => {}
+            Err(_) => self.drop_session(id),
         }
-        self.sessions[id].can_read
+        self.sessions[id].readiness().can_read()
     }
 
     /// Adds bytes to a poster, and makes it the stream's once it is whole.
     fn post(&mut self, id: SessionId, mut bytes: Bytes, is_end: bool) -> Result<(), Refusal> {
-        let State::Posting(posting) = &mut self.sessions[id].state else {
+        let Some(posting) = self.sessions[id].posting_mut() else {
             return Ok(());
         };
         let mut is_too_large = false;
@@ -102,12 +95,20 @@ impl<S: Socket> Hub<S> {
         let publication = posting.publication;
         let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
         let etag = format!("\"{hash}\"");
-        let broadcast = self.poster_place(&name);
-        let broadcast = broadcast.filter(|broadcast| broadcast.publication == publication);
-        broadcast.ok_or_else(not_live)?.poster = Some(Poster { jpeg, etag });
+        let stream_id = self.streams.find(name.as_str());
+        let broadcast = stream_id.and_then(|id| self.streams.broadcast_mut(id));
+        let broadcast = broadcast.ok_or_else(not_live)?;
+        if !broadcast.set_poster(publication, Poster { jpeg, etag }) {
+            return Err(not_live());
+        }
         // The upload has been read to its end, so the connection may go on.
         head.body = Body::None;
-        self.respond(id, &head, BytesMut::from(&bytes[..]), |to| to.no_content());
+        let exchange = Exchange {
+            id,
+            head: &head,
+            rest: BytesMut::from(&bytes[..]),
+        };
+        self.respond(exchange, |to| to.no_content());
         Ok(())
     }
 
@@ -116,12 +117,9 @@ impl<S: Socket> Hub<S> {
         Refusal::new(413, format!("a poster has at most {limit} bytes")).because(Cause::Limit)
     }
 
-    /// The place of the poster of a stream that is on air. A poster sent before the first media
-    /// would be shown for any publisher that comes first.
-    fn poster_place(&mut self, name: &StreamName) -> Option<&mut Broadcast> {
+    fn publication(&self, name: &StreamName) -> Option<u64> {
         let stream_id = self.streams.find(name.as_str())?;
-        let broadcast = self.streams.broadcast_mut(stream_id)?;
-        broadcast.publisher.is_some().then_some(broadcast)
+        self.streams.broadcast(stream_id)?.publication()
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.
@@ -148,6 +146,6 @@ impl<S: Socket> Hub<S> {
 
     pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
         let stream_id = self.streams.find(name.as_str())?;
-        self.streams.broadcast(stream_id)?.poster.clone()
+        self.streams.broadcast(stream_id)?.poster().cloned()
     }
 }

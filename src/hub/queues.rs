@@ -31,8 +31,8 @@ impl Queues {
     }
 
     pub fn push_read<S>(&mut self, session: &mut Session<S>) {
-        if !mem::replace(&mut session.is_read_queued, true) {
-            match session.state {
+        if session.readiness_mut().queue_read() {
+            match session.state() {
                 State::Publishing(_) => self.feeding.push_back(session.id()),
                 _ => self.readable.push_back(session.id()),
             }
@@ -40,8 +40,8 @@ impl Queues {
     }
 
     pub fn push_write<S>(&mut self, session: &mut Session<S>) {
-        if session.can_write && !mem::replace(&mut session.is_write_queued, true) {
-            let waiting_bytes = session.outbox.byte_len();
+        if session.readiness_mut().queue_write() {
+            let waiting_bytes = session.outbox().byte_len();
             self.writable.push(session.id(), waiting_bytes);
         }
     }

@@ -1,14 +1,14 @@
 //! The reading half of a turn: publishers, and all other sessions with bytes to read.
 
 use super::Hub;
-use crate::protocol::control::OfflineReason;
-use crate::protocol::refusal::Cause;
+use crate::http::refusal::Cause;
+use crate::offline_reason::OfflineReason;
 use crate::session::publisher::{Fed, FeedResult, FeedTurn};
+use crate::session::requesting::HandshakeStep;
 use crate::session::turn::After;
 use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
 use crate::work::{self, Budget, Work};
-use std::io;
 use std::time::Duration;
 
 /// Sockets read in one turn beside the publishers': a crowd that comes, or answers pings, does not
@@ -49,9 +49,10 @@ impl<S: Socket> Hub<S> {
             }
             let id = self.queues.pop_reader();
             let session = id.and_then(|id| self.sessions.get(id));
-            cost += match session.is_some_and(|session| session.socket.is_handshaking()) {
-                true => HANDSHAKE_COST,
-                false => 1,
+            cost += if session.is_some_and(|session| session.socket().is_handshaking()) {
+                HANDSHAKE_COST
+            } else {
+                1
             };
             self.read_queued(id);
         }
@@ -61,7 +62,7 @@ impl<S: Socket> Hub<S> {
         let Some((id, session)) = id.and_then(|id| Some((id, self.sessions.get_mut(id)?))) else {
             return;
         };
-        session.is_read_queued = false;
+        session.readiness_mut().read_turn();
         if session.wants_turn() && self.read_one(id) {
             self.queue_read(id);
         }
@@ -70,18 +71,18 @@ impl<S: Socket> Hub<S> {
 
     /// Reads one connection's turn. Returns whether there may be more to read now.
     fn read_one(&mut self, id: SessionId) -> bool {
-        match self.sessions[id].state {
+        match self.sessions[id].state() {
             State::Requesting(_) => self.read_request(id),
             State::Pending(_) => {
                 self.read_pending(id);
                 false
             }
             // What comes behind the request waits in the kernel.
-            State::Responding { .. } | State::Recalling | State::Gone => false,
+            State::Responding { .. } | State::Recalling(_) | State::Gone => false,
             // The client gets the reason first. Its bytes no longer matter, except those of the
             // handshake that the answer needs.
             State::Closing { is_shut: false, .. } => {
-                self.sessions[id].socket.is_handshaking() && self.shake_hands(id)
+                self.sessions[id].socket().is_handshaking() && self.shake_hands(id)
             }
             State::Draining(_) => self.drain_body(id),
             State::Posting(_) => self.read_poster(id),
@@ -93,16 +94,10 @@ impl<S: Socket> Hub<S> {
 
     /// Goes on with a handshake for a session that only waits to send its closing answer.
     fn shake_hands(&mut self, id: SessionId) -> bool {
-        let session = &mut self.sessions[id];
-        let result = session.socket.read(&mut [0; 1]);
-        if !session.socket.is_handshaking() {
-            session.can_write = true;
-            self.queue_write(id);
-            return false;
-        }
-        match result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
-            _ => self.drop_session(id),
+        match self.sessions[id].shake_hands() {
+            HandshakeStep::Done => self.queue_write(id),
+            HandshakeStep::Blocked => {}
+            HandshakeStep::Failed => self.drop_session(id),
         }
         false
     }
@@ -114,17 +109,17 @@ impl<S: Socket> Hub<S> {
             return false;
         }
         let session = &mut self.sessions[id];
-        let State::Publishing(publisher) = &mut session.state else {
+        let is_encrypted = session.socket().is_encrypted();
+        let Some(publisher) = session.publisher_mut() else {
             return false;
         };
-        let stream_id = publisher.stream;
-        let Some(mut work) = self.turn.budget.share(&mut publisher.debt) else {
+        let stream_id = publisher.stream();
+        let Some(mut work) = publisher.debt_mut().draw(&self.turn.budget) else {
             return true;
         };
-        work.spend(match session.socket.is_encrypted() {
-            true => work::READ_ENCRYPTED,
-            false => 0,
-        });
+        if is_encrypted {
+            work.spend(work::READ_ENCRYPTED);
+        }
         let mut turn = FeedTurn {
             stream: self.streams.stream_mut(stream_id),
             buffer: &mut self.turn.read_buffer,
@@ -134,10 +129,10 @@ impl<S: Socket> Hub<S> {
         let Some(FeedResult { fed, received }) = session.read_publisher(&mut turn) else {
             return false;
         };
-        if let State::Publishing(publisher) = &mut session.state {
-            self.turn.budget.settle(&work, &mut publisher.debt);
+        if let Some(publisher) = session.publisher_mut() {
+            publisher.debt_mut().settle(&work, &mut self.turn.budget);
         }
-        let has_replies = !session.outbox.is_empty();
+        let has_replies = !session.outbox().is_empty();
         self.note_received(id, received);
         self.note_ingest(id);
         match fed {
@@ -146,7 +141,7 @@ impl<S: Socket> Hub<S> {
             ended => {
                 self.turn.budget.spend(self.ring_price(id));
                 self.publisher_ended(id, &ended);
-                return self.sessions[id].can_read;
+                return self.sessions[id].readiness().can_read();
             }
         }
         if has_replies {
@@ -158,16 +153,16 @@ impl<S: Socket> Hub<S> {
     /// Notes what a publisher's turn brought. A candidate's turn does not count for the stream
     /// until it is on air.
     pub(super) fn note_received(&mut self, id: SessionId, received: u64) {
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+        let Some(publisher) = self.sessions[id].publisher_mut() else {
             return;
         };
-        let stream_id = publisher.stream;
+        let stream_id = publisher.stream();
         if publisher.is_candidate() {
-            publisher.received_before_air += received;
+            publisher.receive_before_air(received);
             self.books.counters.received_bytes += received;
             return;
         }
-        let has_media = publisher.fed_at == self.clock.now();
+        let has_media = publisher.fed_at() == self.clock.now();
         self.note_media(stream_id, received);
         if has_media {
             self.media_came(stream_id);
@@ -188,23 +183,21 @@ impl<S: Socket> Hub<S> {
             fed,
             Fed::BadMedia(_) | Fed::BadFrames(..) | Fed::BadBody(_) | Fed::Text
         );
-        let is_logged = is_rejected && self.count_refusal(Cause::Media, self.sessions[id].client);
-        let (date, is_serving) = (Some(self.clock.date()), self.is_serving());
+        let is_logged =
+            is_rejected && self.count_refusal(Cause::Media, self.sessions[id].address());
+        let (date, is_serving) = (self.clock.date(), self.is_serving());
         if is_rejected {
             self.books.counters.publishers_rejected += 1;
         }
         let session = &mut self.sessions[id];
-        let State::Publishing(publisher) = &mut session.state else {
+        session.answer_publisher(fed, date, is_serving);
+        let client = session.address();
+        let Some(publisher) = session.publisher_mut() else {
             return;
         };
-        publisher.stamp.date = date;
-        publisher.may_ask_again &= is_serving;
-        publisher.answer(fed, &mut session.outbox);
         let is_upload = !publisher.is_websocket();
-        let may_ask_again = is_upload && publisher.may_ask_again;
         let behind = publisher.take_behind();
-        let name = self.streams.stream(publisher.stream).name();
-        let client = session.client;
+        let name = self.streams.stream(publisher.stream()).name();
         match fed {
             Fed::BadFrames(_, error) if is_logged => {
                 tracing::warn!(stream = %name, %client, reason = "media", error, "publisher broke the WebSocket protocol");
@@ -223,7 +216,7 @@ impl<S: Socket> Hub<S> {
         }
         match fed {
             Fed::Gone => self.drop_session(id),
-            Fed::Finished if may_ask_again => self.ask_again(id, &behind),
+            Fed::Finished if let Some(behind) = behind => self.ask_again(id, &behind),
             Fed::BadMedia(_) | Fed::BadBody(_) if is_upload => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
@@ -248,8 +241,8 @@ impl<S: Socket> Hub<S> {
             After::Gone => self.drop_session(id),
         }
         let session = &self.sessions[id];
-        let can_read = session.can_read;
-        if !session.outbox.is_empty() {
+        let can_read = session.readiness().can_read();
+        if !session.outbox().is_empty() {
             self.queue_write(id);
         }
         can_read

@@ -2,21 +2,22 @@
 //!
 //! A recorded stream has a tap, which takes chunks from the ring as the cursor of a viewer does. Each
 //! turn's chunks go out as orders ([`Hub::poll_orders`]); what became of them comes in as news
-//! ([`Hub::hear_recording`]). No file is known here, and nothing waits.
+//! ([`Hub::recording_changed`]). No file is known here, and nothing waits.
 //!
 //! A stream that is recorded stays after its publisher, until the recording is over: its time and its
 //! init segment go on when the publisher comes back.
 
+use super::broadcast::Broadcast;
 use super::requests::not_live;
 use super::{Hub, Settings};
 use crate::config::Record;
+use crate::http::refusal::Refusal;
 use crate::metrics;
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::refusal::Refusal;
 use crate::record::{Admission, Admitted, Event, Gauge, News, Order, What};
 use crate::session::Socket;
 use crate::stream::{Chunk, ChunkKind, Stream, StreamId};
 use crate::stream_name::StreamName;
+use crate::websocket::messages::{ToPublisher, ToViewer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -166,10 +167,7 @@ impl Tap {
         let newest = ring.join_point().unwrap_or(ring.live_edge());
         Tap {
             name: stream.name().clone(),
-            next: match is_asked_for {
-                true => newest,
-                false => ring.oldest(),
-            },
+            next: if is_asked_for { newest } else { ring.oldest() },
             generation: 0,
             admission: Admission::default(),
             is_live: false,
@@ -228,7 +226,7 @@ impl<S: Socket> Hub<S> {
         let Some((broadcast, stream)) = self.streams.both_mut(id) else {
             return;
         };
-        broadcast.is_kept = recordings.take(id, stream);
+        broadcast.set_kept(recordings.take(id, stream));
         // Only one that waits for a publisher can be one too many.
         if !stream.is_live()
             && let Some(excess) = recordings.excess()
@@ -240,7 +238,7 @@ impl<S: Socket> Hub<S> {
     /// The recording is over, and the publisher did not come back.
     fn release(&mut self, id: StreamId) {
         if let Some((broadcast, _)) = self.streams.both_mut(id) {
-            broadcast.is_kept = false;
+            broadcast.set_kept(false);
         }
         if let Some(recordings) = &mut self.recordings
             && let Some(tap) = recordings.taps.get_mut(&id)
@@ -253,20 +251,20 @@ impl<S: Socket> Hub<S> {
             tap.generation = 0;
             recordings.orders.push(order);
         }
-        self.forget_if_deserted(id);
+        self.remove_if_unused(id);
     }
 
     /// Removes a stream that has neither a publisher nor a viewer, and is not recorded.
-    pub(super) fn forget_if_deserted(&mut self, id: StreamId) {
+    pub(super) fn remove_if_unused(&mut self, id: StreamId) {
         let Some(recordings) = &mut self.recordings else {
-            self.streams.forget_if_deserted(id);
+            self.streams.remove_if_unused(id);
             return;
         };
         if self.streams.broadcast(id).is_none() {
             return;
         }
         let name = self.streams.stream(id).name().clone();
-        if self.streams.forget_if_deserted(id) {
+        if self.streams.remove_if_unused(id) {
             recordings.forget(id, &name);
         }
     }
@@ -307,7 +305,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The recording thread says what became of its orders.
-    pub fn hear_recording(&mut self, news: News) {
+    pub fn recording_changed(&mut self, news: News) {
         let News { stream: name, what } = news;
         let Some(recordings) = &mut self.recordings else {
             return;
@@ -327,7 +325,7 @@ impl<S: Socket> Hub<S> {
         let Some(id) = self.streams.find(&name) else {
             return;
         };
-        self.tell_recording(id, matches!(what, Event::Began));
+        self.send_recording_state(id, matches!(what, Event::Began));
         if let Event::Failed(reason) = &what {
             self.warn_of_recording(id, reason);
         }
@@ -337,25 +335,25 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    fn tell_recording(&mut self, id: StreamId, on: bool) {
-        self.tell_viewers(id, &ToViewer::Recording { on });
+    fn send_recording_state(&mut self, id: StreamId, on: bool) {
+        self.send_to_viewers(id, &ToViewer::Recording { on });
         self.queue_audience(id);
         let broadcast = self.streams.broadcast(id);
-        if let Some(publisher) = broadcast.and_then(|broadcast| broadcast.publisher) {
-            self.tell_publisher(publisher, &[ToPublisher::Recording { on }]);
+        if let Some(publisher) = broadcast.and_then(Broadcast::publisher) {
+            self.send_to_publisher(publisher, &[ToPublisher::Recording { on }]);
         }
     }
 
     fn warn_of_recording(&mut self, id: StreamId, reason: &str) {
         let broadcast = self.streams.broadcast(id);
-        let Some(publisher) = broadcast.and_then(|broadcast| broadcast.publisher) else {
+        let Some(publisher) = broadcast.and_then(Broadcast::publisher) else {
             return;
         };
         let message = format!(
             "The recording has stopped: {reason}. The stream goes on. The next try is in a minute."
         );
         let code = "recording".to_owned();
-        self.tell_publisher(publisher, &[ToPublisher::Warning { code, message }]);
+        self.send_to_publisher(publisher, &[ToPublisher::Warning { code, message }]);
     }
 
     /// Records a stream, or no longer, because its publisher says so.
@@ -507,7 +505,7 @@ mod tests {
         // And ends with the publisher.
         catalog
             .stream_mut(id)
-            .go_offline(crate::protocol::control::OfflineReason::Ended);
+            .go_offline(crate::offline_reason::OfflineReason::Ended);
         recordings.take(id, catalog.stream(id));
         let last = recordings.orders.last().unwrap();
         assert!(matches!(last.what, What::Left));

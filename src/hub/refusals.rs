@@ -4,9 +4,9 @@
 //! in a second, of one client [`LINES_OF_CLIENT_MAX`], and one more says how many there were besides.
 
 use super::Hub;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::http::RequestHead;
-use crate::protocol::refusal::{Cause, Refusal};
+use crate::http::RequestHead;
+use crate::http::forwarded::counted_as;
+use crate::http::refusal::{Cause, Refusal};
 use crate::session::{SessionId, Socket, State};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -46,9 +46,10 @@ impl RefusalLog {
             .filter(|&&other| other == client)
             .count();
         let is_logged = self.clients.len() < LINES_MAX && of_client < LINES_OF_CLIENT_MAX;
-        match is_logged {
-            true => self.clients.push(client),
-            false => self.unlogged += 1,
+        if is_logged {
+            self.clients.push(client)
+        } else {
+            self.unlogged += 1
         }
         is_logged
     }
@@ -83,7 +84,7 @@ impl<S: Socket> Hub<S> {
         head: Option<&RequestHead>,
         stream: Option<&str>,
     ) {
-        let peer = self.sessions[id].client;
+        let peer = self.sessions[id].address();
         let client = match head {
             Some(head) => self
                 .settings
@@ -131,10 +132,10 @@ impl<S: Socket> Hub<S> {
 
     /// The stream that a connection is about, if it is about one.
     pub(super) fn stream_of(&self, id: SessionId) -> Option<String> {
-        let stream_id = match &self.sessions[id].state {
+        let stream_id = match self.sessions[id].state() {
             State::Posting(posting) => return Some(posting.name.to_string()),
-            State::Publishing(publisher) => publisher.stream,
-            State::Viewing { viewer, .. } => viewer.stream,
+            State::Publishing(publisher) => publisher.stream(),
+            State::Viewing { viewer, .. } => viewer.stream(),
             _ => return None,
         };
         Some(self.streams.stream(stream_id).name().to_string())

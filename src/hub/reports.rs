@@ -2,16 +2,16 @@
 
 use super::Hub;
 use super::renderings::{Names, What};
+use super::requests::Exchange;
+use crate::access::Shown;
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
-use crate::protocol::access::Shown;
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Route;
-use crate::session::{SessionId, Socket};
+use crate::routes::Route;
+use crate::session::Socket;
 use crate::stream::StreamId;
 use crate::stream_name::StreamName;
 use crate::webm::TrackKind;
 use crate::work;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde::Serialize;
 
 /// The body of `/api/streams`.
@@ -24,20 +24,19 @@ struct Listing {
 
 impl<S: Socket> Hub<S> {
     /// Answers with these streams, in the form that `route` names. `locked`: a key would show more.
-    pub(super) fn tell_streams(
+    pub(super) fn respond_with_streams(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         route: &Route,
         names: Names,
         locked: bool,
     ) {
         let (what, media_type) = match route {
             Route::Metrics => {
-                let format = match head.accepts_openmetrics {
-                    true => TextFormat::OpenMetrics,
-                    false => TextFormat::Prometheus,
+                let format = if exchange.head.accepts_openmetrics {
+                    TextFormat::OpenMetrics
+                } else {
+                    TextFormat::Prometheus
                 };
                 (What::Metrics(format), format.media_type())
             }
@@ -45,7 +44,7 @@ impl<S: Socket> Hub<S> {
             _ => (What::Streams { locked }, "application/json"),
         };
         let text = self.rendering(what, names);
-        self.respond(id, head, rest, |to| to.text(media_type, text));
+        self.respond(exchange, |to| to.text(media_type, text));
     }
 
     /// The report about these streams: newly rendered, or shared with a request of just now.
@@ -103,6 +102,7 @@ impl<S: Socket> Hub<S> {
         let broadcast = self.streams.broadcast(stream_id)?;
         let recording = stream.init().map(|init| &init.recording);
         let video = recording.and_then(|recording| Some(&recording.tracks[recording.video()?]));
+        let (viewers, traffic) = (broadcast.audience().counts(), broadcast.traffic());
         Some(StreamReport {
             name: stream.name().to_string(),
             live: stream.is_live(),
@@ -114,31 +114,33 @@ impl<S: Socket> Hub<S> {
                 let mut tracks = recording.tracks.iter();
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
-            poster: broadcast.poster.is_some(),
-            viewers: broadcast.viewers(),
-            viewers_ws: broadcast.viewers_ws,
-            viewers_http: broadcast.viewers_http,
-            viewers_peak: broadcast.viewers_peak,
+            poster: broadcast.poster().is_some(),
+            viewers: broadcast.audience().len(),
+            viewers_ws: viewers.websocket,
+            viewers_http: viewers.http,
+            viewers_peak: viewers.peak,
             uptime_s: broadcast.uptime(self.clock.now()).as_secs(),
-            received_bytes: broadcast.received_bytes,
-            sent_bytes: broadcast.sent_bytes,
-            bitrate_bps: broadcast.bitrate_bps,
+            received_bytes: traffic.received_bytes(),
+            sent_bytes: traffic.sent_bytes(),
+            bitrate_bps: traffic.bitrate_bps(),
             keyframe_interval_ms: stream.keyframe_interval_ms(),
             ring_bytes: stream.ring().byte_len() as u64,
             ring_ms: stream.ring().span_ms(),
-            skips: broadcast.skips,
+            skips: traffic.skips(),
             publisher_restarts: stream.publisher_restarts(),
             recording: self.is_recording(stream.name()),
-            viewers_behind: broadcast.viewers_behind,
+            viewers_behind: viewers.behind,
         })
     }
 
     /// Brings up to date how many viewers of a stream have full sockets: a look at each of them.
     pub(super) fn count_viewers_behind(&mut self, stream_id: StreamId) {
         if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
-            let audience = broadcast.audience.iter();
-            let behind = audience.filter(|&&id| self.sessions[id].blocked_since.is_some());
-            broadcast.viewers_behind = behind.count() as u64;
+            let audience = broadcast.audience().viewers().iter();
+            let behind =
+                audience.filter(|&&id| self.sessions[id].readiness().blocked_since().is_some());
+            let behind = behind.count() as u64;
+            broadcast.audience_mut().set_behind(behind);
         }
     }
 }

@@ -8,98 +8,64 @@
 
 use super::Hub;
 use super::archive::file_name;
-use super::authorizer::Asked;
-use super::response::{Framing, ResponseTo, WholeResponse};
+use super::authorizer::{Asked, Asking};
+use super::response::{Embedding, ResponseTo, WholeResponse};
+use crate::access::Shown;
+use crate::http::base_path::BasePath;
+use crate::http::refusal::{Cause, Refusal};
+use crate::http::response::{Connection, Stamp, refuse};
+use crate::http::{Body, Method, RequestHead};
 use crate::pages;
-use crate::protocol::access::Shown;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::http::{Body, Method, RequestHead, parse_request};
-use crate::protocol::redirect::to_https;
-use crate::protocol::refusal::{Cause, Refusal};
-use crate::protocol::response::{Connection, Stamp, refuse};
-use crate::protocol::route::{Need, Route, route_below};
 use crate::record::Task;
+use crate::routes::{Permission, Route, route_below};
 use crate::session::body::BodyReader;
+use crate::session::requesting::{Drained, HeadRead};
 use crate::session::{
-    PendingAuthorization, QuestionId, Request, SessionId, Socket, State, Verdict,
+    Draining, ParsedHead, PendingAuthorization, QuestionId, Request, SessionId, Socket, State,
+    Verdict,
 };
 use bytes::{Bytes, BytesMut};
-use std::io;
-use std::mem;
-
-/// Up to this size a request head is parsed with every read, so that bytes that are not HTTP are
-/// refused at once; beyond it, only at the end of a line.
-const EAGER_BYTES_MAX: usize = 256;
 
 /// Bytes of an unwanted body that are read to keep the connection open.
 const DRAINED_BYTES_MAX: u64 = 64 << 10;
 
+/// A request that is being served, and the session that gets the answer.
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
+    pub(super) id: SessionId,
+    pub(super) head: &'a RequestHead,
+    /// What came behind the head.
+    pub(super) rest: BytesMut,
+}
+
 impl<S: Socket> Hub<S> {
     /// Reads more of a request head, and answers it once it is whole.
     pub(super) fn read_request(&mut self, id: SessionId) -> bool {
-        if !self.sessions[id].is_introduced && !self.read_proxy_header(id) {
-            return self.sessions[id].can_read;
-        }
-        let session = &mut self.sessions[id];
-        let State::Requesting(head_bytes) = &mut session.state else {
-            return false;
-        };
-        let redirects_to = session.redirects_to;
-        // The bytes behind the last request may be a whole one.
-        if let Some(outcome) = parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
-            return self.parsed(id, outcome);
-        }
-        let mut bytes = [0; 4096];
-        match session.socket.read(&mut bytes) {
-            Ok(0) => {
-                self.drop_session(id);
-                return false;
-            }
-            Ok(length) => {
-                head_bytes.extend_from_slice(&bytes[..length]);
-                session.heard_at = self.clock.now();
-                // A head that comes a byte at a time is not parsed again for each byte.
-                let is_long = head_bytes.len() > EAGER_BYTES_MAX;
-                if is_long
-                    && head_bytes.len() < self.settings.limits.head_bytes
-                    && !bytes[..length].contains(&b'\n')
-                {
-                    return true;
+        let expects_header = self.sessions[id].expects_proxy_header();
+        if !expects_header || self.read_proxy_header(id) {
+            let head_bytes = self.settings.limits.head_bytes;
+            match self.sessions[id].read_head(head_bytes) {
+                HeadRead::Whole(parsed) => self.head_parsed(id, parsed),
+                HeadRead::Partial | HeadRead::Blocked => {}
+                HeadRead::NotTls => {
+                    let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
+                    self.refuse(id, &refusal, Method::Other);
                 }
-                match parse(head_bytes, self.settings.limits.head_bytes, redirects_to) {
-                    Some(outcome) => return self.parsed(id, outcome),
-                    None => return true,
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if session.socket.fall_back() => {
-                let refusal = Refusal::new(400, "this port speaks TLS: use https:// or wss://");
-                self.refuse(id, &refusal, Method::Other);
-            }
-            Err(error) => {
-                if session.socket.is_handshaking() {
-                    tracing::debug!(%error, "no TLS connection");
-                }
-                self.drop_session(id);
+                HeadRead::Gone => self.drop_session(id),
             }
         }
-        self.sessions[id].can_read
+        self.sessions[id].readiness().can_read()
     }
 
-    fn parsed(&mut self, id: SessionId, outcome: Outcome) -> bool {
+    fn head_parsed(&mut self, id: SessionId, parsed: ParsedHead) {
         self.books.counters.requests += 1;
-        let session = &mut self.sessions[id];
-        session.requests += 1;
-        session.since = self.clock.now();
-        match outcome {
+        match parsed {
             Ok((head, rest)) => match self.admit_request(id, &head) {
                 Ok(route) => self.authorize(id, Request { head, route, rest }),
                 Err(refusal) => self.refuse_request(id, refusal, &head, rest.freeze()),
             },
             Err((refusal, method)) => self.refuse(id, &refusal, method),
         }
-        self.sessions[id].can_read
     }
 
     /// What a request asks for, if its keys and tokens permit that.
@@ -120,7 +86,7 @@ impl<S: Socket> Hub<S> {
             Some(Asked::Waits { question, deadline }) => {
                 self.books.counters.auth_waits += 1;
                 let pending = PendingAuthorization::new(request, question, deadline);
-                self.sessions[id].state = State::Pending(Box::new(pending));
+                self.enter(id, State::Pending(Box::new(pending)));
                 return;
             }
         };
@@ -129,18 +95,23 @@ impl<S: Socket> Hub<S> {
 
     fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
         let authorizer = self.authorizer.as_mut()?;
-        let need = request.route.need()?;
-        let peer = self.sessions[id].client;
+        let permission = request.route.permission()?;
+        let peer = self.sessions[id].address();
         let forwarded_for = request.head.forwarded_for.as_deref();
         let client = self.settings.proxies.client(peer, forwarded_for);
         let sessions = &self.sessions;
         let is_waiting = |id, question: &QuestionId| {
-            sessions.get(id).is_some_and(|session| {
-                matches!(&session.state, State::Pending(pending) if pending.question() == question)
-            })
+            let pending = sessions.get(id).and_then(|session| session.pending());
+            pending.is_some_and(|pending| pending.question() == question)
         };
         let now = self.clock.now();
-        Some(authorizer.ask(id, need, &request.head, client, now, is_waiting))
+        let asking = Asking {
+            session: id,
+            permission,
+            head: &request.head,
+            client,
+        };
+        Some(authorizer.ask(asking, now, is_waiting))
     }
 
     /// What the hook's verdict means for a request. `None`: it has not decided, so nothing is permitted.
@@ -170,22 +141,24 @@ impl<S: Socket> Hub<S> {
         let Request { head, route, rest } = request;
         // It holds nothing most of the time, and of an upload what one read has brought.
         let behind = Bytes::copy_from_slice(&rest);
+        let head = &head;
+        let exchange = Exchange { id, head, rest };
         let served = match permitted {
-            Ok(()) => self.serve(id, &head, rest, route),
+            Ok(()) => self.serve(exchange, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
-            Err(_) if matches!(route, Route::Recordings { .. }) => {
-                self.tell_recordings(id, &head, rest, Vec::new(), true);
+            Err(_) if matches!(route, Route::Recordings(_)) => {
+                self.respond_with_recordings(exchange, Vec::new(), true);
                 Ok(())
             }
-            Err(_) if route.need() == Some(Need::List) => {
-                self.tell_streams(id, &head, rest, &route, Vec::new(), true);
+            Err(_) if route.permission() == Some(Permission::List) => {
+                self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
             }
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = served {
-            self.refuse_request(id, refusal, &head, behind);
+            self.refuse_request(id, refusal, head, behind);
         }
     }
 
@@ -199,7 +172,7 @@ impl<S: Socket> Hub<S> {
     /// The prefix that a trusted proxy has taken off this request's path.
     fn forwarded_prefix(&self, id: SessionId, head: &RequestHead) -> Option<BasePath> {
         let field = head.forwarded_prefix.as_deref()?;
-        let is_trusted = self.settings.proxies.trusts(self.sessions[id].client);
+        let is_trusted = self.settings.proxies.trusts(self.sessions[id].address());
         is_trusted.then(|| BasePath::forwarded(field)).flatten()
     }
 
@@ -218,29 +191,28 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Does what one request asks for. Its permission has been checked.
-    fn serve(
-        &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
-        route: Route,
-    ) -> Result<(), Refusal> {
+    fn serve(&mut self, exchange: Exchange<'_>, route: Route) -> Result<(), Refusal> {
+        let (id, head) = (exchange.id, exchange.head);
         match route {
             Route::Publish { name, via } => {
-                return self.open_publisher(id, head, rest, &name, via);
+                return self.open_publisher(exchange, &name, via);
             }
             Route::Watch { name, .. } if head.method == Method::Head => {
                 self.describe_stream(id, head, &name);
             }
             Route::Watch { name, via } => {
-                return self.open_viewer(id, head, rest, &name, via);
+                return self.open_viewer(exchange, &name, via);
             }
             Route::PutPoster(name) => {
-                return self.open_posting(id, head, rest, name);
+                return self.open_posting(exchange, name);
             }
             Route::EndPublisher(name) => {
                 self.end_publisher(&name)?;
-                self.respond(id, head, rest, |to| to.no_content());
+                self.respond(exchange, |to| to.no_content());
+            }
+            Route::Home => self.page(exchange, "home/home.html", Embedding::SameOrigin)?,
+            Route::Dashboard => {
+                self.page(exchange, "dashboard/dashboard.html", Embedding::SameOrigin)?
             }
             Route::RecordingsPage(stream) => {
                 // Relative links differ.
@@ -248,56 +220,45 @@ impl<S: Socket> Hub<S> {
                     Some(_) => "recordings/stream.html",
                     None => "recordings/recordings.html",
                 };
-                self.page(id, head, rest, file, Framing::SameOrigin)?;
+                self.page(exchange, file, Embedding::SameOrigin)?;
             }
-            Route::Recordings {
-                stream,
-                limit,
-                before_ms,
-            } => return self.list_recordings(id, head, rest, stream, limit, before_ms),
+            Route::Recordings(asked) => return self.list_recordings(exchange, asked),
             Route::Recording { name, file } => {
                 let (stream, file) = (name, file_name(&file)?);
-                return self.recall(id, head, rest, Task::Open { stream, file });
+                return self.recall(exchange, Task::Open { stream, file });
             }
             Route::DeleteRecording { name, file } => {
                 let (stream, file) = (name, file_name(&file)?);
-                return self.recall(id, head, rest, Task::Delete { stream, file });
+                return self.recall(exchange, Task::Delete { stream, file });
             }
             Route::SetRecording { name, on } => {
                 self.set_recording(&name, on)?;
-                self.respond(id, head, rest, |to| to.no_content());
+                self.respond(exchange, |to| to.no_content());
             }
-            Route::Home => self.page(id, head, rest, "home/home.html", Framing::SameOrigin)?,
-            Route::Dashboard => self.page(
-                id,
-                head,
-                rest,
-                "dashboard/dashboard.html",
-                Framing::SameOrigin,
-            )?,
             Route::PublishPage(_) => {
-                self.page(id, head, rest, "publish/publish.html", Framing::SameOrigin)?;
+                self.page(exchange, "publish/publish.html", Embedding::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
-                let framing = match embed {
-                    true => Framing::Anyone,
-                    false => Framing::SameOrigin,
+                let embedding = if embed {
+                    Embedding::Anyone
+                } else {
+                    Embedding::SameOrigin
                 };
-                self.page(id, head, rest, "watch/watch.html", framing)?;
+                self.page(exchange, "watch/watch.html", embedding)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |to| to.page(page, Framing::SameOrigin));
+                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(id, head, rest, |to| to.poster(&poster));
+                self.respond(exchange, |to| to.poster(&poster));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
                     Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
-                self.respond(id, head, rest, |to| to.picture("image/webp", picture));
+                self.respond(exchange, |to| to.picture("image/webp", picture));
             }
             Route::Streams | Route::Metrics => {
                 let shown = self.shown(head);
@@ -305,19 +266,19 @@ impl<S: Socket> Hub<S> {
                     self.visible(&shown),
                     self.settings.access.hides_streams(&shown),
                 );
-                self.tell_streams(id, head, rest, &route, names, locked);
+                self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
                 let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
                 let name = self.streams.stream(stream_id).name().clone();
-                self.tell_streams(id, head, rest, &route, vec![name], false);
+                self.respond_with_streams(exchange, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
-                self.respond(id, head, rest, |to| to.text(media_type, "ok\n"));
+                self.respond(exchange, |to| to.text(media_type, "ok\n"));
             }
             Route::Options { allow } => {
-                self.respond(id, head, rest, |to| to.options(allow));
+                self.respond(exchange, |to| to.options(allow));
             }
         }
         Ok(())
@@ -325,25 +286,22 @@ impl<S: Socket> Hub<S> {
 
     fn page(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         file: &str,
-        framing: Framing,
+        embedding: Embedding,
     ) -> Result<(), Refusal> {
         let page = pages::page(file).ok_or_else(not_found)?;
-        self.respond(id, head, rest, |to| to.page(page, framing));
+        self.respond(exchange, |to| to.page(page, embedding));
         Ok(())
     }
 
     /// Sends a whole answer, after which the connection may make another request.
     pub(super) fn respond(
         &mut self,
-        id: SessionId,
-        head: &RequestHead,
-        rest: BytesMut,
+        exchange: Exchange<'_>,
         response: impl FnOnce(ResponseTo<'_>) -> WholeResponse,
     ) {
+        let Exchange { id, head, rest } = exchange;
         let stamp = self.stamp(head);
         let (after, keep_alive) = self.after_answer(head, rest.freeze());
         let response = response(ResponseTo {
@@ -352,8 +310,8 @@ impl<S: Socket> Hub<S> {
             stamp: &stamp,
         });
         let session = &mut self.sessions[id];
-        session.outbox.push(response.head);
-        session.outbox.push(response.body);
+        session.send(response.head);
+        session.send(response.body);
         self.go_on_after_answer(id, after);
     }
 
@@ -366,27 +324,28 @@ impl<S: Socket> Hub<S> {
         behind: Bytes,
     ) {
         let route = self.route(id, head).ok();
-        let stream = match route.as_ref().and_then(Route::need) {
-            Some(Need::Publish(name) | Need::Watch(name)) => Some(name.as_str()),
-            Some(Need::List) | None => None,
+        let stream = match route.as_ref().and_then(Route::permission) {
+            Some(Permission::Publish(name) | Permission::Watch(name)) => Some(name.as_str()),
+            Some(Permission::List) | None => None,
         };
         self.note_refusal(id, &refusal, Some(head), stream);
         if head.is_from_page {
             refusal = refusal.without_challenge();
         }
         let stamp = self.stamp(head);
-        let (after, keep_alive) = match refusal.keeps_connection() {
-            true => self.after_answer(head, behind),
-            false => (
+        let (after, keep_alive) = if refusal.keeps_connection() {
+            self.after_answer(head, behind)
+        } else {
+            (
                 AfterAnswer::Close {
                     has_body: head.body != Body::None,
                 },
                 false,
-            ),
+            )
         };
         let header = Connection::keep_alive(keep_alive);
         let bytes = refuse(&refusal, head.method, header, &stamp);
-        self.sessions[id].outbox.push(bytes);
+        self.sessions[id].send(bytes);
         self.go_on_after_answer(id, after);
     }
 
@@ -423,14 +382,17 @@ impl<S: Socket> Hub<S> {
                 keep_alive: true,
                 rest,
             },
-            AfterAnswer::Drain(body) => State::Draining(Box::new(body)),
+            AfterAnswer::Drain(body) => State::Draining(Box::new(Draining {
+                body,
+                active_at: self.clock.now(),
+            })),
             AfterAnswer::Close { has_body: true } => return self.close_after_body(id),
             AfterAnswer::Close { has_body: false } => State::Responding {
                 keep_alive: false,
                 rest: BytesMut::new(),
             },
         };
-        self.sessions[id].state = state;
+        self.enter(id, state);
         self.queue_read(id);
         self.queue_write(id);
     }
@@ -438,36 +400,19 @@ impl<S: Socket> Hub<S> {
     /// Reads on to the end of an unwanted body; the next request comes behind it.
     pub(super) fn drain_body(&mut self, id: SessionId) -> bool {
         let session = &mut self.sessions[id];
-        let State::Draining(body) = &mut session.state else {
-            return false;
-        };
-        if body.is_at_end() {
-            return false;
-        }
-        match self.turn.read_buffer.read(&mut session.socket) {
-            Ok(bytes) if bytes.is_empty() => self.drop_session(id),
-            Ok(mut bytes) => {
-                while let Ok(Some(_)) = body.take(&mut bytes) {}
-                let is_at_end = body.is_at_end();
-                session.heard(self.clock.now());
-                if is_at_end {
-                    let rest = BytesMut::from(&bytes[..]);
-                    session.state = State::Responding {
-                        keep_alive: true,
-                        rest,
-                    };
-                    self.queue_write(id);
-                    // The answer may have been written already.
-                    if self.sessions[id].outbox.is_empty() {
-                        self.outbox_written(id);
-                    }
-                    return false;
+        match session.drain(&mut self.turn.read_buffer, self.clock.now()) {
+            Drained::Partial => {}
+            Drained::Whole => {
+                self.queue_write(id);
+                // The answer may have been written already.
+                if self.sessions[id].outbox().is_empty() {
+                    self.outbox_written(id);
                 }
+                return false;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => session.can_read = false,
-            Err(_) => self.drop_session(id),
+            Drained::Gone => self.drop_session(id),
         }
-        self.sessions[id].can_read
+        self.sessions[id].readiness().can_read()
     }
 
     /// The keys and the token that a request shows, checked now.
@@ -485,29 +430,6 @@ pub(super) enum AfterAnswer {
     Close {
         has_body: bool,
     },
-}
-
-/// A request and what came behind its head, or a refusal and the method to answer.
-type Outcome = Result<(RequestHead, BytesMut), (Refusal, Method)>;
-
-/// A whole request head at the front of `bytes`, and the bytes behind it; `None` while the head is
-/// not whole. The bytes of the head are freed. With `redirects_to`, the only answer is a redirect.
-fn parse(bytes: &mut BytesMut, limit: usize, redirects_to: Option<u16>) -> Option<Outcome> {
-    if bytes.is_empty() {
-        return None;
-    }
-    match parse_request(bytes, limit) {
-        Ok(None) => None,
-        Ok(Some((head, length))) => {
-            let mut all = mem::take(bytes);
-            let rest = all.split_off(length);
-            Some(match redirects_to {
-                None => Ok((head, rest)),
-                Some(port) => Err((to_https(&head, &all, port), head.method)),
-            })
-        }
-        Err(error) => Some(Err((error.into(), Method::Other))),
-    }
 }
 
 pub(super) fn not_found() -> Refusal {

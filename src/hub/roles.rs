@@ -3,17 +3,16 @@
 //! [`Hub::change_state`] is the one way out of a state, for every reason, so that no audience keeps
 //! a viewer that is gone, and no stream a publisher.
 
-use super::{Hub, Life};
-use crate::protocol::control::OfflineReason;
-use crate::protocol::http::Method;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{self, Stamp, refuse};
-use crate::protocol::websocket::CloseCode;
-use crate::session::publisher::Publisher;
+use super::{Hub, Lifecycle};
+use crate::http::Method;
+use crate::http::refusal::Refusal;
+use crate::http::response::{self, Stamp, refuse};
+use crate::offline_reason::OfflineReason;
+use crate::session::publisher::{Publisher, PublisherEnd};
 use crate::session::viewer::Viewer;
 use crate::session::{CLOSING_TIMEOUT, REFUSED_BODY_TIMEOUT, SessionId, Socket, State};
+use crate::websocket::CloseCode;
 use bytes::BytesMut;
-use std::mem;
 use std::time::Instant;
 
 impl<S: Socket> Hub<S> {
@@ -27,8 +26,8 @@ impl<S: Socket> Hub<S> {
         };
         let bytes = refuse(refusal, method, response::Connection::Close, &stamp);
         let session = &mut self.sessions[id];
-        session.outbox.push(bytes);
-        match session.state {
+        session.send(bytes);
+        match session.state() {
             State::Posting(_) => self.close_after_body(id),
             _ => self.close_when_written(id),
         }
@@ -42,35 +41,15 @@ impl<S: Socket> Hub<S> {
 
     /// Notes why a stream goes offline, if it does when this publisher leaves.
     pub(super) fn note_reason(&mut self, id: SessionId, reason: OfflineReason) {
-        if let State::Publishing(publisher) = &mut self.sessions[id].state {
-            publisher.offline_reason = reason;
+        if let Some(publisher) = self.sessions[id].publisher_mut() {
+            publisher.set_offline_reason(reason);
         }
     }
 
-    pub(super) fn close_publisher(
-        &mut self,
-        id: SessionId,
-        code: CloseCode,
-        status: u16,
-        reason: &str,
-    ) {
-        let date = Some(self.clock.date());
-        let session = &mut self.sessions[id];
-        match &mut session.state {
-            State::Publishing(publisher) => {
-                publisher.stamp.date = date;
-                publisher.close(&mut session.outbox, code, status, reason);
-            }
-            _ => {
-                let refusal = Refusal::new(status, reason.to_owned());
-                let stamp = Stamp {
-                    date,
-                    ..Stamp::default()
-                };
-                let bytes = refuse(&refusal, Method::Put, response::Connection::Close, &stamp);
-                session.outbox.push(bytes);
-            }
-        }
+    /// Ends a publisher from the server's side.
+    pub(super) fn close_publisher(&mut self, id: SessionId, end: PublisherEnd<'_>) {
+        let date = self.clock.date();
+        self.sessions[id].end_publisher(end, date);
         self.close_when_written(id);
     }
 
@@ -105,7 +84,7 @@ impl<S: Socket> Hub<S> {
     }
 
     pub(super) fn drop_session(&mut self, id: SessionId) {
-        if !matches!(self.sessions[id].state, State::Gone) {
+        if !self.sessions[id].is_gone() {
             self.change_state(id, State::Gone);
             self.sessions.gone(id);
         }
@@ -113,16 +92,14 @@ impl<S: Socket> Hub<S> {
 
     /// Takes a connection out of its role, and gives it another.
     fn change_state(&mut self, id: SessionId, state: State) {
-        let session = &mut self.sessions[id];
-        session.can_read &= !matches!(state, State::Gone);
-        match mem::replace(&mut session.state, state) {
+        match self.sessions[id].enter(state, self.clock.now()) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
-            State::Recalling => self.recalls.forget(id),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
             | State::Draining(_)
+            | State::Recalling(_)
             | State::Posting(_)
             | State::Closing { .. }
             | State::Gone => {}
@@ -130,34 +107,36 @@ impl<S: Socket> Hub<S> {
     }
 
     fn viewer_left(&mut self, viewer: &Viewer) {
-        let Some(broadcast) = self.streams.broadcast_mut(viewer.stream) else {
+        let Some(broadcast) = self.streams.broadcast_mut(viewer.stream()) else {
             return;
         };
-        let moved = broadcast.leave(viewer.audience_index, viewer.is_websocket());
+        let moved = broadcast
+            .audience_mut()
+            .leave(viewer.audience_index(), viewer.is_websocket());
         if let Some(id) = moved
-            && let State::Viewing { viewer: other, .. } = &mut self.sessions[id].state
+            && let Some(other) = self.sessions[id].viewer_mut()
         {
-            other.audience_index = viewer.audience_index;
+            other.set_audience_index(viewer.audience_index());
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.forget_if_deserted(viewer.stream);
+        self.remove_if_unused(viewer.stream());
     }
 
     fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
-        let stream_id = publisher.stream;
+        let stream_id = publisher.stream();
         let stream = self.streams.stream_mut(stream_id);
-        let client = self.sessions[id].client;
+        let client = self.sessions[id].address();
         if publisher.is_candidate() {
             tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
             if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
-                broadcast.candidates.remove(id);
+                broadcast.candidates_mut().remove(id);
             }
-            self.forget_if_deserted(stream_id);
+            self.remove_if_unused(stream_id);
             return;
         }
         publisher.flush(stream);
-        let reason = publisher.offline_reason;
+        let reason = publisher.offline_reason();
         tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
         self.note_last_ingest(id, &mut publisher);
         self.note_media(stream_id, 0);
@@ -165,37 +144,41 @@ impl<S: Socket> Hub<S> {
             return;
         };
         // After a takeover the newer publisher is there already.
-        if broadcast.publisher == Some(id) {
+        if broadcast.publisher() == Some(id) {
             broadcast.publisher_left(self.clock.now());
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
         // Before the ring goes with the stream.
         self.record_stream(stream_id);
-        self.forget_if_deserted(stream_id);
+        self.remove_if_unused(stream_id);
     }
 
     /// Closes all sessions, each with the closing message of its role.
     pub fn stop(&mut self) {
-        self.life = Life::Stopping;
+        self.lifecycle = Lifecycle::Stopping;
         for id in self.sessions.ids() {
             let session = &mut self.sessions[id];
-            match &mut session.state {
-                State::Viewing { viewer, .. } => {
-                    let code = CloseCode::GoingAway;
-                    viewer.close(&mut session.outbox, code, "the server is stopping");
+            let reason = "the server is stopping";
+            match session.state() {
+                State::Viewing { .. } => {
+                    session.end_viewer(CloseCode::GoingAway, reason);
                     self.close_when_written(id);
                 }
-                State::Publishing(publisher) => {
-                    publisher.offline_reason = OfflineReason::Ended;
-                    let code = CloseCode::GoingAway;
-                    self.close_publisher(id, code, 503, "the server is stopping");
+                State::Publishing(_) => {
+                    self.note_reason(id, OfflineReason::Ended);
+                    let end = PublisherEnd {
+                        code: CloseCode::GoingAway,
+                        status: 503,
+                        reason,
+                    };
+                    self.close_publisher(id, end);
                 }
-                State::Responding { keep_alive, .. } => *keep_alive = false,
+                State::Responding { .. } => session.close_after_answer(),
                 State::Requesting(_)
                 | State::Pending(_)
                 | State::Draining(_)
-                | State::Recalling
+                | State::Recalling(_)
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

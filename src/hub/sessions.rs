@@ -3,9 +3,8 @@
 //! Slots are freed by [`Sessions::free`] only, at the end of a turn. An id whose session is gone finds
 //! nothing, even if a newer session has its slot.
 
-use crate::session::{Session, SessionId, State};
+use crate::session::{Client, IncomingHead, Session, SessionId};
 use slab::Slab;
-use std::net::IpAddr;
 use std::ops::{Index, IndexMut};
 use std::time::Instant;
 
@@ -27,11 +26,17 @@ impl<S> Sessions<S> {
         }
     }
 
-    pub fn insert(&mut self, socket: S, peer: IpAddr, now: Instant) -> SessionId {
+    pub fn insert(
+        &mut self,
+        socket: S,
+        client: Client,
+        head: IncomingHead,
+        now: Instant,
+    ) -> SessionId {
         let entry = self.slots.vacant_entry();
         let id = SessionId::new(entry.key(), self.serial);
         self.serial = self.serial.wrapping_add(1);
-        entry.insert(Session::new(id, socket, peer, now));
+        entry.insert(Session::new(id, socket, client, head, now));
         id
     }
 
@@ -73,9 +78,9 @@ impl<S> Sessions<S> {
         self.iter().map(Session::id).collect()
     }
 
-    /// Notes a session that has just become [`State::Gone`].
+    /// Notes a session that has just become `State::Gone`.
     pub fn gone(&mut self, id: SessionId) {
-        debug_assert!(matches!(self[id].state, State::Gone));
+        debug_assert!(self[id].is_gone());
         self.gone.push(id);
     }
 
@@ -115,17 +120,22 @@ impl<S> IndexMut<SessionId> for Sessions<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::State;
     use std::net::Ipv4Addr;
 
     #[test]
     fn id_of_a_freed_session_does_not_find_the_next_one_in_its_slot() {
         let mut sessions = Sessions::new();
         let now = Instant::now();
-        let first = sessions.insert((), Ipv4Addr::LOCALHOST.into(), now);
-        sessions[first].state = State::Gone;
+        let insert = |sessions: &mut Sessions<()>| {
+            let client = Client::new(Ipv4Addr::LOCALHOST.into());
+            sessions.insert((), client, IncomingHead::first(false, None), now)
+        };
+        let first = insert(&mut sessions);
+        sessions[first].enter(State::Gone, now);
         sessions.gone(first);
         sessions.free(10, |session| assert_eq!(session.id(), first));
-        let second = sessions.insert((), Ipv4Addr::LOCALHOST.into(), now);
+        let second = insert(&mut sessions);
         assert_eq!(first.slot(), second.slot());
         assert!(sessions.get(first).is_none() && sessions.get(second).is_some());
         assert_eq!(sessions.at_slot(second.slot()), Some(second));

@@ -1,10 +1,10 @@
 //! What the options say. The hub reads it and changes nothing in it.
 
 use super::RecordSettings;
+use crate::access::Access;
 use crate::config::{Limits, Serve};
-use crate::protocol::access::Access;
-use crate::protocol::base_path::BasePath;
-use crate::protocol::forwarded::TrustedProxies;
+use crate::http::base_path::BasePath;
+use crate::http::forwarded::TrustedProxies;
 use crate::record::Gauge;
 use crate::{stream, webm, work};
 use std::net::IpAddr;

@@ -7,7 +7,6 @@ use crate::session::SessionId;
 use crate::stream::{self, Catalog, Stream, StreamId};
 use crate::stream_name::StreamName;
 use std::collections::{BTreeMap, VecDeque};
-use std::mem;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub struct Streams {
     /// Invariant: one for each stream of the catalog.
     broadcasts: BTreeMap<StreamId, Broadcast>,
     /// Streams with a sweep under way or due: each has its slice in turn. Invariant: each stream is
-    /// here once, and its broadcast has `is_sweeping` set.
+    /// here once, and its audience knows that.
     sweeping: VecDeque<StreamId>,
     /// What the kernel may hold for a viewer, of a new stream.
     unsent: Unsent,
@@ -86,7 +85,7 @@ impl Streams {
     /// Streams that have chunks for which no sweep was started.
     pub fn fresh(&self) -> Vec<StreamId> {
         let broadcasts = self.broadcasts.iter();
-        let fresh = broadcasts.filter(|(_, broadcast)| broadcast.is_fresh);
+        let fresh = broadcasts.filter(|(_, broadcast)| broadcast.audience().is_fresh());
         fresh.map(|(&id, _)| id).collect()
     }
 
@@ -104,41 +103,37 @@ impl Streams {
     /// Notes what a publisher's last bytes brought.
     pub fn note_media(&mut self, id: StreamId, received: u64, now: Instant) {
         if let Some(broadcast) = self.broadcasts.get_mut(&id) {
-            broadcast.received_bytes += received;
+            broadcast.traffic_mut().received(received);
             broadcast.note_media(self.catalog.stream(id), now);
         }
     }
 
     /// Removes a stream that has neither a publisher nor a viewer. Returns whether it did.
-    pub fn forget_if_deserted(&mut self, id: StreamId) -> bool {
-        let is_deserted = self.broadcast(id).is_some_and(Broadcast::is_deserted);
-        if is_deserted {
+    pub fn remove_if_unused(&mut self, id: StreamId) -> bool {
+        let is_unused = self.broadcast(id).is_some_and(Broadcast::is_unused);
+        if is_unused {
             self.broadcasts.remove(&id);
             self.sweeping.retain(|&other| other != id);
             self.catalog.remove(id);
         }
-        is_deserted
+        is_unused
     }
 
     /// Starts a sweep for each stream that has new chunks.
     pub fn sweep_fresh(&mut self, max_delay: Duration, now: Instant) {
         for (&id, broadcast) in &mut self.broadcasts {
-            if mem::take(&mut broadcast.is_fresh) && !broadcast.audience.is_empty() {
-                if !mem::replace(&mut broadcast.is_sweeping, true) {
-                    self.sweeping.push_back(id);
-                }
-                broadcast.sweep.chunks_came(now, max_delay);
+            if broadcast.audience_mut().sweep_fresh(now, max_delay) {
+                self.sweeping.push_back(id);
             }
         }
     }
 
     /// Schedules a visit to every viewer of a stream, because there may be a message for it.
     pub fn sweep_soon(&mut self, id: StreamId, now: Instant) {
-        if let Some(broadcast) = self.broadcasts.get_mut(&id) {
-            if !mem::replace(&mut broadcast.is_sweeping, true) {
-                self.sweeping.push_back(id);
-            }
-            broadcast.sweep.hurry(now);
+        if let Some(broadcast) = self.broadcasts.get_mut(&id)
+            && broadcast.audience_mut().sweep_soon(now)
+        {
+            self.sweeping.push_back(id);
         }
     }
 
@@ -147,7 +142,7 @@ impl Streams {
         let sweeping = self.sweeping.iter();
         let broadcasts = sweeping.filter_map(|id| self.broadcasts.get(id));
         broadcasts
-            .filter_map(|broadcast| broadcast.sweep.due(now))
+            .filter_map(|broadcast| broadcast.audience().sweep_at(now))
             .min()
     }
 
@@ -156,8 +151,7 @@ impl Streams {
         let mut any = false;
         for id in &self.sweeping {
             if let Some(broadcast) = self.broadcasts.get_mut(id) {
-                broadcast.sweep.set_out(broadcast.audience.len(), now);
-                any |= broadcast.sweep.is_under_way();
+                any |= broadcast.audience_mut().set_out(now);
             }
         }
         any
@@ -174,16 +168,17 @@ impl Streams {
 
     /// The viewer that is next in a stream's sweep.
     pub fn next_viewer(&mut self, id: StreamId, now: Instant) -> Option<SessionId> {
-        self.broadcasts.get_mut(&id)?.next_in_sweep(now)
+        self.broadcasts
+            .get_mut(&id)?
+            .audience_mut()
+            .next_in_sweep(now)
     }
 
     /// A slice is over. Returns the round that ended with it, if one did.
     pub fn end_slice(&mut self, id: StreamId, now: Instant) -> Option<Swept> {
-        let broadcast = self.broadcasts.get_mut(&id)?;
-        let ended = broadcast.sweep.poll_end();
-        // Under way, or waiting for --max-delay.
-        broadcast.is_sweeping = broadcast.sweep.due(now).is_some();
-        if broadcast.is_sweeping {
+        let audience = self.broadcasts.get_mut(&id)?.audience_mut();
+        let ended = audience.poll_swept();
+        if audience.end_slice(now) {
             self.sweeping.push_back(id);
         }
         ended

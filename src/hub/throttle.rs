@@ -1,14 +1,14 @@
 //! Publishers over their rate limit are not read until their bucket refills.
 
 use super::Hub;
-use crate::session::{SessionId, Socket, State};
+use crate::session::{SessionId, Socket};
 
 impl<S: Socket> Hub<S> {
     /// Whether this publisher is over its rate limit. What it sends waits in the kernel, and then on its
     /// side.
     pub(super) fn throttle(&mut self, id: SessionId) -> bool {
         let now = self.clock.now();
-        let State::Publishing(publisher) = &mut self.sessions[id].state else {
+        let Some(publisher) = self.sessions[id].publisher_mut() else {
             return false;
         };
         // Then it is in the queue.

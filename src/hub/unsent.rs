@@ -16,7 +16,7 @@ const UNSENT_BYTES_MOST: u32 = 4 << 20;
 /// The bound for all viewers of one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsent {
-    pub bytes: u32,
+    bytes: u32,
     is_fixed: bool,
 }
 
@@ -27,6 +27,10 @@ impl Unsent {
             bytes: asked.unwrap_or(UNSENT_BYTES_FIRST),
             is_fixed: asked.is_some(),
         }
+    }
+
+    pub fn bytes(&self) -> u32 {
+        self.bytes
     }
 
     /// Follows the stream's bit rate. Returns whether the bound is another one now.

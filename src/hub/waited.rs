@@ -5,11 +5,11 @@
 //! waited longest. So a client that makes up names displaces its own.
 
 use super::Hub;
-use crate::protocol::forwarded::counted_as;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::websocket::CloseCode;
+use crate::http::forwarded::counted_as;
+use crate::http::refusal::Refusal;
 use crate::session::Socket;
 use crate::stream::StreamId;
+use crate::websocket::CloseCode;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -26,7 +26,7 @@ impl<S: Socket> Hub<S> {
     /// Makes sure that one more name may be waited for.
     pub(super) fn make_way_for_name(&mut self) -> Result<(), Refusal> {
         let offline = self.streams.broadcasts();
-        let offline = offline.filter(|broadcast| broadcast.publisher.is_none());
+        let offline = offline.filter(|broadcast| broadcast.publisher().is_none());
         if offline.count() < self.settings.limits.max_streams {
             return Ok(());
         }
@@ -40,14 +40,18 @@ impl<S: Socket> Hub<S> {
 
     fn waited(&self, stream: StreamId) -> Option<Waited> {
         let broadcast = self.streams.broadcast(stream)?;
-        if broadcast.publisher.is_some() || self.streams.stream(stream).generation() > 0 {
+        if broadcast.publisher().is_some() || self.streams.stream(stream).generation() > 0 {
             return None;
         }
-        let audience = broadcast.audience.iter().map(|&id| &self.sessions[id]);
+        let audience = broadcast
+            .audience()
+            .viewers()
+            .iter()
+            .map(|&id| &self.sessions[id]);
         let mut waited = audience.map(|session| Waited {
             stream,
-            client: counted_as(session.client),
-            since: session.since,
+            client: counted_as(session.address()),
+            since: session.since(),
         });
         let first = waited.next()?;
         waited

@@ -7,11 +7,10 @@
 //! through at once beside a large one, and a crowd that joins delays no other viewer.
 
 use super::Hub;
-use crate::session::outbox::Outbox;
-use crate::session::viewer::Progress;
+use crate::session::turn::AfterOutput;
+use crate::session::viewer::WriteProgress;
 use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
-use std::mem;
 use std::time::Instant;
 
 /// What one turn writes, counted in bytes: 24 MiB take about 4 ms.
@@ -64,7 +63,7 @@ impl<S: Socket> Hub<S> {
                 break;
             };
             if let Some(session) = self.sessions.get_mut(id) {
-                session.is_write_queued = false;
+                session.readiness_mut().write_turn();
                 budget = budget.saturating_sub(self.write_to(id));
             }
         }
@@ -112,14 +111,15 @@ impl<S: Socket> Hub<S> {
     /// Writes to one session, if its socket has room; a full one is written to as soon as it has some.
     /// Returns what that cost, counted in bytes.
     fn write_to(&mut self, id: SessionId) -> usize {
-        let written = match self.sessions[id].can_write {
-            true => self.write_one(id),
-            false => 0,
+        let written = if self.sessions[id].readiness().can_write() {
+            self.write_one(id)
+        } else {
+            0
         };
         let cost = match written {
-            0 if matches!(self.sessions[id].state, State::Gone) => WRITE_COST,
+            0 if self.sessions[id].is_gone() => WRITE_COST,
             0 => LOOK_COST,
-            written if self.sessions[id].socket.is_encrypted() => {
+            written if self.sessions[id].socket().is_encrypted() => {
                 written * ENCRYPTED_COST + WRITE_COST
             }
             written => written + WRITE_COST,
@@ -130,65 +130,39 @@ impl<S: Socket> Hub<S> {
 
     /// Writes what one session is due now. Returns the number of bytes.
     fn write_one(&mut self, id: SessionId) -> usize {
-        if matches!(self.sessions[id].state, State::Gone) || !self.flush_unsent(id) {
+        if self.sessions[id].is_gone() || !self.flush_unsent(id) {
             return 0;
         }
-        let written = match self.sessions[id].state {
+        let written = match self.sessions[id].state() {
             State::Gone => 0,
             State::Viewing { .. } => self.write_viewer(id),
             _ => self.write_outbox(id),
         };
-        let session = &mut self.sessions[id];
-        if session.socket.has_unsent() {
-            // TLS has taken these bytes, and the kernel's buffer is full.
-            session.can_write = false;
-            session.blocked_since.get_or_insert(self.clock.now());
-        }
+        self.sessions[id].note_unsent(self.clock.now());
         written
     }
 
     /// Sends what TLS still holds. Returns whether all of it has gone.
     fn flush_unsent(&mut self, id: SessionId) -> bool {
-        let session = &mut self.sessions[id];
-        if !session.socket.has_unsent() {
-            return true;
-        }
-        let Ok(sent) = session.socket.flush_unsent() else {
+        let flushed = self.sessions[id].flush_unsent(self.clock.now());
+        flushed.unwrap_or_else(|_| {
             self.drop_session(id);
-            return false;
-        };
-        if sent > 0 && session.blocked_since.take().is_some() {
-            session.heard(self.clock.now());
-        }
-        if session.socket.has_unsent() {
-            session.can_write = false;
-            session.blocked_since.get_or_insert(self.clock.now());
-            return false;
-        }
-        true
+            false
+        })
     }
 
     fn write_viewer(&mut self, id: SessionId) -> usize {
         let session = &mut self.sessions[id];
-        let State::Viewing { viewer, .. } = &session.state else {
+        let Some(viewer) = session.viewer_mut() else {
             return 0;
         };
-        let stream_id = viewer.stream;
+        let stream_id = viewer.stream();
         // The answer may begin now, long after the request.
-        if viewer.stamp.is_some() {
-            let date = Some(self.clock.date());
-            if let State::Viewing { viewer, .. } = &mut session.state
-                && let Some(stamp) = &mut viewer.stamp
-            {
-                if viewer.cursor.has_begun() {
-                    viewer.stamp = None;
-                } else {
-                    stamp.date = date;
-                }
-            }
+        if viewer.needs_date() {
+            viewer.set_date(self.clock.date());
         }
         let stream = self.streams.stream(stream_id);
-        let sent = session.write_viewer(stream, &mut self.turn.items, self.clock.now());
+        let sent = session.write_viewer(stream, &mut self.turn.batch, self.clock.now());
         let sent = match sent {
             Ok(sent) => sent,
             Err(_) => {
@@ -197,8 +171,7 @@ impl<S: Socket> Hub<S> {
             }
         };
         if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
-            broadcast.sent_bytes += sent.bytes as u64;
-            broadcast.skips += sent.skips;
+            broadcast.traffic_mut().sent(sent.bytes as u64, sent.skips);
         }
         let counters = &mut self.books.counters;
         counters.skips += sent.skips;
@@ -207,9 +180,9 @@ impl<S: Socket> Hub<S> {
             counters.write_bytes.record(sent.bytes as u64);
         }
         match sent.progress {
-            Progress::Level | Progress::Blocked => {}
-            Progress::More => self.queue_write(id),
-            Progress::Ended => self.close_when_written(id),
+            WriteProgress::Level | WriteProgress::Blocked => {}
+            WriteProgress::More => self.queue_write(id),
+            WriteProgress::Ended => self.close_when_written(id),
         }
         sent.bytes
     }
@@ -218,7 +191,7 @@ impl<S: Socket> Hub<S> {
         let (written, result) = self.sessions[id].write_outbox(self.clock.now());
         match result {
             // The last bytes wait for room: the session is written to again then.
-            Ok(true) if self.sessions[id].socket.has_unsent() => {}
+            Ok(true) if self.sessions[id].socket().has_unsent() => {}
             Ok(true) => self.outbox_written(id),
             Ok(false) => {}
             Err(_) => self.cannot_write(id),
@@ -230,38 +203,21 @@ impl<S: Socket> Hub<S> {
     /// its end is seen as well.
     fn cannot_write(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
-        match session.state {
-            State::Publishing(_) if session.wants_turn() => {
-                session.outbox = Outbox::default();
-                self.queue_read(id);
-            }
-            _ => self.drop_session(id),
+        if session.publisher().is_some() && session.wants_turn() {
+            session.discard_output();
+            self.queue_read(id);
+        } else {
+            self.drop_session(id);
         }
     }
 
     /// The whole outbox has been written.
     pub(super) fn outbox_written(&mut self, id: SessionId) {
-        let session = &mut self.sessions[id];
-        match &mut session.state {
-            State::Responding { keep_alive, rest } => {
-                if !*keep_alive {
-                    self.close_when_written(id);
-                    return;
-                }
-                session.state = State::Requesting(mem::take(rest));
-                session.since = self.clock.now();
-                self.queue_read(id);
-            }
-            State::Recalling => self.recall_more(id),
-            State::Closing { is_shut, .. } if !*is_shut => {
-                // Half-closed, so that what was written last is not lost to a reset when the peer
-                // is still sending. The peer may be gone already.
-                *is_shut = session.socket.shut().unwrap_or(true);
-                if *is_shut {
-                    self.queue_read(id);
-                }
-            }
-            _ => {}
+        match self.sessions[id].outbox_written(self.clock.now()) {
+            AfterOutput::Stays => {}
+            AfterOutput::Reads => self.queue_read(id),
+            AfterOutput::Closes => self.close_when_written(id),
+            AfterOutput::Recalls => self.recall_more(id),
         }
     }
 }

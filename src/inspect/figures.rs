@@ -159,9 +159,10 @@ impl Collector {
                 .map_or(0, |(first_ms, latest_ms)| latest_ms - first_ms);
             let span_s = span_ms as f64 / 1000.0;
             // One frame lasts to the next.
-            let frame_rate = match span_ms > 0 {
-                true => track.frames.saturating_sub(1) as f64 / span_s,
-                false => 0.0,
+            let frame_rate = if span_ms > 0 {
+                track.frames.saturating_sub(1) as f64 / span_s
+            } else {
+                0.0
             };
             TrackFigures {
                 number: track.number,
@@ -218,9 +219,10 @@ fn gops(keyframes: impl Iterator<Item = i64>, has_video: bool) -> Option<Gops> {
 }
 
 fn apart(ms: i64) -> String {
-    match ms < 0 {
-        true => format!("{} ms before", -ms),
-        false => format!("{ms} ms after"),
+    if ms < 0 {
+        format!("{} ms before", -ms)
+    } else {
+        format!("{ms} ms after")
     }
 }
 

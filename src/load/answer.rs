@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::options::Protocol;
 use super::unframe::Unframer;
 use super::wire::Wire;
-use crate::protocol::chunked::Decoder;
-use crate::protocol::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
+use crate::http::chunked::Decoder;
+use crate::websocket::{SUBPROTOCOL, check_response, refusal_so_far};
 
 /// Sixteen bytes that the server proves to have read (RFC 6455, 4.1). There is no attacker here, so
 /// they may be the same each time.
@@ -83,9 +83,10 @@ fn check_stream(answer: &[u8]) -> Result<Option<(Unframer, usize)>, String> {
         field.name.eq_ignore_ascii_case("Transfer-Encoding")
             && field.value.eq_ignore_ascii_case(b"chunked")
     });
-    let unframer = match is_chunked {
-        true => Unframer::Chunked(Decoder::default()),
-        false => Unframer::UntilClose,
+    let unframer = if is_chunked {
+        Unframer::Chunked(Decoder::default())
+    } else {
+        Unframer::UntilClose
     };
     Ok(Some((unframer, length)))
 }

@@ -13,8 +13,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::stamp::{self, Stamp, Tally};
 use crate::webm::{
-    BlockElement, ClusterWriter, ElementId, Event, Limits, Recording, Segmenter, TRACKS_MAX, Track,
-    WebmError,
+    BlockElement, ClusterWriter, ElementId, Event, Limits, Placement, Recording, Segmenter,
+    TRACKS_MAX, Track, WebmError,
 };
 
 /// A file is kept in memory whole, so that playing it costs nothing.
@@ -187,13 +187,12 @@ impl Reel {
             && self.showing_ms + frame.due_ms <= now_ms
         {
             let timestamp_ms = self.showing_ms + frame.timestamp_ms;
-            self.clusters.write(
-                &mut out,
-                &frame.element,
-                frame.track as u8 + 1,
+            let placement = Placement {
+                track_number: frame.track as u8 + 1,
                 timestamp_ms,
-                frame.opens_cluster,
-            );
+                opens_cluster: frame.opens_cluster,
+            };
+            self.clusters.write(&mut out, &frame.element, placement);
             self.sent.add(frame.tally);
             self.latest_ms = self.latest_ms.max(timestamp_ms);
             is_empty = false;
@@ -215,8 +214,12 @@ impl Reel {
         self.sequence += 1;
         let track = self.film.recording.tracks.len() as u8;
         let element = simple_block(&stamp.to_bytes(), true);
-        self.clusters
-            .write(&mut out, &element, track, self.latest_ms, false);
+        let placement = Placement {
+            track_number: track,
+            timestamp_ms: self.latest_ms,
+            opens_cluster: false,
+        };
+        self.clusters.write(&mut out, &element, placement);
         out.freeze()
     }
 }

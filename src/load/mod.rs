@@ -61,7 +61,7 @@ use conditions::Conditions;
 use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};
 use plan::{Part, Plan};
-use publisher::{PublishError, Publisher};
+use publisher::{Program, PublishError, Publisher};
 use server::Usage;
 
 /// Why there is no report.
@@ -299,14 +299,9 @@ fn start_publishers(
         let reel = Reel::new(film.clone(), run);
         // Not all at once: one server gets their chunks one after another.
         let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
-        publishers.push(Publisher::start(
-            address,
-            tls.as_ref(),
-            options.key.as_ref(),
-            reel,
-            chunk,
-            delay,
-        )?);
+        let program = Program { reel, chunk, delay };
+        let key = options.key.as_ref();
+        publishers.push(Publisher::start(address, tls.as_ref(), key, program)?);
     }
     Ok(publishers)
 }

@@ -36,9 +36,10 @@ impl Progress {
 
     /// Whether it is time for a line.
     pub fn is_due(&self, now: Instant) -> bool {
-        let interval = match self.is_terminal {
-            true => Duration::from_millis(500),
-            false => Duration::from_secs(5),
+        let interval = if self.is_terminal {
+            Duration::from_millis(500)
+        } else {
+            Duration::from_secs(5)
         };
         now >= self.told + interval
     }

@@ -30,16 +30,25 @@ pub struct PublishError {
     error: UplinkError,
 }
 
+/// What a publisher sends, and when.
+#[derive(Debug)]
+pub struct Program {
+    pub reel: Reel,
+    /// Media sent at once.
+    pub chunk: Duration,
+    /// How long to wait first: several publishers should not all send at once.
+    pub delay: Duration,
+}
+
 impl Publisher {
-    /// Connects, and begins `delay` later: several publishers should not all send at once.
+    /// Connects, and begins after the delay.
     pub fn start(
         address: &Address,
         tls: Option<&Arc<ClientConfig>>,
         key: Option<&Secret>,
-        reel: Reel,
-        chunk: Duration,
-        delay: Duration,
+        program: Program,
     ) -> Result<Publisher, PublishError> {
+        let Program { reel, chunk, delay } = program;
         let name = address.to_string();
         let opened = address
             .open(tls)

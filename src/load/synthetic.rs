@@ -36,9 +36,10 @@ pub(super) fn film(bits_per_s: u64) -> Film {
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     let frames = (0..FRAMES).map(|n| {
         let is_keyframe = n == 0;
-        let frame = match is_keyframe {
-            true => vp8_keyframe(frame_bytes * KEYFRAME_WEIGHT, &mut noise),
-            false => vp8_frame(frame_bytes, &mut noise),
+        let frame = if is_keyframe {
+            vp8_keyframe(frame_bytes * KEYFRAME_WEIGHT, &mut noise)
+        } else {
+            vp8_frame(frame_bytes, &mut noise)
         };
         (n * GOP_MS / FRAMES, 0, is_keyframe, frame)
     });

@@ -36,9 +36,10 @@ impl FromStr for Target {
 
     fn from_str(url: &str) -> Result<Target, AddressError> {
         // HOST:PORT/live/NAME, as one may write it in a browser.
-        let address: Address = match url.contains("://") {
-            true => url.parse()?,
-            false => format!("http://{url}").parse()?,
+        let address: Address = if url.contains("://") {
+            url.parse()?
+        } else {
+            format!("http://{url}").parse()?
         };
         let (path, query) = match address.target.find('?') {
             Some(at) => address.target.split_at(at),
@@ -122,9 +123,10 @@ impl Target {
     pub(super) fn find_server(&self) -> io::Result<SocketAddr> {
         let has_port = self.authority.parse::<http::uri::Authority>();
         let has_port = has_port.is_ok_and(|authority| authority.port_u16().is_some());
-        let host = match has_port {
-            true => self.authority.clone(),
-            false => format!("{}:{}", self.authority, default_port(self.is_encrypted)),
+        let host = if has_port {
+            self.authority.clone()
+        } else {
+            format!("{}:{}", self.authority, default_port(self.is_encrypted))
         };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
         for address in host.to_socket_addrs()? {

@@ -1,6 +1,6 @@
 //! Distributions: of times, and of sizes.
 
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 use std::fmt;
@@ -57,19 +57,15 @@ impl<const BUCKETS: usize> Distribution<BUCKETS> {
     /// As cumulative buckets, values divided by `scale`.
     fn encode(
         &self,
-        encoder: &mut DescriptorEncoder,
-        name: &str,
-        help: &str,
-        unit: &Unit,
-        (bounds, scale): (&[u64; BUCKETS], f64),
+        mut metric: MetricEncoder,
+        bounds: &[u64; BUCKETS],
+        scale: f64,
     ) -> fmt::Result {
         let bounds = bounds.iter().map(|&bound| bound as f64 / scale);
         let mut buckets: Vec<(f64, u64)> = bounds.zip(self.counts).collect();
-        let told: u64 = self.counts.iter().sum();
-        buckets.push((f64::INFINITY, self.count - told));
-        encoder
-            .encode_descriptor(name, help, Some(unit), MetricType::Histogram)?
-            .encode_histogram::<NoLabelSet>(self.sum as f64 / scale, self.count, &buckets, None)
+        let counted: u64 = self.counts.iter().sum();
+        buckets.push((f64::INFINITY, self.count - counted));
+        metric.encode_histogram::<NoLabelSet>(self.sum as f64 / scale, self.count, &buckets, None)
     }
 }
 
@@ -84,8 +80,9 @@ impl Times {
         name: &str,
         help: &str,
     ) -> fmt::Result {
-        let buckets = (&TIMES_US, 1e6);
-        self.0.encode(encoder, name, help, &Unit::Seconds, buckets)
+        let unit = Some(&Unit::Seconds);
+        let metric = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        self.0.encode(metric, &TIMES_US, 1e6)
     }
 }
 
@@ -100,8 +97,9 @@ impl Sizes {
         name: &str,
         help: &str,
     ) -> fmt::Result {
-        self.0
-            .encode(encoder, name, help, &Unit::Bytes, (&SIZES, 1.0))
+        let unit = Some(&Unit::Bytes);
+        let metric = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        self.0.encode(metric, &SIZES, 1.0)
     }
 }
 

@@ -156,9 +156,10 @@ impl HandOver {
             &mut descriptors,
             SendFlags::NOSIGNAL,
         )?;
-        match sent == message.len() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::WriteZero.into()),
+        if sent == message.len() {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WriteZero.into())
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! listeners ─► admit ─┐                    ┌─► questions ─► the hook's threads
 //! epoll ─────► ready ─┼─► Hub<TcpSocket> ──┤
-//! verdicts ──► hear ──┘                    └─► next_wake ─► the next wait
+//! verdicts ──► hook_answered ──┘           └─► next_wake ─► the next wait
 //! ```
 //!
 //! - `reactor`: the loop; it reads the clock once a turn.
@@ -23,7 +23,7 @@ mod socket;
 mod tls;
 
 use crate::config::{Serve, Tls, reachable};
-use crate::protocol::base_path::BasePath;
+use crate::http::base_path::BasePath;
 use crate::record::Folder;
 use crate::secret::Secret;
 pub use inherited::Inherited;
@@ -151,16 +151,18 @@ fn greeting(
 
 /// A browser cannot open `0.0.0.0`: the links lead to the addresses that it stands for.
 fn links_to(scheme: &str, address: SocketAddr) -> Vec<String> {
-    let found = match address.ip().is_unspecified() {
-        true => reachable(address.ip()),
-        false => Vec::new(),
+    let found = if address.ip().is_unspecified() {
+        reachable(address.ip())
+    } else {
+        Vec::new()
     };
     let link = |address: SocketAddr| format!("{scheme}://{address}");
-    match found.is_empty() {
-        true => vec![link(address)],
-        false => found
+    if found.is_empty() {
+        vec![link(address)]
+    } else {
+        found
             .into_iter()
             .map(|ip| link(SocketAddr::new(ip, address.port())))
-            .collect(),
+            .collect()
     }
 }

@@ -3,8 +3,8 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
-use super::handover::{Origin, Succession};
-use super::hook::Hook;
+use super::handover::{Handover, Launch};
+use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::recording::Recording;
@@ -49,7 +49,7 @@ pub struct Reactor {
     signals: Signals,
     pub(super) doors: Doors,
     /// `None` without a web hook.
-    hook: Option<Hook>,
+    hook: Option<HookThreads>,
     /// `None` without `--record`.
     recording: Option<Recording>,
     pub(super) clock: LoopClock,
@@ -57,7 +57,7 @@ pub struct Reactor {
     /// stops it has a deadline, too.
     stopping: Option<Instant>,
     pub(super) manager: ServiceManager,
-    pub(super) succession: Succession,
+    pub(super) handover: Handover,
     drain_timeout: Duration,
 }
 
@@ -114,7 +114,7 @@ impl Reactor {
         // One for all threads: `mio` has no more for each `Poll`.
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let hook = match &config.hook {
-            Some(hook) => Some(Hook::start(hook, waker.clone())?),
+            Some(hook) => Some(HookThreads::start(hook, waker.clone())?),
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
@@ -138,8 +138,8 @@ impl Reactor {
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
-            succession: Succession::new(
-                Origin::new(inherited.is_activated),
+            handover: Handover::new(
+                Launch::new(inherited.is_activated),
                 config.random_publish_key,
             ),
             drain_timeout: config.limits.drain_timeout,
@@ -159,8 +159,8 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_hook(); // requests that waited for it go on
-            self.hear_recording();
+            self.take_hook_answers(); // requests that waited for it go on
+            self.take_recording_news();
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
@@ -222,7 +222,7 @@ impl Reactor {
             orders.map(Recording::wake_at),
             accept,
             self.manager.wake_at(),
-            self.succession.wake_at(self.stopping.is_some()),
+            self.handover.wake_at(self.stopping.is_some()),
         ];
         wakes.into_iter().flatten().min()
     }
@@ -239,7 +239,7 @@ impl Reactor {
                     }
                 }
             }
-            SUCCESSOR => self.hear_successor(),
+            SUCCESSOR => self.read_successor(),
             // What threads say is taken in phases of its own.
             WAKER => {}
             Token(index) if index >= LISTENERS => {
@@ -299,10 +299,10 @@ impl Reactor {
         }
     }
 
-    fn hear_hook(&mut self) {
+    fn take_hook_answers(&mut self) {
         if let Some(hook) = &self.hook {
             while let Some(answer) = hook.poll() {
-                self.hub.hear(&answer);
+                self.hub.hook_answered(&answer);
             }
         }
     }
@@ -311,19 +311,19 @@ impl Reactor {
         if let Some(hook) = &self.hook {
             while let Some(question) = self.hub.poll_question() {
                 if let Err(answer) = hook.ask(question) {
-                    self.hub.hear(&answer);
+                    self.hub.hook_answered(&answer);
                 }
             }
         }
     }
 
-    fn hear_recording(&mut self) {
+    fn take_recording_news(&mut self) {
         if let Some(recording) = &self.recording {
             while let Some(news) = recording.poll() {
-                self.hub.hear_recording(news);
+                self.hub.recording_changed(news);
             }
             while let Some(answer) = recording.poll_answer() {
-                self.hub.hear_archive(answer);
+                self.hub.archive_answered(answer);
             }
         }
     }
@@ -378,7 +378,7 @@ impl Reactor {
         if self.is_serving() {
             self.manager.stopping();
         }
-        self.give_up_successor("the server is stopping");
+        self.abandon_successor("the server is stopping");
         self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.doors.listeners.clear();
         self.hub.stop();
@@ -398,7 +398,7 @@ impl Reactor {
             }
         }
         self.hub.drain();
-        self.succession.drain(self.clock.began + self.drain_timeout);
+        self.handover.drain(self.clock.began + self.drain_timeout);
     }
 }
 

@@ -18,13 +18,15 @@
 //!   [`TlsStream::flush`] is to be called when the wire has room, even without anything new to
 //!   write.
 
+mod rustls_calls;
+mod slices;
+
 use bytes::{Buf, BytesMut};
 use rustls::ServerConfig;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
-    UnbufferedStatus, WriteTraffic,
-};
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+use rustls_calls::{encode, encryptor, seal};
+use slices::Slices;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -84,7 +86,7 @@ pub struct TlsStream {
     unsent: BytesMut,
     /// The peer has announced that it sends no more.
     has_ended: bool,
-    has_said_goodbye: bool,
+    has_sent_close_notify: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl Acceptor {
             plain: BytesMut::new(),
             unsent: BytesMut::new(),
             has_ended: false,
-            has_said_goodbye: false,
+            has_sent_close_notify: false,
         })
     }
 }
@@ -254,8 +256,8 @@ impl TlsStream {
                 self.session.process_tls_records(&mut incoming[done..]);
             let mut is_settled = false;
             match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
+                Ok(ConnectionState::ReadTraffic(mut encryptor)) => {
+                    while let Some(record) = encryptor.next_record() {
                         let record = record.map_err(bad)?;
                         discard += record.discard;
                         take(record.payload, &mut self.plain);
@@ -327,7 +329,7 @@ impl TlsStream {
             outgoing, record, ..
         } = scratch;
         record.clear();
-        let mut traffic = traffic(&mut self.session, &mut self.incoming)?;
+        let mut encryptor = encryptor(&mut self.session, &mut self.incoming)?;
         let (mut plain, mut length) = (0, 0);
         while let Some((slice, is_last)) = slices.front() {
             let room = WRITE_BYTES - plain;
@@ -341,12 +343,12 @@ impl TlsStream {
                     all if is_last => all,
                     some => some - some % RECORD_BYTES,
                 };
-                length += seal(&mut traffic, &slice[..step], outgoing, length)?;
+                length += seal(&mut encryptor, &slice[..step], outgoing, length)?;
             } else {
                 step = slice.len().min(room).min(RECORD_BYTES - record.len());
                 record.extend_from_slice(&slice[..step]);
                 if record.len() == RECORD_BYTES {
-                    length += seal(&mut traffic, record, outgoing, length)?;
+                    length += seal(&mut encryptor, record, outgoing, length)?;
                     record.clear();
                 }
             }
@@ -354,18 +356,18 @@ impl TlsStream {
             slices.advance(step);
         }
         if !record.is_empty() {
-            length += seal(&mut traffic, record, outgoing, length)?;
+            length += seal(&mut encryptor, record, outgoing, length)?;
         }
         Ok((plain, length))
     }
 
     /// Tells the peer, once, that no more will come (RFC 8446, 6.1). It may have to be flushed.
-    pub fn say_goodbye(&mut self, wire: &mut impl Write) -> io::Result<()> {
-        if !self.has_said_goodbye && !self.is_handshaking() {
-            self.has_said_goodbye = true;
-            let mut traffic = traffic(&mut self.session, &mut self.incoming)?;
+    pub fn send_close_notify(&mut self, wire: &mut impl Write) -> io::Result<()> {
+        if !self.has_sent_close_notify && !self.is_handshaking() {
+            self.has_sent_close_notify = true;
+            let mut encryptor = encryptor(&mut self.session, &mut self.incoming)?;
             let mut alert = [0; 64];
-            let length = traffic.queue_close_notify(&mut alert).map_err(bad)?;
+            let length = encryptor.queue_close_notify(&mut alert).map_err(bad)?;
             self.unsent.extend_from_slice(&alert[..length]);
         }
         self.flush(wire).map(drop)
@@ -395,63 +397,6 @@ impl fmt::Debug for TlsStream {
     }
 }
 
-type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
-
-/// What encrypts. `incoming` is what rustls has seen already: it may keep places within it.
-fn traffic<'a>(
-    session: &'a mut UnbufferedServerConnection,
-    incoming: &'a mut [u8],
-) -> io::Result<Traffic<'a>> {
-    match session.process_tls_records(incoming).state.map_err(bad)? {
-        ConnectionState::WriteTraffic(traffic) => Ok(traffic),
-        // Both sides have sent their closing alert.
-        _ => Err(io::ErrorKind::BrokenPipe.into()),
-    }
-}
-
-/// Encrypts `plain` to `outgoing`, from `at` on. Returns how much it is there.
-fn seal(
-    traffic: &mut Traffic,
-    plain: &[u8],
-    outgoing: &mut Vec<u8>,
-    at: usize,
-) -> io::Result<usize> {
-    loop {
-        match traffic.encrypt(plain, &mut outgoing[at..]) {
-            Ok(length) => return Ok(length),
-            Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                outgoing.resize(at + required_size, 0);
-            }
-            Err(error) => return Err(bad(error)),
-        }
-    }
-}
-
-/// Puts a message of the handshake behind what waits to be sent.
-fn encode(
-    mut message: EncodeTlsData<'_, ServerConnectionData>,
-    unsent: &mut BytesMut,
-) -> io::Result<()> {
-    let before = unsent.len();
-    let mut length = 1024;
-    loop {
-        unsent.resize(before + length, 0);
-        match message.encode(&mut unsent[before..]) {
-            Ok(length) => {
-                unsent.truncate(before + length);
-                return Ok(());
-            }
-            Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) => {
-                length = required_size;
-            }
-            Err(error) => {
-                unsent.truncate(before);
-                return Err(bad(error));
-            }
-        }
-    }
-}
-
 /// One write; 0 when there is no room.
 fn write_some(wire: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
     loop {
@@ -467,276 +412,5 @@ fn write_some(wire: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
 fn bad(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
-
-/// What is left of the writer's slices.
-struct Slices<'a> {
-    rest: &'a [IoSlice<'a>],
-    /// Bytes of the first that are done with.
-    offset: usize,
-}
-
-impl<'a> Slices<'a> {
-    fn new(slices: &'a [IoSlice<'a>]) -> Slices<'a> {
-        let mut slices = Slices {
-            rest: slices,
-            offset: 0,
-        };
-        slices.advance(0);
-        slices
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
-    /// The next bytes, and whether no others follow.
-    fn front(&self) -> Option<(&'a [u8], bool)> {
-        let first: &'a IoSlice<'a> = self.rest.first()?;
-        Some((&first[self.offset..], self.rest.len() == 1))
-    }
-
-    fn advance(&mut self, length: usize) {
-        self.offset += length;
-        while let Some(first) = self.rest.first()
-            && self.offset >= first.len()
-        {
-            self.offset -= first.len();
-            self.rest = &self.rest[1..];
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use rustls::pki_types::PrivatePkcs8KeyDer;
-    use rustls::{ClientConfig, ClientConnection, RootCertStore};
-    use std::collections::VecDeque;
-
-    /// What lies between, with as much room as the test gives it.
-    #[derive(Default)]
-    struct Wire {
-        to_server: VecDeque<u8>,
-        to_client: Vec<u8>,
-        /// Bytes that may still be read, or written, before it blocks.
-        readable: usize,
-        writable: usize,
-    }
-
-    impl Read for Wire {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let most = self.readable.min(buffer.len());
-            let length = self.to_server.read(&mut buffer[..most])?;
-            self.readable -= length;
-            match length {
-                0 => Err(io::ErrorKind::WouldBlock.into()),
-                length => Ok(length),
-            }
-        }
-    }
-
-    impl Write for Wire {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let length = self.writable.min(bytes.len());
-            self.writable -= length;
-            self.to_client.extend_from_slice(&bytes[..length]);
-            match length {
-                0 => Err(io::ErrorKind::WouldBlock.into()),
-                length => Ok(length),
-            }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn both(
-        versions: &[&'static rustls::SupportedProtocolVersion],
-    ) -> (TlsStream, ClientConnection) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = ServerConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key.into())
-            .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = "localhost".try_into().unwrap();
-        let client = ClientConnection::new(Arc::new(client), name).unwrap();
-        let tls = Acceptor::new(Arc::new(server)).accept().unwrap();
-        (tls, client)
-    }
-
-    /// Lets the client read what has come, and puts its output on the wire.
-    fn pump(client: &mut ClientConnection, wire: &mut Wire, heard: &mut Vec<u8>) {
-        let mut bytes = &wire.to_client[..];
-        while !bytes.is_empty() {
-            client.read_tls(&mut bytes).unwrap();
-            client.process_new_packets().unwrap();
-            let mut some = [0; 32 << 10];
-            while let Ok(length @ 1..) = client.reader().read(&mut some) {
-                heard.extend_from_slice(&some[..length]);
-            }
-        }
-        wire.to_client.clear();
-        while client.wants_write() {
-            client.write_tls(&mut wire.to_server).unwrap();
-        }
-    }
-
-    fn pattern(length: usize, seed: u8) -> Vec<u8> {
-        (0..length)
-            .map(|at| (at / 7) as u8 ^ (at as u8) ^ seed)
-            .collect()
-    }
-
-    /// Sends `said` one way and `slices` the other, over a wire that has room for a few of `rooms`
-    /// each time.
-    fn converse(
-        version: &'static rustls::SupportedProtocolVersion,
-        said: &[u8],
-        slices: &[Vec<u8>],
-        rooms: &[usize],
-        buffer_bytes: usize,
-    ) {
-        let (mut tls, mut client) = both(&[version]);
-        let (mut wire, mut heard, mut read) = (Wire::default(), Vec::new(), Vec::new());
-        let all = slices.concat();
-        let mut buffer = vec![0; buffer_bytes];
-        let (mut told, mut written) = (0, 0);
-        for &room in rooms.iter().cycle().take(200_000) {
-            (wire.readable, wire.writable) = (room, room);
-            told += client.writer().write(&said[told..]).unwrap();
-            pump(&mut client, &mut wire, &mut heard);
-            loop {
-                match tls.read(&mut wire, &mut buffer) {
-                    Ok(length) => read.extend_from_slice(&buffer[..length]),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            // After "would block" the caller may wait: nothing readable is left here.
-            assert!(tls.plain.is_empty());
-            if tls.has_unsent() {
-                tls.flush(&mut wire).unwrap();
-            }
-            if written < all.len() && !tls.has_unsent() && !tls.is_handshaking() {
-                let (mut skip, mut rest) = (written, Vec::new());
-                for slice in slices {
-                    let step = skip.min(slice.len());
-                    skip -= step;
-                    rest.push(IoSlice::new(&slice[step..]));
-                }
-                written += tls.write(&mut wire, &rest).unwrap();
-                assert!(tls.unsent.len() <= WRITE_BYTES + 1024, "{tls:?}");
-            }
-            pump(&mut client, &mut wire, &mut heard);
-            let is_done = written == all.len() && !tls.has_unsent() && read.len() == said.len();
-            if is_done && !tls.is_handshaking() {
-                break;
-            }
-        }
-        assert!(read == said, "{} of {} read", read.len(), said.len());
-        assert!(heard == all, "{} of {} heard", heard.len(), all.len());
-
-        // Peeked bytes stay.
-        client.writer().write_all(b"more").unwrap();
-        pump(&mut client, &mut wire, &mut heard);
-        wire.readable = 1 << 20;
-        for _ in 0..2 {
-            assert_eq!(tls.peek(&mut wire).unwrap(), 4);
-        }
-        assert_eq!(tls.read(&mut wire, &mut buffer[..1]).unwrap(), 1);
-        assert!(tls.plain == b"ore"[..]);
-
-        // A closing alert that has no room goes out when there is some.
-        wire.writable = 0;
-        tls.say_goodbye(&mut wire).unwrap();
-        assert!(tls.has_unsent());
-        wire.writable = 100;
-        tls.say_goodbye(&mut wire).unwrap();
-        assert!(!tls.has_unsent());
-        let mut bytes = &wire.to_client[..];
-        client.read_tls(&mut bytes).unwrap();
-        assert!(client.process_new_packets().unwrap().peer_has_closed());
-        client.send_close_notify();
-        pump(&mut client, &mut Wire::default(), &mut heard);
-    }
-
-    #[test]
-    fn bytes_arrive_over_either_version_and_any_narrow_wire() {
-        for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-            for rooms in [&[1][..], &[100], &[1 << 20], &[30_000, 0, 7]] {
-                let slices = [
-                    pattern(6, 1),
-                    pattern(31_000, 2),
-                    pattern(0, 3),
-                    pattern(20_000, 4),
-                ];
-                converse(version, &pattern(40_000, 5), &slices, rooms, 256);
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn bytes_arrive_in_order_over_any_wire(
-            said in 0usize..100_000,
-            slices in prop::collection::vec(prop_oneof![0usize..50, 0usize..90_000], 0..12),
-            rooms in prop::collection::vec(prop_oneof![0usize..200, 500usize..70_000], 1..8),
-            buffer_bytes in prop_oneof![1usize..300, 4096usize..70_000],
-        ) {
-            let slices: Vec<_> = slices.iter().zip(0..).map(|(&length, n)| pattern(length, n)).collect();
-            let rooms = [&rooms[..], &[9_000]].concat();
-            converse(&rustls::version::TLS13, &pattern(said, 77), &slices, &rooms, buffer_bytes);
-        }
-    }
-
-    #[test]
-    fn plain_bytes_are_refused_and_plain_http_is_recognized() {
-        for (first, is_plain) in [(&b"GET / HTTP/1.1\r\n"[..], true), (b"\x00\x01", false)] {
-            let (mut tls, _) = both(&[&rustls::version::TLS13]);
-            let mut wire = Wire {
-                readable: 100,
-                writable: 100,
-                ..Wire::default()
-            };
-            wire.to_server.extend(first);
-            let error = tls.read(&mut wire, &mut [0; 10]).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-            assert_eq!(tls.is_spoken_to_in_plain(), is_plain);
-            assert!(wire.to_client.is_empty());
-        }
-    }
-
-    #[test]
-    fn an_idle_connection_keeps_no_buffer() {
-        let (mut tls, mut client) = both(&[&rustls::version::TLS13]);
-        let (mut wire, mut heard) = (Wire::default(), Vec::new());
-        client.writer().write_all(b"hello").unwrap();
-        for _ in 0..4 {
-            (wire.readable, wire.writable) = (1 << 20, 1 << 20);
-            pump(&mut client, &mut wire, &mut heard);
-            let _ = tls.read(&mut wire, &mut [0; 5]);
-        }
-        assert!(!tls.is_handshaking());
-        let kept = [
-            tls.incoming.capacity(),
-            tls.plain.capacity(),
-            tls.unsent.capacity(),
-        ];
-        assert_eq!(kept, [0; 3]);
-    }
-}
+mod tests;

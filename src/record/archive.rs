@@ -226,9 +226,10 @@ fn open(folder: &Folder, stream: &StreamName, name: FileName) -> io::Result<Open
     Ok(Opened {
         file: OpenRecording(Arc::new(file)),
         bytes,
-        media_type: match name.is_matroska {
-            true => "video/x-matroska",
-            false => "video/webm",
+        media_type: if name.is_matroska {
+            "video/x-matroska"
+        } else {
+            "video/webm"
         },
         etag: is_finished.then_some(etag),
     })

@@ -66,10 +66,7 @@ impl std::fmt::Display for FileName {
         if self.number != 1 {
             write!(f, "-{}", self.number)?;
         }
-        f.write_str(match self.is_matroska {
-            true => ".mkv",
-            false => ".webm",
-        })
+        f.write_str(if self.is_matroska { ".mkv" } else { ".webm" })
     }
 }
 

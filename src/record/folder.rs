@@ -94,9 +94,10 @@ impl Folder {
     pub fn open_recording(&self, stream: &StreamName, name: FileName) -> io::Result<File> {
         let path = self.path.join(stream.as_str()).join(name.to_string());
         // A symbolic link is none of ours.
-        match fs::symlink_metadata(&path)?.is_file() {
-            true => File::open(path),
-            false => Err(io::ErrorKind::NotFound.into()),
+        if fs::symlink_metadata(&path)?.is_file() {
+            File::open(path)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
         }
     }
 

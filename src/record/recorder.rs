@@ -226,7 +226,7 @@ impl<F: Files> Recorder<F> {
         match open.writer.finish() {
             Ok(finished) => {
                 self.gauge.wrote(finished.bytes - before);
-                self.tell_finished(stream, name, finished);
+                self.report_finished(stream, name, finished);
             }
             Err(error) => self.report(stream, &error, now),
         }
@@ -243,7 +243,7 @@ impl<F: Files> Recorder<F> {
             Err(error) => Err(error),
         };
         match finished {
-            Ok(Some(finished)) => self.tell_finished(stream, open.name, finished),
+            Ok(Some(finished)) => self.report_finished(stream, open.name, finished),
             // The next start of the server finishes it, or removes it.
             Ok(None) => {}
             Err(error) => {
@@ -274,7 +274,7 @@ impl<F: Files> Recorder<F> {
         self.tell(stream, Event::Failed(reason(error)));
     }
 
-    fn tell_finished(&mut self, stream: &Arc<str>, file: String, finished: Finished) {
+    fn report_finished(&mut self, stream: &Arc<str>, file: String, finished: Finished) {
         let Finished { duration_ms, bytes } = finished;
         tracing::info!(stream = %stream, file, duration_ms, bytes, "recording finished");
         self.tell(
@@ -337,9 +337,10 @@ impl<S: Storage> Open<S> {
 
     /// When the file is to be synced.
     fn sync_at(&self, sync: Duration) -> Option<Instant> {
-        match sync.is_zero() {
-            true => None,
-            false => self.unsynced_since.map(|since| since + sync),
+        if sync.is_zero() {
+            None
+        } else {
+            self.unsynced_since.map(|since| since + sync)
         }
     }
 

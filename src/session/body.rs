@@ -1,7 +1,7 @@
 //! A request body as it comes in: pieces of media, or a poster.
 
-use crate::protocol::chunked::{Decoded, Decoder};
-use crate::protocol::http::{Body, HttpError};
+use crate::http::chunked::{Decoded, Decoder};
+use crate::http::{Body, HttpError};
 use bytes::{Bytes, BytesMut};
 use std::io::{self, Read};
 

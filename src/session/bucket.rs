@@ -14,7 +14,7 @@ const BURST: Duration = Duration::from_secs(1);
 
 /// A publisher with an empty bucket is not read for this long, or every few bytes would cost a
 /// turn.
-const REST: Duration = Duration::from_millis(20);
+const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Clone, Copy)]
 pub struct Bucket {
@@ -56,7 +56,43 @@ impl Bucket {
     /// When to try again, if no bytes may be taken now.
     pub fn empty_until(&self, now: Instant) -> Option<Instant> {
         let taken = self.full_at.saturating_duration_since(now);
-        (taken >= BURST).then(|| now + (taken - BURST) + REST)
+        (taken >= BURST).then(|| now + (taken - BURST) + RETRY_AFTER)
+    }
+}
+
+/// A publisher's rate limit, and until when the publisher is not read because of it.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit {
+    bucket: Bucket,
+    throttled_until: Option<Instant>,
+}
+
+impl RateLimit {
+    pub fn new(bits_per_s: u64, now: Instant) -> RateLimit {
+        RateLimit {
+            bucket: Bucket::empty(bits_per_s, now),
+            throttled_until: None,
+        }
+    }
+
+    /// Bytes that may be taken now.
+    pub fn allowance(&self, now: Instant) -> u64 {
+        self.bucket.allowance(now)
+    }
+
+    pub fn take(&mut self, bytes: u64, now: Instant) {
+        self.bucket.take(bytes, now);
+    }
+
+    /// Whether the publisher is not to be read yet.
+    pub fn is_throttled(&self, now: Instant) -> bool {
+        self.throttled_until.is_some_and(|until| now < until)
+    }
+
+    /// Throttles the publisher if it was over its rate. Returns until when.
+    pub fn throttle(&mut self, now: Instant) -> Option<Instant> {
+        self.throttled_until = self.bucket.empty_until(now);
+        self.throttled_until
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a session's deadlines ask for.
 
+use super::publisher::Publisher;
 use super::{Session, State};
 use crate::config::Limits;
 use std::time::{Duration, Instant};
@@ -32,82 +33,78 @@ pub enum Due {
 impl<S> Session<S> {
     /// What its deadlines ask for now, if anything.
     pub fn due(&self, limits: &Limits, now: Instant) -> Option<Due> {
-        let elapsed = |since: Instant| now.saturating_duration_since(since);
-        let is_stalled = self
-            .blocked_since
-            .is_some_and(|since| elapsed(since) >= limits.viewer_timeout);
+        let is_over = |since: Instant, time| now.saturating_duration_since(since) >= time;
+        let is_blocked_for = |time| {
+            let since = self.readiness.blocked_since();
+            since.is_some_and(|since| is_over(since, time))
+        };
+        let is_stalled = is_blocked_for(limits.viewer_timeout);
         match &self.state {
-            State::Requesting(bytes) if elapsed(self.since) >= limits.head_timeout => {
+            State::Requesting(head) if is_over(self.since, limits.head_timeout) => {
                 // A client between two requests is not late, only idle.
-                Some(match bytes.is_empty() && self.requests > 0 {
-                    true => Due::Idle,
-                    false => Due::HeadTimeout,
+                Some(if head.is_between_requests() {
+                    Due::Idle
+                } else {
+                    Due::HeadTimeout
                 })
             }
             State::Requesting(_) => None,
             // A decided request has its turn soon.
             State::Pending(pending) if pending.is_decided() => None,
             State::Pending(pending) => (now >= pending.deadline).then_some(Due::Undecided),
-            State::Posting(_) if elapsed(self.since) >= limits.publisher_timeout => {
+            State::Posting(_) if is_over(self.since, limits.publisher_timeout) => {
                 Some(Due::SilentPublisher)
             }
             State::Responding { .. } | State::Draining(_)
-                if elapsed(self.since) >= limits.viewer_timeout * ANSWER_TIMEOUTS =>
+                if is_over(self.since, limits.viewer_timeout * ANSWER_TIMEOUTS) =>
             {
                 Some(Due::Stalled)
             }
-            State::Draining(_) if elapsed(self.heard_at) >= limits.head_timeout => Some(Due::Idle),
+            State::Draining(draining) if is_over(draining.active_at, limits.head_timeout) => {
+                Some(Due::Idle)
+            }
             State::Responding { .. }
             | State::Draining(_)
-            | State::Posting(_)
-            | State::Recalling => is_stalled.then_some(Due::Stalled),
-            // A throttled publisher is silent because the server does not read it.
-            State::Publishing(publisher) if publisher.is_throttled(now) => None,
-            State::Publishing(publisher) if publisher.is_websocket() => {
-                // Its recorder may have nothing to record for a while: a publisher that answers
-                // pings has twice the time.
-                let is_silent = elapsed(self.heard_at) >= limits.publisher_timeout
-                    || elapsed(publisher.fed_at) >= limits.publisher_timeout * 2;
-                match is_silent {
-                    true => Some(Due::SilentPublisher),
-                    false => self.ping_due(publisher_ping_interval(limits), limits, now),
-                }
+            | State::Recalling(_)
+            | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Publishing(publisher) => publisher_due(publisher, limits, now),
+            State::Viewing { .. } if is_stalled => Some(Due::Stalled),
+            State::Viewing { viewer, .. } if self.readiness.blocked_since().is_some() => {
+                // A viewer that has been taking one chunk for so long may be the last to hold that
+                // memory. So all viewers together hold no more beyond the ring than what came in that
+                // time. A ping would wait behind the media that it does not take.
+                let is_trickling =
+                    !self.outbox.is_empty() && viewer.has_stood_still(limits.viewer_timeout, now);
+                is_trickling.then_some(Due::Stalled)
             }
-            State::Publishing(publisher) => {
-                let is_silent = elapsed(publisher.fed_at) >= limits.publisher_timeout;
-                is_silent.then_some(Due::SilentPublisher)
-            }
-            State::Viewing { .. } if is_stalled || self.is_trickling(limits, now) => {
-                Some(Due::Stalled)
-            }
-            // A ping would wait behind the media that it does not take.
-            State::Viewing { .. } if self.blocked_since.is_some() => None,
             State::Viewing { viewer, .. } if viewer.is_websocket() => {
-                self.ping_due(limits.ping_interval, limits, now)
+                let liveness = viewer.liveness();
+                liveness.due(limits.ping_interval, limits.ping_timeout, now)
             }
             State::Viewing { .. } => None,
             State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
             State::Gone => None,
         }
     }
+}
 
-    /// Whether the viewer has been taking one chunk for so long that it may be the last to hold
-    /// that memory. So all viewers together hold no more beyond the ring than what came in that
-    /// time.
-    fn is_trickling(&self, limits: &Limits, now: Instant) -> bool {
-        self.blocked_since.is_some()
-            && !self.outbox.is_empty()
-            && now.saturating_duration_since(self.since) >= limits.viewer_timeout
+fn publisher_due(publisher: &Publisher, limits: &Limits, now: Instant) -> Option<Due> {
+    let is_silent = |time| now.saturating_duration_since(publisher.fed_at()) >= time;
+    // A throttled publisher is silent because the server does not read it.
+    if publisher.is_throttled(now) {
+        return None;
     }
-
-    fn ping_due(&self, interval: Duration, limits: &Limits, now: Instant) -> Option<Due> {
-        match self.pinged_at {
-            Some(at) => {
-                (now.saturating_duration_since(at) >= limits.ping_timeout).then_some(Due::NoPong)
-            }
-            None => (now.saturating_duration_since(self.heard_at) >= interval).then_some(Due::Ping),
-        }
+    if !publisher.is_websocket() {
+        return is_silent(limits.publisher_timeout).then_some(Due::SilentPublisher);
     }
+    // Its recorder may have nothing to record for a while: a publisher that answers pings has twice
+    // the time.
+    let liveness = publisher.liveness();
+    if liveness.is_silent(limits.publisher_timeout, now) || is_silent(limits.publisher_timeout * 2)
+    {
+        return Some(Due::SilentPublisher);
+    }
+    liveness.due(publisher_ping_interval(limits), limits.ping_timeout, now)
 }
 
 /// A silent publisher gets its ping early enough to answer before it is given up.
@@ -118,17 +115,26 @@ fn publisher_ping_interval(limits: &Limits) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::http::Body;
+    use crate::http::Body;
+    use crate::http::response::Stamp;
     use crate::session::SessionId;
-    use crate::session::body::BodyReader;
     use crate::session::inbound::Inbound;
-    use crate::session::publisher::Publisher;
-    use crate::session::viewer::{Told, Transport, Viewer};
-    use crate::stream::{self, Catalog, Cursor, Ingest};
+    use crate::session::publisher::Upload;
+    use crate::session::viewer::Viewer;
+    use crate::session::{Client, IncomingHead};
+    use crate::stream::{self, Catalog, Ingest};
+    use bytes::Bytes;
     use std::net::Ipv4Addr;
 
     fn connection(now: Instant) -> Session<()> {
-        Session::new(SessionId::new(0, 0), (), Ipv4Addr::LOCALHOST.into(), now)
+        let client = Client::new(Ipv4Addr::LOCALHOST.into());
+        let head = IncomingHead::first(false, None);
+        Session::new(SessionId::new(0, 0), (), client, head, now)
+    }
+
+    fn block_since(connection: &mut Session<()>, since: Instant) {
+        connection.readiness.unblock();
+        connection.readiness.write_blocked(since);
     }
 
     #[test]
@@ -136,32 +142,42 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut connection = connection(start);
-        connection.state = State::Responding {
+        let rest = bytes::BytesMut::new();
+        let state = State::Responding {
             keep_alive: true,
-            rest: bytes::BytesMut::new(),
+            rest,
         };
+        connection.enter(state, start);
         let limits = Limits::default();
         // It takes a byte now and then.
-        connection.blocked_since = Some(after(110));
+        block_since(&mut connection, after(110));
         assert_eq!(connection.due(&limits, after(119)), None);
         assert_eq!(connection.due(&limits, after(120)), Some(Due::Stalled));
         // It takes none.
-        connection.blocked_since = Some(after(10));
+        block_since(&mut connection, after(10));
         assert_eq!(connection.due(&limits, after(39)), None);
         assert_eq!(connection.due(&limits, after(40)), Some(Due::Stalled));
     }
 
+    fn pinged(connection: &mut Session<()>, now: Instant) {
+        match &mut connection.state {
+            State::Publishing(publisher) => publisher.liveness_mut().pinged(now),
+            State::Viewing { viewer, .. } => viewer.liveness_mut().pinged(now),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn publishing(publisher: Publisher, now: Instant) -> Session<()> {
         let mut connection = connection(now);
-        connection.state = State::Publishing(Box::new(publisher));
+        connection.enter(State::Publishing(Box::new(publisher)), now);
         connection
     }
 
     fn fed_at(connection: &mut Session<()>, now: Instant) {
         if let State::Publishing(publisher) = &mut connection.state {
-            publisher.fed_at = now;
+            publisher.feed_at(now);
         }
-        connection.heard(now);
+        connection.peer_active(now);
     }
 
     #[test]
@@ -183,9 +199,9 @@ mod tests {
         assert_eq!(connection.due(&limits, after(19)), None);
         for asked in [20, 41] {
             assert_eq!(connection.due(&limits, after(asked)), Some(Due::Ping));
-            connection.pinged_at = Some(after(asked));
+            pinged(&mut connection, after(asked));
             assert_eq!(connection.due(&limits, after(asked)), None);
-            connection.heard(after(asked + 1));
+            connection.peer_active(after(asked + 1));
         }
         assert_eq!(connection.due(&limits, after(59)), None);
         assert_eq!(
@@ -196,15 +212,15 @@ mod tests {
         assert_eq!(connection.due(&limits, after(78)), None);
         // It does not.
         let mut connection = websocket();
-        connection.pinged_at = Some(after(20));
+        pinged(&mut connection, after(20));
         assert_eq!(connection.due(&limits, after(29)), None);
         assert_eq!(
             connection.due(&limits, after(30)),
             Some(Due::SilentPublisher)
         );
         // An HTTP body has no pings.
-        let body = BodyReader::new(Body::Chunked);
-        let connection = publishing(Publisher::body(stream, ingest(), body, start), start);
+        let upload = Upload::new(Body::Chunked, Bytes::new(), Stamp::default(), false);
+        let connection = publishing(Publisher::upload(stream, ingest(), upload, start), start);
         assert_eq!(connection.due(&limits, after(29)), None);
         assert_eq!(
             connection.due(&limits, after(30)),
@@ -228,35 +244,32 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut connection = connection(start);
-        connection.state = State::Viewing {
-            viewer: Viewer {
-                stream: Catalog::new(stream::Limits::default()).open("demo"),
-                transport: Transport::WebSocket { v1: false },
-                cursor: Cursor::join(),
-                told: Told::Offline,
-                audience_index: 0,
-                ignored_reads: 0,
-                stamp: None,
-            },
+        let mut catalog = Catalog::new(stream::Limits::default());
+        let id = catalog.open("demo");
+        let state = State::Viewing {
+            viewer: Viewer::websocket(id, catalog.stream(id), false, start),
             inbound: None,
         };
+        connection.enter(state, start);
         let limits = Limits::default();
         assert_eq!(connection.due(&limits, after(20)), Some(Due::Ping));
-        connection.pinged_at = Some(after(20));
+        pinged(&mut connection, after(20));
         assert_eq!(connection.due(&limits, after(40)), Some(Due::NoPong));
         // The ping is behind media that the peer does not take, so the ping cannot have arrived.
-        connection.blocked_since = Some(after(15));
+        block_since(&mut connection, after(15));
         assert_eq!(connection.due(&limits, after(44)), None);
         assert_eq!(connection.due(&limits, after(45)), Some(Due::Stalled));
         // It takes a byte now and then, but no whole chunk.
         connection.outbox.push(vec![0; 1000]);
-        connection.since = after(50);
-        connection.blocked_since = Some(after(79));
+        if let Some(viewer) = connection.viewer_mut() {
+            viewer.cursor_moved(after(50));
+        }
+        block_since(&mut connection, after(79));
         assert_eq!(connection.due(&limits, after(79)), None);
-        connection.blocked_since = Some(after(80));
+        block_since(&mut connection, after(80));
         assert_eq!(connection.due(&limits, after(80)), Some(Due::Stalled));
         // Level with the stream, it holds nothing.
-        connection.blocked_since = None;
+        connection.readiness.unblock();
         assert_eq!(connection.due(&limits, after(80)), Some(Due::NoPong));
     }
 }

@@ -7,8 +7,8 @@
 //! frame starts only between media frames.
 
 use super::outbox::Outbox;
-use crate::protocol::frame_check::{FrameCheck, Violation};
-use crate::protocol::websocket::CloseCode;
+use crate::websocket::CloseCode;
+use crate::websocket::frame_check::{FrameCheck, Violation};
 use bytes::Bytes;
 use std::io::{self, Read, Write};
 use std::mem;
@@ -45,8 +45,6 @@ pub struct Inbound {
     wrong: Option<Violation>,
     /// Whether the last bytes were frames of some bytes each.
     is_dense: bool,
-    /// Bytes that came since the peer was last seen between two messages.
-    unfinished: u32,
     /// Unrequested data messages.
     pub ignored: u8,
     /// The code of the peer's close frame.
@@ -55,7 +53,7 @@ pub struct Inbound {
 
 /// What came from the peer.
 #[derive(Debug)]
-pub enum Heard {
+pub enum Received {
     /// A whole binary message.
     Binary(Bytes),
     /// A whole text message.
@@ -105,7 +103,6 @@ impl Inbound {
             check,
             wrong,
             is_dense: false,
-            unfinished: saturated(rest.len() as u64),
             ignored: 0,
             close_code: None,
         }
@@ -122,7 +119,7 @@ impl Inbound {
         let coming = self
             .check
             .payload_left()
-            .saturating_add(self.unfinished as usize);
+            .saturating_add(self.check.unfinished());
         coming.saturating_add(mem::size_of::<Inbound>())
     }
 
@@ -135,17 +132,18 @@ impl Inbound {
     }
 
     /// Reads the next message. Returns it, and the number of bytes that came from the socket.
-    pub fn read(&mut self, socket: &mut impl Read, outbox: &mut Outbox) -> (Heard, u64) {
+    pub fn read(&mut self, socket: &mut impl Read, outbox: &mut Outbox) -> (Received, u64) {
         self.check.count_anew();
-        let mut wire = Wire {
+        let mut wire = CheckedSocket {
             socket,
             check: &mut self.check,
             wrong: &mut self.wrong,
             replies: Vec::new(),
             received: 0,
-            read_max: match self.is_dense {
-                true => DENSE_READ_BYTES,
-                false => usize::MAX,
+            read_max: if self.is_dense {
+                DENSE_READ_BYTES
+            } else {
+                usize::MAX
             },
             is_spent: false,
         };
@@ -153,60 +151,52 @@ impl Inbound {
         let is_spent = wire.is_spent;
         let came = wire.received;
         outbox.push(wire.replies);
-        self.unfinished = match self.check.is_between_messages() {
-            true => 0,
-            false => self.unfinished.saturating_add(saturated(came)),
-        };
         if came > 0 {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
         }
-        let heard = match result {
+        let message = match result {
             // Nothing is read behind the violation, so all sound bytes have been handled.
             Err(Error::Io(_)) if let Some(violation) = self.wrong => {
-                Heard::Bad(violation.code, violation.reason.to_owned())
+                Received::Bad(violation.code, violation.reason.to_owned())
             }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock && is_spent => {
-                Heard::Unfinished
+                Received::Unfinished
             }
-            Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
-            Ok(Message::Text(_)) => Heard::Text,
-            Ok(Message::Ping(_) | Message::Pong(_)) => Heard::Control,
+            Ok(Message::Binary(bytes)) => Received::Binary(bytes),
+            Ok(Message::Text(_)) => Received::Text,
+            Ok(Message::Ping(_) | Message::Pong(_)) => Received::Control,
             // The answer is queued. The next read writes it and reports the close.
             Ok(Message::Close(frame)) => {
                 self.close_code = frame.and_then(|frame| NonZeroU16::new(frame.code.into()));
-                Heard::Control
+                Received::Control
             }
-            Ok(Message::Frame(_)) => Heard::Control,
-            Err(error) => Heard::from(error),
+            Ok(Message::Frame(_)) => Received::Control,
+            Err(error) => Received::from(error),
         };
-        (heard, came)
+        (message, came)
     }
 }
 
-impl From<Error> for Heard {
-    fn from(error: Error) -> Heard {
+impl From<Error> for Received {
+    fn from(error: Error) -> Received {
         match error {
-            Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Blocked,
-            Error::ConnectionClosed | Error::AlreadyClosed => Heard::Closed,
+            Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Received::Blocked,
+            Error::ConnectionClosed | Error::AlreadyClosed => Received::Closed,
             Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                Heard::Gone
+                Received::Gone
             }
-            Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => Heard::Bad(
+            Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => Received::Bad(
                 CloseCode::TooBig,
                 format!("a message has at most {max_size} bytes"),
             ),
-            Error::Utf8(_) => Heard::Bad(CloseCode::InvalidPayload, "text is not UTF-8".into()),
-            other => Heard::Bad(CloseCode::Protocol, other.to_string()),
+            Error::Utf8(_) => Received::Bad(CloseCode::InvalidPayload, "text is not UTF-8".into()),
+            other => Received::Bad(CloseCode::Protocol, other.to_string()),
         }
     }
 }
 
-fn saturated(length: u64) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
-}
-
 /// The socket as tungstenite sees it.
-struct Wire<'a, S> {
+struct CheckedSocket<'a, S> {
     socket: &'a mut S,
     check: &'a mut FrameCheck,
     wrong: &'a mut Option<Violation>,
@@ -218,7 +208,7 @@ struct Wire<'a, S> {
     is_spent: bool,
 }
 
-impl<S: Read> Read for Wire<'_, S> {
+impl<S: Read> Read for CheckedSocket<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.wrong.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
@@ -249,7 +239,7 @@ impl<S: Read> Read for Wire<'_, S> {
     }
 }
 
-impl<S> Write for Wire<'_, S> {
+impl<S> Write for CheckedSocket<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.replies.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -5,38 +5,52 @@
 //! socket ◄── outbox ◄─────── Viewer ◄──── Cursor, Ring
 //! ```
 //!
-//! - `turn`: what one session reads and writes in a turn.
-//! - `publisher`, `viewer`: the two roles; `plea`: what publishers are asked for; `pending`: a request
-//!   that waits for the web hook.
-//! - `due`: what a session's deadlines ask for; `socket`: what it needs of its socket.
+//! - `state`: the states, and what belongs to each; `head`: a request head that is coming in.
+//! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
+//! - `publisher`, `viewer`: the two roles; `keyframes`: the messages to publishers without a keyframe;
+//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
+//! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
+//!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
 //! - `inbound`, `body`: WebSocket frames and request bodies that come in; `outbox`: bytes that wait to
 //!   go out; `bucket`: how fast a publisher may send.
 //!
-//! No session knows of another one. Time is passed in.
+//! No session knows of another one. Time is passed in. The hub sees a session's state, and changes it
+//! by [`Session::enter`] and by the methods of the roles alone.
 
 pub(crate) mod body;
 pub(crate) mod bucket;
+mod client;
 mod due;
+mod head;
+mod id;
 pub(crate) mod inbound;
+pub(crate) mod keyframes;
+mod liveness;
 pub(crate) mod outbox;
 mod pending;
-pub(crate) mod plea;
 pub(crate) mod publisher;
+mod readiness;
+mod recall;
+pub(crate) mod requesting;
 mod socket;
+mod state;
 pub(crate) mod turn;
 pub(crate) mod viewer;
 
+pub use client::Client;
 pub use due::Due;
+pub use head::{IncomingHead, ParsedHead};
+pub use id::SessionId;
 pub use pending::{PendingAuthorization, QuestionId, Request, Verdict};
+pub use readiness::Readiness;
+pub use recall::Recall;
 pub use socket::Socket;
+pub use state::{Draining, Posting, State};
 
-use crate::protocol::http::RequestHead;
-use crate::stream_name::StreamName;
-use body::BodyReader;
-use bytes::BytesMut;
-use inbound::Inbound;
+use bytes::{Bytes, BytesMut};
 use outbox::Outbox;
 use publisher::Publisher;
+use std::mem;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use viewer::Viewer;
@@ -53,144 +67,34 @@ pub const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// them.
 pub const OUTBOX_SLICES_MAX: usize = 64;
 
-/// Where one accepted socket is in its life.
-#[derive(Debug)]
-pub enum State {
-    /// Waiting for a whole HTTP request head; these bytes of it are here.
-    Requesting(BytesMut),
-    /// The request waits for the web hook. The session is not read until the verdict.
-    Pending(Box<PendingAuthorization>),
-    /// Sending a whole answer. Then another request may follow: these bytes came behind the last
-    /// one.
-    Responding { keep_alive: bool, rest: BytesMut },
-    /// Reading an unwanted body to its end; the next request may come behind it. The answer is in
-    /// the outbox, or written.
-    Draining(Box<BodyReader>),
-    /// Being sent a recording, or waiting for what the archive thread finds. The session is not read.
-    Recalling,
-    /// Sending us a poster.
-    Posting(Box<Posting>),
-    /// Feeding one stream, by WebSocket or request body.
-    Publishing(Box<Publisher>),
-    /// Reading one stream at its own pace. `inbound` is made when the first bytes come from a
-    /// WebSocket.
-    Viewing {
-        viewer: Viewer,
-        inbound: Option<Box<Inbound>>,
-    },
-    /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
-    Closing { deadline: Instant, is_shut: bool },
-    /// Nothing more to do with it: `Hub::free_slots` frees its slot.
-    Gone,
-}
-
-impl State {
-    /// As tests name it.
-    #[cfg(feature = "testing")]
-    pub fn name(&self) -> &'static str {
-        match self {
-            State::Requesting(_) => "requesting",
-            State::Pending(_) => "pending",
-            State::Responding { .. } => "responding",
-            State::Draining(_) => "draining",
-            State::Recalling => "recalling",
-            State::Posting(_) => "posting",
-            State::Publishing(_) => "publishing",
-            State::Viewing { .. } => "viewing",
-            State::Closing { .. } => "closing",
-            State::Gone => "gone",
-        }
-    }
-}
-
-/// A poster that is coming in.
-#[derive(Debug)]
-pub struct Posting {
-    pub name: StreamName,
-    /// Of the stream, when the poster began to come in.
-    pub publication: u64,
-    pub head: RequestHead,
-    pub body: BodyReader,
-    pub jpeg: BytesMut,
-}
-
-/// Names one session: its slot in the hub's slab, and a number that the next session in that slot does
-/// not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId {
-    slot: u32,
-    serial: u32,
-}
-
-impl SessionId {
-    /// # Panics
-    ///
-    /// When `slot` is above four billion: no process has so many descriptors.
-    pub fn new(slot: usize, serial: u32) -> SessionId {
-        SessionId {
-            slot: u32::try_from(slot).expect("descriptors are numbered by i32"),
-            serial,
-        }
-    }
-
-    pub fn slot(self) -> usize {
-        self.slot as usize
-    }
-}
-
 #[derive(Debug)]
 pub struct Session<S> {
     id: SessionId,
-    pub socket: S,
-    pub state: State,
-    pub outbox: Outbox,
-    /// What epoll reported last, until the kernel says "would block". Edge-triggered: a socket left
-    /// before that gets no second event.
-    pub can_read: bool,
-    pub can_write: bool,
-    /// Whether it is on the list of the next phase.
-    pub is_read_queued: bool,
-    pub is_write_queued: bool,
-    /// The port of https, on a listener that only redirects there.
-    pub redirects_to: Option<u16>,
-    /// The client address: the peer's, until a trusted proxy has reported another.
-    pub client: IpAddr,
-    /// Whether it is among that client's connections.
-    pub is_counted: bool,
-    /// Whether its PROXY header has been read, or none is expected.
-    pub is_introduced: bool,
-    /// When the session came, or its last request came or was answered. For a viewer: when it began
-    /// to take the chunk whose rest waits in the outbox.
-    pub since: Instant,
-    /// Requests it has made.
-    pub requests: u32,
-    /// When the last bytes came from it.
-    pub heard_at: Instant,
-    pub pinged_at: Option<Instant>,
-    /// Since when it has taken nothing of what waits for it.
-    pub blocked_since: Option<Instant>,
+    socket: S,
+    state: State,
+    /// When it came into this state, or the answer that it is in began.
+    since: Instant,
+    outbox: Outbox,
+    readiness: Readiness,
+    client: Client,
 }
 
 impl<S> Session<S> {
-    pub fn new(id: SessionId, socket: S, peer: IpAddr, now: Instant) -> Session<S> {
+    pub fn new(
+        id: SessionId,
+        socket: S,
+        client: Client,
+        head: IncomingHead,
+        now: Instant,
+    ) -> Session<S> {
         Session {
             id,
             socket,
-            state: State::Requesting(BytesMut::new()),
-            outbox: Outbox::default(),
-            can_read: true,
-            can_write: true,
-            is_read_queued: false,
-            is_write_queued: false,
-            redirects_to: None,
-            client: peer.to_canonical(),
-            is_counted: false,
-            is_introduced: true,
+            state: State::Requesting(head),
             since: now,
-            requests: 0,
-            heard_at: now,
-            pinged_at: None,
-            blocked_since: None,
+            outbox: Outbox::default(),
+            readiness: Readiness::of_new_socket(),
+            client,
         }
     }
 
@@ -198,21 +102,137 @@ impl<S> Session<S> {
         self.id
     }
 
+    pub fn socket(&self) -> &S {
+        &self.socket
+    }
+
+    pub fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When it came into its state.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Changes its state. Returns the one before.
+    pub fn enter(&mut self, state: State, now: Instant) -> State {
+        if matches!(state, State::Gone) {
+            self.readiness.read_blocked();
+        }
+        self.since = now;
+        mem::replace(&mut self.state, state)
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    pub fn publisher(&self) -> Option<&Publisher> {
+        match &self.state {
+            State::Publishing(publisher) => Some(publisher),
+            _ => None,
+        }
+    }
+
+    pub fn publisher_mut(&mut self) -> Option<&mut Publisher> {
+        match &mut self.state {
+            State::Publishing(publisher) => Some(publisher),
+            _ => None,
+        }
+    }
+
+    pub fn viewer_mut(&mut self) -> Option<&mut Viewer> {
+        match &mut self.state {
+            State::Viewing { viewer, .. } => Some(viewer),
+            _ => None,
+        }
+    }
+
+    pub fn posting_mut(&mut self) -> Option<&mut Posting> {
+        match &mut self.state {
+            State::Posting(posting) => Some(posting),
+            _ => None,
+        }
+    }
+
+    /// Takes out the recording that is being sent. The session needs its next state at once.
+    pub fn take_recall(&mut self) -> Option<Box<Recall>> {
+        if !matches!(self.state, State::Recalling(_)) {
+            return None;
+        }
+        let answered = State::Responding {
+            keep_alive: false,
+            rest: BytesMut::new(),
+        };
+        match mem::replace(&mut self.state, answered) {
+            State::Recalling(recall) => Some(recall),
+            _ => None,
+        }
+    }
+
+    pub fn pending(&self) -> Option<&PendingAuthorization> {
+        match &self.state {
+            State::Pending(pending) => Some(pending),
+            _ => None,
+        }
+    }
+
+    /// What waits to be written.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Puts bytes behind what waits to be written.
+    pub fn send(&mut self, bytes: impl Into<Bytes>) {
+        self.outbox.push(bytes);
+    }
+
+    /// Drops what waits to be written: nothing takes it any more.
+    pub fn discard_output(&mut self) {
+        self.outbox = Outbox::default();
+    }
+
+    pub fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    pub fn readiness_mut(&mut self) -> &mut Readiness {
+        &mut self.readiness
+    }
+
+    pub fn client(&self) -> Client {
+        self.client
+    }
+
+    pub fn set_client(&mut self, client: Client) {
+        self.client = client;
+    }
+
+    /// The client address.
+    pub fn address(&self) -> IpAddr {
+        self.client.address()
+    }
+
     /// Whether a publisher's bytes that have been read wait for more work.
     pub fn has_input(&self) -> bool {
-        matches!(&self.state, State::Publishing(publisher) if publisher.has_input())
+        self.publisher().is_some_and(Publisher::has_input)
     }
 
     /// Whether there is something to do for it in a turn's reading half.
     pub fn wants_turn(&self) -> bool {
-        self.can_read || self.has_input()
+        self.readiness.can_read() || self.has_input()
     }
 
     /// Bytes of memory for input that is not processed yet: incomplete requests, media and
     /// messages.
     pub fn coming_bytes(&self) -> usize {
         match &self.state {
-            State::Requesting(bytes) => bytes.capacity(),
+            State::Requesting(head) => head.held_bytes(),
             State::Pending(pending) => pending.held_bytes(),
             State::Responding { rest, .. } => rest.capacity(),
             State::Posting(posting) => posting.jpeg.capacity(),
@@ -220,19 +240,31 @@ impl<S> Session<S> {
             State::Viewing { inbound, .. } => {
                 inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
             }
-            State::Recalling | State::Draining(_) | State::Closing { .. } | State::Gone => 0,
+            State::Recalling(recall) => recall.held_bytes(),
+            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
 
-    /// Notes that bytes came from its peer.
-    pub fn heard(&mut self, now: Instant) {
-        self.heard_at = now;
-        self.pinged_at = None;
+    /// Notes a sign of life of its peer.
+    fn peer_active(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Draining(draining) => draining.active_at = now,
+            State::Publishing(publisher) => publisher.liveness_mut().peer_active(now),
+            State::Viewing { viewer, .. } => viewer.liveness_mut().peer_active(now),
+            State::Requesting(_)
+            | State::Pending(_)
+            | State::Responding { .. }
+            | State::Recalling(_)
+            | State::Posting(_)
+            | State::Closing { .. }
+            | State::Gone => {}
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::inbound::Inbound;
     use super::*;
 
     /// A viewer costs this in the slab, and its WebSocket reader once it has sent bytes.
@@ -240,6 +272,6 @@ mod tests {
     fn a_viewer_costs_a_few_hundred_bytes() {
         let length = size_of::<Session<crate::net::TcpSocket>>();
         assert!(length <= 256, "{length}");
-        assert!(size_of::<Inbound>() <= 320, "{}", size_of::<Inbound>());
+        assert!(size_of::<Inbound>() <= 328, "{}", size_of::<Inbound>());
     }
 }

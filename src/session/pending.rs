@@ -1,8 +1,8 @@
 //! A request that waits for the web hook. Its session is not read until the verdict: bytes behind
 //! the request wait in the kernel.
 
-use crate::protocol::http::RequestHead;
-use crate::protocol::route::Route;
+use crate::http::RequestHead;
+use crate::routes::Route;
 use bytes::BytesMut;
 use std::mem;
 use std::time::Instant;

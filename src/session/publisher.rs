@@ -2,19 +2,21 @@
 
 use super::OUTBOX_SLICES_MAX;
 use super::body::{BodyReader, ReadBuffer};
-use super::bucket::Bucket;
-use super::inbound::{Heard, Inbound};
+use super::bucket::RateLimit;
+use super::inbound::{Inbound, Received};
+use super::keyframes::{CandidateKeyframes, KeyframeMessage};
+use super::liveness::Liveness;
 use super::outbox::Outbox;
-use super::plea::KeyframePlea;
-use crate::protocol::control::{OfflineReason, ToPublisher};
-use crate::protocol::http::HttpError;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{Connection, Stamp, refuse};
-use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
-use crate::protocol::{http::Method, response::ResponseHead};
+use crate::http::date::HttpDate;
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
+use crate::http::{Body, HttpError, Method};
+use crate::offline_reason::OfflineReason;
 use crate::stream::{Ingest, Stream, StreamId, Warning};
 use crate::webm::WebmError;
-use crate::work::{self, Work};
+use crate::websocket::messages::ToPublisher;
+use crate::websocket::{CloseCode, close_frame, text_frame};
+use crate::work::{self, Debt, Work};
 use bytes::Bytes;
 use std::io::{self, Read};
 use std::mem;
@@ -32,34 +34,33 @@ const SEND_BINARY: &str = "send binary messages";
 
 #[derive(Debug)]
 pub struct Publisher {
-    pub stream: StreamId,
+    stream: StreamId,
     feed: Feed,
     ingest: Ingest,
-    /// Bytes of a request body that are not decoded yet, and in the end those behind it. What is
-    /// decoded is with `ingest`.
-    undecoded: Bytes,
     /// Whether the last visit ended because its work was spent.
     is_interrupted: bool,
     /// Work that it overdrew in earlier turns.
-    pub debt: u64,
+    debt: Debt,
     /// When it last sent media.
-    pub fed_at: Instant,
-    /// Bytes that came before it went on air.
-    pub received_before_air: u64,
+    fed_at: Instant,
     /// Why its stream goes offline when it leaves.
-    pub offline_reason: OfflineReason,
-    /// The messages that it got while it was a candidate.
-    pub keyframes: KeyframePlea,
-    /// Its rate limit.
-    pub bucket: Option<Bucket>,
-    /// Until then it is not read, because it was over its rate limit.
-    throttled_until: Option<Instant>,
-    /// Further fields of its answer, where it gets one.
-    pub stamp: Stamp,
-    /// Whether another request may follow a body that ended well.
-    pub may_ask_again: bool,
+    offline_reason: OfflineReason,
+    /// What belongs to it until it goes on air.
+    before_air: BeforeAir,
+    rate: Option<RateLimit>,
     /// Whether it is in the hub's list of publishers whose blocks wait for the clock to pass.
-    pub is_waiting: bool,
+    is_waiting: bool,
+    /// Of a WebSocket.
+    liveness: Liveness,
+}
+
+/// What belongs to a publisher until it goes on air.
+#[derive(Debug, Default)]
+struct BeforeAir {
+    /// Bytes that came.
+    received: u64,
+    /// The messages that it got.
+    keyframes: CandidateKeyframes,
 }
 
 /// How a publisher's media travel.
@@ -70,7 +71,40 @@ enum Feed {
         inbound: Box<Inbound>,
         v1: bool,
     },
-    Body(BodyReader),
+    Body(Upload),
+}
+
+/// A publisher's request body, and the answer to it.
+#[derive(Debug)]
+pub struct Upload {
+    body: BodyReader,
+    /// Bytes that are not decoded yet, and in the end those behind the body. What is decoded is with
+    /// `ingest`.
+    undecoded: Bytes,
+    /// Further fields of the answer.
+    stamp: Stamp,
+    /// Whether another request may follow a body that ended well.
+    may_ask_again: bool,
+}
+
+impl Upload {
+    /// `rest` came behind the request's head.
+    pub fn new(body: Body, rest: Bytes, stamp: Stamp, may_ask_again: bool) -> Upload {
+        Upload {
+            body: BodyReader::new(body),
+            undecoded: rest,
+            stamp,
+            may_ask_again,
+        }
+    }
+}
+
+/// How the server ends a publisher: the code for a WebSocket, the status for an upload.
+#[derive(Debug, Clone, Copy)]
+pub struct PublisherEnd<'a> {
+    pub code: CloseCode,
+    pub status: u16,
+    pub reason: &'a str,
 }
 
 /// What the hub lends to a publisher for one turn.
@@ -136,8 +170,14 @@ impl Publisher {
         Publisher::new(stream, ingest, Feed::WebSocket { inbound, v1 }, now)
     }
 
-    pub fn body(stream: StreamId, ingest: Ingest, body: BodyReader, now: Instant) -> Publisher {
-        Publisher::new(stream, ingest, Feed::Body(body), now)
+    /// Publishes by the body of a request. What came of it already has its turn with all publishers;
+    /// that turn also sees whether there is a body at all.
+    pub fn upload(stream: StreamId, ingest: Ingest, upload: Upload, now: Instant) -> Publisher {
+        let received = upload.undecoded.len() as u64;
+        let mut publisher = Publisher::new(stream, ingest, Feed::Body(upload), now);
+        publisher.is_interrupted = true;
+        publisher.before_air.received = received;
+        publisher
     }
 
     fn new(stream: StreamId, ingest: Ingest, feed: Feed, now: Instant) -> Publisher {
@@ -145,30 +185,87 @@ impl Publisher {
             stream,
             feed,
             ingest,
-            undecoded: Bytes::new(),
             is_interrupted: false,
-            debt: 0,
+            debt: Debt::default(),
             fed_at: now,
-            received_before_air: 0,
             offline_reason: OfflineReason::Lost,
-            keyframes: KeyframePlea::default(),
-            bucket: None,
-            throttled_until: None,
-            stamp: Stamp::default(),
-            may_ask_again: false,
+            before_air: BeforeAir::default(),
+            rate: None,
             is_waiting: false,
+            liveness: Liveness::new(now),
         }
+    }
+
+    /// Limits its rate. What has come already counts.
+    pub fn limit_rate(&mut self, mut rate: RateLimit, now: Instant) {
+        rate.take(self.before_air.received, now);
+        self.rate = Some(rate);
+    }
+
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// Why its stream goes offline when it leaves.
+    pub fn offline_reason(&self) -> OfflineReason {
+        self.offline_reason
+    }
+
+    pub fn set_offline_reason(&mut self, reason: OfflineReason) {
+        self.offline_reason = reason;
+    }
+
+    /// Bytes that came before it went on air.
+    pub fn received_before_air(&self) -> u64 {
+        self.before_air.received
+    }
+
+    /// Notes bytes that came before it went on air.
+    pub fn receive_before_air(&mut self, received: u64) {
+        self.before_air.received += received;
+    }
+
+    /// The message that a candidate without keyframes should get now.
+    pub fn candidate_message(&mut self, now: Instant) -> Option<KeyframeMessage> {
+        let wants_keyframe = self.ingest.wants_keyframe();
+        self.before_air.keyframes.due(wants_keyframe, now)
+    }
+
+    /// When it last sent media.
+    pub fn fed_at(&self) -> Instant {
+        self.fed_at
+    }
+
+    #[cfg(test)]
+    pub(super) fn feed_at(&mut self, now: Instant) {
+        self.fed_at = now;
+    }
+
+    pub fn debt_mut(&mut self) -> &mut Debt {
+        &mut self.debt
+    }
+
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    pub(super) fn liveness_mut(&mut self) -> &mut Liveness {
+        &mut self.liveness
+    }
+
+    /// Notes whether it is in the hub's list of publishers whose blocks wait. Returns whether it was.
+    pub fn set_waiting(&mut self, is_waiting: bool) -> bool {
+        mem::replace(&mut self.is_waiting, is_waiting)
     }
 
     /// Whether it is not to be read yet, because it was over its rate limit.
     pub fn is_throttled(&self, now: Instant) -> bool {
-        self.throttled_until.is_some_and(|until| now < until)
+        self.rate.is_some_and(|rate| rate.is_throttled(now))
     }
 
     /// Throttles it if it was over its rate limit. Returns until when.
     pub fn throttle(&mut self, now: Instant) -> Option<Instant> {
-        self.throttled_until = self.bucket.and_then(|bucket| bucket.empty_until(now));
-        self.throttled_until
+        self.rate.as_mut()?.throttle(now)
     }
 
     /// Whether it waits for its first media to go on air.
@@ -176,15 +273,11 @@ impl Publisher {
         self.ingest.is_candidate()
     }
 
-    /// Whether it sends blocks, but no keyframe to go on air with.
-    pub fn wants_keyframe(&self) -> bool {
-        self.ingest.wants_keyframe()
-    }
-
     /// Adds the media that it sent as a candidate to `stream`, which is live with it by now. Its
     /// other input has a turn with all publishers.
     pub fn go_on_air(&mut self, stream: &mut Stream) {
         self.ingest.go_on_air(stream);
+        self.before_air = BeforeAir::default();
         self.is_interrupted = true;
     }
 
@@ -195,17 +288,18 @@ impl Publisher {
     /// Bytes of memory that it takes: the message and the block that are not whole yet, and blocks that
     /// wait for others.
     pub fn held_bytes(&self) -> usize {
-        let inbound = match &self.feed {
+        let feed = match &self.feed {
             Feed::WebSocket { inbound, .. } => inbound.held_bytes(),
-            Feed::Body(_) => 0,
+            Feed::Body(upload) => upload.undecoded.len(),
         };
-        inbound + self.undecoded.len() + self.ingest.held_bytes()
+        feed + self.ingest.held_bytes()
     }
 
-    /// Sends it a text message, if it understands them.
-    pub fn tell(&self, outbox: &mut Outbox, message: &ToPublisher) {
-        if let Feed::WebSocket { v1: true, .. } = self.feed {
-            outbox.push(text_frame(&message.to_json()));
+    /// A text message; nothing if it does not understand them.
+    pub fn frame(&self, message: &ToPublisher) -> Vec<u8> {
+        match self.feed {
+            Feed::WebSocket { v1: true, .. } => text_frame(&message.to_json()),
+            _ => Vec::new(),
         }
     }
 
@@ -224,8 +318,8 @@ impl Publisher {
         turn: &mut FeedTurn<'_>,
     ) -> FeedResult {
         self.is_interrupted = false;
-        let turn_bytes = match &self.bucket {
-            Some(bucket) => TURN_BYTES.min(bucket.allowance(turn.now)),
+        let turn_bytes = match &self.rate {
+            Some(rate) => TURN_BYTES.min(rate.allowance(turn.now)),
             None => TURN_BYTES,
         };
         let (mut received, mut controls) = (0, 0);
@@ -258,8 +352,8 @@ impl Publisher {
         };
         turn.work.spend(work::CHUNK);
         self.ingest.close_chunk(turn.stream);
-        if let Some(bucket) = &mut self.bucket {
-            bucket.take(received, turn.now);
+        if let Some(rate) = &mut self.rate {
+            rate.take(received, turn.now);
         }
         FeedResult { fed, received }
     }
@@ -274,33 +368,33 @@ impl Publisher {
     ) -> (Result<Came, Fed>, u64) {
         match &mut self.feed {
             Feed::WebSocket { inbound, .. } => {
-                let (heard, came) = inbound.read(socket, outbox);
+                let (message, came) = inbound.read(socket, outbox);
                 turn.work
                     .spend(work::MESSAGE + inbound.frames() * work::FRAME);
-                if came > 0 || matches!(heard, Heard::Blocked) {
+                if came > 0 || matches!(message, Received::Blocked) {
                     turn.work.spend(work::READ + came * work::BYTE);
                 }
-                let step = match heard {
-                    Heard::Binary(bytes) => {
+                let step = match message {
+                    Received::Binary(bytes) => {
                         self.fed_at = turn.now;
                         self.ingest.give(bytes);
                         Ok(Came::Input)
                     }
-                    Heard::Text => Err(Fed::Text),
+                    Received::Text => Err(Fed::Text),
                     // Unread replies would fill memory.
-                    Heard::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
-                    Heard::Control => Ok(Came::Control),
-                    Heard::Unfinished => Ok(Came::Part),
-                    Heard::Blocked => Err(Fed::Blocked),
-                    Heard::Closed if inbound.closed_well() => Err(Fed::Finished),
-                    Heard::Closed => Err(Fed::Aborted),
-                    Heard::Gone => Err(Fed::Gone),
-                    Heard::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
+                    Received::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
+                    Received::Control => Ok(Came::Control),
+                    Received::Unfinished => Ok(Came::Part),
+                    Received::Blocked => Err(Fed::Blocked),
+                    Received::Closed if inbound.closed_well() => Err(Fed::Finished),
+                    Received::Closed => Err(Fed::Aborted),
+                    Received::Gone => Err(Fed::Gone),
+                    Received::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
                 };
                 (step, came)
             }
-            Feed::Body(body) => match turn.buffer.read(socket) {
-                Ok(bytes) if bytes.is_empty() && body.ends_with_connection() => {
+            Feed::Body(upload) => match turn.buffer.read(socket) {
+                Ok(bytes) if bytes.is_empty() && upload.body.ends_with_connection() => {
                     (Err(self.finish()), 0)
                 }
                 Ok(bytes) if bytes.is_empty() => (Err(Fed::Gone), 0),
@@ -308,7 +402,7 @@ impl Publisher {
                     let came = bytes.len() as u64;
                     turn.work.spend(work::READ + came * work::BYTE);
                     self.fed_at = turn.now;
-                    self.undecoded = bytes;
+                    upload.undecoded = bytes;
                     (Ok(Came::Input), came)
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -332,23 +426,24 @@ impl Publisher {
                     return Err(Fed::Ready);
                 }
             }
-            let Feed::Body(body) = &mut self.feed else {
-                return match self.ingest.has_input() {
-                    true => Err(self.interrupt(turn.now)),
-                    false => Ok(()),
-                };
+            let Feed::Body(upload) = &mut self.feed else {
+                if self.ingest.has_input() {
+                    return Err(self.interrupt(turn.now));
+                }
+                return Ok(());
             };
-            if body.is_at_end() && !self.ingest.has_input() {
+            if upload.body.is_at_end() && !self.ingest.has_input() {
                 return Err(self.finish());
             }
-            if self.undecoded.is_empty() && !self.ingest.has_input() {
+            if upload.undecoded.is_empty() && !self.ingest.has_input() {
                 return Ok(());
             }
             if turn.work.is_spent() {
                 return Err(self.interrupt(turn.now));
             }
             turn.work.spend(work::MESSAGE);
-            if let Some(piece) = body.take(&mut self.undecoded).map_err(Fed::BadBody)? {
+            let piece = upload.body.take(&mut upload.undecoded);
+            if let Some(piece) = piece.map_err(Fed::BadBody)? {
                 self.ingest.give(piece);
             }
         }
@@ -362,16 +457,12 @@ impl Publisher {
         Fed::More
     }
 
-    /// Takes the part of a request body that came behind its head, to be worked on at the next
-    /// [`Publisher::read`]; which also sees whether there is a body at all.
-    pub fn feed(&mut self, bytes: Bytes) {
-        self.undecoded = bytes;
-        self.is_interrupted = !self.is_websocket();
-    }
-
-    /// What came behind the end of its body.
-    pub fn take_behind(&mut self) -> Bytes {
-        mem::take(&mut self.undecoded)
+    /// Whether another request may follow a body that ended well, and what came behind that body.
+    pub fn take_behind(&mut self) -> Option<Bytes> {
+        match &mut self.feed {
+            Feed::Body(upload) if upload.may_ask_again => Some(mem::take(&mut upload.undecoded)),
+            _ => None,
+        }
     }
 
     /// When blocks that wait for other tracks are due, by the catalog's clock.
@@ -404,60 +495,75 @@ impl Publisher {
         }
     }
 
-    /// Puts the final answer into the outbox: what the publisher did wrong, or that all is well.
-    pub fn answer(&self, fed: &Fed, outbox: &mut Outbox) {
-        match (&self.feed, fed) {
-            (_, Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone) => {}
+    /// The final answer: what the publisher did wrong, or that all is well. `is_serving`: another
+    /// request may follow.
+    pub fn answer(&mut self, fed: &Fed, date: HttpDate, is_serving: bool) -> Vec<u8> {
+        match &mut self.feed {
+            Feed::WebSocket { .. } => self.answer_websocket(fed),
+            Feed::Body(upload) => {
+                upload.stamp.date = Some(date);
+                upload.may_ask_again &= is_serving;
+                upload.answer(fed)
+            }
+        }
+    }
+
+    fn answer_websocket(&self, fed: &Fed) -> Vec<u8> {
+        match fed {
+            Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone => Vec::new(),
             // tungstenite has answered.
-            (Feed::WebSocket { .. }, Fed::Finished | Fed::Aborted | Fed::BadBody(_)) => {}
-            (Feed::WebSocket { .. }, Fed::Text) => {
-                self.tell(
-                    outbox,
-                    &ToPublisher::Warning {
-                        code: "text".into(),
-                        message: SEND_BINARY.into(),
-                    },
-                );
-                outbox.push(close_frame(CloseCode::Unsupported, SEND_BINARY));
-            }
-            (Feed::WebSocket { .. }, Fed::BadFrames(code, reason)) => {
-                outbox.push(close_frame(*code, reason));
-            }
-            (Feed::WebSocket { .. }, Fed::BadMedia(error)) => {
-                let code = match error.is_other_format() {
-                    true => CloseCode::Unsupported,
-                    false => CloseCode::InvalidPayload,
+            Fed::Finished | Fed::Aborted | Fed::BadBody(_) => Vec::new(),
+            Fed::Text => {
+                let warning = ToPublisher::Warning {
+                    code: "text".into(),
+                    message: SEND_BINARY.into(),
                 };
-                outbox.push(close_frame(code, &error.to_string()));
+                let close = close_frame(CloseCode::Unsupported, SEND_BINARY);
+                [self.frame(&warning), close].concat()
             }
-            (Feed::Body(_), Fed::Finished) => {
+            Fed::BadFrames(code, reason) => close_frame(*code, reason),
+            Fed::BadMedia(error) => {
+                let code = if error.is_other_format() {
+                    CloseCode::Unsupported
+                } else {
+                    CloseCode::InvalidPayload
+                };
+                close_frame(code, &error.to_string())
+            }
+        }
+    }
+
+    /// The last bytes, when the server ends it.
+    pub fn closing(&mut self, end: PublisherEnd<'_>, date: HttpDate) -> Vec<u8> {
+        match &mut self.feed {
+            Feed::WebSocket { .. } => close_frame(end.code, end.reason),
+            Feed::Body(upload) => {
+                upload.stamp.date = Some(date);
+                upload.refuse(&Refusal::new(end.status, end.reason.to_owned()))
+            }
+        }
+    }
+}
+
+impl Upload {
+    fn answer(&self, fed: &Fed) -> Vec<u8> {
+        match fed {
+            Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone => Vec::new(),
+            Fed::BadFrames(..) | Fed::Text | Fed::Aborted => Vec::new(),
+            Fed::Finished => {
                 let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
                 let connection = Connection::keep_alive(self.may_ask_again);
-                outbox.push(head.connection(connection).into_bytes());
+                head.connection(connection).into_bytes()
             }
-            (Feed::Body(_), Fed::BadFrames(..) | Fed::Text | Fed::Aborted) => {}
-            (Feed::Body(_), Fed::BadBody(error)) => {
-                self.refuse(&Refusal::from(error.clone()), outbox);
-            }
-            (Feed::Body(_), Fed::BadMedia(error)) => {
-                let status = match error.is_other_format() {
-                    true => 415,
-                    false => 400,
-                };
-                self.refuse(&Refusal::new(status, error.to_string()), outbox);
+            Fed::BadBody(error) => self.refuse(&Refusal::from(error.clone())),
+            Fed::BadMedia(error) => {
+                let status = if error.is_other_format() { 415 } else { 400 };
+                self.refuse(&Refusal::new(status, error.to_string()))
             }
         }
     }
 
-    /// Ends it from the server's side.
-    pub fn close(&self, outbox: &mut Outbox, code: CloseCode, status: u16, reason: &str) {
-        match self.feed {
-            Feed::WebSocket { .. } => outbox.push(close_frame(code, reason)),
-            Feed::Body(_) => self.refuse(&Refusal::new(status, reason.to_owned()), outbox),
-        }
-    }
-
-    fn refuse(&self, refusal: &Refusal, outbox: &mut Outbox) {
-        outbox.push(refuse(refusal, Method::Put, Connection::Close, &self.stamp));
+    fn refuse(&self, refusal: &Refusal) -> Vec<u8> {
+        refuse(refusal, Method::Put, Connection::Close, &self.stamp)
     }
 }

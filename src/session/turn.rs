@@ -1,16 +1,22 @@
 //! What one session does by itself in a turn: it reads what has come, and writes what waits.
 //!
-//! Nothing here knows of other connections. The steps work with any socket, and say what is to
-//! happen next; the hub does that. So `fuzzing` drives the very code that serves, in memory.
+//! Nothing here knows of other connections. The steps work with any socket, and return what is to
+//! happen next; the hub does that.
 
-use super::inbound::{Heard, Inbound};
-use super::publisher::{Fed, FeedResult, FeedTurn};
-use super::viewer::{Item, Progress, Sent};
-use super::{OUTBOX_SLICES_MAX, Session, State};
-use crate::protocol::websocket::{CloseCode, close_frame};
+use super::inbound::{Inbound, Received};
+use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
+use super::viewer::{Batch, Sent, WriteProgress};
+use super::{IncomingHead, OUTBOX_SLICES_MAX, Session, Socket, State};
+use crate::http::Method;
+use crate::http::date::HttpDate;
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, Stamp, refuse};
 use crate::stream::Stream;
-use std::io::{self, Read, Write};
+use crate::websocket::messages::ToPublisher;
+use crate::websocket::{CloseCode, close_frame, ping_frame};
+use bytes::Bytes;
 use std::time::Instant;
+use std::{io, mem};
 
 /// Data messages from one viewer that are ignored before it is closed.
 const IGNORED_MAX: u8 = 64;
@@ -29,7 +35,20 @@ pub enum After {
     Gone,
 }
 
-impl<S: Read + Write> Session<S> {
+/// What happens to a session whose whole outbox has been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterOutput {
+    /// Nothing else.
+    Stays,
+    /// It is to be read: the next request, or the peer's end.
+    Reads,
+    /// It is to be closed.
+    Closes,
+    /// Its recording goes on: the next piece is to be read.
+    Recalls,
+}
+
+impl<S: Socket> Session<S> {
     /// Takes one turn's bytes of a publisher into its stream. `None` when it is none.
     pub fn read_publisher(&mut self, turn: &mut FeedTurn<'_>) -> Option<FeedResult> {
         let State::Publishing(publisher) = &mut self.state else {
@@ -37,10 +56,10 @@ impl<S: Read + Write> Session<S> {
         };
         let result = publisher.read(&mut self.socket, &mut self.outbox, turn);
         if result.received > 0 {
-            self.heard(turn.now);
+            self.peer_active(turn.now);
         }
         if matches!(result.fed, Fed::Blocked) {
-            self.can_read = false;
+            self.readiness.read_blocked();
         }
         Some(result)
     }
@@ -52,48 +71,48 @@ impl<S: Read + Write> Session<S> {
         };
         if !viewer.is_websocket() {
             // It has already sent all that it had to send.
-            viewer.ignored_reads += 1;
-            return match viewer.ignored_reads > u32::from(IGNORED_MAX) {
-                true => After::Gone,
-                false => self.read_nothing(now),
-            };
+            if viewer.count_ignored_read() > u32::from(IGNORED_MAX) {
+                return After::Gone;
+            }
+            return self.read_nothing(now);
         }
         let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
         let mut received = 0;
-        let mut heard = Heard::Unfinished;
+        let mut message = Received::Unfinished;
         for _ in 0..TURN_MESSAGES {
             let came;
-            (heard, came) = inbound.read(&mut self.socket, &mut self.outbox);
+            (message, came) = inbound.read(&mut self.socket, &mut self.outbox);
             received += came;
-            if matches!(heard, Heard::Binary(_) | Heard::Text) {
+            if matches!(message, Received::Binary(_) | Received::Text) {
                 inbound.ignored += 1;
             }
             // Pings are answered before more of them are read.
             let is_quiet = self.outbox.len() <= OUTBOX_SLICES_MAX / 2;
-            if !matches!(heard, Heard::Control) || !is_quiet {
+            if !matches!(message, Received::Control) || !is_quiet {
                 break;
             }
         }
         let ignored = inbound.ignored;
         if received > 0 {
-            self.heard(now);
+            self.peer_active(now);
         }
-        match heard {
-            Heard::Blocked => {
-                self.can_read = false;
+        match message {
+            Received::Blocked => {
+                self.readiness.read_blocked();
                 After::Stays
             }
-            Heard::Unfinished => After::Stays,
-            Heard::Gone => After::Gone,
-            Heard::Closed => After::Ends,
-            Heard::Bad(code, reason) => self.close(code, &reason),
-            Heard::Binary(_) | Heard::Text if ignored > IGNORED_MAX => {
+            Received::Unfinished => After::Stays,
+            Received::Gone => After::Gone,
+            Received::Closed => After::Ends,
+            Received::Bad(code, reason) => self.close(code, &reason),
+            Received::Binary(_) | Received::Text if ignored > IGNORED_MAX => {
                 self.close(CloseCode::Policy, "viewers send nothing")
             }
-            Heard::Binary(_) | Heard::Text | Heard::Control => {
-                match self.outbox.len() > OUTBOX_SLICES_MAX {
-                    true => After::Gone,
-                    false => After::Stays,
+            Received::Binary(_) | Received::Text | Received::Control => {
+                if self.outbox.len() > OUTBOX_SLICES_MAX {
+                    After::Gone
+                } else {
+                    After::Stays
                 }
             }
         }
@@ -104,38 +123,42 @@ impl<S: Read + Write> Session<S> {
         let mut bytes = [0; 4096];
         match self.socket.read(&mut bytes) {
             Ok(0) => return After::Gone,
-            Ok(_) => self.heard(now),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.can_read = false,
+            Ok(_) => self.peer_active(now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readiness.read_blocked()
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return After::Gone,
         }
         After::Stays
     }
 
-    /// Writes what waits for a viewer and all that is new in its stream. `items` is scratch space.
+    /// Writes what waits for a viewer and all that is new in its stream.
     pub fn write_viewer(
         &mut self,
         stream: &Stream,
-        items: &mut Vec<Item>,
+        batch: &mut Batch,
         now: Instant,
     ) -> io::Result<Sent> {
         let State::Viewing { viewer, .. } = &mut self.state else {
-            return Ok(Sent::nothing(Progress::Level));
+            return Ok(Sent::nothing(WriteProgress::Level));
         };
-        let cursor = viewer.cursor;
-        let sent = viewer.write(&mut self.socket, &mut self.outbox, stream, items);
-        if viewer.cursor != cursor {
-            self.since = now;
+        let cursor = viewer.cursor();
+        let sent = viewer.write(&mut self.socket, &mut self.outbox, stream, batch);
+        if viewer.cursor() != cursor {
+            viewer.cursor_moved(now);
         }
         let sent = sent?;
-        if sent.bytes > 0 && self.blocked_since.take().is_some() {
+        if sent.bytes > 0 && self.readiness.unblock() {
             // Room in a buffer that was full: the peer has taken something, so it is there.
-            self.heard(now);
+            self.peer_active(now);
         }
         match sent.progress {
-            Progress::Level => self.blocked_since = None,
-            Progress::Blocked => self.is_blocked(now),
-            Progress::More | Progress::Ended => {}
+            WriteProgress::Level => {
+                self.readiness.unblock();
+            }
+            WriteProgress::Blocked => self.readiness.write_blocked(now),
+            WriteProgress::More | WriteProgress::Ended => {}
         }
         Ok(sent)
     }
@@ -147,12 +170,12 @@ impl<S: Read + Write> Session<S> {
         let result = self.outbox.write_to(&mut self.socket);
         let written = before - self.outbox.byte_len();
         if written > 0 {
-            self.blocked_since = None;
+            self.readiness.unblock();
         }
         let result = match result {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.is_blocked(now);
+                self.readiness.write_blocked(now);
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -165,8 +188,120 @@ impl<S: Read + Write> Session<S> {
         After::Ends
     }
 
-    fn is_blocked(&mut self, now: Instant) {
-        self.can_write = false;
-        self.blocked_since.get_or_insert(now);
+    /// Sends what encryption still holds. Returns whether all of it has gone.
+    pub fn flush_unsent(&mut self, now: Instant) -> io::Result<bool> {
+        if !self.socket.has_unsent() {
+            return Ok(true);
+        }
+        if self.socket.flush_unsent()? > 0 && self.readiness.unblock() {
+            self.peer_active(now);
+        }
+        Ok(!self.note_unsent(now))
+    }
+
+    /// Notes whether encryption holds bytes that the socket had no room for.
+    pub fn note_unsent(&mut self, now: Instant) -> bool {
+        let has_unsent = self.socket.has_unsent();
+        if has_unsent {
+            self.readiness.write_blocked(now);
+        }
+        has_unsent
+    }
+
+    /// The whole outbox has been written.
+    pub fn outbox_written(&mut self, now: Instant) -> AfterOutput {
+        match &mut self.state {
+            State::Responding {
+                keep_alive: false, ..
+            } => AfterOutput::Closes,
+            State::Responding { rest, .. } => {
+                let head = IncomingHead::later(mem::take(rest));
+                self.enter(State::Requesting(head), now);
+                AfterOutput::Reads
+            }
+            State::Recalling(recall) if recall.is_due() => AfterOutput::Recalls,
+            State::Closing { is_shut, .. } if !*is_shut => {
+                // Half-closed, so that what was written last is not lost to a reset when the peer
+                // is still sending. The peer may be gone already.
+                *is_shut = self.socket.shut().unwrap_or(true);
+                if *is_shut {
+                    AfterOutput::Reads
+                } else {
+                    AfterOutput::Stays
+                }
+            }
+            _ => AfterOutput::Stays,
+        }
+    }
+
+    /// Sends a ping.
+    pub fn ping(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Publishing(publisher) => publisher.liveness_mut().pinged(now),
+            State::Viewing { viewer, .. } => viewer.liveness_mut().pinged(now),
+            _ => return,
+        }
+        self.send(ping_frame(b""));
+    }
+
+    /// Sends text messages to a publisher that understands them, unless too much waits for it. Returns
+    /// whether it is one.
+    pub fn send_to_publisher(&mut self, messages: &[ToPublisher]) -> bool {
+        let State::Publishing(publisher) = &self.state else {
+            return false;
+        };
+        if self.outbox.len() >= OUTBOX_SLICES_MAX {
+            return false;
+        }
+        for message in messages {
+            self.outbox.push(publisher.frame(message));
+        }
+        true
+    }
+
+    /// Sends a text message to a viewer that understands them, unless too much waits for it.
+    pub fn send_to_viewer(&mut self, frame: &Bytes) {
+        if let State::Viewing { viewer, .. } = &self.state
+            && viewer.is_v1()
+            && self.outbox.len() < OUTBOX_SLICES_MAX
+        {
+            self.outbox.push(frame.clone());
+        }
+    }
+
+    /// Sends the last bytes to a viewer.
+    pub fn end_viewer(&mut self, code: CloseCode, reason: &str) {
+        if let State::Viewing { viewer, .. } = &self.state {
+            self.outbox.push(viewer.closing(code, reason));
+        }
+    }
+
+    /// Sends the last bytes to a publisher, or to the sender of a poster, as the server ends it.
+    pub fn end_publisher(&mut self, end: PublisherEnd<'_>, date: HttpDate) {
+        let bytes = if let State::Publishing(publisher) = &mut self.state {
+            publisher.closing(end, date)
+        } else {
+            let stamp = Stamp {
+                date: Some(date),
+                ..Stamp::default()
+            };
+            let refusal = Refusal::new(end.status, end.reason.to_owned());
+            refuse(&refusal, Method::Put, Connection::Close, &stamp)
+        };
+        self.send(bytes);
+    }
+
+    /// Sends the final answer to a publisher that has ended so. `is_serving`: another request may follow.
+    pub fn answer_publisher(&mut self, fed: &Fed, date: HttpDate, is_serving: bool) {
+        if let State::Publishing(publisher) = &mut self.state {
+            self.outbox.push(publisher.answer(fed, date, is_serving));
+        }
+    }
+
+    /// The server stops: no request follows the answer that is being sent.
+    pub fn close_after_answer(&mut self) {
+        if let State::Responding { keep_alive, .. } = &mut self.state {
+            *keep_alive = false;
+        }
     }
 }

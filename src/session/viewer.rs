@@ -4,16 +4,20 @@
 //! straight from the memory that all viewers share. What the kernel did not take is taken back
 //! by setting the cursor to where it was, but for the chunk it took in part.
 
+use super::liveness::Liveness;
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
-use crate::protocol::control::{OfflineReason, ToViewer};
-use crate::protocol::framing::Framed;
-use crate::protocol::http::{Method, Version};
-use crate::protocol::refusal::Refusal;
-use crate::protocol::response::{Connection, ResponseHead, Stamp, refuse};
-use crate::protocol::websocket::{CloseCode, close_frame, text_frame};
+use crate::http::date::HttpDate;
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
+use crate::http::{Method, Version};
+use crate::offline_reason::OfflineReason;
+use crate::stream::Framed;
 use crate::stream::{Air, Chunk, Cursor, Init, Next, Stream, StreamId};
+use crate::websocket::messages::ToViewer;
+use crate::websocket::{CloseCode, close_frame, text_frame};
 use bytes::Bytes;
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 /// Bytes gathered for one viewer before the next has its turn: with chunks of 31 KB, eight of
 /// them, or one write of what a socket's send buffer takes at all.
@@ -41,22 +45,26 @@ impl Transport {
 
 #[derive(Debug)]
 pub struct Viewer {
-    pub stream: StreamId,
-    pub transport: Transport,
-    pub cursor: Cursor,
+    stream: StreamId,
+    transport: Transport,
+    cursor: Cursor,
+    /// When it began to take the chunk whose rest waits in the outbox.
+    cursor_moved_at: Instant,
     /// What it knows about the publisher. Only a viewer that understands text messages knows.
-    pub told: Told,
+    announced: Announced,
     /// Its place in the audience's list.
-    pub audience_index: usize,
+    audience_index: usize,
     /// How often it sent something over HTTP, where a viewer has nothing to send.
-    pub ignored_reads: u32,
+    ignored_reads: u32,
     /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
-    pub stamp: Option<Box<Stamp>>,
+    stamp: Option<Box<Stamp>>,
+    /// Of a WebSocket.
+    liveness: Liveness,
 }
 
 /// What the last text message to a viewer said about its publisher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum Announced {
     Offline,
     Live,
     Stalled,
@@ -64,7 +72,7 @@ pub enum Told {
 
 /// How far one write got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum WriteProgress {
     /// All that there is has gone out.
     Level,
     /// There is more, and the socket may take it.
@@ -78,13 +86,13 @@ pub enum Progress {
 /// What one write did.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent {
-    pub progress: Progress,
+    pub progress: WriteProgress,
     pub bytes: usize,
     pub skips: u64,
 }
 
 impl Sent {
-    pub fn nothing(progress: Progress) -> Sent {
+    pub fn nothing(progress: WriteProgress) -> Sent {
         Sent {
             progress,
             bytes: 0,
@@ -95,17 +103,158 @@ impl Sent {
 
 /// Something to be written whole, and where the viewer stands after it.
 #[derive(Debug)]
-pub struct Item {
+struct Item {
     bytes: Bytes,
     after: Cursor,
     /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
     is_whole: bool,
     is_skip: bool,
     /// What it knows about the publisher once it has this.
-    tells: Option<Told>,
+    announces: Option<Announced>,
+}
+
+/// What one write offers to one viewer. The hub has one, whose memory every write uses again.
+#[derive(Debug, Default)]
+pub struct Batch {
+    items: Vec<Item>,
+}
+
+impl Batch {
+    fn slices(&self) -> impl Iterator<Item = &Bytes> {
+        self.items.iter().map(|item| &item.bytes)
+    }
+
+    fn push_framed(&mut self, framed: &Framed, transport: Transport, after: Cursor) {
+        match transport {
+            Transport::WebSocket { .. } => self.items.push(whole(framed.websocket(), after)),
+            Transport::UntilClose => self.items.push(whole(framed.payload(), after)),
+            Transport::Chunked => {
+                let [head, body] = framed.http();
+                self.items.push(Item {
+                    is_whole: false,
+                    ..whole(head, after)
+                });
+                self.items.push(whole(body, after));
+            }
+        }
+    }
+}
+
+/// What a viewer's batch ends with.
+#[derive(Debug, Clone, Copy)]
+struct Gathered {
+    end: GatherEnd,
+    /// Where the cursor is when all of it is written.
+    cursor: Cursor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GatherEnd {
+    /// Nothing is left beyond it.
+    LiveEdge,
+    /// There is more.
+    Full,
+    /// The viewer's stream is over: the next recording has other tracks.
+    OtherTracks,
 }
 
 impl Viewer {
+    /// Watches by WebSocket; `v1`: with text messages. Its `hello` says what `stream` is now.
+    pub fn websocket(id: StreamId, stream: &Stream, v1: bool, now: Instant) -> Viewer {
+        Viewer::new(id, stream, Transport::WebSocket { v1 }, None, now)
+    }
+
+    /// Watches over HTTP. `stamp`: further fields of the answer's head.
+    pub fn http(
+        id: StreamId,
+        stream: &Stream,
+        version: Version,
+        stamp: Stamp,
+        now: Instant,
+    ) -> Viewer {
+        let transport = Transport::http(version);
+        Viewer::new(id, stream, transport, Some(Box::new(stamp)), now)
+    }
+
+    fn new(
+        id: StreamId,
+        stream: &Stream,
+        transport: Transport,
+        stamp: Option<Box<Stamp>>,
+        now: Instant,
+    ) -> Viewer {
+        Viewer {
+            stream: id,
+            transport,
+            cursor: Cursor::join_now(stream),
+            cursor_moved_at: now,
+            announced: if stream.is_live() {
+                Announced::Live
+            } else {
+                Announced::Offline
+            },
+            audience_index: 0,
+            ignored_reads: 0,
+            stamp,
+            liveness: Liveness::new(now),
+        }
+    }
+
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// Its place in the audience's list.
+    pub fn audience_index(&self) -> usize {
+        self.audience_index
+    }
+
+    pub fn set_audience_index(&mut self, index: usize) {
+        self.audience_index = index;
+    }
+
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    pub(super) fn liveness_mut(&mut self) -> &mut Liveness {
+        &mut self.liveness
+    }
+
+    /// Whether it has been taking one chunk for so long.
+    pub fn has_stood_still(&self, time: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.cursor_moved_at) >= time
+    }
+
+    /// Notes that its cursor has moved.
+    pub(super) fn cursor_moved(&mut self, now: Instant) {
+        self.cursor_moved_at = now;
+    }
+
+    /// Notes that it sent something over HTTP. Returns how often it has.
+    pub(super) fn count_ignored_read(&mut self) -> u32 {
+        self.ignored_reads += 1;
+        self.ignored_reads
+    }
+
+    /// Whether its answer may begin now, so that the answer needs the date.
+    pub fn needs_date(&self) -> bool {
+        self.stamp.is_some()
+    }
+
+    /// Sets the date of an answer that has not begun. Of one that has, no head will follow.
+    pub fn set_date(&mut self, date: HttpDate) {
+        if self.cursor.has_begun() {
+            self.stamp = None;
+        } else if let Some(stamp) = &mut self.stamp {
+            stamp.date = Some(date);
+        }
+    }
+
     pub fn is_websocket(&self) -> bool {
         matches!(self.transport, Transport::WebSocket { .. })
     }
@@ -115,46 +264,47 @@ impl Viewer {
         self.transport == Transport::WebSocket { v1: true }
     }
 
-    /// Writes what waits in `outbox` and all that is new in `stream`. `items` is scratch space.
+    /// Writes what waits in `outbox` and all that is new in `stream`.
     pub fn write(
         &mut self,
         socket: &mut impl Write,
         outbox: &mut Outbox,
         stream: &Stream,
-        items: &mut Vec<Item>,
+        batch: &mut Batch,
     ) -> io::Result<Sent> {
-        items.clear();
-        let (ended, drained, gathered) = self.gather(stream, items);
-        if outbox.is_empty() && items.is_empty() {
-            return Ok(Sent::nothing(if ended {
+        let gathered = self.gather(stream, batch);
+        if outbox.is_empty() && batch.items.is_empty() {
+            return Ok(Sent::nothing(if gathered.end == GatherEnd::OtherTracks {
                 self.end(outbox);
-                Progress::Ended
+                WriteProgress::Ended
             } else {
-                Progress::Level
+                WriteProgress::Level
             }));
         }
-        let slices = outbox.slices().chain(items.iter().map(|item| &item.bytes));
+        let slices = outbox.slices().chain(batch.slices());
         let taken = match write_slices(socket, slices) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Sent::nothing(Progress::Blocked));
+                return Ok(Sent::nothing(WriteProgress::Blocked));
             }
             Err(error) => return Err(error),
         };
         let beyond_outbox = outbox.advance(taken.written);
-        let skips = self.settle(items, beyond_outbox, outbox);
+        let skips = self.settle(batch, beyond_outbox, outbox);
         // epoll(7), question 9: a stream socket that takes less than it was offered is full.
         let progress = if taken.written < taken.offered {
-            Progress::Blocked
-        } else if !outbox.is_empty() || self.cursor != gathered {
-            Progress::More
-        } else if ended {
-            self.end(outbox);
-            Progress::Ended
-        } else if drained {
-            Progress::Level
+            WriteProgress::Blocked
+        } else if !outbox.is_empty() || self.cursor != gathered.cursor {
+            WriteProgress::More
         } else {
-            Progress::More
+            match gathered.end {
+                GatherEnd::OtherTracks => {
+                    self.end(outbox);
+                    WriteProgress::Ended
+                }
+                GatherEnd::LiveEdge => WriteProgress::Level,
+                GatherEnd::Full => WriteProgress::More,
+            }
         };
         Ok(Sent {
             progress,
@@ -163,166 +313,166 @@ impl Viewer {
         })
     }
 
-    /// Gathers what is new. Returns whether the viewer's stream has ended, whether nothing is left
-    /// beyond what was gathered, and where the cursor will be when all of that is written.
-    fn gather(&self, stream: &Stream, items: &mut Vec<Item>) -> (bool, bool, Cursor) {
+    /// Gathers what is new.
+    fn gather(&self, stream: &Stream, batch: &mut Batch) -> Gathered {
+        batch.items.clear();
         let mut cursor = self.cursor;
         let mut gathered = cursor;
         let mut bytes = 0;
         // `offline` or `stalled` went out after all media that it was to get: media that come now
         // are newer.
-        let mut told = self.told;
-        if let Some((tells, text)) = self.news_before_media(stream) {
-            told = tells;
-            items.push(Item {
-                tells: Some(tells),
+        let mut announced = self.announced;
+        if let Some((announces, text)) = self.news_before_media(stream) {
+            announced = announces;
+            batch.items.push(Item {
+                announces: Some(announces),
                 ..whole(text, cursor)
             });
         }
-        while bytes < GATHER_BYTES_MAX && items.len() + 3 <= SLICES_MAX {
+        while bytes < GATHER_BYTES_MAX && batch.items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
-            let before = items.len();
+            let before = batch.items.len();
             let next = cursor.next(stream);
-            if self.is_v1() && told == Told::Offline && !matches!(next, Next::Wait) {
+            if self.is_v1() && announced == Announced::Offline && !matches!(next, Next::Wait) {
                 // Its publisher came and left again: what it left is first live, then offline.
-                told = Told::Live;
-                items.push(Item {
-                    tells: Some(told),
+                announced = Announced::Live;
+                batch.items.push(Item {
+                    announces: Some(announced),
                     ..whole(hello(stream, true), gathered)
                 });
             }
             match next {
                 Next::Wait => {
                     // Sent last, or a player would take the end of the stream for its return.
-                    if let Some((tells, text)) = self.news_after_media(told, stream) {
-                        items.push(Item {
-                            tells: Some(tells),
+                    if let Some((announces, text)) = self.news_after_media(announced, stream) {
+                        batch.items.push(Item {
+                            announces: Some(announces),
                             ..whole(text, gathered)
                         });
                     }
-                    return (false, true, gathered);
+                    return Gathered {
+                        end: GatherEnd::LiveEdge,
+                        cursor: gathered,
+                    };
                 }
                 Next::Skip { from_ms, to_ms } => {
-                    let text = match self.is_v1() {
-                        true => text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json()),
-                        false => Vec::new(),
+                    let text = if self.is_v1() {
+                        text_frame(&ToViewer::Skip { from_ms, to_ms }.to_json())
+                    } else {
+                        Vec::new()
                     };
-                    items.push(Item {
+                    batch.items.push(Item {
                         is_skip: true,
                         ..whole(text, cursor)
                     });
                 }
                 Next::Init(chunk) => {
                     if had_begun && !self.is_v1() {
-                        return (true, true, gathered);
+                        return Gathered {
+                            end: GatherEnd::OtherTracks,
+                            cursor: gathered,
+                        };
                     }
                     if let Some(init) = stream.init() {
                         let is_replaced = had_begun && chunk.takes_over;
-                        self.announce(stream, init, chunk, is_replaced, cursor, items);
+                        let message = self.before_init(stream, init, chunk, is_replaced);
+                        if !message.is_empty() {
+                            batch.items.push(Item {
+                                is_whole: false,
+                                ..whole(message, cursor)
+                            });
+                        }
                     }
-                    self.push_framed(&chunk.framed, cursor, items);
+                    batch.push_framed(&chunk.framed, self.transport, cursor);
                 }
-                Next::Chunk(chunk) => self.push_framed(&chunk.framed, cursor, items),
+                Next::Chunk(chunk) => batch.push_framed(&chunk.framed, self.transport, cursor),
             }
             gathered = cursor;
-            bytes += items[before..]
+            bytes += batch.items[before..]
                 .iter()
                 .map(|item| item.bytes.len())
                 .sum::<usize>();
         }
-        (false, false, gathered)
+        Gathered {
+            end: GatherEnd::Full,
+            cursor: gathered,
+        }
     }
 
     /// The message that a viewer gets before anything newer, and what it knows then.
-    fn news_before_media(&self, stream: &Stream) -> Option<(Told, Vec<u8>)> {
+    fn news_before_media(&self, stream: &Stream) -> Option<(Announced, Vec<u8>)> {
         if !self.is_v1() {
             return None;
         }
-        match (self.told, stream.air()) {
-            (Told::Offline, Air::Live | Air::Stalled { .. }) => {
-                Some((Told::Live, hello(stream, true)))
+        match (self.announced, stream.air()) {
+            (Announced::Offline, Air::Live | Air::Stalled { .. }) => {
+                Some((Announced::Live, hello(stream, true)))
             }
-            (Told::Stalled, Air::Live) => {
-                Some((Told::Live, text_frame(&ToViewer::Resumed.to_json())))
+            (Announced::Stalled, Air::Live) => {
+                Some((Announced::Live, text_frame(&ToViewer::Resumed.to_json())))
             }
             _ => None,
         }
     }
 
-    /// The message for a viewer that has all media and knows `told`, and what it knows then.
-    fn news_after_media(&self, told: Told, stream: &Stream) -> Option<(Told, Vec<u8>)> {
+    /// The message for a viewer that has all media and knows `announced`, and what it knows then.
+    fn news_after_media(
+        &self,
+        announced: Announced,
+        stream: &Stream,
+    ) -> Option<(Announced, Vec<u8>)> {
         if !self.is_v1() {
             return None;
         }
-        let (tells, message) = match (told, stream.air()) {
-            (Told::Live | Told::Stalled, Air::Offline(reason)) => {
-                (Told::Offline, ToViewer::Offline { reason })
+        let (announces, message) = match (announced, stream.air()) {
+            (Announced::Live | Announced::Stalled, Air::Offline(reason)) => {
+                (Announced::Offline, ToViewer::Offline { reason })
             }
-            (Told::Live, Air::Stalled { since_ms }) => {
-                (Told::Stalled, ToViewer::Stalled { since_ms })
+            (Announced::Live, Air::Stalled { since_ms }) => {
+                (Announced::Stalled, ToViewer::Stalled { since_ms })
             }
             _ => return None,
         };
-        Some((tells, text_frame(&message.to_json())))
+        Some((announces, text_frame(&message.to_json())))
     }
 
     /// What comes right before an init segment: text messages, or the response's head.
     /// `is_replaced`: the segment is that of a publisher which has replaced the one before.
-    fn announce(
+    fn before_init(
         &self,
         stream: &Stream,
         newest: &Init,
         chunk: &Chunk,
         is_replaced: bool,
-        after: Cursor,
-        items: &mut Vec<Item>,
-    ) {
-        let bytes: Bytes = match self.transport {
-            Transport::WebSocket { v1: false } => return,
+    ) -> Vec<u8> {
+        match self.transport {
+            Transport::WebSocket { v1: false } => Vec::new(),
             Transport::WebSocket { v1: true } => {
                 let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
                 let generation = u64::from(chunk.generation);
                 let init = text_frame(&ToViewer::Init { mime, generation }.to_json());
-                match is_replaced {
-                    true => [replaced(stream), init].concat().into(),
-                    false => init.into(),
+                if is_replaced {
+                    [replaced(stream), init].concat()
+                } else {
+                    init
                 }
             }
             Transport::Chunked | Transport::UntilClose => {
                 // Sent once, on joining, and so of the newest.
                 let media_type = newest.recording.doc_type.media_type();
-                stream_head(media_type, self.transport, self.stamp.as_deref()).into()
-            }
-        };
-        items.push(Item {
-            is_whole: false,
-            ..whole(bytes, after)
-        });
-    }
-
-    fn push_framed(&self, framed: &Framed, after: Cursor, items: &mut Vec<Item>) {
-        match self.transport {
-            Transport::WebSocket { .. } => items.push(whole(framed.websocket(), after)),
-            Transport::UntilClose => items.push(whole(framed.payload(), after)),
-            Transport::Chunked => {
-                let [head, body] = framed.http();
-                items.push(Item {
-                    is_whole: false,
-                    ..whole(head, after)
-                });
-                items.push(whole(body, after));
+                stream_head(media_type, self.transport, self.stamp.as_deref())
             }
         }
     }
 
     /// Moves the cursor past what was written, and puts the remainder of an item that was begun
     /// into the outbox. Returns the number of skips among the written items.
-    fn settle(&mut self, items: &mut Vec<Item>, mut written: usize, outbox: &mut Outbox) -> u64 {
+    fn settle(&mut self, batch: &mut Batch, mut written: usize, outbox: &mut Outbox) -> u64 {
         let mut skips = 0;
         // Whether the item before was a part of the same whole.
         let mut is_inside = false;
         let mut is_cut = false;
-        for mut item in items.drain(..) {
+        for mut item in batch.items.drain(..) {
             let step = written.min(item.bytes.len());
             written -= step;
             if is_cut || step < item.bytes.len() {
@@ -335,7 +485,7 @@ impl Viewer {
             is_inside = !item.is_whole;
             if item.is_whole {
                 self.cursor = item.after;
-                self.told = item.tells.unwrap_or(self.told);
+                self.announced = item.announces.unwrap_or(self.announced);
                 skips += u64::from(item.is_skip);
                 if is_cut {
                     break;
@@ -347,24 +497,21 @@ impl Viewer {
 
     /// Ends the stream in the transport's own way.
     fn end(&self, outbox: &mut Outbox) {
-        self.close(
-            outbox,
-            CloseCode::Normal,
-            "the stream begins again with other tracks",
-        );
+        let reason = "the stream begins again with other tracks";
+        outbox.push(self.closing(CloseCode::Normal, reason));
     }
 
-    /// Ends the connection cleanly behind the item that was begun.
-    pub fn close(&self, outbox: &mut Outbox, code: CloseCode, reason: &str) {
+    /// The last bytes, behind the item that was begun: they end the connection cleanly.
+    pub fn closing(&self, code: CloseCode, reason: &str) -> Bytes {
         match self.transport {
-            Transport::WebSocket { .. } => outbox.push(close_frame(code, reason)),
-            Transport::Chunked if self.cursor.has_begun() => outbox.push(&b"0\r\n\r\n"[..]),
-            Transport::UntilClose if self.cursor.has_begun() => {}
+            Transport::WebSocket { .. } => close_frame(code, reason).into(),
+            Transport::Chunked if self.cursor.has_begun() => Bytes::from_static(b"0\r\n\r\n"),
+            Transport::UntilClose if self.cursor.has_begun() => Bytes::new(),
             // The viewer waits for a publisher, and has no answer at all yet.
             Transport::Chunked | Transport::UntilClose => {
                 let refusal = Refusal::new(503, reason.to_owned());
                 let stamp = self.stamp.as_deref().cloned().unwrap_or_default();
-                outbox.push(refuse(&refusal, Method::Get, Connection::Close, &stamp));
+                refuse(&refusal, Method::Get, Connection::Close, &stamp).into()
             }
         }
     }
@@ -376,7 +523,7 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
         after,
         is_whole: true,
         is_skip: false,
-        tells: None,
+        announces: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a stream's media come.
 
-use crate::protocol::control::OfflineReason;
+use crate::offline_reason::OfflineReason;
 
 /// Where a stream stands for its viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

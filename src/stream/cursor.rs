@@ -53,9 +53,10 @@ impl Cursor {
     /// A new viewer. While the publisher is gone, what is in the ring is over: the viewer
     /// waits for what comes after it.
     pub fn join_now(stream: &Stream) -> Cursor {
-        let earliest = match stream.is_live() {
-            true => 0,
-            false => stream.ring().live_edge(),
+        let earliest = if stream.is_live() {
+            0
+        } else {
+            stream.ring().live_edge()
         };
         Cursor {
             position: Position::Joining {

@@ -1,42 +1,16 @@
 //! One publisher's way in: its bytes become chunks in the ring.
 
 use super::candidacy::Candidacy;
+use super::chunker::{Chunker, Placed};
 use super::interleave::Interleaver;
+use super::opening::Opening;
 use super::tracks::OnAir;
 use super::warning::{Warning, Warnings};
-use super::{Anchor, ChunkKind, Limits, Stream};
-use crate::protocol::framing::Framer;
-use crate::webm::{Block, CLUSTER_HEAD_MAX, Event, Segmenter, Track, TrackKind, WebmError};
+use super::{Anchor, Limits, Stream};
+use crate::webm::{Block, Event, Placement, Segmenter, Track, TrackKind, WebmError};
 use crate::work::{self, Work};
 use bytes::Bytes;
 use std::mem;
-
-/// Bytes after which a chunk is closed although more whole blocks are there, so that a large
-/// message does not become one large step in the ring.
-const CHUNK_BYTES_MAX: usize = 256 << 10;
-
-/// The same for many small blocks.
-const CHUNK_BLOCKS_MAX: usize = 1024;
-
-/// Milliseconds of an audio-only stream in one Cluster. Any of its blocks is a join point; this
-/// keeps Cluster heads rare, and gives a newcomer something to start from.
-const AUDIO_GOP_MS: u64 = 1000;
-
-/// Milliseconds of media from one chunk that begins with a keyframe to the next, at least. A chunk for
-/// each of the 256 frames that a lace may have would be much for frames of one byte. Of 200 keyframes
-/// a second each still begins a chunk, and is a join point; the others are in the middle of one.
-const JOIN_POINT_MS_MIN: u64 = 5;
-
-/// Bytes after which a keyframe begins a chunk in any case, so that the ring has join points also
-/// where timestamps stand still.
-const JOIN_POINT_BYTES_MIN: usize = 64 << 10;
-
-/// Bytes of a recording's first blocks that wait until all of its tracks have come: more than a
-/// second at 30 Mbit/s. Beyond it nothing waits.
-const OPENING_BYTES_MAX: usize = 4 << 20;
-
-/// Blocks that wait so. A second of picture and sound is some 110.
-const OPENING_BLOCKS_MAX: usize = 1024;
 
 /// Cuts a publisher's bytes and adds them to its stream.
 ///
@@ -53,34 +27,15 @@ pub struct Ingest {
     interleaver: Interleaver,
     /// The recording's tracks; `None` before the first.
     on_air: Option<OnAir>,
-    /// Blocks of a recording that opens.
-    opening: Vec<Block>,
-    /// Invariant: the bytes of all blocks in `opening`.
-    opening_bytes: usize,
+    opening: Opening,
     /// Whether the recording's first keyframe has come.
     has_begun: bool,
     warnings: Warnings,
     /// How often time was anchored anew within a recording.
     time_steps: u64,
-    /// Timestamp of the open GOP; `None` before the first.
-    gop_ms: Option<u64>,
-    /// Timestamp of the newest keyframe that began a chunk for being one, and bytes since then.
-    join_point_ms: Option<u64>,
-    join_point_bytes: usize,
     /// Work done since it was last paid for.
     spent: u64,
-    /// Blocks that will be the next chunk: one allocation, used again for each.
-    waiting: Vec<Placed>,
-    /// Of these, and of the heads of Clusters that they open.
-    waiting_bytes: usize,
-}
-
-#[derive(Debug)]
-struct Placed {
-    block: Block,
-    track_number: u8,
-    timestamp_ms: u64,
-    opens_gop: bool,
+    chunker: Chunker,
 }
 
 impl Ingest {
@@ -91,17 +46,12 @@ impl Ingest {
             segmenter: Segmenter::new(limits.webm),
             interleaver: Interleaver::default(),
             on_air: None,
-            opening: Vec::new(),
-            opening_bytes: 0,
+            opening: Opening::default(),
             has_begun: false,
             warnings: Warnings::default(),
             time_steps: 0,
-            gop_ms: None,
-            join_point_ms: None,
-            join_point_bytes: 0,
             spent: 0,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
+            chunker: Chunker::default(),
         }
     }
 
@@ -178,7 +128,7 @@ impl Ingest {
     pub fn held_bytes(&self) -> usize {
         self.segmenter.held_bytes()
             + self.interleaver.waiting_bytes()
-            + self.opening_bytes
+            + self.opening.byte_len()
             + self.on_air.as_ref().map_or(0, OnAir::held_bytes)
             + self.candidacy.as_ref().map_or(0, Candidacy::held_bytes)
     }
@@ -186,11 +136,12 @@ impl Ingest {
     /// No more bytes are coming. Viewers never see a block that is not whole; the publisher may want to
     /// know. A publisher that stops in the middle of a file, behind a whole block, has ended well.
     pub fn finish(&self) -> Result<(), WebmError> {
-        match self.segmenter.is_between_blocks() {
-            true => Ok(()),
-            false => Err(WebmError::BrokenOff {
+        if self.segmenter.is_between_blocks() {
+            Ok(())
+        } else {
+            Err(WebmError::BrokenOff {
                 offset: self.segmenter.received(),
-            }),
+            })
         }
     }
 
@@ -232,9 +183,10 @@ impl Ingest {
     /// When [`Ingest::tick`] has something to do, by the catalog's clock.
     pub fn deadline_ms(&self) -> Option<u64> {
         let on_air = self.on_air.as_ref();
-        let opening_ms = match self.opening.is_empty() {
-            true => None,
-            false => on_air.and_then(OnAir::deadline_ms),
+        let opening_ms = if self.opening.is_empty() {
+            None
+        } else {
+            on_air.and_then(OnAir::deadline_ms)
         };
         let waiting_ms = self.interleaver.deadline_ms();
         opening_ms.into_iter().chain(waiting_ms).min()
@@ -268,16 +220,14 @@ impl Ingest {
         self.flush(stream);
         self.interleaver.begin();
         self.has_begun = false;
-        self.gop_ms = None;
-        self.join_point_ms = None;
+        self.chunker.begin_recording();
         stream.begin_recording(on_air.declared());
         let viewed = stream.init().map(|init| &init.recording);
-        let continued = match on_air.continues(viewed) {
-            true => Some(on_air.preferred()),
-            false => {
-                let former = self.on_air.as_ref();
-                former.and_then(|former| on_air.without_silent(former, viewed))
-            }
+        let continued = if on_air.continues(viewed) {
+            Some(on_air.preferred())
+        } else {
+            let former = self.on_air.as_ref();
+            former.and_then(|former| on_air.without_silent(former, viewed))
         };
         self.on_air = Some(on_air);
         if let Some(tracks) = continued {
@@ -285,7 +235,7 @@ impl Ingest {
         }
     }
 
-    fn take(&mut self, mut block: Block, stream: &mut Stream) {
+    fn take(&mut self, block: Block, stream: &mut Stream) {
         let Some(on_air) = &mut self.on_air else {
             return;
         };
@@ -295,13 +245,8 @@ impl Ingest {
             return;
         }
         let is_settled = on_air.is_settled(stream.now_ms);
-        // Copied, so that a small block does not keep the whole message alive that it came in.
-        block.element.bytes = Bytes::copy_from_slice(&block.element.bytes);
-        self.opening_bytes += block.element.bytes.len();
         self.opening.push(block);
-        let is_long =
-            self.opening_bytes > OPENING_BYTES_MAX || self.opening.len() > OPENING_BLOCKS_MAX;
-        if is_settled || is_long {
+        if is_settled || self.opening.is_full() {
             self.open(stream);
         }
     }
@@ -313,9 +258,9 @@ impl Ingest {
         if let Some(tracks) = tracks.filter(|tracks| !tracks.is_empty()) {
             self.set_tracks(&tracks, stream);
         }
-        self.opening_bytes = 0;
-        self.spent += self.opening.len() as u64 * work::BLOCK;
-        for block in mem::take(&mut self.opening) {
+        let blocks = self.opening.take();
+        self.spent += blocks.len() as u64 * work::BLOCK;
+        for block in blocks {
             self.pass(block, stream);
         }
     }
@@ -332,7 +277,7 @@ impl Ingest {
         let is_awaited = |track| on_air.is_interleaved(track);
         let declared = on_air.declared().tracks.len();
         self.interleaver.set_tracks(declared, reorders, is_awaited);
-        self.gop_ms = None;
+        self.chunker.begin_gop();
         if let Some(message) = on_air.warning() {
             self.warnings.push("tracks", message, stream.now_ms);
         }
@@ -401,7 +346,7 @@ impl Ingest {
             on_air.set(&tracks, &stream.restart_time(&recording), true);
         }
         self.has_begun = false;
-        self.gop_ms = None;
+        self.chunker.begin_gop();
         self.note_time_step(stream.now_ms);
     }
 
@@ -420,72 +365,32 @@ impl Ingest {
             return;
         };
         let timestamp_ms = stream.timeline.place(block.timestamp_ms);
-        let opens_gop = on_air.is_join_point(&block)
-            && match (on_air.video(), self.gop_ms) {
-                (Some(_), _) | (None, None) => true,
-                (None, Some(gop_ms)) => timestamp_ms >= gop_ms + AUDIO_GOP_MS,
-            };
-        let begins_chunk = opens_gop && self.is_join_point_due(timestamp_ms);
-        let is_full =
-            self.waiting_bytes >= CHUNK_BYTES_MAX || self.waiting.len() >= CHUNK_BLOCKS_MAX;
-        if begins_chunk || is_full {
-            self.spent += work::CHUNK;
-            self.close_chunk(stream);
-        }
-        if begins_chunk {
-            self.join_point_ms = Some(timestamp_ms);
-            self.join_point_bytes = 0;
-        }
-        if opens_gop {
-            self.gop_ms = Some(timestamp_ms);
-            self.waiting_bytes += CLUSTER_HEAD_MAX;
-        }
-        self.waiting_bytes += block.element.bytes.len();
-        self.join_point_bytes += block.element.bytes.len();
-        self.waiting.push(Placed {
+        let has_video = on_air.video().is_some();
+        let opens_gop =
+            on_air.is_join_point(&block) && self.chunker.opens_gop(has_video, timestamp_ms);
+        let placed = Placed {
             block,
-            track_number,
-            timestamp_ms,
-            opens_gop,
-        });
-    }
-
-    /// Whether a keyframe is to begin a chunk, or may stand in the middle of one.
-    fn is_join_point_due(&self, timestamp_ms: u64) -> bool {
-        self.join_point_bytes >= JOIN_POINT_BYTES_MIN
-            || self
-                .join_point_ms
-                .is_none_or(|before_ms| timestamp_ms.abs_diff(before_ms) >= JOIN_POINT_MS_MIN)
-    }
-
-    /// Puts the waiting blocks into the ring as one chunk: the only copy of media there is.
-    pub fn close_chunk(&mut self, stream: &mut Stream) {
-        let Some(first) = self.waiting.first() else {
-            return;
+            placement: Placement {
+                track_number,
+                timestamp_ms,
+                opens_cluster: opens_gop,
+            },
         };
-        let timestamp_ms = first.timestamp_ms;
-        let kind = match first.opens_gop {
-            true => ChunkKind::JoinPoint,
-            false => ChunkKind::Continuation,
-        };
-        let mut framer = Framer::with_capacity(self.waiting_bytes + CLUSTER_HEAD_MAX);
-        for placed in self.waiting.drain(..) {
-            stream.clusters.write(
-                framer.payload(),
-                &placed.block.element,
-                placed.track_number,
-                placed.timestamp_ms,
-                placed.opens_gop,
-            );
+        if self.chunker.push(placed, stream) {
+            self.spent += work::CHUNK;
         }
-        self.waiting_bytes = 0;
-        stream.push_chunk(framer, kind, timestamp_ms);
+    }
+
+    /// Puts the waiting blocks into the ring as one chunk.
+    pub fn close_chunk(&mut self, stream: &mut Stream) {
+        self.chunker.close(stream);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::ChunkKind;
     use crate::stream::{Cursor, Next};
     use crate::webm::ElementId;
     use proptest::prelude::*;

@@ -118,9 +118,10 @@ impl Interleaver {
 
     /// The next block in order of time, while any has waited for long enough by the clock.
     pub fn poll_overdue(&mut self, now_ms: u64) -> Option<Block> {
-        match self.deadline_ms()? <= now_ms {
-            true => self.poll_rest(),
-            false => None,
+        if self.deadline_ms()? <= now_ms {
+            self.poll_rest()
+        } else {
+            None
         }
     }
 
@@ -135,9 +136,10 @@ impl Interleaver {
         let is_long = last_ms - first_ms > WAIT_MS_MAX
             || self.waiting_bytes > WAIT_BYTES_MAX
             || self.waiting.len() > WAIT_BLOCKS_MAX;
-        match is_reached || is_long {
-            true => self.poll_rest(),
-            false => None,
+        if is_reached || is_long {
+            self.poll_rest()
+        } else {
+            None
         }
     }
 

@@ -13,9 +13,12 @@
 mod air;
 mod candidacy;
 mod catalog;
+mod chunker;
 mod cursor;
+mod framed;
 mod ingest;
 mod interleave;
+mod opening;
 mod ring;
 mod timeline;
 mod tracks;
@@ -24,13 +27,13 @@ mod warning;
 pub use air::Air;
 pub use catalog::{Catalog, StreamId};
 pub use cursor::{Cursor, Next};
+pub use framed::{Framed, Framer};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
 pub use timeline::{Anchor, Timeline};
 pub use warning::Warning;
 
-use crate::protocol::control::OfflineReason;
-use crate::protocol::framing::Framer;
+use crate::offline_reason::OfflineReason;
 use crate::webm::{self, ClusterWriter, Recording};
 use crate::work;
 use std::mem;
@@ -237,7 +240,7 @@ impl Stream {
     }
 
     /// Lets go of the media of a stream that has been offline for long.
-    pub fn forget_media(&mut self) {
+    pub fn free_media(&mut self) {
         self.ring.clear();
         self.joinable_ms = None;
     }

@@ -1,8 +1,9 @@
 //! Numbered, refcounted chunks within a bound of bytes and time.
 
-use crate::protocol::framing::Framed;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use super::Framed;
 
 /// What a chunk begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +162,7 @@ impl Ring {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::protocol::framing::Framer;
+    use crate::stream::Framer;
     use bytes::BufMut;
 
     /// A chunk that takes 400 bytes of memory.

@@ -176,9 +176,10 @@ impl Timeline {
             return Anchor::TooLate;
         }
         self.note(track, offset_ms, at_ms, now_ms);
-        match is_anew {
-            true => Anchor::Anew(at_ms),
-            false => Anchor::At(at_ms),
+        if is_anew {
+            Anchor::Anew(at_ms)
+        } else {
+            Anchor::At(at_ms)
         }
     }
 
@@ -247,9 +248,10 @@ impl Timeline {
     /// back within a Cluster; except for codecs with B-frames, which Media Source Extensions do
     /// not take in this format, and whose timestamps go back by design.
     pub fn place(&mut self, at_ms: i64) -> u64 {
-        let floor_ms = match self.reorders {
-            true => self.begin_ms,
-            false => self.latest_ms(),
+        let floor_ms = if self.reorders {
+            self.begin_ms
+        } else {
+            self.latest_ms()
         };
         let placed_ms = at_ms.max(0).unsigned_abs().max(floor_ms);
         self.latest_ms = Some(placed_ms.max(self.latest_ms()));
@@ -268,9 +270,10 @@ impl TrackTime {
 
     /// How far its timestamps may go back: with B-frames, some frames, and these may be long.
     fn back_ms_max(&self) -> i64 {
-        match self.reorders {
-            true => (self.step_ms * 4).clamp(REORDERED_MS_MIN, STEP_MS_MAX),
-            false => BACK_MS_MAX,
+        if self.reorders {
+            (self.step_ms * 4).clamp(REORDERED_MS_MIN, STEP_MS_MAX)
+        } else {
+            BACK_MS_MAX
         }
     }
 }

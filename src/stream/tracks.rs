@@ -217,9 +217,10 @@ impl OnAir {
             TrackKind::Video => block.keyframe && is_its_turn,
             TrackKind::Audio => {
                 let mut pictures = self.kind_of_tracks(TrackKind::Video);
-                let has_picture = match has_waited {
-                    true => pictures.any(|track| self.seen[track]),
-                    false => pictures.next().is_some(),
+                let has_picture = if has_waited {
+                    pictures.any(|track| self.seen[track])
+                } else {
+                    pictures.next().is_some()
                 };
                 is_its_turn && !has_picture
             }

@@ -74,7 +74,7 @@ pub(super) enum Frames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockElement {
     pub bytes: Bytes,
-    /// Where the track number stands, of [`BLOCK_HEAD_LENGTH`] bytes with the relative timestamp and
+    /// Where the track number stands, of `BLOCK_HEAD_LENGTH` bytes with the relative timestamp and
     /// the flags. The frame follows.
     pub track_at: usize,
     pub frame_length: usize,
@@ -91,9 +91,10 @@ impl BlockElement {
     /// so these say `is_keyframe`, where that is known. DiscardPadding is left out: it belongs at the
     /// end of a file, and a live stream goes on. Copied only where something has to change.
     pub fn for_viewers(self, is_keyframe: Option<bool>) -> BlockElement {
-        match self.is_group() {
-            false => self.with_flag(is_keyframe),
-            true => self.with_group(is_keyframe),
+        if self.is_group() {
+            self.with_group(is_keyframe)
+        } else {
+            self.with_flag(is_keyframe)
         }
     }
 
@@ -130,9 +131,12 @@ impl BlockElement {
                 && id != ElementId::DISCARD_PADDING
                 && (id != ElementId::REFERENCE_BLOCK || should_refer)
         })
-        .map(|group| match should_refer && !refers {
-            true => group.with_reference(),
-            false => group,
+        .map(|group| {
+            if should_refer && !refers {
+                group.with_reference()
+            } else {
+                group
+            }
         })
         .unwrap_or(self)
     }

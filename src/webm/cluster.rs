@@ -26,21 +26,28 @@ pub struct ClusterWriter {
     timestamp_ms: Option<u64>,
 }
 
+/// Where a block stands in what viewers get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    pub track_number: u8,
+    pub timestamp_ms: u64,
+    /// Whether a Cluster begins with it.
+    pub opens_cluster: bool,
+}
+
 impl ClusterWriter {
     pub fn new() -> ClusterWriter {
         ClusterWriter::default()
     }
 
-    /// Appends one block to `out`, with `track_number` and `timestamp_ms` set in it, and before
-    /// it the head of a new Cluster if `opens_cluster` says so or the open one cannot hold it.
-    pub fn write(
-        &mut self,
-        out: &mut BytesMut,
-        block: &BlockElement,
-        track_number: u8,
-        timestamp_ms: u64,
-        opens_cluster: bool,
-    ) {
+    /// Appends one block to `out`, with its track number and time set in it, and before it the head
+    /// of a new Cluster if `placement` says so or the open one cannot hold it.
+    pub fn write(&mut self, out: &mut BytesMut, block: &BlockElement, placement: Placement) {
+        let Placement {
+            track_number,
+            timestamp_ms,
+            opens_cluster,
+        } = placement;
         let relative = self
             .timestamp_ms
             .filter(|_| !opens_cluster)
@@ -77,6 +84,14 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
+    fn at(track_number: u8, timestamp_ms: u64, opens_cluster: bool) -> Placement {
+        Placement {
+            track_number,
+            timestamp_ms,
+            opens_cluster,
+        }
+    }
+
     fn block() -> BlockElement {
         BlockElement {
             bytes: Bytes::from_static(b"\xa3\x85\x80\0\0\x80f"),
@@ -89,12 +104,12 @@ mod tests {
     fn gop_is_one_cluster_with_relative_timestamps() {
         let mut writer = ClusterWriter::new();
         let mut out = BytesMut::new();
-        writer.write(&mut out, &block(), 1, 5043, true);
+        writer.write(&mut out, &block(), at(1, 5043, true));
         let head = b"\x1f\x43\xb6\x75\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x82\x13\xb3";
         assert_eq!(&out[..16], head);
         assert_eq!(&out[16..], b"\xa3\x85\x81\0\0\x80f");
         out.clear();
-        writer.write(&mut out, &block(), 2, 5049, false);
+        writer.write(&mut out, &block(), at(2, 5049, false));
         assert_eq!(&out[..], b"\xa3\x85\x82\0\x06\x80f");
     }
 
@@ -102,12 +117,12 @@ mod tests {
     fn a_gop_beyond_16_bits_goes_on_in_a_further_cluster() {
         let mut writer = ClusterWriter::new();
         let mut out = BytesMut::new();
-        writer.write(&mut out, &block(), 1, 100, true);
+        writer.write(&mut out, &block(), at(1, 100, true));
         out.clear();
-        writer.write(&mut out, &block(), 1, 100 + 32767, false);
+        writer.write(&mut out, &block(), at(1, 100 + 32767, false));
         assert_eq!(&out[..], b"\xa3\x85\x81\x7f\xff\x80f");
         out.clear();
-        writer.write(&mut out, &block(), 1, 100 + 32768, false);
+        writer.write(&mut out, &block(), at(1, 100 + 32768, false));
         assert_eq!(&out[..4], b"\x1f\x43\xb6\x75");
     }
 }

@@ -71,9 +71,10 @@ impl KeyframeRule {
 /// Reads the first byte of the uncompressed header. Profile 3 has a reserved bit before the rest.
 fn vp9(head: u8) -> bool {
     let is_profile_3 = head & 0x30 == 0x30;
-    let (show_existing, is_inter) = match is_profile_3 {
-        true => (head & 0x04 != 0, head & 0x02 != 0),
-        false => (head & 0x08 != 0, head & 0x04 != 0),
+    let (show_existing, is_inter) = if is_profile_3 {
+        (head & 0x04 != 0, head & 0x02 != 0)
+    } else {
+        (head & 0x08 != 0, head & 0x04 != 0)
     };
     head >> 6 == 2 && !show_existing && !is_inter
 }
@@ -87,17 +88,17 @@ fn av1(mut unit: &[u8]) -> Option<bool> {
     let mut is_still_picture = false;
     for _ in 0..UNITS_MAX {
         let (&head, rest) = unit.split_first()?;
-        let rest = match head & 0x04 != 0 {
-            true => rest.get(1..)?,
-            false => rest,
+        let rest = if head & 0x04 != 0 {
+            rest.get(1..)?
+        } else {
+            rest
         };
-        let (payload, after) = match head & 0x02 != 0 {
-            true => {
-                let (size, rest) = leb128(rest)?;
-                rest.split_at_checked(size)?
-            }
+        let (payload, after) = if head & 0x02 != 0 {
+            let (size, rest) = leb128(rest)?;
+            rest.split_at_checked(size)?
+        } else {
             // It is the last.
-            false => (rest, &[][..]),
+            (rest, &[][..])
         };
         match (head >> 3) & 0x0f {
             // seq_profile 3, still_picture 1, reduced_still_picture_header 1.

@@ -22,21 +22,22 @@ mod block;
 mod cluster;
 mod element;
 mod error;
+mod event;
 pub mod file;
+mod intake;
 mod keyframe;
 mod mime;
+mod opus;
 mod segmenter;
 mod still;
 mod tracks;
 mod vint;
 
 pub use block::BlockElement;
-pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter};
+pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter, Placement};
 pub use element::ElementId;
 pub use error::WebmError;
-pub use segmenter::{
-    BLOCK_BYTES_DEFAULT, Block, ClusterHead, Event, INIT_BYTES_DEFAULT, Limits, Segmenter,
-    TIMESTAMP_MS_MAX,
-};
+pub use event::{Block, ClusterHead, Event};
+pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter, TIMESTAMP_MS_MAX};
 pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

@@ -13,21 +13,22 @@
 //! element as a rule, so messages mean nothing here.
 //!
 //! Where we cut never depends on how the bytes arrived: see `fuzz_targets/any_cut.rs`. A block
-//! that arrived in one piece is passed on as a slice of that piece; only one that was cut is
-//! put together, in a buffer that never holds more than one element.
+//! that arrived in one piece is passed on as a slice of that piece: see `intake`.
 
 use super::block::{BlockElement, Frames, RawBlock, read_block_group, read_simple_block};
-use super::element::{ElementHead, ElementId, HEAD_LENGTH_MAX, HeadParse, read_head};
+use super::element::{ElementHead, ElementId};
 use super::error::WebmError;
+use super::event::{Block, ClusterHead, Event};
+use super::intake::Intake;
 use super::keyframe::KeyframeRule;
+use super::opus::frame_duration_ns;
 use super::tracks::{
     DocType, Recording, TIMESTAMP_SCALE_DEFAULT, Track, read_doc_type, read_info, read_tracks,
 };
 use super::vint::read_uint;
 use crate::work::{self, Work};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::VecDeque;
-use std::mem;
 
 /// Bytes of Tracks (and of Info, and of the EBML header) that we read. A recorder's take 60 to 300;
 /// fonts and pictures stand elsewhere.
@@ -35,13 +36,6 @@ pub const INIT_BYTES_DEFAULT: usize = 1 << 20;
 
 /// Bytes of one block. A 4K keyframe at 50 Mbit/s takes about 1 MB.
 pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
-
-/// Bytes of an element that is passed over unread, such as the attachments of a finished file.
-/// Without a bound, one bad size would swallow the rest of a live stream in silence.
-const PASSED_OVER_MAX: u64 = 256 << 20;
-
-/// Bytes for which room is made before they have come: a keyframe of a stream of 5 Mbit/s.
-const CARRY_AHEAD_BYTES: usize = 256 << 10;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
@@ -61,44 +55,6 @@ impl Default for Limits {
             block_bytes: BLOCK_BYTES_DEFAULT,
         }
     }
-}
-
-/// What the bytes turned out to hold, in their order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// An EBML header, Segment, Info and Tracks: the start, or a recorder started anew.
-    Recording(Recording),
-    /// A Cluster of the publisher's.
-    Cluster(ClusterHead),
-    Block(Block),
-    /// A block of a track that Tracks did not name. Players pass over it, and so do we.
-    Stray {
-        offset: u64,
-        track_number: u64,
-    },
-}
-
-/// The start of a publisher's Cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClusterHead {
-    pub offset: u64,
-    /// Bytes of payload; `None` when unknown.
-    pub size: Option<u64>,
-    pub timestamp_ms: i64,
-}
-
-/// One frame with its place in time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// Where its element began. The frames of a lace share one.
-    pub offset: u64,
-    /// Index into [`Recording::tracks`].
-    pub track: usize,
-    pub timestamp_ms: i64,
-    /// Whether a decoder can start with it, by its codec's own bits where we can read them: see
-    /// `KeyframeRule`. For sound it is what the file says, and means nothing.
-    pub keyframe: bool,
-    pub element: BlockElement,
 }
 
 /// Where in the document the next element stands.
@@ -132,7 +88,7 @@ struct Head {
     /// How each of them tells its keyframes.
     keyframe_rules: Vec<KeyframeRule>,
     /// Whether [`Event::Recording`] has been given for it.
-    told: bool,
+    is_reported: bool,
 }
 
 /// Bytes in, [`Event`]s out: [`Segmenter::push`], then [`Segmenter::poll`] until it says `None`.
@@ -142,14 +98,7 @@ pub struct Segmenter {
     level: Level,
     segment_end: Option<u64>,
     head: Option<Head>,
-    /// The front of an element that was cut. Invariant: never longer than that element.
-    carry: BytesMut,
-    /// What was pushed and not yet looked at. Follows `carry`.
-    input: Bytes,
-    /// Where `carry` (or `input`, if that is empty) begins in the whole stream.
-    offset: u64,
-    /// Bytes still to be passed over. Invariant: not zero only while `carry` is empty.
-    passing_over: u64,
+    intake: Intake,
     /// Frames of a lace that wait to be polled.
     unlaced: VecDeque<Block>,
     /// Whether the last poll ended because the work was spent, not the input.
@@ -164,10 +113,7 @@ impl Segmenter {
             level: Level::Start,
             segment_end: None,
             head: None,
-            carry: BytesMut::new(),
-            input: Bytes::new(),
-            offset: 0,
-            passing_over: 0,
+            intake: Intake::default(),
             unlaced: VecDeque::new(),
             is_interrupted: false,
             error: None,
@@ -177,25 +123,25 @@ impl Segmenter {
     /// Adds the next bytes of the stream. [`Segmenter::poll`] must have said `None` before.
     pub fn push(&mut self, bytes: Bytes) {
         debug_assert!(!self.has_input(), "push before poll was done");
-        self.input = bytes;
+        self.intake.push(bytes);
     }
 
     /// Bytes taken in so far, whether or not they made a whole element.
     pub fn received(&self) -> u64 {
-        self.offset + (self.carry.len() + self.input.len()) as u64
+        self.intake.received()
     }
 
     /// Bytes of memory that an element takes which is not whole yet, and tracks of which no recording
     /// was told yet.
     pub fn held_bytes(&self) -> usize {
-        let untold = self.head.iter().filter(|head| !head.told);
-        let tracks = untold.flat_map(|head| &head.tracks).map(Track::memory);
-        self.carry.capacity() + self.input.len() + tracks.sum::<usize>()
+        let unreported = self.head.iter().filter(|head| !head.is_reported);
+        let tracks = unreported.flat_map(|head| &head.tracks).map(Track::memory);
+        self.intake.held_bytes() + tracks.sum::<usize>()
     }
 
     /// Bytes of the last element, which is cut.
     pub fn unfinished_bytes(&self) -> u64 {
-        (self.carry.len() + self.input.len()) as u64
+        self.intake.unfinished_bytes()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.
@@ -203,13 +149,15 @@ impl Segmenter {
         let inside_known = match self.level {
             Level::Start => self.head.is_none(),
             Level::Document => true,
-            Level::Segment => self.segment_end.is_some_and(|end| end > self.offset),
+            Level::Segment => self
+                .segment_end
+                .is_some_and(|end| end > self.intake.offset()),
             Level::Cluster(cluster) => cluster
                 .end
                 .or(self.segment_end)
-                .is_some_and(|end| end > self.offset),
+                .is_some_and(|end| end > self.intake.offset()),
         };
-        !inside_known && self.carry.is_empty() && self.passing_over == 0
+        !inside_known && self.intake.is_between_elements()
     }
 
     /// Whether the bytes so far end between two blocks, or what stands beside them. A Cluster or a
@@ -220,7 +168,7 @@ impl Segmenter {
             Level::Document => true,
             Level::Segment | Level::Cluster(_) => false,
         };
-        !is_before_a_segment && self.carry.is_empty() && self.passing_over == 0
+        !is_before_a_segment && self.intake.is_between_elements()
     }
 
     /// The next thing that the bytes hold; `None` when more of them are needed. After an error,
@@ -245,15 +193,14 @@ impl Segmenter {
         // Looked at in place: an event is large, and moved for each block.
         if let Err(error) = &result {
             self.error = Some(error.clone());
-            self.carry = BytesMut::new();
-            self.input = Bytes::new();
+            self.intake.clear();
         }
         result
     }
 
     /// Whether there may be more to poll without another push, because the work was spent before.
     pub fn has_input(&self) -> bool {
-        self.is_interrupted || !self.unlaced.is_empty() || !self.input.is_empty()
+        self.is_interrupted || !self.unlaced.is_empty() || self.intake.has_input()
     }
 
     fn advance(&mut self, work: &mut Work) -> Result<Option<Event>, WebmError> {
@@ -263,14 +210,15 @@ impl Segmenter {
                 return Ok(None);
             }
             work.spend(work::ELEMENT);
-            if !self.pass_over() {
+            if !self.intake.pass_over() {
                 return Ok(None);
             }
             self.leave_ended_levels();
-            let Some(head) = self.peek_head()? else {
+            let is_first = matches!(self.level, Level::Start) && self.head.is_none();
+            let Some(head) = self.intake.peek_head(is_first)? else {
                 return Ok(None);
             };
-            let offset = self.offset;
+            let offset = self.intake.offset();
             let event = match self.level {
                 Level::Start => self.at_start(head)?,
                 Level::Document => self.in_document(head)?,
@@ -278,7 +226,7 @@ impl Segmenter {
                 Level::Cluster(cluster) => self.in_cluster(head, cluster)?,
             };
             if head.id.has_children() {
-                work.spend((self.offset - offset) * work::BYTE_OF_CHILDREN);
+                work.spend((self.intake.offset() - offset) * work::BYTE_OF_CHILDREN);
             }
             match event {
                 Step::Event(event) => return Ok(Some(event)),
@@ -291,11 +239,12 @@ impl Segmenter {
     /// A Cluster or Segment of known size ends where it said.
     fn leave_ended_levels(&mut self) {
         if let Level::Cluster(cluster) = self.level
-            && (cluster.end == Some(self.offset) || self.segment_end == Some(self.offset))
+            && (cluster.end == Some(self.intake.offset())
+                || self.segment_end == Some(self.intake.offset()))
         {
             self.level = Level::Segment;
         }
-        if matches!(self.level, Level::Segment) && self.segment_end == Some(self.offset) {
+        if matches!(self.level, Level::Segment) && self.segment_end == Some(self.intake.offset()) {
             self.level = Level::Start;
         }
     }
@@ -303,10 +252,10 @@ impl Segmenter {
     fn at_start(&mut self, head: ElementHead) -> Result<Step, WebmError> {
         match head.id {
             ElementId::EBML => {
-                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+                let Some(payload) = self.intake.take_payload(head, self.limits.init_bytes)? else {
                     return Ok(Step::Partial);
                 };
-                let offset = self.offset - (head.length + payload.len()) as u64;
+                let offset = self.intake.offset() - (head.length + payload.len()) as u64;
                 self.head = Some(Head {
                     offset,
                     doc_type: read_doc_type(&payload, offset)?,
@@ -314,7 +263,7 @@ impl Segmenter {
                     duration_ticks: 0.0,
                     tracks: Vec::new(),
                     keyframe_rules: Vec::new(),
-                    told: false,
+                    is_reported: false,
                 });
                 self.segment_end = None;
                 self.level = Level::Document;
@@ -323,7 +272,7 @@ impl Segmenter {
             // Padding after a Segment of known size.
             ElementId::VOID | ElementId::CRC_32 => self.pass_over_element(head),
             id => Err(WebmError::Misplaced {
-                offset: self.offset,
+                offset: self.intake.offset(),
                 id,
             }),
         }
@@ -332,14 +281,14 @@ impl Segmenter {
     fn in_document(&mut self, head: ElementHead) -> Result<Step, WebmError> {
         match head.id {
             ElementId::SEGMENT => {
-                self.consume(head.length);
-                self.segment_end = head.size.map(|size| self.offset + size);
+                self.intake.consume(head.length);
+                self.segment_end = head.size.map(|size| self.intake.offset() + size);
                 self.level = Level::Segment;
                 Ok(Step::Again)
             }
             ElementId::VOID | ElementId::CRC_32 => self.pass_over_element(head),
             id => Err(WebmError::Misplaced {
-                offset: self.offset,
+                offset: self.intake.offset(),
                 id,
             }),
         }
@@ -347,7 +296,7 @@ impl Segmenter {
 
     fn in_segment(&mut self, head: ElementHead) -> Result<Step, WebmError> {
         self.check_fits(head, self.segment_end)?;
-        let told = self.head.as_ref().is_some_and(|head| head.told);
+        let is_reported = self.head.as_ref().is_some_and(|head| head.is_reported);
         match head.id {
             ElementId::EBML if self.segment_end.is_none() => {
                 self.level = Level::Start;
@@ -357,12 +306,12 @@ impl Segmenter {
             | ElementId::SEGMENT
             | ElementId::SIMPLE_BLOCK
             | ElementId::BLOCK_GROUP => Err(WebmError::Misplaced {
-                offset: self.offset,
+                offset: self.intake.offset(),
                 id: head.id,
             }),
-            ElementId::INFO if !told => {
-                let offset = self.offset;
-                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+            ElementId::INFO if !is_reported => {
+                let offset = self.intake.offset();
+                let Some(payload) = self.intake.take_payload(head, self.limits.init_bytes)? else {
                     return Ok(Step::Partial);
                 };
                 let info = read_info(&payload).ok_or(WebmError::Malformed {
@@ -374,9 +323,9 @@ impl Segmenter {
                 }
                 Ok(Step::Again)
             }
-            ElementId::TRACKS if !told => {
-                let offset = self.offset + head.length as u64;
-                let Some(payload) = self.take_payload(head, self.limits.init_bytes)? else {
+            ElementId::TRACKS if !is_reported => {
+                let offset = self.intake.offset() + head.length as u64;
+                let Some(payload) = self.intake.take_payload(head, self.limits.init_bytes)? else {
                     return Ok(Step::Partial);
                 };
                 let tracks = read_tracks(&payload, offset)?;
@@ -393,7 +342,7 @@ impl Segmenter {
 
     /// Tells the recording before its first Cluster, and only then enters it.
     fn enter_cluster(&mut self, element: ElementHead) -> Result<Step, WebmError> {
-        let offset = self.offset;
+        let offset = self.intake.offset();
         let head = self
             .head
             .as_mut()
@@ -402,8 +351,8 @@ impl Segmenter {
         if !head.tracks.iter().any(Track::is_played) {
             return Err(WebmError::NothingPlayed { offset });
         }
-        if !head.told {
-            head.told = true;
+        if !head.is_reported {
+            head.is_reported = true;
             let duration_ms = head.duration_ticks * head.timestamp_scale as f64 / 1e6;
             return Ok(Step::Event(Event::Recording(Recording {
                 offset: head.offset,
@@ -414,11 +363,11 @@ impl Segmenter {
                 tracks: head.tracks.clone(),
             })));
         }
-        self.consume(element.length);
+        self.intake.consume(element.length);
         self.level = Level::Cluster(OpenCluster {
             offset,
             size: element.size,
-            end: element.size.map(|size| self.offset + size),
+            end: element.size.map(|size| self.intake.offset() + size),
             timestamp: None,
         });
         Ok(Step::Again)
@@ -428,7 +377,7 @@ impl Segmenter {
         if head.id.ends_unknown_cluster() {
             if cluster.end.is_some() {
                 return Err(WebmError::Misplaced {
-                    offset: self.offset,
+                    offset: self.intake.offset(),
                     id: head.id,
                 });
             }
@@ -436,10 +385,10 @@ impl Segmenter {
             return Ok(Step::Again);
         }
         self.check_fits(head, cluster.end.or(self.segment_end))?;
-        let offset = self.offset;
+        let offset = self.intake.offset();
         match head.id {
             ElementId::TIMESTAMP => {
-                let Some(payload) = self.take_payload(head, 8)? else {
+                let Some(payload) = self.intake.take_payload(head, 8)? else {
                     return Ok(Step::Partial);
                 };
                 let ticks = read_uint(&payload).ok_or(WebmError::Malformed {
@@ -457,7 +406,7 @@ impl Segmenter {
                 })))
             }
             ElementId::SIMPLE_BLOCK | ElementId::BLOCK_GROUP => {
-                let Some(element) = self.take_element(head, self.limits.block_bytes)? else {
+                let Some(element) = self.intake.take_element(head, self.limits.block_bytes)? else {
                     return Ok(Step::Partial);
                 };
                 let raw = match head.id {
@@ -546,142 +495,21 @@ impl Segmenter {
             .ok_or(WebmError::TimestampRange { offset })
     }
 
+    fn pass_over_element(&mut self, head: ElementHead) -> Result<Step, WebmError> {
+        self.intake.begin_passing_over(head)?;
+        Ok(Step::Again)
+    }
+
     fn check_fits(&self, head: ElementHead, end: Option<u64>) -> Result<(), WebmError> {
         let Some(end) = end else { return Ok(()) };
-        let element_end = self.offset + head.length as u64 + head.size.unwrap_or(0);
+        let element_end = self.intake.offset() + head.length as u64 + head.size.unwrap_or(0);
         if element_end > end {
             return Err(WebmError::Overrun {
-                offset: self.offset,
+                offset: self.intake.offset(),
                 id: head.id,
             });
         }
         Ok(())
-    }
-
-    /// Reads the next element's head, without taking it.
-    fn peek_head(&mut self) -> Result<Option<ElementHead>, WebmError> {
-        let mut need = 1;
-        loop {
-            let offset = self.offset;
-            // Until the first EBML header, whatever else comes is another format.
-            let expected = matches!(self.level, Level::Start) && self.head.is_none();
-            let Some(bytes) = self.view(need) else {
-                // All that came is in `carry`. It may be too little for a head and too much for
-                // an EBML header.
-                if expected && !may_begin_ebml(&self.carry) {
-                    return Err(WebmError::NotWebm { offset });
-                }
-                return Ok(None);
-            };
-            if expected && !may_begin_ebml(bytes) {
-                return Err(WebmError::NotWebm { offset });
-            }
-            match read_head(bytes) {
-                HeadParse::Complete(head) => return Ok(Some(head)),
-                HeadParse::Partial(more) => need = more,
-                HeadParse::Invalid => return Err(WebmError::ElementHead { offset }),
-            }
-        }
-    }
-
-    /// At least `need` contiguous bytes, or `None` when they have not all come in.
-    ///
-    /// Bytes are moved into `carry` only as far as one element needs them.
-    fn view(&mut self, need: usize) -> Option<&[u8]> {
-        if self.carry.is_empty() && self.input.len() >= need {
-            return Some(&self.input);
-        }
-        let missing = need.saturating_sub(self.carry.len());
-        let moved = missing.min(self.input.len());
-        if moved > 0 {
-            // For all of it, and a whole head at least, so that what is there need not move when
-            // the rest comes; of a large one for as much again as is there, so that an element that
-            // never comes costs little more than what has come.
-            let here = self.carry.len() + moved;
-            let ahead = missing.min(moved + here.max(CARRY_AHEAD_BYTES));
-            self.carry.reserve(ahead.max(HEAD_LENGTH_MAX));
-        }
-        self.carry.extend_from_slice(&self.input[..moved]);
-        self.input.advance(moved);
-        (self.carry.len() >= need).then_some(&self.carry)
-    }
-
-    /// Takes a whole element, head and payload, once it is all there.
-    fn take_element(
-        &mut self,
-        head: ElementHead,
-        limit: usize,
-    ) -> Result<Option<Bytes>, WebmError> {
-        let offset = self.offset;
-        let id = head.id;
-        let size = head.size.ok_or(WebmError::UnknownSize { offset, id })?;
-        if size > limit as u64 {
-            return Err(WebmError::ElementTooLarge {
-                offset,
-                id,
-                size,
-                limit: limit as u64,
-            });
-        }
-        let whole = head.length + size as usize;
-        if self.view(whole).is_none() {
-            return Ok(None);
-        }
-        self.offset += whole as u64;
-        Ok(Some(if self.carry.is_empty() {
-            self.input.split_to(whole)
-        } else if whole > CARRY_AHEAD_BYTES {
-            // A large one is rare, and its memory is not kept for the next.
-            mem::take(&mut self.carry).freeze()
-        } else {
-            // `view` never moves more than it was asked for.
-            self.carry.split_to(whole).freeze()
-        }))
-    }
-
-    fn take_payload(
-        &mut self,
-        head: ElementHead,
-        limit: usize,
-    ) -> Result<Option<Bytes>, WebmError> {
-        let element = self.take_element(head, limit)?;
-        Ok(element.map(|mut element| element.split_off(head.length)))
-    }
-
-    /// Drops `length` bytes that were viewed: the head of a master element we go into.
-    fn consume(&mut self, length: usize) {
-        if self.carry.is_empty() {
-            self.input.advance(length);
-        } else {
-            self.carry.advance(length);
-        }
-        self.offset += length as u64;
-    }
-
-    fn pass_over_element(&mut self, head: ElementHead) -> Result<Step, WebmError> {
-        let offset = self.offset;
-        let id = head.id;
-        let size = head.size.ok_or(WebmError::UnknownSize { offset, id })?;
-        if size > PASSED_OVER_MAX {
-            return Err(WebmError::ElementTooLarge {
-                offset,
-                id,
-                size,
-                limit: PASSED_OVER_MAX,
-            });
-        }
-        self.consume(head.length);
-        self.passing_over = size;
-        Ok(Step::Again)
-    }
-
-    /// Whether nothing is left to be passed over.
-    fn pass_over(&mut self) -> bool {
-        let length = self.passing_over.min(self.input.len() as u64);
-        self.input.advance(length as usize);
-        self.passing_over -= length;
-        self.offset += length;
-        self.passing_over == 0
     }
 }
 
@@ -689,35 +517,6 @@ enum Step {
     Event(Event),
     Again,
     Partial,
-}
-
-/// Whether nothing in `bytes` speaks against an EBML header's ID at their front.
-fn may_begin_ebml(bytes: &[u8]) -> bool {
-    let magic = ElementId::EBML.0.to_be_bytes();
-    let length = bytes.len().min(magic.len());
-    bytes[..length] == magic[..length]
-}
-
-/// How long the frames of a lace last, each: told by an Opus packet's first byte (RFC 6716,
-/// section 3.1).
-fn frame_duration_ns(track: &Track, frames: &[BlockElement]) -> Option<u64> {
-    if track.codec_id != "A_OPUS" {
-        return None;
-    }
-    let packet = frames.first()?.frame();
-    let &toc = packet.first()?;
-    let config = toc >> 3;
-    let frame_us = match config {
-        0..12 => [10_000, 20_000, 40_000, 60_000][usize::from(config % 4)],
-        12..16 => [10_000, 20_000][usize::from(config % 2)],
-        _ => [2_500, 5_000, 10_000, 20_000][usize::from(config % 4)],
-    };
-    let count = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => u64::from(packet.get(1)? & 0x3f),
-    };
-    Some(frame_us * 1000 * count)
 }
 
 #[cfg(test)]

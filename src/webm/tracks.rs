@@ -176,9 +176,10 @@ impl Track {
             }
         }
         // What is not passed on may be most of it; then its room is not kept.
-        track.entry = match entry.len() < payload.len() / 4 * 3 {
-            true => Bytes::copy_from_slice(&entry),
-            false => entry.freeze(),
+        track.entry = if entry.len() < payload.len() / 4 * 3 {
+            Bytes::copy_from_slice(&entry)
+        } else {
+            entry.freeze()
         };
         track.codec_private = track.entry.slice(codec_private);
         track.content_encodings = track.entry.slice(content_encodings);

@@ -41,6 +41,27 @@ export class Media {
     return path;
   }
 
+  /**
+   * A test picture with one keyframe: few frames at first, then runs of 30 a second with pauses
+   * between them. It has no colours, since browsers read those differently.
+   */
+  uneven(name) {
+    const path = join(this.#dir, name);
+    const source = `testsrc2=size=320x240:rate=30,hue=s=0,boxblur=12:2,select='if(lt(n,60),not(mod(n,8)),lt(mod(n,24),6))'`;
+    const codec = ['-c:v', 'libvpx', '-deadline', 'realtime', '-b:v', '500k', '-g', '9999'];
+    const output = ['-fps_mode', 'passthrough', '-f', 'webm', '-live', '1', path];
+    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', source, '-t', '20', ...codec, ...output]);
+    return path;
+  }
+
+  /** The pictures of a file, `size` by `size`, as arrays of red, green and blue. */
+  pictures(file, size) {
+    const output = ['-fps_mode', 'passthrough', '-vf', `scale=${size}:${size}:flags=neighbor`, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
+    const bytes = execFileSync('ffmpeg', ['-v', 'error', '-i', file, ...output], { maxBuffer: 1 << 28 });
+    const each = size * size * 3;
+    return Array.from({ length: bytes.length / each }, (_, i) => bytes.subarray(i * each, (i + 1) * each));
+  }
+
   close() {
     rmSync(this.#dir, { recursive: true, force: true });
   }

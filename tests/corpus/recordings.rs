@@ -3,7 +3,7 @@
 use crate::project;
 use bytes::{Bytes, BytesMut};
 use videostream::fuzzing;
-use videostream::webm::{BlockElement, ClusterWriter, Event, Limits};
+use videostream::webm::{BlockElement, ClusterWriter, Event, Limits, Placement};
 
 const RECORDINGS: [&str; 10] = [
     "chromium-vp8-opus-100ms",
@@ -54,7 +54,12 @@ fn with_short_frames(recording: Bytes) -> Vec<u8> {
                 };
                 let number = block.track as u8 + 1;
                 let timestamp_ms = block.timestamp_ms.unsigned_abs();
-                writer.write(&mut out, &short, number, timestamp_ms, opens_cluster);
+                let placement = Placement {
+                    track_number: number,
+                    timestamp_ms,
+                    opens_cluster,
+                };
+                writer.write(&mut out, &short, placement);
                 opens_cluster = false;
             }
             Event::Stray { .. } => {}

@@ -10,3 +10,8 @@ mod publish;
 mod record;
 mod simulation;
 mod watch;
+
+/// Tells the simulation what its hub holds.
+#[global_allocator]
+static ALLOCATOR: tracking_allocator::Allocator<std::alloc::System> =
+    tracking_allocator::Allocator::system();

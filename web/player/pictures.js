@@ -228,9 +228,9 @@ export class Pictures {
     const parts = [];
     /** @type {number | null} */
     let keyframeAt = null;
-    let startsAppend = false;
+    let startsAppend = dated?.isApart ?? false;
     items.forEach((item, i) => {
-      const atMs = dated ? dated[i] : item.atMs;
+      const atMs = dated ? dated.times[i] : item.atMs;
       const ticks = Math.round(atMs * this.#ticksPerMs);
       const isEntry = !item.frame && item.isKeyframe && opensCluster;
       if (isEntry || this.#clusterTicks === null || ticks - this.#clusterTicks > CLUSTER_TICKS) {
@@ -239,7 +239,9 @@ export class Pictures {
         parts.push(clusterHead(ticks));
       }
       if (isEntry) keyframeAt = atMs / 1000;
-      parts.push(this.#element(item, ticks - this.#clusterTicks, atMs));
+      const element = this.#element(item, ticks - this.#clusterTicks, atMs);
+      const isLast = i + 1 === items.length;
+      parts.push(dated && isLast ? lasting(element, item.isKeyframe, this.#ticks(dated.lengthMs)) : element);
       this.#lastMs = atMs;
     });
     return { bytes: joined(parts), startsAppend, keyframeAt };

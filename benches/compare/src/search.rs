@@ -42,9 +42,10 @@ impl Search {
 
     /// Whether so many were held.
     pub fn tell(&mut self, viewers: u64, held: bool) {
-        match held {
-            true => self.held = self.held.max(viewers),
-            false => self.missed = Some(self.missed.map_or(viewers, |least| least.min(viewers))),
+        if held {
+            self.held = self.held.max(viewers)
+        } else {
+            self.missed = Some(self.missed.map_or(viewers, |least| least.min(viewers)))
         }
     }
 

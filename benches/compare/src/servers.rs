@@ -224,9 +224,10 @@ fn set_up_icecast(address: SocketAddr) -> anyhow::Result<TempDir> {
         ensure!(template.contains(place), "{ICECAST_XML} has no {place}");
     }
     let folder = tempfile::tempdir()?;
-    let change_owner = match rustix::process::geteuid().is_root() {
-        true => "<changeowner><user>nobody</user><group>nogroup</group></changeowner>",
-        false => "",
+    let change_owner = if rustix::process::geteuid().is_root() {
+        "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
+    } else {
+        ""
     };
     let filled = template
         .replace(CHANGE_OWNER, change_owner)

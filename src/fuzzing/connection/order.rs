@@ -75,9 +75,10 @@ impl<'a> Order<'a> {
             "a gap that does not end at a join point"
         );
         self.next = Some(sequence + 1);
-        match std::mem::take(&mut self.after_init) || is_next {
-            true => Went::On,
-            false => Went::Skipped,
+        if std::mem::take(&mut self.after_init) || is_next {
+            Went::On
+        } else {
+            Went::Skipped
         }
     }
 }

@@ -7,9 +7,9 @@ use crate::fuzzing::frames::read_server;
 use crate::fuzzing::line::{Line, ServerEnd};
 use crate::fuzzing::recording::{Tracks, recording};
 use crate::hub::{Hub, Settings, Time};
-use crate::protocol::websocket::SUBPROTOCOL;
 use crate::session::SessionId;
 use crate::stream::Limits;
+use crate::websocket::SUBPROTOCOL;
 use crate::work;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -76,9 +76,10 @@ pub struct Stage {
 
 /// What a client asks to be in this role. `v1`: it understands text messages.
 fn request(role: Role, v1: bool) -> String {
-    let protocol = match v1 {
-        true => format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"),
-        false => String::new(),
+    let protocol = if v1 {
+        format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n")
+    } else {
+        String::new()
     };
     let upgrade = format!(
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -174,9 +175,10 @@ impl Stage {
             Step::Frame(first, payload) => self.send_framed(first, &payload),
             Step::Media(first, length) => {
                 let length = length.min(self.recording.len());
-                let piece = match self.role.is_publisher() {
-                    true => self.recording.split_to(length),
-                    false => Bytes::from(vec![0xff; length]),
+                let piece = if self.role.is_publisher() {
+                    self.recording.split_to(length)
+                } else {
+                    Bytes::from(vec![0xff; length])
                 };
                 self.send_framed(first, &piece);
             }
@@ -361,11 +363,11 @@ impl Stage {
         let outgoing = mem::take(&mut self.peer.line.wire().outgoing);
         match self.role {
             Role::Viewer { .. } | Role::Publisher => {
-                let said = read_server(behind_101(&outgoing));
-                self.check_replies(&said, is_open);
+                let received = read_server(behind_101(&outgoing));
+                self.check_replies(&received, is_open);
                 match self.role {
-                    Role::Publisher => self.check_messages(&said, is_open),
-                    _ => self.check_media(&said, is_open),
+                    Role::Publisher => self.check_messages(&received, is_open),
+                    _ => self.check_media(&received, is_open),
                 }
             }
             Role::HttpViewer | Role::OldViewer => self.check_stream(&outgoing, is_open),

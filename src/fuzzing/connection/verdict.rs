@@ -4,12 +4,12 @@ use super::order::{Order, Went};
 use super::script::Role;
 use super::stage::{MESSAGE_BYTES, PING_INTERVAL, Stage};
 use crate::fuzzing::body::unchunk;
-use crate::fuzzing::frames::{self, Said, read_client};
+use crate::fuzzing::frames::{self, ServerFrame, read_client};
 use crate::fuzzing::viewer::play;
-use crate::protocol::control::{ToPublisher, ToViewer};
-use crate::protocol::websocket::CloseCode;
-use crate::session::viewer::Told;
+use crate::session::viewer::Announced;
 use crate::stream::{Air, Catalog, Ingest, Limits};
+use crate::websocket::CloseCode;
+use crate::websocket::messages::{ToPublisher, ToViewer};
 use crate::work::Work;
 use bytes::Bytes;
 use std::mem;
@@ -19,50 +19,57 @@ const IGNORED_MAX: usize = 64;
 
 impl Stage {
     /// What the peer's bytes ask for, in full. A viewer that talks too much is closed.
-    fn told(&self) -> Vec<frames::Told> {
-        let mut told = read_client(&self.sent, MESSAGE_BYTES);
+    fn sent(&self) -> Vec<frames::ClientFrame> {
+        let mut sent = read_client(&self.sent, MESSAGE_BYTES);
         if !self.role.is_publisher() {
-            let is_data =
-                |told: &frames::Told| matches!(told, frames::Told::Text | frames::Told::Binary(_));
-            let mut data = told.iter().enumerate().filter(|(_, told)| is_data(told));
+            let is_data = |sent: &frames::ClientFrame| {
+                matches!(
+                    sent,
+                    frames::ClientFrame::Text | frames::ClientFrame::Binary(_)
+                )
+            };
+            let mut data = sent.iter().enumerate().filter(|(_, sent)| is_data(sent));
             if let Some((index, _)) = data.nth(IGNORED_MAX) {
-                told.truncate(index);
-                told.push(frames::Told::Wrong(CloseCode::Policy.into()));
+                sent.truncate(index);
+                sent.push(frames::ClientFrame::Wrong(CloseCode::Policy.into()));
             }
-            return told;
+            return sent;
         }
-        let text = told.iter().position(|told| *told == frames::Told::Text);
-        told.truncate(text.map_or(told.len(), |index| index + 1));
-        if let Some((index, code)) = self.media_error(&told) {
-            told.truncate(index + 1);
-            told.push(frames::Told::Wrong(code));
+        let text = sent
+            .iter()
+            .position(|sent| *sent == frames::ClientFrame::Text);
+        sent.truncate(text.map_or(sent.len(), |index| index + 1));
+        if let Some((index, code)) = self.media_error(&sent) {
+            sent.truncate(index + 1);
+            sent.push(frames::ClientFrame::Wrong(code));
         } else if text.is_some() {
-            told.push(frames::Told::Wrong(CloseCode::Unsupported.into()));
+            sent.push(frames::ClientFrame::Wrong(CloseCode::Unsupported.into()));
         }
-        told
+        sent
     }
 
     /// The message that is not WebM, and the close code for it.
-    fn media_error(&self, told: &[frames::Told]) -> Option<(usize, u16)> {
-        let (_, error, _) = self.publish(told);
+    fn media_error(&self, sent: &[frames::ClientFrame]) -> Option<(usize, u16)> {
+        let (_, error, _) = self.publish(sent);
         let (index, is_other_format) = error?;
-        let code = match is_other_format {
-            true => CloseCode::Unsupported,
-            false => CloseCode::InvalidPayload,
+        let code = if is_other_format {
+            CloseCode::Unsupported
+        } else {
+            CloseCode::InvalidPayload
         };
         Some((index, code.into()))
     }
 
     /// What a stream holds when these messages are published into it, which is wrong and how, and
     /// whether they could end here. It holds nothing before the first block.
-    fn publish(&self, told: &[frames::Told]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
+    fn publish(&self, sent: &[frames::ClientFrame]) -> (Vec<u8>, Option<(usize, bool)>, bool) {
         let mut catalog = Catalog::new(Limits::default());
         let id = catalog.open("demo");
         let stream = catalog.stream_mut(id);
         let mut ingest = Ingest::candidate(self.limits);
         let mut error = None;
-        for (index, told) in told.iter().enumerate() {
-            let frames::Told::Binary(bytes) = told else {
+        for (index, sent) in sent.iter().enumerate() {
+            let frames::ClientFrame::Binary(bytes) = sent else {
                 continue;
             };
             let mut pushed = ingest.push(bytes.clone().into(), stream);
@@ -85,62 +92,67 @@ impl Stage {
     }
 
     /// Pings are answered each in its turn; the end is the one that the peer has earned.
-    pub fn check_replies(&self, said: &[Said], is_open: bool) {
-        let told = self.told();
-        let pongs: Vec<&[u8]> = said
+    pub fn check_replies(&self, received: &[ServerFrame], is_open: bool) {
+        let sent = self.sent();
+        let pongs: Vec<&[u8]> = received
             .iter()
-            .filter_map(|said| match said {
-                Said::Pong(payload) => Some(&payload[..]),
+            .filter_map(|received| match received {
+                ServerFrame::Pong(payload) => Some(&payload[..]),
                 _ => None,
             })
             .collect();
-        let pings: Vec<&[u8]> = told
+        let pings: Vec<&[u8]> = sent
             .iter()
-            .filter_map(|told| match told {
-                frames::Told::Ping(payload) => Some(&payload[..]),
+            .filter_map(|sent| match sent {
+                frames::ClientFrame::Ping(payload) => Some(&payload[..]),
                 _ => None,
             })
             .collect();
-        let own = said.iter().filter(|said| **said == Said::Ping).count();
+        let own = received
+            .iter()
+            .filter(|received| **received == ServerFrame::Ping)
+            .count();
         let intervals = (self.now - self.began).as_secs() / PING_INTERVAL.as_secs();
         assert!(
             own as u64 <= intervals,
             "{own} pings in {intervals} intervals"
         );
-        if self.is_gone || is_over(said) {
+        if self.is_gone || is_over(received) {
             assert!(pings.starts_with(&pongs));
             return;
         }
         if self.ended_at.is_some() {
             assert!(pings.starts_with(&pongs));
-            let Some(Said::Close(payload)) = said.last() else {
+            let Some(ServerFrame::Close(payload)) = received.last() else {
                 panic!("ended without a word");
             };
             assert_eq!(payload[..2], u16::from(CloseCode::Normal).to_be_bytes());
             return;
         }
         assert_eq!(pongs, pings);
-        match (told.last(), said.last()) {
-            (Some(frames::Told::Close(payload)), Some(Said::Close(echo))) => {
+        match (sent.last(), received.last()) {
+            (Some(frames::ClientFrame::Close(payload)), Some(ServerFrame::Close(echo))) => {
                 assert_eq!(echo, payload)
             }
-            (Some(frames::Told::Wrong(code)), Some(Said::Close(payload))) => {
+            (Some(frames::ClientFrame::Wrong(code)), Some(ServerFrame::Close(payload))) => {
                 assert_eq!(payload[..2], code.to_be_bytes());
             }
-            (Some(frames::Told::Close(_) | frames::Told::Wrong(_)), other) => {
+            (Some(frames::ClientFrame::Close(_) | frames::ClientFrame::Wrong(_)), other) => {
                 panic!("{other:?} is no close")
             }
-            (_, Some(Said::Close(payload))) => panic!("closed with {payload:x?} for nothing"),
+            (_, Some(ServerFrame::Close(payload))) => {
+                panic!("closed with {payload:x?} for nothing")
+            }
             _ => assert!(is_open),
         }
     }
 
     /// The published media are those of the messages, with anything in between; and a publisher
     /// that understands text messages got all that it should.
-    pub fn check_messages(&self, said: &[Said], is_open: bool) {
+    pub fn check_messages(&self, received: &[ServerFrame], is_open: bool) {
         let mut warnings = 0;
-        for said in said {
-            if let Said::Text(text) = said {
+        for received in received {
+            if let ServerFrame::Text(text) = received {
                 match ToPublisher::parse(text).expect("a message that we know") {
                     ToPublisher::Warning { code, .. } if code == "text" => warnings += 1,
                     ToPublisher::Replaced => panic!("there was no other publisher"),
@@ -148,9 +160,9 @@ impl Stage {
                 }
             }
         }
-        let has_sent_text = self.told().contains(&frames::Told::Text);
+        let has_sent_text = self.sent().contains(&frames::ClientFrame::Text);
         assert!(warnings <= usize::from(has_sent_text));
-        let (media, _, _) = self.publish(&self.told());
+        let (media, _, _) = self.publish(&self.sent());
         self.check_published(&media, is_open);
     }
 
@@ -158,7 +170,7 @@ impl Stage {
     pub fn check_body(&self, outgoing: &[u8], is_open: bool) {
         let mut data = Vec::new();
         let end = unchunk(&self.sent, &mut data);
-        let (media, error, is_whole) = self.publish(&[frames::Told::Binary(data)]);
+        let (media, error, is_whole) = self.publish(&[frames::ClientFrame::Binary(data)]);
         let status = match (end, error) {
             (_, Some((_, true))) => Some(415),
             (_, Some((_, false))) | (None, None) => Some(400),
@@ -197,46 +209,53 @@ impl Stage {
 
     /// What a viewer was given is in order, begins at a join point after each gap, and is valid; and
     /// it knows how its stream is.
-    pub fn check_media(&self, said: &[Said], is_open: bool) {
+    pub fn check_media(&self, received: &[ServerFrame], is_open: bool) {
         let v1 = self.role == Role::Viewer { v1: true };
         let mut order = Order::new(&self.known, &self.inits);
-        // What the last text said about the message that follows.
+        // What the last text received about the message that follows.
         let mut announced = None;
-        let mut knows = Told::Live;
+        let mut knows = Announced::Live;
         let mut is_greeted = !v1;
-        for said in said {
-            match said {
-                Said::Text(text) => {
+        for received in received {
+            match received {
+                ServerFrame::Text(text) => {
                     assert!(v1, "a text to who did not ask for any");
                     let text = ToViewer::parse(text).expect("a message that we know");
                     assert!(is_greeted || matches!(text, ToViewer::Hello { .. }));
                     match text {
                         ToViewer::Init { .. } | ToViewer::Skip { .. } => announced = Some(text),
                         ToViewer::Hello { live, .. } if !mem::replace(&mut is_greeted, true) => {
-                            knows = if live { Told::Live } else { Told::Offline };
+                            knows = if live {
+                                Announced::Live
+                            } else {
+                                Announced::Offline
+                            };
                         }
                         ToViewer::Hello { live, .. } => {
-                            assert!(live && knows == Told::Offline);
-                            knows = Told::Live;
+                            assert!(live && knows == Announced::Offline);
+                            knows = Announced::Live;
                         }
                         ToViewer::Offline { .. } => {
-                            assert!(knows != Told::Offline, "offline already");
-                            knows = Told::Offline;
+                            assert!(knows != Announced::Offline, "offline already");
+                            knows = Announced::Offline;
                         }
                         ToViewer::Stalled { .. } => {
-                            assert!(knows == Told::Live);
-                            knows = Told::Stalled;
+                            assert!(knows == Announced::Live);
+                            knows = Announced::Stalled;
                         }
                         ToViewer::Resumed => {
-                            assert!(knows == Told::Stalled);
-                            knows = Told::Live;
+                            assert!(knows == Announced::Stalled);
+                            knows = Announced::Live;
                         }
                         ToViewer::Viewers { .. } => {}
                         ToViewer::Recording { .. } => panic!("nothing is recorded here"),
                     }
                 }
-                Said::Binary(payload) => {
-                    assert!(knows != Told::Offline, "media of a stream that is offline");
+                ServerFrame::Binary(payload) => {
+                    assert!(
+                        knows != Announced::Offline,
+                        "media of a stream that is offline"
+                    );
                     let step = order.next(payload);
                     if v1 {
                         match step {
@@ -251,16 +270,16 @@ impl Stage {
                     }
                     announced = None;
                 }
-                Said::Ping | Said::Pong(_) | Said::Close(_) => {}
+                ServerFrame::Ping | ServerFrame::Pong(_) | ServerFrame::Close(_) => {}
             }
         }
         play(order.bytes.freeze());
         if v1 && is_open && !self.is_gone {
             let stream = self.hub.stream("demo").expect("it has a viewer");
             let is_so = match stream.air() {
-                Air::Offline(_) => Told::Offline,
-                Air::Live => Told::Live,
-                Air::Stalled { .. } => Told::Stalled,
+                Air::Offline(_) => Announced::Offline,
+                Air::Live => Announced::Live,
+                Air::Stalled { .. } => Announced::Stalled,
             };
             assert_eq!(knows, is_so);
         }
@@ -296,20 +315,21 @@ impl Stage {
                 order.next(payload);
             }
         }
-        match is_whole {
-            true => assert!(!is_open && rest.is_empty()),
+        if is_whole {
+            assert!(!is_open && rest.is_empty());
+        } else {
             // A part of a chunk may be left, if its peer did not wait for it.
-            false => assert!(self.is_gone || (is_open && rest.is_empty())),
+            assert!(self.is_gone || (is_open && rest.is_empty()));
         }
         play(order.bytes.freeze());
     }
 }
 
 /// Whether the stream ended the connection, and not the peer: the next recording has other tracks.
-fn is_over(said: &[Said]) -> bool {
+fn is_over(received: &[ServerFrame]) -> bool {
     let normal = u16::from(CloseCode::Normal).to_be_bytes();
     let end = b"the stream begins again with other tracks";
-    matches!(said.last(), Some(Said::Close(payload)) if *payload == [&normal[..], end].concat())
+    matches!(received.last(), Some(ServerFrame::Close(payload)) if *payload == [&normal[..], end].concat())
 }
 
 /// Status and length of a whole response head.

@@ -94,9 +94,12 @@ fn read_file_head<S: Storage>(window: &mut Window<S>) -> io::Result<FileHead> {
     let size = window.size;
     let mut at = 0;
     // What it means that another element is here than the one of ours.
-    let other = |at: u64| match at + HEAD_LENGTH_MAX as u64 > size {
-        true => Ok(FileHead::Cut),
-        false => Ok(FileHead::Foreign),
+    let other = |at: u64| {
+        if at + HEAD_LENGTH_MAX as u64 > size {
+            Ok(FileHead::Cut)
+        } else {
+            Ok(FileHead::Foreign)
+        }
     };
     let Some(ebml) = enter(window, &mut at, ElementId::EBML, 0..=HEAD_BYTES_MAX)? else {
         return other(at);

@@ -75,9 +75,10 @@ fn blocks(pieces: impl IntoIterator<Item = Bytes>) -> Result<Vec<(u8, i64, Bytes
             }
         }
     }
-    match segmenter.is_between_elements() {
-        true => Ok(blocks),
-        false => Err("it ends inside an element".to_owned()),
+    if segmenter.is_between_elements() {
+        Ok(blocks)
+    } else {
+        Err("it ends inside an element".to_owned())
     }
 }
 

@@ -10,7 +10,7 @@ use crate::common::server::{Server, program};
 use crate::common::websocket::WebSocketClient;
 use rustix::process::Signal;
 use std::net::Shutdown;
-use videostream::protocol::token::{Act, Grant, TokenKey};
+use videostream::access::token::{Act, Grant, TokenKey};
 use videostream::secret::Secret;
 
 /// Each is known again by a word of its own, in any encoding that matters: letters alone.

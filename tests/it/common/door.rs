@@ -56,9 +56,10 @@ impl Shown {
 
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let socket = match self.fields == UPGRADE {
-            true => " (WebSocket)",
-            false => "",
+        let socket = if self.fields == UPGRADE {
+            " (WebSocket)"
+        } else {
+            ""
         };
         write!(f, "{} {}{socket}", self.method, self.target)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
-use videostream::protocol::http::{Body, Method, parse_request};
+use videostream::http::{Body, Method, parse_request};
 
 /// What the hook says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::websocket::{Heard, WebSocketClient};
 use super::wire::Wire;
 use bytes::Bytes;
 use serde_json::Value;
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// What begins an init segment, and a Cluster.
 const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
@@ -177,9 +177,10 @@ impl HttpViewer {
                 assert!(self.http.some().is_empty(), "bytes behind the last chunk");
                 return false;
             };
-            match self.is_cut_anew {
-                true => self.screen.show_part(Bytes::from(chunk)),
-                false => self.screen.show(Bytes::from(chunk)),
+            if self.is_cut_anew {
+                self.screen.show_part(Bytes::from(chunk))
+            } else {
+                self.screen.show(Bytes::from(chunk))
             }
             return true;
         }

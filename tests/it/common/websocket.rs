@@ -13,7 +13,7 @@ use std::time::Instant;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
-use videostream::protocol::websocket::{SUBPROTOCOL, check_response, client_request};
+use videostream::websocket::{SUBPROTOCOL, check_response, client_request};
 
 const NONCE: &[u8; 16] = b"sixteen letters.";
 

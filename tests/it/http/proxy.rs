@@ -10,7 +10,7 @@ use crate::common::websocket::{Publisher, WebSocketClient};
 use crate::common::{PATIENCE, eventually, http};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use videostream::protocol::websocket::SUBPROTOCOL;
+use videostream::websocket::SUBPROTOCOL;
 
 /// As the files ask for.
 const OPTIONS: [&str; 2] = ["--publish-key", "sesame"];

@@ -21,8 +21,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
+use videostream::access::token::{Act, TokenKey};
 use videostream::cli;
-use videostream::protocol::token::{Act, TokenKey};
 use videostream::secret::Secret;
 
 /// README.md, the pages beside it and all of `docs/`.

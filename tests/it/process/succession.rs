@@ -21,9 +21,10 @@ fn knock(address: SocketAddr) -> std::io::Result<()> {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    match answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok\n") {
-        true => Ok(()),
-        false => Err(std::io::Error::other(answer)),
+    if answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok\n") {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(answer))
     }
 }
 
@@ -172,7 +173,7 @@ fn newer_process_that_never_gets_ready_ends_with_the_server() {
 }
 
 #[test]
-fn a_random_publish_key_stays_the_same() {
+fn random_publish_key_stays_the_same() {
     let mut server = Server::on("0.0.0.0:0", &["--drain-timeout", "50ms"]);
     let link = server.line();
     let (_, key) = link

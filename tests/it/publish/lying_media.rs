@@ -4,7 +4,9 @@ use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
 use videostream::stream::{Catalog, Cursor, Ingest, Limits, Stream, StreamId};
-use videostream::webm::{Block, ClusterWriter, Event, Recording, Segmenter, Track, TrackKind};
+use videostream::webm::{
+    Block, ClusterWriter, Event, Placement, Recording, Segmenter, Track, TrackKind,
+};
 use videostream::work::Work;
 
 fn read(name: &str) -> Bytes {
@@ -35,7 +37,12 @@ fn recording_of(recording: &Recording, blocks: &[Block]) -> Vec<Bytes> {
         let mut out = BytesMut::new();
         let (number, at_ms) = (block.track as u8 + 1, block.timestamp_ms.unsigned_abs());
         // A Cluster each, so that times may be any.
-        writer.write(&mut out, &block.element, number, at_ms, true);
+        let placement = Placement {
+            track_number: number,
+            timestamp_ms: at_ms,
+            opens_cluster: true,
+        };
+        writer.write(&mut out, &block.element, placement);
         pieces.push(out.freeze());
     }
     pieces
@@ -249,12 +256,11 @@ fn sparse_streams_keep_their_time() {
     for (step_ms, is_timed) in [(10_000, false), (10_000, true), (40_000, true)] {
         let mut on_air = OnAir::new();
         let blocks = spaced(step_ms);
-        match is_timed {
-            true => on_air.push_as_timed(&recording, &blocks, 0),
-            false => {
-                for piece in recording_of(&recording, &blocks) {
-                    on_air.push(&piece, 0);
-                }
+        if is_timed {
+            on_air.push_as_timed(&recording, &blocks, 0)
+        } else {
+            for piece in recording_of(&recording, &blocks) {
+                on_air.push(&piece, 0);
             }
         }
         let times: Vec<i64> = on_air.play()[0]

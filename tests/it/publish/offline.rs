@@ -26,9 +26,10 @@ fn on_air_by_http(server: &Server, fields: &[&str], is_chunked: bool) -> (Http, 
     let mut http = Http::open(server);
     http.ask("PUT", "/live/demo.webm", fields);
     let opening = &sample.bytes[..sample.opening()];
-    match is_chunked {
-        true => http.send_chunk(opening),
-        false => http.send(opening),
+    if is_chunked {
+        http.send_chunk(opening)
+    } else {
+        http.send(opening)
     }
     viewer.watch(1);
     (http, viewer)

@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
 use tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
-use videostream::protocol::chunked::{Decoded, Decoder};
-use videostream::protocol::http::{RequestHead, parse_request};
-use videostream::protocol::websocket::accept_key;
+use videostream::http::chunked::{Decoded, Decoder};
+use videostream::http::{RequestHead, parse_request};
 use videostream::webm::{Event, Limits, Segmenter};
+use videostream::websocket::handshake::accept_key;
 
 /// How long anything is waited for. Nothing takes a second of work, but a machine that builds four
 /// other things, or that was put to sleep, has been seen to stand still for 20 s.
@@ -148,7 +148,7 @@ fn receive(socket: &mut WebSocket<TcpStream>) -> Vec<u8> {
 }
 
 #[test]
-fn a_websocket_gets_the_bytes_of_the_file_in_their_time() {
+fn websocket_gets_the_bytes_of_the_file_in_their_time() {
     let (clip, server) = (Clip::new(), Server::new());
     // Before it starts: later, a busy machine might let it send before the clock is read.
     let started = Instant::now();
@@ -210,7 +210,7 @@ fn http_gets_the_bytes_of_the_file_in_one_chunked_request() {
 }
 
 #[test]
-fn a_loop_starts_again_from_the_first_byte_and_ends_with_the_servers_reason() {
+fn loop_starts_again_from_the_first_byte_and_ends_with_the_servers_reason() {
     let (clip, server) = (Clip::new(), Server::new());
     let started = Instant::now();
     let child = start(
@@ -356,7 +356,7 @@ fn unusable_file_or_option_opens_no_connection() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named() {
+fn server_that_is_not_there_is_named() {
     let (clip, server) = (Clip::new(), Server::new());
     let url = server.url("http", "/live/door.webm");
     drop(server);

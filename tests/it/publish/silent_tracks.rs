@@ -7,7 +7,7 @@ use crate::common::viewer::Viewer;
 use crate::common::websocket::Publisher;
 use bytes::{Bytes, BytesMut};
 use std::time::{Duration, Instant};
-use videostream::webm::ClusterWriter;
+use videostream::webm::{ClusterWriter, Placement};
 
 fn read(name: &str) -> Bytes {
     std::fs::read(path(name)).unwrap().into()
@@ -87,13 +87,12 @@ fn last_blocks_of_a_silent_publisher_are_shown_in_half_a_second() {
     let mut writer = ClusterWriter::new();
     for block in &blocks {
         let at_ms = block.timestamp_ms.unsigned_abs();
-        writer.write(
-            &mut out,
-            &block.element,
-            block.track as u8 + 1,
-            at_ms,
-            false,
-        );
+        let placement = Placement {
+            track_number: block.track as u8 + 1,
+            timestamp_ms: at_ms,
+            opens_cluster: false,
+        };
+        writer.write(&mut out, &block.element, placement);
     }
     let mut viewer = Viewer::v1(&server, "demo");
     let mut publisher = Publisher::open(&server, "demo");

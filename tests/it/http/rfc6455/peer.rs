@@ -4,7 +4,7 @@ use crate::common::http::connect;
 use crate::common::server::Server;
 use crate::common::wire::Wire;
 use std::io::{ErrorKind, Read, Write};
-use videostream::protocol::websocket::{check_response, client_request};
+use videostream::websocket::{check_response, client_request};
 
 const NONCE: &[u8; 16] = b"sixteen letters.";
 
@@ -290,17 +290,18 @@ impl Lab {
     /// answered behind it.
     pub fn refuses(&mut self, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
         for role in ROLES {
-            self.refuses_for(role, what, bytes, before, code);
+            self.refuses_for(role, what, (bytes, before), code);
         }
     }
 
     /// The same behind a whole text, which is where a publisher's connection ends.
     pub fn refuses_behind_text(&mut self, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
-        self.refuses_for(Role::Viewer, what, bytes, before, code);
+        self.refuses_for(Role::Viewer, what, (bytes, before), code);
         self.refuses_text(what, bytes, &[]);
     }
 
-    fn refuses_for(&mut self, role: Role, what: &str, bytes: &[u8], before: &[Answer], code: u16) {
+    fn refuses_for(&mut self, role: Role, what: &str, talk: (&[u8], &[Answer]), code: u16) {
+        let (bytes, before) = talk;
         // If what is wrong were taken, this would be answered.
         let bytes = [bytes, &frame(PING, b"not any more")].concat();
         for cut in [Cut::Whole, Cut::Bytes] {

@@ -1,0 +1,59 @@
+//! Addresses that other servers have for a stream, such as a mount of Icecast's or a playlist.
+//!
+//! They are refused, and the refusal names our address.
+
+use crate::http::refusal::Refusal;
+use crate::stream_name::StreamName;
+
+/// Endings of files that other servers have for a stream, and we have not.
+const FOREIGN_ENDINGS: [&str; 14] = [
+    ".mkv", ".mp4", ".m4s", ".m4v", ".mov", ".m3u8", ".mpd", ".ts", ".flv", ".avi", ".ogg", ".ogv",
+    ".oga", ".mp3",
+];
+
+/// The stream's name in a file name that other servers have for a stream, such as `demo.mp4`.
+pub(super) fn foreign_file(last: &str) -> Option<&str> {
+    FOREIGN_ENDINGS.into_iter().find_map(|ending| {
+        let at = last.len().checked_sub(ending.len())?;
+        let (name, found) = last.split_at_checked(at)?;
+        found.eq_ignore_ascii_case(ending).then_some(name)
+    })
+}
+
+/// Refuses a file that other servers would have, and names ours.
+pub(super) fn refuse_foreign_file(last: &str) -> Result<(), Refusal> {
+    let Some(name) = foreign_file(last) else {
+        return Ok(());
+    };
+    let name = StreamName::try_from(name).map_or("NAME".to_owned(), |name| name.to_string());
+    let reason = format!("there is no such file: the stream is at /live/{name}.webm");
+    Err(Refusal::no_address(reason))
+}
+
+impl Refusal {
+    /// Names the address to publish at, for a publisher that used another server's kind of address.
+    pub(super) fn and_publish_at(mut self, path: &str) -> Self {
+        let name = mount_name(path).map_or("NAME".to_owned(), |name| name.to_string());
+        self.reason = format!("{}: publish to /live/{name}.webm", self.reason).into();
+        self
+    }
+
+    /// The same for a listener, where the address looks like a mount of Icecast's: `/NAME.webm`.
+    pub(super) fn and_watch_at(mut self, path: &str) -> Self {
+        let is_media = path.ends_with(".webm") || foreign_file(path).is_some();
+        if let Some(name) = mount_name(path).filter(|_| is_media) {
+            self.reason = format!("{}: the stream is at /live/{name}.webm", self.reason).into();
+        }
+        self
+    }
+}
+
+/// The stream that a mount of another server's names: the last part of the path without its ending.
+fn mount_name(path: &str) -> Option<StreamName> {
+    let last = path.rsplit('/').next()?;
+    let stem = last
+        .strip_suffix(".webm")
+        .or(foreign_file(last))
+        .unwrap_or(last);
+    StreamName::try_from(stem).ok()
+}

@@ -1,0 +1,62 @@
+// A camera that pauses and hurries: every picture shown is one that was filmed, in both browsers.
+//
+// A player that loses a single frame shows the frames behind it broken, until the next keyframe.
+
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Lab } from './lab.mjs';
+import { Media } from './media.mjs';
+
+const SIZE = 24;
+const WATCH_MS = 12_000;
+/** Of 255, on average: scaling differs a little between ffmpeg and the browsers. */
+const ALIKE = 12;
+const lab = new Lab();
+const media = new Media();
+after(async () => {
+  await lab.close();
+  media.close();
+});
+
+for (const browser of ['chromium', 'firefox']) {
+  test(`${browser} shows a camera's own pictures and no others, however uneven their times`, async (t) => {
+    const server = await lab.server();
+    const file = media.uneven(`${browser}.webm`);
+    const filmed = media.pictures(file, SIZE);
+    assert.ok(filmed.length > 100);
+    await lab.push(server, 'uneven', file);
+    const viewer = await lab[browser]();
+    await viewer.open(server.url('/live/uneven'));
+    await viewer.reaches('playing');
+    const shown = await viewer.evaluate(look, { size: SIZE, forMs: WATCH_MS });
+    const distances = shown.map((picture) => Math.min(...filmed.map((each) => distance(each, picture))));
+    const broken = distances.filter((each) => each > ALIKE).length;
+    t.diagnostic(`${shown.length} pictures, the least alike differs by ${Math.max(...distances).toFixed(1)}`);
+    assert.ok(shown.length > 50, `${shown.length} pictures shown`);
+    assert.equal(broken, 0, `${broken} of ${shown.length} pictures were never filmed`);
+    await viewer.close();
+  });
+}
+
+/** Runs in the page: red, green and blue of each picture that is shown. */
+async function look({ size, forMs }) {
+  const video = document.querySelector('video');
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = size;
+  const context = canvas.getContext('2d', { alpha: false, willReadFrequently: true });
+  const seen = [];
+  const untilMs = performance.now() + forMs;
+  while (performance.now() < untilMs) {
+    await Promise.race([
+      new Promise((resolve) => video.requestVideoFrameCallback(resolve)),
+      new Promise((resolve) => setTimeout(resolve, 500)),
+    ]);
+    context.drawImage(video, 0, 0, size, size);
+    seen.push([...context.getImageData(0, 0, size, size).data].filter((_, i) => i % 4 < 3));
+  }
+  return seen;
+}
+
+function distance(one, other) {
+  return one.reduce((sum, value, i) => sum + Math.abs(value - other[i]), 0) / one.length;
+}
