@@ -16,6 +16,7 @@ mod interfaces;
 mod limits;
 mod options;
 mod period;
+mod record;
 mod secrets;
 
 pub use bit_rate::BitRate;
@@ -24,7 +25,10 @@ pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
+#[cfg(any(test, feature = "testing"))]
+pub use options::StreamOptions;
 pub use period::Period;
+pub use record::Record;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -60,6 +64,8 @@ pub struct Serve {
     pub base_path: BasePath,
     /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
+    /// `None`: nothing is recorded.
+    pub record: Option<Record>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -155,6 +161,7 @@ impl Serve {
             return Err(option_error("--proxy-protocol", reason));
         }
         let base_path = options.base_path.clone().unwrap_or_default();
+        let record = Record::check(&options)?;
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -166,6 +173,7 @@ impl Serve {
             proxies,
             proxy_protocol,
             base_path,
+            record,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

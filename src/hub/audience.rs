@@ -70,6 +70,11 @@ impl Audience {
         &self.viewers
     }
 
+    /// Whether chunks have come since the last sweep was ordered.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     pub fn counts(&self) -> ViewerCounts {
         self.counts
     }

@@ -158,7 +158,7 @@ impl<S: Socket> Hub<S> {
             has_output,
             is_read: match session.state() {
                 State::Publishing(_) => !is_throttled,
-                State::Responding { .. } | State::Gone => false,
+                State::Responding { .. } | State::Recalling(_) | State::Gone => false,
                 State::Closing { is_shut, .. } => *is_shut,
                 // It only looks whether the peer has left.
                 State::Pending(_) => false,
@@ -199,6 +199,7 @@ impl<S: Socket> Hub<S> {
             State::Responding { .. } if session.readiness().is_write_queued() => {
                 Wait::Event("its turn")
             }
+            State::Recalling(_) => Wait::Event("the archive"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }

@@ -255,7 +255,7 @@ impl<S: Socket> Hub<S> {
 
     /// Sends a message to all viewers that understand text messages, except viewers that are
     /// behind.
-    fn send_to_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+    pub(super) fn send_to_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };

@@ -5,6 +5,7 @@
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
+//!                                              └──► orders and jobs for the recording threads (poll_orders, poll_jobs)
 //! ```
 //!
 //! A turn begins with [`Hub::begin`], which sets the time; readiness, new sockets and verdicts
@@ -18,6 +19,7 @@
 //!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
+//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -28,6 +30,7 @@
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
+mod archive;
 mod audience;
 #[cfg(feature = "testing")]
 mod audit;
@@ -48,6 +51,7 @@ mod pending;
 mod posters;
 mod queues;
 mod read;
+mod recordings;
 mod refusals;
 mod renderings;
 mod reports;
@@ -74,6 +78,7 @@ mod tests;
 pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
+pub use recordings::RecordSettings;
 #[cfg(any(test, feature = "testing"))]
 pub use settings::HookSettings;
 pub use settings::Settings;
@@ -85,12 +90,14 @@ use crate::session::body::ReadBuffer;
 use crate::session::viewer::Batch;
 use crate::session::{Client, IncomingHead, Session, SessionId, Socket, State};
 use crate::work::{Budget, Work};
+use archive::Recalls;
 use authorizer::Authorizer;
 use clients::{Admission, Clients};
 use clock::Clock;
 use deadlines::Ticks;
 use memory::Memory;
 use queues::Queues;
+use recordings::Recordings;
 use refusals::RefusalLog;
 use renderings::Renderings;
 use sessions::Sessions;
@@ -114,6 +121,9 @@ pub struct Hub<S> {
     clients: Clients,
     /// `None` without a web hook.
     authorizer: Option<Authorizer>,
+    /// `None` without `--record`.
+    recordings: Option<Recordings>,
+    recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
     books: Books,
@@ -159,6 +169,8 @@ impl<S: Socket> Hub<S> {
             queues: Queues::default(),
             clients: Clients::new(limits.max_connections_per_address),
             authorizer: settings.hook.map(Authorizer::new),
+            recordings: Recordings::new(&settings),
+            recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
             books: Books {
@@ -268,6 +280,7 @@ impl<S: Socket> Hub<S> {
     /// The phases of a turn. `clock` is asked only to count how long things take.
     pub fn turn(&mut self, clock: &dyn Fn() -> Instant) {
         self.read(); // publishers' bytes become chunks
+        self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
         self.write(clock);
         self.expire();

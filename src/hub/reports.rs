@@ -70,6 +70,7 @@ impl<S: Socket> Hub<S> {
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.pending_requests(),
                     log_lines_lost: crate::log::lines_lost(),
+                    recordings: self.recording_figures(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()
@@ -127,6 +128,7 @@ impl<S: Socket> Hub<S> {
             ring_ms: stream.ring().span_ms(),
             skips: traffic.skips(),
             publisher_restarts: stream.publisher_restarts(),
+            recording: self.is_recording(stream.name()),
             viewers_behind: viewers.behind,
         })
     }

@@ -7,6 +7,7 @@
 //! ```
 
 use super::Hub;
+use super::archive::file_name;
 use super::authorizer::{Asked, Asking};
 use super::response::{Embedding, ResponseTo, WholeResponse};
 use crate::access::Shown;
@@ -15,6 +16,7 @@ use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::{Connection, Stamp, refuse};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
+use crate::record::Task;
 use crate::routes::{Permission, Route, route_below};
 use crate::session::body::BodyReader;
 use crate::session::requesting::{Drained, HeadRead};
@@ -145,6 +147,10 @@ impl<S: Socket> Hub<S> {
             Ok(()) => self.serve(exchange, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
+            Err(_) if matches!(route, Route::Recordings(_)) => {
+                self.respond_with_recordings(exchange, Vec::new(), true);
+                Ok(())
+            }
             Err(_) if route.permission() == Some(Permission::List) => {
                 self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
@@ -207,6 +213,27 @@ impl<S: Socket> Hub<S> {
             Route::Home => self.page(exchange, "home/home.html", Embedding::SameOrigin)?,
             Route::Dashboard => {
                 self.page(exchange, "dashboard/dashboard.html", Embedding::SameOrigin)?
+            }
+            Route::RecordingsPage(stream) => {
+                // Relative links differ.
+                let file = match stream {
+                    Some(_) => "recordings/stream.html",
+                    None => "recordings/recordings.html",
+                };
+                self.page(exchange, file, Embedding::SameOrigin)?;
+            }
+            Route::Recordings(asked) => return self.list_recordings(exchange, asked),
+            Route::Recording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(exchange, Task::Open { stream, file });
+            }
+            Route::DeleteRecording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(exchange, Task::Delete { stream, file });
+            }
+            Route::SetRecording { name, on } => {
+                self.set_recording(&name, on)?;
+                self.respond(exchange, |to| to.no_content());
             }
             Route::PublishPage(_) => {
                 self.page(exchange, "publish/publish.html", Embedding::SameOrigin)?;
@@ -324,7 +351,11 @@ impl<S: Socket> Hub<S> {
 
     /// What happens to the connection after a whole answer, and whether it may make another
     /// request. A body that is not read would be taken for the next request.
-    fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
+    pub(super) fn after_answer(
+        &self,
+        head: &RequestHead,
+        mut behind: Bytes,
+    ) -> (AfterAnswer, bool) {
         let may_go_on = head.keep_alive && self.is_serving();
         let mut body = BodyReader::new(head.body);
         while let Ok(Some(_)) = body.take(&mut behind) {}
@@ -345,7 +376,7 @@ impl<S: Socket> Hub<S> {
         (after, keeps)
     }
 
-    fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
+    pub(super) fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
         let state = match after {
             AfterAnswer::Ask(rest) => State::Responding {
                 keep_alive: true,
@@ -385,13 +416,13 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The keys and the token that a request shows, checked now.
-    fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
+    pub(super) fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
         self.settings.access.shown(head, self.clock.unix_s())
     }
 }
 
 /// What happens to a connection after a whole answer.
-enum AfterAnswer {
+pub(super) enum AfterAnswer {
     /// Another request may follow: these bytes came behind the last one.
     Ask(BytesMut),
     /// Another request may follow behind this body.

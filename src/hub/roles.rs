@@ -99,6 +99,7 @@ impl<S: Socket> Hub<S> {
             | State::Pending(_)
             | State::Responding { .. }
             | State::Draining(_)
+            | State::Recalling(_)
             | State::Posting(_)
             | State::Closing { .. }
             | State::Gone => {}
@@ -119,7 +120,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.streams.remove_if_unused(viewer.stream());
+        self.remove_if_unused(viewer.stream());
     }
 
     fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
@@ -131,7 +132,7 @@ impl<S: Socket> Hub<S> {
             if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
                 broadcast.candidates_mut().remove(id);
             }
-            self.streams.remove_if_unused(stream_id);
+            self.remove_if_unused(stream_id);
             return;
         }
         publisher.flush(stream);
@@ -148,7 +149,9 @@ impl<S: Socket> Hub<S> {
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
-        self.streams.remove_if_unused(stream_id);
+        // Before the ring goes with the stream.
+        self.record_stream(stream_id);
+        self.remove_if_unused(stream_id);
     }
 
     /// Closes all sessions, each with the closing message of its role.
@@ -175,6 +178,7 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Pending(_)
                 | State::Draining(_)
+                | State::Recalling(_)
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

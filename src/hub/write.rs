@@ -217,6 +217,7 @@ impl<S: Socket> Hub<S> {
             AfterOutput::Stays => {}
             AfterOutput::Reads => self.queue_read(id),
             AfterOutput::Closes => self.close_when_written(id),
+            AfterOutput::Recalls => self.recall_more(id),
         }
     }
 }

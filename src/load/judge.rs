@@ -112,7 +112,10 @@ impl Judge {
             }
             // Late media are judged by when they come.
             Some(ToViewer::Stalled { .. } | ToViewer::Resumed) => {}
-            Some(ToViewer::Hello { .. } | ToViewer::Viewers { .. }) | None => {}
+            Some(
+                ToViewer::Hello { .. } | ToViewer::Viewers { .. } | ToViewer::Recording { .. },
+            )
+            | None => {}
         }
     }
 

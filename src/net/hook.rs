@@ -46,11 +46,10 @@ pub struct HookThreads {
 
 impl HookThreads {
     /// `waker` is called for each answer.
-    pub fn start(options: &config::Hook, waker: Waker) -> io::Result<HookThreads> {
+    pub fn start(options: &config::Hook, waker: Arc<Waker>) -> io::Result<HookThreads> {
         let (letters, incoming) = mpsc::sync_channel(QUESTIONS_MAX);
         let (outgoing, answers) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
-        let waker = Arc::new(waker);
         let caller = Caller::new(options.url.expose());
         for _ in 0..THREADS {
             let (incoming, outgoing) = (Arc::clone(&incoming), outgoing.clone());

@@ -7,11 +7,13 @@ use super::handover::{Handover, Launch};
 use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::recording::Recording;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
 use crate::config::{SelfSigned, Serve, Tls};
 use crate::hub::{Hub, Settings, Time};
+use crate::record::Folder;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -21,12 +23,13 @@ use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below these are slots of sessions.
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
-const HOOK: Token = Token(usize::MAX - 2);
+const WAKER: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -47,6 +50,8 @@ pub struct Reactor {
     pub(super) doors: Doors,
     /// `None` without a web hook.
     hook: Option<HookThreads>,
+    /// `None` without `--record`.
+    recording: Option<Recording>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -69,6 +74,7 @@ impl Reactor {
     pub fn new(
         config: Serve,
         mut inherited: Inherited,
+        folder: Option<Folder>,
         allocated: fn() -> usize,
     ) -> Result<Reactor, ServeError> {
         let poll = Poll::new()?;
@@ -105,14 +111,17 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
+        // One for all threads: `mio` has no more for each `Poll`.
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let hook = match &config.hook {
-            Some(hook) => Some(HookThreads::start(
-                hook,
-                Waker::new(poll.registry(), HOOK)?,
-            )?),
+            Some(hook) => Some(HookThreads::start(hook, waker.clone())?),
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
+        let recording = match (&settings.record, folder) {
+            (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
+            _ => None,
+        };
         let clock = LoopClock::new();
         Ok(Reactor {
             hub: Hub::new(settings, allocated, clock.time()),
@@ -125,6 +134,7 @@ impl Reactor {
                 accepted: Vec::new(),
             },
             hook,
+            recording,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
@@ -150,12 +160,15 @@ impl Reactor {
             self.wait()?; // the only call that sleeps
             self.accept();
             self.take_hook_answers(); // requests that waited for it go on
+            self.take_recording_news();
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
+            self.order_recordings(false);
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
+        self.finish_recordings();
         Ok(())
     }
 
@@ -202,8 +215,11 @@ impl Reactor {
         let accept = listeners
             .filter_map(|listener| listener.wake_at(self.clock.began))
             .min();
+        let recording = self.recording.as_ref();
+        let orders = recording.filter(|_| self.hub.has_orders());
         let wakes = [
             self.hub.next_wake(),
+            orders.map(Recording::wake_at),
             accept,
             self.manager.wake_at(),
             self.handover.wake_at(self.stopping.is_some()),
@@ -224,8 +240,8 @@ impl Reactor {
                 }
             }
             SUCCESSOR => self.read_successor(),
-            // Its answers are taken in a phase of their own.
-            HOOK => {}
+            // What threads say is taken in phases of its own.
+            WAKER => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
@@ -301,6 +317,36 @@ impl Reactor {
         }
     }
 
+    fn take_recording_news(&mut self) {
+        if let Some(recording) = &self.recording {
+            while let Some(news) = recording.poll() {
+                self.hub.recording_changed(news);
+            }
+            while let Some(answer) = recording.poll_answer() {
+                self.hub.archive_answered(answer);
+            }
+        }
+    }
+
+    /// `is_last`: no more come, and none waits.
+    fn order_recordings(&mut self, is_last: bool) {
+        if let Some(recording) = &mut self.recording {
+            let now = self.clock.began;
+            if is_last || (self.hub.has_orders() && recording.is_due(now)) {
+                recording.order(self.hub.poll_orders(), now);
+            }
+            recording.ask(self.hub.poll_jobs());
+        }
+    }
+
+    /// All sessions are over: recordings have what is left of the time for stopping.
+    fn finish_recordings(&mut self) {
+        self.order_recordings(true);
+        if let Some(recording) = self.recording.take() {
+            recording.wait(self.stopping);
+        }
+    }
+
     /// The certificate that was made at start.
     pub(super) fn self_signed(&self) -> Option<&SelfSigned> {
         self.doors.tls.as_ref().and_then(|(tls, _)| tls.made())
@@ -336,6 +382,11 @@ impl Reactor {
         self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.doors.listeners.clear();
         self.hub.stop();
+        // What publishers have sent is out; recordings are finished while peers close.
+        self.order_recordings(true);
+        if let Some(recording) = &mut self.recording {
+            recording.finish();
+        }
     }
 
     /// Another process listens now: this one serves its connections for a little while.

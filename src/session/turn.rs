@@ -44,6 +44,8 @@ pub enum AfterOutput {
     Reads,
     /// It is to be closed.
     Closes,
+    /// Its recording goes on: the next piece is to be read.
+    Recalls,
 }
 
 impl<S: Socket> Session<S> {
@@ -217,6 +219,7 @@ impl<S: Socket> Session<S> {
                 self.enter(State::Requesting(head), now);
                 AfterOutput::Reads
             }
+            State::Recalling(recall) if recall.is_due() => AfterOutput::Recalls,
             State::Closing { is_shut, .. } if !*is_shut => {
                 // Half-closed, so that what was written last is not lost to a reset when the peer
                 // is still sending. The peer may be gone already.

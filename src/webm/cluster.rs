@@ -69,7 +69,8 @@ impl ClusterWriter {
     }
 }
 
-fn write_cluster_head(out: &mut BytesMut, timestamp_ms: u64) {
+/// Of unknown size.
+pub(super) fn write_cluster_head(out: &mut BytesMut, timestamp_ms: u64) {
     let (bytes, length) = uint_bytes(timestamp_ms);
     ElementId::CLUSTER.write(out);
     out.put_slice(&UNKNOWN_SIZE);

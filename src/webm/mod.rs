@@ -16,13 +16,14 @@
 //! ```
 //!
 //! [`Segmenter`] reads a publisher's bytes; [`Recording::init_segment`] and [`ClusterWriter`]
-//! write what viewers receive.
+//! write what viewers receive. [`mod@file`] writes recordings.
 
 mod block;
 mod cluster;
 mod element;
 mod error;
 mod event;
+pub mod file;
 mod intake;
 mod keyframe;
 mod mime;
@@ -37,6 +38,6 @@ pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter, Placement};
 pub use element::ElementId;
 pub use error::WebmError;
 pub use event::{Block, ClusterHead, Event};
-pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter};
+pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter, TIMESTAMP_MS_MAX};
 pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

@@ -39,7 +39,7 @@ pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
-const TIMESTAMP_MS_MAX: i64 = 1 << 42;
+pub const TIMESTAMP_MS_MAX: i64 = 1 << 42;
 
 /// What one publisher may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +137,11 @@ impl Segmenter {
         let unreported = self.head.iter().filter(|head| !head.is_reported);
         let tracks = unreported.flat_map(|head| &head.tracks).map(Track::memory);
         self.intake.held_bytes() + tracks.sum::<usize>()
+    }
+
+    /// Bytes of the last element, which is cut.
+    pub fn unfinished_bytes(&self) -> u64 {
+        self.intake.unfinished_bytes()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.

@@ -7,6 +7,7 @@ mod faults;
 mod http;
 mod process;
 mod publish;
+mod record;
 mod simulation;
 mod watch;
 

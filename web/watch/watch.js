@@ -300,6 +300,7 @@ async function askAbout() {
   const stream = response?.ok ? await response.json().catch(() => null) : null;
   const mime = stream?.mime ?? null;
   showViewers(stream?.viewers);
+  $('recorded').hidden = !stream?.recording;
   send({ type: 'polled', live: Boolean(stream?.live), mime, plays: playsOf(mime ?? '', canPlay) });
 }
 
@@ -316,6 +317,8 @@ async function askWhy() {
 function onMessage(message) {
   switch (message.type) {
     case 'hello':
+      // Said next, where it is so.
+      $('recorded').hidden = true;
       send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
       break;
     case 'init':
@@ -331,6 +334,9 @@ function onMessage(message) {
       break;
     case 'viewers':
       showViewers(message.count);
+      break;
+    case 'recording':
+      $('recorded').hidden = !message.on;
       break;
     default: // A newer server may say more.
   }

@@ -157,8 +157,8 @@ fn config_file_faults_are_refused_with_their_line() {
         ":1: max_streams: invalid type: string \"many\", expected usize"
     );
     assert_eq!(
-        refused("[streams.door]\npublish_key = 'k'\nrecord = true\n"),
-        ":3: streams.door.record: this version cannot record yet: remove the line"
+        refused("[streams.door]\npublish_key = 'k'\nrecord = 'yes'\n"),
+        ":3: streams.door.record: invalid type: string \"yes\", expected a boolean"
     );
     assert!(
         refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream name is ")

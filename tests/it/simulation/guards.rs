@@ -3,7 +3,7 @@
 
 use videostream::access::StreamKeys;
 use videostream::access::token::{Act, Grant, TokenKey};
-use videostream::config::Options;
+use videostream::config::{Options, StreamOptions};
 use videostream::secret::Secret;
 use videostream::stream_name::StreamName;
 
@@ -114,11 +114,14 @@ impl Guard {
             ..Options::default()
         };
         if has_watch_key {
-            let own = StreamKeys {
+            let keys = StreamKeys {
                 publish: Some("own-publish-key".into()),
                 watch: Some("own-watch-key".into()),
             };
-            options.streams.insert(name(OWN), own);
+            let record = None;
+            options
+                .streams
+                .insert(name(OWN), StreamOptions { keys, record });
         }
         options
     }

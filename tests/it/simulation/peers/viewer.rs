@@ -268,6 +268,7 @@ impl Viewer {
                 self.fault(format!("is told too early: {message:?}"));
             }
             ToViewer::Stalled { .. } | ToViewer::Resumed | ToViewer::Viewers { .. } => {}
+            ToViewer::Recording { .. } => panic!("nothing is recorded here"),
         }
         let is_first_hello = matches!(message, ToViewer::Hello { .. });
         if self.said.is_empty() && !is_first_hello {
