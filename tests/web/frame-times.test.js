@@ -59,7 +59,7 @@ test('a frame after a pause is dated earlier, and the rest is made up', () => {
   assert.deepEqual(firefoxLoses(untouched(appends, 33)).dropped, [300]);
   const even = dated(appends);
   assert.deepEqual(firefoxLoses(even), NOTHING);
-  assert.deepEqual(times(even), [0, 33, 66, 131, 298, 366, 400, 433]);
+  assert.deepEqual(times(even), [0, 33, 66, 131, 333, 366, 400, 433]);
 });
 
 test('a pause inside one append needs no help', () => {
@@ -72,7 +72,7 @@ test('two frames soon after one that was said to last long are passed over, so t
   assert.deepEqual(firefoxLoses(untouched(appends, 133)).passedOver, [276, 333, 400]);
   const even = dated(appends);
   assert.deepEqual(firefoxLoses(even), NOTHING);
-  assert.deepEqual(times(even), [0, 133, 266, 276, 306, 333, 366, 400, 433]);
+  assert.deepEqual(times(even), [0, 133, 266, 276, 321, 333, 366, 400, 433]);
 });
 
 test('a keyframe alone lasts as long as the usual step, and so does the pause behind it', () => {
@@ -114,9 +114,21 @@ test('whatever the pauses, Firefox loses nothing, no time goes back and few are 
       assert.ok(i === 0 || time > after[i - 1]);
     });
   }
-  assert.ok(late / count < 10, `${late / count} ms late on average`);
+  assert.ok(late / count < 25, `${late / count} ms late on average`);
 });
 
 test('a pause of many seconds is a new beginning', () => {
   assert.deepEqual(times(dated([[keyframe(0), ...frames(33)], [keyframe(9000)], frames(9033)])), [0, 33, 9000, 9033]);
+});
+
+test('a slow stream leaves no hole that Firefox would not bridge', () => {
+  const at = (n) => 250 * n + 50 * (n % 2);
+  const even = dated([[keyframe(0)], ...Array.from({ length: 20 }, (_, n) => frames(at(n + 1)))]);
+  let longest = 0;
+  even.forEach(({ times, lengthMs }, i) => {
+    longest = Math.max(longest, lengthMs);
+    const next = even[i + 1]?.times[0];
+    // Half the longest frame on either side.
+    if (i > 0 && next) assert.ok(next - times[0] - lengthMs <= longest, `${next - times[0]} ms, ${lengthMs} of them, ${longest}`);
+  });
 });

@@ -28,8 +28,9 @@ const SHORT_MS = 15;
 /** Until steps were seen, and at the most. */
 const USUAL_STEP_MS = 33;
 const USUAL_LONGEST_MS = 500;
-/** The share that a new step has in the usual one. */
-const NEW_SHARE = 0.25;
+/** The share that a new step has in the usual one: what is too short leaves holes, so it grows fast. */
+const LONGER_SHARE = 0.5;
+const SHORTER_SHARE = 0.25;
 
 /**
  * When the frames of one append are; the length of the last one; and whether the append before must
@@ -55,9 +56,10 @@ export class FrameTimes {
   #expectedMs = -Infinity;
 
   /**
-   * `frames` are `{ timestampMs, isKeyframe }` in order: what came together.
+   * `frames` are `{ timestampMs, isKeyframe }` in order: what came together. `stepMs` is there where
+   * it is known when the next frame comes.
    *
-   * @param {{ timestampMs: number, isKeyframe: boolean }[]} frames
+   * @param {{ timestampMs: number, isKeyframe: boolean, stepMs?: number | null }[]} frames
    * @returns {Dated}
    */
   date(frames) {
@@ -66,11 +68,11 @@ export class FrameTimes {
     for (const { timestampMs } of frames) times.push(this.#step(timestampMs, times));
     const expectedMs = this.#lastMs === null ? -Infinity : this.#lastMs + this.#lengthMs;
     const isApart = times.length > 0 && times[0] <= this.#expectedMs;
-    frames.forEach(({ timestampMs, isKeyframe }, i) => {
+    frames.forEach(({ timestampMs, isKeyframe, stepMs: nextMs = null }, i) => {
       if (isKeyframe) this.#longestMs = 0;
-      this.#note(timestampMs);
+      if (nextMs === null) this.#note(timestampMs);
       const stepMs = times[i] - (i > 0 ? times[i - 1] : (this.#lastMs ?? times[i]));
-      this.#lengthMs = i + 1 < times.length ? times[i + 1] - times[i] : this.#lastLength(stepMs, i === 0);
+      this.#lengthMs = i + 1 < times.length ? times[i + 1] - times[i] : this.#lastLength(stepMs, i === 0, nextMs ?? this.#usualMs);
       this.#longestMs = Math.max(this.#longestMs, this.#lengthMs);
     });
     this.#lastMs = times.at(-1) ?? this.#lastMs;
@@ -80,8 +82,9 @@ export class FrameTimes {
 
   /** @param {number} timestampMs */
   #note(timestampMs) {
-    const stepMs = timestampMs - (this.#cameMs ?? timestampMs);
-    if (stepMs > 0) this.#usualMs += (Math.min(stepMs, USUAL_LONGEST_MS) - this.#usualMs) * NEW_SHARE;
+    const stepMs = Math.min(timestampMs - (this.#cameMs ?? timestampMs), USUAL_LONGEST_MS);
+    const share = stepMs > this.#usualMs ? LONGER_SHARE : SHORTER_SHARE;
+    if (stepMs > 0) this.#usualMs += (stepMs - this.#usualMs) * share;
     this.#cameMs = timestampMs;
   }
 
@@ -104,11 +107,12 @@ export class FrameTimes {
   }
 
   /**
-   * @param {number} stepMs
+   * @param {number} stepMs to it
    * @param {boolean} isAlone
+   * @param {number} nextMs from it to the next one, probably
    */
-  #lastLength(stepMs, isAlone) {
-    const wishedMs = Math.max(SHORT_MS, this.#longestMs >= this.#usualMs ? this.#usualMs / 2 : this.#usualMs);
+  #lastLength(stepMs, isAlone, nextMs) {
+    const wishedMs = Math.max(SHORT_MS, this.#longestMs >= nextMs ? nextMs / 2 : nextMs);
     // Behind the end of the frame before, which was read by now.
     return Math.ceil(isAlone ? Math.max(wishedMs, this.#lengthMs - stepMs + 1) : wishedMs);
   }

@@ -223,7 +223,7 @@ export class Pictures {
    */
   #write(items, opensCluster) {
     if (!items.length) return null;
-    const dated = this.#times?.date(items.map(({ atMs, isKeyframe }) => ({ timestampMs: atMs, isKeyframe })));
+    const dated = this.#times?.date(items.map((item) => this.#undated(item)));
     /** @type {Uint8Array[]} */
     const parts = [];
     /** @type {number | null} */
@@ -245,6 +245,15 @@ export class Pictures {
       this.#lastMs = atMs;
     });
     return { bytes: joined(parts), startsAppend, keyframeAt };
+  }
+
+  /**
+   * For {@link FrameTimes}: while frames are few, and behind a repeat, the next repeat comes soon.
+   *
+   * @param {Item} item
+   */
+  #undated({ atMs, isKeyframe, frame }) {
+    return { timestampMs: atMs, isKeyframe, stepMs: frame || atMs < this.#sparseUntilMs ? STEP_MS : null };
   }
 
   /**
