@@ -10,6 +10,7 @@
 mod access;
 mod bit_rate;
 mod certificate;
+mod compat;
 mod file;
 mod hook;
 mod interfaces;
@@ -19,6 +20,7 @@ mod period;
 mod secrets;
 
 pub use bit_rate::BitRate;
+pub use compat::{Compat, FirstPort};
 pub use certificate::{SelfSigned, Tls};
 pub use hook::Hook;
 pub use interfaces::reachable;
@@ -60,6 +62,8 @@ pub struct Serve {
     pub base_path: BasePath,
     /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
+    /// The old protocol of node-videostream, if it is spoken.
+    pub compat: Option<Compat>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -145,6 +149,7 @@ impl Serve {
         let http_redirect = options.http_redirect.clone().unwrap_or_default();
         // A service manager's sockets are all named there, those for this among them.
         listen.retain(|address| address.port() == 0 || !http_redirect.contains(address));
+        let compat = Compat::check(&options, &mut listen, &limits)?;
         let tls = Tls::check(&options, &listen)?;
         check_redirect(&http_redirect, &listen, tls.is_some())?;
         let (log, log_level) = (options.log, options.log_level);
@@ -166,6 +171,7 @@ impl Serve {
             proxies,
             proxy_protocol,
             base_path,
+            compat,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

@@ -189,6 +189,7 @@ impl Inspector {
                 offset,
                 size,
                 timestamp_ms,
+                ..
             }) => {
                 let cluster = ClusterReport {
                     offset,

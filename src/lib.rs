@@ -54,6 +54,7 @@ pub mod cli;
 #[cfg(not(feature = "testing"))]
 mod cli;
 mod client;
+mod compat;
 #[cfg(feature = "testing")]
 pub mod config;
 #[cfg(not(feature = "testing"))]

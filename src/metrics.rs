@@ -32,6 +32,11 @@ pub struct Counters {
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
     pub refusals: Refusals,
+    /// Of the old protocol: messages that came, blobs among what listeners got, and listeners that were
+    /// too slow.
+    pub compat_messages: u64,
+    pub compat_blobs: u64,
+    pub compat_overtaken: u64,
     /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
     pub auth_waits: u64,
     pub auth_refused: u64,
@@ -113,6 +118,9 @@ pub struct Snapshot {
     pub auth_waiting: u64,
     /// Lines of the log that standard error did not take.
     pub log_lines_lost: u64,
+    /// Of the old protocol: listeners, and bytes kept for them.
+    pub compat_listeners: u64,
+    pub compat_kept_bytes: u64,
     pub streams: Vec<StreamReport>,
 }
 
@@ -286,6 +294,24 @@ impl Collector for Snapshot {
                 counters.sweep_visits,
             ),
             (
+                "compat_messages",
+                "Messages from publishers of the old protocol",
+                None,
+                counters.compat_messages,
+            ),
+            (
+                "compat_blobs",
+                "Blobs passed on to listeners of the old protocol",
+                None,
+                counters.compat_blobs,
+            ),
+            (
+                "compat_overtaken",
+                "Listeners of the old protocol closed because they were too slow",
+                None,
+                counters.compat_overtaken,
+            ),
+            (
                 "log_lines_lost",
                 "Lines of the log that standard error did not take",
                 None,
@@ -327,6 +353,11 @@ impl Collector for Snapshot {
                 self.auth_waiting,
             ),
             (
+                "compat_listeners",
+                "Connections that listen by the old protocol",
+                self.compat_listeners,
+            ),
+            (
                 "streams",
                 "Streams with a publisher",
                 self.streams.iter().filter(|stream| stream.live).count() as u64,
@@ -342,6 +373,15 @@ impl Collector for Snapshot {
         let metric =
             encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
         held.encode(metric)?;
+        let kept = ConstGauge::new(self.compat_kept_bytes as i64);
+        let help = "Memory of the messages kept for listeners of the old protocol";
+        let metric = encoder.encode_descriptor(
+            "compat_kept",
+            help,
+            Some(&Unit::Bytes),
+            kept.metric_type(),
+        )?;
+        kept.encode(metric)?;
         self.encode_streams(&mut encoder)
     }
 }
@@ -474,6 +514,8 @@ mod tests {
             connections: 8,
             held_bytes: 90,
             auth_waiting: 2,
+            compat_listeners: 0,
+            compat_kept_bytes: 0,
             log_lines_lost: 7,
             streams: vec![stream],
         };

@@ -106,6 +106,10 @@ impl<S: Socket> Hub<S> {
                 !matches!(cursor.next(stream), Next::Wait)
             }
             State::Gone => false,
+            State::Relaying(relaying) => {
+                let compat = self.compat.as_ref();
+                compat.is_some_and(|compat| relaying.has_news(compat.kept()))
+            }
             _ => !session.outbox().is_empty(),
         };
         let is_sweeping = match session.state() {
@@ -145,7 +149,8 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Draining(_)
                 | State::Posting(_)
-                | State::Viewing { .. } => true,
+                | State::Viewing { .. }
+                | State::Relaying(_) => true,
             },
         }
     }

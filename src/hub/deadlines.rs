@@ -6,6 +6,7 @@
 use super::Hub;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
+use crate::offline_reason::OfflineReason;
 use crate::session::keyframes::KeyframeMessage;
 use crate::session::publisher::PublisherEnd;
 use crate::session::{Due, SessionId, Socket};
@@ -118,6 +119,7 @@ impl<S: Socket> Hub<S> {
             }
         }
         self.tend_streams(work);
+        self.tend_listeners();
     }
 
     /// What it costs to free a publisher's ring.
@@ -138,6 +140,9 @@ impl<S: Socket> Hub<S> {
                 self.refuse(id, &refusal, Method::Other);
             }
             Due::Undecided => self.give_up_pending(id),
+            Due::SilentPublisher if self.sessions[id].is_relaying() => {
+                self.detach_publisher(id, OfflineReason::Lost);
+            }
             Due::SilentPublisher => {
                 let end = PublisherEnd {
                     code: CloseCode::Policy,

@@ -99,11 +99,7 @@ impl<S: Socket> Hub<S> {
                 .is_some_and(Broadcast::has_publisher)
         };
         if !known.is_some_and(has_publisher) {
-            let published = self
-                .streams
-                .broadcasts()
-                .filter(|other| other.has_publisher());
-            if published.count() >= self.settings.limits.max_streams {
+            if self.is_full_of_streams() {
                 return Err(Refusal::full());
             }
         }
@@ -157,6 +153,15 @@ impl<S: Socket> Hub<S> {
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
+    }
+
+    /// Whether no further stream may have a publisher.
+    pub(super) fn is_full_of_streams(&self) -> bool {
+        let published = self
+            .streams
+            .broadcasts()
+            .filter(|other| other.has_publisher());
+        published.count() >= self.settings.limits.max_streams
     }
 
     /// Closes a publisher whose stream a newer publisher took over.

@@ -95,6 +95,7 @@ impl<S: Socket> Hub<S> {
         match self.sessions[id].enter(state, self.clock.now()) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
+            State::Relaying(relaying) => self.old_left(id, *relaying),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -122,7 +123,7 @@ impl<S: Socket> Hub<S> {
         self.streams.forget_if_deserted(viewer.stream());
     }
 
-    fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
+    pub(super) fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
         let stream_id = publisher.stream();
         let stream = self.streams.stream_mut(stream_id);
         let client = self.sessions[id].address();
@@ -135,7 +136,9 @@ impl<S: Socket> Hub<S> {
             return;
         }
         publisher.flush(stream);
+        self.pass_on_ordinary();
         let reason = publisher.offline_reason();
+        let stream = self.streams.stream(stream_id);
         tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
         self.note_last_ingest(id, &mut publisher);
         self.note_media(stream_id, 0);
@@ -171,6 +174,7 @@ impl<S: Socket> Hub<S> {
                     };
                     self.close_publisher(id, end);
                 }
+                State::Relaying(_) => self.stop_old(id, reason),
                 State::Responding { .. } => session.close_after_answer(),
                 State::Requesting(_)
                 | State::Pending(_)

@@ -11,6 +11,7 @@ mod other_servers;
 
 use std::borrow::Cow;
 
+use crate::compat::Port;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::{Method, RawQuery, RequestHead};
@@ -37,6 +38,12 @@ pub enum Route {
     Watch {
         name: StreamName,
         via: Via,
+    },
+    /// To speak the old protocol of node-videostream on one of its ports.
+    Old {
+        name: StreamName,
+        port: Port,
+        handshake: Handshake,
     },
     Poster(StreamName),
     PutPoster(StreamName),
@@ -76,7 +83,9 @@ impl Route {
             Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
                 Some(Need::Publish(name))
             }
-            Self::Watch { name, .. }
+            Self::Old { name, port, .. } if port.publishes() => Some(Need::Publish(name)),
+            Self::Old { name, .. }
+            | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
             | Self::Stream(name) => Some(Need::Watch(name)),
@@ -95,7 +104,10 @@ impl Route {
     /// such a page matters. What is only read, browsers keep from pages elsewhere by themselves.
     pub fn acts_for_a_page(&self) -> bool {
         match self {
-            Self::Publish { .. } | Self::PutPoster(_) | Self::EndPublisher(_) => true,
+            Self::Publish { .. }
+            | Self::PutPoster(_)
+            | Self::EndPublisher(_)
+            | Self::Old { .. } => true,
             Self::Watch { via, .. } => matches!(via, Via::WebSocket(_)),
             Self::Home
             | Self::PublishPage(_)
@@ -188,6 +200,22 @@ fn route_path(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
             Err(Refusal::without_slash(path, &head.raw_query))
         }
         found => found,
+    }
+}
+
+/// What a request to a port of the old protocol asks for. The old relay looked at no path, and so does this.
+pub fn route_old(head: &RequestHead, port: Port, name: &StreamName) -> Result<Route, Refusal> {
+    match handshake(head)? {
+        Some(handshake) => Ok(Route::Old {
+            name: name.clone(),
+            port,
+            handshake,
+        }),
+        // As the old relay answered.
+        None => Err(
+            Refusal::new(426, "this port speaks WebSocket: see /live/ on the main port")
+                .with("Upgrade", "websocket"),
+        ),
     }
 }
 
