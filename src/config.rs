@@ -20,8 +20,8 @@ mod period;
 mod secrets;
 
 pub use bit_rate::BitRate;
-pub use compat::{Compat, FirstPort};
 pub use certificate::{SelfSigned, Tls};
+pub use compat::{Compat, FirstPort};
 pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;

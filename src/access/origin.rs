@@ -60,11 +60,7 @@ impl Origins {
 
     /// The same, for ports that pages of this host open although they come from another of its ports. The
     /// names of the machine itself are one host: a page at `localhost` opens `127.0.0.1`.
-    pub fn admit_same_name(
-        &self,
-        origin: Option<&str>,
-        host: Option<&str>,
-    ) -> Result<(), Refusal> {
+    pub fn admit_same_name(&self, origin: Option<&str>, host: Option<&str>) -> Result<(), Refusal> {
         let of_origin = origin.and_then(Origin::parse).map(|origin| origin.host);
         let lower = host.unwrap_or_default().to_ascii_lowercase();
         let of_host = host::split(&lower, 0).map(|(name, _)| name);

@@ -83,7 +83,9 @@ impl Place {
                 },
                 // It gets the new blob from its other port.
                 Place::Waiting { .. } => *self = Place::live(kept.blob_first().max(kept.oldest())),
-                Place::Blob { next, until, lead, .. } if next == until && lead.is_empty() => {
+                Place::Blob {
+                    next, until, lead, ..
+                } if next == until && lead.is_empty() => {
                     // An empty fragment ends the message.
                     *self = Place::live(*until);
                     return Taken::Frame([media_head(false, true, 0), Bytes::new(), Bytes::new()]);

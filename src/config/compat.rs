@@ -98,14 +98,7 @@ impl Compat {
     ) -> Result<Option<Compat>, ConfigError> {
         const OPTION: &str = "--compat-node-videostream";
         let Some(first) = options.compat_node_videostream else {
-            let given = [
-                ("--compat-stream", options.compat_stream.is_some()),
-                ("--compat-bytes", options.compat_bytes.is_some()),
-            ];
-            return match given.into_iter().find(|(_, is_given)| *is_given) {
-                Some((option, _)) => Err(option_error(option, format!("needs {OPTION}"))),
-                None => Ok(None),
-            };
+            return Ok(None);
         };
         let Some(&served) = listen.first() else {
             return Ok(None);
@@ -134,11 +127,17 @@ impl Compat {
         if bytes < limits.publisher_message_bytes {
             let most = ByteSize(limits.publisher_message_bytes as u64);
             let reason = format!("must be at least --publisher-message-bytes ({most})");
-            return Err(value_error("--compat-bytes", ByteSize(bytes as u64), reason));
+            return Err(value_error(
+                "--compat-bytes",
+                ByteSize(bytes as u64),
+                reason,
+            ));
         }
         let stream = match &options.compat_stream {
             Some(stream) => stream.clone(),
-            None => "compat".parse().map_err(|error| option_error(OPTION, error))?,
+            None => "compat"
+                .parse()
+                .map_err(|error| option_error(OPTION, error))?,
         };
         Ok(Some(Compat {
             addresses,
@@ -200,7 +199,8 @@ mod tests {
 
     #[test]
     fn service_manager_may_give_the_ports() {
-        let addresses = [8080, 8081, 8082, 8083, 8084].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let addresses =
+            [8080, 8081, 8082, 8083, 8084].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let serve = Serve::resolve(Options {
             listen: Some(addresses.to_vec()),
             is_activated: true,
@@ -209,15 +209,6 @@ mod tests {
         .unwrap();
         assert_eq!(serve.listen, addresses[..1]);
         assert_eq!(serve.compat.unwrap().addresses, addresses[1..]);
-    }
-
-    #[test]
-    fn options_of_the_old_protocol_need_it() {
-        let refused = refusal(Options {
-            compat_bytes: Some(ByteSize::mib(1)),
-            ..Options::default()
-        });
-        assert_eq!(refused, "--compat-bytes: needs --compat-node-videostream");
     }
 
     #[test]
@@ -234,7 +225,9 @@ mod tests {
 
     #[test]
     fn the_file_says_a_port_or_true() {
-        let of = |text: &str| Serve::resolve_text(text).map(|serve| serve.compat.unwrap().addresses[0].port());
+        let of = |text: &str| {
+            Serve::resolve_text(text).map(|serve| serve.compat.unwrap().addresses[0].port())
+        };
         assert_eq!(of("compat_node_videostream = true").unwrap(), 8081);
         assert_eq!(of("compat_node_videostream = 9001").unwrap(), 9001);
         for bad in ["false", "\"8081\"", "65533", "-1"] {

@@ -456,8 +456,25 @@ impl<S: Socket> Hub<S> {
             let stream = self.compat_name().map(tracing::field::display);
             tracing::warn!(stream, %client, reason = "media", %error, "old listeners get what is not WebM");
         }
+        self.forget_candidate(id);
         self.detach_publisher(id, OfflineReason::Lost);
         self.return_to_ordinary();
+    }
+
+    /// A connection that is not on air is no candidate any more. Nothing is logged: junk may come again
+    /// and again.
+    fn forget_candidate(&mut self, id: SessionId) {
+        let Some(old) = self.sessions[id].old_publisher_mut() else {
+            return;
+        };
+        let Some(publisher) = old.publisher.take_if(|publisher| publisher.is_candidate()) else {
+            return;
+        };
+        let stream_id = publisher.stream();
+        if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
+            broadcast.candidates_mut().remove(id);
+        }
+        self.streams.forget_if_deserted(stream_id);
     }
 
     /// The connection stays, and its stream goes off air.
@@ -519,11 +536,7 @@ impl<S: Socket> Hub<S> {
 
     /// Passes on what is new of an ordinary publisher.
     pub(super) fn pass_on_ordinary(&mut self) {
-        let Some(compat) = self
-            .compat
-            .as_mut()
-            .filter(|compat| compat.ring.is_some())
-        else {
+        let Some(compat) = self.compat.as_mut().filter(|compat| compat.ring.is_some()) else {
             return;
         };
         let Some(id) = self.streams.find(compat.name.as_str()) else {
@@ -551,7 +564,8 @@ impl<S: Socket> Hub<S> {
                 ChunkKind::JoinPoint if place.needs_blob || begins => {
                     let passed = place.init.clone();
                     let newest = stream.init();
-                    let newest = newest.map(|one| (one.chunk.generation, one.chunk.framed.payload()));
+                    let newest =
+                        newest.map(|one| (one.chunk.generation, one.chunk.framed.payload()));
                     let init = [passed, newest].into_iter().flatten();
                     let init = { init }.find(|(generation, _)| *generation == chunk.generation);
                     // None when the init segment of a chunk is gone that an overtaken place begins with.
@@ -563,7 +577,9 @@ impl<S: Socket> Hub<S> {
                     }
                 }
                 _ if place.needs_blob => {}
-                kind => compat.kept.push_chunk(payload, kind == ChunkKind::JoinPoint),
+                kind => compat
+                    .kept
+                    .push_chunk(payload, kind == ChunkKind::JoinPoint),
             }
         }
         place.next = ring.live_edge();
@@ -594,7 +610,10 @@ impl<S: Socket> Hub<S> {
         };
         if listened.bytes > 0 {
             self.books.counters.sent_bytes += listened.bytes as u64;
-            self.books.counters.write_bytes.record(listened.bytes as u64);
+            self.books
+                .counters
+                .write_bytes
+                .record(listened.bytes as u64);
         }
         match listened.progress {
             Progress::Level | Progress::Blocked => {}

@@ -98,10 +98,8 @@ impl<S: Socket> Hub<S> {
                 .broadcast(id)
                 .is_some_and(Broadcast::has_publisher)
         };
-        if !known.is_some_and(has_publisher) {
-            if self.is_full_of_streams() {
-                return Err(Refusal::full());
-            }
+        if !known.is_some_and(has_publisher) && self.is_full_of_streams() {
+            return Err(Refusal::full());
         }
         // A publisher that takes over frees what the publisher before it holds.
         let is_takeover =

@@ -30,7 +30,10 @@ pub enum Service {
     /// A redirect to the encrypted listener.
     Redirect,
     /// The old protocol of node-videostream, encrypted as the served addresses are.
-    Old { port: Port, is_encrypted: bool },
+    Old {
+        port: Port,
+        is_encrypted: bool,
+    },
 }
 
 #[derive(Debug)]

@@ -132,7 +132,10 @@ fn greeting(
             }
             Service::Old { port, is_encrypted } => {
                 let scheme = if is_encrypted { "wss" } else { "ws" };
-                old.push(format!("old protocol, {}: {scheme}://{address}", port.name()));
+                old.push(format!(
+                    "old protocol, {}: {scheme}://{address}",
+                    port.name()
+                ));
                 continue;
             }
         };

@@ -212,10 +212,11 @@ pub fn route_old(head: &RequestHead, port: Port, name: &StreamName) -> Result<Ro
             handshake,
         }),
         // As the old relay answered.
-        None => Err(
-            Refusal::new(426, "this port speaks WebSocket: see /live/ on the main port")
-                .with("Upgrade", "websocket"),
-        ),
+        None => Err(Refusal::new(
+            426,
+            "this port speaks WebSocket: see /live/ on the main port",
+        )
+        .with("Upgrade", "websocket")),
     }
 }
 

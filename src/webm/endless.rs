@@ -57,7 +57,13 @@ mod tests {
 
     #[test]
     fn bytes_without_a_segment_are_no_init_segment() {
-        for bytes in [&b""[..], b"junk", EBML, b"\x1a\x45\xdf\xa3\xff", b"\xec\xfe"] {
+        for bytes in [
+            &b""[..],
+            b"junk",
+            EBML,
+            b"\x1a\x45\xdf\xa3\xff",
+            b"\xec\xfe",
+        ] {
             assert_eq!(with_endless_segment(bytes), None, "{bytes:?}");
         }
     }

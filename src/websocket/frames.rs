@@ -58,11 +58,7 @@ pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
 pub fn media_head(begins: bool, ends: bool, length: usize) -> Bytes {
     let header = FrameHeader {
         is_final: ends,
-        opcode: OpCode::Data(if begins {
-            Data::Binary
-        } else {
-            Data::Continue
-        }),
+        opcode: OpCode::Data(if begins { Data::Binary } else { Data::Continue }),
         ..FrameHeader::default()
     };
     let length = length as u64;
