@@ -372,8 +372,17 @@ impl<S: Socket> Hub<S> {
         }
         let (limits, now) = (self.streams.limits(), self.clock.now());
         let begins = (port == Port::BlobsIn).then_some(limits);
-        if let Some(publisher) = self.feeder_mut() {
+        let received = bytes.len() as u64;
+        let on_air = self.feeder_mut().and_then(|publisher| {
             publisher.hand(bytes, begins, now);
+            if publisher.is_candidate() {
+                publisher.receive_before_air(received);
+                return None;
+            }
+            Some(publisher.stream())
+        });
+        if let Some(stream_id) = on_air {
+            self.streams.note_media(stream_id, received, now);
         }
         self.queue_listeners();
     }

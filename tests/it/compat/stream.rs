@@ -33,6 +33,8 @@ fn viewers_get_what_an_old_page_sends() {
     assert_eq!((viewer.screen.inits, chunked.screen.inits), (1, 1));
     let report = server.report("compat").unwrap();
     assert_eq!(report["publisher_restarts"], 1);
+    let sent = first.bytes.len() + second.bytes.len();
+    assert_eq!(report["received_bytes"], sent);
 }
 
 #[test]
