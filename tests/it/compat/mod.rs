@@ -5,3 +5,4 @@ mod hostile;
 mod old;
 mod relay;
 mod stream;
+mod time;
