@@ -70,7 +70,7 @@ struct Blob {
     first: u64,
     /// Bytes that its publisher has sent for it.
     received: u64,
-    /// Init segment for those who begin later than it, and where it began.
+    /// Init segment for listeners that begin later than it, and where it began.
     init: Option<(u64, Bytes)>,
     join: Option<Join>,
 }

@@ -118,7 +118,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => message().prop_map(Step::Chunk),
         1 => Just(Step::Join(Port::BlobsOut)),
         2 => Just(Step::Join(Port::ChunksOut)),
-        3 => (any::<prop::sample::Index>(), 0..5_usize).prop_map(|(who, many)| Step::Take(who, many)),
+        3 => (any::<prop::sample::Index>(), 0..5_usize).prop_map(|(index, many)| Step::Take(index, many)),
     ];
     prop::collection::vec(step, 0..60)
 }
@@ -143,9 +143,9 @@ proptest! {
                     original.join(port);
                     ours.push(Listener::new(port, &kept));
                 }
-                Step::Take(who, many) if !ours.is_empty() => {
-                    let who = who.index(ours.len());
-                    prop_assert!(!ours[who].take(&kept, many));
+                Step::Take(index, many) if !ours.is_empty() => {
+                    let index = index.index(ours.len());
+                    prop_assert!(!ours[index].take(&kept, many));
                 }
                 Step::Take(..) => {}
             }
@@ -179,9 +179,9 @@ proptest! {
                     original.join(port);
                     ours.push((Listener::new(port, &kept), false));
                 }
-                Step::Take(who, many) if !ours.is_empty() => {
-                    let who = who.index(ours.len());
-                    ours[who].1 |= ours[who].0.take(&kept, many);
+                Step::Take(index, many) if !ours.is_empty() => {
+                    let index = index.index(ours.len());
+                    ours[index].1 |= ours[index].0.take(&kept, many);
                 }
                 Step::Take(..) => {}
             }

@@ -181,11 +181,10 @@ impl<S: Socket> Hub<S> {
 
     /// A connection of the old protocol has left.
     pub(super) fn old_left(&mut self, id: SessionId, mut relaying: Relaying) {
+        let mut was_feeder = false;
         if let Some(compat) = &mut self.compat {
             compat.list_of(relaying.port()).remove(&id);
-            if compat.feeder == Some(id) {
-                compat.feeder = None;
-            }
+            was_feeder = compat.feeder.take_if(|feeder| *feeder == id).is_some();
         }
         let closed_well = relaying.closed_well();
         let old = relaying.old_publisher_mut();
@@ -194,6 +193,9 @@ impl<S: Socket> Hub<S> {
                 publisher.set_offline_reason(OfflineReason::Ended);
             }
             self.publisher_left(id, *publisher);
+        }
+        if was_feeder {
+            self.return_to_ordinary();
         }
     }
 
@@ -495,20 +497,19 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Junk has replaced the blob of an ordinary publisher that is still on air: its next keyframe begins
-    /// another.
-    fn return_to_ordinary(&mut self) {
+    /// The publisher of the current blob is gone, or sent no WebM. An ordinary publisher that is still on air
+    /// begins another with its newest keyframe.
+    pub(super) fn return_to_ordinary(&mut self) {
         let Some(compat) = &mut self.compat else {
             return;
         };
         let Some(id) = self.streams.find(compat.name.as_str()) else {
             return;
         };
-        let is_on_air = self
-            .streams
-            .broadcast(id)
-            .is_some_and(|broadcast| broadcast.publisher().is_some());
-        if is_on_air && compat.ring.is_none() {
+        let broadcast = self.streams.broadcast(id);
+        let publisher = broadcast.and_then(|broadcast| broadcast.publisher());
+        let is_ordinary = publisher.is_some_and(|id| !self.sessions[id].is_relaying());
+        if is_ordinary && compat.ring.is_none() {
             let stream = self.streams.stream(id);
             let edge = stream.ring().live_edge();
             let next = stream.ring().join_point().unwrap_or(edge);

@@ -142,6 +142,7 @@ impl<S: Socket> Hub<S> {
             Due::Undecided => self.give_up_pending(id),
             Due::SilentPublisher if self.sessions[id].is_relaying() => {
                 self.detach_publisher(id, OfflineReason::Lost);
+                self.return_to_ordinary();
             }
             Due::SilentPublisher => {
                 let end = PublisherEnd {

@@ -5,9 +5,9 @@
 //! └──────────── head ───────────────┘                             ▲ newest
 //! ```
 //!
-//! Who has `head`, a Cluster head with the same timestamp, and all bytes from `newest` on, can play:
-//! times in a block count from its Cluster's. Kept for the publishers of the old protocol alone, whose
-//! bytes go on as they came.
+//! `head`, a Cluster head with the same timestamp, and all bytes from `newest` on are a stream that plays:
+//! the times of blocks count from their Cluster's. Kept for publishers of the old protocol alone, because
+//! their bytes are passed on as they came.
 
 use crate::webm::{Event, TrackKind};
 use std::ops::Range;

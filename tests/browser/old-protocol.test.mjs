@@ -65,7 +65,7 @@ for (const [name, kind, mimeType] of [
       await until('a picture', () => viewer.evaluate(() => document.querySelector('video').videoWidth > 0));
       await picture(viewer, `old-${kind}`);
 
-      // One who comes late has the blob so far as the first message.
+      // A late listener gets the blob so far as its first message.
       await listen(pages.listener);
       const late = await until('a late listener plays', async () => {
         const now = await heard();
@@ -90,7 +90,7 @@ test('our publisher page reaches an old listener', async (t) => {
       return seen.blobs >= 1 && seen.chunks > 10 && seen.frames > 5 && seen;
     });
     t.diagnostic(JSON.stringify(now));
-    // One who comes in the middle of it.
+    // A listener that comes in the middle of it.
     await sleep(1500);
     await listen(pages.listener);
     const late = await until('a late listener plays', async () => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tungstenite::Message;
 
 #[test]
-fn text_is_refused_and_reaches_nobody() {
+fn text_is_refused_and_reaches_no_listener() {
     let server = OldServer::start();
     let mut page = OldPage::open(&server);
     page.blob("one");
@@ -57,7 +57,7 @@ fn what_is_not_webm_reaches_listeners_and_counts_as_refused() {
 }
 
 #[test]
-fn junk_takes_an_ordinary_publisher_off_air_for_nobody() {
+fn junk_takes_no_ordinary_publisher_off_air() {
     let server = OldServer::start();
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "compat");
@@ -74,6 +74,40 @@ fn junk_takes_an_ordinary_publisher_off_air_for_nobody() {
     viewer.watch(all.len());
     assert_frames(&viewer.screen.frames(), &all);
     // Old listeners return to it with a blob of their own.
+    let blob = Sample::parse(message(&mut blobs_out));
+    assert!(blob.blocks[0].keyframe);
+}
+
+#[test]
+fn junk_of_another_old_page_closes_none_of_the_first() {
+    let server = OldServer::start();
+    let sample = Sample::read("chromium-restart-1");
+    let mut page = OldPage::open(&server);
+    page.blob(sample.bytes.slice(..sample.opening()));
+    server.report_when("compat", |report| report["live"] == true);
+    let mut junk = server.open(Port::BlobsIn);
+    junk.send(Bytes::from("junk"));
+    assert_eq!(message(&mut page.blobs_out), "junk");
+    page.chunk(sample.bytes.slice(sample.opening()..));
+    page.blob(sample.bytes.clone());
+    page.chunk("more");
+}
+
+#[test]
+fn ordinary_publisher_goes_on_when_a_blob_that_never_went_on_air_leaves() {
+    let server = OldServer::start();
+    let sample = Sample::read("chromium-restart-1");
+    let mut blobs_out = server.open(Port::BlobsOut);
+    let mut publisher = Publisher::open(&server, "compat");
+    publisher.open_stream(&sample);
+    message(&mut blobs_out);
+    let mut other = server.open(Port::BlobsIn);
+    // Headers alone.
+    let headers = sample.bytes.slice(..100);
+    other.send(headers.clone());
+    assert!(message(&mut blobs_out) == headers);
+    other.close();
+    publisher.go_on(&sample);
     let blob = Sample::parse(message(&mut blobs_out));
     assert!(blob.blocks[0].keyframe);
 }

@@ -69,8 +69,8 @@ fn stream_has_the_name_that_was_asked_for() {
     assert_eq!(messages, sample.chunks.len() as u64);
 }
 
-/// Sends an ordinary recording, and returns what an old listener who is there from the start and one who
-/// comes in the middle have in the end: each as one file.
+/// Sends an ordinary recording. Returns what two old listeners have in the end, each as one file: one is
+/// there from the start, one comes in the middle.
 fn listen(server: &OldServer, publisher: &mut Publisher, sample: &Sample) -> [Bytes; 2] {
     let mut blobs = server.open(Port::BlobsOut);
     let mut chunks = server.open(Port::ChunksOut);
