@@ -8,6 +8,7 @@ mod inspect;
 mod load;
 mod output;
 mod push;
+mod repair;
 mod serve;
 mod token;
 
@@ -53,6 +54,8 @@ pub enum Command {
     LoadWorker,
     /// Show what the server reads in a WebM file
     Inspect(inspect::Inspect),
+    /// Make a recording seekable: one of a browser, or one that was cut off
+    Repair(repair::Repair),
     /// Make a token, or a whole link, to publish or watch one stream for a time
     Token(token::Token),
 }
@@ -83,6 +86,7 @@ pub fn run(allocated: fn() -> usize) -> ExitCode {
         Some(Command::Load(options)) => load::run(&options),
         Some(Command::LoadWorker) => load::run_worker(),
         Some(Command::Inspect(options)) => inspect::run(&options),
+        Some(Command::Repair(options)) => repair::run(&options),
         Some(Command::Token(options)) => token::run(options),
     }
 }

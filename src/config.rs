@@ -17,6 +17,7 @@ mod interfaces;
 mod limits;
 mod options;
 mod period;
+mod record;
 mod secrets;
 
 pub use bit_rate::BitRate;
@@ -26,7 +27,10 @@ pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
 pub use options::Options;
+#[cfg(any(test, feature = "testing"))]
+pub use options::StreamOptions;
 pub use period::Period;
+pub use record::Record;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -64,6 +68,8 @@ pub struct Serve {
     pub hook: Option<Hook>,
     /// The old protocol of node-videostream, if it is spoken.
     pub compat: Option<Compat>,
+    /// `None`: nothing is recorded.
+    pub record: Option<Record>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -160,6 +166,7 @@ impl Serve {
             return Err(option_error("--proxy-protocol", reason));
         }
         let base_path = options.base_path.clone().unwrap_or_default();
+        let record = Record::check(&options)?;
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -172,6 +179,7 @@ impl Serve {
             proxy_protocol,
             base_path,
             compat,
+            record,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

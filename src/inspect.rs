@@ -7,11 +7,15 @@
 //! A file may hold several recordings one after another, as a stream may. The report's head is that
 //! of the first; Clusters and keyframes are those of all.
 
+mod figures;
+
 use std::fmt;
 use std::io::{self, Read};
 
 use bytes::Bytes;
 use serde::Serialize;
+
+use figures::{Collector, Figures};
 
 use crate::webm::{Block, ClusterHead, Event, Limits, Recording, Segmenter, Track, TrackKind};
 
@@ -39,6 +43,8 @@ pub struct Report {
     /// What players and servers have to make up for. In the JSON only where there is any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Fault>,
+    /// Rates, GOPs, gaps and skew; `None` where no track has two blocks.
+    pub figures: Option<Figures>,
     /// How many times the file starts anew, and the last timestamp: for the table only.
     #[serde(skip)]
     recordings: usize,
@@ -102,6 +108,7 @@ pub fn inspect(file: impl Into<String>, mut reader: impl Read) -> io::Result<Rep
             Ok(0) => return Ok(inspector.finish()),
             Ok(length) => {
                 if !inspector.push(Bytes::copy_from_slice(&buffer[..length])) {
+                    inspector.take_figures();
                     return Ok(inspector.report);
                 }
             }
@@ -131,6 +138,7 @@ struct Inspector {
     recording: Option<Recording>,
     /// Where the last block began: the frames of a lace are one block.
     block_offset: Option<u64>,
+    figures: Collector,
     report: Report,
 }
 
@@ -142,6 +150,7 @@ impl Inspector {
             segmenter: Segmenter::new(Limits::default()),
             recording: None,
             block_offset: None,
+            figures: Collector::default(),
             report: Report {
                 file,
                 ..Report::default()
@@ -165,6 +174,7 @@ impl Inspector {
     }
 
     fn finish(mut self) -> Report {
+        self.take_figures();
         let end = self.segmenter.received();
         if end == 0 {
             self.fault(0, "not WebM: the file is empty".into());
@@ -180,6 +190,12 @@ impl Inspector {
             );
         }
         self.report
+    }
+
+    fn take_figures(&mut self) {
+        let keyframes = self.report.keyframes.iter();
+        let keyframes = keyframes.map(|keyframe| keyframe.timestamp_ms);
+        self.report.figures = self.figures.figures(keyframes);
     }
 
     fn note(&mut self, event: Event) {
@@ -200,6 +216,7 @@ impl Inspector {
                 self.report.clusters.push(cluster);
             }
             Event::Block(block) => {
+                self.figures.note(&block);
                 if !self.begins_block(block.offset) {
                     return;
                 }
@@ -273,6 +290,7 @@ impl Inspector {
     }
 
     fn note_recording(&mut self, recording: Recording) {
+        self.figures.begin(&recording.tracks);
         self.last_ms = None;
         self.track_ms = vec![None; recording.tracks.len()];
         let report = &mut self.report;
@@ -391,6 +409,9 @@ impl fmt::Display for Report {
                 "{} blocks belong to no track, and are passed over",
                 self.strays
             )?;
+        }
+        if let Some(figures) = &self.figures {
+            write!(f, "{figures}")?;
         }
         for remark in &self.remarks {
             writeln!(f, "remark at byte {}: {}", remark.offset, remark.message)?;
@@ -523,7 +544,14 @@ mod tests {
             r#""height":null,"sample_rate":48000.0,"channels":1}],"clusters":[{"offset":659,"#,
         );
         assert_eq!(text[..head.len()], *head);
-        assert!(text.ends_with(r#""blocks":451,"errors":[]}"#));
+        let tail = concat!(
+            r#""blocks":451,"errors":[],"figures":{"duration_ms":6001,"bitrate_bps":154514,"#,
+            r#""tracks":[{"number":1,"frames":150,"bytes":90464,"bitrate_bps":121428,"frame_rate":25.0},"#,
+            r#"{"number":2,"frames":301,"bytes":25441,"bitrate_bps":33915,"frame_rate":49.99}],"#,
+            r#""gops":{"min_ms":2000,"median_ms":2000,"max_ms":2000},"gaps":[],"#,
+            r#""skew_ms":{"start":-7,"end":34,"max":34}}}"#,
+        );
+        assert!(text.ends_with(tail), "{text}");
     }
 
     #[test]
@@ -546,6 +574,25 @@ mod tests {
         for name in NAMES {
             let bytes = sample(&format!("{name}.webm"));
             assert_eq!(report(&bytes)["remarks"], Value::Null, "{name}");
+        }
+    }
+
+    #[test]
+    fn gap_of_a_track_has_its_place_and_time() {
+        let whole = sample("chromium-vp8-opus-100ms.webm");
+        let report = inspect("x.webm", &whole[..]).unwrap();
+        assert_eq!(report.figures.as_ref().unwrap().gaps, []);
+        // Without the Clusters of more than a second.
+        let clusters = &report.clusters;
+        let (from, to) = (&clusters[2], &clusters[14]);
+        assert!(to.timestamp_ms - from.timestamp_ms > 1100);
+        let (from, to) = (from.offset as usize, to.offset as usize);
+        let report = inspect("x.webm", &[&whole[..from], &whole[to..]].concat()[..]).unwrap();
+        let gaps = report.figures.unwrap().gaps;
+        let tracks: Vec<u64> = gaps.iter().map(|gap| gap.track).collect();
+        assert!(tracks.len() == 2 && tracks.contains(&1) && tracks.contains(&2));
+        for gap in gaps {
+            assert!(gap.offset as usize >= from && gap.to_ms - gap.from_ms >= 1000);
         }
     }
 
@@ -636,6 +683,11 @@ track       audio 2: opus (A_OPUS), 48000 Hz, 1 ch
        79103       4001      40352     151  4007 ms
 
 451 blocks in 3 clusters, 3 join points
+6.0 s of media, 155 kbit/s
+track 1: 150 frames, 25 a second, 121 kbit/s
+track 2: 301 frames, 49.99 a second, 34 kbit/s
+GOPs: 2000 to 2000 ms, median 2000 ms
+sound begins 7 ms before the picture and ends 34 ms after it; at most 34 ms apart in the file
 error at byte 119520: the file ends inside an element, at byte 119520
 "
         );

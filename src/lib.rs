@@ -8,11 +8,12 @@
 //! ```text
 //! main ─┬─► cli ───► config ─► access, and the rooms' own limits
 //!       ├─► net ───► hub ─┬─► session ─┬─► stream ─► webm
-//!       │                 │            └─► routes ─► websocket ─► http ─► secret, stream_name
+//!       │                 │            ├─► routes ─► websocket ─► http ─► secret, stream_name
+//!       │                 │            └─► record ─► stream, webm
 //!       │                 ├─► access ────► routes
-//!       │                 └─► metrics, pages, config
+//!       │                 └─► metrics, pages, config, record
 //!       ├─► load ──► client ─► webm, websocket, http, config
-//!       └─► inspect ─► webm
+//!       └─► inspect, repair ─► webm
 //! ```
 //!
 //! - `webm`: bytes become blocks, blocks become Clusters.
@@ -23,10 +24,11 @@
 //! - `compat`: messages of the old protocol of node-videostream, and where each listener stands.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
+//! - `record`: recordings: a thread whose viewer is a file.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`, `offline_reason`: a key that is never shown, the one rule for names,
 //!   and why a stream is offline: words that rooms have in common.
-//! - `inspect`: what `webm` sees in a file.
+//! - `inspect`: what `webm` sees in a file. `repair`: makes one seekable.
 //! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
 //! - `log`: lines to standard error, which nothing waits for.
@@ -81,6 +83,11 @@ mod offline_reason;
 pub mod pages;
 #[cfg(not(feature = "testing"))]
 mod pages;
+#[cfg(feature = "testing")]
+pub mod record;
+#[cfg(not(feature = "testing"))]
+mod record;
+mod repair;
 #[cfg(feature = "testing")]
 pub mod routes;
 #[cfg(not(feature = "testing"))]

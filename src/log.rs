@@ -69,7 +69,7 @@ pub fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
     let queue = log.queue.clone();
     thread::Builder::new()
         .name("log".into())
-        .spawn(move || queue.write_to(&mut io::stderr(), tell_of_lost))?;
+        .spawn(move || queue.write_to(&mut io::stderr(), report_lost))?;
 
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -95,7 +95,7 @@ pub fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
 }
 
 /// Of the highest level, so that every log has it.
-fn tell_of_lost(lines: u64) {
+fn report_lost(lines: u64) {
     let total = lines_lost();
     tracing::error!(
         lines,

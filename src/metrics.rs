@@ -103,6 +103,8 @@ pub struct StreamReport {
     pub ring_ms: u64,
     pub skips: u64,
     pub publisher_restarts: u64,
+    /// Whether a recording of it is being written.
+    pub recording: bool,
     /// Viewers whose sockets are full. For `/metrics` alone.
     #[serde(skip)]
     pub viewers_behind: u64,
@@ -121,7 +123,19 @@ pub struct Snapshot {
     /// Of the old protocol: listeners, and bytes kept for them.
     pub compat_listeners: u64,
     pub compat_kept_bytes: u64,
+    pub recordings: Recordings,
     pub streams: Vec<StreamReport>,
+}
+
+/// What became of recordings, and what waits for the disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recordings {
+    pub open: u64,
+    pub finished: u64,
+    pub failed: u64,
+    pub gops_lost: u64,
+    pub written_bytes: u64,
+    pub queued_bytes: u64,
 }
 
 /// How `/metrics` is written.
@@ -312,6 +326,30 @@ impl Collector for Snapshot {
                 counters.compat_overtaken,
             ),
             (
+                "recordings_finished",
+                "Recordings finished",
+                None,
+                self.recordings.finished,
+            ),
+            (
+                "recordings_failed",
+                "Times that a recording ended or did not begin because of its disk",
+                None,
+                self.recordings.failed,
+            ),
+            (
+                "recording_gops_lost",
+                "GOPs that are missing in recordings because the disk was too slow",
+                None,
+                self.recordings.gops_lost,
+            ),
+            (
+                "recorded",
+                "Bytes written to recordings",
+                Some(Unit::Bytes),
+                self.recordings.written_bytes,
+            ),
+            (
                 "log_lines_lost",
                 "Lines of the log that standard error did not take",
                 None,
@@ -358,6 +396,11 @@ impl Collector for Snapshot {
                 self.compat_listeners,
             ),
             (
+                "recordings_open",
+                "Recordings being written",
+                self.recordings.open,
+            ),
+            (
                 "streams",
                 "Streams with a publisher",
                 self.streams.iter().filter(|stream| stream.live).count() as u64,
@@ -368,20 +411,29 @@ impl Collector for Snapshot {
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
-        let held = ConstGauge::new(self.held_bytes as i64);
-        let help = "Memory allocated since the server listens: see --max-memory";
-        let metric =
-            encoder.encode_descriptor("held", help, Some(&Unit::Bytes), held.metric_type())?;
-        held.encode(metric)?;
-        let kept = ConstGauge::new(self.compat_kept_bytes as i64);
-        let help = "Memory of the messages kept for listeners of the old protocol";
-        let metric = encoder.encode_descriptor(
-            "compat_kept",
-            help,
-            Some(&Unit::Bytes),
-            kept.metric_type(),
-        )?;
-        kept.encode(metric)?;
+        let memory = [
+            (
+                "held",
+                "Memory allocated since the server listens: see --max-memory",
+                self.held_bytes,
+            ),
+            (
+                "compat_kept",
+                "Memory of the messages kept for listeners of the old protocol",
+                self.compat_kept_bytes,
+            ),
+            (
+                "recording_queue",
+                "Media that wait for the disk: see --record-queue",
+                self.recordings.queued_bytes,
+            ),
+        ];
+        for (name, help, bytes) in memory {
+            let gauge = ConstGauge::new(bytes as i64);
+            let unit = Some(&Unit::Bytes);
+            let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
         self.encode_streams(&mut encoder)
     }
 }
@@ -501,6 +553,7 @@ mod tests {
             ring_ms: 50,
             skips: 5,
             publisher_restarts: 6,
+            recording: true,
             viewers_behind: 1,
         };
         let mut counters = Counters {
@@ -517,6 +570,14 @@ mod tests {
             compat_listeners: 0,
             compat_kept_bytes: 0,
             log_lines_lost: 7,
+            recordings: Recordings {
+                open: 11,
+                finished: 12,
+                failed: 13,
+                gops_lost: 14,
+                written_bytes: 15,
+                queued_bytes: 16,
+            },
             streams: vec![stream],
         };
         let mut texts = Texts::default();
@@ -529,6 +590,12 @@ mod tests {
             "videostream_held_bytes 90",
             "videostream_auth_waiting 2",
             "videostream_log_lines_lost_total 7",
+            "videostream_recordings_open 11",
+            "videostream_recordings_finished_total 12",
+            "videostream_recordings_failed_total 13",
+            "videostream_recording_gops_lost_total 14",
+            "videostream_recorded_bytes_total 15",
+            "videostream_recording_queue_bytes 16",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

@@ -230,7 +230,13 @@ mod tests {
         pages.sort();
         assert_eq!(
             pages,
-            ["home/home.html", "publish/publish.html", "watch/watch.html"]
+            [
+                "home/home.html",
+                "publish/publish.html",
+                "recordings/recordings.html",
+                "recordings/stream.html",
+                "watch/watch.html",
+            ]
         );
     }
 

@@ -51,6 +51,13 @@ impl TryFrom<&str> for StreamName {
     }
 }
 
+/// The order of names is that of their letters.
+impl std::borrow::Borrow<str> for StreamName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::str::FromStr for StreamName {
     type Err = BadName;
 

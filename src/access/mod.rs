@@ -19,7 +19,7 @@ use subtle::Choice;
 
 use crate::http::RequestHead;
 use crate::http::refusal::{Cause, Refusal};
-use crate::routes::{Need, Route};
+use crate::routes::{Permission, Route};
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 use origin::{LocalNames, Origins};
@@ -89,7 +89,7 @@ impl Access {
         head: &RequestHead,
         shown: &Shown<'_>,
     ) -> Result<(), Refusal> {
-        let Some(need) = route.need() else {
+        let Some(permission) = route.permission() else {
             return Ok(());
         };
         let host = head.host.as_deref();
@@ -101,25 +101,25 @@ impl Access {
         } else if route.acts_for_a_page() {
             self.origins.admit(head.origin.as_deref(), host)?;
         }
-        let is_admitted = match need {
-            Need::Publish(name) => self.may_publish(name, shown),
-            Need::Watch(name) => self.may_watch(name, shown),
+        let is_admitted = match permission {
+            Permission::Publish(name) => self.may_publish(name, shown),
+            Permission::Watch(name) => self.may_watch(name, shown),
             // Every client may list, but sees only the streams that it may watch.
-            Need::List => true,
+            Permission::List => true,
         };
         if is_admitted {
             Ok(())
         } else {
-            Err(Refusal::unauthorized().because(self.cause(&need, head)))
+            Err(Refusal::unauthorized().because(self.cause(&permission, head)))
         }
     }
 
     /// What was missing or wrong: a token, where one was shown or nothing else would do.
-    fn cause(&self, need: &Need<'_>, head: &RequestHead) -> Cause {
-        let has_key = match need {
-            Need::Publish(name) => self.publish_guard(name).key.is_some(),
-            Need::Watch(name) => self.watch_guard(name).key.is_some(),
-            Need::List => true,
+    fn cause(&self, permission: &Permission<'_>, head: &RequestHead) -> Cause {
+        let has_key = match permission {
+            Permission::Publish(name) => self.publish_guard(name).key.is_some(),
+            Permission::Watch(name) => self.watch_guard(name).key.is_some(),
+            Permission::List => true,
         };
         if has_key && head.token.is_none() {
             Cause::Key

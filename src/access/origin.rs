@@ -48,10 +48,10 @@ impl Origins {
         if self.any {
             return Ok(());
         }
-        let is_welcome = Origin::parse(origin).is_some_and(|origin| {
+        let is_allowed = Origin::parse(origin).is_some_and(|origin| {
             host.is_some_and(|host| origin.is_at(host)) || self.listed.contains(&origin)
         });
-        if is_welcome {
+        if is_allowed {
             return Ok(());
         }
         let reason = "pages of this origin may not connect: see --allow-origin";
@@ -133,8 +133,8 @@ impl LocalNames {
         let name = host::split(&host, 0).map_or(host.as_str(), |(name, _)| name);
         // The dot at the end of a whole name does not make it another.
         let name = name.strip_suffix('.').unwrap_or(name);
-        let is_welcome = self.any || is_local(name) || self.listed.iter().any(|one| one == name);
-        if is_welcome {
+        let is_allowed = self.any || is_local(name) || self.listed.iter().any(|one| one == name);
+        if is_allowed {
             return Ok(());
         }
         let reason = "this server lets anyone on its own machine publish, so it is called localhost: \

@@ -75,6 +75,7 @@ impl Progress {
             }
             // A file cannot make a keyframe: viewers wait for its next one.
             ToPublisher::Restart | ToPublisher::Replaced => return,
+            ToPublisher::Recording { .. } => return,
         };
         self.clear();
         say(format_args!("{}\n", line.replace(char::is_control, " ")));

@@ -32,7 +32,7 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long to wait for the end of an element that standard input is in the middle of, once a
 /// signal asks for the end.
-const REST_TIMEOUT: Duration = Duration::from_secs(1);
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What to publish, and how.
 #[derive(Debug)]
@@ -84,43 +84,43 @@ impl PushError {
 pub fn push(push: &Push) -> Result<(), PushError> {
     match &push.source {
         Source::File { path, repeat } => {
-            let mut film = Film::open(path, *repeat)?;
+            let mut media = MediaFile::open(path, *repeat)?;
             // Before the connection opens: a file that is no WebM must not take a live stream over.
-            film.read_first_block()?;
-            Session::open(push)?.send_film(film, push.chunk)
+            media.read_first_block()?;
+            PushConnection::open(push)?.send_file(media, push.chunk)
         }
-        Source::Stdin => Session::open(push)?.send_stdin(),
+        Source::Stdin => PushConnection::open(push)?.send_stdin(),
     }
 }
 
 /// A file that is played, perhaps again and again.
-struct Film {
+struct MediaFile {
     name: String,
     file: File,
     repeat: bool,
     pacer: Pacer,
 }
 
-impl Film {
-    fn open(path: &Path, repeat: bool) -> Result<Film, PushError> {
+impl MediaFile {
+    fn open(path: &Path, repeat: bool) -> Result<MediaFile, PushError> {
         let name = path.display().to_string();
         let file = match File::open(path) {
             Ok(file) => file,
             Err(source) => return Err(PushError::Read { file: name, source }),
         };
-        let mut film = Film {
+        let mut media = MediaFile {
             name,
             file,
             repeat: false,
             pacer: Pacer::new(),
         };
         if repeat {
-            film.check_loops()?;
+            media.check_loops()?;
         }
-        Ok(Film {
+        Ok(MediaFile {
             repeat,
             pacer: Pacer::new(),
-            ..film
+            ..media
         })
     }
 
@@ -182,15 +182,15 @@ impl Film {
 }
 
 /// A connection that publishes, and its progress report.
-struct Session {
+struct PushConnection {
     uplink: Box<dyn Uplink>,
     address: String,
     progress: Progress,
     interrupt: Interrupt,
 }
 
-impl Session {
-    fn open(push: &Push) -> Result<Session, PushError> {
+impl PushConnection {
+    fn open(push: &Push) -> Result<PushConnection, PushError> {
         let address = push.address.to_string();
         let tls = push.trust.config_if(push.address.is_encrypted)?;
         let stream = match push.address.open(tls.as_ref()) {
@@ -203,7 +203,7 @@ impl Session {
                 // Before that there is no stream to end in good order.
                 let interrupt = Interrupt::register().map_err(PushError::Signals)?;
                 say(format_args!("publishing to {address}\n"));
-                Ok(Session {
+                Ok(PushConnection {
                     uplink,
                     address,
                     progress: Progress::new(),
@@ -214,14 +214,14 @@ impl Session {
         }
     }
 
-    fn send_film(mut self, mut film: Film, chunk: Duration) -> Result<(), PushError> {
+    fn send_file(mut self, mut media: MediaFile, chunk: Duration) -> Result<(), PushError> {
         let chunk_ms = (chunk.as_millis() as u64).max(1);
         let started = Instant::now();
         let mut now_ms = 0;
         loop {
-            let is_more = match film.pacer.next_due_ms() {
+            let is_more = match media.pacer.next_due_ms() {
                 // All that was read is due: more of it may be.
-                None => film.read()?,
+                None => media.read()?,
                 Some(due_ms) => {
                     now_ms = due_ms.next_multiple_of(chunk_ms).max(now_ms);
                     self.listen(started + Duration::from_millis(now_ms))?;
@@ -229,22 +229,22 @@ impl Session {
                 }
             };
             if self.interrupt.is_asked() {
-                return self.stop_film(film);
+                return self.stop_film(media);
             }
-            self.send(film.pacer.take(now_ms))?;
+            self.send(media.pacer.take(now_ms))?;
             if !is_more {
                 return self.finish();
             }
         }
     }
 
-    fn stop_film(mut self, mut film: Film) -> Result<(), PushError> {
+    fn stop_film(mut self, mut media: MediaFile) -> Result<(), PushError> {
         loop {
-            if let Some(rest) = film.pacer.complete() {
+            if let Some(rest) = media.pacer.complete() {
                 self.send(rest)?;
                 return self.finish();
             }
-            if !film.read()? {
+            if !media.read()? {
                 return self.finish();
             }
         }
@@ -270,10 +270,10 @@ impl Session {
         });
         // Finds where elements end, as long as the bytes are WebM.
         let mut pacer = Some(Pacer::new());
-        let mut rest_until = None;
+        let mut give_up_at = None;
         loop {
             if self.interrupt.is_asked() {
-                let until = *rest_until.get_or_insert_with(|| Instant::now() + REST_TIMEOUT);
+                let until = *give_up_at.get_or_insert_with(|| Instant::now() + END_TIMEOUT);
                 let rest = pacer.as_mut().map_or(Some(Bytes::new()), Pacer::complete);
                 if rest.is_some() || Instant::now() >= until {
                     self.send(rest.unwrap_or_default())?;

@@ -27,7 +27,7 @@ pub(crate) trait Uplink {
     fn listen(
         &mut self,
         until: Instant,
-        heard: &mut dyn FnMut(ToPublisher),
+        on_message: &mut dyn FnMut(ToPublisher),
     ) -> Result<(), UplinkError>;
 
     /// Ends the stream in good order. `Ok` when the server took all of it.

@@ -23,7 +23,7 @@ pub(super) struct HttpUplink {
     /// What the server sent, without interim responses.
     answer: Vec<u8>,
     /// The server has sent `100 Continue`.
-    is_welcome: bool,
+    is_accepted: bool,
 }
 
 impl HttpUplink {
@@ -49,12 +49,12 @@ impl HttpUplink {
         let mut uplink = HttpUplink {
             stream,
             answer: Vec::new(),
-            is_welcome: false,
+            is_accepted: false,
         };
         // A server that does not know Expect sends no answer: then the body goes out all the same
         // (RFC 9110, 10.1.1).
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        while !uplink.is_welcome && uplink.read(deadline)? {
+        while !uplink.is_accepted && uplink.read(deadline)? {
             uplink.check()?;
         }
         Ok(uplink)
@@ -89,7 +89,7 @@ impl HttpUplink {
                 HandshakeError::Refused {
                     status: 100..=199, ..
                 } => {
-                    self.is_welcome = true;
+                    self.is_accepted = true;
                     let end = self.answer.windows(4).position(|end| end == b"\r\n\r\n")?;
                     self.answer.drain(..end + 4);
                 }
@@ -115,7 +115,7 @@ impl HttpUplink {
     }
 
     /// The server's answer from before the connection broke: its reason is worth more than ours.
-    fn last_words(&mut self, error: UplinkError) -> UplinkError {
+    fn reason_of_server(&mut self, error: UplinkError) -> UplinkError {
         let deadline = Instant::now() + BODY_TIMEOUT;
         while let Ok(true) = self.read(deadline) {}
         match self.check() {
@@ -136,7 +136,7 @@ impl Uplink for HttpUplink {
         let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), &bytes, b"\r\n"].concat();
         match self.stream.write_all(&chunk) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.last_words(error.into())),
+            Err(error) => Err(self.reason_of_server(error.into())),
         }
     }
 
@@ -149,7 +149,7 @@ impl Uplink for HttpUplink {
             match self.read(until) {
                 Ok(true) => self.check()?,
                 Ok(false) => return Ok(()),
-                Err(error) => return Err(self.last_words(error)),
+                Err(error) => return Err(self.reason_of_server(error)),
             }
         }
     }
@@ -157,7 +157,7 @@ impl Uplink for HttpUplink {
     fn finish(&mut self) -> Result<(), UplinkError> {
         self.stream.tcp().set_nonblocking(false)?;
         if let Err(error) = self.stream.write_all(b"0\r\n\r\n") {
-            return Err(self.last_words(error.into()));
+            return Err(self.reason_of_server(error.into()));
         }
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         loop {

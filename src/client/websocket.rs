@@ -87,7 +87,7 @@ impl WebSocketUplink {
 
     /// The server's close frame from before the connection broke: its reason is worth more than
     /// ours.
-    fn last_words(&mut self, error: UplinkError) -> UplinkError {
+    fn reason_of_server(&mut self, error: UplinkError) -> UplinkError {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         match self.listen(deadline, &mut |_| {}) {
             Err(reason @ (UplinkError::Closed(_) | UplinkError::Replaced)) => reason,
@@ -101,20 +101,20 @@ impl Uplink for WebSocketUplink {
         self.socket.get_ref().tcp().set_nonblocking(false)?;
         match self.socket.send(Message::Binary(bytes)) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.last_words(error.into())),
+            Err(error) => Err(self.reason_of_server(error.into())),
         }
     }
 
     fn listen(
         &mut self,
         until: Instant,
-        heard: &mut dyn FnMut(ToPublisher),
+        on_message: &mut dyn FnMut(ToPublisher),
     ) -> Result<(), UplinkError> {
         while let Some(message) = self.read(until)? {
             match message {
                 Message::Text(text) => match ToPublisher::parse(&text) {
                     Some(ToPublisher::Replaced) => return Err(UplinkError::Replaced),
-                    Some(message) => heard(message),
+                    Some(message) => on_message(message),
                     None if matches!(ToViewer::parse(&text), Some(ToViewer::Hello { .. })) => {
                         return Err(UplinkError::ForViewers);
                     }
@@ -133,12 +133,12 @@ impl Uplink for WebSocketUplink {
 
     fn finish(&mut self) -> Result<(), UplinkError> {
         self.socket.get_ref().tcp().set_nonblocking(false)?;
-        let goodbye = CloseFrame {
+        let close = CloseFrame {
             code: CloseCode::Normal,
             reason: "the stream has ended".into(),
         };
-        if let Err(error) = self.socket.close(Some(goodbye)) {
-            return Err(self.last_words(error.into()));
+        if let Err(error) = self.socket.close(Some(close)) {
+            return Err(self.reason_of_server(error.into()));
         }
         let deadline = Instant::now() + ANSWER_TIMEOUT;
         loop {

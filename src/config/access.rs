@@ -82,7 +82,12 @@ pub(super) fn check(options: Options, listen: &[SocketAddr]) -> Result<Rules, Co
     let access = Access {
         publish,
         watch,
-        streams: options.streams,
+        streams: {
+            let streams = options.streams.into_iter();
+            streams
+                .map(|(name, options)| (name, options.keys))
+                .collect()
+        },
         tokens,
         origins,
         local_names: is_open_to_the_machine.then_some(local_names),
@@ -113,6 +118,7 @@ mod tests {
     use crate::access::token::{Act, Grant};
     use crate::access::{Shown, StreamKeys};
     use crate::config::Serve;
+    use crate::config::StreamOptions;
     use crate::config::hook::{HOOK_CACHE_DEFAULT, HOOK_TIMEOUT_DEFAULT};
 
     const TOKEN_SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -254,7 +260,13 @@ mod tests {
         let options = Options {
             publish_key: secret("all"),
             watch_key: secret("see"),
-            streams: BTreeMap::from([("door".parse().unwrap(), own)]),
+            streams: BTreeMap::from([(
+                "door".parse().unwrap(),
+                StreamOptions {
+                    keys: own,
+                    record: None,
+                },
+            )]),
             ..Options::default()
         };
         let serve = Serve::resolve(options).unwrap();

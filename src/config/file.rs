@@ -75,8 +75,8 @@ mod tests {
         assert_eq!(options.ring_bytes.unwrap().0, 16 << 20);
         assert_eq!(options.block_bytes.unwrap().0, 65536);
         assert_eq!(options.ring_duration.unwrap().as_secs(), 90);
-        let door = &options.streams[&"door".parse().unwrap()];
-        assert_eq!(door.publish.as_ref().unwrap().expose(), "k");
+        let door = &options.streams["door"];
+        assert_eq!(door.keys.publish.as_ref().unwrap().expose(), "k");
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
             refusal("[streams.door]\nrecord = '/tmp'\n"),
             (
                 2,
-                "streams.door.record: this version cannot record yet: remove the line".into()
+                "streams.door.record: invalid type: string \"/tmp\", expected a boolean".into()
             )
         );
         let (line, message) = refusal("log = 'text'\n[streams.'front door']\n");

@@ -28,6 +28,7 @@ const PROXY: &str = "Behind a proxy";
 const LIMITS: &str =
     "Limits (sizes such as 512KiB or 16MiB; durations such as 500ms or 1h30m, or in seconds)";
 const COMPAT: &str = "The old protocol of node-videostream";
+const RECORD: &str = "Recording";
 const LOG: &str = "Log";
 
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -324,6 +325,43 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_COMPAT_BYTES", value_name = "SIZE", help_heading = COMPAT)]
     pub compat_bytes: Option<ByteSize>,
 
+    /// Record streams into this folder, one file for each recording (DIR/NAME/TIME.webm); made if it
+    /// is missing [default: none]
+    #[arg(long, env = "VIDEOSTREAM_RECORD", value_name = "DIR", help_heading = RECORD)]
+    pub record: Option<PathBuf>,
+
+    /// Record a stream only when its publisher's page or a PUT to /api/streams/NAME/recording asks
+    /// [default: false]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_ON_REQUEST", value_name = "BOOL", help_heading = RECORD)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub record_on_request: Option<bool>,
+
+    /// Time for a publisher to come back, with the same tracks, into the same file [default: 30s]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_GRACE", value_name = "DURATION", help_heading = RECORD)]
+    pub record_grace: Option<Period>,
+
+    /// Media that a power cut may cost; with 0s the system decides when it writes [default: 1s]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_SYNC", value_name = "DURATION", help_heading = RECORD)]
+    pub record_sync: Option<Period>,
+
+    /// Media of all streams that may wait for the disk; beyond it recordings lose whole GOPs
+    /// [default: 64MiB]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_QUEUE", value_name = "SIZE", help_heading = RECORD)]
+    pub record_queue: Option<ByteSize>,
+
+    /// Delete recordings this long after their end [default: none]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_MAX_AGE", value_name = "DURATION", help_heading = RECORD)]
+    pub record_max_age: Option<Period>,
+
+    /// Delete the oldest recordings when all together are larger [default: none]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_MAX_BYTES", value_name = "SIZE", help_heading = RECORD)]
+    pub record_max_bytes: Option<ByteSize>,
+
+    /// Delete the oldest recordings when less of the disk is free [default: none]
+    #[arg(long, env = "VIDEOSTREAM_RECORD_MIN_FREE", value_name = "SIZE", help_heading = RECORD)]
+    pub record_min_free: Option<ByteSize>,
+
     /// Format of the log on standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
     pub log: Option<LogFormat>,
@@ -350,7 +388,15 @@ pub struct Options {
     /// Tables of the file only.
     #[arg(skip)]
     #[serde(default, deserialize_with = "streams")]
-    pub streams: BTreeMap<StreamName, StreamKeys>,
+    pub streams: BTreeMap<StreamName, StreamOptions>,
+}
+
+/// What the file says of one stream.
+#[derive(Debug, Clone)]
+pub struct StreamOptions {
+    pub keys: StreamKeys,
+    /// Whether it is recorded, whatever holds for the others.
+    pub record: Option<bool>,
 }
 
 impl Options {
@@ -411,6 +457,14 @@ impl Options {
             compat_stream: self.compat_stream.or(other.compat_stream),
             compat_bytes: self.compat_bytes.or(other.compat_bytes),
             is_activated: self.is_activated || other.is_activated,
+            record: self.record.or(other.record),
+            record_on_request: self.record_on_request.or(other.record_on_request),
+            record_grace: self.record_grace.or(other.record_grace),
+            record_sync: self.record_sync.or(other.record_sync),
+            record_queue: self.record_queue.or(other.record_queue),
+            record_max_age: self.record_max_age.or(other.record_max_age),
+            record_max_bytes: self.record_max_bytes.or(other.record_max_bytes),
+            record_min_free: self.record_min_free.or(other.record_min_free),
             log: self.log.or(other.log),
             log_level: self.log_level.or(other.log_level),
             handed_publish_key: self.handed_publish_key.or(other.handed_publish_key),
@@ -439,12 +493,10 @@ struct StreamTable {
     publish_key: Option<Secret>,
     #[serde(default, deserialize_with = "key")]
     watch_key: Option<Secret>,
-    /// Known by name, so that it can be refused in plain words.
-    #[serde(default, deserialize_with = "record", rename = "record")]
-    _record: (),
+    record: Option<bool>,
 }
 
-fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<StreamName, StreamKeys>, D::Error>
+fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<StreamName, StreamOptions>, D::Error>
 where
     D: Deserializer<'de>,
 {
@@ -452,9 +504,12 @@ where
     let checked = tables.into_iter().map(|(name, table)| match name.parse() {
         Ok(name) => Ok((
             name,
-            StreamKeys {
-                publish: table.publish_key,
-                watch: table.watch_key,
+            StreamOptions {
+                keys: StreamKeys {
+                    publish: table.publish_key,
+                    watch: table.watch_key,
+                },
+                record: table.record,
             },
         )),
         Err(error) => Err(D::Error::custom(format_args!("{name:?}: {error}"))),
@@ -474,10 +529,4 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::
     } else {
         Err(D::Error::custom(WHAT_A_KEY_IS))
     }
-}
-
-fn record<'de, D: Deserializer<'de>>(_: D) -> Result<(), D::Error> {
-    Err(D::Error::custom(
-        "this version cannot record yet: remove the line",
-    ))
 }

@@ -5,7 +5,7 @@ use crate::access::token::{Act, Grant, TokenKey};
 use crate::access::{Access, Policy, Shown, StreamKeys};
 use crate::http::RequestHead;
 use crate::http::forwarded::TrustedProxies;
-use crate::routes::{Need, Route};
+use crate::routes::{Permission, Route};
 use crate::secret::Secret;
 use crate::stream_name::StreamName;
 use std::collections::BTreeMap;
@@ -75,19 +75,19 @@ pub fn assert_only_guests_get_in(route: &Route, head: &RequestHead) {
     let shown = keyed.shown(head, NOW);
     assert_eq!(shown.grants, granted(head), "{head:?}");
     let is_let_in = |access: &Access| access.admit(route, head, &shown).is_ok();
-    let Some(need) = route.need() else {
+    let Some(permission) = route.permission() else {
         assert!(is_let_in(keyed) && is_let_in(signed) && is_let_in(local));
         return;
     };
     let is_at_home = !route.acts_for_a_page() || is_of_our_pages(head);
-    let has_token = has_token(&need, &shown);
-    let has_key = |publish, watch| has_key(&need, &shown, publish, watch);
+    let has_token = has_token(&permission, &shown);
+    let has_key = |publish, watch| has_key(&permission, &shown, publish, watch);
     let has_one = has_token || has_key(Some(PUBLISH_KEY), Some(WATCH_KEY));
     assert_eq!(is_let_in(keyed), is_at_home && has_one);
     let has_one = has_token || has_key(None, None);
     assert_eq!(is_let_in(signed), is_at_home && has_one);
     // Watching is open there, and publishing but for the stream with a key of its own.
-    let is_guarded = matches!(need, Need::Publish(name) if name.as_str() == OWN_STREAM);
+    let is_guarded = matches!(permission, Permission::Publish(name) if name.as_str() == OWN_STREAM);
     let is_expected = is_at_home && is_called_local(head) && (has_one || !is_guarded);
     assert_eq!(is_let_in(local), is_expected, "{head:?}");
 }
@@ -103,28 +103,33 @@ fn granted(head: &RequestHead) -> Vec<Grant> {
     grants.collect()
 }
 
-fn has_token(need: &Need<'_>, shown: &Shown<'_>) -> bool {
+fn has_token(permission: &Permission<'_>, shown: &Shown<'_>) -> bool {
     let mut grants = shown.grants.iter();
-    match need {
-        Need::List => true,
-        Need::Watch(name) => grants.any(|grant| **name == grant.stream),
-        Need::Publish(name) => {
+    match permission {
+        Permission::List => true,
+        Permission::Watch(name) => grants.any(|grant| **name == grant.stream),
+        Permission::Publish(name) => {
             grants.any(|grant| **name == grant.stream && grant.act == Act::Publish)
         }
     }
 }
 
 /// Whether one of the keys in a request is a key of the server, or the stream's own.
-fn has_key(need: &Need<'_>, shown: &Shown<'_>, publish: Option<&str>, watch: Option<&str>) -> bool {
+fn has_key(
+    permission: &Permission<'_>,
+    shown: &Shown<'_>,
+    publish: Option<&str>,
+    watch: Option<&str>,
+) -> bool {
     let publish_of = |name: &StreamName| match name.as_str() {
         OWN_STREAM => Some(OWN_KEY),
         _ => publish,
     };
     let mut keys = shown.keys.iter().map(|key| Some(key.expose()));
-    match need {
-        Need::List => true,
-        Need::Watch(name) => keys.any(|key| [publish_of(name), watch].contains(&key)),
-        Need::Publish(name) => keys.any(|key| publish_of(name) == key),
+    match permission {
+        Permission::List => true,
+        Permission::Watch(name) => keys.any(|key| [publish_of(name), watch].contains(&key)),
+        Permission::Publish(name) => keys.any(|key| publish_of(name) == key),
     }
 }
 

@@ -11,6 +11,7 @@
 //!   the access rules, written down again.
 //! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
 //!   [`Line`] in memory; `frames` is RFC 6455 written down again.
+//! - `repair`: copies of any file, and files that were cut off.
 //! - `control`: messages, configuration, command lines, addresses.
 
 mod admission;
@@ -22,6 +23,7 @@ pub mod frames;
 mod line;
 pub mod reader;
 pub mod recording;
+mod repair;
 mod request;
 mod ring;
 mod segmented;
@@ -33,6 +35,7 @@ pub use body::body;
 pub use connection::connection;
 pub use control::control;
 pub use line::{Line, ServerEnd, Wire};
+pub use repair::{repair, unfinished};
 pub use request::{handshake_proof, request};
 pub use ring::ring;
 pub use segmented::{Segmented, segment};

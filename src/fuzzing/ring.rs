@@ -231,7 +231,7 @@ impl Pair {
             Step::Restart(begin) if self.ingest.is_some() => self.begin(begin),
             Step::Restart(_) => {}
             Step::Forget => {
-                self.stream().forget_media();
+                self.stream().free_media();
                 self.model.forget();
             }
         }

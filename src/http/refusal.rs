@@ -71,12 +71,17 @@ impl Refusal {
     /// and a client in a loop must not be a load.
     const RETRY_AFTER_S: u32 = 5;
 
+    /// A 503 says when to try again.
     pub fn new(status: u16, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        let refusal = Self {
             status,
             reason: reason.into(),
             headers: Vec::new(),
             cause: None,
+        };
+        match status {
+            503 => refusal.with("Retry-After", Self::RETRY_AFTER_S.to_string()),
+            _ => refusal,
         }
     }
 
@@ -116,9 +121,7 @@ impl Refusal {
 
     /// 503, for any of the server's limits: connections, streams, memory.
     pub fn full() -> Self {
-        Self::new(503, "the server is full, try again soon")
-            .with("Retry-After", Self::RETRY_AFTER_S.to_string())
-            .because(Cause::Limit)
+        Self::new(503, "the server is full, try again soon").because(Cause::Limit)
     }
 
     /// 503, for a client that has too many connections.
@@ -131,9 +134,7 @@ impl Refusal {
 
     /// 503, when the web hook cannot be asked.
     pub fn undecided() -> Self {
-        Self::new(503, "authorization is unavailable, try again later")
-            .with("Retry-After", Self::RETRY_AFTER_S.to_string())
-            .because(Cause::Hook)
+        Self::new(503, "authorization is unavailable, try again later").because(Cause::Hook)
     }
 
     /// Whether the connection may serve another request after this answer: the request was

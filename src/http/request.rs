@@ -53,6 +53,9 @@ pub struct RequestHead {
     /// Whether `Accept` names OpenMetrics: Prometheus does.
     pub accepts_openmetrics: bool,
     pub if_none_match: Option<String>,
+    /// Which part of a file is wanted, and of which version (RFC 9110, 14.2 and 13.1.5).
+    pub range: Option<String>,
+    pub if_range: Option<String>,
     /// What `X-Forwarded-For` says, all of it. Any client can send any value: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
@@ -64,7 +67,7 @@ pub struct RequestHead {
     /// Which site's page, if any, led a browser here.
     pub led_by: Option<LedBy>,
     /// Present when the request asks to become a WebSocket; not yet checked: see
-    /// [`handshake`](crate::websocket::handshake).
+    /// [`handshake`](crate::websocket::handshake()).
     pub upgrade: Option<UpgradeRequest>,
 }
 
@@ -160,6 +163,9 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
             &fields.list("Accept").unwrap_or_default(),
         ),
         if_none_match: joined(&fields.list("If-None-Match")?),
+        // An unreadable field asks for no part.
+        range: fields.single("Range").ok().flatten().map(str::to_owned),
+        if_range: fields.single("If-Range").ok().flatten().map(str::to_owned),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
         forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
         upgrade,

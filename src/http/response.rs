@@ -65,7 +65,7 @@ impl Connection {
 
 /// How the client finds the end of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
+enum BodyFraming {
     /// There is no body (204, 304), or the connection's end is its end.
     Unsaid,
     Length(u64),
@@ -77,7 +77,7 @@ enum Framing {
 pub struct ResponseHead {
     status: u16,
     fields: Vec<u8>,
-    framing: Framing,
+    framing: BodyFraming,
     connection: Connection,
     /// Request fields that the answer depends on (RFC 9110, 12.5.5).
     vary: Vec<&'static str>,
@@ -91,7 +91,7 @@ impl ResponseHead {
         Self {
             status,
             fields: Vec::with_capacity(256),
-            framing: Framing::Unsaid,
+            framing: BodyFraming::Unsaid,
             connection: Connection::KeepAlive,
             vary: Vec::new(),
             has_upgrade: false,
@@ -126,14 +126,14 @@ impl ResponseHead {
 
     /// The body has this many bytes; for HEAD, it would have.
     pub fn length(mut self, bytes: u64) -> Self {
-        self.framing = Framing::Length(bytes);
+        self.framing = BodyFraming::Length(bytes);
         self
     }
 
     /// The body comes in chunks. Only for requests in HTTP/1.1 (RFC 9112, 6.1): for one in 1.0, say
     /// nothing and close after the body.
     pub fn chunked(mut self) -> Self {
-        self.framing = Framing::Chunked;
+        self.framing = BodyFraming::Chunked;
         self
     }
 
@@ -151,9 +151,9 @@ impl ResponseHead {
             push_field(&mut bytes, "Vary", self.vary.join(", "));
         }
         match self.framing {
-            Framing::Unsaid => {}
-            Framing::Length(length) => push_field(&mut bytes, "Content-Length", length),
-            Framing::Chunked => push_field(&mut bytes, "Transfer-Encoding", "chunked"),
+            BodyFraming::Unsaid => {}
+            BodyFraming::Length(length) => push_field(&mut bytes, "Content-Length", length),
+            BodyFraming::Chunked => push_field(&mut bytes, "Transfer-Encoding", "chunked"),
         }
         let connection = match (self.connection, self.has_upgrade) {
             (Connection::KeepAlive, false) => "keep-alive",

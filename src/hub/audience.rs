@@ -70,6 +70,11 @@ impl Audience {
         &self.viewers
     }
 
+    /// Whether chunks have come since the last sweep was ordered.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     pub fn counts(&self) -> ViewerCounts {
         self.counts
     }
@@ -138,7 +143,7 @@ impl Audience {
 
     /// Orders a visit to every viewer. Returns whether the stream is new among those to sweep.
     pub fn sweep_soon(&mut self, now: Instant) -> bool {
-        self.sweep.hurry(now);
+        self.sweep.order_now(now);
         !mem::replace(&mut self.is_sweeping, true)
     }
 

@@ -3,6 +3,8 @@
 use super::Hub;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::Next;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Longer than any deadline: a session that is not due by then has none.
@@ -25,6 +27,9 @@ pub struct Audit {
     /// Work of the last turn for publishers, and for reports: see [`work`](crate::work).
     pub publishers_work: u64,
     pub reports_work: u64,
+    /// Requests that `--max-memory` refused, and sessions that it closed.
+    pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
 }
 
 #[derive(Debug)]
@@ -32,6 +37,11 @@ pub struct SessionAudit {
     pub id: SessionId,
     pub state: &'static str,
     pub wait: Wait,
+    /// The address that it counts for, and whether it does.
+    pub client: IpAddr,
+    pub is_counted: bool,
+    /// The stream that it publishes or watches.
+    pub stream: Option<Arc<str>>,
     /// Bytes in its outbox.
     pub outbox_bytes: usize,
     /// Replies and parts of chunks in its outbox.
@@ -92,6 +102,8 @@ impl<S: Socket> Hub<S> {
             questions: self.authorizer.as_ref().map_or(0, |one| one.questions()),
             publishers_work: self.turn.budget.done(),
             reports_work: self.turn.reads.done(),
+            refused_for_memory: self.books.counters.refused_for_memory,
+            closed_for_memory: self.books.counters.closed_for_memory,
         }
     }
 
@@ -132,6 +144,15 @@ impl<S: Socket> Hub<S> {
             id: session.id(),
             state: session.state().name(),
             wait: self.wait(session, now),
+            client: session.address(),
+            is_counted: session.client().is_counted(),
+            stream: match session.state() {
+                State::Publishing(publisher) => Some(publisher.stream()),
+                State::Relaying(relaying) => relaying.publisher().map(|one| one.stream()),
+                State::Viewing { viewer, .. } => Some(viewer.stream()),
+                _ => None,
+            }
+            .map(|id| self.streams.stream(id).name().clone()),
             outbox_bytes: session.outbox().byte_len(),
             outbox_slices: session.outbox().len(),
             coming_bytes: session.coming_bytes(),
@@ -142,7 +163,7 @@ impl<S: Socket> Hub<S> {
             has_output,
             is_read: match session.state() {
                 State::Publishing(_) => !is_throttled,
-                State::Responding { .. } | State::Gone => false,
+                State::Responding { .. } | State::Recalling(_) | State::Gone => false,
                 State::Closing { is_shut, .. } => *is_shut,
                 // It only looks whether the peer has left.
                 State::Pending(_) => false,
@@ -184,6 +205,7 @@ impl<S: Socket> Hub<S> {
             State::Responding { .. } if session.readiness().is_write_queued() => {
                 Wait::Event("its turn")
             }
+            State::Recalling(_) => Wait::Event("the archive"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! requests ─► ask ─► Decided            the verdict is known
-//!               ├──► Asked ─► poll ─► (net asks the hook) ─► hear ─► the sessions that wait
+//!               ├──► Asked ─► poll ─► (net asks the hook) ─► answered ─► the sessions that wait
 //!               └──► Busy               too many questions are open
 //! ```
 
@@ -10,7 +10,7 @@ use super::settings::HookSettings;
 use super::verdicts::Verdicts;
 use crate::http::RequestHead;
 use crate::http::forwarded::counted_as;
-use crate::routes::Need;
+use crate::routes::Permission;
 use crate::session::{QuestionId, SessionId, Verdict};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -93,17 +93,17 @@ pub enum Asked {
 pub struct Authorizer {
     timeout: Duration,
     verdicts: Verdicts,
-    waiting: HashMap<QuestionId, Waiting>,
+    waiting: HashMap<QuestionId, OpenQuestion>,
     /// Questions in `waiting` by their client. Invariant: never 0.
     open: HashMap<IpAddr, usize>,
     /// Questions that the hook has not been asked yet.
     outgoing: VecDeque<Question>,
-    complained_at: Option<Instant>,
+    warned_at: Option<Instant>,
 }
 
 /// Sessions that wait for the same answer.
 #[derive(Debug)]
-struct Waiting {
+struct OpenQuestion {
     /// The client, as it is counted. The question names it, so it is the same for all.
     client: IpAddr,
     /// Some of these sessions may be gone.
@@ -120,7 +120,7 @@ impl std::fmt::Debug for Question {
 #[derive(Debug, Clone, Copy)]
 pub struct Asking<'a> {
     pub session: SessionId,
-    pub permission: Need<'a>,
+    pub permission: Permission<'a>,
     pub head: &'a RequestHead,
     pub client: IpAddr,
 }
@@ -133,7 +133,7 @@ impl Authorizer {
             waiting: HashMap::new(),
             open: HashMap::new(),
             outgoing: VecDeque::new(),
-            complained_at: None,
+            warned_at: None,
         }
     }
 
@@ -152,9 +152,9 @@ impl Authorizer {
             client,
         } = asking;
         let (action, stream) = match permission {
-            Need::Publish(name) => ("publish", Some(name.as_str())),
-            Need::Watch(name) => ("watch", Some(name.as_str())),
-            Need::List => ("list", None),
+            Permission::Publish(name) => ("publish", Some(name.as_str())),
+            Permission::Watch(name) => ("watch", Some(name.as_str())),
+            Permission::List => ("list", None),
         };
         let body = QuestionBody {
             action,
@@ -170,7 +170,7 @@ impl Authorizer {
             return Asked::Decided(verdict);
         }
         // A request that asks the same as another one waits for the same answer.
-        let Some(Waiting { sessions, .. }) = self.waiting.get_mut(&id) else {
+        let Some(OpenQuestion { sessions, .. }) = self.waiting.get_mut(&id) else {
             let client = counted_as(client);
             let open = self.open.get(&client).copied().unwrap_or(0);
             if open >= QUESTIONS_OF_CLIENT_MAX || self.waiting.len() >= QUESTIONS_MAX {
@@ -178,7 +178,7 @@ impl Authorizer {
             }
             self.open.insert(client, open + 1);
             let sessions = vec![session];
-            self.waiting.insert(id, Waiting { client, sessions });
+            self.waiting.insert(id, OpenQuestion { client, sessions });
             self.outgoing.push_back(question);
             return self.waits(id, now);
         };
@@ -210,21 +210,21 @@ impl Authorizer {
     }
 
     /// Notes an answer. Returns the sessions that waited for it; some may have left.
-    pub fn hear(&mut self, answer: &HookAnswer, now: Instant) -> Vec<SessionId> {
+    pub fn answered(&mut self, answer: &HookAnswer, now: Instant) -> Vec<SessionId> {
         match (answer.verdict, &answer.trouble) {
             (Some(verdict), _) => self.verdicts.remember(answer.id, verdict, now),
             (None, trouble) => {
                 let is_time = self
-                    .complained_at
+                    .warned_at
                     .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_PAUSE);
                 if is_time {
-                    self.complained_at = Some(now);
+                    self.warned_at = Some(now);
                     let trouble = trouble.as_deref().unwrap_or_default();
                     tracing::warn!(trouble, "--auth-url gave no verdict: its requests get 503");
                 }
             }
         }
-        let Some(Waiting { client, sessions }) = self.waiting.remove(&answer.id) else {
+        let Some(OpenQuestion { client, sessions }) = self.waiting.remove(&answer.id) else {
             return Vec::new();
         };
         if let Some(open) = self.open.get_mut(&client) {

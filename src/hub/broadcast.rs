@@ -37,6 +37,8 @@ pub struct Broadcast {
     audience: Audience,
     traffic: Traffic,
     keyframes: KeyframeRequests,
+    /// Whether the stream stays without a publisher and viewers: its recording may go on.
+    is_kept: bool,
     /// The ring's live edge at the last look.
     live_edge: u64,
 }
@@ -69,6 +71,7 @@ impl Broadcast {
             audience: Audience::new(unsent),
             traffic: Traffic::new(now),
             keyframes: KeyframeRequests::new(now),
+            is_kept: false,
             live_edge: 0,
         }
     }
@@ -95,6 +98,11 @@ impl Broadcast {
 
     pub fn traffic_mut(&mut self) -> &mut Traffic {
         &mut self.traffic
+    }
+
+    /// Whether the stream stays without a publisher and viewers.
+    pub fn set_kept(&mut self, is_kept: bool) {
+        self.is_kept = is_kept;
     }
 
     fn published(&self) -> Option<&Publication> {
@@ -180,9 +188,9 @@ impl Broadcast {
         self.audience.join(viewer, is_websocket)
     }
 
-    /// Whether the stream has neither a publisher nor viewers.
-    pub fn is_deserted(&self) -> bool {
-        !self.has_publisher() && self.audience.is_empty()
+    /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording.
+    pub fn is_unused(&self) -> bool {
+        !self.has_publisher() && self.audience.is_empty() && !self.is_kept
     }
 
     pub fn uptime(&self, now: Instant) -> Duration {

@@ -76,7 +76,7 @@ impl<S: Socket> Hub<S> {
             self.sessions[id].set_client(Client::counted(client));
         }
         match admission {
-            Admission::Welcome => Ok(()),
+            Admission::Admitted => Ok(()),
             Admission::Refused | Admission::Dropped => {
                 self.books.counters.connections_refused += 1;
                 tracing::debug!(%client, "too many connections");

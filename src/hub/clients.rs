@@ -23,7 +23,7 @@ pub struct Clients {
 /// What happens to one more connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    Welcome,
+    Admitted,
     /// The connection gets a refusal, and closes.
     Refused,
     /// Too many even for that. It is not counted.
@@ -41,11 +41,11 @@ impl Clients {
     /// Counts one more connection of this client, unless it is to be dropped.
     pub fn come(&mut self, client: IpAddr) -> Admission {
         let Some(most) = self.most else {
-            return Admission::Welcome;
+            return Admission::Admitted;
         };
         let count = self.counts.entry(counted_as(client)).or_default();
         let admission = match *count {
-            count if count < most => Admission::Welcome,
+            count if count < most => Admission::Admitted,
             count if count < most + TOLD_MAX => Admission::Refused,
             _ => return Admission::Dropped,
         };
@@ -83,28 +83,28 @@ mod tests {
     fn client_over_its_limit_is_refused_and_then_dropped() {
         let mut clients = Clients::new(Some(2));
         let one = ip("192.0.2.1");
-        assert_eq!(clients.come(one), Admission::Welcome);
-        assert_eq!(clients.come(one), Admission::Welcome);
+        assert_eq!(clients.come(one), Admission::Admitted);
+        assert_eq!(clients.come(one), Admission::Admitted);
         for _ in 0..TOLD_MAX {
             assert_eq!(clients.come(one), Admission::Refused);
         }
         assert_eq!(clients.come(one), Admission::Dropped);
         // Others are not meant.
-        assert_eq!(clients.come(ip("192.0.2.2")), Admission::Welcome);
+        assert_eq!(clients.come(ip("192.0.2.2")), Admission::Admitted);
         for _ in 0..TOLD_MAX {
             clients.leave(one);
         }
         assert_eq!(clients.come(one), Admission::Refused);
         clients.leave(one);
         clients.leave(one);
-        assert_eq!(clients.come(one), Admission::Welcome);
+        assert_eq!(clients.come(one), Admission::Admitted);
     }
 
     #[test]
     fn departed_clients_leave_no_count() {
         let mut clients = Clients::new(Some(2));
         for address in ["192.0.2.1", "2001:db8::1", "192.0.2.1", "2001:db8::2"] {
-            assert_eq!(clients.come(ip(address)), Admission::Welcome);
+            assert_eq!(clients.come(ip(address)), Admission::Admitted);
         }
         assert_eq!(clients.come(ip("2001:db8::3")), Admission::Refused);
         for address in [
@@ -123,7 +123,7 @@ mod tests {
     fn missing_limit_counts_no_client() {
         let mut clients = Clients::new(None);
         for _ in 0..100 {
-            assert_eq!(clients.come(ip("192.0.2.1")), Admission::Welcome);
+            assert_eq!(clients.come(ip("192.0.2.1")), Admission::Admitted);
         }
         clients.leave(ip("192.0.2.1"));
         assert!(clients.counts.is_empty());

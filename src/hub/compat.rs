@@ -24,7 +24,7 @@ use crate::session::inbound::{Inbound, Received};
 use crate::session::outbox::Outbox;
 use crate::session::publisher::{Fed, FeedResult, FeedTurn, Publisher, PublisherEnd};
 use crate::session::relaying::Relaying;
-use crate::session::viewer::Progress;
+use crate::session::viewer::WriteProgress;
 use crate::session::{OUTBOX_SLICES_MAX, SessionId, Socket, State};
 use crate::stream::{ChunkKind, Ingest, StreamId};
 use crate::stream_name::StreamName;
@@ -485,7 +485,7 @@ impl<S: Socket> Hub<S> {
         if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
             broadcast.candidates_mut().remove(id);
         }
-        self.streams.forget_if_deserted(stream_id);
+        self.remove_if_unused(stream_id);
     }
 
     /// The connection stays, and its stream goes off air.
@@ -626,9 +626,9 @@ impl<S: Socket> Hub<S> {
                 .record(listened.bytes as u64);
         }
         match listened.progress {
-            Progress::Level | Progress::Blocked => {}
-            Progress::More => self.queue_write(id),
-            Progress::Ended => self.close_overtaken(id),
+            WriteProgress::Level | WriteProgress::Blocked => {}
+            WriteProgress::More => self.queue_write(id),
+            WriteProgress::Ended => self.close_overtaken(id),
         }
         listened.bytes
     }
@@ -642,7 +642,7 @@ impl<S: Socket> Hub<S> {
 
     /// Closes listeners whose messages are gone although their sockets are full: each may be the last that
     /// holds one.
-    pub(super) fn tend_listeners(&mut self) {
+    pub(super) fn close_overtaken_listeners(&mut self) {
         let Some(compat) = &self.compat else {
             return;
         };

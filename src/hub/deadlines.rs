@@ -29,7 +29,7 @@ pub struct Ticks {
     ticked_at: Instant,
     /// The next slot to look at. `None`: the look is over.
     slot: Option<usize>,
-    told_viewers_at: Instant,
+    counts_sent_at: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Ticks {
         Ticks {
             ticked_at: now,
             slot: None,
-            told_viewers_at: now,
+            counts_sent_at: now,
         }
     }
 
@@ -84,10 +84,10 @@ impl Ticks {
     }
 
     /// Whether the viewers get the viewer count now.
-    fn tells_viewers(&mut self, now: Instant) -> bool {
-        let is_time = now.saturating_duration_since(self.told_viewers_at) >= VIEWERS_PAUSE;
+    fn sends_counts(&mut self, now: Instant) -> bool {
+        let is_time = now.saturating_duration_since(self.counts_sent_at) >= VIEWERS_PAUSE;
         if is_time {
-            self.told_viewers_at = now;
+            self.counts_sent_at = now;
         }
         is_time
     }
@@ -100,7 +100,7 @@ impl<S: Socket> Hub<S> {
             return;
         };
         if begun == Begun::Anew {
-            self.tend_memory();
+            self.check_memory();
         }
         // Thousands of sessions may be due at once: those that came at once and send nothing.
         let mut work = Work::new(work::DEADLINES_WORK);
@@ -118,8 +118,8 @@ impl<S: Socket> Hub<S> {
                 self.expire_one(id, due);
             }
         }
-        self.tend_streams(work);
-        self.tend_listeners();
+        self.expire_streams(work);
+        self.close_overtaken_listeners();
     }
 
     /// What it costs to free a publisher's ring.
@@ -139,7 +139,7 @@ impl<S: Socket> Hub<S> {
                 let refusal = Refusal::new(408, "the request head did not arrive in time");
                 self.refuse(id, &refusal, Method::Other);
             }
-            Due::Undecided => self.give_up_pending(id),
+            Due::Undecided => self.time_out_pending(id),
             Due::SilentPublisher if self.sessions[id].is_relaying() => {
                 self.detach_publisher(id, OfflineReason::Lost);
                 self.return_to_ordinary();
@@ -167,8 +167,8 @@ impl<S: Socket> Hub<S> {
     }
 
     /// What is done for streams now and then.
-    fn tend_streams(&mut self, mut work: Work) {
-        let tells_viewers = self.ticks.tells_viewers(self.clock.now());
+    fn expire_streams(&mut self, mut work: Work) {
+        let sends_counts = self.ticks.sends_counts(self.clock.now());
         for stream_id in self.streams.ids() {
             self.count_viewers_behind(stream_id);
             let Some((broadcast, stream)) = self.streams.both_mut(stream_id) else {
@@ -183,7 +183,7 @@ impl<S: Socket> Hub<S> {
             }
             if broadcast.is_stale(self.clock.now()) && !work.is_spent() {
                 work.spend(stream.ring_price());
-                stream.forget_media();
+                stream.free_media();
             }
             let count = broadcast.audience_mut().count_for_publishers();
             let count = count.map(|count| ToPublisher::Viewers { count });
@@ -192,26 +192,26 @@ impl<S: Socket> Hub<S> {
             let publisher = broadcast.publisher();
             let candidates: Vec<SessionId> = broadcast.candidates().iter().collect();
             if let Some(id) = publisher {
-                self.tell_publisher(id, keyframes.as_slice());
-                self.tell_publisher(id, count.as_slice());
+                self.send_to_publisher(id, keyframes.as_slice());
+                self.send_to_publisher(id, count.as_slice());
                 self.look_for_stall(stream_id, id);
             }
             for id in candidates {
-                self.tell_publisher(id, count.as_slice());
-                self.tell_candidate(id);
+                self.send_to_publisher(id, count.as_slice());
+                self.send_to_candidate(id);
             }
-            if tells_viewers {
-                self.tell_count(stream_id);
+            if sends_counts {
+                self.send_count(stream_id);
             }
         }
     }
 
     /// Sends a message to a candidate whose blocks cannot be decoded without a keyframe.
-    fn tell_candidate(&mut self, id: SessionId) {
+    fn send_to_candidate(&mut self, id: SessionId) {
         let publisher = self.sessions[id].publisher_mut();
         let message = publisher.and_then(|it| it.candidate_message(self.clock.now()));
         if let Some(message) = message {
-            self.tell_publisher(id, &[message.to_publisher()]);
+            self.send_to_publisher(id, &[message.to_publisher()]);
         }
     }
 
@@ -244,30 +244,30 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    pub(super) fn tell_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
-        if self.sessions[id].tell_publisher(messages) {
+    pub(super) fn send_to_publisher(&mut self, id: SessionId, messages: &[ToPublisher]) {
+        if self.sessions[id].send_to_publisher(messages) {
             self.queue_write(id);
         }
     }
 
-    fn tell_count(&mut self, stream_id: StreamId) {
+    fn send_count(&mut self, stream_id: StreamId) {
         let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
             return;
         };
         if let Some(count) = broadcast.audience_mut().count_for_viewers() {
-            self.tell_viewers(stream_id, &ToViewer::Viewers { count });
+            self.send_to_viewers(stream_id, &ToViewer::Viewers { count });
         }
     }
 
     /// Sends a message to all viewers that understand text messages, except viewers that are
     /// behind.
-    fn tell_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
+    pub(super) fn send_to_viewers(&mut self, stream_id: StreamId, message: &ToViewer) {
         let Some(broadcast) = self.streams.broadcast(stream_id) else {
             return;
         };
         let frame = Bytes::from(text_frame(&message.to_json()));
         for &id in broadcast.audience().viewers() {
-            self.sessions[id].tell_viewer(&frame);
+            self.sessions[id].send_to_viewer(&frame);
         }
         // While media come, it goes out with them: a write of its own would cost as much.
         if !self.streams.stream(stream_id).is_live() {

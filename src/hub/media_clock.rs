@@ -35,7 +35,7 @@ impl<S: Socket> Hub<S> {
                 message: warning.message,
             })
             .collect();
-        self.tell_publisher(id, &messages);
+        self.send_to_publisher(id, &messages);
     }
 
     /// A publisher has left: the warnings about its last blocks go to the log alone.

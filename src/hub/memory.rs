@@ -100,7 +100,7 @@ impl Memory {
 
 /// What clients hold beside streams, each piece of memory counted once.
 #[derive(Debug, Default)]
-struct Crowd {
+struct Holdings {
     bytes: usize,
     /// What each would give back by itself or with others, and its slot.
     holders: Vec<(usize, SessionId)>,
@@ -108,7 +108,7 @@ struct Crowd {
     shared: HashMap<usize, (usize, usize)>,
 }
 
-impl Crowd {
+impl Holdings {
     fn add(&mut self, id: SessionId, own: usize, outbox: &Outbox) {
         let mut weight = own;
         self.bytes += own;
@@ -174,9 +174,9 @@ impl<S: Socket> Hub<S> {
 
     fn make_room(&mut self) {
         let share = self.memory.share();
-        self.shorten_crowd(share, None);
+        self.shrink_clients(share, None);
         if self.memory.is_over() {
-            self.shorten_publishers(share, Hub::beside_ring_bytes);
+            self.shrink_publishers(share, Hub::beside_ring_bytes);
         }
         let excess = self.memory.excess();
         let excess = excess.saturating_sub(self.shorten_kept(excess));
@@ -189,8 +189,8 @@ impl<S: Socket> Hub<S> {
 
     /// What all sessions except publishers hold. A viewer at the live edge holds nothing, and a
     /// chunk in the ring counts for the ring.
-    fn crowd(&self) -> Crowd {
-        let mut crowd = Crowd::default();
+    fn holdings(&self) -> Holdings {
+        let mut holdings = Holdings::default();
         for session in self.sessions.iter() {
             let id = session.id();
             match session.state() {
@@ -204,39 +204,39 @@ impl<S: Socket> Hub<S> {
                         compat.is_some_and(|compat| !relaying.is_overtaken(compat.kept()));
                     let none = Outbox::default();
                     let outbox = if is_kept { &none } else { session.outbox() };
-                    crowd.add(id, own_bytes(session), outbox);
+                    holdings.add(id, own_bytes(session), outbox);
                 }
                 State::Viewing { viewer, .. } => {
                     let oldest = self.streams.stream(viewer.stream()).ring().oldest();
                     let is_in_ring = viewer.cursor().taken().is_some_and(|taken| taken >= oldest);
                     let none = Outbox::default();
                     let outbox = if is_in_ring { &none } else { session.outbox() };
-                    crowd.add(id, own_bytes(session), outbox);
+                    holdings.add(id, own_bytes(session), outbox);
                 }
-                _ => crowd.add(id, own_bytes(session), session.outbox()),
+                _ => holdings.add(id, own_bytes(session), session.outbox()),
             }
         }
-        crowd
+        holdings
     }
 
     /// If all sessions except publishers hold more than `most` bytes together, drops the largest of
-    /// them until the rest hold half of `most`. The server is answering `spared`, and keeps it.
-    fn shorten_crowd(&mut self, most: usize, spared: Option<SessionId>) {
-        let mut crowd = self.crowd();
-        if crowd.bytes <= most {
+    /// them until the rest hold half of `most`. The server is answering `except`, and keeps it.
+    fn shrink_clients(&mut self, most: usize, except: Option<SessionId>) {
+        let mut holdings = self.holdings();
+        if holdings.bytes <= most {
             return;
         }
-        let mut holders = mem::take(&mut crowd.holders);
+        let mut holders = mem::take(&mut holdings.holders);
         holders.sort_unstable_by_key(|&(weight, _)| Reverse(weight));
         for (_, id) in holders {
-            if crowd.bytes <= most / 2 {
+            if holdings.bytes <= most / 2 {
                 return;
             }
-            if Some(id) == spared {
+            if Some(id) == except {
                 continue;
             }
             let session = &mut self.sessions[id];
-            crowd.remove(own_bytes(session), session.outbox());
+            holdings.remove(own_bytes(session), session.outbox());
             self.books.counters.closed_for_memory += 1;
             self.drop_session(id);
             let session = &mut self.sessions[id];
@@ -247,7 +247,7 @@ impl<S: Socket> Hub<S> {
 
     /// Closes the publishers that hold most, measured by `bytes_of`, until all of them hold `most`
     /// bytes, or there is room again.
-    fn shorten_publishers(&mut self, most: usize, bytes_of: fn(&Hub<S>, StreamId) -> usize) {
+    fn shrink_publishers(&mut self, most: usize, bytes_of: fn(&Hub<S>, StreamId) -> usize) {
         let streams = self.streams.ids().into_iter();
         let streams = streams.map(|id| (bytes_of(self, id), Holder::Stream(id)));
         let candidates = self.streams.broadcasts();
@@ -262,7 +262,7 @@ impl<S: Socket> Hub<S> {
                 return;
             }
             bytes -= own;
-            self.give_up(holder);
+            self.close_holder(holder);
         }
     }
 
@@ -285,7 +285,7 @@ impl<S: Socket> Hub<S> {
 
     /// Ends a candidate, or a stream's publisher. If a stream has no publisher, ends its viewers,
     /// and the stream's memory goes with them.
-    fn give_up(&mut self, holder: Holder) {
+    fn close_holder(&mut self, holder: Holder) {
         let (stream_id, publisher) = match holder {
             Holder::Candidate(id) => match self.sessions[id].publisher() {
                 Some(publisher) => (publisher.stream(), Some(id)),
@@ -336,12 +336,12 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Frees renderings that are no longer asked for, and closes clients that do not read theirs.
-    pub(super) fn tend_memory(&mut self) {
+    pub(super) fn check_memory(&mut self) {
         self.keep_within_memory();
         let unread = self.books.renderings.tend(self.clock.now());
         let most = self.memory.share().min(UNREAD_BYTES_MAX);
         if unread > most {
-            self.shorten_crowd(most, None);
+            self.shrink_clients(most, None);
         }
     }
 
@@ -349,10 +349,10 @@ impl<S: Socket> Hub<S> {
     /// only make requests are closed first, and then publishers that have much unfinished.
     pub(super) fn check_room(&mut self, id: SessionId) -> Result<(), Refusal> {
         if self.memory.is_full() {
-            self.shorten_crowd(self.memory.share() / 4, Some(id));
+            self.shrink_clients(self.memory.share() / 4, Some(id));
         }
         if self.memory.is_full() {
-            self.shorten_publishers(self.memory.share(), Hub::unfinished_bytes);
+            self.shrink_publishers(self.memory.share(), Hub::unfinished_bytes);
         }
         if self.memory.is_full() {
             self.books.counters.refused_for_memory += 1;
@@ -408,22 +408,22 @@ mod tests {
         outboxes[0].advance(40_000);
         let mut own = Outbox::default();
         own.push(vec![7; 5000]);
-        let mut crowd = Crowd::default();
+        let mut holdings = Holdings::default();
         let [first, second, third] = [0, 1, 2].map(|slot| SessionId::new(slot, 0));
-        crowd.add(first, 0, &outboxes[1]);
-        crowd.add(second, 0, &outboxes[0]);
-        crowd.add(third, 10, &own);
-        assert_eq!(crowd.bytes, 105_010);
+        holdings.add(first, 0, &outboxes[1]);
+        holdings.add(second, 0, &outboxes[0]);
+        holdings.add(third, 10, &own);
+        assert_eq!(holdings.bytes, 105_010);
         assert_eq!(
-            crowd.holders,
+            holdings.holders,
             [(100_000, first), (60_000, second), (5010, third)]
         );
-        crowd.remove(0, &outboxes[1]);
-        assert_eq!(crowd.bytes, 105_010);
-        crowd.remove(0, &outboxes[0]);
-        assert_eq!(crowd.bytes, 5010);
-        crowd.remove(10, &own);
-        assert_eq!(crowd.bytes, 0);
+        holdings.remove(0, &outboxes[1]);
+        assert_eq!(holdings.bytes, 105_010);
+        holdings.remove(0, &outboxes[0]);
+        assert_eq!(holdings.bytes, 5010);
+        holdings.remove(10, &own);
+        assert_eq!(holdings.bytes, 0);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! All sessions and all streams, without a socket, a clock or a file.
 //!
 //! ```text
-//!        admit, ready, hear (a verdict)                 turn                next_wake
+//!        admit, ready, hook_answered                     turn                next_wake
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
+//!                                              └──► orders and jobs for the recording threads (poll_orders, poll_jobs)
 //! ```
 //!
 //! A turn begins with [`Hub::begin`], which sets the time; readiness, new sockets and verdicts
@@ -18,6 +19,7 @@
 //!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
+//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -29,6 +31,7 @@
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
+mod archive;
 mod audience;
 #[cfg(feature = "testing")]
 mod audit;
@@ -50,6 +53,7 @@ mod pending;
 mod posters;
 mod queues;
 mod read;
+mod recordings;
 mod refusals;
 mod renderings;
 mod reports;
@@ -76,6 +80,7 @@ mod tests;
 pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
+pub use recordings::RecordSettings;
 #[cfg(any(test, feature = "testing"))]
 pub use settings::HookSettings;
 pub use settings::Settings;
@@ -87,6 +92,7 @@ use crate::session::body::ReadBuffer;
 use crate::session::viewer::Batch;
 use crate::session::{Client, IncomingHead, Session, SessionId, Socket, State};
 use crate::work::{Budget, Work};
+use archive::Recalls;
 use authorizer::Authorizer;
 use clients::{Admission, Clients};
 use clock::Clock;
@@ -94,6 +100,7 @@ use compat::Compat;
 use deadlines::Ticks;
 use memory::Memory;
 use queues::Queues;
+use recordings::Recordings;
 use refusals::RefusalLog;
 use renderings::Renderings;
 use sessions::Sessions;
@@ -117,11 +124,14 @@ pub struct Hub<S> {
     clients: Clients,
     /// `None` without a web hook.
     authorizer: Option<Authorizer>,
+    /// `None` without `--record`.
+    recordings: Option<Recordings>,
+    recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
     books: Books,
     turn: Turn,
-    life: Life,
+    lifecycle: Lifecycle,
     /// `None` unless the old protocol is spoken.
     compat: Option<Box<Compat>>,
 }
@@ -144,7 +154,7 @@ struct Turn {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Life {
+enum Lifecycle {
     Serving,
     /// Another process has taken over: sessions go on, and take no further request.
     Draining,
@@ -165,6 +175,8 @@ impl<S: Socket> Hub<S> {
             queues: Queues::default(),
             clients: Clients::new(limits.max_connections_per_address),
             authorizer: settings.hook.map(Authorizer::new),
+            recordings: Recordings::new(&settings),
+            recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
             books: Books {
@@ -178,7 +190,7 @@ impl<S: Socket> Hub<S> {
                 read_buffer: ReadBuffer::new(),
                 batch: Batch::default(),
             },
-            life: Life::Serving,
+            lifecycle: Lifecycle::Serving,
             compat: compat.map(|compat| Box::new(Compat::new(compat, limits.init_bytes))),
             settings,
         }
@@ -215,9 +227,9 @@ impl<S: Socket> Hub<S> {
         let admission = if is_direct {
             self.clients.come(peer)
         } else {
-            Admission::Welcome
+            Admission::Admitted
         };
-        if admission != Admission::Welcome {
+        if admission != Admission::Admitted {
             self.books.counters.connections_refused += 1;
         }
         if admission == Admission::Dropped {
@@ -276,6 +288,7 @@ impl<S: Socket> Hub<S> {
     pub fn turn(&mut self, clock: &dyn Fn() -> Instant) {
         self.read(); // publishers' bytes become chunks
         self.pass_on_ordinary(); // to old listeners
+        self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
         self.write(clock);
         self.expire();
@@ -310,13 +323,13 @@ impl<S: Socket> Hub<S> {
 
     /// Another process has taken over.
     pub fn drain(&mut self) {
-        if self.life == Life::Serving {
-            self.life = Life::Draining;
+        if self.lifecycle == Lifecycle::Serving {
+            self.lifecycle = Lifecycle::Draining;
         }
     }
 
     pub fn is_serving(&self) -> bool {
-        self.life == Life::Serving
+        self.lifecycle == Lifecycle::Serving
     }
 
     /// Changes the state of a session that has no role: see [`Hub::change_state`](roles).

@@ -16,7 +16,7 @@ use crate::session::{SessionId, Socket, State};
 use crate::stream::{Ingest, StreamId};
 use crate::stream_name::StreamName;
 use crate::webm::DocType;
-use crate::websocket::messages::ToPublisher;
+use crate::websocket::messages::{ToPublisher, ToViewer};
 use crate::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
@@ -56,6 +56,10 @@ impl<S: Socket> Hub<S> {
         let (mut viewer, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
+                if v1 && self.is_recording(name.as_str()) {
+                    let text = ToViewer::Recording { on: true }.to_json();
+                    self.sessions[id].send(text_frame(&text));
+                }
                 // Only a viewer that already sent frames needs a reader now.
                 let message_bytes = self.settings.limits.viewer_message_bytes;
                 let inbound =
@@ -125,6 +129,11 @@ impl<S: Socket> Hub<S> {
                     watch: format!("{prefix}/live/{name}"),
                 };
                 let v1 = self.upgrade(id, &handshake, text_frame(&ready.to_json()));
+                if v1 && self.recordings.is_some() {
+                    let on = self.is_recording(name.as_str());
+                    let text = ToPublisher::Recording { on }.to_json();
+                    self.sessions[id].send(text_frame(&text));
+                }
                 let inbound =
                     Inbound::publisher(&rest, self.settings.limits.publisher_message_bytes);
                 Publisher::websocket(stream_id, ingest, inbound, v1, now)
@@ -165,7 +174,7 @@ impl<S: Socket> Hub<S> {
     /// Closes a publisher whose stream a newer publisher took over.
     pub(super) fn replace_publisher(&mut self, id: SessionId) {
         self.note_reason(id, OfflineReason::Replaced);
-        self.sessions[id].tell_publisher(&[ToPublisher::Replaced]);
+        self.sessions[id].send_to_publisher(&[ToPublisher::Replaced]);
         let end = PublisherEnd {
             code: CloseCode::Normal,
             status: 409,

@@ -7,17 +7,17 @@ use super::authorizer::{HookAnswer, Question};
 use crate::session::{QuestionId, SessionId, Socket, Verdict};
 
 impl<S: Socket> Hub<S> {
-    /// The next question for the web hook. Its answer goes to [`Hub::hear`].
+    /// The next question for the web hook. Its answer goes to [`Hub::hook_answered`].
     pub fn poll_question(&mut self) -> Option<Question> {
         self.authorizer.as_mut()?.poll()
     }
 
     /// Takes an answer of the web hook.
-    pub fn hear(&mut self, answer: &HookAnswer) {
+    pub fn hook_answered(&mut self, answer: &HookAnswer) {
         let Some(authorizer) = &mut self.authorizer else {
             return;
         };
-        for id in authorizer.hear(answer, self.clock.now()) {
+        for id in authorizer.answered(answer, self.clock.now()) {
             self.decide(id, &answer.id, answer.verdict);
         }
     }
@@ -32,7 +32,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The hook took longer than its deadline.
-    pub(super) fn give_up_pending(&mut self, id: SessionId) {
+    pub(super) fn time_out_pending(&mut self, id: SessionId) {
         if let Some(pending) = self.sessions[id].pending() {
             let question = *pending.question();
             self.decide(id, &question, None);

@@ -78,7 +78,7 @@ impl<S: Socket> Hub<S> {
                 false
             }
             // What comes behind the request waits in the kernel.
-            State::Responding { .. } | State::Gone => false,
+            State::Responding { .. } | State::Recalling(_) | State::Gone => false,
             // The client gets the reason first. Its bytes no longer matter, except those of the
             // handshake that the answer needs.
             State::Closing { is_shut: false, .. } => {

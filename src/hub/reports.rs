@@ -24,7 +24,7 @@ struct Listing {
 
 impl<S: Socket> Hub<S> {
     /// Answers with these streams, in the form that `route` names. `locked`: a key would show more.
-    pub(super) fn tell_streams(
+    pub(super) fn respond_with_streams(
         &mut self,
         exchange: Exchange<'_>,
         route: &Route,
@@ -73,6 +73,7 @@ impl<S: Socket> Hub<S> {
                     log_lines_lost: crate::log::lines_lost(),
                     compat_listeners,
                     compat_kept_bytes,
+                    recordings: self.recording_figures(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()
@@ -130,6 +131,7 @@ impl<S: Socket> Hub<S> {
             ring_ms: stream.ring().span_ms(),
             skips: traffic.skips(),
             publisher_restarts: stream.publisher_restarts(),
+            recording: self.is_recording(stream.name()),
             viewers_behind: viewers.behind,
         })
     }

@@ -7,15 +7,17 @@
 //! ```
 
 use super::Hub;
+use super::archive::file_name;
 use super::authorizer::{Asked, Asking};
-use super::response::{Framing, ResponseTo, WholeResponse};
+use super::response::{Embedding, ResponseTo, WholeResponse};
 use crate::access::Shown;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::{Connection, Stamp, refuse};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
-use crate::routes::{Need, Route, route_below, route_old};
+use crate::record::Task;
+use crate::routes::{Permission, Route, route_below, route_old};
 use crate::session::body::BodyReader;
 use crate::session::requesting::{Drained, HeadRead};
 use crate::session::{
@@ -93,7 +95,7 @@ impl<S: Socket> Hub<S> {
 
     fn ask_hook(&mut self, id: SessionId, request: &Request) -> Option<Asked> {
         let authorizer = self.authorizer.as_mut()?;
-        let permission = request.route.need()?;
+        let permission = request.route.permission()?;
         let peer = self.sessions[id].address();
         let forwarded_for = request.head.forwarded_for.as_deref();
         let client = self.settings.proxies.client(peer, forwarded_for);
@@ -145,8 +147,12 @@ impl<S: Socket> Hub<S> {
             Ok(()) => self.serve(exchange, route),
             // As with keys: a client that may watch nothing sees no names, and gets no demand for a
             // password. And the hook's own figures must be visible when it is down.
-            Err(_) if route.need() == Some(Need::List) => {
-                self.tell_streams(exchange, &route, Vec::new(), true);
+            Err(_) if matches!(route, Route::Recordings(_)) => {
+                self.respond_with_recordings(exchange, Vec::new(), true);
+                Ok(())
+            }
+            Err(_) if route.permission() == Some(Permission::List) => {
+                self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
             }
             Err(refusal) => Err(refusal),
@@ -212,24 +218,45 @@ impl<S: Socket> Hub<S> {
                 self.end_publisher(&name)?;
                 self.respond(exchange, |to| to.no_content());
             }
-            Route::Home => self.page(exchange, "home/home.html", Framing::SameOrigin)?,
+            Route::Home => self.page(exchange, "home/home.html", Embedding::SameOrigin)?,
             Route::Dashboard => {
-                self.page(exchange, "dashboard/dashboard.html", Framing::SameOrigin)?
+                self.page(exchange, "dashboard/dashboard.html", Embedding::SameOrigin)?
+            }
+            Route::RecordingsPage(stream) => {
+                // Relative links differ.
+                let file = match stream {
+                    Some(_) => "recordings/stream.html",
+                    None => "recordings/recordings.html",
+                };
+                self.page(exchange, file, Embedding::SameOrigin)?;
+            }
+            Route::Recordings(asked) => return self.list_recordings(exchange, asked),
+            Route::Recording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(exchange, Task::Open { stream, file });
+            }
+            Route::DeleteRecording { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(exchange, Task::Delete { stream, file });
+            }
+            Route::SetRecording { name, on } => {
+                self.set_recording(&name, on)?;
+                self.respond(exchange, |to| to.no_content());
             }
             Route::PublishPage(_) => {
-                self.page(exchange, "publish/publish.html", Framing::SameOrigin)?;
+                self.page(exchange, "publish/publish.html", Embedding::SameOrigin)?;
             }
             Route::WatchPage { embed, .. } => {
-                let framing = if embed {
-                    Framing::Anyone
+                let embedding = if embed {
+                    Embedding::Anyone
                 } else {
-                    Framing::SameOrigin
+                    Embedding::SameOrigin
                 };
-                self.page(exchange, "watch/watch.html", framing)?;
+                self.page(exchange, "watch/watch.html", embedding)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.page(page, Framing::SameOrigin));
+                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
@@ -247,12 +274,12 @@ impl<S: Socket> Hub<S> {
                     self.visible(&shown),
                     self.settings.access.hides_streams(&shown),
                 );
-                self.tell_streams(exchange, &route, names, locked);
+                self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
                 let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
                 let name = self.streams.stream(stream_id).name().clone();
-                self.tell_streams(exchange, &route, vec![name], false);
+                self.respond_with_streams(exchange, &route, vec![name], false);
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -269,10 +296,10 @@ impl<S: Socket> Hub<S> {
         &mut self,
         exchange: Exchange<'_>,
         file: &str,
-        framing: Framing,
+        embedding: Embedding,
     ) -> Result<(), Refusal> {
         let page = pages::page(file).ok_or_else(not_found)?;
-        self.respond(exchange, |to| to.page(page, framing));
+        self.respond(exchange, |to| to.page(page, embedding));
         Ok(())
     }
 
@@ -305,9 +332,9 @@ impl<S: Socket> Hub<S> {
         behind: Bytes,
     ) {
         let route = self.route(id, head).ok();
-        let stream = match route.as_ref().and_then(Route::need) {
-            Some(Need::Publish(name) | Need::Watch(name)) => Some(name.as_str()),
-            Some(Need::List) | None => None,
+        let stream = match route.as_ref().and_then(Route::permission) {
+            Some(Permission::Publish(name) | Permission::Watch(name)) => Some(name.as_str()),
+            Some(Permission::List) | None => None,
         };
         self.note_refusal(id, &refusal, Some(head), stream);
         if head.is_from_page {
@@ -332,7 +359,11 @@ impl<S: Socket> Hub<S> {
 
     /// What happens to the connection after a whole answer, and whether it may make another
     /// request. A body that is not read would be taken for the next request.
-    fn after_answer(&self, head: &RequestHead, mut behind: Bytes) -> (AfterAnswer, bool) {
+    pub(super) fn after_answer(
+        &self,
+        head: &RequestHead,
+        mut behind: Bytes,
+    ) -> (AfterAnswer, bool) {
         let may_go_on = head.keep_alive && self.is_serving();
         let mut body = BodyReader::new(head.body);
         while let Ok(Some(_)) = body.take(&mut behind) {}
@@ -353,7 +384,7 @@ impl<S: Socket> Hub<S> {
         (after, keeps)
     }
 
-    fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
+    pub(super) fn go_on_after_answer(&mut self, id: SessionId, after: AfterAnswer) {
         let state = match after {
             AfterAnswer::Ask(rest) => State::Responding {
                 keep_alive: true,
@@ -393,13 +424,13 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The keys and the token that a request shows, checked now.
-    fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
+    pub(super) fn shown<'a>(&self, head: &'a RequestHead) -> Shown<'a> {
         self.settings.access.shown(head, self.clock.unix_s())
     }
 }
 
 /// What happens to a connection after a whole answer.
-enum AfterAnswer {
+pub(super) enum AfterAnswer {
     /// Another request may follow: these bytes came behind the last one.
     Ask(BytesMut),
     /// Another request may follow behind this body.

@@ -23,7 +23,7 @@ pub struct WholeResponse {
 
 /// Which pages may put a page into a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
+pub enum Embedding {
     SameOrigin,
     /// The bare player.
     Anyone,
@@ -39,10 +39,10 @@ pub struct ResponseTo<'a> {
 
 impl ResponseTo<'_> {
     /// A page or one of its parts, compressed if that pays.
-    pub fn page(self, page: &'static Page, framing: Framing) -> WholeResponse {
-        let policy = match framing {
-            Framing::SameOrigin => CONTENT_SECURITY_POLICY,
-            Framing::Anyone => CONTENT_SECURITY_POLICY_EMBED,
+    pub fn page(self, page: &'static Page, embedding: Embedding) -> WholeResponse {
+        let policy = match embedding {
+            Embedding::SameOrigin => CONTENT_SECURITY_POLICY,
+            Embedding::Anyone => CONTENT_SECURITY_POLICY_EMBED,
         };
         let gzip = page.gzip();
         let sent = gzip

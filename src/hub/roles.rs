@@ -3,7 +3,7 @@
 //! [`Hub::change_state`] is the one way out of a state, for every reason, so that no audience keeps
 //! a viewer that is gone, and no stream a publisher.
 
-use super::{Hub, Life};
+use super::{Hub, Lifecycle};
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, Stamp, refuse};
@@ -100,6 +100,7 @@ impl<S: Socket> Hub<S> {
             | State::Pending(_)
             | State::Responding { .. }
             | State::Draining(_)
+            | State::Recalling(_)
             | State::Posting(_)
             | State::Closing { .. }
             | State::Gone => {}
@@ -120,7 +121,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.streams.forget_if_deserted(viewer.stream());
+        self.remove_if_unused(viewer.stream());
     }
 
     pub(super) fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
@@ -132,7 +133,7 @@ impl<S: Socket> Hub<S> {
             if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
                 broadcast.candidates_mut().remove(id);
             }
-            self.streams.forget_if_deserted(stream_id);
+            self.remove_if_unused(stream_id);
             return;
         }
         publisher.flush(stream);
@@ -151,12 +152,14 @@ impl<S: Socket> Hub<S> {
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
         }
-        self.streams.forget_if_deserted(stream_id);
+        // Before the ring goes with the stream.
+        self.record_stream(stream_id);
+        self.remove_if_unused(stream_id);
     }
 
     /// Closes all sessions, each with the closing message of its role.
     pub fn stop(&mut self) {
-        self.life = Life::Stopping;
+        self.lifecycle = Lifecycle::Stopping;
         for id in self.sessions.ids() {
             let session = &mut self.sessions[id];
             let reason = "the server is stopping";
@@ -179,6 +182,7 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Pending(_)
                 | State::Draining(_)
+                | State::Recalling(_)
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

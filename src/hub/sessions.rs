@@ -78,7 +78,7 @@ impl<S> Sessions<S> {
         self.iter().map(Session::id).collect()
     }
 
-    /// Notes a session that has just become [`State::Gone`].
+    /// Notes a session that has just become `State::Gone`.
     pub fn gone(&mut self, id: SessionId) {
         debug_assert!(self[id].is_gone());
         self.gone.push(id);

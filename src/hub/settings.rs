@@ -1,9 +1,11 @@
 //! What the options say. The hub reads it and changes nothing in it.
 
+use super::RecordSettings;
 use crate::access::Access;
 use crate::config::{Limits, Serve};
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::TrustedProxies;
+use crate::record::Gauge;
 use crate::stream_name::StreamName;
 use crate::{stream, webm, work};
 use std::net::IpAddr;
@@ -21,6 +23,8 @@ pub struct Settings {
     pub base_path: BasePath,
     /// `None` without a web hook.
     pub hook: Option<HookSettings>,
+    /// `None` without `--record`.
+    pub record: Option<RecordSettings>,
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
@@ -60,6 +64,16 @@ impl Settings {
             hook: config.hook.as_ref().map(|hook| HookSettings {
                 timeout: hook.timeout,
                 cache: hook.cache,
+            }),
+            record: config.record.clone().map(|mut record| {
+                // A slow disk must not cost clients: what waits for it counts for --max-memory.
+                if let Some(most) = config.limits.max_memory_bytes {
+                    record.queue_bytes = record.queue_bytes.min(most as u64 / 4);
+                }
+                RecordSettings {
+                    record,
+                    gauge: Gauge::default(),
+                }
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),

@@ -34,7 +34,7 @@ pub struct Arrivals {
     /// `None` before the first gap between two chunks.
     usual_gap: Option<Duration>,
     /// The last gap, if it was reported as a stall.
-    told_gap: Option<Duration>,
+    reported_gap: Option<Duration>,
 }
 
 impl Arrivals {
@@ -43,7 +43,7 @@ impl Arrivals {
             bytes_at: now,
             chunk_at: None,
             usual_gap: None,
-            told_gap: None,
+            reported_gap: None,
         }
     }
 
@@ -56,14 +56,14 @@ impl Arrivals {
     pub fn chunk_came(&mut self, now: Instant) {
         if let Some(before) = self.chunk_at.replace(now) {
             let gap = now.saturating_duration_since(before);
-            let is_told = gap >= self.allowed();
-            let told_before = self.told_gap.take();
-            if is_told && !told_before.is_some_and(|other| are_alike(gap, other)) {
-                self.told_gap = Some(gap);
+            let is_reported = gap >= self.allowed();
+            let reported_before = self.reported_gap.take();
+            if is_reported && !reported_before.is_some_and(|other| are_alike(gap, other)) {
+                self.reported_gap = Some(gap);
                 return;
             }
             self.usual_gap = Some(match self.usual_gap {
-                Some(usual) if !is_told => (usual + gap) / 2,
+                Some(usual) if !is_reported => (usual + gap) / 2,
                 _ => gap,
             });
         }
@@ -91,50 +91,53 @@ mod tests {
 
     /// Chunks this many milliseconds after one another, the first at 0. Returns, for each gap, the
     /// milliseconds of silence after which it was, or would have been, reported as a stall.
-    fn told_after(gaps_ms: &[u64]) -> Vec<u64> {
+    fn stalls_after(gaps_ms: &[u64]) -> Vec<u64> {
         let start = Instant::now();
         let mut arrivals = Arrivals::new(start);
         let mut now = start;
-        let mut told = Vec::new();
+        let mut stalls = Vec::new();
         for &gap_ms in gaps_ms {
             arrivals.bytes_came(now);
             arrivals.chunk_came(now);
             let silent = |ms: &u64| arrivals.silence(now + Duration::from_millis(*ms)).is_some();
-            told.push((0..60_000).step_by(50).find(silent).unwrap());
+            stalls.push((0..60_000).step_by(50).find(silent).unwrap());
             now += Duration::from_millis(gap_ms);
         }
-        told
+        stalls
     }
 
     #[test]
     fn silence_is_reported_after_two_seconds() {
-        assert_eq!(told_after(&[33, 33, 33, 100]), [2000; 4]);
+        assert_eq!(stalls_after(&[33, 33, 33, 100]), [2000; 4]);
         // A recorder that delivers a second at a time.
-        assert_eq!(told_after(&[1000, 1000, 1000]), [2000; 3]);
+        assert_eq!(stalls_after(&[1000, 1000, 1000]), [2000; 3]);
     }
 
     #[test]
     fn slow_pace_is_learned_from_two_gaps() {
         assert_eq!(
-            told_after(&[10_000, 10_000, 10_000, 10_000]),
+            stalls_after(&[10_000, 10_000, 10_000, 10_000]),
             [2000, 2000, 20_000, 20_000]
         );
-        assert_eq!(told_after(&[3000, 3000, 3000, 3000])[2..], [6000, 6000]);
+        assert_eq!(stalls_after(&[3000, 3000, 3000, 3000])[2..], [6000, 6000]);
         assert_eq!(
-            told_after(&[33, 33, 5000, 5000, 5000])[2..],
+            stalls_after(&[33, 33, 5000, 5000, 5000])[2..],
             [2000, 2000, 10_000]
         );
     }
 
     #[test]
     fn interruption_does_not_make_a_stream_sparse() {
-        let told = told_after(&[100, 100, 10_000, 100, 100, 100, 100]);
-        assert_eq!(told, [2000; 7]);
+        let stalls = stalls_after(&[100, 100, 10_000, 100, 100, 100, 100]);
+        assert_eq!(stalls, [2000; 7]);
     }
 
     #[test]
     fn silence_of_a_sparse_stream_is_reported_after_twenty_seconds() {
-        assert_eq!(told_after(&[60_000, 60_000, 60_000]), [2000, 2000, 20_000]);
+        assert_eq!(
+            stalls_after(&[60_000, 60_000, 60_000]),
+            [2000, 2000, 20_000]
+        );
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl Streams {
         self.catalog.iter()
     }
 
+    /// Streams that have chunks for which no sweep was started.
+    pub fn fresh(&self) -> Vec<StreamId> {
+        let broadcasts = self.broadcasts.iter();
+        let fresh = broadcasts.filter(|(_, broadcast)| broadcast.audience().is_fresh());
+        fresh.map(|(&id, _)| id).collect()
+    }
+
     pub fn ids(&self) -> Vec<StreamId> {
         self.broadcasts.keys().copied().collect()
     }
@@ -101,13 +108,15 @@ impl Streams {
         }
     }
 
-    /// Removes a stream that has neither a publisher nor a viewer.
-    pub fn forget_if_deserted(&mut self, id: StreamId) {
-        if self.broadcast(id).is_some_and(Broadcast::is_deserted) {
+    /// Removes a stream that has neither a publisher nor a viewer. Returns whether it did.
+    pub fn remove_if_unused(&mut self, id: StreamId) -> bool {
+        let is_unused = self.broadcast(id).is_some_and(Broadcast::is_unused);
+        if is_unused {
             self.broadcasts.remove(&id);
             self.sweeping.retain(|&other| other != id);
             self.catalog.remove(id);
         }
+        is_unused
     }
 
     /// Starts a sweep for each stream that has new chunks.

@@ -49,7 +49,7 @@ impl Sweep {
     }
 
     /// All viewers are due for a visit now, with or without new chunks.
-    pub fn hurry(&mut self, now: Instant) {
+    pub fn order_now(&mut self, now: Instant) {
         self.held_until = Some(now);
     }
 
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(sweep.due(after(101)), Some(after(101)));
         assert_eq!(visited(&mut sweep, 2, usize::MAX).len(), 2);
         sweep.chunks_came(after(120), Duration::from_millis(100));
-        sweep.hurry(after(130));
+        sweep.order_now(after(130));
         sweep.set_out(2, after(130));
         assert!(sweep.is_under_way());
     }
@@ -184,7 +184,7 @@ mod tests {
     fn empty_audience_yields_no_visits() {
         let now = Instant::now();
         let mut sweep = Sweep::default();
-        sweep.hurry(now);
+        sweep.order_now(now);
         sweep.set_out(0, now);
         assert_eq!((sweep.next(0, now), sweep.poll_end()), (None, None));
     }
@@ -214,7 +214,7 @@ mod tests {
         ) {
             let now = Instant::now();
             let mut sweep = Sweep { next: before, ..Sweep::default() };
-            sweep.hurry(now);
+            sweep.order_now(now);
             sweep.set_out(audience, now);
             // The model keeps the audience as the hub does: the last viewer takes the place of one
             // that leaves, and is visited there.

@@ -219,7 +219,7 @@ fn request_waits_only_for_the_hook() {
         (first.received(), second.received()),
         (String::new(), String::new())
     );
-    world.hub.hear(&HookAnswer {
+    world.hub.hook_answered(&HookAnswer {
         id: question.id,
         verdict: Some(Verdict::Forbidden),
         trouble: None,

@@ -7,8 +7,8 @@
 //! through at once beside a large one, and a crowd that joins delays no other viewer.
 
 use super::Hub;
-use crate::session::turn::Written;
-use crate::session::viewer::Progress;
+use crate::session::turn::AfterOutput;
+use crate::session::viewer::WriteProgress;
 use crate::session::{SessionId, Socket, State};
 use crate::stream::StreamId;
 use std::time::Instant;
@@ -181,9 +181,9 @@ impl<S: Socket> Hub<S> {
             counters.write_bytes.record(sent.bytes as u64);
         }
         match sent.progress {
-            Progress::Level | Progress::Blocked => {}
-            Progress::More => self.queue_write(id),
-            Progress::Ended => self.close_when_written(id),
+            WriteProgress::Level | WriteProgress::Blocked => {}
+            WriteProgress::More => self.queue_write(id),
+            WriteProgress::Ended => self.close_when_written(id),
         }
         sent.bytes
     }
@@ -215,9 +215,10 @@ impl<S: Socket> Hub<S> {
     /// The whole outbox has been written.
     pub(super) fn outbox_written(&mut self, id: SessionId) {
         match self.sessions[id].outbox_written(self.clock.now()) {
-            Written::Stays => {}
-            Written::Reads => self.queue_read(id),
-            Written::Closes => self.close_when_written(id),
+            AfterOutput::Stays => {}
+            AfterOutput::Reads => self.queue_read(id),
+            AfterOutput::Closes => self.close_when_written(id),
+            AfterOutput::Recalls => self.recall_more(id),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::options::Protocol;
 use super::plan::{Part, Plan, Role};
 use super::stamp;
 use super::strain::Gauge;
-use super::viewer::{Life, Outcome, READ_BYTES, Theatre, Viewer};
+use super::viewer::{Life, Outcome, READ_BYTES, Shared, Viewer};
 use super::wire::WireTls;
 use crate::secret::Secret;
 use crate::websocket::{SUBPROTOCOL, client_request};
@@ -43,7 +43,7 @@ const SLOW_INTERVAL: Duration = Duration::from_millis(50);
 /// which a server sends pings. Each pong costs the server a read.
 const PRESENCE_PARTS: u64 = 16;
 
-pub(super) struct Crew<'a> {
+pub(super) struct PartViewers<'a> {
     plan: &'a Plan,
     tls: Option<WireTls>,
     poll: Poll,
@@ -62,7 +62,7 @@ pub(super) struct Crew<'a> {
     /// Bytes of viewers that left within the measured time.
     bytes_of_gone: u64,
     /// Sum of all viewers' bytes at the last report.
-    bytes_told: u64,
+    bytes_reported: u64,
     is_measuring: bool,
     /// Since the start, or of the measured time.
     gauge: Option<Gauge>,
@@ -83,10 +83,10 @@ struct Churn {
     at: usize,
 }
 
-impl<'a> Crew<'a> {
-    pub fn new(plan: &'a Plan) -> io::Result<Crew<'a>> {
+impl<'a> PartViewers<'a> {
+    pub fn new(plan: &'a Plan) -> io::Result<PartViewers<'a>> {
         let now = Instant::now();
-        let seats = plan.seats();
+        let assignments = plan.assignments();
         let key = plan.key.as_deref().map(Secret::new);
         let requests = plan.targets.iter().map(|target| {
             [&[SUBPROTOCOL][..], &[]].map(|protocols| match plan.protocol {
@@ -94,7 +94,7 @@ impl<'a> Crew<'a> {
                 Protocol::Http => http_request(&plan.host, target, key.as_ref()),
             })
         });
-        Ok(Crew {
+        Ok(PartViewers {
             plan,
             tls: plan.tls.as_ref().map(WireTls::new).transpose()?,
             poll: Poll::new()?,
@@ -103,7 +103,7 @@ impl<'a> Crew<'a> {
             next: 0,
             connecting: 0,
             churn: Churn {
-                per_s: plan.churn_of(&seats),
+                per_s: plan.churn_of(&assignments),
                 done: 0,
                 at: 0,
             },
@@ -111,7 +111,7 @@ impl<'a> Crew<'a> {
             second: 0,
             ticked: now,
             bytes_of_gone: 0,
-            bytes_told: 0,
+            bytes_reported: 0,
             is_measuring: false,
             gauge: None,
             counts: Counts::default(),
@@ -119,9 +119,9 @@ impl<'a> Crew<'a> {
             came: Duration::ZERO,
             measured_delays: Times::default(),
             findings: Findings::default(),
-            viewers: seats
+            viewers: assignments
                 .into_iter()
-                .map(|seat| Viewer::new(seat, now))
+                .map(|assignment| Viewer::new(assignment, now))
                 .collect(),
         })
     }
@@ -165,15 +165,15 @@ impl<'a> Crew<'a> {
     /// One viewer's socket has news, or its time has come.
     fn turn(&mut self, index: usize, allowed: usize, now: Instant, scratch: &mut [u8]) {
         let viewer = &mut self.viewers[index];
-        let allowed = match viewer.seat.role {
+        let allowed = match viewer.assignment.role {
             // It reads by the clock alone.
             Role::Slow if viewer.is_settled && allowed == usize::MAX => return,
             _ => allowed,
         };
         let was_settled = viewer.is_settled;
-        let is_judged = viewer.seat.role != Role::Crowd;
-        let request = &self.requests[viewer.seat.stream][usize::from(!is_judged)];
-        let mut theatre = Theatre {
+        let is_judged = viewer.assignment.role != Role::Crowd;
+        let request = &self.requests[viewer.assignment.stream][usize::from(!is_judged)];
+        let mut shared = Shared {
             protocol: self.plan.protocol,
             run: self.plan.run,
             stall_for: self.plan.stall_for,
@@ -181,7 +181,7 @@ impl<'a> Crew<'a> {
             findings: &mut self.findings,
             scratch,
         };
-        let outcome = viewer.turn(request, allowed, &mut theatre);
+        let outcome = viewer.turn(request, allowed, &mut shared);
         if viewer.is_pending && !viewer.is_connecting() {
             viewer.is_pending = false;
             self.connecting -= 1;
@@ -211,7 +211,7 @@ impl<'a> Crew<'a> {
     fn welcome(&mut self, now: Instant) {
         while self.connecting < CONNECTING_MAX
             && let Some(viewer) = self.viewers.get(self.next)
-            && self.started + viewer.seat.comes_at <= now
+            && self.started + viewer.assignment.comes_at <= now
         {
             let index = self.next;
             self.next += 1;
@@ -244,7 +244,7 @@ impl<'a> Crew<'a> {
             self.slow_read = now;
             for index in 0..self.viewers.len() {
                 let viewer = &self.viewers[index];
-                match (&viewer.life, viewer.seat.role) {
+                match (&viewer.life, viewer.assignment.role) {
                     (Life::Watching { .. }, Role::Slow) => self.turn(index, allowed, now, scratch),
                     (Life::Watching { screen, .. }, Role::Stalled) if screen.wakes(now) => {
                         self.turn(index, usize::MAX, now, scratch);
@@ -281,7 +281,7 @@ impl<'a> Crew<'a> {
             self.churn.at += 1;
             looked_at += 1;
             let viewer = &mut self.viewers[index];
-            if !viewer.is_watching() || !viewer.is_settled || !viewer.seat.role.is_healthy() {
+            if !viewer.is_watching() || !viewer.is_settled || !viewer.assignment.role.is_healthy() {
                 continue;
             }
             viewer.leave(self.plan.protocol);
@@ -295,7 +295,9 @@ impl<'a> Crew<'a> {
     fn each_second(&mut self, now: Instant) {
         let is_websocket = self.plan.protocol == Protocol::Ws;
         for viewer in &mut self.viewers {
-            if is_websocket && viewer.seat.index % PRESENCE_PARTS == self.second % PRESENCE_PARTS {
+            if is_websocket
+                && viewer.assignment.index % PRESENCE_PARTS == self.second % PRESENCE_PARTS
+            {
                 viewer.show_presence();
             }
             if !viewer.is_connecting() {
@@ -322,10 +324,10 @@ impl<'a> Crew<'a> {
     fn measure(&mut self) {
         for viewer in &mut self.viewers {
             viewer.bytes = 0;
-            viewer.is_measured = viewer.is_watching() && viewer.seat.role.is_healthy();
+            viewer.is_measured = viewer.is_watching() && viewer.assignment.role.is_healthy();
         }
         self.bytes_of_gone = 0;
-        self.bytes_told = 0;
+        self.bytes_reported = 0;
         self.measured_delays.clear();
         self.is_measuring = true;
         self.gauge = Gauge::start();
@@ -343,7 +345,7 @@ impl<'a> Crew<'a> {
             settled: come
                 .filter(|viewer| viewer.is_settled || matches!(viewer.life, Life::Away))
                 .count() as u64,
-            bytes: bytes - std::mem::replace(&mut self.bytes_told, bytes),
+            bytes: bytes - std::mem::replace(&mut self.bytes_reported, bytes),
             delays,
             counts: self.counts,
         }
@@ -362,7 +364,7 @@ impl<'a> Crew<'a> {
 
     fn stalled(&self) -> Stalled {
         let stalled = self.viewers.iter();
-        let stalled = stalled.filter(|viewer| viewer.seat.role == Role::Stalled);
+        let stalled = stalled.filter(|viewer| viewer.assignment.role == Role::Stalled);
         let woken = stalled
             .clone()
             .filter_map(|viewer| viewer.judge()?.is_back());
@@ -389,7 +391,7 @@ impl<'a> Crew<'a> {
                 viewer.is_measured
             } else {
                 // Ended before all viewers had come.
-                viewer.is_watching() && viewer.seat.role.is_healthy()
+                viewer.is_watching() && viewer.assignment.role.is_healthy()
             }
         };
         let reads_stamps = self.plan.part == Part::Watched;

@@ -54,7 +54,7 @@ pub(super) struct Judge {
     /// When the first byte of media came: stamps from before that are the backlog's.
     joined_ns: Option<u64>,
     /// When the newest byte of media came.
-    heard_ns: u64,
+    received_ns: u64,
     /// When it read on after it had stopped.
     woke_ns: Option<u64>,
     /// Whether something has come that is newer than that.
@@ -88,7 +88,7 @@ impl Judge {
             last_stamp: None,
             received: Tally::default(),
             joined_ns: None,
-            heard_ns: 0,
+            received_ns: 0,
             woke_ns: None,
             is_back: false,
             is_broken: false,
@@ -112,14 +112,17 @@ impl Judge {
             }
             // Late media are judged by when they come.
             Some(ToViewer::Stalled { .. } | ToViewer::Resumed) => {}
-            Some(ToViewer::Hello { .. } | ToViewer::Viewers { .. }) | None => {}
+            Some(
+                ToViewer::Hello { .. } | ToViewer::Viewers { .. } | ToViewer::Recording { .. },
+            )
+            | None => {}
         }
     }
 
     /// The next bytes of the stream, which came at `now_ns`.
     pub fn media(&mut self, bytes: Bytes, now_ns: u64, findings: &mut Findings) {
         self.joined_ns.get_or_insert(now_ns);
-        self.heard_ns = now_ns;
+        self.received_ns = now_ns;
         if self.is_broken {
             return;
         }
@@ -167,7 +170,7 @@ impl Judge {
             && now_ns > woke_ns + PATIENCE_NS
         {
             findings.fault("it read on, and nothing new has come since".into());
-        } else if !self.is_broken && self.heard_ns > last_ns + PATIENCE_NS {
+        } else if !self.is_broken && self.received_ns > last_ns + PATIENCE_NS {
             findings.fault("bytes come, but no more blocks".into());
         }
     }

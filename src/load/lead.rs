@@ -16,7 +16,7 @@ use super::progress::{Moment, Progress};
 use super::publisher::Publisher;
 use super::report::{Beside, Late, Report, Server};
 use super::server::Usage;
-use super::timeline::Timeline;
+use super::timeline::LoadTimeline;
 use crate::client::interrupt::Interrupt;
 
 /// If no viewer got a first byte of media for so long, the lead stops waiting: there may be no
@@ -52,7 +52,7 @@ struct Lead<'a> {
     publishers: Vec<Publisher>,
     /// The last report of each part.
     ticks: Vec<Tick>,
-    timeline: Timeline,
+    timeline: LoadTimeline,
     progress: Progress,
     /// Bytes since the last line of progress, and when that was.
     line: (u64, Instant),
@@ -78,7 +78,7 @@ pub(super) fn run(
         plan,
         options,
         ticks: vec![Tick::default(); parts.len()],
-        timeline: Timeline::new(parts.len(), plan.ramp + options.duration),
+        timeline: LoadTimeline::new(parts.len(), plan.ramp + options.duration),
         parts,
         publishers,
         progress: Progress::new(),
@@ -121,7 +121,7 @@ impl Lead<'_> {
         let mut finished = vec![false; self.parts.len()];
         while finished.contains(&false) {
             match self.parts.next(TURN) {
-                Some((part, News::Tick(tick))) => self.hear(part, tick),
+                Some((part, News::Tick(tick))) => self.take_tick(part, tick),
                 Some((part, News::Totals(totals))) => {
                     finished[part] = true;
                     self.totals.add(*totals);
@@ -181,7 +181,7 @@ impl Lead<'_> {
     }
 
     /// Takes in one part's report.
-    fn hear(&mut self, part: usize, tick: Tick) {
+    fn take_tick(&mut self, part: usize, tick: Tick) {
         self.timeline.add(part, self.started.elapsed(), &tick);
         self.line.0 += tick.bytes;
         self.delay = tick.delays.percentiles().or(self.delay);

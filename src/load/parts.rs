@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::crew::Crew;
+use super::crew::PartViewers;
 use super::findings::{News, Order};
 use super::plan::{Part, Plan};
 
@@ -164,7 +164,8 @@ fn start_thread(plan: &Plan, part: Part, index: usize, tell: &Sender<(usize, New
     std::thread::spawn(move || {
         // The lead may be gone before the last news.
         let mut tell = |news| drop(tell.send((index, news)));
-        if let Err(error) = Crew::new(&plan).and_then(|crew| crew.run(&received, &mut tell)) {
+        if let Err(error) = PartViewers::new(&plan).and_then(|crew| crew.run(&received, &mut tell))
+        {
             tell(News::Failed(error.to_string()));
         }
     });
@@ -230,7 +231,7 @@ pub fn worker() -> io::Result<()> {
         }
     });
     let mut stdout = io::stdout().lock();
-    Crew::new(&plan)?.run(&orders, |news| {
+    PartViewers::new(&plan)?.run(&orders, |news| {
         // When the reader is gone, the orders end as well.
         let _ = write_line(&mut stdout, &news);
     })

@@ -74,7 +74,7 @@ impl Role {
 
 /// One viewer's place: when it comes, and what it watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seat {
+pub(super) struct Assignment {
     /// Its number among all viewers.
     pub index: u64,
     pub role: Role,
@@ -85,9 +85,9 @@ pub(super) struct Seat {
 }
 
 impl Plan {
-    /// The seats of this part, in the order in which they come.
-    pub fn seats(&self) -> Vec<Seat> {
-        let mut seats = Vec::new();
+    /// The assignments of this part, in the order in which they come.
+    pub fn assignments(&self) -> Vec<Assignment> {
+        let mut assignments = Vec::new();
         let awake = self.viewers - self.stall;
         let healthy = awake - self.slow;
         let (mut nth_awake, mut nth_healthy, mut nth_crowd) = (0, 0, 0);
@@ -107,7 +107,7 @@ impl Plan {
                 (Part::Crowd { .. }, _) => false,
             };
             if is_ours {
-                seats.push(Seat {
+                assignments.push(Assignment {
                     index,
                     role,
                     stream: (index % self.targets.len() as u64) as usize,
@@ -115,7 +115,7 @@ impl Plan {
                 });
             }
         }
-        seats
+        assignments
     }
 
     /// Viewers of the crowd.
@@ -124,8 +124,11 @@ impl Plan {
     }
 
     /// This part's share of the churn, by its healthy viewers.
-    pub fn churn_of(&self, seats: &[Seat]) -> f64 {
-        let ours = seats.iter().filter(|seat| seat.role.is_healthy()).count();
+    pub fn churn_of(&self, assignments: &[Assignment]) -> f64 {
+        let ours = assignments
+            .iter()
+            .filter(|assignment| assignment.role.is_healthy())
+            .count();
         let all = self.viewers - self.stall - self.slow;
         self.churn * ours as f64 / all.max(1) as f64
     }
@@ -179,40 +182,47 @@ pub(super) mod tests {
             Part::Crowd { nth: 0, of: 2 },
             Part::Crowd { nth: 1, of: 2 },
         ];
-        let seats = parts.map(|part| {
+        let assignments = parts.map(|part| {
             Plan {
                 part,
                 ..base.clone()
             }
-            .seats()
+            .assignments()
         });
         let count = |role| {
-            seats
+            assignments
                 .iter()
                 .flatten()
-                .filter(|seat| seat.role == role)
+                .filter(|assignment| assignment.role == role)
                 .count()
         };
         assert_eq!(count(Role::Stalled), 10);
         assert_eq!(count(Role::Slow), 7);
         assert_eq!(count(Role::Sampled), 20);
         assert_eq!(count(Role::Crowd) as u64, base.crowd());
-        assert!(seats[1].len().abs_diff(seats[2].len()) <= 1);
-        let mut all: Vec<u64> = seats.iter().flatten().map(|seat| seat.index).collect();
+        assert!(assignments[1].len().abs_diff(assignments[2].len()) <= 1);
+        let mut all: Vec<u64> = assignments
+            .iter()
+            .flatten()
+            .map(|assignment| assignment.index)
+            .collect();
         all.sort();
         assert!(all.into_iter().eq(0..100));
     }
 
     #[test]
     fn the_sample_is_spread_over_the_joins() {
-        let seats = Plan {
+        let assignments = Plan {
             sample: 4,
             ..plan()
         }
-        .seats();
-        let indexes: Vec<u64> = seats.iter().map(|seat| seat.index).collect();
+        .assignments();
+        let indexes: Vec<u64> = assignments
+            .iter()
+            .map(|assignment| assignment.index)
+            .collect();
         assert_eq!(indexes, [0, 25, 50, 75]);
-        assert_eq!(seats[2].comes_at, Duration::from_millis(500));
+        assert_eq!(assignments[2].comes_at, Duration::from_millis(500));
     }
 
     #[test]
@@ -222,7 +232,7 @@ pub(super) mod tests {
             sample: 20,
             ..plan()
         };
-        assert_eq!((all.seats().len(), all.crowd()), (5, 0));
+        assert_eq!((all.assignments().len(), all.crowd()), (5, 0));
         assert!(
             Plan {
                 viewers: 5,
@@ -230,9 +240,9 @@ pub(super) mod tests {
                 sample: 20,
                 ..plan()
             }
-            .seats()
+            .assignments()
             .iter()
-            .all(|seat| seat.role == Role::Stalled)
+            .all(|assignment| assignment.role == Role::Stalled)
         );
     }
 

@@ -8,7 +8,7 @@ use super::report::Second;
 /// Points in a chart: more would not be seen.
 const STEPS: f64 = 300.0;
 
-pub(super) struct Timeline {
+pub(super) struct LoadTimeline {
     step_s: f64,
     /// Bytes of each step.
     bytes: Vec<f64>,
@@ -20,9 +20,9 @@ pub(super) struct Timeline {
     parts: Vec<(f64, u64)>,
 }
 
-impl Timeline {
-    pub fn new(parts: usize, expected: Duration) -> Timeline {
-        Timeline {
+impl LoadTimeline {
+    pub fn new(parts: usize, expected: Duration) -> LoadTimeline {
+        LoadTimeline {
             step_s: (expected.as_secs_f64() / STEPS).ceil().max(1.0),
             bytes: Vec::new(),
             watching: Vec::new(),
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn parts_that_report_at_odd_times_make_an_even_line() {
-        let mut timeline = Timeline::new(2, Duration::from_secs(10));
+        let mut timeline = LoadTimeline::new(2, Duration::from_secs(10));
         let tick = |bytes| Tick {
             bytes,
             watching: 5,
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn delays_stay_in_the_step_that_recorded_them() {
-        let mut timeline = Timeline::new(1, Duration::from_secs(10));
+        let mut timeline = LoadTimeline::new(1, Duration::from_secs(10));
         for n in 0..4u64 {
             let mut tick = Tick::default();
             tick.delays.record((n + 1) * 1000);

@@ -27,14 +27,14 @@ pub(super) enum Piece {
 
 #[derive(Debug)]
 pub(super) enum Unframer {
-    WebSocket(Frames),
+    WebSocket(FrameReader),
     Chunked(Decoder),
     UntilClose,
 }
 
 impl Unframer {
     pub fn websocket() -> Unframer {
-        Unframer::WebSocket(Frames::default())
+        Unframer::WebSocket(FrameReader::default())
     }
 
     /// The next piece at the front of `input`, or `None` when more bytes are needed.
@@ -56,7 +56,7 @@ impl Unframer {
 
 /// RFC 6455, section 5.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub(super) struct FrameReader {
     /// The front of a frame's head that was cut, or a text, ping or close that is not whole.
     carry: Vec<u8>,
     open: Option<OpenFrame>,
@@ -67,13 +67,13 @@ pub(super) struct Frames {
 
 #[derive(Debug, Clone, Copy)]
 struct OpenFrame {
-    kind: Kind,
+    kind: MessageKind,
     is_final: bool,
     remaining: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MessageKind {
     Binary,
     Text,
     Ping,
@@ -81,7 +81,7 @@ enum Kind {
     Close,
 }
 
-impl Frames {
+impl FrameReader {
     fn next(&mut self, input: &mut Bytes) -> Result<Option<Piece>, String> {
         loop {
             if self.has_ended {
@@ -104,7 +104,7 @@ impl Frames {
             if frame.remaining == 0 {
                 self.open = None;
             }
-            if frame.kind == Kind::Binary {
+            if frame.kind == MessageKind::Binary {
                 if bytes.is_empty() {
                     continue;
                 }
@@ -114,21 +114,21 @@ impl Frames {
             if self.carry.len() > TEXT_BYTES_MAX {
                 return Err(format!("a text of over {TEXT_BYTES_MAX} bytes"));
             }
-            if frame.remaining > 0 || (frame.kind == Kind::Text && !frame.is_final) {
+            if frame.remaining > 0 || (frame.kind == MessageKind::Text && !frame.is_final) {
                 continue;
             }
             let whole = std::mem::take(&mut self.carry);
             match frame.kind {
-                Kind::Text => {
+                MessageKind::Text => {
                     let text = String::from_utf8(whole).map_err(|_| "a text that is not UTF-8")?;
                     return Ok(Some(Piece::Text(text)));
                 }
-                Kind::Ping => return Ok(Some(Piece::Ping(whole.into()))),
-                Kind::Close => {
+                MessageKind::Ping => return Ok(Some(Piece::Ping(whole.into()))),
+                MessageKind::Close => {
                     self.has_ended = true;
                     return Ok(Some(Piece::End(close_reason(&whole))));
                 }
-                Kind::Pong | Kind::Binary => {}
+                MessageKind::Pong | MessageKind::Binary => {}
             }
         }
     }
@@ -161,20 +161,23 @@ impl Frames {
             return Err("a frame with reserved bits".into());
         }
         let kind = match header.opcode {
-            OpCode::Data(Data::Binary | Data::Continue) => Kind::Binary,
-            OpCode::Data(Data::Text) => Kind::Text,
-            OpCode::Control(Control::Ping) => Kind::Ping,
-            OpCode::Control(Control::Pong) => Kind::Pong,
-            OpCode::Control(Control::Close) => Kind::Close,
+            OpCode::Data(Data::Binary | Data::Continue) => MessageKind::Binary,
+            OpCode::Data(Data::Text) => MessageKind::Text,
+            OpCode::Control(Control::Ping) => MessageKind::Ping,
+            OpCode::Control(Control::Pong) => MessageKind::Pong,
+            OpCode::Control(Control::Close) => MessageKind::Close,
             OpCode::Data(Data::Reserved(code)) | OpCode::Control(Control::Reserved(code)) => {
                 return Err(format!("a frame with the reserved opcode {code}"));
             }
         };
-        let is_control = matches!(kind, Kind::Ping | Kind::Pong | Kind::Close);
+        let is_control = matches!(
+            kind,
+            MessageKind::Ping | MessageKind::Pong | MessageKind::Close
+        );
         if is_control && (length > 125 || !header.is_final) {
             return Err("a control frame of over 125 bytes, or in pieces".into());
         }
-        self.is_text = kind == Kind::Text && !header.is_final;
+        self.is_text = kind == MessageKind::Text && !header.is_final;
         self.open = Some(OpenFrame {
             kind,
             is_final: header.is_final,

@@ -14,7 +14,7 @@ use super::answer::ask;
 use super::findings::{Findings, keep};
 use super::judge::Judge;
 use super::options::Protocol;
-use super::plan::{Role, Seat};
+use super::plan::{Assignment, Role};
 use super::socket::{hold_little, is_connected, open_socket};
 use super::stamp;
 use super::unframe::{MASKED_CLOSE, Piece, Unframer, masked_pong};
@@ -25,7 +25,7 @@ pub(super) const READ_BYTES: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Viewer {
-    pub seat: Seat,
+    pub assignment: Assignment,
     pub life: Life,
     /// When it began to connect.
     pub began: Instant,
@@ -77,7 +77,7 @@ pub(super) struct Reader {
 }
 
 /// What the viewers of one part share.
-pub(super) struct Theatre<'a> {
+pub(super) struct Shared<'a> {
     pub protocol: Protocol,
     pub run: Option<u64>,
     pub stall_for: Option<std::time::Duration>,
@@ -113,9 +113,9 @@ enum Pause {
 }
 
 impl Viewer {
-    pub fn new(seat: Seat, now: Instant) -> Viewer {
+    pub fn new(assignment: Assignment, now: Instant) -> Viewer {
         Viewer {
-            seat,
+            assignment,
             life: Life::Away,
             began: now,
             bytes: 0,
@@ -134,8 +134,8 @@ impl Viewer {
         now: Instant,
     ) -> io::Result<()> {
         self.began = now;
-        let socket = open_socket(server, self.seat.index)?;
-        if !self.seat.role.is_healthy() {
+        let socket = open_socket(server, self.assignment.index)?;
+        if !self.assignment.role.is_healthy() {
             hold_little(&socket)?;
         }
         let mut socket = Wire::new(socket, tls)?;
@@ -191,7 +191,7 @@ impl Viewer {
     }
 
     /// Its socket has news, or its time has come. Reads `allowed` bytes at most.
-    pub fn turn(&mut self, request: &[u8], allowed: usize, theatre: &mut Theatre) -> Outcome {
+    pub fn turn(&mut self, request: &[u8], allowed: usize, shared: &mut Shared) -> Outcome {
         if let Life::Connecting(socket) = &mut self.life {
             match is_connected(socket.tcp()).and_then(|connected| {
                 if connected {
@@ -202,7 +202,7 @@ impl Viewer {
             }) {
                 Ok(false) => return Outcome::Nothing,
                 Ok(true) => {}
-                Err(error) => return self.fail(error.to_string(), theatre),
+                Err(error) => return self.fail(error.to_string(), shared),
             }
             let Life::Connecting(socket) = std::mem::replace(&mut self.life, Life::Away) else {
                 return Outcome::Nothing;
@@ -215,21 +215,21 @@ impl Viewer {
         let mut just_connected = false;
         let mut rest = Bytes::new();
         if let Life::Asking { socket, answer } = &mut self.life {
-            match ask(socket, answer, theatre.protocol, theatre.scratch) {
+            match ask(socket, answer, shared.protocol, shared.scratch) {
                 Ok(None) => return Outcome::Nothing,
                 Ok(Some((unframer, is_v1, after))) => {
                     just_connected = true;
                     rest = after;
-                    self.watch(unframer, is_v1, theatre);
+                    self.watch(unframer, is_v1, shared);
                 }
-                Err(reason) => return self.fail(reason, theatre),
+                Err(reason) => return self.fail(reason, shared),
             }
         }
         let had_media = self.is_settled;
-        let pause = self.read(rest, allowed, theatre);
+        let pause = self.read(rest, allowed, shared);
         if let Pause::Ended(reason) = pause {
             self.life = Life::Away;
-            keep(&mut theatre.findings.reasons.dropped, reason);
+            keep(&mut shared.findings.reasons.dropped, reason);
             return Outcome::Dropped { just_connected };
         }
         match (had_media, self.is_settled, just_connected) {
@@ -239,17 +239,17 @@ impl Viewer {
         }
     }
 
-    fn fail(&mut self, reason: String, theatre: &mut Theatre) -> Outcome {
+    fn fail(&mut self, reason: String, shared: &mut Shared) -> Outcome {
         self.life = Life::Away;
-        keep(&mut theatre.findings.reasons.failed, reason);
+        keep(&mut shared.findings.reasons.failed, reason);
         Outcome::Failed
     }
 
     /// The server accepted the request.
-    fn watch(&mut self, unframer: Unframer, is_v1: bool, theatre: &Theatre) {
-        let judge = match self.seat.role {
+    fn watch(&mut self, unframer: Unframer, is_v1: bool, shared: &Shared) {
+        let judge = match self.assignment.role {
             Role::Crowd => None,
-            role => Some(Judge::new(is_v1, theatre.run, role == Role::Sampled)),
+            role => Some(Judge::new(is_v1, shared.run, role == Role::Sampled)),
         };
         if let Life::Asking { socket, .. } = std::mem::replace(&mut self.life, Life::Away) {
             let screen = Screen::Lit(Box::new(Reader { unframer, judge }));
@@ -257,7 +257,7 @@ impl Viewer {
         }
     }
 
-    fn read(&mut self, mut rest: Bytes, allowed: usize, theatre: &mut Theatre) -> Pause {
+    fn read(&mut self, mut rest: Bytes, allowed: usize, shared: &mut Shared) -> Pause {
         let mut left = allowed;
         let counted = rest.len() as u64;
         self.bytes += counted;
@@ -267,13 +267,13 @@ impl Viewer {
             };
             let reader = match screen {
                 Screen::Blank => {
-                    return match socket.discard(&mut self.bytes, theatre.scratch) {
+                    return match socket.discard(&mut self.bytes, shared.scratch) {
                         Ok(true) => Pause::Empty,
                         Ok(false) => Pause::Ended("the connection ended".into()),
                         Err(error) => Pause::Ended(error.to_string()),
                     };
                 }
-                Screen::Frozen { until, .. } if until.is_none_or(|at| at > theatre.now) => {
+                Screen::Frozen { until, .. } if until.is_none_or(|at| at > shared.now) => {
                     return Pause::Empty;
                 }
                 Screen::Frozen { .. } => {
@@ -283,14 +283,14 @@ impl Viewer {
                 Screen::Lit(reader) => reader,
             };
             if rest.is_empty() {
-                let most = left.min(theatre.scratch.len());
+                let most = left.min(shared.scratch.len());
                 if most == 0 {
                     return Pause::Empty;
                 }
-                match socket.read(&mut theatre.scratch[..most]) {
+                match socket.read(&mut shared.scratch[..most]) {
                     Ok(0) => return Pause::Ended("the connection ended".into()),
                     Ok(length) => {
-                        rest = Bytes::copy_from_slice(&theatre.scratch[..length]);
+                        rest = Bytes::copy_from_slice(&shared.scratch[..length]);
                         left -= length;
                         self.bytes += length as u64;
                     }
@@ -299,14 +299,14 @@ impl Viewer {
                     Err(error) => return Pause::Ended(error.to_string()),
                 }
             }
-            match reader.take(&mut rest, socket, theatre.findings) {
+            match reader.take(&mut rest, socket, shared.findings) {
                 Ok(false) => {}
                 Ok(true) if self.is_settled => {}
                 Ok(true) => {
                     self.is_settled = true;
-                    match self.seat.role {
+                    match self.assignment.role {
                         Role::Crowd => *screen = Screen::Blank,
-                        Role::Stalled => screen.freeze(theatre),
+                        Role::Stalled => screen.freeze(shared),
                         Role::Sampled | Role::Slow => {}
                     }
                 }
@@ -317,9 +317,9 @@ impl Viewer {
 }
 
 impl Screen {
-    fn freeze(&mut self, theatre: &Theatre) {
+    fn freeze(&mut self, shared: &Shared) {
         if let Screen::Lit(reader) = std::mem::replace(self, Screen::Blank) {
-            let until = theatre.stall_for.map(|stall_for| theatre.now + stall_for);
+            let until = shared.stall_for.map(|stall_for| shared.now + stall_for);
             *self = Screen::Frozen { reader, until };
         }
     }

@@ -36,11 +36,11 @@ impl WireTls {
 #[derive(Debug)]
 pub(super) struct Wire {
     tcp: TcpStream,
-    tls: Option<Box<Session>>,
+    tls: Option<Box<TlsSession>>,
 }
 
 #[derive(Debug)]
-struct Session {
+struct TlsSession {
     tls: ClientConnection,
     /// Ciphertext that TLS has not looked at yet; dropped when it has, because viewers are many.
     fresh: Vec<u8>,
@@ -52,7 +52,7 @@ impl Wire {
         let open = |tls: &WireTls| {
             let session = ClientConnection::new(tls.config.clone(), tls.server_name.clone());
             let tls = session.map_err(io::Error::other)?;
-            io::Result::Ok(Box::new(Session {
+            io::Result::Ok(Box::new(TlsSession {
                 tls,
                 fresh: Vec::new(),
                 seen: 0,
@@ -87,7 +87,7 @@ impl Wire {
     }
 }
 
-impl Session {
+impl TlsSession {
     fn read(&mut self, tcp: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         self.send(tcp)?;
         loop {

@@ -31,15 +31,15 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How this process was started.
 #[derive(Debug)]
-pub struct Origin {
+pub struct Launch {
     program: io::Result<PathBuf>,
     arguments: Vec<OsString>,
     /// Whether its sockets are a service manager's.
     is_activated: bool,
 }
 
-impl Origin {
-    pub fn new(is_activated: bool) -> Origin {
+impl Launch {
+    pub fn new(is_activated: bool) -> Launch {
         let mut arguments = std::env::args_os();
         // A name with a slash is a path, and may be a link that leads to another version by then.
         // Any other name was looked up; its path is stored now, before the file is replaced.
@@ -47,7 +47,7 @@ impl Origin {
             Some(name) if name.components().count() > 1 => Ok(name),
             _ => std::env::current_exe(),
         };
-        Origin {
+        Launch {
             program,
             arguments: arguments.collect(),
             is_activated,
@@ -80,8 +80,8 @@ pub struct Successor {
 
 /// What this process needs to hand its sockets over, and how far that has come.
 #[derive(Debug)]
-pub struct Succession {
-    origin: Origin,
+pub struct Handover {
+    launch: Launch,
     /// To be handed over.
     random_publish_key: Option<Secret>,
     /// The process that is to take over, while it starts.
@@ -90,10 +90,10 @@ pub struct Succession {
     draining: Option<Instant>,
 }
 
-impl Succession {
-    pub fn new(origin: Origin, random_publish_key: Option<Secret>) -> Succession {
-        Succession {
-            origin,
+impl Handover {
+    pub fn new(launch: Launch, random_publish_key: Option<Secret>) -> Handover {
+        Handover {
+            launch,
             random_publish_key,
             successor: None,
             draining: None,
@@ -114,7 +114,7 @@ impl Succession {
 
 impl Reactor {
     pub(super) fn call_successor(&mut self) {
-        if !self.is_serving() || self.succession.successor.is_some() {
+        if !self.is_serving() || self.handover.successor.is_some() {
             tracing::warn!("SIGUSR2 ignored: the server is stopping or hands over already");
             return;
         }
@@ -125,7 +125,7 @@ impl Reactor {
         match self.start_successor() {
             Ok(successor) => {
                 tracing::info!(pid = successor.process.id(), "handover begins");
-                self.succession.successor = Some(successor);
+                self.handover.successor = Some(successor);
             }
             Err(error) => tracing::error!(%error, "cannot start the newer process"),
         }
@@ -134,10 +134,10 @@ impl Reactor {
     fn start_successor(&self) -> io::Result<Successor> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let hand_over = HandOver {
-            activated: self.succession.origin.is_activated,
+            activated: self.handover.launch.is_activated,
             listeners: self.doors.listeners.iter().map(|one| one.asked).collect(),
             random_publish_key: self
-                .succession
+                .handover
                 .random_publish_key
                 .as_ref()
                 .map(|key| key.expose().to_owned()),
@@ -153,7 +153,7 @@ impl Reactor {
         ours.set_nonblocking(true)?;
         let mut successor = Successor {
             socket: UnixStream::from_std(ours),
-            process: self.succession.origin.start(theirs.into())?,
+            process: self.handover.launch.start(theirs.into())?,
             deadline: self.clock.began + START_TIMEOUT,
         };
         let registry = self.poll.registry();
@@ -166,21 +166,21 @@ impl Reactor {
     }
 
     /// The next process has sent something, or ended.
-    pub(super) fn hear_successor(&mut self) {
-        let Some(successor) = &mut self.succession.successor else {
+    pub(super) fn read_successor(&mut self) {
+        let Some(successor) = &mut self.handover.successor else {
             return;
         };
         let mut said = [0; READY.len()];
         match successor.socket.read(&mut said) {
             Ok(length) if &said[..length] == READY => self.be_taken_over_from(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(_) | Err(_) => self.give_up_successor("it did not come up"),
+            Ok(_) | Err(_) => self.abandon_successor("it did not come up"),
         }
     }
 
     /// Goes on without a successor.
-    pub(super) fn give_up_successor(&mut self, reason: &str) {
-        if let Some(successor) = self.succession.successor.take() {
+    pub(super) fn abandon_successor(&mut self, reason: &str) {
+        if let Some(successor) = self.handover.successor.take() {
             let pid = successor.process.id();
             let status = end(successor.process);
             tracing::error!(pid, reason, status, "the newer process did not take over");
@@ -188,7 +188,7 @@ impl Reactor {
     }
 
     fn be_taken_over_from(&mut self) {
-        let Some(successor) = self.succession.successor.take() else {
+        let Some(successor) = self.handover.successor.take() else {
             return;
         };
         let pid = successor.process.id();
@@ -199,12 +199,12 @@ impl Reactor {
 
     pub(super) fn tend_succession(&mut self) {
         let now = self.clock.began;
-        if self.succession.draining.is_some_and(|until| now >= until) {
+        if self.handover.draining.is_some_and(|until| now >= until) {
             self.stop();
         }
         let is_late = |successor: &Successor| now >= successor.deadline;
-        if self.succession.successor.as_ref().is_some_and(is_late) {
-            self.give_up_successor("it took too long");
+        if self.handover.successor.as_ref().is_some_and(is_late) {
+            self.abandon_successor("it took too long");
         }
     }
 }

@@ -38,19 +38,18 @@ struct Letter {
 
 /// The threads, from outside. They end once this is gone, and their last question answered.
 #[derive(Debug)]
-pub struct Hook {
+pub struct HookThreads {
     letters: SyncSender<Letter>,
     answers: Receiver<HookAnswer>,
     timeout: Duration,
 }
 
-impl Hook {
+impl HookThreads {
     /// `waker` is called for each answer.
-    pub fn start(options: &config::Hook, waker: Waker) -> io::Result<Hook> {
+    pub fn start(options: &config::Hook, waker: Arc<Waker>) -> io::Result<HookThreads> {
         let (letters, incoming) = mpsc::sync_channel(QUESTIONS_MAX);
         let (outgoing, answers) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
-        let waker = Arc::new(waker);
         let caller = Caller::new(options.url.expose());
         for _ in 0..THREADS {
             let (incoming, outgoing) = (Arc::clone(&incoming), outgoing.clone());
@@ -59,7 +58,7 @@ impl Hook {
                 .name("auth hook".to_owned())
                 .spawn(move || caller.work(&incoming, &outgoing, &waker))?;
         }
-        Ok(Hook {
+        Ok(HookThreads {
             letters,
             answers,
             timeout: options.timeout,

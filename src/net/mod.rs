@@ -3,12 +3,12 @@
 //! ```text
 //! listeners ─► admit ─┐                    ┌─► questions ─► the hook's threads
 //! epoll ─────► ready ─┼─► Hub<TcpSocket> ──┤
-//! verdicts ──► hear ──┘                    └─► next_wake ─► the next wait
+//! verdicts ──► hook_answered ──┘           └─► next_wake ─► the next wait
 //! ```
 //!
 //! - `reactor`: the loop; it reads the clock once a turn.
 //! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
-//! - `hook`: the threads that ask the web hook.
+//! - `hook`: the threads that ask the web hook. `recording`: the thread that records.
 //! - `service_manager`, `inherited`, `handover`: messages to a service manager, and how one process
 //!   takes over from another.
 
@@ -17,12 +17,14 @@ mod hook;
 mod inherited;
 mod listener;
 mod reactor;
+mod recording;
 mod service_manager;
 mod socket;
 mod tls;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::http::base_path::BasePath;
+use crate::record::Folder;
 use crate::secret::Secret;
 pub use inherited::Inherited;
 use listener::Service;
@@ -54,10 +56,11 @@ pub enum ServeError {
 
 /// Serves until SIGTERM or SIGINT, or until another process has taken over. Once it listens, it
 /// prints one line for each address, and the links to open. `allocated` returns the bytes that the
-/// process has allocated, for `--max-memory`.
+/// process has allocated, for `--max-memory`. `folder` is that of `--record`.
 pub fn serve(
     config: Serve,
     mut inherited: Inherited,
+    folder: Option<Folder>,
     allocated: fn() -> usize,
 ) -> Result<(), ServeError> {
     let random_publish_key = config.random_publish_key.clone();
@@ -67,7 +70,7 @@ pub fn serve(
     if inherited.is_activated {
         tracing::info!("the service manager gave the sockets: --listen does not count");
     }
-    let mut reactor = Reactor::new(config, inherited, allocated)?;
+    let mut reactor = Reactor::new(config, inherited, folder, allocated)?;
     let greeting = greeting(
         random_publish_key.as_ref(),
         tls.as_ref(),

@@ -3,16 +3,18 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
-use super::handover::{Origin, Succession};
-use super::hook::Hook;
+use super::handover::{Handover, Launch};
+use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
+use super::recording::Recording;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
 use crate::compat::Port;
 use crate::config::{SelfSigned, Serve, Tls};
 use crate::hub::{Hub, Settings, Time};
+use crate::record::Folder;
 use crate::session::SessionId;
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -23,12 +25,13 @@ use signal_hook_mio::v1_0::Signals;
 use std::io;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Tokens below these are slots of sessions.
 const SIGNALS: Token = Token(usize::MAX - 1);
 pub(super) const SUCCESSOR: Token = Token(usize::MAX - 3);
-const HOOK: Token = Token(usize::MAX - 2);
+const WAKER: Token = Token(usize::MAX - 2);
 const LISTENERS: usize = usize::MAX / 2;
 
 /// Events taken from the kernel in one call: 12 bytes each.
@@ -48,13 +51,15 @@ pub struct Reactor {
     signals: Signals,
     pub(super) doors: Doors,
     /// `None` without a web hook.
-    hook: Option<Hook>,
+    hook: Option<HookThreads>,
+    /// `None` without `--record`.
+    recording: Option<Recording>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
     stopping: Option<Instant>,
     pub(super) manager: ServiceManager,
-    pub(super) succession: Succession,
+    pub(super) handover: Handover,
     drain_timeout: Duration,
 }
 
@@ -71,6 +76,7 @@ impl Reactor {
     pub fn new(
         config: Serve,
         mut inherited: Inherited,
+        folder: Option<Folder>,
         allocated: fn() -> usize,
     ) -> Result<Reactor, ServeError> {
         let poll = Poll::new()?;
@@ -113,11 +119,17 @@ impl Reactor {
                 .register(&mut listener.socket, token, Interest::READABLE)?;
             listeners.push(listener);
         }
+        // One for all threads: `mio` has no more for each `Poll`.
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let hook = match &config.hook {
-            Some(hook) => Some(Hook::start(hook, Waker::new(poll.registry(), HOOK)?)?),
+            Some(hook) => Some(HookThreads::start(hook, waker.clone())?),
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
+        let recording = match (&settings.record, folder) {
+            (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
+            _ => None,
+        };
         let clock = LoopClock::new();
         Ok(Reactor {
             hub: Hub::new(settings, allocated, clock.time()),
@@ -130,11 +142,12 @@ impl Reactor {
                 accepted: Vec::new(),
             },
             hook,
+            recording,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
-            succession: Succession::new(
-                Origin::new(inherited.is_activated),
+            handover: Handover::new(
+                Launch::new(inherited.is_activated),
                 config.random_publish_key,
             ),
             drain_timeout: config.limits.drain_timeout,
@@ -154,13 +167,16 @@ impl Reactor {
         while !self.is_done() {
             self.wait()?; // the only call that sleeps
             self.accept();
-            self.hear_hook(); // requests that waited for it go on
+            self.take_hook_answers(); // requests that waited for it go on
+            self.take_recording_news();
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
+            self.order_recordings(false);
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
+        self.finish_recordings();
         Ok(())
     }
 
@@ -207,11 +223,14 @@ impl Reactor {
         let accept = listeners
             .filter_map(|listener| listener.wake_at(self.clock.began))
             .min();
+        let recording = self.recording.as_ref();
+        let orders = recording.filter(|_| self.hub.has_orders());
         let wakes = [
             self.hub.next_wake(),
+            orders.map(Recording::wake_at),
             accept,
             self.manager.wake_at(),
-            self.succession.wake_at(self.stopping.is_some()),
+            self.handover.wake_at(self.stopping.is_some()),
         ];
         wakes.into_iter().flatten().min()
     }
@@ -228,9 +247,9 @@ impl Reactor {
                     }
                 }
             }
-            SUCCESSOR => self.hear_successor(),
-            // Its answers are taken in a phase of their own.
-            HOOK => {}
+            SUCCESSOR => self.read_successor(),
+            // What threads say is taken in phases of its own.
+            WAKER => {}
             Token(index) if index >= LISTENERS => {
                 if let Some(listener) = self.doors.listeners.get_mut(index - LISTENERS) {
                     listener.ready();
@@ -309,10 +328,10 @@ impl Reactor {
         }
     }
 
-    fn hear_hook(&mut self) {
+    fn take_hook_answers(&mut self) {
         if let Some(hook) = &self.hook {
             while let Some(answer) = hook.poll() {
-                self.hub.hear(&answer);
+                self.hub.hook_answered(&answer);
             }
         }
     }
@@ -321,9 +340,39 @@ impl Reactor {
         if let Some(hook) = &self.hook {
             while let Some(question) = self.hub.poll_question() {
                 if let Err(answer) = hook.ask(question) {
-                    self.hub.hear(&answer);
+                    self.hub.hook_answered(&answer);
                 }
             }
+        }
+    }
+
+    fn take_recording_news(&mut self) {
+        if let Some(recording) = &self.recording {
+            while let Some(news) = recording.poll() {
+                self.hub.recording_changed(news);
+            }
+            while let Some(answer) = recording.poll_answer() {
+                self.hub.archive_answered(answer);
+            }
+        }
+    }
+
+    /// `is_last`: no more come, and none waits.
+    fn order_recordings(&mut self, is_last: bool) {
+        if let Some(recording) = &mut self.recording {
+            let now = self.clock.began;
+            if is_last || (self.hub.has_orders() && recording.is_due(now)) {
+                recording.order(self.hub.poll_orders(), now);
+            }
+            recording.ask(self.hub.poll_jobs());
+        }
+    }
+
+    /// All sessions are over: recordings have what is left of the time for stopping.
+    fn finish_recordings(&mut self) {
+        self.order_recordings(true);
+        if let Some(recording) = self.recording.take() {
+            recording.wait(self.stopping);
         }
     }
 
@@ -358,10 +407,15 @@ impl Reactor {
         if self.is_serving() {
             self.manager.stopping();
         }
-        self.give_up_successor("the server is stopping");
+        self.abandon_successor("the server is stopping");
         self.stopping = Some(Instant::now() + STOPPING_TIMEOUT);
         self.doors.listeners.clear();
         self.hub.stop();
+        // What publishers have sent is out; recordings are finished while peers close.
+        self.order_recordings(true);
+        if let Some(recording) = &mut self.recording {
+            recording.finish();
+        }
     }
 
     /// Another process listens now: this one serves its connections for a little while.
@@ -373,7 +427,7 @@ impl Reactor {
             }
         }
         self.hub.drain();
-        self.succession.drain(self.clock.began + self.drain_timeout);
+        self.handover.drain(self.clock.began + self.drain_timeout);
     }
 }
 

@@ -51,7 +51,7 @@ impl Socket for TcpSocket {
     /// Announces the end first in TLS, and then in TCP.
     fn shut(&mut self) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
-            tls.say_goodbye(&mut self.tcp)?;
+            tls.send_close_notify(&mut self.tcp)?;
             if tls.has_unsent() {
                 return Ok(false);
             }

@@ -25,7 +25,7 @@ use bytes::{Buf, BytesMut};
 use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls_calls::{encode, seal, traffic};
+use rustls_calls::{encode, encryptor, seal};
 use slices::Slices;
 use std::cell::RefCell;
 use std::fmt;
@@ -86,7 +86,7 @@ pub struct TlsStream {
     unsent: BytesMut,
     /// The peer has announced that it sends no more.
     has_ended: bool,
-    has_said_goodbye: bool,
+    has_sent_close_notify: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Acceptor {
             plain: BytesMut::new(),
             unsent: BytesMut::new(),
             has_ended: false,
-            has_said_goodbye: false,
+            has_sent_close_notify: false,
         })
     }
 }
@@ -256,8 +256,8 @@ impl TlsStream {
                 self.session.process_tls_records(&mut incoming[done..]);
             let mut is_settled = false;
             match state {
-                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                    while let Some(record) = traffic.next_record() {
+                Ok(ConnectionState::ReadTraffic(mut encryptor)) => {
+                    while let Some(record) = encryptor.next_record() {
                         let record = record.map_err(bad)?;
                         discard += record.discard;
                         take(record.payload, &mut self.plain);
@@ -329,7 +329,7 @@ impl TlsStream {
             outgoing, record, ..
         } = scratch;
         record.clear();
-        let mut traffic = traffic(&mut self.session, &mut self.incoming)?;
+        let mut encryptor = encryptor(&mut self.session, &mut self.incoming)?;
         let (mut plain, mut length) = (0, 0);
         while let Some((slice, is_last)) = slices.front() {
             let room = WRITE_BYTES - plain;
@@ -343,12 +343,12 @@ impl TlsStream {
                     all if is_last => all,
                     some => some - some % RECORD_BYTES,
                 };
-                length += seal(&mut traffic, &slice[..step], outgoing, length)?;
+                length += seal(&mut encryptor, &slice[..step], outgoing, length)?;
             } else {
                 step = slice.len().min(room).min(RECORD_BYTES - record.len());
                 record.extend_from_slice(&slice[..step]);
                 if record.len() == RECORD_BYTES {
-                    length += seal(&mut traffic, record, outgoing, length)?;
+                    length += seal(&mut encryptor, record, outgoing, length)?;
                     record.clear();
                 }
             }
@@ -356,18 +356,18 @@ impl TlsStream {
             slices.advance(step);
         }
         if !record.is_empty() {
-            length += seal(&mut traffic, record, outgoing, length)?;
+            length += seal(&mut encryptor, record, outgoing, length)?;
         }
         Ok((plain, length))
     }
 
     /// Tells the peer, once, that no more will come (RFC 8446, 6.1). It may have to be flushed.
-    pub fn say_goodbye(&mut self, wire: &mut impl Write) -> io::Result<()> {
-        if !self.has_said_goodbye && !self.is_handshaking() {
-            self.has_said_goodbye = true;
-            let mut traffic = traffic(&mut self.session, &mut self.incoming)?;
+    pub fn send_close_notify(&mut self, wire: &mut impl Write) -> io::Result<()> {
+        if !self.has_sent_close_notify && !self.is_handshaking() {
+            self.has_sent_close_notify = true;
+            let mut encryptor = encryptor(&mut self.session, &mut self.incoming)?;
             let mut alert = [0; 64];
-            let length = traffic.queue_close_notify(&mut alert).map_err(bad)?;
+            let length = encryptor.queue_close_notify(&mut alert).map_err(bad)?;
             self.unsent.extend_from_slice(&alert[..length]);
         }
         self.flush(wire).map(drop)

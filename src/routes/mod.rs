@@ -52,6 +52,24 @@ pub enum Route {
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
+    /// Record a stream from now on, or no longer.
+    SetRecording {
+        name: StreamName,
+        on: bool,
+    },
+    /// The page of all recordings, or of one stream's.
+    RecordingsPage(Option<StreamName>),
+    /// The list of recordings.
+    Recordings(AskedRecordings),
+    /// One file.
+    Recording {
+        name: StreamName,
+        file: String,
+    },
+    DeleteRecording {
+        name: StreamName,
+        file: String,
+    },
     Dashboard,
     Metrics,
     Health,
@@ -63,9 +81,19 @@ pub enum Route {
     },
 }
 
+/// Which recordings a list is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedRecordings {
+    /// `None` for those of all streams.
+    pub stream: Option<StreamName>,
+    pub limit: usize,
+    /// Only those that began before, in milliseconds since 1970.
+    pub before_ms: Option<u64>,
+}
+
 /// The permission that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need<'a> {
+pub enum Permission<'a> {
     /// To publish this stream, and with it to send its poster and to end it.
     Publish(&'a StreamName),
     /// To watch this stream, and with it to know of it.
@@ -78,21 +106,25 @@ impl Route {
     /// The permission that the route requires; `None` if it requires none.
     ///
     /// Pages hold no secret: every client may have them, and they ask for the key themselves.
-    pub fn need(&self) -> Option<Need<'_>> {
+    pub fn permission(&self) -> Option<Permission<'_>> {
         match self {
-            Self::Publish { name, .. } | Self::PutPoster(name) | Self::EndPublisher(name) => {
-                Some(Need::Publish(name))
-            }
-            Self::Old { name, port, .. } if port.publishes() => Some(Need::Publish(name)),
+            Self::Publish { name, .. }
+            | Self::PutPoster(name)
+            | Self::EndPublisher(name)
+            | Self::SetRecording { name, .. }
+            | Self::DeleteRecording { name, .. } => Some(Permission::Publish(name)),
+            Self::Old { name, port, .. } if port.publishes() => Some(Permission::Publish(name)),
             Self::Old { name, .. }
             | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
-            | Self::Stream(name) => Some(Need::Watch(name)),
-            Self::Streams | Self::Metrics => Some(Need::List),
+            | Self::Recording { name, .. }
+            | Self::Stream(name) => Some(Permission::Watch(name)),
+            Self::Streams | Self::Recordings(_) | Self::Metrics => Some(Permission::List),
             Self::Home
             | Self::PublishPage(_)
             | Self::WatchPage { .. }
+            | Self::RecordingsPage(_)
             | Self::Dashboard
             | Self::Health
             | Self::Asset(_)
@@ -107,6 +139,8 @@ impl Route {
             Self::Publish { .. }
             | Self::PutPoster(_)
             | Self::EndPublisher(_)
+            | Self::SetRecording { .. }
+            | Self::DeleteRecording { .. }
             | Self::Old { .. } => true,
             Self::Watch { via, .. } => matches!(via, Via::WebSocket(_)),
             Self::Home
@@ -116,6 +150,9 @@ impl Route {
             | Self::Keyframe(_)
             | Self::Streams
             | Self::Stream(_)
+            | Self::RecordingsPage(_)
+            | Self::Recordings(_)
+            | Self::Recording { .. }
             | Self::Dashboard
             | Self::Metrics
             | Self::Health
@@ -223,16 +260,23 @@ pub fn route_old(head: &RequestHead, port: Port, name: &StreamName) -> Result<Ro
 const READ: &str = "GET, HEAD";
 const READ_AND_UPLOAD: &str = "GET, HEAD, PUT, POST, SOURCE";
 const READ_AND_DELETE: &str = "GET, HEAD, DELETE";
+const PUT_AND_DELETE: &str = "PUT, DELETE";
+
+/// Below the address of a stream in the API: whether it is recorded.
+const RECORDING: &str = "/recording";
 
 /// The methods that an address takes, beside OPTIONS; `None` where there is no such address.
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico" => {
-            Some(READ)
-        }
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico"
+        | "/recordings" | "/api/recordings" => Some(READ),
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
+            ("/recordings/", last) => match last.split_once('/') {
+                Some((name, _)) => StreamName::try_from(name).ok().map(|_| READ_AND_DELETE),
+                None => StreamName::try_from(last).ok().map(|_| READ),
+            },
             ("/publish/", last) => {
                 is_name(last.strip_suffix(".webm").unwrap_or(last)).then_some(READ_AND_UPLOAD)
             }
@@ -243,7 +287,10 @@ fn methods(path: &str) -> Option<&'static str> {
                 }
                 is_name(last.strip_suffix(".webp").unwrap_or(last)).then_some(READ)
             }
-            (_, last) => StreamName::try_from(last).ok().map(|_| READ_AND_DELETE),
+            (_, last) => match last.strip_suffix(RECORDING) {
+                Some(name) => StreamName::try_from(name).ok().map(|_| PUT_AND_DELETE),
+                None => StreamName::try_from(last).ok().map(|_| READ_AND_DELETE),
+            },
         },
     }
 }
@@ -272,6 +319,8 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/metrics" => only_get(Route::Metrics),
         "/healthz" => only_get(Route::Health),
         "/api/streams" => only_get(Route::Streams),
+        "/recordings" => only_get(Route::RecordingsPage(None)),
+        "/api/recordings" => only_get(list_of_recordings(head)?),
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {
@@ -285,6 +334,27 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
             let (room, rest) = split_room(path).ok_or_else(nowhere)?;
             match room {
                 "/assets/" => only_get(Route::Asset(rest.to_owned())),
+                "/recordings/" => {
+                    let Some((name, file)) = rest.split_once('/') else {
+                        let name = StreamName::try_from(rest)?;
+                        return only_get(Route::RecordingsPage(Some(name)));
+                    };
+                    let (name, file) = (StreamName::try_from(name)?, file.to_owned());
+                    match head.method {
+                        Method::Get | Method::Head => Ok(Route::Recording { name, file }),
+                        Method::Delete => Ok(Route::DeleteRecording { name, file }),
+                        _ => Err(Refusal::not_allowed(READ_AND_DELETE)),
+                    }
+                }
+                "/api/streams/" if rest.ends_with(RECORDING) => {
+                    let name = rest.strip_suffix(RECORDING).unwrap_or(rest);
+                    let name = StreamName::try_from(name)?;
+                    match head.method {
+                        Method::Put => Ok(Route::SetRecording { name, on: true }),
+                        Method::Delete => Ok(Route::SetRecording { name, on: false }),
+                        _ => Err(Refusal::not_allowed(PUT_AND_DELETE)),
+                    }
+                }
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),
                 "/publish/" => route_publish(head, rest),
@@ -304,10 +374,50 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
 }
 
 fn split_room(path: &str) -> Option<(&'static str, &str)> {
-    let rooms = ["/assets/", "/publish/", "/live/", "/api/streams/"];
+    let rooms = [
+        "/assets/",
+        "/publish/",
+        "/live/",
+        "/recordings/",
+        "/api/streams/",
+    ];
     rooms
         .into_iter()
         .find_map(|room| Some((room, path.strip_prefix(room)?)))
+}
+
+/// What a list of recordings is asked for: `?stream=NAME`, `?limit=N`, `?before=STARTED_AT`.
+fn list_of_recordings(head: &RequestHead) -> Result<Route, Refusal> {
+    /// Recordings in a list that asks for no number.
+    const LIMIT_DEFAULT: usize = 100;
+
+    let stream = head.query.value("stream").map(StreamName::try_from);
+    let limit = head.query.value("limit").map(str::parse::<usize>);
+    let before = head.query.value("before").map(before_ms);
+    Ok(Route::Recordings(AskedRecordings {
+        stream: stream.transpose()?,
+        limit: match limit {
+            Some(Ok(limit)) => limit,
+            Some(Err(_)) => return Err(Refusal::new(400, "limit is a whole number")),
+            None => LIMIT_DEFAULT,
+        },
+        before_ms: match before {
+            Some(None) => {
+                let reason = "before is a time such as 2026-11-22T19:32:05.250Z";
+                return Err(Refusal::new(400, reason));
+            }
+            before => before.flatten(),
+        },
+    }))
+}
+
+/// Milliseconds since 1970.
+fn before_ms(text: &str) -> Option<u64> {
+    let time = humantime::parse_rfc3339(text).ok()?;
+    let since = time
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .ok()?;
+    u64::try_from(since.as_millis()).ok()
 }
 
 /// `/publish/NAME.webm` is the stream NAME, as `/live/NAME.webm` is: otherwise one could publish a

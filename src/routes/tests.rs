@@ -312,7 +312,7 @@ fn pages_need_no_permission_and_every_other_route_of_a_stream_does() {
         "GET /publish/a",
         "GET /dashboard",
     ] {
-        assert_eq!(ask(start, "").expect(start).need(), None, "{start}");
+        assert_eq!(ask(start, "").expect(start).permission(), None, "{start}");
     }
     for start in [
         "GET /live/a.webm",
@@ -321,7 +321,11 @@ fn pages_need_no_permission_and_every_other_route_of_a_stream_does() {
         "GET /api/streams/a",
     ] {
         let route = ask(start, "").expect(start);
-        assert_eq!(route.need(), Some(Need::Watch(&name("a"))), "{start}");
+        assert_eq!(
+            route.permission(),
+            Some(Permission::Watch(&name("a"))),
+            "{start}"
+        );
     }
 }
 

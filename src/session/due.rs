@@ -63,9 +63,10 @@ impl<S> Session<S> {
             State::Draining(draining) if is_over(draining.active_at, limits.head_timeout) => {
                 Some(Due::Idle)
             }
-            State::Responding { .. } | State::Draining(_) | State::Posting(_) => {
-                is_stalled.then_some(Due::Stalled)
-            }
+            State::Responding { .. }
+            | State::Draining(_)
+            | State::Recalling(_)
+            | State::Posting(_) => is_stalled.then_some(Due::Stalled),
             State::Publishing(publisher) => publisher_due(publisher, limits, now),
             State::Viewing { .. } if is_stalled => Some(Due::Stalled),
             State::Viewing { viewer, .. } if self.readiness.blocked_since().is_some() => {

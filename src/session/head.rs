@@ -14,14 +14,14 @@ const EAGER_BYTES_MAX: usize = 256;
 pub struct IncomingHead {
     /// These bytes of it are here.
     bytes: BytesMut,
-    place: Place,
+    place: Position,
     /// The port of https, on a listener that only redirects there.
     redirects_to: Option<u16>,
 }
 
 /// Which request of its connection it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// The first, and the PROXY header before it has not been read.
     BehindProxyHeader,
     First,
@@ -38,9 +38,9 @@ impl IncomingHead {
         IncomingHead {
             bytes: BytesMut::new(),
             place: if has_proxy_header {
-                Place::BehindProxyHeader
+                Position::BehindProxyHeader
             } else {
-                Place::First
+                Position::First
             },
             redirects_to,
         }
@@ -50,24 +50,24 @@ impl IncomingHead {
     pub fn later(bytes: BytesMut) -> IncomingHead {
         IncomingHead {
             bytes,
-            place: Place::Later,
+            place: Position::Later,
             redirects_to: None,
         }
     }
 
     /// Whether the PROXY header comes first.
     pub fn is_behind_proxy_header(&self) -> bool {
-        self.place == Place::BehindProxyHeader
+        self.place == Position::BehindProxyHeader
     }
 
     /// The PROXY header has been read.
     pub fn proxy_header_read(&mut self) {
-        self.place = Place::First;
+        self.place = Position::First;
     }
 
     /// Whether the client is between two requests.
     pub fn is_between_requests(&self) -> bool {
-        self.place == Place::Later && self.bytes.is_empty()
+        self.place == Position::Later && self.bytes.is_empty()
     }
 
     /// Bytes of memory that it takes.

@@ -45,8 +45,6 @@ pub struct Inbound {
     wrong: Option<Violation>,
     /// Whether the last bytes were frames of some bytes each.
     is_dense: bool,
-    /// Bytes that came since the peer was last seen between two messages.
-    unfinished: u32,
     /// Unrequested data messages.
     pub ignored: u8,
     /// The code of the peer's close frame.
@@ -105,7 +103,6 @@ impl Inbound {
             check,
             wrong,
             is_dense: false,
-            unfinished: saturated(rest.len() as u64),
             ignored: 0,
             close_code: None,
         }
@@ -122,7 +119,7 @@ impl Inbound {
         let coming = self
             .check
             .payload_left()
-            .saturating_add(self.unfinished as usize);
+            .saturating_add(self.check.unfinished());
         coming.saturating_add(mem::size_of::<Inbound>())
     }
 
@@ -137,7 +134,7 @@ impl Inbound {
     /// Reads the next message. Returns it, and the number of bytes that came from the socket.
     pub fn read(&mut self, socket: &mut impl Read, outbox: &mut Outbox) -> (Received, u64) {
         self.check.count_anew();
-        let mut wire = Wire {
+        let mut wire = CheckedSocket {
             socket,
             check: &mut self.check,
             wrong: &mut self.wrong,
@@ -154,11 +151,6 @@ impl Inbound {
         let is_spent = wire.is_spent;
         let came = wire.received;
         outbox.push(wire.replies);
-        self.unfinished = if self.check.is_between_messages() {
-            0
-        } else {
-            self.unfinished.saturating_add(saturated(came))
-        };
         if came > 0 {
             self.is_dense = self.check.frames() * DENSE_FRAME_BYTES > came;
         }
@@ -203,12 +195,8 @@ impl From<Error> for Received {
     }
 }
 
-fn saturated(length: u64) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
-}
-
 /// The socket as tungstenite sees it.
-struct Wire<'a, S> {
+struct CheckedSocket<'a, S> {
     socket: &'a mut S,
     check: &'a mut FrameCheck,
     wrong: &'a mut Option<Violation>,
@@ -220,7 +208,7 @@ struct Wire<'a, S> {
     is_spent: bool,
 }
 
-impl<S: Read> Read for Wire<'_, S> {
+impl<S: Read> Read for CheckedSocket<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.wrong.is_some() {
             return Err(io::ErrorKind::InvalidData.into());
@@ -251,7 +239,7 @@ impl<S: Read> Read for Wire<'_, S> {
     }
 }
 
-impl<S> Write for Wire<'_, S> {
+impl<S> Write for CheckedSocket<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.replies.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -8,7 +8,7 @@
 //! - `state`: the states, and what belongs to each; `head`: a request head that is coming in.
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
 //! - `publisher`, `viewer`: the two roles; `keyframes`: the messages to publishers without a keyframe;
-//!   `pending`: a request that waits for the web hook.
+//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
 //!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
@@ -31,6 +31,7 @@ pub(crate) mod outbox;
 mod pending;
 pub(crate) mod publisher;
 mod readiness;
+mod recall;
 pub(crate) mod relaying;
 pub(crate) mod requesting;
 mod socket;
@@ -44,11 +45,12 @@ pub use head::{IncomingHead, ParsedHead};
 pub use id::SessionId;
 pub use pending::{PendingAuthorization, QuestionId, Request, Verdict};
 pub use readiness::Readiness;
+pub use recall::Recall;
 pub use socket::Socket;
 pub use state::{Draining, Posting, State};
 
 use crate::compat::Port;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use outbox::Outbox;
 use publisher::Publisher;
 use relaying::OldPublisher;
@@ -189,6 +191,21 @@ impl<S> Session<S> {
         }
     }
 
+    /// Takes out the recording that is being sent. The session needs its next state at once.
+    pub fn take_recall(&mut self) -> Option<Box<Recall>> {
+        if !matches!(self.state, State::Recalling(_)) {
+            return None;
+        }
+        let answered = State::Responding {
+            keep_alive: false,
+            rest: BytesMut::new(),
+        };
+        match mem::replace(&mut self.state, answered) {
+            State::Recalling(recall) => Some(recall),
+            _ => None,
+        }
+    }
+
     pub fn pending(&self) -> Option<&PendingAuthorization> {
         match &self.state {
             State::Pending(pending) => Some(pending),
@@ -255,6 +272,7 @@ impl<S> Session<S> {
                 inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
             }
             State::Relaying(relaying) => relaying.held_bytes(),
+            State::Recalling(recall) => recall.held_bytes(),
             State::Draining(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
@@ -269,6 +287,7 @@ impl<S> Session<S> {
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
+            | State::Recalling(_)
             | State::Posting(_)
             | State::Closing { .. }
             | State::Gone => {}
@@ -286,6 +305,6 @@ mod tests {
     fn a_viewer_costs_a_few_hundred_bytes() {
         let length = size_of::<Session<crate::net::TcpSocket>>();
         assert!(length <= 256, "{length}");
-        assert!(size_of::<Inbound>() <= 320, "{}", size_of::<Inbound>());
+        assert!(size_of::<Inbound>() <= 328, "{}", size_of::<Inbound>());
     }
 }

@@ -8,7 +8,7 @@ use super::inbound::Inbound;
 use super::liveness::Liveness;
 use super::outbox::{Outbox, write_slices};
 use super::publisher::Publisher;
-use super::viewer::Progress;
+use super::viewer::WriteProgress;
 use crate::compat::{Kept, Place, Port, Taken};
 use crate::work::Debt;
 use std::io::{self, Write};
@@ -58,12 +58,12 @@ pub struct OldPublisher {
 #[derive(Debug, Clone, Copy)]
 pub struct Listened {
     /// `Ended`: it was too slow, and the message that it should have next is gone.
-    pub progress: Progress,
+    pub progress: WriteProgress,
     pub bytes: usize,
 }
 
 impl Listened {
-    pub fn nothing(progress: Progress) -> Listened {
+    pub fn nothing(progress: WriteProgress) -> Listened {
         Listened { progress, bytes: 0 }
     }
 }
@@ -193,18 +193,18 @@ impl Relaying {
             let is_overtaken = self.fill(outbox, kept, now);
             if outbox.is_empty() || bytes >= TURN_BYTES {
                 let progress = if is_overtaken {
-                    Progress::Ended
+                    WriteProgress::Ended
                 } else if outbox.is_empty() {
-                    Progress::Level
+                    WriteProgress::Level
                 } else {
-                    Progress::More
+                    WriteProgress::More
                 };
                 return Ok(Listened { progress, bytes });
             }
             let taken = match write_slices(socket, outbox.slices()) {
                 Ok(taken) => taken,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let progress = Progress::Blocked;
+                    let progress = WriteProgress::Blocked;
                     return Ok(Listened { progress, bytes });
                 }
                 Err(error) => return Err(error),
@@ -213,9 +213,9 @@ impl Relaying {
             bytes += taken.written;
             if taken.written < taken.offered || is_overtaken {
                 let progress = if is_overtaken {
-                    Progress::Ended
+                    WriteProgress::Ended
                 } else {
-                    Progress::Blocked
+                    WriteProgress::Blocked
                 };
                 return Ok(Listened { progress, bytes });
             }

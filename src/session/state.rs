@@ -5,6 +5,7 @@ use super::head::IncomingHead;
 use super::inbound::Inbound;
 use super::pending::PendingAuthorization;
 use super::publisher::Publisher;
+use super::recall::Recall;
 use super::relaying::Relaying;
 use super::viewer::Viewer;
 use crate::http::RequestHead;
@@ -25,6 +26,8 @@ pub enum State {
     /// Reading an unwanted body to its end; the next request may come behind it. The answer is in
     /// the outbox, or written.
     Draining(Box<Draining>),
+    /// Being sent a recording, or waiting for what the archive thread finds. The session is not read.
+    Recalling(Box<Recall>),
     /// Sending us a poster.
     Posting(Box<Posting>),
     /// Feeding one stream, by WebSocket or request body.
@@ -52,6 +55,7 @@ impl State {
             State::Pending(_) => "pending",
             State::Responding { .. } => "responding",
             State::Draining(_) => "draining",
+            State::Recalling(_) => "recalling",
             State::Posting(_) => "posting",
             State::Publishing(_) => "publishing",
             State::Viewing { .. } => "viewing",

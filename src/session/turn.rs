@@ -7,7 +7,7 @@ use super::inbound::{Inbound, Received};
 use super::outbox::Outbox;
 use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
 use super::relaying::Listened;
-use super::viewer::{Batch, Progress, Sent};
+use super::viewer::{Batch, Sent, WriteProgress};
 use super::{IncomingHead, OUTBOX_SLICES_MAX, Session, Socket, State};
 use crate::compat::Kept;
 use crate::http::Method;
@@ -40,13 +40,15 @@ pub enum After {
 
 /// What happens to a session whose whole outbox has been written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum AfterOutput {
     /// Nothing else.
     Stays,
     /// It is to be read: the next request, or the peer's end.
     Reads,
     /// It is to be closed.
     Closes,
+    /// Its recording goes on: the next piece is to be read.
+    Recalls,
 }
 
 impl<S: Socket> Session<S> {
@@ -149,7 +151,7 @@ impl<S: Socket> Session<S> {
         now: Instant,
     ) -> io::Result<Sent> {
         let State::Viewing { viewer, .. } = &mut self.state else {
-            return Ok(Sent::nothing(Progress::Level));
+            return Ok(Sent::nothing(WriteProgress::Level));
         };
         let cursor = viewer.cursor();
         let sent = viewer.write(&mut self.socket, &mut self.outbox, stream, batch);
@@ -162,11 +164,11 @@ impl<S: Socket> Session<S> {
             self.peer_active(now);
         }
         match sent.progress {
-            Progress::Level => {
+            WriteProgress::Level => {
                 self.readiness.unblock();
             }
-            Progress::Blocked => self.readiness.write_blocked(now),
-            Progress::More | Progress::Ended => {}
+            WriteProgress::Blocked => self.readiness.write_blocked(now),
+            WriteProgress::More | WriteProgress::Ended => {}
         }
         Ok(sent)
     }
@@ -213,18 +215,18 @@ impl<S: Socket> Session<S> {
     /// Writes what waits for a listener of the old protocol, and all that is new for it.
     pub fn write_listener(&mut self, kept: &Kept, now: Instant) -> io::Result<Listened> {
         let State::Relaying(relaying) = &mut self.state else {
-            return Ok(Listened::nothing(Progress::Level));
+            return Ok(Listened::nothing(WriteProgress::Level));
         };
         let listened = relaying.write(&mut self.socket, &mut self.outbox, kept, now)?;
         if listened.bytes > 0 && self.readiness.unblock() {
             self.peer_active(now);
         }
         match listened.progress {
-            Progress::Level => {
+            WriteProgress::Level => {
                 self.readiness.unblock();
             }
-            Progress::Blocked => self.readiness.write_blocked(now),
-            Progress::More | Progress::Ended => {}
+            WriteProgress::Blocked => self.readiness.write_blocked(now),
+            WriteProgress::More | WriteProgress::Ended => {}
         }
         Ok(listened)
     }
@@ -255,27 +257,28 @@ impl<S: Socket> Session<S> {
     }
 
     /// The whole outbox has been written.
-    pub fn outbox_written(&mut self, now: Instant) -> Written {
+    pub fn outbox_written(&mut self, now: Instant) -> AfterOutput {
         match &mut self.state {
             State::Responding {
                 keep_alive: false, ..
-            } => Written::Closes,
+            } => AfterOutput::Closes,
             State::Responding { rest, .. } => {
                 let head = IncomingHead::later(mem::take(rest));
                 self.enter(State::Requesting(head), now);
-                Written::Reads
+                AfterOutput::Reads
             }
+            State::Recalling(recall) if recall.is_due() => AfterOutput::Recalls,
             State::Closing { is_shut, .. } if !*is_shut => {
                 // Half-closed, so that what was written last is not lost to a reset when the peer
                 // is still sending. The peer may be gone already.
                 *is_shut = self.socket.shut().unwrap_or(true);
                 if *is_shut {
-                    Written::Reads
+                    AfterOutput::Reads
                 } else {
-                    Written::Stays
+                    AfterOutput::Stays
                 }
             }
-            _ => Written::Stays,
+            _ => AfterOutput::Stays,
         }
     }
 
@@ -292,7 +295,7 @@ impl<S: Socket> Session<S> {
 
     /// Sends text messages to a publisher that understands them, unless too much waits for it. Returns
     /// whether it is one.
-    pub fn tell_publisher(&mut self, messages: &[ToPublisher]) -> bool {
+    pub fn send_to_publisher(&mut self, messages: &[ToPublisher]) -> bool {
         let State::Publishing(publisher) = &self.state else {
             return false;
         };
@@ -306,7 +309,7 @@ impl<S: Socket> Session<S> {
     }
 
     /// Sends a text message to a viewer that understands them, unless too much waits for it.
-    pub fn tell_viewer(&mut self, frame: &Bytes) {
+    pub fn send_to_viewer(&mut self, frame: &Bytes) {
         if let State::Viewing { viewer, .. } = &self.state
             && viewer.is_v1()
             && self.outbox.len() < OUTBOX_SLICES_MAX

@@ -72,7 +72,7 @@ pub enum Announced {
 
 /// How far one write got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum WriteProgress {
     /// All that there is has gone out.
     Level,
     /// There is more, and the socket may take it.
@@ -86,13 +86,13 @@ pub enum Progress {
 /// What one write did.
 #[derive(Debug, Clone, Copy)]
 pub struct Sent {
-    pub progress: Progress,
+    pub progress: WriteProgress,
     pub bytes: usize,
     pub skips: u64,
 }
 
 impl Sent {
-    pub fn nothing(progress: Progress) -> Sent {
+    pub fn nothing(progress: WriteProgress) -> Sent {
         Sent {
             progress,
             bytes: 0,
@@ -276,16 +276,16 @@ impl Viewer {
         if outbox.is_empty() && batch.items.is_empty() {
             return Ok(Sent::nothing(if gathered.end == GatherEnd::OtherTracks {
                 self.end(outbox);
-                Progress::Ended
+                WriteProgress::Ended
             } else {
-                Progress::Level
+                WriteProgress::Level
             }));
         }
         let slices = outbox.slices().chain(batch.slices());
         let taken = match write_slices(socket, slices) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Sent::nothing(Progress::Blocked));
+                return Ok(Sent::nothing(WriteProgress::Blocked));
             }
             Err(error) => return Err(error),
         };
@@ -293,17 +293,17 @@ impl Viewer {
         let skips = self.settle(batch, beyond_outbox, outbox);
         // epoll(7), question 9: a stream socket that takes less than it was offered is full.
         let progress = if taken.written < taken.offered {
-            Progress::Blocked
+            WriteProgress::Blocked
         } else if !outbox.is_empty() || self.cursor != gathered.cursor {
-            Progress::More
+            WriteProgress::More
         } else {
             match gathered.end {
                 GatherEnd::OtherTracks => {
                     self.end(outbox);
-                    Progress::Ended
+                    WriteProgress::Ended
                 }
-                GatherEnd::LiveEdge => Progress::Level,
-                GatherEnd::Full => Progress::More,
+                GatherEnd::LiveEdge => WriteProgress::Level,
+                GatherEnd::Full => WriteProgress::More,
             }
         };
         Ok(Sent {

@@ -255,7 +255,7 @@ impl Stream {
     }
 
     /// Lets go of the media of a stream that has been offline for long.
-    pub fn forget_media(&mut self) {
+    pub fn free_media(&mut self) {
         self.ring.clear();
         self.joinable_ms = None;
     }

@@ -74,7 +74,7 @@ pub(super) enum Frames {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockElement {
     pub bytes: Bytes,
-    /// Where the track number stands, of [`BLOCK_HEAD_LENGTH`] bytes with the relative timestamp and
+    /// Where the track number stands, of `BLOCK_HEAD_LENGTH` bytes with the relative timestamp and
     /// the flags. The frame follows.
     pub track_at: usize,
     pub frame_length: usize,

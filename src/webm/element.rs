@@ -31,9 +31,13 @@ known_ids! {
     CRC_32 "CRC-32" 0xBF
     SEGMENT "Segment" 0x18538067
     SEEK_HEAD "SeekHead" 0x114D9B74
+    SEEK "Seek" 0x4DBB
+    SEEK_ID "SeekID" 0x53AB
+    SEEK_POSITION "SeekPosition" 0x53AC
     INFO "Info" 0x1549A966
     TIMESTAMP_SCALE "TimestampScale" 0x2AD7B1
     DURATION "Duration" 0x4489
+    DATE_UTC "DateUTC" 0x4461
     TRACKS "Tracks" 0x1654AE6B
     TRACK_ENTRY "TrackEntry" 0xAE
     TRACK_NUMBER "TrackNumber" 0xD7
@@ -73,6 +77,11 @@ known_ids! {
     CODEC_STATE "CodecState" 0xA4
     DISCARD_PADDING "DiscardPadding" 0x75A2
     CUES "Cues" 0x1C53BB6B
+    CUE_POINT "CuePoint" 0xBB
+    CUE_TIME "CueTime" 0xB3
+    CUE_TRACK_POSITIONS "CueTrackPositions" 0xB7
+    CUE_TRACK "CueTrack" 0xF7
+    CUE_CLUSTER_POSITION "CueClusterPosition" 0xF1
     CHAPTERS "Chapters" 0x1043A770
     TAGS "Tags" 0x1254C367
     ATTACHMENTS "Attachments" 0x1941A469

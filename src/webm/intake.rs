@@ -52,6 +52,11 @@ impl Intake {
         self.carry.capacity() + self.input.len()
     }
 
+    /// Bytes of an element that is not whole yet.
+    pub(super) fn unfinished_bytes(&self) -> u64 {
+        (self.carry.len() + self.input.len()) as u64
+    }
+
     /// Whether no element has begun that is not whole.
     pub(super) fn is_between_elements(&self) -> bool {
         self.carry.is_empty() && self.passing_over == 0

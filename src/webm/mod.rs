@@ -16,7 +16,7 @@
 //! ```
 //!
 //! [`Segmenter`] reads a publisher's bytes; [`Recording::init_segment`] and [`ClusterWriter`]
-//! write what viewers receive.
+//! write what viewers receive. [`mod@file`] writes recordings.
 
 mod block;
 mod cluster;
@@ -24,6 +24,7 @@ mod element;
 mod endless;
 mod error;
 mod event;
+pub mod file;
 mod intake;
 mod keyframe;
 mod mime;
@@ -39,6 +40,6 @@ pub use element::ElementId;
 pub use endless::with_endless_segment;
 pub use error::WebmError;
 pub use event::{Block, ClusterHead, Event};
-pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter};
+pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter, TIMESTAMP_MS_MAX};
 pub use still::{first_frame, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

@@ -39,7 +39,7 @@ pub const BLOCK_BYTES_DEFAULT: usize = 4 << 20;
 
 /// Latest timestamp: some 139 years in milliseconds, so that the wall clock's time will do. Leaves
 /// room to add without overflow.
-const TIMESTAMP_MS_MAX: i64 = 1 << 42;
+pub const TIMESTAMP_MS_MAX: i64 = 1 << 42;
 
 /// What one publisher may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ struct Head {
     /// How each of them tells its keyframes.
     keyframe_rules: Vec<KeyframeRule>,
     /// Whether [`Event::Recording`] has been given for it.
-    told: bool,
+    is_reported: bool,
 }
 
 /// Bytes in, [`Event`]s out: [`Segmenter::push`], then [`Segmenter::poll`] until it says `None`.
@@ -134,9 +134,14 @@ impl Segmenter {
     /// Bytes of memory that an element takes which is not whole yet, and tracks of which no recording
     /// was told yet.
     pub fn held_bytes(&self) -> usize {
-        let untold = self.head.iter().filter(|head| !head.told);
-        let tracks = untold.flat_map(|head| &head.tracks).map(Track::memory);
+        let unreported = self.head.iter().filter(|head| !head.is_reported);
+        let tracks = unreported.flat_map(|head| &head.tracks).map(Track::memory);
         self.intake.held_bytes() + tracks.sum::<usize>()
+    }
+
+    /// Bytes of the last element, which is cut.
+    pub fn unfinished_bytes(&self) -> u64 {
+        self.intake.unfinished_bytes()
     }
 
     /// Whether the bytes so far end between two elements, as a finished file does.
@@ -258,7 +263,7 @@ impl Segmenter {
                     duration_ticks: 0.0,
                     tracks: Vec::new(),
                     keyframe_rules: Vec::new(),
-                    told: false,
+                    is_reported: false,
                 });
                 self.segment_end = None;
                 self.level = Level::Document;
@@ -291,7 +296,7 @@ impl Segmenter {
 
     fn in_segment(&mut self, head: ElementHead) -> Result<Step, WebmError> {
         self.check_fits(head, self.segment_end)?;
-        let told = self.head.as_ref().is_some_and(|head| head.told);
+        let is_reported = self.head.as_ref().is_some_and(|head| head.is_reported);
         match head.id {
             ElementId::EBML if self.segment_end.is_none() => {
                 self.level = Level::Start;
@@ -304,7 +309,7 @@ impl Segmenter {
                 offset: self.intake.offset(),
                 id: head.id,
             }),
-            ElementId::INFO if !told => {
+            ElementId::INFO if !is_reported => {
                 let offset = self.intake.offset();
                 let Some(payload) = self.intake.take_payload(head, self.limits.init_bytes)? else {
                     return Ok(Step::Partial);
@@ -318,7 +323,7 @@ impl Segmenter {
                 }
                 Ok(Step::Again)
             }
-            ElementId::TRACKS if !told => {
+            ElementId::TRACKS if !is_reported => {
                 let offset = self.intake.offset() + head.length as u64;
                 let Some(payload) = self.intake.take_payload(head, self.limits.init_bytes)? else {
                     return Ok(Step::Partial);
@@ -346,8 +351,8 @@ impl Segmenter {
         if !head.tracks.iter().any(Track::is_played) {
             return Err(WebmError::NothingPlayed { offset });
         }
-        if !head.told {
-            head.told = true;
+        if !head.is_reported {
+            head.is_reported = true;
             let duration_ms = head.duration_ticks * head.timestamp_scale as f64 / 1e6;
             return Ok(Step::Event(Event::Recording(Recording {
                 offset: head.offset,

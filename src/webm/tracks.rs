@@ -279,9 +279,7 @@ pub struct Recording {
 impl Recording {
     /// The track whose keyframes are join points: the first video track.
     pub fn video(&self) -> Option<usize> {
-        self.tracks
-            .iter()
-            .position(|track| track.kind == TrackKind::Video)
+        first_video(&self.tracks)
     }
 
     /// Bytes of memory that it takes: clones share most of it.
@@ -320,6 +318,20 @@ impl Recording {
 
     /// Our own init segment for these tracks, numbered from 1.
     pub fn init_segment(&self) -> Bytes {
+        let mut info = BytesMut::new();
+        write_info(&mut info);
+        let (header, tracks) = (self.ebml_header(), self.tracks_element());
+        let mut out = BytesMut::with_capacity(header.len() + info.len() + tracks.len() + 64);
+        out.put_slice(&header);
+        ElementId::SEGMENT.write(&mut out);
+        out.put_slice(&super::cluster::UNKNOWN_SIZE);
+        write_element(&mut out, ElementId::INFO, &info);
+        out.put_slice(&tracks);
+        out.freeze()
+    }
+
+    /// The EBML header that our init segments and files begin with.
+    pub(super) fn ebml_header(&self) -> BytesMut {
         let mut header = BytesMut::new();
         write_element(&mut header, ElementId(0x4286), &[1]); // EBMLVersion
         write_element(&mut header, ElementId(0x42F7), &[1]); // EBMLReadVersion
@@ -332,13 +344,13 @@ impl Recording {
         );
         write_element(&mut header, ElementId(0x4287), &[4]); // DocTypeVersion
         write_element(&mut header, ElementId(0x4285), &[2]); // DocTypeReadVersion
+        let mut out = BytesMut::with_capacity(header.len() + 8);
+        write_element(&mut out, ElementId::EBML, &header);
+        out
+    }
 
-        let mut info = BytesMut::new();
-        let scale = &(TIMESTAMP_SCALE_DEFAULT as u32).to_be_bytes()[1..];
-        write_element(&mut info, ElementId::TIMESTAMP_SCALE, scale);
-        write_element(&mut info, ElementId(0x4D80), b"videostream"); // MuxingApp
-        write_element(&mut info, ElementId(0x5741), b"videostream"); // WritingApp
-
+    /// Tracks, numbered from 1.
+    pub(super) fn tracks_element(&self) -> BytesMut {
         let entries = self.tracks.iter().map(|track| track.entry.len() + 32);
         let mut tracks = BytesMut::with_capacity(entries.sum());
         for (track, number) in self.tracks.iter().zip(1u8..) {
@@ -349,15 +361,24 @@ impl Recording {
             tracks.put_slice(&track.entry);
             tracks.put_slice(&track.added);
         }
-
-        let mut out = BytesMut::with_capacity(header.len() + info.len() + tracks.len() + 64);
-        write_element(&mut out, ElementId::EBML, &header);
-        ElementId::SEGMENT.write(&mut out);
-        out.put_slice(&super::cluster::UNKNOWN_SIZE);
-        write_element(&mut out, ElementId::INFO, &info);
+        let mut out = BytesMut::with_capacity(tracks.len() + 12);
         write_element(&mut out, ElementId::TRACKS, &tracks);
-        out.freeze()
+        out
     }
+}
+
+pub(super) fn first_video(tracks: &[Track]) -> Option<usize> {
+    tracks
+        .iter()
+        .position(|track| track.kind == TrackKind::Video)
+}
+
+/// What Info says whatever the recording: our TimestampScale and our name.
+pub(super) fn write_info(info: &mut BytesMut) {
+    let scale = &(TIMESTAMP_SCALE_DEFAULT as u32).to_be_bytes()[1..];
+    write_element(info, ElementId::TIMESTAMP_SCALE, scale);
+    write_element(info, ElementId(0x4D80), b"videostream"); // MuxingApp
+    write_element(info, ElementId(0x5741), b"videostream"); // WritingApp
 }
 
 /// Reads an EBML header's payload.

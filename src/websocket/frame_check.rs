@@ -36,16 +36,18 @@ pub struct FrameCheck {
     mask_at: u8,
     payload_left: u64,
     /// The message that is coming in fragments.
-    message: Option<Kind>,
+    message: Option<FrameKind>,
     /// The first bytes of a character whose other bytes are still to come.
     cut: [u8; 3],
     cut_length: u8,
+    /// Bytes of the message that is not whole yet, and of control frames among it.
+    unfinished: u32,
     /// Whole frames since they were counted last.
     frames: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FrameKind {
     Text,
     Binary,
     Control,
@@ -70,6 +72,7 @@ impl FrameCheck {
             if self.payload_left == 0 {
                 self.head[usize::from(self.head_length)] = bytes[at];
                 self.head_length += 1;
+                self.unfinished = self.unfinished.saturating_add(1);
                 self.look_at_head().map_err(wrong)?;
                 at += 1;
                 continue;
@@ -77,10 +80,12 @@ impl FrameCheck {
             let rest = &bytes[at..];
             let here =
                 usize::try_from(self.payload_left).map_or(rest.len(), |left| left.min(rest.len()));
-            if self.kind() == Kind::Text {
+            if self.kind() == FrameKind::Text {
                 self.look_at_text(&rest[..here]).map_err(wrong)?;
             }
             self.payload_left -= here as u64;
+            let here_bytes = u32::try_from(here).unwrap_or(u32::MAX);
+            self.unfinished = self.unfinished.saturating_add(here_bytes);
             if self.payload_left == 0 {
                 self.end_frame().map_err(wrong)?;
             }
@@ -89,9 +94,9 @@ impl FrameCheck {
         Ok(())
     }
 
-    /// Whether the bytes so far end between two messages.
-    pub fn is_between_messages(&self) -> bool {
-        self.head_length == 0 && self.message.is_none()
+    /// Bytes so far of the message that is not whole yet. 0 between two messages.
+    pub fn unfinished(&self) -> usize {
+        self.unfinished as usize
     }
 
     /// Bytes of the current frame's payload that are still to come.
@@ -110,7 +115,7 @@ impl FrameCheck {
         match usize::from(self.head_length) {
             1 => return self.look_at_opcode(first),
             2 if second & MASK == 0 => return protocol("a client's frame has no mask"),
-            2 if self.kind() == Kind::Control && second & !MASK > 125 => {
+            2 if self.kind() == FrameKind::Control && second & !MASK > 125 => {
                 return protocol("a control frame has 125 bytes at most");
             }
             seen if seen < 2 + length_bytes + 4 => return Ok(()),
@@ -151,12 +156,12 @@ impl FrameCheck {
     }
 
     /// What the current frame carries.
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> FrameKind {
         match self.head[0] & !(FIN | RESERVED) {
-            0 => self.message.unwrap_or(Kind::Binary),
-            1 => Kind::Text,
-            2 => Kind::Binary,
-            _ => Kind::Control,
+            0 => self.message.unwrap_or(FrameKind::Binary),
+            1 => FrameKind::Text,
+            2 => FrameKind::Binary,
+            _ => FrameKind::Control,
         }
     }
 
@@ -187,10 +192,15 @@ impl FrameCheck {
         let is_final = self.head[0] & FIN != 0;
         self.head_length = 0;
         self.frames = self.frames.saturating_add(1);
-        if kind == Kind::Control {
+        if kind != FrameKind::Control {
+            self.message = (!is_final).then_some(kind);
+        }
+        if self.message.is_none() {
+            self.unfinished = 0;
+        }
+        if kind == FrameKind::Control {
             return Ok(());
         }
-        self.message = (!is_final).then_some(kind);
         if is_final && self.cut_length > 0 {
             Err(NOT_UTF_8)
         } else {
@@ -303,6 +313,24 @@ mod tests {
                 assert_eq!(check.look(piece), Ok(()));
             }
         }
+    }
+
+    #[test]
+    fn only_the_message_that_is_not_whole_is_unfinished() {
+        let mut check = FrameCheck::default();
+        let mut unfinished = |bytes: &[u8]| {
+            assert_eq!(check.look(bytes), Ok(()));
+            check.unfinished()
+        };
+        let ping = frame(0x89, b"there?");
+        // However long frames come, and wherever they are cut.
+        let pings = ping.repeat(1000);
+        assert!(pings.chunks(7).all(|piece| unfinished(piece) <= ping.len()));
+        assert_eq!(unfinished(&[]), 0);
+        // A ping between fragments ends no message.
+        assert_eq!(unfinished(&frame(0x02, b"abc")), 9);
+        assert_eq!(unfinished(&ping), 9 + ping.len());
+        assert_eq!(unfinished(&frame(0x80, b"")), 0);
     }
 
     /// A byte in each frame, and a ping behind each.

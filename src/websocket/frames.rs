@@ -45,7 +45,7 @@ pub fn text_frame(text: &str) -> Vec<u8> {
     frame(OpCode::Data(Data::Text), text.as_bytes())
 }
 
-/// A ping. A payload over [`CONTROL_BYTES_MAX`] is cut.
+/// A ping. A payload over `CONTROL_BYTES_MAX` is cut.
 pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
     frame(
         OpCode::Control(Control::Ping),

@@ -45,6 +45,10 @@ pub enum ToViewer {
     Viewers {
         count: u64,
     },
+    /// Whether the server records the stream. Told where it does, or no longer does.
+    Recording {
+        on: bool,
+    },
 }
 
 /// A text message to a publisher.
@@ -67,6 +71,11 @@ pub enum ToPublisher {
     Restart,
     /// A newer publisher has taken the stream over.
     Replaced,
+    /// Whether the server records the stream. Told at the start, and when it changes, by a server
+    /// that can.
+    Recording {
+        on: bool,
+    },
 }
 
 impl ToViewer {

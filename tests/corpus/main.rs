@@ -8,7 +8,7 @@ mod scripts;
 mod texts;
 
 use bytes::Bytes;
-use recordings::{any_cut_seeds, odd_ones};
+use recordings::{any_cut_seeds, odd_ones, repair_seeds};
 use scripts::{connection_seeds, ring_seeds};
 use std::path::{Path, PathBuf};
 use texts::{body_seeds, control_seeds, request_seeds};
@@ -22,12 +22,13 @@ fn project(path: &str) -> PathBuf {
 /// A promise of `fuzz/`, and inputs to begin with.
 type Target = (&'static str, fn(&[u8]), Vec<(String, Vec<u8>)>);
 
-fn targets() -> [Target; 6] {
+fn targets() -> [Target; 7] {
     [
         ("any_cut", fuzzing::any_cut, any_cut_seeds()),
         ("body", fuzzing::body, body_seeds()),
         ("connection", fuzzing::connection, connection_seeds()),
         ("control", fuzzing::control, control_seeds()),
+        ("repair", fuzzing::repair, repair_seeds()),
         ("request", fuzzing::request, request_seeds()),
         ("ring", fuzzing::ring, ring_seeds()),
     ]

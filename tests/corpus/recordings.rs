@@ -422,7 +422,20 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Inputs of `any_cut`, each with a name of its own.
-pub fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
+/// Streams as they are, and as recordings of our own that were cut off.
+pub fn repair_seeds() -> Vec<(String, Vec<u8>)> {
+    let mut seeds = streams();
+    for (name, stream) in streams() {
+        if let Some(file) = fuzzing::unfinished(&stream) {
+            let cut = file[..file.len() - 1].to_vec();
+            seeds.extend([(format!("{name}-file"), file), (format!("{name}-cut"), cut)]);
+        }
+    }
+    seeds
+}
+
+/// Some kilobytes each.
+fn streams() -> Vec<(String, Vec<u8>)> {
     let mut streams = Vec::new();
     for name in RECORDINGS {
         let recording = read(name);
@@ -433,8 +446,12 @@ pub fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
     }
     let odd_ones = odd_ones().into_iter();
     streams.extend(odd_ones.map(|(name, bytes)| (name.into(), bytes)));
+    streams
+}
+
+pub fn any_cut_seeds() -> Vec<(String, Vec<u8>)> {
     let mut seeds = Vec::new();
-    for (index, (name, bytes)) in streams.into_iter().enumerate() {
+    for (index, (name, bytes)) in streams().into_iter().enumerate() {
         let cuts = CUTS[index % CUTS.len()];
         seeds.push((name, [&bytes, cuts].concat()));
     }

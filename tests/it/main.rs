@@ -8,5 +8,11 @@ mod faults;
 mod http;
 mod process;
 mod publish;
+mod record;
 mod simulation;
 mod watch;
+
+/// Tells the simulation what its hub holds.
+#[global_allocator]
+static ALLOCATOR: tracking_allocator::Allocator<std::alloc::System> =
+    tracking_allocator::Allocator::system();

@@ -453,7 +453,7 @@ fn renderings_are_small_for_any_codec_name() {
 }
 
 #[test]
-fn a_codec_private_of_a_megabyte_is_read_once() {
+fn codec_private_of_a_megabyte_is_read_once() {
     rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let server = Server::start();
     let private = [

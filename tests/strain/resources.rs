@@ -159,7 +159,7 @@ fn chunk_shared_by_stalled_viewers_is_counted_once() {
 }
 
 #[test]
-fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
+fn viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
     let server = Server::with(&["--viewer-timeout", "1s", "--viewer-buffer", "16KiB"]);
     let sample = Sample::read("chromium-vp8-only-100ms");
     let mut stream = connect_narrow(server.address);
@@ -201,7 +201,7 @@ fn a_viewer_that_trickles_is_closed_with_the_chunk_it_holds() {
 }
 
 #[test]
-fn a_stream_without_keyframes_stays_within_its_ring() {
+fn stream_without_keyframes_stays_within_its_ring() {
     let server = Server::with(&SMALL_RING);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -82,6 +82,12 @@ test('warnings of the server are sentences, known or not', () => {
   }
 });
 
+test('a recording that the server refuses is explained in a sentence', () => {
+  for (const status of [0, 401, 403, 404, 409, 500]) {
+    assert.match(publish.explainRecording(status), /^[A-Z].*\.$/);
+  }
+});
+
 test('a wrong key and a missing key have different sentences', () => {
   assert.match(publish.explainRefusal(401).title, /needs a key/);
   assert.match(publish.explainRefusal(401, { hadKey: true }).title, /not the right one/);

@@ -14,7 +14,7 @@ import { socketUrl } from '../lib/socket.js';
 import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { isOnAir, isSending, next, start } from './machine.js';
-import { actionFor, badgeFor, explainClose, explainRefusal, explainWarning, wordsFor } from './words.js';
+import { actionFor, badgeFor, explainClose, explainRecording, explainRefusal, explainWarning, wordsFor } from './words.js';
 import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
@@ -404,10 +404,29 @@ function showFigures() {
   const connected = broadcast?.isConnected ? broadcast : null;
   figure('viewers', connected && connected.viewers !== null ? counted(connected.viewers, 'viewer') : '');
   figure('rate', connected ? bitRate(connected.bitsPerSecond) : '');
+  showRecording();
   if (state.name === 'live' && nowMs >= nextPosterMs) {
     nextPosterMs = nowMs + POSTER_MS;
     sendPoster();
   }
+}
+
+// --- Recording on the server
+
+/** The button is there where the server can record. */
+function showRecording() {
+  const isRecorded = broadcast?.isConnected ? broadcast.isRecorded : null;
+  $('record').hidden = isRecorded === null || !isOnAir(state);
+  write('record', isRecorded ? 'Stop recording' : 'Record');
+  $('recorded').hidden = !isRecorded;
+}
+
+async function toggleRecording() {
+  const method = broadcast?.isRecorded ? 'DELETE' : 'PUT';
+  const url = at(`api/streams/${encodeURIComponent(name)}/recording`);
+  const answer = await fetch(url, asking({ method })).catch(() => null);
+  // Whether it is recorded, the server says by the socket.
+  if (!answer?.ok) note(explainRecording(answer?.status ?? 0));
 }
 
 // --- Settings
@@ -473,6 +492,7 @@ $('settings').addEventListener('change', ({ target }) => {
 
 // --- Controls
 
+$('record').onclick = toggleRecording;
 $('go').onclick = () => send({ type: 'pressed' });
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('button[data-source]'))) {
   button.onclick = () => pick(/** @type {Source} */ (button.dataset.source));

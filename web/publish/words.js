@@ -267,6 +267,23 @@ export function explainWarning({ code, message = '' }) {
   }
 }
 
+/**
+ * Why the server did not do what the record button asks.
+ *
+ * @param {number} status 0 without an answer
+ */
+export function explainRecording(status) {
+  switch (status) {
+    case 0:
+      return 'The server did not answer. Press Record again when the connection is back.';
+    case 401:
+    case 403:
+      return 'Recording needs the publish key of this stream. Go live with it first.';
+    default:
+      return 'The server does not record this stream now. Wait a little and try again.';
+  }
+}
+
 /** @param {string} text */
 function sentence(text) {
   if (!text) return '';

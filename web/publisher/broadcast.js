@@ -38,6 +38,13 @@ const FINISH_MS = 400;
 export class Broadcast {
   /** @type {number | null} */
   viewers = null;
+
+  /**
+   * Whether the server records the stream; `null` where it cannot.
+   *
+   * @type {boolean | null}
+   */
+  isRecorded = null;
   #on;
   #socket;
   #recorder;
@@ -210,6 +217,9 @@ export class Broadcast {
         break;
       case 'viewers':
         this.viewers = message.count;
+        break;
+      case 'recording':
+        this.isRecorded = message.on;
         break;
       case 'warning':
         this.#on.warning({ code: message.code, message: message.message });

@@ -308,6 +308,7 @@ async function askAbout() {
   const stream = response?.ok ? await response.json().catch(() => null) : null;
   const mime = stream?.mime ?? null;
   showViewers(stream?.viewers);
+  $('recorded').hidden = !stream?.recording;
   send({ type: 'polled', live: Boolean(stream?.live), mime, plays: playsOf(mime ?? '', canPlay) });
 }
 
@@ -324,6 +325,8 @@ async function askWhy() {
 function onMessage(message) {
   switch (message.type) {
     case 'hello':
+      // Said next, where it is so.
+      $('recorded').hidden = true;
       send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
       break;
     case 'init':
@@ -339,6 +342,9 @@ function onMessage(message) {
       break;
     case 'viewers':
       showViewers(message.count);
+      break;
+    case 'recording':
+      $('recorded').hidden = !message.on;
       break;
     default: // A newer server may say more.
   }

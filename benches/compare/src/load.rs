@@ -106,10 +106,10 @@ pub fn run(
     let ramp = RAMP_MIN.max(Duration::from_millis(viewers * 1000 / COMING_PER_S));
     let mut command = Command::new(program);
     let fail_if = if place.promises_playback {
-MISSES_AND_FAULTS
-} else {
-MISSES
-};
+        MISSES_AND_FAULTS
+    } else {
+        MISSES
+    };
     command.args(["load", &place.watch, "--json", "--fail-if", fail_if]);
     for (option, value) in [
         ("--viewers", viewers.to_string()),

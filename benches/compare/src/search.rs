@@ -43,10 +43,10 @@ impl Search {
     /// Whether so many were held.
     pub fn tell(&mut self, viewers: u64, held: bool) {
         if held {
-self.held = self.held.max(viewers)
-} else {
-self.missed = Some(self.missed.map_or(viewers, |least| least.min(viewers)))
-}
+            self.held = self.held.max(viewers)
+        } else {
+            self.missed = Some(self.missed.map_or(viewers, |least| least.min(viewers)))
+        }
     }
 
     /// The largest number that was held so far.

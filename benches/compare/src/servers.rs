@@ -225,10 +225,10 @@ fn set_up_icecast(address: SocketAddr) -> anyhow::Result<TempDir> {
     }
     let folder = tempfile::tempdir()?;
     let change_owner = if rustix::process::geteuid().is_root() {
-"<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
-} else {
-""
-};
+        "<changeowner><user>nobody</user><group>nogroup</group></changeowner>"
+    } else {
+        ""
+    };
     let filled = template
         .replace(CHANGE_OWNER, change_owner)
         .replace(">PORT<", &format!(">{}<", address.port()))

@@ -248,6 +248,7 @@ impl Stage {
                             knows = Announced::Live;
                         }
                         ToViewer::Viewers { .. } => {}
+                        ToViewer::Recording { .. } => panic!("nothing is recorded here"),
                     }
                 }
                 ServerFrame::Binary(payload) => {

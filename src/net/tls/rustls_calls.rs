@@ -8,15 +8,15 @@ use rustls::unbuffered::{
 };
 use std::io;
 
-pub(super) type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
+pub(super) type Encryptor<'a> = WriteTraffic<'a, ServerConnectionData>;
 
 /// What encrypts. `incoming` is what rustls has seen already: it may keep places within it.
-pub(super) fn traffic<'a>(
+pub(super) fn encryptor<'a>(
     session: &'a mut UnbufferedServerConnection,
     incoming: &'a mut [u8],
-) -> io::Result<Traffic<'a>> {
+) -> io::Result<Encryptor<'a>> {
     match session.process_tls_records(incoming).state.map_err(bad)? {
-        ConnectionState::WriteTraffic(traffic) => Ok(traffic),
+        ConnectionState::WriteTraffic(encryptor) => Ok(encryptor),
         // Both sides have sent their closing alert.
         _ => Err(io::ErrorKind::BrokenPipe.into()),
     }
@@ -24,13 +24,13 @@ pub(super) fn traffic<'a>(
 
 /// Encrypts `plain` to `outgoing`, from `at` on. Returns how much it is there.
 pub(super) fn seal(
-    traffic: &mut Traffic,
+    encryptor: &mut Encryptor,
     plain: &[u8],
     outgoing: &mut Vec<u8>,
     at: usize,
 ) -> io::Result<usize> {
     loop {
-        match traffic.encrypt(plain, &mut outgoing[at..]) {
+        match encryptor.encrypt(plain, &mut outgoing[at..]) {
             Ok(length) => return Ok(length),
             Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
                 outgoing.resize(at + required_size, 0);

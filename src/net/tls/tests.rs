@@ -66,14 +66,14 @@ fn both(versions: &[&'static rustls::SupportedProtocolVersion]) -> (TlsStream, C
 }
 
 /// Lets the client read what has come, and puts its output on the wire.
-fn pump(client: &mut ClientConnection, wire: &mut Wire, heard: &mut Vec<u8>) {
+fn pump(client: &mut ClientConnection, wire: &mut Wire, received: &mut Vec<u8>) {
     let mut bytes = &wire.to_client[..];
     while !bytes.is_empty() {
         client.read_tls(&mut bytes).unwrap();
         client.process_new_packets().unwrap();
         let mut some = [0; 32 << 10];
         while let Ok(length @ 1..) = client.reader().read(&mut some) {
-            heard.extend_from_slice(&some[..length]);
+            received.extend_from_slice(&some[..length]);
         }
     }
     wire.to_client.clear();
@@ -98,14 +98,14 @@ fn converse(
     buffer_bytes: usize,
 ) {
     let (mut tls, mut client) = both(&[version]);
-    let (mut wire, mut heard, mut read) = (Wire::default(), Vec::new(), Vec::new());
+    let (mut wire, mut received, mut read) = (Wire::default(), Vec::new(), Vec::new());
     let all = slices.concat();
     let mut buffer = vec![0; buffer_bytes];
     let (mut told, mut written) = (0, 0);
     for &room in rooms.iter().cycle().take(200_000) {
         (wire.readable, wire.writable) = (room, room);
         told += client.writer().write(&said[told..]).unwrap();
-        pump(&mut client, &mut wire, &mut heard);
+        pump(&mut client, &mut wire, &mut received);
         loop {
             match tls.read(&mut wire, &mut buffer) {
                 Ok(length) => read.extend_from_slice(&buffer[..length]),
@@ -128,18 +128,23 @@ fn converse(
             written += tls.write(&mut wire, &rest).unwrap();
             assert!(tls.unsent.len() <= WRITE_BYTES + 1024, "{tls:?}");
         }
-        pump(&mut client, &mut wire, &mut heard);
+        pump(&mut client, &mut wire, &mut received);
         let is_done = written == all.len() && !tls.has_unsent() && read.len() == said.len();
         if is_done && !tls.is_handshaking() {
             break;
         }
     }
     assert!(read == said, "{} of {} read", read.len(), said.len());
-    assert!(heard == all, "{} of {} heard", heard.len(), all.len());
+    assert!(
+        received == all,
+        "{} of {} received",
+        received.len(),
+        all.len()
+    );
 
     // Peeked bytes stay.
     client.writer().write_all(b"more").unwrap();
-    pump(&mut client, &mut wire, &mut heard);
+    pump(&mut client, &mut wire, &mut received);
     wire.readable = 1 << 20;
     for _ in 0..2 {
         assert_eq!(tls.peek(&mut wire).unwrap(), 4);
@@ -149,16 +154,16 @@ fn converse(
 
     // A closing alert that has no room goes out when there is some.
     wire.writable = 0;
-    tls.say_goodbye(&mut wire).unwrap();
+    tls.send_close_notify(&mut wire).unwrap();
     assert!(tls.has_unsent());
     wire.writable = 100;
-    tls.say_goodbye(&mut wire).unwrap();
+    tls.send_close_notify(&mut wire).unwrap();
     assert!(!tls.has_unsent());
     let mut bytes = &wire.to_client[..];
     client.read_tls(&mut bytes).unwrap();
     assert!(client.process_new_packets().unwrap().peer_has_closed());
     client.send_close_notify();
-    pump(&mut client, &mut Wire::default(), &mut heard);
+    pump(&mut client, &mut Wire::default(), &mut received);
 }
 
 #[test]
@@ -212,11 +217,11 @@ fn plain_bytes_are_refused_and_plain_http_is_recognized() {
 #[test]
 fn an_idle_connection_keeps_no_buffer() {
     let (mut tls, mut client) = both(&[&rustls::version::TLS13]);
-    let (mut wire, mut heard) = (Wire::default(), Vec::new());
+    let (mut wire, mut received) = (Wire::default(), Vec::new());
     client.writer().write_all(b"hello").unwrap();
     for _ in 0..4 {
         (wire.readable, wire.writable) = (1 << 20, 1 << 20);
-        pump(&mut client, &mut wire, &mut heard);
+        pump(&mut client, &mut wire, &mut received);
         let _ = tls.read(&mut wire, &mut [0; 5]);
     }
     assert!(!tls.is_handshaking());

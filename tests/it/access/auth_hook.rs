@@ -123,7 +123,7 @@ fn hook_decides_every_guarded_route() {
 }
 
 #[test]
-fn the_hook_judges_user_password_and_token() {
+fn hook_judges_user_password_and_token() {
     let hook = Hook::start(|_| Says::Status(200));
     let server = server(&hook, &[]);
     let mut http = Http::open(&server);
@@ -138,7 +138,7 @@ fn the_hook_judges_user_password_and_token() {
 }
 
 #[test]
-fn the_hook_judges_the_client_of_a_trusted_proxy() {
+fn hook_judges_the_client_of_a_trusted_proxy() {
     let hook = Hook::start(|question| match question["address"].as_str() {
         Some("192.0.2.7") => Says::Status(204),
         _ => Says::Status(403),
@@ -157,7 +157,7 @@ fn the_hook_judges_the_client_of_a_trusted_proxy() {
 }
 
 #[test]
-fn the_address_of_the_hook_may_have_a_password() {
+fn address_of_the_hook_may_have_a_password() {
     let hook = Hook::start(|_| Says::Status(200));
     let url = format!("http://video:s%40crt@{}/may?they=1", hook.address);
     let server = Server::with(&["--auth-url", &url]);

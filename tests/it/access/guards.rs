@@ -57,7 +57,7 @@ fn is(shown: &Shown, key: &str) -> bool {
 }
 
 #[test]
-fn a_publish_key_guards_each_way_of_publishing() {
+fn publish_key_guards_each_way_of_publishing() {
     let server = Server::with(&["--publish-key", "right"]);
     walk(&server, &nothing_wrong_and(&["right"]), |door, shown| {
         door.guard != Guard::Publish || is(shown, "right")
@@ -65,7 +65,7 @@ fn a_publish_key_guards_each_way_of_publishing() {
 }
 
 #[test]
-fn a_watch_key_guards_each_way_of_watching() {
+fn watch_key_guards_each_way_of_watching() {
     let server = Server::with(&["--watch-key", "look", "--publish-key", "right"]);
     let shown = nothing_wrong_and(&["right", "look"]);
     walk(&server, &shown, |door, shown| match door.guard {
@@ -104,7 +104,7 @@ fn run(flags: &[&str], variables: &[(&str, &str)]) -> Server {
 }
 
 #[test]
-fn a_key_comes_by_flag_by_variable_and_by_file() {
+fn key_is_read_from_flag_variable_or_file() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -190,7 +190,7 @@ fn wrong_key_opens_nothing() {
 }
 
 #[test]
-fn the_watch_key_guards_all_that_can_be_seen() {
+fn watch_key_guards_media_pictures_and_reports() {
     let server = Server::with(&["--publish-key", "right", "--watch-key", "look"]);
     let look = "Authorization: Bearer look";
     let mut publisher = Http::open(&server);

@@ -7,7 +7,7 @@ use crate::common::hook::{Hook, Says};
 use crate::common::http::{Http, Response, connect_from};
 use crate::common::server::Server;
 use crate::common::websocket::Publisher;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,7 @@ fn served_requests_count_as_no_refusal() {
 }
 
 #[test]
-fn a_flood_of_refusals_is_summed_up_and_hides_no_other_client() {
+fn flood_of_refusals_is_summed_up_and_hides_no_other_client() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let mut http = Http::open(&server);
     let started = Instant::now();
@@ -165,7 +165,7 @@ fn a_flood_of_refusals_is_summed_up_and_hides_no_other_client() {
 }
 
 #[test]
-fn a_refused_request_leaves_the_connection_for_the_next() {
+fn refused_request_leaves_the_connection_for_the_next() {
     let server = Server::with(&["--publish-key", "sesame", "--watch-key", "look"]);
     let mut http = Http::open(&server);
     let small = vec![7; 60 << 10];
@@ -210,7 +210,7 @@ fn a_refused_request_leaves_the_connection_for_the_next() {
 }
 
 #[test]
-fn an_uploader_that_sends_all_before_it_reads_gets_its_answer() {
+fn uploader_that_sends_all_before_it_reads_gets_its_answer() {
     let server = Server::with(&["--publish-key", "sesame"]);
     let megabyte = vec![7; 1 << 20];
     let chunked = [
@@ -224,41 +224,24 @@ fn an_uploader_that_sends_all_before_it_reads_gets_its_answer() {
         ("Transfer-Encoding: chunked\r\n".to_owned(), &chunked),
         (String::new(), &megabyte),
     ] {
-        for target in ["/live/demo.webm", "/nowhere", "/live/demo"] {
-            let mut http = Http::open(&server);
-            http.send(format!("PUT {target} HTTP/1.1\r\nHost: a\r\n{framing}\r\n"));
-            // Slowly, as over a long way: the answer has been written long before the end.
-            for piece in body.chunks(body.len() / 6 + 1) {
-                http.send(piece);
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            let answer = http.answer("PUT");
-            assert!(
-                [401, 404, 405].contains(&answer.status),
-                "{target} {framing:?}"
-            );
-            assert!(!answer.body.is_empty());
+        let mut http = Http::open(&server);
+        http.send(format!(
+            "PUT /live/demo.webm HTTP/1.1\r\nHost: a\r\n{framing}\r\n"
+        ));
+        // Slowly, as over a long way: the answer has been written long before the end.
+        for piece in body.chunks(body.len() / 4 + 1) {
+            http.send(piece);
+            std::thread::sleep(Duration::from_millis(30));
         }
+        let answer = http.answer("PUT");
+        assert_eq!(answer.status, 401, "{framing:?}");
+        assert!(!answer.body.is_empty());
     }
     // So it is with what turns out to be no WebM.
     let mut http = Http::open(&server);
     let key = "Authorization: Bearer sesame";
     let answer = http.upload("PUT", "/live/demo.webm", &[key], &megabyte);
     assert_eq!(answer.status, 415);
-}
-
-#[test]
-fn an_endless_refused_upload_ends() {
-    let server = Server::with(&["--publish-key", "sesame"]);
-    let mut http = Http::open(&server);
-    http.ask("PUT", "/live/demo.webm", &["Transfer-Encoding: chunked"]);
-    let started = Instant::now();
-    let mut stream = http.stream().try_clone().unwrap();
-    while stream.write_all(b"1\r\nx\r\n").is_ok() {
-        assert!(started.elapsed() < Duration::from_secs(14));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    server.assert_healthy();
 }
 
 #[test]

@@ -291,7 +291,7 @@ fn list_shows_the_streams_of_the_token() {
 }
 
 #[test]
-fn the_secret_comes_by_flag_by_variable_and_by_file() {
+fn secret_is_read_from_flag_variable_or_file() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);

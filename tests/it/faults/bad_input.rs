@@ -89,7 +89,7 @@ fn impossible_size_is_refused_at_its_offset_and_earlier_frames_stay() {
 }
 
 #[test]
-fn a_block_over_the_limit_is_refused() {
+fn block_over_the_limit_is_refused() {
     let server = Server::with(&["--block-bytes", "2KiB"]);
     let sample = Sample::read("chromium-restart-1");
     let large = sample

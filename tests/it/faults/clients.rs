@@ -182,7 +182,7 @@ fn proxy_header_sets_the_client_address() {
 }
 
 #[test]
-fn a_connection_without_its_proxy_header_is_refused() {
+fn connection_without_its_proxy_header_is_refused() {
     let options = [
         "--proxy-protocol",
         "--trusted-proxy=127.0.0.1",
@@ -214,7 +214,7 @@ fn a_connection_without_its_proxy_header_is_refused() {
 }
 
 #[test]
-fn the_log_names_the_client_and_not_the_proxy() {
+fn log_names_the_client_and_not_the_proxy() {
     let server = Server::with(&["--trusted-proxy", "127.0.0.1", "--publish-open"]);
     let mut http = from(HERE, &server);
     let fields = ["X-Forwarded-For: 192.0.2.77", "Transfer-Encoding: chunked"];

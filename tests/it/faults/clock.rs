@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Twice, deadlines are looked at within it.
-const TICKS: Duration = Duration::from_millis(600);
+/// Deadlines are looked at within it.
+const TICKS: Duration = Duration::from_millis(300);
 
 /// Debian has it in a folder for each architecture.
 fn libfaketime() -> PathBuf {
@@ -40,7 +40,7 @@ fn server_with_a_clock_of(offset: &Path) -> Server {
 }
 
 #[test]
-fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
+fn jumping_wall_clock_disconnects_no_client() {
     let folder = tempfile::tempdir().unwrap();
     let offset = folder.path().join("offset");
     fs::write(&offset, "+0").unwrap();
@@ -89,20 +89,20 @@ fn a_wall_clock_that_jumps_to_and_fro_changes_nothing() {
 }
 
 #[test]
-fn a_server_that_stood_still_gives_everybody_their_time_again() {
-    const STANDSTILL: Duration = Duration::from_secs(4);
+fn standstill_counts_against_no_client() {
+    const STANDSTILL: Duration = Duration::from_secs(2);
     let server = Server::with(&[
         "--publisher-timeout",
-        "2s",
+        "1500ms",
         "--head-timeout",
-        "3s",
+        "1500ms",
         "--ping-interval",
-        "2s",
+        "1500ms",
         "--ping-timeout",
-        "2s",
+        "1500ms",
     ]);
     let sample = Sample::read("chromium-restart-1");
-    let mut viewers: Vec<Viewer> = (0..50).map(|_| Viewer::v1(&server, "demo")).collect();
+    let mut viewers: Vec<Viewer> = (0..10).map(|_| Viewer::v1(&server, "demo")).collect();
     let mut publisher = Publisher::open(&server, "demo");
     let mut silent = WebSocketClient::open(&server, "/publish/silent", &[]);
     publisher.open_stream(&sample);
@@ -116,8 +116,8 @@ fn a_server_that_stood_still_gives_everybody_their_time_again() {
     server.signal(Signal::STOP);
     thread::sleep(STANDSTILL);
     server.signal(Signal::CONT);
-    // For the first half second all of them are silent, as if they had stood still as well.
-    thread::sleep(Duration::from_millis(500));
+    // At first all of them are silent, as if they had stood still as well.
+    thread::sleep(Duration::from_millis(300));
     publisher.go_on(&sample);
     half_asked.send(format!("Host: {}\r\n\r\n", server.address));
     assert_eq!(half_asked.answer("GET").status, 200);

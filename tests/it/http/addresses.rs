@@ -123,7 +123,7 @@ fn on_air(server: &Server, name: &str, sample: &str) -> Publisher {
 }
 
 #[test]
-fn the_newest_vp8_keyframe_is_a_webp_picture() {
+fn newest_vp8_keyframe_is_a_webp_picture() {
     let server = Server::start();
     assert_eq!(ask(&server, "GET", "/live/demo.webp", &[]).status, 404);
     let folder = tempfile::tempdir().unwrap();

@@ -29,7 +29,7 @@ const PAGES: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn a_connection_serves_one_request_after_another() {
+fn connection_serves_one_request_after_another() {
     let server = Server::start();
     let mut http = Http::open(&server);
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 mod addresses;
 mod answers;
-mod pages_are_everybodys;
+mod pages_need_no_key;
 mod prefix;
 mod proxy;
 mod rfc6455;

@@ -176,7 +176,7 @@ fn every_address_works_behind_a_proxy_that_keeps_the_prefix() {
 }
 
 #[test]
-fn a_server_with_a_base_path_answers_below_it_and_without_it() {
+fn server_with_a_base_path_answers_below_it_and_without_it() {
     for base in ["/video", "/a/b", "/live"] {
         let server = Server::with(&["--base-path", base]);
         let site = Site {

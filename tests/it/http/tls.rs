@@ -130,7 +130,7 @@ fn viewers_of_both_kinds_get_the_frames_of_a_websocket_publisher() {
 
 /// All at once, so that the last record's plaintext is there when the kernel has nothing more.
 #[test]
-fn a_request_body_is_published_to_its_last_byte() {
+fn request_body_is_published_to_its_last_byte() {
     let (server, _certificate) = encrypted(&[]);
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");

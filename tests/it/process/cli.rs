@@ -94,7 +94,7 @@ fn help_shows_no_secret_from_the_environment() {
 }
 
 #[test]
-fn a_bad_flag_is_one_line_with_exit_code_2() {
+fn bad_flag_is_one_line_with_exit_code_2() {
     for command in [&[][..], &["serve"]] {
         let refused = |arguments: &[&str]| refusal(2, &[command, arguments].concat(), &[]);
         assert_eq!(
@@ -119,7 +119,7 @@ fn a_bad_flag_is_one_line_with_exit_code_2() {
 }
 
 #[test]
-fn a_bad_variable_is_named() {
+fn bad_variable_is_named() {
     let line = refusal(2, &[], &[("VIDEOSTREAM_PING_TIMEOUT", "soon")]);
     assert!(
         line.starts_with("invalid value 'soon' for '--ping-timeout <DURATION>'"),
@@ -132,7 +132,7 @@ fn a_bad_variable_is_named() {
 }
 
 #[test]
-fn the_flag_wins_over_the_variable_and_the_variable_over_the_file() {
+fn flag_wins_over_variable_and_variable_over_file() {
     // Each source asks for a ring that is too small, so that the refusal names the one in force.
     let file = File::new("ring_bytes = '1MiB'\n");
     let variable = [("VIDEOSTREAM_RING_BYTES", "2MiB")];
@@ -157,8 +157,8 @@ fn config_file_faults_are_refused_with_their_line() {
         ":1: max_streams: invalid type: string \"many\", expected usize"
     );
     assert_eq!(
-        refused("[streams.door]\npublish_key = 'k'\nrecord = true\n"),
-        ":3: streams.door.record: this version cannot record yet: remove the line"
+        refused("[streams.door]\npublish_key = 'k'\nrecord = 'yes'\n"),
+        ":3: streams.door.record: invalid type: string \"yes\", expected a boolean"
     );
     assert!(
         refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream name is ")
@@ -167,7 +167,7 @@ fn config_file_faults_are_refused_with_their_line() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn file_that_cannot_be_read_is_named() {
     let line = refusal(2, &["--config", "/nowhere/videostream.toml"], &[]);
     assert!(
         line.starts_with("--config /nowhere/videostream.toml: "),
@@ -401,7 +401,7 @@ fn address_that_cannot_be_is_one_clear_line() {
 }
 
 #[test]
-fn a_refused_key_is_not_shown() {
+fn refused_key_is_not_shown() {
     let line = refusal(2, &["--publish-key", "hush\thush"], &[]);
     assert!(
         line.starts_with("--publish-key: a key is ") && !line.contains("hush"),
@@ -447,7 +447,7 @@ fn inspect_reads_standard_input() {
 }
 
 #[test]
-fn a_file_that_is_not_there_fails_at_run_time() {
+fn file_that_is_not_there_fails_at_run_time() {
     let line = refusal(1, &["inspect", "/nowhere/a.webm"], &[]);
     assert!(line.starts_with("/nowhere/a.webm: "), "{line}");
 }

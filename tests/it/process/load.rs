@@ -124,7 +124,7 @@ fn twenty_http_viewers_are_served_and_measured() {
 }
 
 #[test]
-fn a_file_is_published_in_a_loop_to_several_streams_and_processes() {
+fn file_is_published_in_a_loop_to_several_streams_and_processes() {
     let server = Server::with(&["--publish-key", "sesame", "--watch-key", "other"]);
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -189,7 +189,7 @@ fn stalled_viewers_are_left_out_of_the_bytes_and_judged_when_they_wake() {
 }
 
 #[test]
-fn the_stream_may_be_published_elsewhere_than_the_viewers_address_says() {
+fn load_may_publish_to_another_address_than_it_watches() {
     let server = Server::start();
     let url = live(&server, "there");
     for (publish_to, viewers) in [
@@ -204,7 +204,7 @@ fn the_stream_may_be_published_elsewhere_than_the_viewers_address_says() {
 }
 
 #[test]
-fn a_condition_that_holds_fails_the_test_with_its_figure() {
+fn condition_that_holds_fails_the_test_with_its_figure() {
     let server = Server::start();
     let url = live(&server, "gate");
     let base = [&*url, "--viewers", "5", "--duration", "1s", "--fail-if"];
@@ -298,7 +298,7 @@ fn ended_server_ends_the_load_test() {
 }
 
 #[test]
-fn an_interrupt_ends_it_with_the_report_so_far() {
+fn interrupt_ends_load_with_the_report_so_far() {
     for (signal, format) in [(Signal::INT, "--json"), (Signal::TERM, "")] {
         let server = Server::start();
         let mut watcher = Viewer::v1(&server, "long");

@@ -155,7 +155,7 @@ const CHANGED: [(&str, &str); 19] = [
 type Check = fn(&Ground, &str);
 
 /// How each block begins, and what is done with it.
-const BLOCKS: [(&str, Check); 21] = [
+const BLOCKS: [(&str, Check); 22] = [
     // Takes minutes to build.
     ("cargo install ", can_be_built_from_here),
     ("videostream\n", serves_on_loopback),
@@ -168,6 +168,7 @@ const BLOCKS: [(&str, Check); 21] = [
     ("tests/run\n", tells_its_stages),
     ("ffmpeg -re -i film.mp4", is_published_by_ffmpeg),
     ("videostream push film.webm", is_published_in_a_loop),
+    ("videostream repair film.webm", makes_a_copy),
     ("listen = [\"0.0.0.0:8080\"]", is_the_configuration_it_says),
     ("export VIDEOSTREAM_TOKEN_SECRET", prints_a_link_that_opens),
     ("{\"action\":\"watch\"", is_what_a_hook_is_asked),
@@ -423,6 +424,12 @@ fn is_published_in_a_loop(ground: &Ground, text: &str) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
+fn makes_a_copy(ground: &Ground, text: &str) {
+    let output = ground.shell(text).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(ground.path().join("seekable.webm").exists());
+}
+
 fn is_the_configuration_it_says(ground: &Ground, text: &str) {
     fs::write(ground.path().join("readme.toml"), ground.changed(text)).unwrap();
     let server = ground.serve("videostream --config readme.toml");
@@ -637,6 +644,7 @@ fn help() -> String {
         Some("push"),
         Some("token"),
         Some("inspect"),
+        Some("repair"),
     ];
     let help = commands.map(|command| {
         let output = program().args(command).arg("--help").output().unwrap();

@@ -60,7 +60,7 @@ fn twins() -> [Sample; 2] {
 }
 
 #[test]
-fn a_second_recording_in_the_same_connection_goes_on() {
+fn second_recording_in_the_same_connection_goes_on() {
     let server = Server::start();
     let [first, second] = twins();
     let mut audience = Audience::of(&server);
@@ -76,7 +76,7 @@ fn a_second_recording_in_the_same_connection_goes_on() {
 }
 
 #[test]
-fn a_publisher_that_comes_back_goes_on() {
+fn publisher_that_comes_back_goes_on() {
     let server = Server::start();
     let [first, second] = twins();
     let mut audience = Audience::of(&server);
@@ -97,7 +97,7 @@ fn a_publisher_that_comes_back_goes_on() {
 }
 
 #[test]
-fn a_publisher_lost_in_the_middle_of_a_block_leaves_no_trace() {
+fn publisher_lost_in_the_middle_of_a_block_leaves_no_part_of_it() {
     let server = Server::start();
     let [first, second] = twins();
     let mut audience = Audience::of(&server);

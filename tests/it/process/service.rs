@@ -159,7 +159,7 @@ fn activated(socket: &TcpListener, pid: &str, options: &[&str]) -> Server {
 }
 
 #[test]
-fn a_socket_that_is_handed_over_is_served_on() {
+fn socket_that_is_handed_over_is_served_on() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     // A client that connects before the server starts waits for it.
@@ -191,7 +191,7 @@ fn a_socket_that_is_handed_over_is_served_on() {
 }
 
 #[test]
-fn a_socket_that_others_can_reach_makes_publishing_need_a_key() {
+fn socket_that_others_can_reach_makes_publishing_need_a_key() {
     let socket = TcpListener::bind("0.0.0.0:0").unwrap();
     let mut server = activated(&socket, "$$", &[]);
     assert!(server.line().contains("/publish/live?key="));
@@ -225,7 +225,7 @@ fn inherited_descriptor_without_a_socket_is_refused_in_one_line() {
 
 /// The unit files are what they say.
 #[test]
-fn the_unit_files_are_valid_and_hardened() {
+fn unit_files_are_valid_and_hardened() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/contrib");
     let service = std::fs::read_to_string(format!("{folder}/videostream.service")).unwrap();
     for line in [

@@ -173,7 +173,7 @@ fn newer_process_that_never_gets_ready_ends_with_the_server() {
 }
 
 #[test]
-fn a_random_publish_key_stays_the_same() {
+fn random_publish_key_stays_the_same() {
     let mut server = Server::on("0.0.0.0:0", &["--drain-timeout", "50ms"]);
     let link = server.line();
     let (_, key) = link

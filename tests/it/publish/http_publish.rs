@@ -60,7 +60,7 @@ fn publish(
 }
 
 #[test]
-fn a_body_may_have_a_length_chunks_or_neither() {
+fn body_may_have_a_length_chunks_or_neither() {
     for method in ["PUT", "POST"] {
         for target in ["/publish/demo", "/live/demo.webm"] {
             for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
@@ -112,7 +112,7 @@ fn icecast_source_publishes_with_its_password() {
 }
 
 #[test]
-fn a_body_may_begin_in_the_packet_of_its_head() {
+fn body_may_begin_in_the_packet_of_its_head() {
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");

@@ -148,7 +148,7 @@ fn receive(socket: &mut WebSocket<TcpStream>) -> Vec<u8> {
 }
 
 #[test]
-fn a_websocket_gets_the_bytes_of_the_file_in_their_time() {
+fn websocket_gets_the_bytes_of_the_file_in_their_time() {
     let (clip, server) = (Clip::new(), Server::new());
     // Before it starts: later, a busy machine might let it send before the clock is read.
     let started = Instant::now();
@@ -210,7 +210,7 @@ fn http_gets_the_bytes_of_the_file_in_one_chunked_request() {
 }
 
 #[test]
-fn a_loop_starts_again_from_the_first_byte_and_ends_with_the_servers_reason() {
+fn loop_starts_again_from_the_first_byte_and_ends_with_the_servers_reason() {
     let (clip, server) = (Clip::new(), Server::new());
     let started = Instant::now();
     let child = start(
@@ -356,7 +356,7 @@ fn unusable_file_or_option_opens_no_connection() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named() {
+fn server_that_is_not_there_is_named() {
     let (clip, server) = (Clip::new(), Server::new());
     let url = server.url("http", "/live/door.webm");
     drop(server);

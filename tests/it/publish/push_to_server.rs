@@ -30,7 +30,7 @@ fn end(child: Child, code: i32) -> String {
 }
 
 #[test]
-fn a_file_is_seen_in_its_own_time() {
+fn file_is_seen_in_its_own_time() {
     let server = Server::with(&["--publish-key", "right"]);
     for (name, scheme, target) in [
         ("chromium-restart-1", "ws", "/publish/demo"),
@@ -79,7 +79,7 @@ fn standard_input_is_seen_as_it_comes() {
 }
 
 #[test]
-fn a_loop_is_one_stream_without_a_gap() {
+fn loop_is_one_stream_without_a_gap() {
     let server = Server::start();
     let sample = Sample::read("chromium-restart-1");
     let folder = tempfile::tempdir().unwrap();

@@ -7,10 +7,9 @@ use crate::common::media::Sample;
 use crate::common::server::Server;
 use crate::common::viewer::Viewer;
 use crate::common::websocket::Publisher;
-use std::time::Instant;
 
 #[test]
-fn a_request_that_does_not_come_is_not_waited_for() {
+fn request_that_does_not_come_is_refused_at_its_deadline() {
     let server = Server::with(&["--head-timeout", "300ms"]);
     let mut silent = Http::open(&server);
     let mut half = Http::open(&server);
@@ -26,21 +25,10 @@ fn a_request_that_does_not_come_is_not_waited_for() {
     }
     // Who was answered before and has no further question is closed without a word.
     assert!(idle.rest().is_empty());
-    // A drop now and then keeps nobody here.
-    let slow = Http::open(&server);
-    let started = Instant::now();
-    for byte in "GET / HTTP/1.1\r\nX-Endless: ".bytes().chain([b'x'; 1000]) {
-        use std::io::Write;
-        if slow.stream().write_all(&[byte]).is_err() || started.elapsed().as_secs() > 5 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert!(started.elapsed().as_secs() < 5, "still listened to");
 }
 
 #[test]
-fn a_silent_publisher_is_closed_and_its_viewers_stay() {
+fn silent_publisher_is_closed_and_its_viewers_stay() {
     let server = Server::with(&["--publisher-timeout", "400ms"]);
     let sample = Sample::read("chromium-restart-1");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -60,7 +48,7 @@ fn a_silent_publisher_is_closed_and_its_viewers_stay() {
 }
 
 #[test]
-fn a_poster_that_does_not_come_is_not_waited_for() {
+fn poster_that_does_not_come_is_refused_at_its_deadline() {
     let server = Server::with(&["--publisher-timeout", "500ms"]);
     let sample = Sample::read("chromium-restart-1");
     let mut publisher = Publisher::on_air(&server, "demo");
@@ -82,7 +70,7 @@ fn a_poster_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
-fn a_websocket_that_does_not_answer_pings_is_dropped() {
+fn websocket_that_does_not_answer_pings_is_dropped() {
     let server = Server::with(&["--ping-interval", "200ms", "--ping-timeout", "300ms"]);
     // Neither reads, so neither answers.
     let _deaf = Viewer::plain(&server, "demo");

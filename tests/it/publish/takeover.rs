@@ -19,7 +19,7 @@ fn put(server: &Server, name: &str) -> Http {
 }
 
 #[test]
-fn a_newer_publisher_takes_over_and_viewers_go_on() {
+fn newer_publisher_takes_over_and_viewers_go_on() {
     let server = Server::start();
     let [first, second] = ["chromium-restart-1", "chromium-restart-2"].map(Sample::read);
     let mut told = Viewer::v1(&server, "demo");
@@ -92,7 +92,7 @@ fn close_frame_names_the_takeover_without_the_subprotocol() {
 }
 
 #[test]
-fn a_replaced_http_publisher_is_answered_409() {
+fn replaced_http_publisher_is_answered_409() {
     let server = Server::start();
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let mut viewer = Viewer::v1(&server, "demo");
@@ -139,7 +139,7 @@ fn http_takes_over_from_a_websocket_and_back() {
 }
 
 #[test]
-fn the_owner_can_end_a_publisher() {
+fn owner_can_end_a_publisher() {
     let server = Server::with(&["--publish-key", "owner"]);
     let key = "Authorization: Bearer owner";
     let sample = Sample::read("chromium-restart-1");

@@ -2,7 +2,8 @@
 
 use super::link::Line;
 use super::media::Books;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use videostream::hub::{Audit, HookSettings, SessionAudit, Settings, Wait};
 use videostream::session::SessionId;
@@ -23,8 +24,58 @@ const OUTBOX_SLICES_MAX: usize = 64 + 8;
 /// Deadlines are looked at four times a second.
 const TICK: Duration = Duration::from_millis(300);
 
+/// Bytes over `--max-memory` and its sixteenth: what a turn reads before the hub looks again, tables and
+/// buffers of the hub's own, and what sessions hold that are too small to be closed for it.
+const MEMORY_SLACK: usize = 256 << 10;
+
+/// Bytes that are left when everybody has gone: tables that stay as large as they were.
+const LEFT_BYTES_MAX: usize = 128 << 10;
+
+/// Connections over a limit that get an answer: as `hub` and `hub::clients` have it.
+const REFUSED_MAX: usize = 32;
+const REFUSED_OF_CLIENT_MAX: usize = 8;
+
+/// How long a closed session has to hang up: as `session` has it.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is true of a turn, beside what the hub says of itself.
+pub struct Moment {
+    pub now: Instant,
+    pub is_at_rest: bool,
+    /// Bytes that it read and wrote.
+    pub bytes: u64,
+    /// Bytes that the hub holds.
+    pub held: usize,
+    /// The least and the most of it that the hub was told in this turn.
+    pub readings: (usize, usize),
+    /// Where each session really comes from.
+    pub clients: HashMap<SessionId, IpAddr>,
+    /// Sessions that come through a proxy.
+    pub proxied: HashSet<SessionId>,
+}
+
+/// What was when the server began to stop.
+struct Stop {
+    at: Instant,
+    /// Sessions that had been closing already, or were being answered.
+    passing: HashSet<SessionId>,
+}
+
 pub struct Checks {
     books: Books,
+    memory_bytes: Option<usize>,
+    connections: usize,
+    streams: usize,
+    per_address: Option<usize>,
+    /// The sessions that there were when the hub began to drain.
+    drained: Option<HashSet<SessionId>>,
+    stopped: Option<Stop>,
+    /// Publishers and viewers of the last turn.
+    roles: HashSet<SessionId>,
+    /// Streams that had a publisher.
+    published: HashSet<String>,
+    refused_for_memory: u64,
+    pub most_memory: usize,
     ring_bytes: usize,
     init_bytes: usize,
     coming_bytes: usize,
@@ -39,6 +90,16 @@ impl Checks {
         let limits = &settings.limits;
         Checks {
             books: books.clone(),
+            memory_bytes: limits.max_memory_bytes,
+            connections: settings.max_connections,
+            streams: limits.max_streams,
+            per_address: limits.max_connections_per_address,
+            drained: None,
+            stopped: None,
+            roles: HashSet::new(),
+            published: HashSet::new(),
+            refused_for_memory: 0,
+            most_memory: 0,
             // A chunk alone may be larger.
             ring_bytes: limits.ring_bytes.max(limits.block_bytes),
             init_bytes: limits.init_bytes + (64 << 10),
@@ -58,9 +119,32 @@ impl Checks {
         }
     }
 
-    pub fn after_turn(&mut self, audit: &Audit, now: Instant, is_at_rest: bool, bytes: u64) {
-        self.check_budget(audit, bytes);
+    /// The hub takes no further connection from now on.
+    pub fn drain(&mut self, audit: &Audit) {
+        self.drained = Some(audit.sessions.iter().map(|one| one.id).collect());
+    }
+
+    /// The hub closes all sessions from now on.
+    pub fn stop(&mut self, audit: &Audit, now: Instant) {
+        let passing = audit.sessions.iter();
+        let passing = passing.filter(|one| ["closing", "responding", "gone"].contains(&one.state));
+        self.stopped = Some(Stop {
+            at: now,
+            passing: passing.map(|one| one.id).collect(),
+        });
+    }
+
+    pub fn after_turn(&mut self, audit: &Audit, moment: &Moment) {
+        let &Moment {
+            now, is_at_rest, ..
+        } = moment;
+        self.check_budget(audit, moment.bytes);
         self.check_accounts(audit);
+        self.check_limits(audit);
+        self.check_clients(audit, moment);
+        self.check_held(audit, moment);
+        self.check_drain(audit);
+        self.check_stop(audit, now);
         for session in &audit.sessions {
             self.require(session.wait != Wait::Nothing, || {
                 format!("a session waits for nothing, for ever: {session:?}")
@@ -162,6 +246,137 @@ impl Checks {
         });
     }
 
+    fn check_limits(&self, audit: &Audit) {
+        let sessions = audit.sessions.iter();
+        let roles = sessions.filter(|one| one.stream.is_some()).count();
+        self.require(roles <= self.connections, || {
+            format!("{roles} publishers and viewers")
+        });
+        let most = self.connections + REFUSED_MAX;
+        self.require(audit.sessions.len() <= most, || {
+            format!("{} sessions, limit {most}", audit.sessions.len())
+        });
+        let streams = audit.streams.iter();
+        let published = streams.filter(|one| one.has_publisher || one.candidates > 0);
+        let published = published.count();
+        self.require(published <= self.streams, || {
+            format!("{published} streams are published")
+        });
+    }
+
+    /// Each session counts for its client, and for no proxy.
+    fn check_clients(&self, audit: &Audit, moment: &Moment) {
+        let mut counts: HashMap<IpAddr, (usize, usize)> = HashMap::new();
+        for session in &audit.sessions {
+            let Some(&client) = moment.clients.get(&session.id) else {
+                continue;
+            };
+            self.require(session.stream.is_none() || session.is_counted, || {
+                format!("a session counts for no client: {session:?}")
+            });
+            if session.is_counted {
+                let is_new = session.stream.is_some() && !self.roles.contains(&session.id);
+                if is_new && moment.proxied.contains(&session.id) {
+                    self.books.count(|counts| counts.through_proxy += 1);
+                }
+                self.require(session.client == client, || {
+                    format!("a session of {client} counts for another: {session:?}")
+                });
+                let (counted, roles) = counts.entry(client).or_default();
+                *counted += 1;
+                *roles += usize::from(session.stream.is_some());
+            }
+        }
+        let Some(most) = self.per_address else {
+            return;
+        };
+        let counted = audit.sessions.iter().filter(|one| one.is_counted).count();
+        self.require(counted == audit.counted, || {
+            format!(
+                "{counted} sessions count for clients, which have {}",
+                audit.counted
+            )
+        });
+        for (client, (counted, roles)) in counts {
+            self.require(roles <= most, || {
+                format!("{client} publishes and watches {roles} times")
+            });
+            self.require(counted <= most + REFUSED_OF_CLIENT_MAX, || {
+                format!("{client} has {counted} connections")
+            });
+        }
+    }
+
+    /// Memory is within its limit, and no request is refused or admitted against it.
+    fn check_held(&mut self, audit: &Audit, moment: &Moment) {
+        self.most_memory = self.most_memory.max(moment.held);
+        let (least, most) = moment.readings;
+        let refused = audit.refused_for_memory;
+        let has_refused = refused > std::mem::replace(&mut self.refused_for_memory, refused);
+        self.books.count(|counts| {
+            counts.refused_for_memory = refused;
+            counts.closed_for_memory = audit.closed_for_memory;
+        });
+        let roles = audit.sessions.iter().filter(|one| one.stream.is_some());
+        let roles: HashMap<SessionId, &SessionAudit> = roles.map(|one| (one.id, one)).collect();
+        let published = audit.streams.iter().filter(|one| one.has_publisher);
+        let published = published.map(|one| one.name.clone()).collect();
+        let published = std::mem::replace(&mut self.published, published);
+        let before = std::mem::replace(&mut self.roles, roles.keys().copied().collect());
+        let Some(limit) = self.memory_bytes else {
+            self.require(!has_refused, || "refused for memory without limit".into());
+            return;
+        };
+        let end = limit + limit / 16 + MEMORY_SLACK;
+        self.require(moment.held <= end, || {
+            format!("{} bytes are held, limit {limit}", moment.held)
+        });
+        self.require(!has_refused || most >= limit, || {
+            format!("a request is refused for memory, of which {most} bytes of {limit} are held")
+        });
+        let admitted = roles.values().find(|one| {
+            let takes_over = one.state == "publishing"
+                && one
+                    .stream
+                    .as_deref()
+                    .is_some_and(|name| published.contains(name));
+            !before.contains(&one.id) && !takes_over
+        });
+        self.require(admitted.is_none() || least < limit, || {
+            format!("a session begins although {least} bytes of {limit} are held: {admitted:?}")
+        });
+    }
+
+    /// The other process has all new connections.
+    fn check_drain(&self, audit: &Audit) {
+        let Some(drained) = &self.drained else {
+            return;
+        };
+        for session in &audit.sessions {
+            self.require(drained.contains(&session.id), || {
+                format!("a hub that drains admits a connection: {session:?}")
+            });
+        }
+    }
+
+    /// A hub that stops closes everything, and waits for nothing long.
+    fn check_stop(&self, audit: &Audit, now: Instant) {
+        let Some(stop) = &self.stopped else {
+            return;
+        };
+        let lasts = now.saturating_duration_since(stop.at);
+        for session in &audit.sessions {
+            let is_passing = ["closing", "responding", "gone"].contains(&session.state);
+            self.require(is_passing, || {
+                format!("the hub stops, and not this session: {session:?}")
+            });
+            let was_passing = stop.passing.contains(&session.id);
+            self.require(was_passing || lasts <= CLOSING_TIMEOUT + TICK, || {
+                format!("{lasts:?} after the stop there is {session:?}")
+            });
+        }
+    }
+
     /// Some states are short, whatever the peer does.
     fn check_passing(&mut self, audit: &Audit, now: Instant) {
         let hook = self.hook.map_or(Duration::ZERO, |hook| hook.timeout);
@@ -214,7 +429,7 @@ impl Checks {
         }
     }
 
-    pub fn at_the_end(&self, audit: &Audit) {
+    pub fn at_the_end(&self, audit: &Audit, held: usize) {
         self.require(audit.sessions.is_empty(), || {
             format!("sessions are left: {:?}", audit.sessions)
         });
@@ -224,6 +439,9 @@ impl Checks {
         let left = audit.counted + audit.questions;
         self.require(left == 0 && !audit.has_queued, || {
             format!("something is left: {audit:?}")
+        });
+        self.require(held <= LEFT_BYTES_MAX, || {
+            format!("nothing is left, and {held} bytes are held")
         });
     }
 }

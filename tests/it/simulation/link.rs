@@ -9,6 +9,7 @@
 //! when it becomes readable after "would block", or writable after it was full. A hub that forgets a
 //! socket waits for it for ever.
 
+use super::memory::of_the_kernel;
 use bytes::{Buf, BytesMut};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -58,6 +59,9 @@ impl LinkSpec {
         }
     }
 }
+
+/// Where a proxy adds its own fields to a request: behind the one that all of them have.
+const HOST: &[u8] = b"Host: localhost\r\n";
 
 /// How a direction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +172,8 @@ pub struct Wire {
     down: Pipe,
     /// The hub was told "would block", and has not been told of bytes since.
     wants_read: bool,
+    /// The hub has seen so many bytes and left them: it is told of further ones.
+    peeked: Option<usize>,
     /// The same of room.
     wants_write: bool,
     /// Whether the end of `up` was told.
@@ -181,6 +187,10 @@ pub struct Wire {
     lost_at: Option<Instant>,
     /// Cuts writes short.
     chance: fastrand::Rng,
+    /// What a proxy adds to each request on its way.
+    proxy_fields: Option<String>,
+    /// TLS is not done yet: nothing can be read or written.
+    pub is_handshaking: bool,
     /// Calls and bytes, for the price of a turn.
     pub calls: u64,
     pub bytes: u64,
@@ -196,6 +206,7 @@ impl Wire {
             down: Pipe::new(now),
             // A new session is read and written to without being asked.
             wants_read: false,
+            peeked: None,
             wants_write: false,
             was_end_told: false,
             is_dropped: false,
@@ -203,6 +214,8 @@ impl Wire {
             now,
             lost_at: None,
             chance: fastrand::Rng::with_seed(seed),
+            proxy_fields: None,
+            is_handshaking: false,
             calls: 0,
             bytes: 0,
         }))
@@ -231,7 +244,9 @@ impl Wire {
     pub fn poll_ready(&mut self) -> Option<(bool, bool)> {
         let has_end = self.up.is_over() && !self.was_end_told;
         let is_reset = self.up.end == Some(End::Reset);
-        let readable = (self.wants_read && !self.up.received.is_empty()) || has_end;
+        let received = self.up.received.len();
+        let has_more = self.peeked.is_some_and(|peeked| received > peeked);
+        let readable = (self.wants_read && received > 0) || has_more || has_end;
         let room = self
             .spec
             .send_buffer
@@ -240,6 +255,7 @@ impl Wire {
             || (has_end && is_reset);
         if readable {
             self.wants_read = false;
+            self.peeked = None;
             self.was_end_told |= has_end;
         }
         if writable {
@@ -255,7 +271,12 @@ impl Wire {
 
     /// Whether the hub was told "would block", and is to be told of bytes.
     pub fn expects_read(&self) -> bool {
-        self.wants_read
+        self.wants_read || self.peeked == Some(self.up.received.len())
+    }
+
+    /// Whether the peer has sent more than has come.
+    pub fn has_unsent(&self) -> bool {
+        !self.is_dropped && !self.up.sending.is_empty()
     }
 
     /// The same of room.
@@ -275,9 +296,25 @@ impl Wire {
 
     /// Sends from the peer. What the network does not take waits with the peer.
     pub fn send(&mut self, bytes: &[u8]) {
-        if self.up.end.is_none() {
-            self.up.sending.extend_from_slice(bytes);
+        if self.up.end.is_some() {
+            return;
         }
+        let Some(fields) = &self.proxy_fields else {
+            return self.up.sending.extend_from_slice(bytes);
+        };
+        let mut rest = bytes;
+        while let Some(place) = rest.windows(HOST.len()).position(|part| part == HOST) {
+            let (before, behind) = rest.split_at(place + HOST.len());
+            self.up.sending.extend_from_slice(before);
+            self.up.sending.extend_from_slice(fields.as_bytes());
+            rest = behind;
+        }
+        self.up.sending.extend_from_slice(rest);
+    }
+
+    /// From now on, a proxy adds these fields to each request.
+    pub fn add_fields(&mut self, fields: String) {
+        self.proxy_fields = Some(fields);
     }
 
     /// Takes what has come from the server.
@@ -309,6 +346,11 @@ impl Wire {
         self.lost_at = Some(self.now + KEEPALIVE);
     }
 
+    /// What the peer sends stays where it is, or moves again.
+    pub fn stall_up(&mut self, is_stalled: bool) {
+        self.up.is_stalled = is_stalled;
+    }
+
     /// The peer reads nothing, or does again.
     pub fn stall_down(&mut self, is_stalled: bool) {
         self.down.is_stalled = is_stalled;
@@ -316,6 +358,8 @@ impl Wire {
 }
 
 /// The server's end.
+///
+/// Of TLS, the hub asks its socket whether the handshake goes on; nothing else is simulated.
 #[derive(Debug)]
 pub struct Plug(pub Line);
 
@@ -355,7 +399,7 @@ impl Write for Plug {
         let mut written = 0;
         for slice in slices {
             let length = slice.len().min(room - written);
-            wire.down.sending.extend_from_slice(&slice[..length]);
+            of_the_kernel(|| wire.down.sending.extend_from_slice(&slice[..length]));
             written += length;
         }
         wire.bytes += written as u64;
@@ -382,6 +426,10 @@ impl Socket for Plug {
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         wire.calls += 1;
+        if wire.is_handshaking && wire.up.end.is_none() {
+            wire.wants_read = true;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         if wire.up.end == Some(End::Reset) {
             wire.was_end_told = true;
             return Err(io::ErrorKind::ConnectionReset.into());
@@ -389,6 +437,7 @@ impl Socket for Plug {
         let length = buffer.len().min(wire.up.received.len());
         if length > 0 {
             buffer[..length].copy_from_slice(&wire.up.received[..length]);
+            wire.peeked = Some(wire.up.received.len());
             return Ok(length);
         }
         if wire.up.is_over() {
@@ -402,6 +451,7 @@ impl Socket for Plug {
     fn discard_raw(&mut self, length: usize) -> io::Result<()> {
         let mut wire = self.0.borrow_mut();
         wire.up.received.advance(length);
+        wire.peeked = None;
         wire.bytes += length as u64;
         Ok(())
     }
@@ -409,6 +459,10 @@ impl Socket for Plug {
     fn shut(&mut self) -> io::Result<bool> {
         self.0.borrow_mut().down.end.get_or_insert(End::Whole);
         Ok(true)
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.0.borrow().is_handshaking
     }
 
     fn limit_unsent(&mut self, bytes: u32) {

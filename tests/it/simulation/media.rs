@@ -1,6 +1,8 @@
 //! Media whose every picture says which one it is, and what was sent when.
 
-use std::cell::RefCell;
+use super::guards::{Guard, Pass, Right};
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::fuzzing::recording::block;
@@ -21,24 +23,148 @@ pub struct Mark {
 }
 
 /// Everything that was sent, and every fault that was seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
+    /// What the server requires.
+    guard: Guard,
+    /// Seconds since 1970, by the server's clock.
+    unix_s: Cell<u64>,
+    has_hook: Cell<bool>,
+    drained_at: Cell<Option<Instant>>,
+    is_narrow: Cell<bool>,
+    /// Recordings of publishers that may not publish.
+    forbidden: RefCell<HashSet<u32>>,
     /// By recording, by number: when the server could have had it at the latest, without a fault of its
     /// own.
     sent: RefCell<Vec<Vec<Instant>>>,
     faults: RefCell<Vec<String>>,
     /// When the server could not be in time: it stood still.
     excused: RefCell<Vec<(Instant, Instant)>>,
-    /// Longest delay of an honest viewer's picture.
-    longest_delay: RefCell<Duration>,
-    pictures: RefCell<u64>,
-    skips: RefCell<u64>,
+    /// Delays of honest viewers' pictures.
+    delays: RefCell<Delays>,
+    counts: Cell<Counts>,
     is_stopping: RefCell<bool>,
 }
 
 pub type Books = Rc<Ledger>;
 
+/// What was tried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pictures that viewers were given.
+    pub pictures: u64,
+    pub skips: u64,
+    /// Requests without permission that were refused.
+    pub unauthorized: u64,
+    /// Requests with the permission that they need, where one is needed.
+    pub permitted: u64,
+    /// Requests that memory refused, and sessions that it closed.
+    pub refused_for_memory: u64,
+    pub closed_for_memory: u64,
+    /// Publishers and viewers that count for a client behind a proxy.
+    pub through_proxy: u64,
+    /// Connections and requests that a full server, or too many of one client, were refused for.
+    pub full: u64,
+    pub handovers: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.pictures += other.pictures;
+        self.skips += other.skips;
+        self.unauthorized += other.unauthorized;
+        self.permitted += other.permitted;
+        self.refused_for_memory += other.refused_for_memory;
+        self.closed_for_memory += other.closed_for_memory;
+        self.through_proxy += other.through_proxy;
+        self.full += other.full;
+        self.handovers += other.handovers;
+    }
+}
+
+/// How long honest viewers' pictures took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delays {
+    pub longest: Duration,
+    sum: Duration,
+    count: u32,
+}
+
+impl Delays {
+    pub fn mean(&self) -> Duration {
+        self.sum / self.count.max(1)
+    }
+}
+
 impl Ledger {
+    pub fn new(guard: Guard, unix_s: u64) -> Ledger {
+        Ledger {
+            guard,
+            unix_s: Cell::new(unix_s),
+            has_hook: Cell::default(),
+            drained_at: Cell::default(),
+            is_narrow: Cell::default(),
+            forbidden: RefCell::default(),
+            sent: RefCell::default(),
+            faults: RefCell::default(),
+            excused: RefCell::default(),
+            delays: RefCell::default(),
+            counts: Cell::default(),
+            is_stopping: RefCell::default(),
+        }
+    }
+
+    /// The server serves its connections, and takes no further request on them.
+    pub fn drain(&self, now: Instant) {
+        self.drained_at.set(Some(now));
+    }
+
+    /// Whether a request of this time is the last of its connection.
+    pub fn is_last(&self, asked: Instant) -> bool {
+        self.drained_at.get().is_some_and(|at| asked >= at)
+    }
+
+    /// A web hook decides as well.
+    pub fn set_hook(&self) {
+        self.has_hook.set(true);
+    }
+
+    pub fn has_hook(&self) -> bool {
+        self.has_hook.get()
+    }
+
+    /// Limits are so low that honest peers may be refused.
+    pub fn set_narrow(&self) {
+        self.is_narrow.set(true);
+    }
+
+    pub fn is_narrow(&self) -> bool {
+        self.is_narrow.get()
+    }
+
+    pub fn set_unix_s(&self, unix_s: u64) {
+        self.unix_s.set(unix_s);
+    }
+
+    /// Whether the server permits this now.
+    pub fn permits(&self, right: Right, stream: &str, pass: Pass) -> bool {
+        self.guard.permits(right, stream, pass, self.unix_s.get())
+    }
+
+    /// Whether everybody may do this.
+    pub fn is_open(&self, right: Right, stream: &str) -> bool {
+        self.permits(right, stream, Pass::Nothing)
+    }
+
+    /// No viewer may see anything of this recording.
+    pub fn forbid(&self, recording: u32) {
+        self.forbidden.borrow_mut().insert(recording);
+    }
+
+    pub fn is_forbidden(&self, recording: u32) -> bool {
+        self.forbidden.borrow().contains(&recording)
+    }
+
     pub fn new_recording(&self) -> u32 {
         let mut sent = self.sent.borrow_mut();
         sent.push(Vec::new());
@@ -83,12 +209,18 @@ impl Ledger {
             return;
         }
         let delay = came.saturating_duration_since(sent);
-        let mut longest = self.longest_delay.borrow_mut();
-        *longest = delay.max(*longest);
+        let mut delays = self.delays.borrow_mut();
+        delays.longest = delay.max(delays.longest);
+        delays.sum += delay;
+        delays.count += 1;
+    }
+
+    pub fn delays(&self) -> Delays {
+        *self.delays.borrow()
     }
 
     pub fn longest_delay(&self) -> Duration {
-        *self.longest_delay.borrow()
+        self.delays().longest
     }
 
     /// The server closes everything from now on.
@@ -100,17 +232,15 @@ impl Ledger {
         *self.is_stopping.borrow()
     }
 
-    pub fn note_picture(&self) {
-        *self.pictures.borrow_mut() += 1;
+    /// Counts something that was tried.
+    pub fn count(&self, add: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        add(&mut counts);
+        self.counts.set(counts);
     }
 
-    pub fn note_skip(&self) {
-        *self.skips.borrow_mut() += 1;
-    }
-
-    /// Pictures that viewers were given, and skips.
-    pub fn counts(&self) -> (u64, u64) {
-        (*self.pictures.borrow(), *self.skips.borrow())
+    pub fn counts(&self) -> Counts {
+        self.counts.get()
     }
 }
 

@@ -6,7 +6,7 @@ use super::media::{Mark, picture};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
 use super::peers::stranger::{Kind, Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
-use super::peers::{BINARY, CLOSE, PING, frame, upgrade};
+use super::peers::{BINARY, CLOSE, PING, PONG, frame, upgrade};
 use super::world::{HookMood, World, hook, settings};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,27 +16,32 @@ use videostream::fuzzing::recording::{Tracks, head};
 use videostream::offline_reason::OfflineReason;
 use videostream::websocket::messages::ToViewer;
 
-const LONG: Duration = Duration::from_secs(500);
+pub const LONG: Duration = Duration::from_secs(500);
 
 /// Two ways of a good link, and a look at deadlines.
 const ROUGHLY: Duration = Duration::from_millis(400);
 
-fn s(seconds: u64) -> Duration {
+pub fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn ms(ms: u64) -> Duration {
+pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn as_ever(_: &mut Limits) {}
+pub fn as_ever(_: &mut Limits) {}
 
-fn publish(world: &mut World, spec: PublisherSpec) -> Rc<RefCell<Publisher>> {
+pub fn publish(world: &mut World, spec: PublisherSpec) -> Rc<RefCell<Publisher>> {
     let publisher = Publisher::new(spec, &world.books);
     world.invite(LinkSpec::good(), publisher)
 }
 
-fn watch(world: &mut World, how: WatchBy, link: LinkSpec, lag: Duration) -> Rc<RefCell<Viewer>> {
+pub fn watch(
+    world: &mut World,
+    how: WatchBy,
+    link: LinkSpec,
+    lag: Duration,
+) -> Rc<RefCell<Viewer>> {
     let habit = if link == LinkSpec::good() {
         Habit::Honest
     } else {
@@ -51,16 +56,16 @@ fn watch(world: &mut World, how: WatchBy, link: LinkSpec, lag: Duration) -> Rc<R
     world.invite(link, viewer)
 }
 
-fn honest_viewer(world: &mut World) -> Rc<RefCell<Viewer>> {
+pub fn honest_viewer(world: &mut World) -> Rc<RefCell<Viewer>> {
     watch(world, WatchBy::V1, LinkSpec::good(), s(1))
 }
 
-fn text(line: &Line) -> String {
+pub fn text(line: &Line) -> String {
     String::from_utf8_lossy(&line.borrow_mut().take()).into_owned()
 }
 
 /// Lets time pass until this holds. Returns how long it took.
-fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+pub fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) -> Duration {
     let began = world.now;
     while !holds() {
         let waited = world.now - began;
@@ -71,7 +76,7 @@ fn wait_for(world: &mut World, most: Duration, mut holds: impl FnMut() -> bool) 
     world.now - began
 }
 
-fn assert_about(took: Duration, expected: Duration) {
+pub fn assert_about(took: Duration, expected: Duration) {
     let is_right = took >= expected.saturating_sub(ms(50)) && took <= expected + ROUGHLY;
     assert!(is_right, "{took:?} rather than {expected:?}");
 }
@@ -102,7 +107,7 @@ fn request_head_has_ten_seconds() {
 }
 
 #[test]
-fn kept_connection_is_closed_without_a_word_after_ten_seconds() {
+fn idle_connection_is_closed_without_an_answer_after_ten_seconds() {
     let mut world = World::with(as_ever);
     let idle = world.connect(LinkSpec::good());
     idle.borrow_mut()
@@ -271,7 +276,7 @@ fn viewer_that_paused_for_less_than_the_lag_skips_nothing() {
 }
 
 #[test]
-fn silence_of_two_seconds_is_told_and_so_is_its_end() {
+fn viewers_get_stalled_after_two_seconds_of_silence_and_resumed_after_it() {
     let mut world = World::with(as_ever);
     let publisher = publish(&mut world, PublisherSpec::honest("honest", LONG));
     let viewer = honest_viewer(&mut world);
@@ -326,7 +331,7 @@ fn silent_tracks_first_picture_is_shown_after_a_second() {
 }
 
 #[test]
-fn publisher_is_read_no_faster_than_it_may_be_and_nothing_is_lost() {
+fn publisher_over_its_rate_is_read_at_that_rate_and_loses_nothing() {
     for how in [PublishBy::WebSocket, PublishBy::Body] {
         // A quarter of what it sends: so it is always held up.
         let rate = 25_000;
@@ -466,7 +471,7 @@ fn draining_hub_serves_its_connections_and_no_further_request() {
     kept.borrow_mut().send(ask);
     world.run(s(2));
     assert!(text(&kept).ends_with("ok\n"));
-    world.hub.drain();
+    world.hand_over();
     kept.borrow_mut().send(ask);
     let before = viewer.borrow().pictures();
     world.run(s(4));
@@ -616,7 +621,7 @@ fn sparse_stream_is_stalled_at_its_first_two_gaps_alone() {
 }
 
 #[test]
-fn body_that_stalls_is_told_and_a_steady_stream_never_is() {
+fn stalled_body_is_reported_and_a_steady_stream_is_not() {
     let mut world = World::with(as_ever);
     let spec = PublisherSpec {
         how: PublishBy::Body,
@@ -651,5 +656,271 @@ fn closed_websocket_is_given_two_seconds_to_hang_up() {
     wait_for(&mut world, s(5), || dropped.borrow().is_dropped);
     assert_about(world.now - closed, s(2));
     world.check_that_all_is_given_back();
+    world.assert_sound();
+}
+
+#[test]
+fn refused_upload_without_end_is_cut_off_after_ten_seconds() {
+    let mut world = World::with(as_ever);
+    let line = world.connect(LinkSpec::good());
+    line.borrow_mut()
+        .send(b"PUT /live/demo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let began = world.now;
+    while !line.borrow().is_dropped {
+        assert!(world.now - began < s(20), "it is read on");
+        line.borrow_mut().send(b"1\r\nx\r\n");
+        world.run(ms(20));
+    }
+    assert_about(world.now - began, s(10));
+    assert!(text(&line).starts_with("HTTP/1.1 405"));
+    world.check_that_all_is_given_back();
+    world.assert_sound();
+}
+
+#[test]
+fn uploader_that_reads_behind_its_last_byte_gets_its_answer() {
+    let megabyte = vec![7; 1 << 20];
+    let chunked = [b"100000\r\n", &megabyte[..], b"\r\n0\r\n\r\n"].concat();
+    for (framing, body) in [
+        ("Content-Length: 1048576\r\n", &megabyte),
+        ("Transfer-Encoding: chunked\r\n", &chunked),
+        ("", &megabyte),
+    ] {
+        for (target, expected) in [
+            ("/live/.demo.webm", 400),
+            ("/nowhere", 404),
+            ("/live/demo", 405),
+        ] {
+            let mut world = World::with(as_ever);
+            // Some seconds for all of it.
+            let link = LinkSpec {
+                rate: 200_000,
+                ..LinkSpec::good()
+            };
+            let line = world.connect(link);
+            let head = format!("PUT {target} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n");
+            line.borrow_mut().send(head.as_bytes());
+            line.borrow_mut().send(body);
+            world.run(s(1));
+            assert!(line.borrow().has_unsent());
+            world.run(s(6));
+            assert!(!line.borrow().has_unsent(), "{target} {framing}");
+            let answer = text(&line);
+            assert_eq!(super::peers::status(&answer), expected, "{answer}");
+            world.assert_sound();
+        }
+    }
+}
+
+#[test]
+fn trickled_request_head_has_ten_seconds_as_well() {
+    let mut world = World::with(as_ever);
+    let line = world.connect(LinkSpec::good());
+    let began = world.now;
+    let head = "GET / HTTP/1.1\r\nX-Endless: ".bytes();
+    for byte in head.chain([b'x'; 3000]) {
+        line.borrow_mut().send(&[byte]);
+        world.run(ms(5));
+        if line.borrow().has_come() {
+            break;
+        }
+    }
+    assert_about(world.now - began, s(10));
+    assert!(text(&line).starts_with("HTTP/1.1 408"));
+    world.assert_sound();
+}
+
+#[test]
+fn poster_has_thirty_seconds_however_it_comes() {
+    let mut world = World::with(as_ever);
+    let publisher = publish(&mut world, PublisherSpec::honest("honest", LONG));
+    let viewer = honest_viewer(&mut world);
+    world.run(s(1));
+    let line = world.connect(LinkSpec::good());
+    line.borrow_mut().send(
+        b"PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n\xff\xd8\xff",
+    );
+    let began = world.now;
+    while !line.borrow().has_come() {
+        assert!(world.now - began < s(40), "it is waited for");
+        line.borrow_mut().send(b"x");
+        world.run(ms(30));
+    }
+    assert_about(world.now - began, s(30));
+    assert!(text(&line).starts_with("HTTP/1.1 408"));
+    world.run(s(1));
+    assert_eq!(
+        (viewer.borrow().gaps(), publisher.borrow().close_code),
+        (0, None)
+    );
+    world.assert_sound();
+}
+
+#[test]
+fn stalled_link_of_a_publisher_loses_no_client_and_no_picture() {
+    for how in [PublishBy::WebSocket, PublishBy::Body] {
+        let mut world = World::with(as_ever);
+        let spec = PublisherSpec {
+            how,
+            ..PublisherSpec::honest("honest", LONG)
+        };
+        let publisher = Publisher::new(spec, &world.books);
+        let line = world.invite_line(LinkSpec::good(), publisher);
+        let viewer = honest_viewer(&mut world);
+        world.run(s(4));
+        line.borrow_mut().stall_up(true);
+        // The recorder does not know.
+        let stalled = world.now;
+        world.run(s(5));
+        world.books.excuse(stalled, world.now + s(2));
+        let late = honest_viewer(&mut world);
+        world.run(ms(500));
+        assert_eq!(
+            (late.borrow().pictures() > 0, late.borrow().gaps()),
+            (true, 0)
+        );
+        line.borrow_mut().stall_up(false);
+        world.run(s(5));
+        for viewer in [&viewer, &late] {
+            let viewer = viewer.borrow();
+            assert!(viewer.pictures() > 25 * 9, "{}", viewer.pictures());
+            let gone = |said: &ToViewer| matches!(said, ToViewer::Offline { .. });
+            assert!(viewer.gaps() == 0 && !viewer.said.iter().any(gone));
+        }
+        world.assert_sound();
+    }
+}
+
+#[test]
+fn half_a_block_ends_a_silence_and_a_ping_does_not() {
+    let mut world = World::with(as_ever);
+    let line = world.connect(LinkSpec::good());
+    line.borrow_mut()
+        .send(upgrade("/publish/honest", true).as_bytes());
+    world.run(ms(100));
+    let recording = world.books.new_recording();
+    let number = world.books.send(recording, world.now);
+    let mark = Mark {
+        recording,
+        number,
+        is_keyframe: true,
+    };
+    let start = [head(Tracks::Picture), picture(mark, 0, 100)].concat();
+    line.borrow_mut().send(&frame(BINARY, &start));
+    let viewer = honest_viewer(&mut world);
+    let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
+    wait_for(&mut world, s(5), || {
+        viewer.borrow().said.last().is_some_and(stalled)
+    });
+    line.borrow_mut().send(&frame(PING, b"there?"));
+    line.borrow_mut().send(&frame(PONG, b"here"));
+    world.run(ms(800));
+    assert!(viewer.borrow().said.last().is_some_and(stalled));
+    let next = Mark {
+        number: number + 1,
+        is_keyframe: false,
+        ..mark
+    };
+    line.borrow_mut()
+        .send(&frame(BINARY, &picture(next, 40, 100)[..3]));
+    let took = wait_for(&mut world, s(1), || {
+        viewer.borrow().said.last() == Some(&ToViewer::Resumed)
+    });
+    assert!(
+        took < ms(100) && viewer.borrow().pictures() == 1,
+        "{took:?}"
+    );
+    world.assert_sound();
+}
+
+#[test]
+fn takeover_of_a_stalled_stream_resumes_it() {
+    let mut world = World::with(as_ever);
+    let spec = PublisherSpec {
+        leave: Leave::Silently,
+        ..PublisherSpec::honest("honest", s(2))
+    };
+    publish(&mut world, spec);
+    let viewer = honest_viewer(&mut world);
+    let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
+    wait_for(&mut world, s(10), || {
+        viewer.borrow().said.last().is_some_and(stalled)
+    });
+    publish(&mut world, PublisherSpec::honest("honest", s(20)));
+    world.run(s(2));
+    let viewer = viewer.borrow();
+    let said = &viewer.said;
+    let place = said.iter().position(stalled).expect("it was told");
+    assert_eq!(said[place + 1], ToViewer::Resumed);
+    assert!(viewer.pictures() > 25 * 3);
+    let gone = |said: &ToViewer| matches!(said, ToViewer::Offline { .. });
+    assert!(!said.iter().any(gone), "{said:?}");
+    world.assert_sound();
+}
+
+#[test]
+fn stalled_stream_that_ends_goes_offline_and_is_not_resumed() {
+    let mut world = World::with(as_ever);
+    let publisher = publish(&mut world, PublisherSpec::honest("honest", s(10)));
+    let viewer = honest_viewer(&mut world);
+    world.run(s(2));
+    publisher.borrow_mut().pause = Some((world.now, s(100)));
+    world.run(s(12));
+    let said = &viewer.borrow().said;
+    let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
+    let place = said.iter().position(stalled).expect("it is told");
+    let count = |said: &&ToViewer| matches!(said, ToViewer::Viewers { .. });
+    let rest: Vec<&ToViewer> = said[place + 1..].iter().filter(|one| !count(one)).collect();
+    let reason = OfflineReason::Ended;
+    assert_eq!(rest, [&ToViewer::Offline { reason }]);
+    world.assert_sound();
+}
+
+#[test]
+fn pictures_wait_for_max_delay_and_go_out_together() {
+    for (max_delay, arrivals) in [(ms(0), 450..550), (s(1), 15..25)] {
+        let mut world = World::with(|limits| {
+            limits.max_delay = max_delay;
+            limits.lag_ms = 3000;
+        });
+        publish(&mut world, PublisherSpec::honest("honest", LONG));
+        let viewer = watch(&mut world, WatchBy::V1, LinkSpec::good(), s(3));
+        world.run(s(20));
+        let viewer = viewer.borrow();
+        assert!(arrivals.contains(&viewer.arrivals), "{}", viewer.arrivals);
+        assert!(viewer.largest_delay() <= max_delay + ms(100));
+        assert!(viewer.pictures() > 25 * 18 && viewer.gaps() == 0);
+        world.assert_sound();
+    }
+}
+
+#[test]
+fn recording_without_a_keyframe_is_not_on_air_and_is_asked_to_restart() {
+    let mut world = World::with(as_ever);
+    let line = world.connect(LinkSpec::good());
+    line.borrow_mut()
+        .send(upgrade("/publish/honest", true).as_bytes());
+    world.run(ms(100));
+    let viewer = honest_viewer(&mut world);
+    let recording = world.books.new_recording();
+    let began = world.now;
+    line.borrow_mut()
+        .send(&frame(BINARY, &head(Tracks::Picture)));
+    let mut said = text(&line);
+    while !said.contains("\"restart\"") {
+        let took = world.now - began;
+        assert!(took < s(10), "{said}");
+        let mark = Mark {
+            recording,
+            number: world.books.send(recording, world.now),
+            is_keyframe: false,
+        };
+        let at_ms = u64::from(mark.number) * 40;
+        line.borrow_mut()
+            .send(&frame(BINARY, &picture(mark, at_ms, 100)));
+        world.run(ms(40));
+        said += &text(&line);
+    }
+    assert_eq!(viewer.borrow().pictures(), 0);
     world.assert_sound();
 }

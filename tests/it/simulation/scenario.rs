@@ -1,19 +1,23 @@
 //! What happens in a simulation, by a seed: who comes when, with which link and habits, and what befalls
 //! the server.
 
+use super::guards::{Credential, GUARDS, Guard, Pass, Right};
 use super::link::LinkSpec;
-use super::media::Books;
+use super::media::{Books, Counts, Delays};
 use super::peers::client::{Client, ClientSpec};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
-use super::peers::stranger::{KINDS, Stranger, StrangerSpec};
+use super::peers::stranger::{GREEDY, KINDS, Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
-use super::world::{HookMood, World, hook, settings};
+use super::world::{Address, HookMood, Naming, World, hook, settings_of};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 /// How long the crowd comes; then everything ends.
 const BUSY: Duration = Duration::from_secs(60);
+
+/// By then the slowest link has brought everything.
+const LAST_BYTES: Duration = Duration::from_secs(3000);
 
 /// Longer than any deadline: what is left then is left for ever.
 const AFTERMATH: Duration = Duration::from_secs(320);
@@ -42,7 +46,19 @@ pub struct Server {
     publish_bits_per_s: Option<u64>,
     per_address: Option<usize>,
     hook: Option<HookMood>,
+    guard: Guard,
+    /// Before it stands a proxy, which names clients in this way.
+    proxy: Option<Naming>,
+    memory_bytes: Option<usize>,
+    max_connections: Option<usize>,
+    max_streams: Option<usize>,
 }
+
+/// The proxy of a simulation.
+const PROXY: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+
+/// What all strangers share.
+const STRANGERS: Ipv4Addr = Ipv4Addr::new(10, 9, 9, 9);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Action {
@@ -58,6 +74,8 @@ pub enum What {
     Annoy(StrangerSpec),
     StandStill(Duration),
     SetWall(u64),
+    /// A newer process takes over.
+    HandOver,
     Stop,
 }
 
@@ -67,10 +85,11 @@ pub struct Outcome {
     pub fault: Option<String>,
     pub simulated: Duration,
     pub turns: u64,
-    pub pictures: u64,
-    pub skips: u64,
-    pub longest_delay: Duration,
+    pub counts: Counts,
+    pub delays: Delays,
+    /// By the hub's accounts, and by the allocator.
     pub most_held: usize,
+    pub most_memory: usize,
 }
 
 impl Scenario {
@@ -78,7 +97,14 @@ impl Scenario {
         let mut chance = fastrand::Rng::with_seed(seed);
         let server = server(&mut chance);
         let honest_lasts = BUSY + Duration::from_secs(5);
-        let honest = PublisherSpec::honest("honest", honest_lasts);
+        let honest = PublisherSpec {
+            credential: Credential::by(
+                server.guard.good_pass(Right::Publish, "honest"),
+                &mut chance,
+            ),
+            is_kept: true,
+            ..PublisherSpec::honest("honest", honest_lasts)
+        };
         let ms = Duration::from_millis;
         let mut actions = vec![Action {
             at: ms(0),
@@ -94,7 +120,11 @@ impl Scenario {
         .enumerate()
         {
             let spec = ViewerSpec {
-                lag: server.lag,
+                lag: server.lag(),
+                credential: Credential::by(
+                    server.guard.good_pass(Right::Watch, "honest"),
+                    &mut chance,
+                ),
                 ..ViewerSpec::honest("honest", how, BUSY)
             };
             actions.push(Action {
@@ -108,11 +138,14 @@ impl Scenario {
                 what: what(&mut chance, &server),
             });
         }
-        if chance.u8(..3) == 0 {
-            actions.push(Action {
-                at: BUSY - ms(chance.u64(..20_000)),
-                what: What::Stop,
-            });
+        let end = match chance.u8(..6) {
+            0 => Some(What::Stop),
+            1 | 2 => Some(What::HandOver),
+            _ => None,
+        };
+        if let Some(what) = end {
+            let at = BUSY - ms(chance.u64(..20_000));
+            actions.push(Action { at, what });
         }
         actions.sort_by_key(|action| action.at);
         Scenario {
@@ -120,6 +153,18 @@ impl Scenario {
             server,
             actions,
         }
+    }
+
+    /// The same without the crowd: the honest peers, and what befalls the server.
+    pub fn without_crowd(&self) -> Scenario {
+        let mut alone = self.clone();
+        alone.actions.retain(|action| match action.what {
+            What::Publish(spec, _) => spec.is_kept,
+            What::Watch(spec, _) => spec.habit == Habit::Honest,
+            What::Ask(..) | What::Annoy(_) => false,
+            What::StandStill(_) | What::SetWall(_) | What::HandOver | What::Stop => true,
+        });
+        alone
     }
 
     /// Runs it to its end, or to its first fault.
@@ -136,21 +181,31 @@ impl Scenario {
                 Some(format!("after {seconds:.3} s: a panic: {text}"))
             }
         };
-        let (pictures, skips) = world.books.counts();
         Outcome {
             fault,
             simulated: world.elapsed(),
             turns: world.turns,
-            pictures,
-            skips,
-            longest_delay: world.books.longest_delay(),
+            counts: world.books.counts(),
+            delays: world.books.delays(),
             most_held: world.checks.most_held,
+            most_memory: world.checks.most_memory,
         }
     }
 
     fn world(&self) -> World {
         let server = self.server;
-        let mut settings = settings(|limits| {
+        let mut options = server.guard.options();
+        options.max_connections = server.max_connections;
+        if let Some(naming) = server.proxy {
+            let network = "10.8.0.0/16".parse().expect("it is a network");
+            options.trusted_proxy = Some(vec![network]);
+            options.proxy_protocol = Some(naming == Naming::Header);
+            // Else a random key would be made.
+            options.publish_open = (server.guard == Guard::Open).then_some(true);
+        }
+        let mut settings = settings_of(options, |limits| {
+            limits.max_memory_bytes = server.memory_bytes;
+            limits.max_streams = server.max_streams.unwrap_or(limits.max_streams);
             limits.lag_ms = server.lag.as_millis() as u64;
             limits.ring_bytes = server.ring_bytes;
             limits.max_delay = server.max_delay;
@@ -158,9 +213,14 @@ impl Scenario {
             limits.max_connections_per_address = server.per_address;
         });
         settings.hook = server.hook.map(|_| hook());
-        let mut world = World::new(settings, self.seed);
+        let mut world = World::guarded(settings, server.guard, self.seed);
         if let Some(mood) = server.hook {
             world.set_hook(mood);
+            world.books.set_hook();
+        }
+        let is_narrow = server.memory_bytes.is_some() || server.max_connections.is_some();
+        if is_narrow {
+            world.books.set_narrow();
         }
         world
     }
@@ -172,13 +232,19 @@ impl Scenario {
             if !run_soundly(world, wait) {
                 return;
             }
-            begin(world, index, action.what, &books);
+            begin(world, index, action.what, self.server.proxy);
         }
-        let wait = BUSY.saturating_sub(world.elapsed());
-        if !run_soundly(world, wait + AFTERMATH) {
+        let mut wait = BUSY.saturating_sub(world.elapsed());
+        while world.elapsed() < LAST_BYTES && (wait > Duration::ZERO || world.has_unsent()) {
+            if !run_soundly(world, wait.max(Duration::from_secs(1))) {
+                return;
+            }
+            wait = Duration::ZERO;
+        }
+        if !run_soundly(world, AFTERMATH) {
             return;
         }
-        let delay = books.longest_delay();
+        let delay = books.delays().longest;
         let most = DELAY_MAX + self.server.max_delay;
         if delay > most {
             books.fault(format!("an honest viewer's picture takes {delay:?}"));
@@ -199,14 +265,15 @@ fn run_soundly(world: &mut World, time: Duration) -> bool {
     true
 }
 
-fn begin(world: &mut World, index: usize, what: What, books: &Books) {
-    // Strangers share an address, the others have their own.
-    let own = IpAddr::from(Ipv4Addr::new(
-        10,
-        0,
-        (index / 250) as u8,
-        (index % 250) as u8,
-    ));
+fn begin(world: &mut World, index: usize, what: What, proxy: Option<Naming>) {
+    let books: &Books = &world.books.clone();
+    let from = |client: IpAddr| match proxy {
+        None => Address::client(client),
+        // Some do not come through the proxy, and pretend to be the honest publisher.
+        Some(naming) if index % 5 == 4 && index > 5 => Address::forged(client, naming, address(0)),
+        Some(naming) => Address::proxy(PROXY.into(), naming, client),
+    };
+    let own = from(address(index));
     match what {
         What::Publish(spec, link) => {
             world.invite_from(link, own, Publisher::new(spec, books));
@@ -218,12 +285,29 @@ fn begin(world: &mut World, index: usize, what: What, books: &Books) {
             world.invite_from(link, own, Client::new(spec, books));
         }
         What::Annoy(spec) => {
-            let shared = Ipv4Addr::new(10, 9, 9, 9).into();
+            let shared = from(STRANGERS.into());
             world.invite_from(spec.link(), shared, Stranger::new(spec));
         }
         What::StandStill(time) => world.stand_still(time),
         What::SetWall(wall_s) => world.set_wall_s(wall_s),
+        What::HandOver => world.hand_over(),
         What::Stop => world.stop(),
+    }
+}
+
+/// Strangers share an address, the others have their own.
+fn address(index: usize) -> IpAddr {
+    Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8).into()
+}
+
+impl Server {
+    /// What media have waited for before a viewer skips them. Where memory is short, rings are cut, and
+    /// may overtake a viewer at any time.
+    fn lag(&self) -> Duration {
+        match self.memory_bytes {
+            None => self.lag,
+            Some(_) => Duration::ZERO,
+        }
     }
 }
 
@@ -245,13 +329,22 @@ fn server(chance: &mut fastrand::Rng) -> Server {
             0 => Some(hooks[chance.usize(..hooks.len())]),
             _ => None,
         },
+        guard: if chance.bool() {
+            GUARDS[chance.usize(..GUARDS.len())]
+        } else {
+            Guard::Open
+        },
+        proxy: [None, None, Some(Naming::Field), Some(Naming::Header)][chance.usize(..4)],
+        memory_bytes: [None, None, Some(768 << 10), Some(3 << 20)][chance.usize(..4)],
+        max_connections: [None, None, None, Some(15)][chance.usize(..4)],
+        max_streams: [None, None, Some(2)][chance.usize(..3)],
     }
 }
 
 fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
     let seed = chance.u64(..);
     match chance.u8(..20) {
-        0..3 => What::Publish(publisher(chance), link(chance)),
+        0..3 => What::Publish(publisher(chance, server), link(chance)),
         3..11 => What::Watch(viewer(chance, server), link(chance)),
         11..14 => {
             let link = link(chance);
@@ -261,19 +354,38 @@ fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
                 pause: Duration::from_millis(chance.u64(..3000)),
                 seed,
                 patience: is_good.then_some(Duration::from_secs(1)),
+                credential: any_credential(chance, server, Right::Watch, "honest"),
             };
             What::Ask(spec, link)
         }
-        14..19 => What::Annoy(StrangerSpec {
-            kind: KINDS[chance.usize(..KINDS.len())],
-            seed,
-        }),
+        14..19 => {
+            let is_greedy = server.memory_bytes.is_some() && chance.u8(..4) > 0;
+            let kinds = if is_greedy { &GREEDY[..] } else { &KINDS };
+            What::Annoy(StrangerSpec {
+                kind: kinds[chance.usize(..kinds.len())],
+                seed,
+            })
+        }
         _ if chance.bool() => What::StandStill(Duration::from_millis(chance.u64(1100..40_000))),
+        // Tokens must expire when the simulation says.
+        _ if matches!(server.guard, Guard::Tokens | Guard::KeysAndTokens) => {
+            What::StandStill(Duration::from_millis(chance.u64(1100..5000)))
+        }
         _ => What::SetWall([0, 1, 4_000_000_000, u64::MAX / 2][chance.usize(..4)]),
     }
 }
 
-fn publisher(chance: &mut fastrand::Rng) -> PublisherSpec {
+fn any_credential(
+    chance: &mut fastrand::Rng,
+    server: &Server,
+    right: Right,
+    stream: &'static str,
+) -> Credential {
+    let pass = server.guard.any_pass(right, stream, chance);
+    Credential::by(pass, chance)
+}
+
+fn publisher(chance: &mut fastrand::Rng, server: &Server) -> PublisherSpec {
     let leaves = [
         Leave::Closing,
         Leave::Resetting,
@@ -281,8 +393,18 @@ fn publisher(chance: &mut fastrand::Rng) -> PublisherSpec {
         Leave::Silently,
         Leave::Raving,
     ];
+    let mut stream = OTHERS[chance.usize(..OTHERS.len())];
+    let mut credential = any_credential(chance, server, Right::Publish, stream);
+    // A usurper has a pass that is good for nothing, or none.
+    let passes = [Pass::Nothing, Pass::WrongKey, Pass::WatchKey];
+    if server.guard != Guard::Open && chance.u8(..3) == 0 {
+        stream = "honest";
+        credential = Credential::by(passes[chance.usize(..passes.len())], chance);
+    }
     PublisherSpec {
-        stream: OTHERS[chance.usize(..OTHERS.len())],
+        stream,
+        credential,
+        is_kept: false,
         how: [PublishBy::WebSocket, PublishBy::Body][chance.usize(..2)],
         has_sound: chance.u8(..4) > 0,
         mute: chance.u8(..8) == 0,
@@ -312,12 +434,14 @@ fn viewer(chance: &mut fastrand::Rng, server: &Server) -> ViewerSpec {
         Habit::Vanishing,
         Habit::Talking,
     ];
+    let stream = streams[chance.usize(..streams.len())];
     ViewerSpec {
-        stream: streams[chance.usize(..streams.len())],
+        stream,
+        credential: any_credential(chance, server, Right::Watch, stream),
         how: hows[chance.usize(..hows.len())],
         habit: habits[chance.usize(..habits.len())],
         lasts: Duration::from_millis(chance.u64(200..50_000)),
-        lag: server.lag,
+        lag: server.lag(),
     }
 }
 

@@ -4,9 +4,11 @@
 //! and where `epoll` would wake the process, the hub has a turn. What a turn costs is counted, not
 //! measured: so a seed gives the whole run back.
 
-use super::checks::Checks;
+use super::checks::{Checks, Moment};
+use super::guards::Guard;
 use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
+use super::memory::Meter;
 use super::peers::Peer;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,6 +22,12 @@ use videostream::session::{SessionId, Verdict};
 /// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
 const CALL_COST: Duration = Duration::from_micros(5);
 const BYTES_PER_US: u64 = 7_000;
+
+/// Seconds since 1970 when a simulation starts.
+pub const UNIX_START: u64 = 1_700_000_000;
+
+/// A process that stops ends after this long, whoever is left: as `net` has it.
+const STOPPING: Duration = Duration::from_secs(3);
 
 /// What a turn costs however little it does.
 const TURN_COST: Duration = Duration::from_micros(2);
@@ -41,6 +49,7 @@ pub struct World {
     pub now: Instant,
     pub books: Books,
     pub checks: Checks,
+    pub memory: Meter,
     started: Instant,
     /// For how long the process stood still: the hub's time is less by that.
     stood_still: Duration,
@@ -55,11 +64,72 @@ pub struct World {
     idle_turns: u32,
     /// Whether the hub slept after its last turn.
     slept: bool,
-    refused: u64,
+    drain_timeout: Duration,
+    /// When this process stops, since another has taken over.
+    stops_at: Option<Instant>,
+    /// When it ends, since it stops.
+    ends_at: Option<Instant>,
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    /// The address of the server's peer: the client, or a proxy.
+    pub peer: IpAddr,
+    /// The client that a field or a PROXY header names.
+    pub named: Option<(Naming, IpAddr)>,
+    /// The client that the connection counts for.
+    pub client: IpAddr,
+}
+
+/// How a client is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// `X-Forwarded-For`.
+    Field,
+    /// The PROXY protocol.
+    Header,
+}
+
+impl Address {
+    pub fn client(client: IpAddr) -> Address {
+        Address {
+            peer: client,
+            named: None,
+            client,
+        }
+    }
+
+    pub fn local() -> Address {
+        Address::client(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// Through a proxy that is trusted.
+    pub fn proxy(proxy: IpAddr, naming: Naming, client: IpAddr) -> Address {
+        Address {
+            peer: proxy,
+            named: Some((naming, client)),
+            client,
+        }
+    }
+
+    fn is_proxied(&self) -> bool {
+        self.peer != self.client
+    }
+
+    /// A client that names another one, and is not trusted.
+    pub fn forged(client: IpAddr, naming: Naming, named: IpAddr) -> Address {
+        Address {
+            peer: client,
+            named: Some((naming, named)),
+            client,
+        }
+    }
 }
 
 struct Seat {
     id: SessionId,
+    from: Address,
     line: Line,
     peer: Option<Rc<RefCell<dyn Peer>>>,
     wake_at: Option<Instant>,
@@ -67,24 +137,41 @@ struct Seat {
 
 /// The defaults, but for some limits.
 pub fn settings(change: impl FnOnce(&mut Limits)) -> Settings {
-    let config = Serve::resolve(Options::default()).expect("the defaults are good");
-    let mut settings = Settings::new(&config, 2000);
-    change(&mut settings.limits);
-    settings
+    settings_of(Options::default(), change)
+}
+
+/// What these options come to, but for some limits.
+pub fn settings_of(options: Options, change: impl FnOnce(&mut Limits)) -> Settings {
+    let mut config = Serve::resolve(options).expect("the options are good");
+    change(&mut config.limits);
+    Settings::new(&config, 2000)
 }
 
 impl World {
     pub fn new(settings: Settings, seed: u64) -> World {
+        World::guarded(settings, Guard::Open, seed)
+    }
+
+    /// A server with these settings, which [`Guard::options`] have made.
+    pub fn guarded(settings: Settings, guard: Guard, seed: u64) -> World {
         let now = Instant::now();
-        let wall_s = 1_700_000_000;
+        let wall_s = UNIX_START;
         let time = Time {
             now,
             unix_s: wall_s,
         };
-        let books: Books = Rc::new(Ledger::default());
+        let books: Books = Rc::new(Ledger::new(guard, wall_s));
+        let checks = Checks::new(&settings, &books);
+        let drain_timeout = settings.limits.drain_timeout;
+        let mut memory = Meter::new();
+        let allocated = memory.allocated();
+        let mut hub = memory.count(|| Hub::new(settings, allocated, time));
+        hub.count_memory_from_here();
+        memory.start();
         World {
-            checks: Checks::new(&settings, &books),
-            hub: Hub::new(settings, || 0, time),
+            checks,
+            hub,
+            memory,
             now,
             books,
             started: now,
@@ -97,7 +184,9 @@ impl World {
             turns: 0,
             idle_turns: 0,
             slept: true,
-            refused: 0,
+            drain_timeout,
+            stops_at: None,
+            ends_at: None,
         }
     }
 
@@ -148,41 +237,68 @@ impl World {
 
     /// A connection whose other end is the test's own.
     pub fn connect(&mut self, link: LinkSpec) -> Line {
-        self.seat(link, Ipv4Addr::LOCALHOST.into(), None)
+        self.seat(link, Address::local(), None)
+    }
+
+    /// The same, from elsewhere.
+    pub fn connect_from(&mut self, link: LinkSpec, from: Address) -> Line {
+        self.seat(link, from, None)
     }
 
     /// A connection with this peer at its other end.
     pub fn invite<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Rc<RefCell<P>> {
-        self.invite_from(link, Ipv4Addr::LOCALHOST.into(), peer)
+        self.invite_from(link, Address::local(), peer)
+    }
+
+    /// The same, for a test that also changes the link.
+    pub fn invite_line<P: Peer + 'static>(&mut self, link: LinkSpec, peer: P) -> Line {
+        let peer = Rc::new(RefCell::new(peer));
+        self.seat(link, Address::local(), Some(peer))
     }
 
     pub fn invite_from<P: Peer + 'static>(
         &mut self,
         link: LinkSpec,
-        address: IpAddr,
+        from: Address,
         peer: P,
     ) -> Rc<RefCell<P>> {
         let peer = Rc::new(RefCell::new(peer));
-        self.seat(link, address, Some(peer.clone()));
+        self.seat(link, from, Some(peer.clone()));
         peer
     }
 
-    fn seat(
-        &mut self,
-        link: LinkSpec,
-        address: IpAddr,
-        peer: Option<Rc<RefCell<dyn Peer>>>,
-    ) -> Line {
+    fn seat(&mut self, link: LinkSpec, from: Address, peer: Option<Rc<RefCell<dyn Peer>>>) -> Line {
         let line = Wire::new(link, self.chance.u64(..), self.now);
-        self.hub.begin(self.time());
-        match self.hub.admit(Plug(line.clone()), address, None) {
-            Some(id) => self.seats.push(Seat {
+        match from.named {
+            Some((Naming::Field, client)) => {
+                let field = format!("X-Forwarded-For: {client}\r\n");
+                line.borrow_mut().add_fields(field);
+            }
+            Some((Naming::Header, client)) => {
+                let header = format!("PROXY TCP4 {client} 10.8.0.9 40000 443\r\n");
+                line.borrow_mut().send(header.as_bytes());
+            }
+            None => {}
+        }
+        if !self.is_listening() {
+            line.borrow_mut().reset();
+            line.borrow_mut().is_dropped = true;
+            return line;
+        }
+        let time = self.time();
+        let admitted = self.memory.count(|| {
+            self.hub.begin(time);
+            self.hub.admit(Plug(line.clone()), from.peer, None)
+        });
+        // Else it is closed without an answer.
+        if let Some(id) = admitted {
+            self.seats.push(Seat {
                 id,
+                from,
                 line: line.clone(),
                 peer,
                 wake_at: Some(self.now),
-            }),
-            None => self.refused += 1,
+            });
         }
         line
     }
@@ -193,6 +309,13 @@ impl World {
         while self.now < until {
             self.step(until);
         }
+    }
+
+    /// Whether a slow link still brings what a peer has sent.
+    pub fn has_unsent(&self) -> bool {
+        self.seats
+            .iter()
+            .any(|seat| seat.line.borrow().has_unsent())
     }
 
     /// The first fault that was seen.
@@ -226,15 +349,34 @@ impl World {
 
     pub fn step(&mut self, limit: Instant) {
         let answered = self.asked.iter().map(|&(at, _)| at).min();
-        let wakes = [self.peers_wake(), answered, self.hub_wake(), Some(limit)];
+        let wakes = [
+            self.peers_wake(),
+            answered,
+            self.hub_wake(),
+            self.stops_at,
+            self.ends_at,
+            Some(limit),
+        ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
         self.now = self.now.max(wake);
+        self.books.set_unix_s(self.time().unix_s);
         self.let_world_act();
         let has_news = self.tell_hub();
         let is_due = self.hub_wake().is_some_and(|wake| wake <= self.now);
         if has_news || is_due {
             self.turn(has_news);
         }
+        if self.stops_at.is_some_and(|at| at <= self.now) {
+            self.stop();
+        }
+        if self.ends_at.is_some_and(|at| at <= self.now) {
+            self.end();
+        }
+    }
+
+    /// Whether new connections come to this process.
+    pub fn is_listening(&self) -> bool {
+        self.stops_at.is_none() && !self.books.is_stopping()
     }
 
     fn let_world_act(&mut self) {
@@ -268,7 +410,8 @@ impl World {
 
     /// What `epoll` and the hook's threads say. Returns whether they would wake the process.
     fn tell_hub(&mut self) -> bool {
-        self.hub.begin(self.time());
+        let time = self.time();
+        self.memory.count(|| self.hub.begin(time));
         let mut has_news = false;
         for seat in &self.seats {
             let mut wire = seat.line.borrow_mut();
@@ -279,13 +422,14 @@ impl World {
             drop(wire);
             if let Some((readable, writable)) = ready {
                 has_news = true;
-                self.hub.ready(seat.id, readable, writable);
+                self.memory
+                    .count(|| self.hub.ready(seat.id, readable, writable));
             }
         }
         while let Some(place) = self.asked.iter().position(|&(at, _)| at <= self.now) {
             if let Some((_, answer)) = self.asked.remove(place) {
                 has_news = true;
-                self.hub.hear(&answer);
+                self.memory.count(|| self.hub.hook_answered(&answer));
             }
         }
         has_news
@@ -294,8 +438,8 @@ impl World {
     fn turn(&mut self, has_news: bool) {
         self.turns += 1;
         let hub_now = self.hub_now();
-        self.hub.turn(&|| hub_now);
-        while let Some(question) = self.hub.poll_question() {
+        self.memory.count(|| self.hub.turn(&|| hub_now));
+        while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
         }
         let (mut calls, mut bytes) = (0, 0);
@@ -321,7 +465,20 @@ impl World {
             self.books
                 .fault("the hub does not sleep, and does nothing".to_owned());
         }
-        self.checks.after_turn(&audit, hub_now, self.slept, bytes);
+        let clients = self.seats.iter().map(|seat| (seat.id, seat.from.client));
+        let proxied = self.seats.iter();
+        let proxied = proxied.filter(|seat| seat.from.is_proxied());
+        let proxied = proxied.map(|seat| seat.id);
+        let moment = Moment {
+            now: hub_now,
+            is_at_rest: self.slept,
+            bytes,
+            held: self.memory.held(),
+            readings: self.memory.take_readings(),
+            clients: clients.collect(),
+            proxied: proxied.collect(),
+        };
+        self.checks.after_turn(&audit, &moment);
         if self.slept {
             let lines = self.seats.iter().map(|seat| (seat.id, &seat.line));
             self.checks.at_rest(&audit, lines);
@@ -355,15 +512,45 @@ impl World {
 
     /// The server stops: every session is closed.
     pub fn stop(&mut self) {
+        if self.books.is_stopping() {
+            return;
+        }
+        self.stops_at = None;
+        self.ends_at = Some(self.now + STOPPING);
         self.books.stop();
-        self.hub.begin(self.time());
-        self.hub.stop();
+        let time = self.time();
+        self.checks.stop(&self.hub.audit(), self.hub_now());
+        self.memory.count(|| {
+            self.hub.begin(time);
+            self.hub.stop();
+        });
+    }
+
+    /// Another process has taken over: this one listens no more, serves its connections for a while, and
+    /// stops.
+    pub fn hand_over(&mut self) {
+        if self.is_listening() {
+            self.stops_at = Some(self.now + self.drain_timeout);
+            self.books.count(|counts| counts.handovers += 1);
+            self.books.drain(self.now);
+            self.checks.drain(&self.hub.audit());
+            self.memory.count(|| self.hub.drain());
+        }
+    }
+
+    /// The process ends: what is left is closed by the kernel.
+    fn end(&mut self) {
+        self.ends_at = None;
+        let ids: Vec<SessionId> = self.hub.audit().sessions.iter().map(|one| one.id).collect();
+        for id in ids {
+            self.memory.count(|| self.hub.abandon(id));
+        }
     }
 
     /// All that were there have left or are gone, and nothing of them may be left.
     pub fn check_that_all_is_given_back(&mut self) {
         let audit = self.hub.audit();
-        self.checks.at_the_end(&audit);
+        self.checks.at_the_end(&audit, self.memory.held());
         if let Some(wake) = self.hub.next_wake() {
             let in_time = wake.saturating_duration_since(self.hub_now());
             self.books

@@ -54,9 +54,10 @@ fn each_chunk_goes_out_at_once() {
 
 #[test]
 fn chunks_are_batched_for_max_delay() {
-    let server = Server::with(&["--max-delay", "5s", "--max-lag", "1m"]);
+    let server = Server::with(&["--max-delay", "1s", "--max-lag", "1m"]);
     let (chunks, visits, writes) = publish(&server);
     assert!(chunks > 20, "{chunks}");
-    assert!(visits <= 2, "{visits} visits for {chunks} chunks");
-    assert!(writes <= 4, "{writes} writes for {chunks} chunks");
+    // How few it is by the clock is in `simulation::promises`.
+    assert!(visits <= chunks / 4, "{visits} visits for {chunks} chunks");
+    assert!(writes <= chunks / 4, "{writes} writes for {chunks} chunks");
 }

@@ -61,7 +61,7 @@ fn backlog_most(sample: &Sample, gop: &Range<usize>) -> usize {
 }
 
 #[test]
-fn a_newcomer_gets_the_newest_gop_at_once_and_then_everything() {
+fn newcomer_gets_the_newest_gop_at_once_and_then_everything() {
     for name in [
         "chromium-vp8-opus-100ms",
         "chromium-vp9-opus-100ms",
@@ -123,7 +123,7 @@ fn a_newcomer_gets_the_newest_gop_at_once_and_then_everything() {
 }
 
 #[test]
-fn a_keyframe_in_the_middle_of_a_cluster_is_a_join_point() {
+fn keyframe_in_the_middle_of_a_cluster_is_a_join_point() {
     // Every one of this recording is.
     let sample = Sample::read("ffmpeg-live");
     let on_air = OnAir::mid_gop(&sample);
@@ -134,7 +134,7 @@ fn a_keyframe_in_the_middle_of_a_cluster_is_a_join_point() {
 }
 
 #[test]
-fn an_audio_only_stream_can_be_joined_within_its_last_second() {
+fn audio_only_stream_can_be_joined_within_its_last_second() {
     let sample = Sample::read("chromium-opus-only-100ms");
     let mut on_air = OnAir::mid_gop(&sample);
     let sent = sample.shown(on_air.sent).end;
@@ -158,7 +158,7 @@ fn an_audio_only_stream_can_be_joined_within_its_last_second() {
 }
 
 #[test]
-fn a_viewer_before_the_publisher_sees_everything_from_the_first_keyframe() {
+fn viewer_before_the_publisher_sees_everything_from_the_first_keyframe() {
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let server = Server::start();
     let mut told = Viewer::v1(&server, "demo");
@@ -196,7 +196,7 @@ fn a_viewer_before_the_publisher_sees_everything_from_the_first_keyframe() {
 }
 
 #[test]
-fn a_block_goes_out_with_its_last_byte() {
+fn block_goes_out_with_its_last_byte() {
     let sample = Sample::read("chromium-vp8-opus-100ms");
     let server = Server::start();
     let mut told = Viewer::v1(&server, "demo");

@@ -148,7 +148,7 @@ fn one_byte_at_a_time_gives_the_same_as_one_piece() {
 }
 
 #[test]
-fn the_recorders_own_chunks_give_the_same_as_one_piece() {
+fn recorders_own_chunks_give_the_same_as_one_piece() {
     for name in RECORDINGS {
         let bytes = read(&format!("{name}.webm"));
         let chunks: Vec<usize> = serde_json::from_value(facts(name)["chunks"].take()).unwrap();

@@ -106,7 +106,7 @@ impl OnAir {
 }
 
 #[test]
-fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
+fn overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
     let mut on_air = OnAir::new(&ANY_LAG);
     let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[SUBPROTOCOL]);
@@ -139,7 +139,7 @@ fn an_overtaken_viewer_is_told_and_goes_on_with_the_newest_gop() {
 }
 
 #[test]
-fn an_overtaken_plain_viewer_gets_a_valid_stream() {
+fn overtaken_plain_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
     let stream = connect_narrow(on_air.server.address);
     let mut slow = Viewer::on(stream, &on_air.server, "demo", &[]);
@@ -154,7 +154,7 @@ fn an_overtaken_plain_viewer_gets_a_valid_stream() {
 }
 
 #[test]
-fn an_overtaken_http_viewer_gets_a_valid_stream() {
+fn overtaken_http_viewer_gets_a_valid_stream() {
     let mut on_air = OnAir::new(&ANY_LAG);
     let mut http = Http::from_stream(connect_narrow(on_air.server.address), &on_air.server);
     http.ask("GET", "/live/demo.webm", &[]);
@@ -170,7 +170,7 @@ fn an_overtaken_http_viewer_gets_a_valid_stream() {
 }
 
 #[test]
-fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
+fn viewer_skips_media_older_than_max_lag_that_the_ring_still_has() {
     let lag = Duration::from_millis(100);
     let options = ["--max-lag", "100ms", "--viewer-buffer", "16KiB"];
     let mut on_air = OnAir::new(&options);
@@ -195,7 +195,7 @@ fn a_viewer_for_whom_media_wait_too_long_skips_although_the_ring_has_them() {
 }
 
 #[test]
-fn a_viewer_that_takes_nothing_for_too_long_is_closed() {
+fn viewer_that_takes_nothing_for_too_long_is_closed() {
     let mut on_air = OnAir::new(&["--viewer-timeout", "300ms"]);
     let stream = connect_narrow(on_air.server.address);
     let mut stuck = Viewer::on(stream, &on_air.server, "demo", &[]);

@@ -94,7 +94,7 @@ fn every_recording_becomes_one_cluster_per_gop_with_its_frames_unchanged() {
 }
 
 #[test]
-fn an_audio_only_stream_is_cut_about_once_a_second() {
+fn audio_only_stream_is_cut_about_once_a_second() {
     let mut stream = stream(Limits::default());
     publish(&mut stream, &read("chromium-opus-only-100ms"), 500);
     let mut early = Cursor::join();
@@ -116,7 +116,7 @@ fn viewer_joining_mid_gop_starts_at_a_keyframe() {
 }
 
 #[test]
-fn a_restart_with_the_same_tracks_goes_on_in_the_same_init_segment() {
+fn restart_with_the_same_tracks_goes_on_in_the_same_init_segment() {
     let mut stream = stream(Limits::default());
     let mut cursor = Cursor::join();
     publish(&mut stream, &read("chromium-restart-1"), 1000);
@@ -143,7 +143,7 @@ fn a_restart_with_the_same_tracks_goes_on_in_the_same_init_segment() {
 }
 
 #[test]
-fn a_restart_with_other_tracks_brings_a_new_init_segment_in_its_place() {
+fn restart_with_other_tracks_brings_a_new_init_segment_in_its_place() {
     let mut stream = stream(Limits::default());
     let mut cursor = Cursor::join();
     publish(&mut stream, &read("chromium-restart-1"), 1000);

@@ -147,7 +147,7 @@ impl Options {
                 cell.is_cut_short = true;
                 break;
             }
-            let trial = self.trial(stage, rate, protocol, mib, viewers)?;
+            let trial = self.trial(stage, (rate, protocol), mib, viewers)?;
             let (kernel, misses) = (trial.kernel, trial.misses.join("; "));
             eprintln!(
                 "{rate} {} {mib} MiB, {viewers} viewers: {kernel:?} {misses}",
@@ -163,8 +163,7 @@ impl Options {
     fn trial(
         &self,
         stage: &Stage,
-        rate: &str,
-        protocol: Protocol,
+        (rate, protocol): (&str, Protocol),
         mib: u64,
         viewers: u64,
     ) -> anyhow::Result<Trial> {

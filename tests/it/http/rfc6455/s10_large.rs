@@ -5,7 +5,7 @@ use crate::common::media::{Sample, assert_frames};
 use crate::common::viewer::Viewer;
 
 #[test]
-fn a_large_text_in_tiny_fragments_is_one_message() {
+fn large_text_in_tiny_fragments_is_one_message() {
     let mut lab = Lab::open("10.1 large text");
     let text = "*".repeat(65_536);
     for size in [1, 64, 256, 1300, 65_535] {
@@ -19,7 +19,7 @@ fn a_large_text_in_tiny_fragments_is_one_message() {
 }
 
 #[test]
-fn a_whole_recording_in_tiny_fragments_reaches_viewers() {
+fn whole_recording_in_tiny_fragments_reaches_viewers() {
     let mut lab = Lab::open("10.2 large media");
     let sample = Sample::read("chromium-restart-1");
     let opening = sample.opening();

@@ -22,7 +22,7 @@ fn text_of_any_length_is_ignored_from_viewers_and_refused_from_publishers() {
 }
 
 #[test]
-fn a_viewers_binary_messages_of_any_length_are_ignored() {
+fn viewers_binary_messages_of_any_length_are_ignored() {
     let mut lab = Lab::open("1.2 binary, viewer");
     for length in LENGTHS {
         let bytes = frame(BINARY, &vec![0xfe; length]);
@@ -62,7 +62,7 @@ fn media_in_binary_messages_of_any_length_reach_viewers() {
 }
 
 #[test]
-fn a_length_has_its_shortest_form() {
+fn length_must_have_its_shortest_form() {
     let mut lab = Lab::open("1.3 forms of length");
     for first in [TEXT, BINARY] {
         for length in [0_u16, 1, 125] {
@@ -77,7 +77,7 @@ fn a_length_has_its_shortest_form() {
 }
 
 #[test]
-fn a_message_over_the_limit_is_refused_at_its_head() {
+fn message_over_the_limit_is_refused_at_its_head() {
     let mut lab = Lab::open("1.4 limits");
     for length in [(8_u64 << 20) + 1, 1 << 32, i64::MAX as u64] {
         let head = [&[BINARY, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat();
@@ -90,7 +90,7 @@ fn a_message_over_the_limit_is_refused_at_its_head() {
 }
 
 #[test]
-fn a_frame_without_a_mask_is_refused() {
+fn frame_without_a_mask_is_refused() {
     let mut lab = Lab::open("1.5 masks");
     for first in [
         TEXT,

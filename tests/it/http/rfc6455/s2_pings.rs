@@ -3,7 +3,7 @@
 use super::peer::{Lab, PING, PONG, frame, pong};
 
 #[test]
-fn a_ping_of_any_length_is_answered_with_its_payload() {
+fn ping_of_any_length_is_answered_with_its_payload() {
     let mut lab = Lab::open("2.1 pings");
     for length in [0, 1, 8, 124, 125] {
         let payload: Vec<u8> = (0..length).map(|byte| 0xff - byte).collect();
@@ -18,7 +18,7 @@ fn a_ping_of_any_length_is_answered_with_its_payload() {
 }
 
 #[test]
-fn a_longer_ping_is_refused_at_its_head() {
+fn longer_ping_is_refused_at_its_head() {
     let mut lab = Lab::open("2.2 long pings");
     lab.refuses("126 bytes", &frame(PING, &[0xfe; 126]), &[], 1002);
     lab.refuses("65,536 bytes", &frame(PING, &[0xfe; 65_536]), &[], 1002);

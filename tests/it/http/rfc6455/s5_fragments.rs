@@ -44,7 +44,7 @@ fn text_in_fragments_is_one_message() {
 }
 
 #[test]
-fn a_viewers_binary_message_in_fragments_is_one_message() {
+fn viewers_binary_message_in_fragments_is_one_message() {
     let mut lab = Lab::open("5.3 binary in fragments, viewer");
     // One message of many fragments is ignored once; see `IGNORED_MAX`.
     let payloads = [&b"\xff\xfe"[..]; 200];
@@ -93,7 +93,7 @@ fn media_in_fragments_reach_viewers() {
 }
 
 #[test]
-fn a_continuation_of_nothing_is_refused() {
+fn continuation_without_a_message_is_refused() {
     let mut lab = Lab::open("5.5 continuation of nothing");
     for first in [MORE, LAST] {
         lab.refuses("on its own", &frame(first, b"of what?"), &[], 1002);
@@ -109,7 +109,7 @@ fn a_continuation_of_nothing_is_refused() {
 }
 
 #[test]
-fn a_message_inside_a_message_is_refused() {
+fn message_inside_a_message_is_refused() {
     let mut lab = Lab::open("5.6 message inside a message");
     for begin in [TEXT_BEGINS, BINARY_BEGINS] {
         for inside in [TEXT, BINARY, TEXT_BEGINS, BINARY_BEGINS] {

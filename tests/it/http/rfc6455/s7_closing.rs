@@ -9,7 +9,7 @@ fn closed(code: u16, reason: &[u8]) -> Answer {
 }
 
 #[test]
-fn a_close_is_echoed_and_ends_the_connection() {
+fn close_is_echoed_and_ends_the_connection() {
     let mut lab = Lab::open("7.1 close");
     lab.ends("empty", &frame(CLOSE, b""), &[Answer::Close(Vec::new())]);
     lab.ends(
@@ -53,7 +53,7 @@ fn bytes_after_a_close_are_ignored() {
 }
 
 #[test]
-fn a_close_may_come_inside_a_message() {
+fn close_may_come_inside_a_message() {
     let mut lab = Lab::open("7.3 close inside a message");
     let bytes = [frame(TEXT_BEGINS, b"half a"), close(1000, b"")].concat();
     lab.ends("the rest never comes", &bytes, &[closed(1000, b"")]);
@@ -64,7 +64,7 @@ fn a_close_may_come_inside_a_message() {
 }
 
 #[test]
-fn a_reason_may_be_as_long_as_the_frame_and_is_utf_8() {
+fn reason_may_be_as_long_as_the_frame_and_is_utf_8() {
     let mut lab = Lab::open("7.4 reasons");
     for reason in [
         "",

@@ -1,6 +1,7 @@
 //! A client that asks for pages, reports and posters, one after another on one connection.
 
-use super::{Peer, status, take_head};
+use super::{Asked, Peer, check_refusal, status, take_head};
+use crate::simulation::guards::{Credential, Pass, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::Books;
 use std::time::{Duration, Instant};
@@ -12,9 +13,10 @@ pub struct ClientSpec {
     pub seed: u64,
     /// How long an answer may take. `None`: its link is slow.
     pub patience: Option<Duration>,
+    pub credential: Credential,
 }
 
-const PATHS: [&str; 12] = [
+const PATHS: [&str; 14] = [
     "/",
     "/live/honest",
     "/publish/other",
@@ -23,6 +25,8 @@ const PATHS: [&str; 12] = [
     "/metrics",
     "/healthz",
     "/live/honest.jpg",
+    "/live/honest.webp",
+    "/live/honest.webm",
     "/live/.hidden",
     "/nowhere",
     "/player.js",
@@ -35,6 +39,8 @@ pub struct Client {
     chance: fastrand::Rng,
     received: Vec<u8>,
     asked: Option<(Instant, &'static str)>,
+    /// What that needs.
+    needs: Option<Asked>,
     next_at: Option<Instant>,
     left: usize,
     is_done: bool,
@@ -49,6 +55,7 @@ impl Client {
             chance: fastrand::Rng::with_seed(spec.seed),
             received: Vec::new(),
             asked: None,
+            needs: None,
             next_at: None,
             left: spec.requests,
             is_done: false,
@@ -60,11 +67,30 @@ impl Client {
         let path = PATHS[self.chance.usize(..PATHS.len())];
         self.asked = Some((now, path));
         self.left -= 1;
+        let credential = self.spec.credential;
+        let (query, fields) = (credential.query(), credential.fields());
+        let needs = |right| Some(Asked::now(&self.books, right, "honest", credential));
+        self.needs = match path {
+            "/live/honest.jpg"
+            | "/live/honest.webp"
+            | "/live/honest.webm"
+            | "/api/streams/honest" => needs(Right::Watch),
+            _ => None,
+        };
+        let ends = |pass| !self.books.permits(Right::Publish, "honest", pass);
+        if path == "/nowhere" && ends(credential.pass) {
+            self.needs = needs(Right::Publish);
+            let request = format!(
+                "DELETE /api/streams/honest{query} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n"
+            );
+            return wire.send(request.as_bytes());
+        }
         if path == "/publish/other" && self.chance.bool() {
+            self.needs = needs(Right::Publish);
             let length = 5000;
             wire.send(
                 format!(
-                    "PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\n\
+                    "PUT /live/honest.jpg{query} HTTP/1.1\r\nHost: localhost\r\n{fields}\
                      Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n"
                 )
                 .as_bytes(),
@@ -74,7 +100,29 @@ impl Client {
             wire.send(&jpeg);
             return;
         }
-        wire.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+        // The stream itself has no end, but its head can be asked for.
+        let method = match path {
+            "/live/honest.webm" => "HEAD",
+            _ => "GET",
+        };
+        let request = format!("{method} {path}{query} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        wire.send(request.as_bytes());
+    }
+
+    /// A list shows no stream that this client may not watch.
+    fn check_list(&self, body: &[u8]) {
+        let Some((_, "/api/streams" | "/metrics")) = self.asked else {
+            return;
+        };
+        let body = String::from_utf8_lossy(body);
+        for stream in ["honest", "other", "another", "third"] {
+            let pass: Pass = self.spec.credential.pass;
+            let is_listed = body.contains(&format!("\"{stream}\""));
+            if is_listed && !self.books.permits(Right::Watch, stream, pass) {
+                self.books
+                    .fault(format!("a client with {pass:?} sees {stream}: {body}"));
+            }
+        }
     }
 
     /// Takes a whole answer, if it is here. Returns whether the connection goes on.
@@ -88,12 +136,21 @@ impl Client {
         let length = length
             .and_then(|length| length.trim().parse().ok())
             .unwrap_or(0);
+        let is_bare = self
+            .asked
+            .is_some_and(|(_, path)| path == "/live/honest.webm");
+        let length = if is_bare { 0 } else { length };
         if bytes.len() < length {
             return None;
         }
-        bytes.drain(..length);
+        let body: Vec<u8> = bytes.drain(..length).collect();
         self.received = bytes;
         self.statuses.push(status(&head));
+        check_refusal(&self.books, &head);
+        match self.needs.take() {
+            Some(needs) => needs.check(&self.books, &head),
+            None => self.check_list(&body),
+        }
         let (asked_at, path) = self.asked.take()?;
         let took = now.saturating_duration_since(asked_at);
         if self.spec.patience.is_some_and(|most| took > most)
@@ -106,7 +163,12 @@ impl Client {
             self.books
                 .fault(format!("GET {path} is answered with {head}"));
         }
-        Some(!lower.contains("connection: close"))
+        let goes_on = !lower.contains("connection: close");
+        if goes_on && self.books.is_last(asked_at) {
+            self.books
+                .fault(format!("a hub that drains serves GET {path}, and goes on"));
+        }
+        Some(goes_on)
     }
 }
 

@@ -1,6 +1,9 @@
 //! A publisher: a picture and a sound every 40 ms, or at another pace, by WebSocket or by request body.
 
-use super::{BINARY, CLOSE, PONG, Peer, frame, status, take_head, upgrade};
+use super::{
+    Asked, BINARY, CLOSE, PONG, Peer, check_refusal, frame, status, take_head, upgrade_with,
+};
+use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::{Books, Mark, picture};
 use std::time::{Duration, Instant};
@@ -41,6 +44,9 @@ pub struct PublisherSpec {
     pub gop_frames: u32,
     pub lasts: Duration,
     pub leave: Leave,
+    pub credential: Credential,
+    /// It is the one whose stream the honest viewers watch: it is never closed or replaced.
+    pub is_kept: bool,
 }
 
 impl PublisherSpec {
@@ -56,12 +62,15 @@ impl PublisherSpec {
             gop_frames: 25,
             lasts,
             leave: Leave::Closing,
+            credential: Credential::nothing(),
+            is_kept: false,
         }
     }
 }
 
 pub struct Publisher {
     spec: PublisherSpec,
+    asked: Option<Asked>,
     books: Books,
     recording: u32,
     received: Vec<u8>,
@@ -71,6 +80,8 @@ pub struct Publisher {
     /// Where it stands still: sends nothing for this long, from then on.
     pub pause: Option<(Instant, Duration)>,
     pub answers_pings: bool,
+    ends_at: Option<Instant>,
+    was_end_checked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +97,7 @@ impl Publisher {
     pub fn new(spec: PublisherSpec, books: &Books) -> Publisher {
         Publisher {
             spec,
+            asked: None,
             books: books.clone(),
             recording: books.new_recording(),
             received: Vec::new(),
@@ -94,15 +106,20 @@ impl Publisher {
             close_code: None,
             pause: None,
             answers_pings: true,
+            ends_at: None,
+            was_end_checked: false,
         }
     }
 
     fn request(&self) -> String {
-        let stream = self.spec.stream;
+        let PublisherSpec {
+            stream, credential, ..
+        } = self.spec;
+        let (query, fields) = (credential.query(), credential.fields());
         match self.spec.how {
-            How::WebSocket => upgrade(&format!("/publish/{stream}"), true),
+            How::WebSocket => upgrade_with(&format!("/publish/{stream}"), true, credential),
             How::Body => format!(
-                "PUT /publish/{stream} HTTP/1.1\r\nHost: localhost\r\n\
+                "PUT /publish/{stream}{query} HTTP/1.1\r\nHost: localhost\r\n{fields}\
                  Transfer-Encoding: chunked\r\n\r\n"
             ),
         }
@@ -116,6 +133,28 @@ impl Publisher {
                 wire.send(bytes);
                 wire.send(b"\r\n");
             }
+        }
+    }
+
+    fn new_recording(&mut self) {
+        self.recording = self.books.new_recording();
+        self.forbid();
+    }
+
+    fn forbid(&self) {
+        // What is not permitted now is never permitted later: tokens only expire.
+        if self
+            .asked
+            .is_some_and(|asked| asked.is_permitted(&self.books) == Some(false))
+        {
+            self.books.forbid(self.recording);
+        }
+    }
+
+    fn check_answer(&self, head: &str) {
+        match self.asked {
+            Some(asked) if self.said.is_empty() => asked.check(&self.books, head),
+            _ => check_refusal(&self.books, head),
         }
     }
 
@@ -137,6 +176,7 @@ impl Publisher {
             let Some(head) = take_head(&mut self.received) else {
                 return;
             };
+            self.check_answer(&head);
             if status(&head) != 101 {
                 self.said.push(head);
                 self.state = State::Done;
@@ -151,6 +191,7 @@ impl Publisher {
         }
         if self.spec.how == How::Body {
             if let Some(head) = take_head(&mut self.received) {
+                self.check_answer(&head);
                 self.said.push(head);
             }
             return;
@@ -185,7 +226,7 @@ impl Publisher {
             if !is_paused {
                 let restarts = self.spec.restart_frames;
                 if restarts.is_some_and(|every| frames > 0 && frames.is_multiple_of(every)) {
-                    self.recording = self.books.new_recording();
+                    self.new_recording();
                     self.send_head(wire);
                 }
                 let number = self.books.send(self.recording, now);
@@ -232,8 +273,14 @@ impl Publisher {
 
 impl Peer for Publisher {
     fn act(&mut self, wire: &mut Wire, now: Instant) -> Option<Instant> {
+        self.ends_at.get_or_insert(now + self.spec.lasts);
         if self.state == State::New {
             wire.send(self.request().as_bytes());
+            let PublisherSpec {
+                stream, credential, ..
+            } = self.spec;
+            self.asked = Some(Asked::now(&self.books, Right::Publish, stream, credential));
+            self.forbid();
             self.state = State::Asking;
             if self.spec.how == How::Body {
                 self.send_head(wire);
@@ -246,6 +293,15 @@ impl Peer for Publisher {
         self.hear(wire, now);
         if wire.is_ended() {
             self.state = State::Done;
+        }
+        if self.spec.is_kept && self.state == State::Done && !self.was_end_checked {
+            self.was_end_checked = true;
+            if !self.books.is_stopping() && now < self.ends_at.unwrap_or(now) {
+                self.books.fault(format!(
+                    "the honest publisher is closed: {:?}, {:?}",
+                    self.close_code, self.said
+                ));
+            }
         }
         match self.state {
             State::Publishing { began, .. } if now >= began + self.spec.lasts => {

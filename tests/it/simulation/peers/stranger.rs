@@ -38,7 +38,29 @@ pub enum Kind {
     FloodOfMessages,
     /// Leaves in the middle of a request.
     Leaving,
+    /// Most of a poster, and never its end.
+    LargePoster,
+    /// A publisher whose message is large, and does not come to its end.
+    LargeMessage,
+    /// A publisher whose block is large, and does not come to its end.
+    LargeBlock,
+    /// Most of the largest request head.
+    LargeHead,
+    /// Asks for reports, each of its own making, and reads none.
+    Hoarding,
+    /// A stream with a large GOP that stays.
+    LargeStream,
 }
+
+/// Strangers that take as much memory as they can.
+pub const GREEDY: [Kind; 6] = [
+    Kind::LargePoster,
+    Kind::LargeMessage,
+    Kind::LargeBlock,
+    Kind::LargeHead,
+    Kind::Hoarding,
+    Kind::LargeStream,
+];
 
 pub const KINDS: [Kind; 15] = [
     Kind::Silent,
@@ -80,6 +102,12 @@ impl StrangerSpec {
             Kind::Flood | Kind::FloodOfMessages => LinkSpec {
                 rate: 1_000_000_000,
                 receive_buffer: 4 << 20,
+                ..LinkSpec::good()
+            },
+            // What it does not read waits in the hub.
+            Kind::Hoarding => LinkSpec {
+                send_buffer: 1 << 10,
+                receive_buffer: 1 << 10,
                 ..LinkSpec::good()
             },
             _ => LinkSpec::good(),
@@ -217,6 +245,66 @@ impl Stranger {
                 wire.send(&frame(BINARY, &sound(at_ms)).repeat(5_000));
                 wire.send(&frame(BINARY, b"").repeat(20_000));
                 (self.steps < 3).then_some(ms(500))
+            }
+            Kind::LargePoster => {
+                wire.send(
+                    b"PUT /live/honest.jpg HTTP/1.1\r\nHost: localhost\r\n\
+                      Content-Type: image/jpeg\r\nContent-Length: 262000\r\n\r\n",
+                );
+                let mut jpeg = vec![0xff, 0xd8, 0xff];
+                jpeg.resize(250_000, 7);
+                wire.send(&jpeg);
+                None
+            }
+            Kind::LargeMessage if is_first => {
+                wire.send(upgrade("/publish/large", true).as_bytes());
+                Some(ms(100))
+            }
+            Kind::LargeMessage => {
+                if self.steps == 2 {
+                    let mut bytes = vec![BINARY, 0x80 | 127];
+                    bytes.extend(6_000_000_u64.to_be_bytes());
+                    bytes.extend([0; 4]);
+                    wire.send(&bytes);
+                }
+                wire.send(&vec![0; 300_000]);
+                (self.steps < 12).then_some(ms(100))
+            }
+            Kind::LargeBlock => {
+                if is_first {
+                    let put = "PUT /publish/block HTTP/1.0\r\nHost: localhost\r\n\r\n";
+                    wire.send(put.as_bytes());
+                    wire.send(&head(Tracks::Both));
+                }
+                let whole = block(0, true, true, 3_500_000);
+                let part = 300_000;
+                let from = (self.steps - 1) * part;
+                wire.send(&whole[from..from + part]);
+                (self.steps < 11).then_some(ms(100))
+            }
+            Kind::LargeHead => {
+                wire.send(b"GET / HTTP/1.1\r\n");
+                wire.send(format!("X: {}\r\n", "a".repeat(15_000)).as_bytes());
+                None
+            }
+            Kind::Hoarding => {
+                if is_first {
+                    wire.stall_down(true);
+                    let ask = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+                    wire.send(ask.as_bytes());
+                }
+                None
+            }
+            Kind::LargeStream => {
+                if is_first {
+                    let put = "PUT /publish/stream HTTP/1.0\r\nHost: localhost\r\n\r\n";
+                    wire.send(put.as_bytes());
+                    wire.send(&head(Tracks::Both));
+                }
+                let at_ms = self.steps as u64 * 20;
+                wire.send(&block(at_ms, is_first, is_first, 20_000));
+                wire.send(&sound(at_ms));
+                (self.steps < 300).then_some(ms(20))
             }
             Kind::Leaving if is_first => {
                 wire.send(b"GET /api/streams/honest HTTP/1.1\r\nHo");

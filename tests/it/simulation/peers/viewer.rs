@@ -1,6 +1,7 @@
 //! A viewer, which looks at everything that it is given.
 
-use super::{BINARY, CLOSE, PING, PONG, Peer, frame, status, take_head, upgrade};
+use super::{Asked, BINARY, CLOSE, PING, PONG, Peer, frame, status, take_head, upgrade_with};
+use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::{Books, Mark, end_of_blocks, marks};
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub struct ViewerSpec {
     pub lasts: Duration,
     /// Of the server: no viewer skips what has waited for less.
     pub lag: Duration,
+    pub credential: Credential,
 }
 
 impl ViewerSpec {
@@ -53,12 +55,14 @@ impl ViewerSpec {
             habit: Habit::Honest,
             lasts,
             lag: Duration::from_secs(1),
+            credential: Credential::nothing(),
         }
     }
 }
 
 pub struct Viewer {
     pub spec: ViewerSpec,
+    asked: Option<Asked>,
     books: Books,
     state: State,
     has_head: bool,
@@ -72,6 +76,10 @@ pub struct Viewer {
     talked: u32,
     until: Option<Instant>,
     is_cut_off: bool,
+    /// How often something to see came.
+    pub arrivals: u32,
+    /// With which it was refused.
+    pub status: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +118,7 @@ impl Viewer {
     pub fn new(spec: ViewerSpec, books: &Books) -> Viewer {
         Viewer {
             spec,
+            asked: None,
             books: books.clone(),
             state: State::New,
             has_head: false,
@@ -123,6 +132,8 @@ impl Viewer {
             talked: 0,
             until: None,
             is_cut_off: false,
+            arrivals: 0,
+            status: None,
         }
     }
 
@@ -153,16 +164,23 @@ impl Viewer {
     }
 
     fn request(&self) -> String {
-        let stream = self.spec.stream;
-        match self.spec.how {
-            How::V1 => upgrade(&format!("/live/{stream}"), true),
-            How::WebSocket => upgrade(&format!("/live/{stream}"), false),
-            How::Chunked => {
-                format!("GET /live/{stream}.webm HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            }
-            How::UntilClose => {
-                format!("GET /live/{stream}.webm HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            }
+        let ViewerSpec {
+            stream,
+            how,
+            credential,
+            ..
+        } = self.spec;
+        let get = |version: &str| {
+            let (query, fields) = (credential.query(), credential.fields());
+            format!(
+                "GET /live/{stream}.webm{query} HTTP/{version}\r\nHost: localhost\r\n{fields}\r\n"
+            )
+        };
+        match how {
+            How::V1 => upgrade_with(&format!("/live/{stream}"), true, credential),
+            How::WebSocket => upgrade_with(&format!("/live/{stream}"), false, credential),
+            How::Chunked => get("1.1"),
+            How::UntilClose => get("1.0"),
         }
     }
 
@@ -175,10 +193,15 @@ impl Viewer {
             let Some(head) = take_head(&mut self.received) else {
                 return;
             };
+            if let Some(asked) = self.asked {
+                asked.check(&self.books, &head);
+            }
             if ![101, 200].contains(&status(&head)) {
                 self.state = State::Done;
                 wire.half_close();
-                if self.spec.habit == Habit::Honest && status(&head) != 503 {
+                self.status = Some(status(&head));
+                let may_be_full = status(&head) == 503 && self.books.is_narrow();
+                if self.spec.habit == Habit::Honest && !may_be_full {
                     self.fault(format!("is refused: {head}"));
                 }
                 return;
@@ -245,6 +268,7 @@ impl Viewer {
                 self.fault(format!("is told too early: {message:?}"));
             }
             ToViewer::Stalled { .. } | ToViewer::Resumed | ToViewer::Viewers { .. } => {}
+            ToViewer::Recording { .. } => panic!("nothing is recorded here"),
         }
         let is_first_hello = matches!(message, ToViewer::Hello { .. });
         if self.said.is_empty() && !is_first_hello {
@@ -332,8 +356,11 @@ impl Viewer {
     }
 
     fn see(&mut self, mark: Mark, now: Instant) {
+        if self.books.is_forbidden(mark.recording) {
+            self.fault(format!("sees a forbidden publisher's {mark:?}"));
+        }
         self.screen.pictures += 1;
-        self.books.note_picture();
+        self.books.count(|counts| counts.pictures += 1);
         let began_at = *self.screen.began_at.get_or_insert(now);
         let Some(sent_at) = self.books.sent_at(mark.recording, mark.number) else {
             return self.fault(format!("sees a picture that was not sent: {mark:?}"));
@@ -368,7 +395,7 @@ impl Viewer {
 
     fn see_gap(&mut self, last: Mark, mark: Mark, was_told: bool, now: Instant) {
         self.screen.gaps += 1;
-        self.books.note_skip();
+        self.books.count(|counts| counts.skips += 1);
         if !mark.is_keyframe {
             self.fault(format!("goes from {last:?} to {mark:?}, no keyframe"));
         }
@@ -442,6 +469,10 @@ impl Peer for Viewer {
         if self.state == State::New {
             wire.send(self.request().as_bytes());
             self.state = State::Asking;
+            let ViewerSpec {
+                stream, credential, ..
+            } = self.spec;
+            self.asked = Some(Asked::now(&self.books, Right::Watch, stream, credential));
         }
         self.is_cut_off |= wire.is_dropped;
         let until = *self.until.get_or_insert(now + self.spec.lasts);
@@ -449,10 +480,13 @@ impl Peer for Viewer {
             self.paused_until = None;
             wire.stall_down(false);
         }
+        let before = self.screen.pictures;
         self.hear(wire, now);
+        self.arrivals += u32::from(self.screen.pictures > before);
         let is_watching = matches!(self.state, State::Asking | State::Watching);
         if wire.is_ended() {
-            if self.spec.habit == Habit::Honest && is_watching && self.is_websocket() {
+            let has_no_end = self.is_websocket() || self.spec.how == How::Chunked;
+            if self.spec.habit == Habit::Honest && is_watching && has_no_end {
                 self.fault("is cut off".to_owned());
             }
             self.state = State::Done;

@@ -1,0 +1,329 @@
+//! The recorder with files in memory and a time that tests set.
+
+use super::orders::{Event, News, Order, What};
+use super::recorder::{Files, Now, Recorder};
+use super::{Gauge, Pace};
+use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
+use crate::webm::file::memory::{Faults, MemoryFile};
+use crate::webm::file::{CutOff, cut_off};
+use crate::webm::{self, DocType, Recording, Segmenter};
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+#[derive(Clone, Default)]
+struct Shelf {
+    files: Rc<RefCell<Vec<(String, MemoryFile)>>>,
+    /// Of the files that come next.
+    faults: Rc<RefCell<Faults>>,
+}
+
+impl Files for Shelf {
+    type File = MemoryFile;
+
+    fn create(
+        &mut self,
+        stream: &str,
+        _: SystemTime,
+        doc_type: DocType,
+    ) -> io::Result<(MemoryFile, String)> {
+        let file = MemoryFile::default();
+        file.set_faults(*self.faults.borrow());
+        let mut files = self.files.borrow_mut();
+        let name = format!("{stream}-{}.{}", files.len() + 1, doc_type.as_str());
+        files.push((name.clone(), file.clone()));
+        Ok((file, name))
+    }
+}
+
+impl Shelf {
+    fn file(&self, index: usize) -> MemoryFile {
+        self.files.borrow()[index].1.clone()
+    }
+
+    fn len(&self) -> usize {
+        self.files.borrow().len()
+    }
+
+    /// The times of all blocks of a file, which must be finished.
+    fn times(&self, index: usize) -> Vec<i64> {
+        let file = self.file(index);
+        assert!(matches!(cut_off(file.clone()).unwrap(), CutOff::Finished));
+        let mut segmenter = Segmenter::new(webm::Limits::default());
+        segmenter.push(file.bytes().into());
+        let mut times = Vec::new();
+        while let Some(event) = segmenter.poll().unwrap() {
+            if let webm::Event::Block(block) = event {
+                times.push(block.timestamp_ms);
+            }
+        }
+        assert!(segmenter.is_between_elements());
+        times
+    }
+}
+
+struct Desk {
+    recorder: Recorder<Shelf>,
+    shelf: Shelf,
+    gauge: Gauge,
+    recording: Recording,
+    chunks: Vec<Chunk>,
+    start: Instant,
+    now_ms: u64,
+}
+
+const PACE: Pace = Pace {
+    grace: Duration::from_secs(30),
+    sync: Duration::from_secs(1),
+};
+
+impl Desk {
+    fn new(pace: Pace) -> Desk {
+        let (shelf, gauge) = (Shelf::default(), Gauge::default());
+        let path = "tests/data/chromium-vp8-opus-100ms.webm";
+        let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+        let bytes = Bytes::from(std::fs::read(path).unwrap());
+        let mut stream = Stream::new(Arc::from("demo"), Limits::default());
+        let mut ingest = Ingest::new(Limits::default());
+        stream.go_live();
+        for piece in bytes.chunks(1500) {
+            let piece = Bytes::copy_from_slice(piece);
+            ingest.push(piece, &mut stream).unwrap();
+        }
+        let ring = stream.ring();
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|at| ring.chunk(at));
+        let chunks = chunks.filter(|chunk| chunk.kind != ChunkKind::Init);
+        Desk {
+            recorder: Recorder::new(shelf.clone(), pace, gauge.clone()),
+            shelf,
+            gauge,
+            recording: stream.init().unwrap().recording.clone(),
+            chunks: chunks.cloned().collect(),
+            start: Instant::now(),
+            now_ms: 0,
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            now: self.start + Duration::from_millis(self.now_ms),
+            wall: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    fn order(&mut self, stream: &str, what: What) {
+        if let What::Chunk(chunk) = &what {
+            self.gauge.queue(chunk.framed.memory() as u64);
+        }
+        let stream = Arc::from(stream);
+        let now = self.now();
+        self.recorder.take(Order { stream, what }, now);
+    }
+
+    fn begin(&mut self, stream: &str) {
+        let tracks = Box::new(self.recording.clone());
+        self.order(stream, What::Tracks(tracks));
+    }
+
+    fn send(&mut self, stream: &str, chunks: std::ops::Range<usize>) {
+        let chunks = self.chunks[chunks].to_vec();
+        for chunk in chunks {
+            self.order(stream, What::Chunk(chunk));
+        }
+        self.tend();
+    }
+
+    fn tend(&mut self) {
+        let now = self.now();
+        self.recorder.tend(now);
+    }
+
+    fn news(&mut self) -> Vec<Event> {
+        let recorder = &mut self.recorder;
+        std::iter::from_fn(|| recorder.poll_news())
+            .map(|News { what, .. }| what)
+            .collect()
+    }
+
+    /// Indices of the chunks that begin with a keyframe.
+    fn join_points(&self) -> Vec<usize> {
+        let chunks = self.chunks.iter().enumerate();
+        chunks
+            .filter(|(_, chunk)| chunk.kind == ChunkKind::JoinPoint)
+            .map(|(index, _)| index)
+            .collect()
+    }
+}
+
+#[test]
+fn publisher_that_returns_within_the_grace_goes_on_in_the_same_file() {
+    let mut desk = Desk::new(PACE);
+    let all = desk.chunks.len();
+    let middle = desk.join_points()[1];
+    desk.begin("demo");
+    desk.send("demo", 0..middle);
+    desk.order("demo", What::Left);
+    desk.now_ms = 29_999;
+    desk.tend();
+    desk.send("demo", middle..all);
+    desk.order("demo", What::Left);
+    desk.now_ms += 29_999;
+    desk.tend();
+    assert_eq!(desk.news(), [Event::Began]);
+    desk.now_ms += 1;
+    let wake = desk.recorder.next_wake();
+    assert_eq!(wake, Some(desk.now().now));
+    desk.tend();
+    let news = desk.news();
+    assert!(matches!(&news[..], [Event::Ended { .. }]), "{news:?}");
+    // It comes again later: another file, whose time begins at 0.
+    desk.send("demo", middle..all);
+    desk.order("demo", What::End);
+    assert_eq!(desk.shelf.len(), 2);
+    let (first, second) = (desk.shelf.times(0), desk.shelf.times(1));
+    assert_eq!((first[0], second[0]), (0, 0));
+    assert!(second.len() < first.len());
+    assert_eq!(desk.gauge.queued_bytes(), 0);
+    assert!(desk.gauge.written_bytes() > 0);
+}
+
+#[test]
+fn other_tracks_are_another_file() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    desk.send("demo", 0..5);
+    desk.begin("demo");
+    desk.send("demo", 0..5);
+    desk.recorder.finish_all(desk.now());
+    assert_eq!(desk.shelf.len(), 2);
+    assert_eq!(desk.shelf.times(0), desk.shelf.times(1));
+}
+
+#[test]
+fn file_is_synced_each_second_and_only_when_it_has_grown() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    let mut most_unsynced_ms = 0;
+    let mut unsynced_since = Some(0);
+    for index in 0..desk.chunks.len() {
+        desk.send("demo", index..index + 1);
+        let before = desk.shelf.file(0).syncs();
+        // As the thread sleeps: until the next chunk, or what is due.
+        for _ in 0..10 {
+            desk.now_ms += 10;
+            unsynced_since.get_or_insert(desk.now_ms);
+            if desk
+                .recorder
+                .next_wake()
+                .is_some_and(|at| at <= desk.now().now)
+            {
+                desk.tend();
+            }
+        }
+        if desk.shelf.file(0).syncs() > before {
+            unsynced_since = None;
+        }
+        let since = unsynced_since.unwrap_or(desk.now_ms);
+        most_unsynced_ms = most_unsynced_ms.max(desk.now_ms - since);
+    }
+    assert!(most_unsynced_ms <= 1000, "{most_unsynced_ms}");
+    desk.now_ms += 2000;
+    desk.tend();
+    let syncs = desk.shelf.file(0).syncs();
+    let seconds = desk.chunks.len() / 10;
+    assert!((seconds - 1..=seconds + 2).contains(&syncs), "{syncs}");
+    desk.now_ms += 60_000;
+    assert_eq!(desk.recorder.next_wake(), None);
+    desk.tend();
+    assert_eq!(desk.shelf.file(0).syncs(), syncs);
+
+    let mut lazy = Desk::new(Pace {
+        sync: Duration::ZERO,
+        ..PACE
+    });
+    lazy.begin("demo");
+    lazy.send("demo", 0..20);
+    assert_eq!(lazy.recorder.next_wake(), None);
+    assert_eq!(lazy.shelf.file(0).syncs(), 0);
+}
+
+#[test]
+fn full_disk_ends_the_recording_and_is_tried_again_a_minute_later() {
+    let mut desk = Desk::new(PACE);
+    let all = desk.chunks.len();
+    *desk.shelf.faults.borrow_mut() = Faults {
+        room: Some(50_000),
+        ..Faults::default()
+    };
+    desk.begin("demo");
+    desk.begin("other");
+    for index in 0..all {
+        desk.send("demo", index..index + 1);
+    }
+    let news = desk.news();
+    let [Event::Began, Event::Failed(reason), Event::Ended { .. }] = &news[..] else {
+        panic!("{news:?}");
+    };
+    assert_eq!(reason, "the disk is full");
+    assert!(!desk.shelf.times(0).is_empty());
+    *desk.shelf.faults.borrow_mut() = Faults::default();
+    let join_points = desk.join_points();
+    desk.now_ms = 59_999;
+    desk.send("demo", 0..all);
+    assert_eq!((desk.shelf.len(), desk.gauge.queued_bytes()), (1, 0));
+    // From the next keyframe on.
+    desk.now_ms = 60_000;
+    desk.send("demo", 1..all);
+    desk.order("demo", What::End);
+    assert_eq!(desk.shelf.len(), 2);
+    let expected = desk.chunks[join_points[1]].timestamp_ms;
+    let before = desk.chunks[0].timestamp_ms;
+    assert!(expected > before);
+    assert_eq!(desk.shelf.times(1)[0], 0);
+}
+
+#[test]
+fn broken_disk_is_told_and_costs_one_stream_alone() {
+    let mut desk = Desk::new(PACE);
+    *desk.shelf.faults.borrow_mut() = Faults {
+        calls: Some(6),
+        ..Faults::default()
+    };
+    desk.begin("demo");
+    desk.send("demo", 0..1);
+    *desk.shelf.faults.borrow_mut() = Faults::default();
+    desk.begin("other");
+    for index in 0..20 {
+        desk.send("demo", index..index + 1);
+        desk.send("other", index..index + 1);
+    }
+    desk.order("other", What::End);
+    assert!(!desk.shelf.times(1).is_empty());
+    let news = desk.news();
+    let failures = news
+        .iter()
+        .filter(|event| matches!(event, Event::Failed(_)));
+    assert_eq!(failures.count(), 1, "{news:?}");
+    // What was written is a recording once the disk works again.
+    let file = desk.shelf.file(0);
+    file.set_faults(Faults::default());
+    let CutOff::Unfinished { writer, .. } = cut_off(file).unwrap() else {
+        panic!("nothing was written");
+    };
+    writer.finish().unwrap();
+    assert!(!desk.shelf.times(0).is_empty());
+}
+
+#[test]
+fn publisher_that_leaves_without_an_open_file_is_told_of() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    desk.order("demo", What::Left);
+    assert_eq!(desk.news(), [Event::Idle]);
+    // A chunk that no decoder can start with begins no file.
+    desk.send("demo", 1..2);
+    assert_eq!(desk.shelf.len(), 0);
+}

@@ -1,0 +1,52 @@
+// The pages of recordings: each is played in place, and seeks.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Lab, picture, sleep, until } from './lab.mjs';
+
+const lab = new Lab();
+let folder;
+let server;
+let tabs;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'videostream-recordings-'));
+  server = await lab.server({ args: ['--record', folder, '--record-grace', '100ms'] });
+  const publisher = await lab.chromium();
+  await publisher.open(server.url('/publish/demo?source=test&audio=0&auto'));
+  await publisher.reaches('live');
+  await sleep(4000);
+  await publisher.click('#go');
+  await publisher.reaches('ended');
+  const list = async () => (await (await fetch(server.url('/api/recordings'))).json()).recordings;
+  await until('a finished recording', async () => (await list()).some(({ live, duration_ms: ms }) => !live && ms > 2000));
+  tabs = [publisher, await lab.firefox()];
+});
+after(async () => {
+  await lab.close();
+  await rm(folder, { recursive: true });
+});
+
+for (const path of ['/recordings', '/recordings/demo']) {
+  test(`a recording on ${path} plays and seeks`, async () => {
+    for (const tab of tabs) {
+      await tab.open(server.url(path));
+      await until('a card', () => tab.evaluate(() => document.querySelectorAll('#recordings li').length === 1));
+      const seconds = await until('its length', () => tab.evaluate(() => document.querySelector('#recordings video').duration || 0));
+      assert.ok(seconds > 2 && seconds < 60, `${seconds} s`);
+      await tab.evaluate(() => {
+        const video = document.querySelector('#recordings video');
+        video.muted = true;
+        video.currentTime = video.duration - 0.5;
+        return video.play();
+      });
+      const isAtEnd = () => tab.evaluate(() => document.querySelector('#recordings video').ended);
+      await until('its end', isAtEnd);
+      assert.ok(await tab.evaluate(() => document.querySelector('#recordings video').seekable.length > 0));
+      await picture(tab, `recordings-${tab.browserName}${path.replaceAll('/', '-')}`);
+    }
+  });
+}

@@ -1,0 +1,5 @@
+// The page of all recordings.
+
+import { showRecordings } from './list.js';
+
+showRecordings(null);
