@@ -10,6 +10,7 @@
 mod access;
 mod bit_rate;
 mod certificate;
+mod compat;
 mod file;
 mod hook;
 mod interfaces;
@@ -21,6 +22,7 @@ mod secrets;
 
 pub use bit_rate::BitRate;
 pub use certificate::{SelfSigned, Tls};
+pub use compat::{Compat, FirstPort};
 pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
@@ -64,6 +66,8 @@ pub struct Serve {
     pub base_path: BasePath,
     /// The web hook, which decides after keys and tokens.
     pub hook: Option<Hook>,
+    /// The old protocol of node-videostream, if it is spoken.
+    pub compat: Option<Compat>,
     /// `None`: nothing is recorded.
     pub record: Option<Record>,
     pub limits: Limits,
@@ -151,6 +155,7 @@ impl Serve {
         let http_redirect = options.http_redirect.clone().unwrap_or_default();
         // A service manager's sockets are all named there, those for this among them.
         listen.retain(|address| address.port() == 0 || !http_redirect.contains(address));
+        let compat = Compat::check(&options, &mut listen, &limits)?;
         let tls = Tls::check(&options, &listen)?;
         check_redirect(&http_redirect, &listen, tls.is_some())?;
         let (log, log_level) = (options.log, options.log_level);
@@ -173,6 +178,7 @@ impl Serve {
             proxies,
             proxy_protocol,
             base_path,
+            compat,
             record,
             limits,
             log: log.unwrap_or_default(),

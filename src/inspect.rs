@@ -205,6 +205,7 @@ impl Inspector {
                 offset,
                 size,
                 timestamp_ms,
+                ..
             }) => {
                 let cluster = ClusterReport {
                     offset,

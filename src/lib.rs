@@ -21,6 +21,7 @@
 //! - `http`, `websocket`: requests, responses, frames and messages, as bytes.
 //! - `routes`: which address means what, and the permission that it requires.
 //! - `access`: keys, tokens, origins and host names: which requests may publish or watch.
+//! - `compat`: messages of the old protocol of node-videostream, and where each listener stands.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
 //! - `record`: recordings: a thread whose viewer is a file.
@@ -36,7 +37,7 @@
 //! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
 //! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
 //!
-//! `webm`, `stream`, `http`, `websocket`, `routes` and `access` do no I/O and read no clock: bytes and
+//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes` and `access` do no I/O and read no clock: bytes and
 //! the time come in, bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
@@ -56,6 +57,7 @@ pub mod cli;
 #[cfg(not(feature = "testing"))]
 mod cli;
 mod client;
+mod compat;
 #[cfg(feature = "testing")]
 pub mod config;
 #[cfg(not(feature = "testing"))]

@@ -32,6 +32,11 @@ pub struct Counters {
     pub publishers_rejected: u64,
     pub viewers_timed_out: u64,
     pub refusals: Refusals,
+    /// Of the old protocol: messages that came, blobs among what listeners got, and listeners that were
+    /// too slow.
+    pub compat_messages: u64,
+    pub compat_blobs: u64,
+    pub compat_overtaken: u64,
     /// Requests that waited for the hook's answer; that it did not let in; that it did not decide.
     pub auth_waits: u64,
     pub auth_refused: u64,
@@ -115,6 +120,9 @@ pub struct Snapshot {
     pub auth_waiting: u64,
     /// Lines of the log that standard error did not take.
     pub log_lines_lost: u64,
+    /// Of the old protocol: listeners, and bytes kept for them.
+    pub compat_listeners: u64,
+    pub compat_kept_bytes: u64,
     pub recordings: Recordings,
     pub streams: Vec<StreamReport>,
 }
@@ -300,6 +308,24 @@ impl Collector for Snapshot {
                 counters.sweep_visits,
             ),
             (
+                "compat_messages",
+                "Messages from publishers of the old protocol",
+                None,
+                counters.compat_messages,
+            ),
+            (
+                "compat_blobs",
+                "Blobs passed on to listeners of the old protocol",
+                None,
+                counters.compat_blobs,
+            ),
+            (
+                "compat_overtaken",
+                "Listeners of the old protocol closed because they were too slow",
+                None,
+                counters.compat_overtaken,
+            ),
+            (
                 "recordings_finished",
                 "Recordings finished",
                 None,
@@ -365,6 +391,11 @@ impl Collector for Snapshot {
                 self.auth_waiting,
             ),
             (
+                "compat_listeners",
+                "Connections that listen by the old protocol",
+                self.compat_listeners,
+            ),
+            (
                 "recordings_open",
                 "Recordings being written",
                 self.recordings.open,
@@ -385,6 +416,11 @@ impl Collector for Snapshot {
                 "held",
                 "Memory allocated since the server listens: see --max-memory",
                 self.held_bytes,
+            ),
+            (
+                "compat_kept",
+                "Memory of the messages kept for listeners of the old protocol",
+                self.compat_kept_bytes,
             ),
             (
                 "recording_queue",
@@ -531,6 +567,8 @@ mod tests {
             connections: 8,
             held_bytes: 90,
             auth_waiting: 2,
+            compat_listeners: 0,
+            compat_kept_bytes: 0,
             log_lines_lost: 7,
             recordings: Recordings {
                 open: 11,

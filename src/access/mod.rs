@@ -96,7 +96,9 @@ impl Access {
         if let Some(names) = &self.local_names {
             names.admit(host)?;
         }
-        if route.acts_for_a_page() {
+        if let Route::Old { .. } = route {
+            self.origins.admit_same_name(head.origin.as_deref(), host)?;
+        } else if route.acts_for_a_page() {
             self.origins.admit(head.origin.as_deref(), host)?;
         }
         let is_admitted = match permission {

@@ -58,6 +58,24 @@ impl Origins {
         Err(Refusal::forbidden(reason).because(Cause::Origin))
     }
 
+    /// The same, for ports that pages of this host open although they come from another of its ports. The
+    /// names of the machine itself are one host: a page at `localhost` opens `127.0.0.1`.
+    pub fn admit_same_name(&self, origin: Option<&str>, host: Option<&str>) -> Result<(), Refusal> {
+        let of_origin = origin.and_then(Origin::parse).map(|origin| origin.host);
+        let lower = host.unwrap_or_default().to_ascii_lowercase();
+        let of_host = host::split(&lower, 0).map(|(name, _)| name);
+        let is_same = match (&of_origin, of_host) {
+            (Some(origin), Some(host)) => {
+                origin == host || (is_loopback(origin) && is_loopback(host))
+            }
+            _ => false,
+        };
+        if is_same {
+            return Ok(());
+        }
+        self.admit(origin, host)
+    }
+
     /// Which pages elsewhere may read the answer to a request of this origin: pages of an allowed
     /// origin. Keys go in `Authorization` or the query, so no page may use a browser's own
     /// credentials, and `*` gives nothing away that is guarded.
@@ -128,6 +146,16 @@ impl LocalNames {
 fn is_local(name: &str) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     !name.contains('.') || name.ends_with(".localhost") || bare.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Whether a host is the machine itself.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// A web origin (RFC 6454): scheme, host and port, in lower case.

@@ -239,7 +239,7 @@ fn count_of(
     }
 }
 
-fn size(
+pub(super) fn size(
     option: &'static str,
     value: Option<ByteSize>,
     default: usize,

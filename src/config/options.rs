@@ -15,7 +15,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::secrets::{WHAT_A_KEY_IS, is_key};
-use super::{BitRate, LogFormat, LogLevel, Period, SelfSigned, whole_number};
+use super::{BitRate, FirstPort, LogFormat, LogLevel, Period, SelfSigned, whole_number};
 use crate::access::StreamKeys;
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::Network;
@@ -27,6 +27,7 @@ const ACCESS: &str = "Who may publish and watch";
 const PROXY: &str = "Behind a proxy";
 const LIMITS: &str =
     "Limits (sizes such as 512KiB or 16MiB; durations such as 500ms or 1h30m, or in seconds)";
+const COMPAT: &str = "The old protocol of node-videostream";
 const RECORD: &str = "Recording";
 const LOG: &str = "Log";
 
@@ -307,6 +308,23 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_DRAIN_TIMEOUT", value_name = "DURATION", help_heading = LIMITS)]
     pub drain_timeout: Option<Period>,
 
+    /// Speak the old protocol on four ports of the first --listen address: PORT and the three after
+    /// it. Without a PORT it is 8081; 0 picks free ones [default: none]
+    #[arg(long, env = "VIDEOSTREAM_COMPAT_NODE_VIDEOSTREAM", value_name = "PORT")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = FirstPort::DEFAULT)]
+    #[arg(help_heading = COMPAT)]
+    pub compat_node_videostream: Option<FirstPort>,
+
+    /// Stream that the old protocol publishes and plays [default: compat]
+    #[arg(long, env = "VIDEOSTREAM_COMPAT_STREAM", value_name = "NAME", help_heading = COMPAT)]
+    #[serde(default, deserialize_with = "stream_name")]
+    pub compat_stream: Option<StreamName>,
+
+    /// Messages of the old protocol to keep for listeners that come late; at least
+    /// --publisher-message-bytes [default: 16MiB]
+    #[arg(long, env = "VIDEOSTREAM_COMPAT_BYTES", value_name = "SIZE", help_heading = COMPAT)]
+    pub compat_bytes: Option<ByteSize>,
+
     /// Record streams into this folder, one file for each recording (DIR/NAME/TIME.webm); made if it
     /// is missing [default: none]
     #[arg(long, env = "VIDEOSTREAM_RECORD", value_name = "DIR", help_heading = RECORD)]
@@ -351,6 +369,11 @@ pub struct Options {
     /// Lowest level to log [default: info]
     #[arg(long, env = "VIDEOSTREAM_LOG_LEVEL", value_name = "LEVEL", help_heading = LOG)]
     pub log_level: Option<LogLevel>,
+
+    /// Whether a service manager chose the addresses of `listen`.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub is_activated: bool,
 
     /// The random key of the process that this one takes over from.
     #[arg(skip)]
@@ -428,6 +451,12 @@ impl Options {
             ping_interval: self.ping_interval.or(other.ping_interval),
             ping_timeout: self.ping_timeout.or(other.ping_timeout),
             drain_timeout: self.drain_timeout.or(other.drain_timeout),
+            compat_node_videostream: self
+                .compat_node_videostream
+                .or(other.compat_node_videostream),
+            compat_stream: self.compat_stream.or(other.compat_stream),
+            compat_bytes: self.compat_bytes.or(other.compat_bytes),
+            is_activated: self.is_activated || other.is_activated,
             record: self.record.or(other.record),
             record_on_request: self.record_on_request.or(other.record_on_request),
             record_grace: self.record_grace.or(other.record_grace),
@@ -486,6 +515,11 @@ where
         Err(error) => Err(D::Error::custom(format_args!("{name:?}: {error}"))),
     });
     checked.collect()
+}
+
+fn stream_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StreamName>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map(Some).map_err(D::Error::custom)
 }
 
 fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {

@@ -118,6 +118,10 @@ impl<S: Socket> Hub<S> {
                 !matches!(cursor.next(stream), Next::Wait)
             }
             State::Gone => false,
+            State::Relaying(relaying) => {
+                let compat = self.compat.as_ref();
+                compat.is_some_and(|compat| relaying.has_news(compat.kept()))
+            }
             _ => !session.outbox().is_empty(),
         };
         let is_sweeping = match session.state() {
@@ -144,6 +148,7 @@ impl<S: Socket> Hub<S> {
             is_counted: session.client().is_counted(),
             stream: match session.state() {
                 State::Publishing(publisher) => Some(publisher.stream()),
+                State::Relaying(relaying) => relaying.publisher().map(|one| one.stream()),
                 State::Viewing { viewer, .. } => Some(viewer.stream()),
                 _ => None,
             }
@@ -165,7 +170,8 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Draining(_)
                 | State::Posting(_)
-                | State::Viewing { .. } => true,
+                | State::Viewing { .. }
+                | State::Relaying(_) => true,
             },
         }
     }

@@ -9,6 +9,7 @@
 //! bytes cost neither the publisher on air nor the viewers anything.
 
 use super::Hub;
+use crate::offline_reason::OfflineReason;
 use crate::session::publisher::PublisherEnd;
 use crate::session::{SessionId, Socket};
 use crate::stream::StreamId;
@@ -110,9 +111,16 @@ impl<S: Socket> Hub<S> {
         broadcast.traffic_mut().received(received);
         broadcast.publisher_came(id, self.clock.now());
         // Before the stream goes on: what was held back of the one before belongs in front.
+        let is_old = self.sessions[id].is_relaying();
         for other in replaced.into_iter().chain(older) {
-            self.replace_publisher(other);
+            // The old relay closed no publisher for another.
+            if is_old && self.sessions[other].is_relaying() {
+                self.detach_publisher(other, OfflineReason::Replaced);
+            } else {
+                self.replace_publisher(other);
+            }
         }
+        self.note_newcomer_on_air(id, stream_id);
         let stream = self.streams.stream_mut(stream_id);
         stream.go_live();
         tracing::info!(

@@ -6,6 +6,7 @@
 use super::Hub;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
+use crate::offline_reason::OfflineReason;
 use crate::session::keyframes::KeyframeMessage;
 use crate::session::publisher::PublisherEnd;
 use crate::session::{Due, SessionId, Socket};
@@ -118,6 +119,7 @@ impl<S: Socket> Hub<S> {
             }
         }
         self.expire_streams(work);
+        self.close_overtaken_listeners();
     }
 
     /// What it costs to free a publisher's ring.
@@ -138,6 +140,10 @@ impl<S: Socket> Hub<S> {
                 self.refuse(id, &refusal, Method::Other);
             }
             Due::Undecided => self.time_out_pending(id),
+            Due::SilentPublisher if self.sessions[id].is_relaying() => {
+                self.detach_publisher(id, OfflineReason::Lost);
+                self.return_to_ordinary();
+            }
             Due::SilentPublisher => {
                 let end = PublisherEnd {
                     code: CloseCode::Policy,

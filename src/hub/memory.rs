@@ -15,6 +15,7 @@
 //!   is closed first;
 //! - publishers, on air or not yet, as far as what they have not finished and their init segments take
 //!   more than a quarter: the largest is closed first, with 1013 or 503;
+//! - what is kept for listeners of the old protocol is shortened, oldest messages first;
 //! - rings: the longest are shortened, oldest chunks first.
 //!
 //! A new client for which there is no room closes sessions of the first two kinds as well; of the
@@ -178,6 +179,7 @@ impl<S: Socket> Hub<S> {
             self.shrink_publishers(share, Hub::beside_ring_bytes);
         }
         let excess = self.memory.excess();
+        let excess = excess.saturating_sub(self.shorten_kept(excess));
         if excess > 0 {
             self.shorten_rings(excess);
         }
@@ -193,6 +195,17 @@ impl<S: Socket> Hub<S> {
             let id = session.id();
             match session.state() {
                 State::Publishing(_) | State::Gone => {}
+                // A part of a stream, and counted with that.
+                State::Relaying(relaying) if relaying.publisher().is_some() => {}
+                State::Relaying(relaying) => {
+                    // What is kept for all counts for none of them.
+                    let compat = self.compat.as_ref();
+                    let is_kept =
+                        compat.is_some_and(|compat| !relaying.is_overtaken(compat.kept()));
+                    let none = Outbox::default();
+                    let outbox = if is_kept { &none } else { session.outbox() };
+                    holdings.add(id, own_bytes(session), outbox);
+                }
                 State::Viewing { viewer, .. } => {
                     let oldest = self.streams.stream(viewer.stream()).ring().oldest();
                     let is_in_ring = viewer.cursor().taken().is_some_and(|taken| taken >= oldest);

@@ -27,6 +27,7 @@
 //! - `broadcast`: one stream beside its media: its publisher; `candidate`: publishers before their first
 //!   media; `audience`: its viewers; `traffic`: its bytes; `keyframe_requests`: what its publisher is asked
 //!   for; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
+//! - `compat`: the old protocol of node-videostream.
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
 
@@ -40,6 +41,7 @@ mod candidate;
 mod client_address;
 mod clients;
 mod clock;
+mod compat;
 mod deadlines;
 mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
@@ -94,6 +96,7 @@ use archive::Recalls;
 use authorizer::Authorizer;
 use clients::{Admission, Clients};
 use clock::Clock;
+use compat::Compat;
 use deadlines::Ticks;
 use memory::Memory;
 use queues::Queues;
@@ -129,6 +132,8 @@ pub struct Hub<S> {
     books: Books,
     turn: Turn,
     lifecycle: Lifecycle,
+    /// `None` unless the old protocol is spoken.
+    compat: Option<Box<Compat>>,
 }
 
 /// What is counted, logged and reported.
@@ -162,6 +167,7 @@ impl<S: Socket> Hub<S> {
     pub fn new(settings: Settings, allocated: impl Fn() -> usize + 'static, time: Time) -> Hub<S> {
         let limits = &settings.limits;
         let unsent = Unsent::new(limits.viewer_buffer_bytes);
+        let compat = settings.compat.as_ref();
         Hub {
             clock: Clock::new(time),
             sessions: Sessions::new(),
@@ -185,6 +191,7 @@ impl<S: Socket> Hub<S> {
                 batch: Batch::default(),
             },
             lifecycle: Lifecycle::Serving,
+            compat: compat.map(|compat| Box::new(Compat::new(compat, limits.init_bytes))),
             settings,
         }
     }
@@ -280,6 +287,7 @@ impl<S: Socket> Hub<S> {
     /// The phases of a turn. `clock` is asked only to count how long things take.
     pub fn turn(&mut self, clock: &dyn Fn() -> Instant) {
         self.read(); // publishers' bytes become chunks
+        self.pass_on_ordinary(); // to old listeners
         self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
         self.write(clock);

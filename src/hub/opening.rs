@@ -102,14 +102,8 @@ impl<S: Socket> Hub<S> {
                 .broadcast(id)
                 .is_some_and(Broadcast::has_publisher)
         };
-        if !known.is_some_and(has_publisher) {
-            let published = self
-                .streams
-                .broadcasts()
-                .filter(|other| other.has_publisher());
-            if published.count() >= self.settings.limits.max_streams {
-                return Err(Refusal::full());
-            }
+        if !known.is_some_and(has_publisher) && self.is_full_of_streams() {
+            return Err(Refusal::full());
         }
         // A publisher that takes over frees what the publisher before it holds.
         let is_takeover =
@@ -166,6 +160,15 @@ impl<S: Socket> Hub<S> {
         self.queue_read(id);
         self.queue_write(id);
         Ok(())
+    }
+
+    /// Whether no further stream may have a publisher.
+    pub(super) fn is_full_of_streams(&self) -> bool {
+        let published = self
+            .streams
+            .broadcasts()
+            .filter(|other| other.has_publisher());
+        published.count() >= self.settings.limits.max_streams
     }
 
     /// Closes a publisher whose stream a newer publisher took over.

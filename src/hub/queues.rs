@@ -33,6 +33,9 @@ impl Queues {
     pub fn push_read<S>(&mut self, session: &mut Session<S>) {
         if session.readiness_mut().queue_read() {
             match session.state() {
+                State::Relaying(relaying) if relaying.publishes() => {
+                    self.feeding.push_back(session.id())
+                }
                 State::Publishing(_) => self.feeding.push_back(session.id()),
                 _ => self.readable.push_back(session.id()),
             }

@@ -88,6 +88,7 @@ impl<S: Socket> Hub<S> {
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
+            State::Relaying(_) => self.read_old(id),
             State::Closing { is_shut: true, .. } => self.read_nothing(id),
         }
     }
@@ -234,7 +235,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Does what a connection's turn asks for. Returns whether there may be more to read now.
-    fn go_on(&mut self, id: SessionId, after: After) -> bool {
+    pub(super) fn go_on(&mut self, id: SessionId, after: After) -> bool {
         match after {
             After::Stays => {}
             After::Ends => self.close_when_written(id),

@@ -64,12 +64,15 @@ impl<S: Socket> Hub<S> {
             }),
             What::Metrics(format) => {
                 let streams = reports.collect();
+                let (compat_listeners, compat_kept_bytes) = self.compat_figures();
                 let snapshot = Snapshot {
                     counters: self.books.counters.clone(),
                     connections: self.sessions.len() as u64,
                     held_bytes: self.memory.held() as u64,
                     auth_waiting: self.pending_requests(),
                     log_lines_lost: crate::log::lines_lost(),
+                    compat_listeners,
+                    compat_kept_bytes,
                     recordings: self.recording_figures(),
                     streams,
                 };

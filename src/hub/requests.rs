@@ -17,7 +17,7 @@ use crate::http::response::{Connection, Stamp, refuse};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
 use crate::record::Task;
-use crate::routes::{Permission, Route, route_below};
+use crate::routes::{Permission, Route, route_below, route_old};
 use crate::session::body::BodyReader;
 use crate::session::requesting::{Drained, HeadRead};
 use crate::session::{
@@ -164,6 +164,9 @@ impl<S: Socket> Hub<S> {
 
     /// What a request asks for, with a path prefix or without.
     pub(super) fn route(&self, id: SessionId, head: &RequestHead) -> Result<Route, Refusal> {
+        if let (Some(port), Some(name)) = (self.sessions[id].port(), self.compat_name()) {
+            return route_old(head, port, name);
+        }
         let forwarded = self.forwarded_prefix(id, head);
         let prefixes: Vec<&BasePath> = forwarded.iter().chain([&self.settings.base_path]).collect();
         route_below(head, &prefixes)
@@ -196,6 +199,11 @@ impl<S: Socket> Hub<S> {
         match route {
             Route::Publish { name, via } => {
                 return self.open_publisher(exchange, &name, via);
+            }
+            Route::Old {
+                port, handshake, ..
+            } => {
+                return self.open_old(exchange, port, &handshake);
             }
             Route::Watch { name, .. } if head.method == Method::Head => {
                 self.describe_stream(id, head, &name);

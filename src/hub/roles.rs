@@ -95,6 +95,7 @@ impl<S: Socket> Hub<S> {
         match self.sessions[id].enter(state, self.clock.now()) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
+            State::Relaying(relaying) => self.old_left(id, *relaying),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -123,7 +124,7 @@ impl<S: Socket> Hub<S> {
         self.remove_if_unused(viewer.stream());
     }
 
-    fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
+    pub(super) fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
         let stream_id = publisher.stream();
         let stream = self.streams.stream_mut(stream_id);
         let client = self.sessions[id].address();
@@ -136,7 +137,9 @@ impl<S: Socket> Hub<S> {
             return;
         }
         publisher.flush(stream);
+        self.pass_on_ordinary();
         let reason = publisher.offline_reason();
+        let stream = self.streams.stream(stream_id);
         tracing::info!(stream = %stream.name(), %client, reason = %reason.name(), "publisher left");
         self.note_last_ingest(id, &mut publisher);
         self.note_media(stream_id, 0);
@@ -174,6 +177,7 @@ impl<S: Socket> Hub<S> {
                     };
                     self.close_publisher(id, end);
                 }
+                State::Relaying(_) => self.stop_old(id, reason),
                 State::Responding { .. } => session.close_after_answer(),
                 State::Requesting(_)
                 | State::Pending(_)

@@ -6,6 +6,7 @@ use crate::config::{Limits, Serve};
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::TrustedProxies;
 use crate::record::Gauge;
+use crate::stream_name::StreamName;
 use crate::{stream, webm, work};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -27,8 +28,18 @@ pub struct Settings {
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
+    /// The old protocol; `None` unless it was asked for.
+    pub compat: Option<CompatSettings>,
     /// Work for all publishers of one turn together.
     pub turn_work: u64,
+}
+
+/// What the old protocol of node-videostream is about.
+#[derive(Debug, Clone)]
+pub struct CompatSettings {
+    pub stream: StreamName,
+    /// Bytes of messages kept for newcomers and slow listeners.
+    pub bytes: usize,
 }
 
 /// How verdicts of the web hook are waited for and kept.
@@ -66,6 +77,10 @@ impl Settings {
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),
+            compat: config.compat.as_ref().map(|compat| CompatSettings {
+                stream: compat.stream.clone(),
+                bytes: compat.bytes,
+            }),
             turn_work: work::TURN_WORK,
         }
     }

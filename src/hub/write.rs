@@ -136,6 +136,7 @@ impl<S: Socket> Hub<S> {
         let written = match self.sessions[id].state() {
             State::Gone => 0,
             State::Viewing { .. } => self.write_viewer(id),
+            State::Relaying(_) => self.write_old(id),
             _ => self.write_outbox(id),
         };
         self.sessions[id].note_unsent(self.clock.now());
@@ -201,7 +202,7 @@ impl<S: Socket> Hub<S> {
 
     /// The peer takes nothing any more. What a publisher sent before still counts: once that is read,
     /// its end is seen as well.
-    fn cannot_write(&mut self, id: SessionId) {
+    pub(super) fn cannot_write(&mut self, id: SessionId) {
         let session = &mut self.sessions[id];
         if session.publisher().is_some() && session.wants_turn() {
             session.discard_output();

@@ -109,6 +109,7 @@ impl Inherited {
         if self.is_activated {
             let addresses = self.sockets.iter().map(|&(address, _)| address);
             options.listen = Some(addresses.collect());
+            options.is_activated = true;
         }
         options.handed_publish_key = self.random_publish_key.clone();
         options.handed_certificate = self.self_signed.clone();

@@ -1,6 +1,7 @@
 //! Listening sockets, and how many connections the process may hold.
 
 use super::ServeError;
+use crate::compat::Port;
 use mio::net::{TcpListener, TcpStream};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -28,6 +29,11 @@ pub enum Service {
     Encrypted,
     /// A redirect to the encrypted listener.
     Redirect,
+    /// The old protocol of node-videostream, encrypted as the served addresses are.
+    Old {
+        port: Port,
+        is_encrypted: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -51,6 +57,7 @@ impl Listener {
             option: match service {
                 Service::Plain | Service::Encrypted => "--listen",
                 Service::Redirect => "--http-redirect",
+                Service::Old { .. } => "--compat-node-videostream",
             },
             address,
             source,

@@ -124,12 +124,21 @@ fn greeting(
     let mut lines = Vec::new();
     let mut links = Vec::new();
     let mut redirected = Vec::new();
+    let mut old = Vec::new();
     for &(service, address) in addresses {
         let scheme = match service {
             Service::Plain => "http",
             Service::Encrypted => "https",
             Service::Redirect => {
                 redirected.push(format!("http://{address}"));
+                continue;
+            }
+            Service::Old { port, is_encrypted } => {
+                let scheme = if is_encrypted { "wss" } else { "ws" };
+                old.push(format!(
+                    "old protocol, {}: {scheme}://{address}",
+                    port.name()
+                ));
                 continue;
             }
         };
@@ -143,6 +152,7 @@ fn greeting(
     for url in redirected {
         lines.push(format!("redirecting from {url}"));
     }
+    lines.extend(old);
     if let Some(fingerprint) = tls.and_then(Tls::fingerprint) {
         lines.push(format!("the certificate's SHA-256 is {fingerprint}"));
     }

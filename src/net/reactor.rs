@@ -11,9 +11,11 @@ use super::recording::Recording;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
+use crate::compat::Port;
 use crate::config::{SelfSigned, Serve, Tls};
 use crate::hub::{Hub, Settings, Time};
 use crate::record::Folder;
+use crate::session::SessionId;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -101,7 +103,13 @@ impl Reactor {
             .map(|address| (address, service));
         let redirected = config.http_redirect.iter().copied();
         let redirected = redirected.map(|address| (address, Service::Redirect));
-        for ((address, service), index) in served.chain(redirected).zip(0..) {
+        let is_encrypted = service == Service::Encrypted;
+        let old = config.compat.iter().flat_map(|compat| compat.addresses);
+        let old = old.zip(Port::ALL).map(|(address, port)| {
+            let service = Service::Old { port, is_encrypted };
+            (address, service)
+        });
+        for ((address, service), index) in served.chain(redirected).chain(old).zip(0..) {
             let mut listener = match inherited.take(address) {
                 Some(socket) => Listener::adopt(address, socket, service)?,
                 None => Listener::bind(address, service)?,
@@ -271,20 +279,41 @@ impl Reactor {
             let service = listener.service;
             for (socket, peer) in accepted.drain(..) {
                 let redirects_to = https_port.filter(|_| service == Service::Redirect);
-                match (service, &self.doors.tls) {
-                    (Service::Encrypted, Some((_, acceptor))) => match acceptor.accept() {
-                        Ok(tls) => self.admit(TcpSocket::encrypted(socket, tls), peer, None),
-                        Err(error) => tracing::warn!(%error, "TLS"),
+                let old = match service {
+                    Service::Old { port, .. } => Some(port),
+                    _ => None,
+                };
+                let is_encrypted = matches!(
+                    service,
+                    Service::Encrypted
+                        | Service::Old {
+                            is_encrypted: true,
+                            ..
+                        }
+                );
+                let socket = match &self.doors.tls {
+                    Some((_, acceptor)) if is_encrypted => match acceptor.accept() {
+                        Ok(tls) => TcpSocket::encrypted(socket, tls),
+                        Err(error) => {
+                            tracing::warn!(%error, "TLS");
+                            continue;
+                        }
                     },
-                    _ => self.admit(socket.into(), peer, redirects_to),
-                }
+                    _ => socket.into(),
+                };
+                let id = match old {
+                    Some(port) => self.hub.admit_old(socket, peer, port),
+                    None => self.hub.admit(socket, peer, redirects_to),
+                };
+                self.register(id);
             }
         }
         self.doors.accepted = accepted;
     }
 
-    fn admit(&mut self, socket: TcpSocket, peer: IpAddr, redirects_to: Option<u16>) {
-        let Some(id) = self.hub.admit(socket, peer, redirects_to) else {
+    /// Puts a session that the hub has taken into epoll.
+    fn register(&mut self, id: Option<SessionId>) {
+        let Some(id) = id else {
             return;
         };
         let Some(socket) = self.hub.socket_mut(id) else {

@@ -11,6 +11,7 @@ mod other_servers;
 
 use std::borrow::Cow;
 
+use crate::compat::Port;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::{Method, RawQuery, RequestHead};
@@ -37,6 +38,12 @@ pub enum Route {
     Watch {
         name: StreamName,
         via: Via,
+    },
+    /// To speak the old protocol of node-videostream on one of its ports.
+    Old {
+        name: StreamName,
+        port: Port,
+        handshake: Handshake,
     },
     Poster(StreamName),
     PutPoster(StreamName),
@@ -106,7 +113,9 @@ impl Route {
             | Self::EndPublisher(name)
             | Self::SetRecording { name, .. }
             | Self::DeleteRecording { name, .. } => Some(Permission::Publish(name)),
-            Self::Watch { name, .. }
+            Self::Old { name, port, .. } if port.publishes() => Some(Permission::Publish(name)),
+            Self::Old { name, .. }
+            | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
             | Self::Recording { name, .. }
@@ -131,7 +140,8 @@ impl Route {
             | Self::PutPoster(_)
             | Self::EndPublisher(_)
             | Self::SetRecording { .. }
-            | Self::DeleteRecording { .. } => true,
+            | Self::DeleteRecording { .. }
+            | Self::Old { .. } => true,
             Self::Watch { via, .. } => matches!(via, Via::WebSocket(_)),
             Self::Home
             | Self::PublishPage(_)
@@ -227,6 +237,23 @@ fn route_path(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
             Err(Refusal::without_slash(path, &head.raw_query))
         }
         found => found,
+    }
+}
+
+/// What a request to a port of the old protocol asks for. The old relay looked at no path, and so does this.
+pub fn route_old(head: &RequestHead, port: Port, name: &StreamName) -> Result<Route, Refusal> {
+    match handshake(head)? {
+        Some(handshake) => Ok(Route::Old {
+            name: name.clone(),
+            port,
+            handshake,
+        }),
+        // As the old relay answered.
+        None => Err(Refusal::new(
+            426,
+            "this port speaks WebSocket: see /live/ on the main port",
+        )
+        .with("Upgrade", "websocket")),
     }
 }
 

@@ -82,6 +82,23 @@ impl<S> Session<S> {
                 liveness.due(limits.ping_interval, limits.ping_timeout, now)
             }
             State::Viewing { .. } => None,
+            State::Relaying(_) if is_stalled => Some(Due::Stalled),
+            State::Relaying(relaying) if self.readiness.blocked_since().is_some() => {
+                let is_trickling =
+                    !self.outbox.is_empty() && relaying.has_stood_still(limits.viewer_timeout, now);
+                is_trickling.then_some(Due::Stalled)
+            }
+            State::Relaying(relaying) => {
+                let is_silent = relaying.publisher().is_some_and(|publisher| {
+                    let silence = now.saturating_duration_since(publisher.fed_at());
+                    silence >= limits.publisher_timeout * 2
+                });
+                if is_silent {
+                    return Some(Due::SilentPublisher);
+                }
+                let liveness = relaying.liveness();
+                liveness.due(limits.ping_interval, limits.ping_timeout, now)
+            }
             State::Closing { deadline, .. } => (now >= *deadline).then_some(Due::Hangup),
             State::Gone => None,
         }

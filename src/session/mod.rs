@@ -9,6 +9,7 @@
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
 //! - `publisher`, `viewer`: the two roles; `keyframes`: the messages to publishers without a keyframe;
 //!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
+//! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
 //!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
 //! - `inbound`, `body`: WebSocket frames and request bodies that come in; `outbox`: bytes that wait to
@@ -31,6 +32,7 @@ mod pending;
 pub(crate) mod publisher;
 mod readiness;
 mod recall;
+pub(crate) mod relaying;
 pub(crate) mod requesting;
 mod socket;
 mod state;
@@ -47,9 +49,11 @@ pub use recall::Recall;
 pub use socket::Socket;
 pub use state::{Draining, Posting, State};
 
+use crate::compat::Port;
 use bytes::{Bytes, BytesMut};
 use outbox::Outbox;
 use publisher::Publisher;
+use relaying::OldPublisher;
 use std::mem;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -77,6 +81,8 @@ pub struct Session<S> {
     outbox: Outbox,
     readiness: Readiness,
     client: Client,
+    /// On a port of the old protocol, which one. `None` elsewhere.
+    port: Option<Port>,
 }
 
 impl<S> Session<S> {
@@ -95,7 +101,17 @@ impl<S> Session<S> {
             outbox: Outbox::default(),
             readiness: Readiness::of_new_socket(),
             client,
+            port: None,
         }
+    }
+
+    /// The port of the old protocol that it came to.
+    pub fn port(&self) -> Option<Port> {
+        self.port
+    }
+
+    pub fn set_port(&mut self, port: Port) {
+        self.port = Some(port);
     }
 
     pub fn id(&self) -> SessionId {
@@ -135,6 +151,7 @@ impl<S> Session<S> {
     pub fn publisher(&self) -> Option<&Publisher> {
         match &self.state {
             State::Publishing(publisher) => Some(publisher),
+            State::Relaying(relaying) => relaying.publisher(),
             _ => None,
         }
     }
@@ -142,6 +159,20 @@ impl<S> Session<S> {
     pub fn publisher_mut(&mut self) -> Option<&mut Publisher> {
         match &mut self.state {
             State::Publishing(publisher) => Some(publisher),
+            State::Relaying(relaying) => relaying.publisher_mut(),
+            _ => None,
+        }
+    }
+
+    /// Whether it speaks the old protocol.
+    pub fn is_relaying(&self) -> bool {
+        matches!(self.state, State::Relaying(_))
+    }
+
+    /// What belongs to a publisher of the old protocol.
+    pub fn old_publisher_mut(&mut self) -> Option<&mut OldPublisher> {
+        match &mut self.state {
+            State::Relaying(relaying) => relaying.old_publisher_mut(),
             _ => None,
         }
     }
@@ -240,6 +271,7 @@ impl<S> Session<S> {
             State::Viewing { inbound, .. } => {
                 inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
             }
+            State::Relaying(relaying) => relaying.held_bytes(),
             State::Recalling(recall) => recall.held_bytes(),
             State::Draining(_) | State::Closing { .. } | State::Gone => 0,
         }
@@ -251,6 +283,7 @@ impl<S> Session<S> {
             State::Draining(draining) => draining.active_at = now,
             State::Publishing(publisher) => publisher.liveness_mut().peer_active(now),
             State::Viewing { viewer, .. } => viewer.liveness_mut().peer_active(now),
+            State::Relaying(relaying) => relaying.liveness_mut().peer_active(now),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }

@@ -12,7 +12,7 @@ use crate::http::refusal::Refusal;
 use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::http::{Body, HttpError, Method};
 use crate::offline_reason::OfflineReason;
-use crate::stream::{Ingest, Stream, StreamId, Warning};
+use crate::stream::{Ingest, Limits, Stream, StreamId, Trail, Warning};
 use crate::webm::WebmError;
 use crate::websocket::messages::ToPublisher;
 use crate::websocket::{CloseCode, close_frame, text_frame};
@@ -72,6 +72,8 @@ enum Feed {
         v1: bool,
     },
     Body(Upload),
+    /// Others read for it: see [`Publisher::hand`].
+    Handed,
 }
 
 /// A publisher's request body, and the answer to it.
@@ -178,6 +180,34 @@ impl Publisher {
         publisher.is_interrupted = true;
         publisher.before_air.received = received;
         publisher
+    }
+
+    /// Publishes what it is handed: see [`Publisher::hand`].
+    pub fn handed(stream: StreamId, ingest: Ingest, now: Instant) -> Publisher {
+        Publisher::new(stream, ingest, Feed::Handed, now)
+    }
+
+    /// Hands it its next bytes. There must be no input left. `begins`: they begin with an EBML header,
+    /// whatever came before.
+    pub fn hand(&mut self, bytes: Bytes, begins: Option<Limits>, now: Instant) {
+        if let Some(limits) = begins {
+            self.ingest.restart(limits);
+        }
+        self.fed_at = now;
+        if !bytes.is_empty() {
+            self.ingest.give(bytes);
+            self.is_interrupted = true;
+        }
+    }
+
+    /// A part of a message for it has come.
+    pub fn note_part(&mut self, now: Instant) {
+        self.fed_at = now;
+    }
+
+    /// Where its bytes can be joined, if it notes that.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.ingest.trail()
     }
 
     fn new(stream: StreamId, ingest: Ingest, feed: Feed, now: Instant) -> Publisher {
@@ -291,6 +321,7 @@ impl Publisher {
         let feed = match &self.feed {
             Feed::WebSocket { inbound, .. } => inbound.held_bytes(),
             Feed::Body(upload) => upload.undecoded.len(),
+            Feed::Handed => 0,
         };
         feed + self.ingest.held_bytes()
     }
@@ -393,6 +424,7 @@ impl Publisher {
                 };
                 (step, came)
             }
+            Feed::Handed => (Err(Fed::Blocked), 0),
             Feed::Body(upload) => match turn.buffer.read(socket) {
                 Ok(bytes) if bytes.is_empty() && upload.body.ends_with_connection() => {
                     (Err(self.finish()), 0)
@@ -499,6 +531,7 @@ impl Publisher {
     /// request may follow.
     pub fn answer(&mut self, fed: &Fed, date: HttpDate, is_serving: bool) -> Vec<u8> {
         match &mut self.feed {
+            Feed::Handed => Vec::new(),
             Feed::WebSocket { .. } => self.answer_websocket(fed),
             Feed::Body(upload) => {
                 upload.stamp.date = Some(date);
@@ -536,7 +569,7 @@ impl Publisher {
     /// The last bytes, when the server ends it.
     pub fn closing(&mut self, end: PublisherEnd<'_>, date: HttpDate) -> Vec<u8> {
         match &mut self.feed {
-            Feed::WebSocket { .. } => close_frame(end.code, end.reason),
+            Feed::WebSocket { .. } | Feed::Handed => close_frame(end.code, end.reason),
             Feed::Body(upload) => {
                 upload.stamp.date = Some(date);
                 upload.refuse(&Refusal::new(end.status, end.reason.to_owned()))

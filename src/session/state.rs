@@ -6,6 +6,7 @@ use super::inbound::Inbound;
 use super::pending::PendingAuthorization;
 use super::publisher::Publisher;
 use super::recall::Recall;
+use super::relaying::Relaying;
 use super::viewer::Viewer;
 use crate::http::RequestHead;
 use crate::stream_name::StreamName;
@@ -37,6 +38,8 @@ pub enum State {
         viewer: Viewer,
         inbound: Option<Box<Inbound>>,
     },
+    /// Speaking the old protocol of node-videostream.
+    Relaying(Box<Relaying>),
     /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
     Closing { deadline: Instant, is_shut: bool },
     /// Nothing more to do with it: `Hub::free_slots` frees its slot.
@@ -56,6 +59,7 @@ impl State {
             State::Posting(_) => "posting",
             State::Publishing(_) => "publishing",
             State::Viewing { .. } => "viewing",
+            State::Relaying(_) => "relaying",
             State::Closing { .. } => "closing",
             State::Gone => "gone",
         }

@@ -4,9 +4,12 @@
 //! happen next; the hub does that.
 
 use super::inbound::{Inbound, Received};
+use super::outbox::Outbox;
 use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
+use super::relaying::Listened;
 use super::viewer::{Batch, Sent, WriteProgress};
 use super::{IncomingHead, OUTBOX_SLICES_MAX, Session, Socket, State};
+use crate::compat::Kept;
 use crate::http::Method;
 use crate::http::date::HttpDate;
 use crate::http::refusal::Refusal;
@@ -77,22 +80,29 @@ impl<S: Socket> Session<S> {
             return self.read_nothing(now);
         }
         let inbound = inbound.get_or_insert_with(|| Box::new(Inbound::viewer(&[], message_bytes)));
-        let mut received = 0;
-        let mut message = Received::Unfinished;
-        for _ in 0..TURN_MESSAGES {
-            let came;
-            (message, came) = inbound.read(&mut self.socket, &mut self.outbox);
-            received += came;
-            if matches!(message, Received::Binary(_) | Received::Text) {
-                inbound.ignored += 1;
-            }
-            // Pings are answered before more of them are read.
-            let is_quiet = self.outbox.len() <= OUTBOX_SLICES_MAX / 2;
-            if !matches!(message, Received::Control) || !is_quiet {
-                break;
-            }
-        }
+        let (message, received) = read_ignored(inbound, &mut self.socket, &mut self.outbox);
         let ignored = inbound.ignored;
+        self.after_ignored(message, ignored, received, now)
+    }
+
+    /// Reads from a listener of the old protocol, which has nothing to say.
+    pub fn read_listener(&mut self, message_bytes: usize, now: Instant) -> After {
+        let State::Relaying(relaying) = &mut self.state else {
+            return After::Stays;
+        };
+        let inbound = relaying.inbound_mut(message_bytes);
+        let (message, received) = read_ignored(inbound, &mut self.socket, &mut self.outbox);
+        let ignored = inbound.ignored;
+        self.after_ignored(message, ignored, received, now)
+    }
+
+    fn after_ignored(
+        &mut self,
+        message: Received,
+        ignored: u8,
+        received: u64,
+        now: Instant,
+    ) -> After {
         if received > 0 {
             self.peer_active(now);
         }
@@ -183,6 +193,44 @@ impl<S: Socket> Session<S> {
         (written, result)
     }
 
+    /// Reads the next message of a publisher of the old protocol. Returns it, and the number of bytes
+    /// and of frames that came.
+    pub fn read_old_message(&mut self, now: Instant) -> Option<(Received, u64, u64)> {
+        let State::Relaying(relaying) = &mut self.state else {
+            return None;
+        };
+        // The limit was given when its reader was made.
+        let inbound = relaying.inbound_mut(0);
+        let (message, came) = inbound.read(&mut self.socket, &mut self.outbox);
+        let frames = inbound.frames();
+        if came > 0 {
+            self.peer_active(now);
+        }
+        if matches!(message, Received::Blocked) {
+            self.readiness.read_blocked();
+        }
+        Some((message, came, frames))
+    }
+
+    /// Writes what waits for a listener of the old protocol, and all that is new for it.
+    pub fn write_listener(&mut self, kept: &Kept, now: Instant) -> io::Result<Listened> {
+        let State::Relaying(relaying) = &mut self.state else {
+            return Ok(Listened::nothing(WriteProgress::Level));
+        };
+        let listened = relaying.write(&mut self.socket, &mut self.outbox, kept, now)?;
+        if listened.bytes > 0 && self.readiness.unblock() {
+            self.peer_active(now);
+        }
+        match listened.progress {
+            WriteProgress::Level => {
+                self.readiness.unblock();
+            }
+            WriteProgress::Blocked => self.readiness.write_blocked(now),
+            WriteProgress::More | WriteProgress::Ended => {}
+        }
+        Ok(listened)
+    }
+
     fn close(&mut self, code: CloseCode, reason: &str) -> After {
         self.outbox.push(close_frame(code, reason));
         After::Ends
@@ -239,6 +287,7 @@ impl<S: Socket> Session<S> {
         match &mut self.state {
             State::Publishing(publisher) => publisher.liveness_mut().pinged(now),
             State::Viewing { viewer, .. } => viewer.liveness_mut().pinged(now),
+            State::Relaying(relaying) => relaying.liveness_mut().pinged(now),
             _ => return,
         }
         self.send(ping_frame(b""));
@@ -280,6 +329,8 @@ impl<S: Socket> Session<S> {
     pub fn end_publisher(&mut self, end: PublisherEnd<'_>, date: HttpDate) {
         let bytes = if let State::Publishing(publisher) = &mut self.state {
             publisher.closing(end, date)
+        } else if matches!(self.state, State::Relaying(_)) {
+            close_frame(end.code, end.reason)
         } else {
             let stamp = Stamp {
                 date: Some(date),
@@ -304,4 +355,28 @@ impl<S: Socket> Session<S> {
             *keep_alive = false;
         }
     }
+}
+
+/// Reads what a peer sends that has nothing to send. Returns the last message, and the number of bytes.
+fn read_ignored(
+    inbound: &mut Inbound,
+    socket: &mut impl Socket,
+    outbox: &mut Outbox,
+) -> (Received, u64) {
+    let mut received = 0;
+    let mut message = Received::Unfinished;
+    for _ in 0..TURN_MESSAGES {
+        let came;
+        (message, came) = inbound.read(socket, outbox);
+        received += came;
+        if matches!(message, Received::Binary(_) | Received::Text) {
+            inbound.ignored += 1;
+        }
+        // Pings are answered before more of them are read.
+        let is_quiet = outbox.len() <= OUTBOX_SLICES_MAX / 2;
+        if !matches!(message, Received::Control) || !is_quiet {
+            break;
+        }
+    }
+    (message, received)
 }

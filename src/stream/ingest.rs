@@ -5,6 +5,7 @@ use super::chunker::{Chunker, Placed};
 use super::interleave::Interleaver;
 use super::opening::Opening;
 use super::tracks::OnAir;
+use super::trail::Trail;
 use super::warning::{Warning, Warnings};
 use super::{Anchor, Limits, Stream};
 use crate::webm::{Block, Event, Placement, Segmenter, Track, TrackKind, WebmError};
@@ -36,6 +37,8 @@ pub struct Ingest {
     /// Work done since it was last paid for.
     spent: u64,
     chunker: Chunker,
+    /// `None` unless asked for.
+    trail: Option<Box<Trail>>,
 }
 
 impl Ingest {
@@ -52,6 +55,29 @@ impl Ingest {
             time_steps: 0,
             spent: 0,
             chunker: Chunker::default(),
+            trail: None,
+        }
+    }
+
+    /// The same, and it notes where its bytes can be joined.
+    pub fn with_trail(self) -> Ingest {
+        Ingest {
+            trail: Some(Box::default()),
+            ..self
+        }
+    }
+
+    /// Where its bytes can be joined, if it was asked to note that.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.trail.as_deref()
+    }
+
+    /// The next bytes begin with an EBML header, whatever came before them. An element that is not
+    /// whole is dropped, and so is an error.
+    pub fn restart(&mut self, limits: Limits) {
+        self.segmenter = Segmenter::new(limits.webm);
+        if let Some(trail) = &mut self.trail {
+            **trail = Trail::default();
         }
     }
 
@@ -146,6 +172,9 @@ impl Ingest {
     }
 
     fn take_event(&mut self, event: Event, stream: &mut Stream) {
+        if let Some(trail) = &mut self.trail {
+            trail.note(&event);
+        }
         match event {
             Event::Recording(recording) => {
                 let tracks = recording.tracks.iter();

@@ -22,6 +22,7 @@ mod opening;
 mod ring;
 mod timeline;
 mod tracks;
+mod trail;
 mod warning;
 
 pub use air::Air;
@@ -31,6 +32,7 @@ pub use framed::{Framed, Framer};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
 pub use timeline::{Anchor, Timeline};
+pub use trail::Trail;
 pub use warning::Warning;
 
 use crate::offline_reason::OfflineReason;
@@ -99,6 +101,8 @@ pub struct Stream {
     takes_over: bool,
     /// Recordings since the stream came to be.
     recordings: u64,
+    /// Sequence of the first chunk of the newest of them.
+    recording_at: u64,
     keyframe_interval_ms: Option<u64>,
     /// Join points since the stream came to be.
     gops: u64,
@@ -120,6 +124,7 @@ impl Stream {
             air: Air::Offline(OfflineReason::Ended),
             takes_over: false,
             recordings: 0,
+            recording_at: 0,
             keyframe_interval_ms: None,
             gops: 0,
             joinable_ms: None,
@@ -151,6 +156,16 @@ impl Stream {
     /// Counts init segments: 0 before the first.
     pub fn generation(&self) -> u32 {
         self.init.as_ref().map_or(0, |init| init.chunk.generation)
+    }
+
+    /// Recordings since the stream came to be.
+    pub fn recordings(&self) -> u64 {
+        self.recordings
+    }
+
+    /// Sequence of the first chunk of the newest recording.
+    pub fn recording_at(&self) -> u64 {
+        self.recording_at
     }
 
     /// How often a recording began after the first.
@@ -248,6 +263,7 @@ impl Stream {
     /// A recording begins: the first, or one that follows another.
     fn begin_recording(&mut self, recording: &Recording) {
         self.recordings += 1;
+        self.recording_at = self.ring.live_edge();
         self.timeline.begin(recording);
         // No viewer joins before the new recording's own first keyframe.
         self.ring.close_join_point();

@@ -69,9 +69,9 @@ impl ClusterWriter {
     }
 }
 
-/// Of unknown size.
-pub(super) fn write_cluster_head(out: &mut BytesMut, timestamp_ms: u64) {
-    let (bytes, length) = uint_bytes(timestamp_ms);
+/// Writes the head of a Cluster of unknown size that begins at `timestamp`, in units of TimestampScale.
+pub fn write_cluster_head(out: &mut BytesMut, timestamp: u64) {
+    let (bytes, length) = uint_bytes(timestamp);
     ElementId::CLUSTER.write(out);
     out.put_slice(&UNKNOWN_SIZE);
     ElementId::TIMESTAMP.write(out);

@@ -25,6 +25,8 @@ pub struct ClusterHead {
     /// Bytes of payload; `None` when unknown.
     pub size: Option<u64>,
     pub timestamp_ms: i64,
+    /// The same, in units of the recording's TimestampScale.
+    pub ticks: u64,
 }
 
 /// One frame with its place in time.

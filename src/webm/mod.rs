@@ -21,6 +21,7 @@
 mod block;
 mod cluster;
 mod element;
+mod endless;
 mod error;
 mod event;
 pub mod file;
@@ -34,8 +35,9 @@ mod tracks;
 mod vint;
 
 pub use block::BlockElement;
-pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter, Placement};
+pub use cluster::{CLUSTER_HEAD_MAX, ClusterWriter, Placement, write_cluster_head};
 pub use element::ElementId;
+pub use endless::with_endless_segment;
 pub use error::WebmError;
 pub use event::{Block, ClusterHead, Event};
 pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter, TIMESTAMP_MS_MAX};

@@ -403,6 +403,7 @@ impl Segmenter {
                     offset: cluster.offset,
                     size: cluster.size,
                     timestamp_ms: self.milliseconds(ticks, 0, offset)?,
+                    ticks,
                 })))
             }
             ElementId::SIMPLE_BLOCK | ElementId::BLOCK_GROUP => {

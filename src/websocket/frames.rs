@@ -1,5 +1,6 @@
 //! Frames that are not media, as the server writes them: not masked, and whole in one frame (RFC 6455, 5).
 
+use bytes::Bytes;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
@@ -50,6 +51,22 @@ pub fn ping_frame(payload: &[u8]) -> Vec<u8> {
         OpCode::Control(Control::Ping),
         &payload[..payload.len().min(CONTROL_BYTES_MAX)],
     )
+}
+
+/// The head of a frame of media that is `length` bytes long. `begins`, `ends`: whether the message begins
+/// and ends with it; one that does neither is in the middle (5.4).
+pub fn media_head(begins: bool, ends: bool, length: usize) -> Bytes {
+    let header = FrameHeader {
+        is_final: ends,
+        opcode: OpCode::Data(if begins { Data::Binary } else { Data::Continue }),
+        ..FrameHeader::default()
+    };
+    let length = length as u64;
+    let mut bytes = Vec::with_capacity(header.len(length));
+    header
+        .format(length, &mut bytes)
+        .expect("a Vec takes all that is written");
+    bytes.into()
 }
 
 /// One whole message in one frame (5.2).

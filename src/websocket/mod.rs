@@ -12,6 +12,6 @@ pub mod handshake;
 pub mod messages;
 
 pub use client::{HandshakeError, check_response, client_request, refusal_so_far};
-pub use frames::{CloseCode, close_frame, ping_frame, text_frame};
+pub use frames::{CloseCode, close_frame, media_head, ping_frame, text_frame};
 pub use handshake::{Handshake, handshake, switching_protocols};
 pub use messages::SUBPROTOCOL;

@@ -15,6 +15,8 @@ export class Server {
   /** `http://127.0.0.1:PORT`, or `https` where the arguments ask for it. */
   origin;
   log = '';
+  /** The lines that it has printed. */
+  lines = [];
 
   static async start({ host = '127.0.0.1', port = 0, args = [] } = {}) {
     const server = new Server();
@@ -63,6 +65,7 @@ export class Server {
       this.#process.once('exit', (code) => fail(`ended with ${code}`));
       setTimeout(() => fail('said nothing'), READY_WITHIN_MS).unref();
       lines.on('line', (line) => {
+        this.lines.push(line);
         const [, origin] = READY.exec(line) ?? [];
         if (origin) resolve(origin);
       });

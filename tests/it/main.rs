@@ -3,6 +3,7 @@
 
 mod access;
 mod common;
+mod compat;
 mod faults;
 mod http;
 mod process;

@@ -118,8 +118,22 @@ test('an event or a state that is none throws', () => {
 
 test('a page begins with the socket, or with the plain stream where that is all there is', () => {
   assert.deepEqual(begin({ hasMse: true, nowMs: 0 }).effects, ['newPlayer', 'connect']);
-  assert.deepEqual(begin({ hasMse: false, nowMs: 0 }).effects, ['openPlain']);
+  assert.deepEqual(begin({ hasMse: false, nowMs: 0 }).effects, ['newPlayer', 'connect']);
   assert.deepEqual(begin({ hasMse: true, isPlain: true, nowMs: 0 }).effects, ['openPlain']);
+});
+
+test('without Media Source Extensions a row of files is played, whatever they would say of the type', () => {
+  for (const page of [{ hasMse: false }, { hasMse: true, isClassic: true }]) {
+    const { state } = begin({ ...page, nowMs: 0 });
+    assert.deepEqual([state.isClassic, state.way], [true, 'socket']);
+    const step = next(run(state, 'hello'), 'init', { plays: NONE });
+    assert.deepEqual([step.state.way, step.effects], ['socket', ['announce']]);
+    // What the video element does not take is left to the plain stream, which says why.
+    const failed = next(step.state, 'failed');
+    assert.deepEqual([failed.state.way, failed.effects], ['plain', ['closeSocket', 'openPlain', 'watchPlain']]);
+  }
+  const { state } = begin({ hasMse: false, isPlain: true, nowMs: 0 });
+  assert.deepEqual([state.isClassic, state.way], [false, 'plain']);
 });
 
 test('a viewer that comes first waits, and plays when the stream begins', () => {

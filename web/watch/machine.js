@@ -40,6 +40,7 @@ const SKIPS_KEPT = 10;
  * @typedef {object} State
  * @property {Name} name
  * @property {boolean} hasMse whether the browser has Media Source Extensions
+ * @property {boolean} isClassic whether what the socket brings is played as a row of files
  * @property {'socket' | 'plain'} way how the media come: by the socket, or as the plain stream
  * @property {Problem | null} error of the state `error`
  * @property {boolean} isWrongKey of the state `locked`
@@ -158,15 +159,16 @@ const EVERY_EVENT = {
 export const EVENTS = Object.keys(EVERY_EVENT);
 
 /**
- * @param {{ hasMse: boolean, isPlain?: boolean, nowMs: number }} page
+ * @param {{ hasMse: boolean, isPlain?: boolean, isClassic?: boolean, nowMs: number }} page
  * @returns {Step}
  */
-export function begin({ hasMse, isPlain = false, nowMs }) {
-  const way = isPlain || !hasMse ? 'plain' : 'socket';
+export function begin({ hasMse, isPlain = false, isClassic = false, nowMs }) {
+  const way = isPlain ? 'plain' : 'socket';
   return {
     state: {
       name: 'connecting',
       hasMse,
+      isClassic: !isPlain && (isClassic || !hasMse),
       way,
       error: null,
       isWrongKey: false,
@@ -307,6 +309,8 @@ function bySocket(state, event) {
       return to({ ...state, isStale: true }, name, event.nowMs, event.opened ? [] : ['askWhy']);
     }
     case 'failed':
+      // The plain stream is left, and tells what is wrong.
+      if (state.isClassic) return playPlainly({ ...state, isClassic: false }, event.nowMs);
       return joinAfresh(state, event.message, event.nowMs);
     case 'starved':
       // What this browser cannot play is left out for good.
@@ -387,6 +391,8 @@ function offAir(state, reason, nowMs) {
 function playType(state) {
   const { mime, plays } = state;
   const nowMs = state.dataAtMs;
+  // The video element itself says what of it plays.
+  if (state.isClassic) return playWithout(state, null, '');
   if (plays.all) return playWithout(state, state.missing ? null : state.ignored, '');
   const kinds = kindsOf(mime);
   if (plays.withoutAudio) return playWithout(state, 'audio', explainMissing('audio', kinds.audio));

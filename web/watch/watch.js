@@ -2,6 +2,7 @@
 // is decided in machine.js, and worded in words.js.
 
 import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
+import { ClassicPlayer } from '../player/classic-player.js';
 import { SrcPlayer } from '../player/src-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
@@ -55,7 +56,7 @@ const strip = new StripReader();
 
 /** @type {import('./machine.js').State} */
 let state;
-/** @type {MsePlayer | SrcPlayer | null} */
+/** @type {MsePlayer | SrcPlayer | ClassicPlayer | null} */
 let player = null;
 /** @type {StreamSocket | null} */
 let socket = null;
@@ -216,6 +217,13 @@ const hasPicture = () => video.readyState > 2;
 
 function newPlayer() {
   player?.destroy();
+  if (state.isClassic) {
+    player = new ClassicPlayer(video, {
+      ready: () => send({ type: 'ready' }),
+      failed: ({ message }) => send({ type: 'failed', message }),
+    });
+    return;
+  }
   player = new MsePlayer(
     video,
     {
@@ -275,7 +283,7 @@ function connect() {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: hasPicture() });
-      if (player instanceof MsePlayer) player.push(bytes);
+      if (player && !(player instanceof SrcPlayer)) player.push(bytes);
     },
     lost: ({ opened, attempt }) => send({ type: 'lost', opened, attempt }),
   });
@@ -565,7 +573,14 @@ vlc.onclick = async (event) => {
   const isCopied = await copy(new URL(credentials.url(`${watchPath}.webm`), location.href).href);
   vlc.textContent = isCopied ? 'Copied. In VLC: Open network stream.' : vlc.href;
 };
-follow(begin({ hasMse: Boolean(mediaSourceClass()), isPlain: query.get('player') === 'src', nowMs: performance.now() }));
+follow(
+  begin({
+    hasMse: Boolean(mediaSourceClass()),
+    isPlain: query.get('player') === 'src',
+    isClassic: query.get('player') === 'classic',
+    nowMs: performance.now(),
+  }),
+);
 setInterval(tick, FIGURES_MS);
 setInterval(look, LOOK_MS);
 showControls();

@@ -29,6 +29,14 @@ impl Sample {
             .map(|&length| rest.split_to(length))
             .collect();
         assert!(rest.is_empty());
+        Sample {
+            chunks,
+            ..Sample::parse(bytes)
+        }
+    }
+
+    /// One recording, in one piece.
+    pub fn parse(bytes: Bytes) -> Sample {
         let mut segmenter = Segmenter::new(Limits::default());
         segmenter.push(bytes.clone());
         let mut recording = None;
@@ -41,8 +49,8 @@ impl Sample {
             }
         }
         Sample {
+            chunks: vec![bytes.clone()],
             bytes,
-            chunks,
             recording: recording.unwrap(),
             blocks,
         }

@@ -114,7 +114,12 @@ fn is_written(text: &str) -> bool {
 
 /// What is changed before a block is run, and to what. `SERVER` is the address of a server that the
 /// test has started.
-const CHANGED: [(&str, &str); 18] = [
+const CHANGED: [(&str, &str); 19] = [
+    // Before the next: it ends like it.
+    (
+        "--compat-node-videostream\n",
+        "--listen 127.0.0.1:0 --compat-node-videostream=0\n",
+    ),
     // What the command builds and starts is built already.
     ("cargo run --release", "videostream --listen 127.0.0.1:0"),
     ("videostream\n", "videostream --listen 127.0.0.1:0\n"),
@@ -150,10 +155,14 @@ const CHANGED: [(&str, &str); 18] = [
 type Check = fn(&Ground, &str);
 
 /// How each block begins, and what is done with it.
-const BLOCKS: [(&str, Check); 21] = [
+const BLOCKS: [(&str, Check); 22] = [
     // Takes minutes to build.
     ("cargo install ", can_be_built_from_here),
     ("videostream\n", serves_on_loopback),
+    (
+        "videostream --compat-node-videostream\n",
+        speaks_the_old_protocol,
+    ),
     ("cargo run --release\n", serves_on_loopback),
     ("sudo apt-get install caddy", makes_caddy_ready),
     ("tests/run\n", tells_its_stages),
@@ -307,6 +316,14 @@ fn every_block_works_as_it_stands_there() {
     }
     for (from, _) in CHANGED {
         assert!(ground.used.borrow().contains(from), "unused: {from}");
+    }
+}
+
+fn speaks_the_old_protocol(ground: &Ground, text: &str) {
+    let mut server = ground.serve(text);
+    for name in ["blobs in", "chunks in", "blobs out", "chunks out"] {
+        let start = format!("old protocol, {name}: ws://127.0.0.1:");
+        while !server.line().starts_with(&start) {}
     }
 }
 
