@@ -26,7 +26,7 @@ impl Secret {
         Self { text, digest }
     }
 
-    /// The key itself, for those who must send or print it by name.
+    /// The key itself, for code that sends or prints it on purpose.
     pub fn expose(&self) -> &str {
         &self.text
     }

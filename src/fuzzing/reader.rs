@@ -178,7 +178,7 @@ fn size(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 fn sized<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
-    let size = size(bytes).expect("a size that is told");
+    let size = size(bytes).expect("a known size");
     take(bytes, size)
 }
 

@@ -1,4 +1,4 @@
-//! One stream's viewers: who they are, how many, and the sweep that visits them.
+//! One stream's viewers: their sessions, their number, and the sweep that writes to them.
 
 use super::sweep::{Sweep, Swept};
 use super::unsent::Unsent;

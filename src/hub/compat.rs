@@ -248,7 +248,7 @@ impl<S: Socket> Hub<S> {
         let turn_bytes = rate.map_or(TURN_BYTES, |rate| TURN_BYTES.min(rate.allowance(now)));
         let (mut received, mut controls) = (0, 0);
         loop {
-            // What has been read before goes first, whoever sent it.
+            // Bytes read earlier, from either port, enter the stream first.
             if self.feed_stream(work) {
                 return true;
             }

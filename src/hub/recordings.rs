@@ -247,7 +247,7 @@ impl<S: Socket> Hub<S> {
             tap.admission.cut();
             recordings.wishes.remove(&tap.name);
             let order = tap.order(What::End);
-            // Tracks are told anew.
+            // The next recording begins with an init segment.
             tap.generation = 0;
             recordings.orders.push(order);
         }

@@ -147,7 +147,7 @@ impl Viewer {
         Ok(())
     }
 
-    /// Leaves, as a person does who closes the window.
+    /// Closes the connection, as a browser does when its window is closed.
     pub fn leave(&mut self, protocol: Protocol) {
         if let Life::Watching { socket, .. } = &mut self.life
             && protocol == Protocol::Ws

@@ -315,7 +315,7 @@ fn begin<F: Files>(
     })
 }
 
-/// What a publisher is told. It is not told where files are.
+/// The reason in the publisher's warning: never a path.
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),

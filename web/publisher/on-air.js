@@ -26,7 +26,7 @@ import { SilenceWatch } from './silence.js';
  * @property {number} nowMs
  */
 
-/** A backlog is told from here on, and until it is below the second figure: no flicker. */
+/** The page shows a backlog above the first figure, until it is below the second one: no flicker. */
 const SLOW_MS = { from: 1500, until: 800 };
 
 /**

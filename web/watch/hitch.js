@@ -23,7 +23,7 @@
 const DRY_MS = 400;
 /** On air, and yet nothing comes. The server tells of a silent publisher after 2 s. */
 const SILENT_MS = 2500;
-/** So many skips within so long are no accident, and are told for as long again. */
+/** This many skips within this time are no accident. The page shows them for as long again. */
 const SKIPS = 3;
 const SKIPS_WITHIN_MS = 20_000;
 

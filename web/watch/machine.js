@@ -209,7 +209,7 @@ export function isPaused({ name, wantsPlay }) {
 }
 
 /**
- * The picture stands although it should move, which is told over it.
+ * The picture stands although it should move: a sentence over it says so.
  *
  * @param {State} state
  */

@@ -34,7 +34,7 @@ const POLL_MS = 3000;
 
 /** @typedef {import('./machine.js').Event} PageEvent */
 /**
- * Without the time, which is told to all events.
+ * Without the time, which every event gets.
  *
  * @template T
  * @typedef {T extends unknown ? Omit<T, 'nowMs'> : never} Untimed

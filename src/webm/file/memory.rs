@@ -1,5 +1,5 @@
-//! A file in memory for tests: it keeps all that was done to it, fails where it is told to, and shows
-//! what a power cut leaves.
+//! A file in memory for tests: it keeps every step, fails at a chosen call, and shows what a power cut
+//! leaves.
 
 use super::Storage;
 use std::cell::RefCell;
