@@ -6,7 +6,9 @@ use super::peers::publisher::{How as PublishBy, PublisherSpec};
 use super::peers::stranger::{GREEDY, Kind, Stranger, StrangerSpec};
 use super::peers::viewer::{How as WatchBy, Viewer, ViewerSpec};
 use super::peers::{status, upgrade};
-use super::promises::{LONG, as_ever, assert_about, honest_viewer, ms, publish, s, text, wait_for};
+use super::promises::{
+    LONG, as_ever, assert_about, honest_viewer, let_viewers_vanish, ms, publish, s, text, wait_for,
+};
 use super::world::{Address, Naming, UNIX_START, World, settings_of};
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -391,23 +393,16 @@ fn handed_over_hub_serves_its_connections_and_ends_in_time() {
     let chunked = ViewerSpec::honest("honest", WatchBy::Chunked, LONG);
     let chunked = Viewer::new(chunked, &world.books);
     let chunked = world.invite(LinkSpec::good(), chunked);
-    let dead: Vec<Line> = (0..20)
-        .map(|_| world.connect(LinkSpec::slow(5_000)))
-        .collect();
-    for line in &dead {
-        line.borrow_mut()
-            .send(upgrade("/live/honest", true).as_bytes());
-    }
-    world.run(s(2));
-    for line in &dead {
-        line.borrow_mut().vanish();
-    }
+    let_viewers_vanish(&mut world);
     world.run(s(3));
     let began = world.now;
     let before = viewer.borrow().pictures();
     world.hand_over();
     let late = world.connect(LinkSpec::good());
-    assert!(late.borrow().is_dropped, "nobody listens any more");
+    assert!(
+        late.borrow().is_dropped,
+        "the old process takes no connection"
+    );
     let told = viewer.clone();
     let took = wait_for(&mut world, s(10), || told.borrow().close_code == Some(1001));
     assert_about(took, drain);

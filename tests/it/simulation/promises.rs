@@ -60,6 +60,21 @@ pub fn honest_viewer(world: &mut World) -> Rc<RefCell<Viewer>> {
     watch(world, WatchBy::V1, LinkSpec::good(), s(1))
 }
 
+/// Twenty viewers come, and vanish after two seconds, without a word.
+pub fn let_viewers_vanish(world: &mut World) {
+    let lines: Vec<Line> = (0..20)
+        .map(|_| world.connect(LinkSpec::slow(5_000)))
+        .collect();
+    for line in &lines {
+        line.borrow_mut()
+            .send(upgrade("/live/honest", true).as_bytes());
+    }
+    world.run(s(2));
+    for line in &lines {
+        line.borrow_mut().vanish();
+    }
+}
+
 pub fn text(line: &Line) -> String {
     String::from_utf8_lossy(&line.borrow_mut().take()).into_owned()
 }
@@ -430,17 +445,7 @@ fn stopped_hub_says_goodbye_and_is_empty_within_three_seconds() {
     let viewers =
         [WatchBy::V1, WatchBy::WebSocket].map(|how| watch(&mut world, how, LinkSpec::good(), s(1)));
     let chunked = watch(&mut world, WatchBy::Chunked, LinkSpec::good(), s(1));
-    let dead: Vec<Line> = (0..20)
-        .map(|_| world.connect(LinkSpec::slow(5_000)))
-        .collect();
-    for line in &dead {
-        line.borrow_mut()
-            .send(upgrade("/live/honest", true).as_bytes());
-    }
-    world.run(s(2));
-    for line in &dead {
-        line.borrow_mut().vanish();
-    }
+    let_viewers_vanish(&mut world);
     world.run(s(8));
     let stopped = world.now;
     world.stop();
