@@ -46,7 +46,8 @@ pub(super) fn refuse_unfit_upload(head: &RequestHead) -> Result<(), Refusal> {
     }
     let content_type = head.content_type.as_deref().unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if OGG_TYPES.iter().any(|ogg| essence.eq_ignore_ascii_case(ogg)) {
+    let is_sent = |ogg: &str| essence.eq_ignore_ascii_case(ogg);
+    if OGG_TYPES.into_iter().any(is_sent) {
         let reason = "Ogg is not WebM: send video/webm or audio/webm (ffmpeg makes it of Ogg)";
         return Err(Refusal::new(415, reason).because(Cause::Media));
     }

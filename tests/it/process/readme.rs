@@ -211,8 +211,9 @@ const BLOCKS: [(&str, Check); 22] = [
 ];
 
 /// Long options in the text that are of other programs, and of which.
-const FOREIGN: [(&str, &str); 9] = [
+const FOREIGN: [(&str, &str); 10] = [
     ("--profile", "mpv"),
+    ("--network-caching", "VLC"),
     ("--bench", "cargo"),
     ("--save-baseline", "criterion"),
     ("--baseline", "criterion"),
