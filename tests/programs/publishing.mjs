@@ -2,7 +2,7 @@
 //
 // `command` is what the table shows and the test runs, with the server's own values for HOST, 8080,
 // KEY and NAME; with `browser`, that browser opens the address in it. `files` are written first, and
-// `says` is what the program prints where it fails.
+// `says` is what the program prints where it fails. Of a row with `isRefused` the log tells why.
 
 const FILM = 'ffmpeg -re -i film.mp4';
 const VP8 = '-c:v libvpx -deadline realtime -cpu-used 8 -b:v 2M -g 50';
@@ -93,12 +93,14 @@ export const PUBLISHING = [
   },
   {
     name: 'soup',
+    isRefused: true,
     program: 'GStreamer, `souphttpclientsink`',
     command: `gst-launch-1.0 ${TEST_PICTURE} ! souphttpclientsink location=http://HOST:8080/publish/NAME`,
     note: 'It sends each buffer in a request of its own and ignores the answers. Use one of the three ways above.',
   },
   {
     name: 'ices',
+    isRefused: true,
     program: 'ices2',
     command: 'ices2 ices.xml',
     files: { 'ices.xml': ICES, 'songs.txt': 'song.ogg\n' },
