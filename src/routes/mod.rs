@@ -49,6 +49,8 @@ pub enum Route {
     PutPoster(StreamName),
     /// A stream's newest keyframe as a picture.
     Keyframe(StreamName),
+    /// The best picture that there is of a stream.
+    Picture(StreamName),
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
@@ -67,6 +69,11 @@ pub enum Route {
         file: String,
     },
     DeleteRecording {
+        name: StreamName,
+        file: String,
+    },
+    /// The best picture that there is of a recording.
+    RecordingPicture {
         name: StreamName,
         file: String,
     },
@@ -118,7 +125,9 @@ impl Route {
             | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
+            | Self::Picture(name)
             | Self::Recording { name, .. }
+            | Self::RecordingPicture { name, .. }
             | Self::Stream(name) => Some(Permission::Watch(name)),
             Self::Streams | Self::Recordings(_) | Self::Metrics => Some(Permission::List),
             Self::Home
@@ -148,11 +157,13 @@ impl Route {
             | Self::WatchPage { .. }
             | Self::Poster(_)
             | Self::Keyframe(_)
+            | Self::Picture(_)
             | Self::Streams
             | Self::Stream(_)
             | Self::RecordingsPage(_)
             | Self::Recordings(_)
             | Self::Recording { .. }
+            | Self::RecordingPicture { .. }
             | Self::Dashboard
             | Self::Metrics
             | Self::Health
@@ -265,6 +276,9 @@ const PUT_AND_DELETE: &str = "PUT, DELETE";
 /// Below the address of a stream in the API: whether it is recorded.
 const RECORDING: &str = "/recording";
 
+/// Below the page of a stream, or the file of a recording: the best picture that there is.
+const POSTER: &str = "/poster";
+
 /// The methods that an address takes, beside OPTIONS; `None` where there is no such address.
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
@@ -274,7 +288,14 @@ fn methods(path: &str) -> Option<&'static str> {
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
-                Some((name, _)) => StreamName::try_from(name).ok().map(|_| READ_AND_DELETE),
+                Some((name, file)) => {
+                    StreamName::try_from(name).ok()?;
+                    Some(if file.ends_with(POSTER) {
+                        READ
+                    } else {
+                        READ_AND_DELETE
+                    })
+                }
                 None => StreamName::try_from(last).ok().map(|_| READ),
             },
             ("/publish/", last) => {
@@ -285,7 +306,9 @@ fn methods(path: &str) -> Option<&'static str> {
                 if let Some(name) = upload.iter().find_map(|end| last.strip_suffix(end)) {
                     return is_name(name).then_some(READ_AND_UPLOAD);
                 }
-                is_name(last.strip_suffix(".webp").unwrap_or(last)).then_some(READ)
+                let picture = [".webp", POSTER];
+                let name = picture.iter().find_map(|end| last.strip_suffix(end));
+                is_name(name.unwrap_or(last)).then_some(READ)
             }
             (_, last) => match last.strip_suffix(RECORDING) {
                 Some(name) => StreamName::try_from(name).ok().map(|_| PUT_AND_DELETE),
@@ -339,7 +362,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                         let name = StreamName::try_from(rest)?;
                         return only_get(Route::RecordingsPage(Some(name)));
                     };
-                    let (name, file) = (StreamName::try_from(name)?, file.to_owned());
+                    let name = StreamName::try_from(name)?;
+                    if let Some(file) = file.strip_suffix(POSTER) {
+                        let file = file.to_owned();
+                        return only_get(Route::RecordingPicture { name, file });
+                    }
+                    let file = file.to_owned();
                     match head.method {
                         Method::Get | Method::Head => Ok(Route::Recording { name, file }),
                         Method::Delete => Ok(Route::DeleteRecording { name, file }),
@@ -354,6 +382,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                         Method::Delete => Ok(Route::SetRecording { name, on: false }),
                         _ => Err(Refusal::not_allowed(PUT_AND_DELETE)),
                     }
+                }
+                "/live/" if rest.ends_with(POSTER) => {
+                    let name = rest.strip_suffix(POSTER).unwrap_or(rest);
+                    let name = StreamName::try_from(name)?;
+                    refuse_socket_to_file(head, &name)?;
+                    only_get(Route::Picture(name))
                 }
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),

@@ -275,7 +275,10 @@ fn poster_goes_with_the_publisher_that_sent_it() {
     second.open_stream(&sample);
     server.report_when("demo", |report| report["live"] == true);
     assert_eq!(get(), 404);
-    assert_eq!(server.report("demo").unwrap()["poster"], false);
+    assert_eq!(
+        server.report("demo").unwrap()["poster"],
+        "/live/demo/poster"
+    );
     // Nor does one that was begun for the publisher before it become this one's.
     half_sent.send(JPEG);
     assert_eq!((half_sent.answer("PUT").status, get()), (404, 404));
