@@ -12,8 +12,8 @@ use std::sync::{LazyLock, OnceLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use flate2::{Compress, Compression, FlushCompress};
 use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, FlushCompress};
 use rust_embed::RustEmbed;
 use sha1::{Digest, Sha1};
 
@@ -410,9 +410,18 @@ mod tests {
         etags.sort();
         etags.dedup();
         assert_eq!(etags.len(), count);
-        assert!(page_of("a.js", b"let a;".to_vec()).with_title("b").is_none());
+        assert!(
+            page_of("a.js", b"let a;".to_vec())
+                .with_title("b")
+                .is_none()
+        );
         // Too long to be stored in one block: it goes out as it is.
-        assert!(page.with_title(&"x".repeat(70_000)).unwrap().gzip().is_none());
+        assert!(
+            page.with_title(&"x".repeat(70_000))
+                .unwrap()
+                .gzip()
+                .is_none()
+        );
     }
 
     #[test]

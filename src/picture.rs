@@ -226,7 +226,7 @@ mod tests {
         };
         assert_eq!(svg(&name("demo")), svg(&name("demo")));
         // Never another: pages of an older server may show it beside a newer one's.
-        assert_eq!(ground("demo"), "#DEMO");
+        assert_eq!(ground("demo"), "#4e2253");
         let mut grounds: Vec<_> = (0..20).map(|n| ground(&format!("camera-{n}"))).collect();
         grounds.sort();
         grounds.dedup();
@@ -257,7 +257,9 @@ mod tests {
     fn jpeg_tells_its_size() {
         let jpeg = [
             // Start of image, a comment, a fill byte, quantisation tables.
-            &[0xff, 0xd8, 0xff, 0xfe, 0, 4, 1, 2, 0xff, 0xff, 0xdb, 0, 3, 0][..],
+            &[
+                0xff, 0xd8, 0xff, 0xfe, 0, 4, 1, 2, 0xff, 0xff, 0xdb, 0, 3, 0,
+            ][..],
             // The frame: 360 × 640, and one component.
             &[0xff, 0xc2, 0, 11, 8, 1, 104, 2, 128, 1, 1, 0x11, 0],
         ]

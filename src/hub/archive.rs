@@ -150,7 +150,9 @@ impl<S: Socket> Hub<S> {
             Found::Picture(Some(picture)) => {
                 self.respond(exchange(id, &recall), |to| to.picture(&picture));
             }
-            Found::Opened(None) | Found::Picture(None) => self.refuse_recall(id, &recall, not_found()),
+            Found::Opened(None) | Found::Picture(None) => {
+                self.refuse_recall(id, &recall, not_found())
+            }
             Found::Opened(Some(opened)) => self.begin_recall(id, recall, opened),
             Found::Piece(piece) => self.send_piece(id, recall, piece.unwrap_or_default()),
         }

@@ -6,9 +6,9 @@ use super::keyframe_requests::KeyframeRequests;
 use super::stall::Arrivals;
 use super::traffic::Traffic;
 use super::unsent::Unsent;
+use crate::picture::Picture;
 use crate::session::SessionId;
 use crate::session::keyframes::KeyframeMessage;
-use crate::picture::Picture;
 use crate::stream::Stream;
 use std::time::{Duration, Instant};
 

@@ -228,9 +228,7 @@ mod tests {
         let mut held = Vec::new();
         for ask_ms in 0..500 {
             let now = start + Duration::from_millis(ask_ms);
-            held.push(
-                ask(&mut renderings, streams(), &names, now).0,
-            );
+            held.push(ask(&mut renderings, streams(), &names, now).0);
         }
         let mut ends: Vec<_> = held.iter().map(|bytes| bytes.as_ptr()).collect();
         ends.dedup();

@@ -2,8 +2,8 @@
 
 use crate::http::response::{Connection, Readers, ResponseHead, Stamp};
 use crate::http::{Method, RequestHead};
-use crate::picture::Picture;
 use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
+use crate::picture::Picture;
 use bytes::Bytes;
 
 /// What a page elsewhere may send beside the fields that any page may send.

@@ -31,8 +31,8 @@ impl<S: Socket> Hub<S> {
     /// A picture of a stream that everybody may watch. The page is for everybody: of another stream it
     /// does not say even that it is on air.
     fn public_still(&self, name: &StreamName) -> Option<Picture> {
-        let is_public = self.authorizer.is_none()
-            && self.settings.access.may_watch(name, &Shown::default());
+        let is_public =
+            self.authorizer.is_none() && self.settings.access.may_watch(name, &Shown::default());
         if is_public { self.still(name) } else { None }
     }
 
@@ -41,7 +41,8 @@ impl<S: Socket> Hub<S> {
     fn site(&self, id: SessionId, head: &RequestHead) -> Option<String> {
         let host = head.host.as_deref().filter(|host| !host.is_empty())?;
         let session = &self.sessions[id];
-        let is_forwarded = head.is_forwarded_https && self.settings.proxies.trusts(session.address());
+        let is_forwarded =
+            head.is_forwarded_https && self.settings.proxies.trusts(session.address());
         let scheme = if is_forwarded || session.socket().is_encrypted() {
             "https"
         } else {
@@ -63,8 +64,11 @@ fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) 
     };
     let address = format!("{}/live/{name}", attribute(site));
     let mut add = |property: &str, value: &dyn std::fmt::Display| {
-        write!(html, "\n  <meta property=\"og:{property}\" content=\"{value}\">")
-            .expect("text takes all");
+        write!(
+            html,
+            "\n  <meta property=\"og:{property}\" content=\"{value}\">"
+        )
+        .expect("text takes all");
     };
     add("site_name", &"videostream");
     add("type", &"video.other");
@@ -98,9 +102,8 @@ mod tests {
     #[test]
     fn preview_has_whole_links_and_no_markup_of_others() {
         let name = StreamName::try_from("demo").unwrap();
-        let jpeg = Picture::jpeg(
-            b"\xff\xd8\xff\xc0\0\x0b\x08\x01\x68\x02\x80\x01\x01\x11\0"[..].into(),
-        );
+        let jpeg =
+            Picture::jpeg(b"\xff\xd8\xff\xc0\0\x0b\x08\x01\x68\x02\x80\x01\x01\x11\0"[..].into());
         let html = link_preview(&name, Some("https://h:1/a&\"<b"), Some(&jpeg));
         for line in [
             "<title>demo · videostream</title>",

@@ -150,7 +150,12 @@ fn wrong_upgrade_of_a_stream_is_refused() {
 
 #[test]
 fn websocket_to_a_file_gets_the_right_address() {
-    for file in ["/live/a.webm", "/live/a.jpg", "/live/a.webp", "/live/a/poster"] {
+    for file in [
+        "/live/a.webm",
+        "/live/a.jpg",
+        "/live/a.webp",
+        "/live/a/poster",
+    ] {
         let refusal = ask(&format!("GET {file}"), SOCKET).expect_err(file);
         assert_eq!((refusal.status, refusal.cause), (400, Some(Cause::Address)));
         assert!(refusal.reason.contains(" /live/a,"), "{}", refusal.reason);

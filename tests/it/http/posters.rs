@@ -4,17 +4,21 @@
 use crate::common::ffmpeg;
 use crate::common::hook::{Hook, Says};
 use crate::common::http::{Http, Response};
-use crate::common::media::Sample;
+use crate::common::media::{self, Sample};
 use crate::common::server::Server;
-use crate::common::websocket::Publisher;
+use crate::common::websocket::{Publisher, WebSocketClient};
+use bytes::Bytes;
+use videostream::websocket::SUBPROTOCOL;
 
 fn get(server: &Server, target: &str, fields: &[&str]) -> Response {
     Http::open(server).request("GET", target, fields)
 }
 
-fn on_air(server: &Server, target: &str, sample: &str) -> Publisher {
-    let mut publisher = Publisher::open(server, target);
-    publisher.send_all(&Sample::read(sample).chunks);
+/// A publisher that has sent this file and stays. `target` is the name, and perhaps a key.
+fn on_air(server: &Server, target: &str, sample: &str) -> WebSocketClient {
+    let target = format!("/publish/{target}");
+    let mut publisher = WebSocketClient::open(server, &target, &[SUBPROTOCOL]);
+    publisher.send(Bytes::from(std::fs::read(media::path(sample)).unwrap()));
     publisher
 }
 
@@ -24,7 +28,8 @@ fn jpeg(size: &str) -> Vec<u8> {
     let file = folder.path().join("picture.jpg");
     let mut ffmpeg = ffmpeg::tool("ffmpeg");
     let source = format!("testsrc=size={size}");
-    ffmpeg.args(["-f", "lavfi", "-i", &source, "-frames:v", "1"]);
+    ffmpeg.args(["-v", "error", "-f", "lavfi", "-i", &source]);
+    ffmpeg.args(["-frames:v", "1", "-update", "1"]);
     ffmpeg.arg(&file);
     ffmpeg::run(ffmpeg);
     std::fs::read(file).unwrap()
@@ -69,7 +74,7 @@ fn stream_has_the_best_picture_that_there_is() {
     }
     // Off air, and never on air: the name is known.
     let vp8 = publishers.remove(0);
-    vp8.finish();
+    vp8.close();
     server.wait_until_offline("vp8");
     for name in ["vp8", "never-there"] {
         assert_eq!(kind(name).0, SVG);
@@ -129,8 +134,7 @@ fn shared_link_has_the_stream_and_its_picture() {
     let report = server.report_when("demo", |report| report["ring_bytes"] != 0);
     assert_eq!(report["poster"], "/video/live/demo/poster");
     let size = |page: &str| {
-        let [width, height] =
-            ["image:width", "image:height"].map(|it| property(page, it).unwrap());
+        let [width, height] = ["image:width", "image:height"].map(|it| property(page, it).unwrap());
         format!("{width}x{height}")
     };
     let live = page(&[]);
@@ -145,7 +149,10 @@ fn shared_link_has_the_stream_and_its_picture() {
     let proxied = page(&["X-Forwarded-Proto: https", "X-Forwarded-Prefix: /tv"]);
     let image = format!("https://{}/tv/live/demo/poster", server.address);
     assert_eq!(property(&proxied, "image"), Some(image));
-    assert_eq!(property(&proxied, "image:type").as_deref(), Some("image/jpeg"));
+    assert_eq!(
+        property(&proxied, "image:type").as_deref(),
+        Some("image/jpeg")
+    );
     assert_eq!(size(&proxied), "322x182");
 
     // In both encodings, and once for a client that has it.

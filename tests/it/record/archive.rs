@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::common::http::{Http, Response};
+use crate::common::media;
 use crate::common::websocket::Publisher;
 use rustix::process::Signal;
 
@@ -112,7 +113,7 @@ fn recording_has_its_first_picture_or_its_name_as_a_poster() {
         ("h264", "h264-opus-doctype-webm"),
         ("sound", "chromium-opus-only-100ms"),
     ] {
-        let bytes = Sample::read(sample).bytes;
+        let bytes = std::fs::read(media::path(sample)).unwrap();
         let mut http = Http::open(&server);
         let target = format!("/live/{name}.webm");
         http.ask("PUT", &target, &[key[0], "Transfer-Encoding: chunked"]);
@@ -257,7 +258,11 @@ fn names_in_an_address_reach_no_file_outside_of_the_folder() {
         }
     }
     let linked = "/recordings/a/2026-11-22T19-32-06Z.webm/poster";
-    for target in [linked, "/recordings/a/notes.txt/poster", "/recordings/a/poster"] {
+    for target in [
+        linked,
+        "/recordings/a/notes.txt/poster",
+        "/recordings/a/poster",
+    ] {
         assert_eq!(get(&server, target, &[]).status, 404, "{target}");
     }
     assert!(outside.exists());
