@@ -34,6 +34,13 @@ pub struct Size {
     pub height: u16,
 }
 
+/// What a picture of a name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    Name,
+    None,
+}
+
 impl Picture {
     pub fn jpeg(bytes: Bytes) -> Picture {
         Picture {
@@ -56,9 +63,14 @@ impl Picture {
         })
     }
 
-    /// The name on a ground of its own colour.
-    pub fn of_name(name: &StreamName) -> Picture {
-        let svg = svg(name);
+    /// The name on a ground of its own colour; or only its first letter, for pages that have the name
+    /// in words of their own.
+    pub fn of_name(name: &StreamName, words: Words) -> Picture {
+        let lines = match words {
+            Words::Name => lines(name.as_str()),
+            Words::None => Vec::new(),
+        };
+        let svg = svg(name, &lines);
         Picture {
             media_type: "image/svg+xml",
             etag: etag(&[svg.as_bytes()]),
@@ -85,34 +97,49 @@ const GROUND: (f64, f64) = (0.42, 0.23);
 const LETTER: (f64, f64) = (0.42, 0.28);
 const INK: &str = "#f7f3ea";
 
+/// Of the name: a long one is smaller.
+const FONT_SIZE: f64 = 44.0;
+const LINE_WIDTH: f64 = 568.0;
+
+/// Where the last line of the name stands. Badges of pages are above, the controls of players below.
+const LAST_LINE_Y: f64 = 240.0;
+const NAME_HEIGHT: f64 = 152.0;
+
 /// The same name has the same picture, always.
 ///
 /// A name has no character that XML would read as markup: see [`StreamName`].
-fn svg(name: &StreamName) -> String {
+fn svg(name: &StreamName, lines: &[&str]) -> String {
     let hue = f64::from(hash(name.as_str()) % 360);
     let (ground, letter) = (hex(rgb(hue, GROUND)), hex(rgb(hue, LETTER)));
     let first = name.as_str().chars().find(char::is_ascii_alphanumeric);
     let first = first.unwrap_or('·').to_ascii_uppercase();
+    let widest = lines.iter().map(|line| width(line)).fold(0.0, f64::max);
+    let height = 1.2 * lines.len() as f64 - 0.4;
+    let size = FONT_SIZE.min(LINE_WIDTH / widest).min(NAME_HEIGHT / height);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 360\" width=\"640\" height=\"360\" \
          font-family=\"system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif\">\
          <rect width=\"640\" height=\"360\" fill=\"{ground}\"/>\
          <text x=\"616\" y=\"330\" font-size=\"400\" font-weight=\"700\" text-anchor=\"end\" fill=\"{letter}\">\
          {first}</text>\
-         <g font-size=\"44\" font-weight=\"650\" fill=\"{INK}\">"
+         <g font-size=\"{size:.1}\" font-weight=\"650\" fill=\"{INK}\">"
     );
-    let lines = lines(name.as_str());
-    for (index, line) in lines.iter().enumerate() {
-        let y = 322 - 52 * (lines.len() - 1 - index);
-        // A line that would be too wide in this font is made as narrow as the picture.
-        let width = if line.len() > LINE_LETTERS - 4 {
-            " textLength=\"568\" lengthAdjust=\"spacingAndGlyphs\""
-        } else {
-            ""
-        };
-        write!(svg, "<text x=\"36\" y=\"{y}\"{width}>{line}</text>").expect("text takes all");
+    for (line, index) in lines.iter().rev().zip(0u8..) {
+        let y = LAST_LINE_Y - 1.2 * size * f64::from(index);
+        write!(svg, "<text x=\"36\" y=\"{y:.0}\">{line}</text>").expect("text takes all");
     }
     svg + "</g></svg>"
+}
+
+/// How wide a line is in a bold font, in sizes of the font: a guess for a wide one.
+fn width(line: &str) -> f64 {
+    let of_letter = |letter: char| match letter {
+        'm' | 'w' | 'M' | 'W' => 1.1,
+        'i' | 'j' | 'l' | 'f' | 't' | 'r' | 'I' | '.' | '-' => 0.48,
+        'A'..='Z' => 0.82,
+        _ => 0.7,
+    };
+    line.chars().map(of_letter).sum()
 }
 
 /// Broken behind a dot, a dash or an underscore in the second half of a line, else anywhere.
@@ -221,10 +248,12 @@ mod tests {
     #[test]
     fn one_name_has_one_picture_and_names_differ_in_color() {
         let ground = |text: &str| {
-            let svg = svg(&name(text));
+            let svg = svg(&name(text), &[]);
             svg.split("fill=\"").nth(1).unwrap()[..7].to_owned()
         };
-        assert_eq!(svg(&name("demo")), svg(&name("demo")));
+        let of = |words| Picture::of_name(&name("demo"), words);
+        assert_eq!(of(Words::Name), of(Words::Name));
+        assert_ne!(of(Words::Name).etag, of(Words::None).etag);
         // Never another: pages of an older server may show it beside a newer one's.
         assert_eq!(ground("demo"), "#4e2253");
         let mut grounds: Vec<_> = (0..20).map(|n| ground(&format!("camera-{n}"))).collect();
@@ -235,11 +264,13 @@ mod tests {
 
     #[test]
     fn name_of_any_length_is_on_the_picture_whole() {
+        let number = |text: &str| text.split('"').next().unwrap().parse::<f64>().unwrap();
         for text in [
             "a",
             "_",
             "front-door",
             &"x".repeat(64),
+            &"W".repeat(64),
             "a-name.with_many.parts-in_it-and.more-of_them-than.fit-in_a.line",
             "0123456789012345678901-",
         ] {
@@ -247,9 +278,14 @@ mod tests {
             assert_eq!(lines.concat(), text);
             assert!(lines.len() <= 5, "{lines:?}");
             assert!(lines.iter().all(|line| line.len() <= LINE_LETTERS));
-            let svg = svg(&name(text));
+            let svg = svg(&name(text), &lines);
             assert_eq!(svg.matches("<text").count(), lines.len() + 1);
             assert!(lines.iter().all(|line| svg.contains(line)), "{svg}");
+            let size = number(svg.split("<g font-size=\"").nth(1).unwrap());
+            let is_wide = |line: &&str| width(line) * size > LINE_WIDTH + 1.0;
+            assert!(!lines.iter().any(|line| is_wide(&line)), "{svg}");
+            let tops = svg.split("<text x=\"36\" y=\"").skip(1).map(number);
+            assert!(tops.into_iter().all(|y| y > 84.0), "{svg}");
         }
     }
 

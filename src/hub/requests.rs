@@ -269,9 +269,9 @@ impl<S: Socket> Hub<S> {
                 })?;
                 self.respond(exchange, |to| to.picture(&picture));
             }
-            Route::Picture(name) => {
+            Route::Picture { name, words } => {
                 let still = self.still(&name);
-                let picture = still.unwrap_or_else(|| Picture::of_name(&name));
+                let picture = still.unwrap_or_else(|| Picture::of_name(&name, words));
                 self.respond(exchange, |to| to.picture(&picture));
             }
             Route::RecordingPicture { name, file } => {

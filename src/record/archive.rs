@@ -12,7 +12,7 @@
 use super::Folder;
 use super::file_name::FileName;
 use super::retention::Entry;
-use crate::picture::Picture;
+use crate::picture::{Picture, Words};
 use crate::stream_name::StreamName;
 use crate::webm::file::{Storage as _, describe, first_keyframe};
 use bytes::Bytes;
@@ -249,7 +249,7 @@ fn picture(folder: &Folder, stream: &StreamName, name: FileName) -> io::Result<P
     let mut file = folder.open_recording(stream, name)?;
     let frame = first_keyframe(&mut file)?;
     let still = frame.and_then(|frame| Picture::keyframe(&frame));
-    Ok(still.unwrap_or_else(|| Picture::of_name(stream)))
+    Ok(still.unwrap_or_else(|| Picture::of_name(stream, Words::Name)))
 }
 
 fn read(file: &OpenRecording, at: u64, length: usize) -> io::Result<Bytes> {

@@ -15,6 +15,7 @@ use crate::compat::Port;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::{Method, RawQuery, RequestHead};
+use crate::picture::Words;
 use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
 use other_servers::{foreign_file, refuse_foreign_file};
@@ -50,7 +51,11 @@ pub enum Route {
     /// A stream's newest keyframe as a picture.
     Keyframe(StreamName),
     /// The best picture that there is of a stream.
-    Picture(StreamName),
+    Picture {
+        name: StreamName,
+        /// On a picture of its name.
+        words: Words,
+    },
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
@@ -125,7 +130,7 @@ impl Route {
             | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
-            | Self::Picture(name)
+            | Self::Picture { name, .. }
             | Self::Recording { name, .. }
             | Self::RecordingPicture { name, .. }
             | Self::Stream(name) => Some(Permission::Watch(name)),
@@ -157,7 +162,7 @@ impl Route {
             | Self::WatchPage { .. }
             | Self::Poster(_)
             | Self::Keyframe(_)
-            | Self::Picture(_)
+            | Self::Picture { .. }
             | Self::Streams
             | Self::Stream(_)
             | Self::RecordingsPage(_)
@@ -387,7 +392,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                     let name = rest.strip_suffix(POSTER).unwrap_or(rest);
                     let name = StreamName::try_from(name)?;
                     refuse_socket_to_file(head, &name)?;
-                    only_get(Route::Picture(name))
+                    let words = if head.query.has("bare") {
+                        Words::None
+                    } else {
+                        Words::Name
+                    };
+                    only_get(Route::Picture { name, words })
                 }
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),

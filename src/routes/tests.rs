@@ -87,7 +87,20 @@ fn every_address_of_the_contract_has_its_route() {
         ),
         ("GET /live/a.jpg", Route::Poster(name("a"))),
         ("GET /live/a.webp", Route::Keyframe(name("a"))),
-        ("GET /live/a/poster", Route::Picture(name("a"))),
+        (
+            "GET /live/a/poster",
+            Route::Picture {
+                name: name("a"),
+                words: Words::Name,
+            },
+        ),
+        (
+            "GET /live/a/poster?bare",
+            Route::Picture {
+                name: name("a"),
+                words: Words::None,
+            },
+        ),
         (
             "GET /recordings/a/f.webm/poster",
             Route::RecordingPicture {

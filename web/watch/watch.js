@@ -367,7 +367,9 @@ function showStill() {
   still.onload = () => {
     still.hidden = !hasStill();
   };
-  still.src = credentials.url(`${watchPath}/poster`, { cache: Date.now() });
+  // Lazy is what its place in the page needs; a hidden one would never load so.
+  still.loading = 'eager';
+  still.src = credentials.url(`${watchPath}/poster`, { bare: '', cache: Date.now() });
 }
 
 // --- Figures

@@ -63,6 +63,9 @@ fn stream_has_the_best_picture_that_there_is() {
             let svg = String::from_utf8(bytes).unwrap();
             assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
             assert!(svg.contains(&format!(">{name}<")), "{svg}");
+            let bare = get(&server, &format!("/live/{name}/poster?bare"), &[]);
+            assert_eq!(bare.field("Content-Type"), Some(SVG));
+            assert!(!bare.text().contains(name), "{}", bare.text());
         } else {
             assert_eq!(bytes, get(&server, &format!("/live/{name}.webp"), &[]).body);
         }
