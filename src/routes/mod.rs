@@ -8,17 +8,17 @@
 //! `GET` does, and the response leaves the body out.
 
 mod other_servers;
-
-use std::borrow::Cow;
+mod refusals;
 
 use crate::compat::Port;
 use crate::http::base_path::BasePath;
-use crate::http::refusal::{Cause, Refusal};
-use crate::http::{Method, RawQuery, RequestHead};
+use crate::http::refusal::Refusal;
+use crate::http::{Method, RequestHead};
 use crate::picture::Words;
 use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
 use other_servers::{foreign_file, refuse_foreign_file};
+use refusals::refuse_socket_to_file;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,42 +184,6 @@ pub enum Via {
     WebSocket(Handshake),
     /// The body of the request (publishing) or of the response (viewing).
     Http,
-}
-
-impl Refusal {
-    fn not_found() -> Self {
-        Self::no_address("there is nothing at this address")
-    }
-
-    fn no_address(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(404, reason).because(Cause::Address)
-    }
-
-    fn not_allowed(allow: &'static str) -> Self {
-        Self::new(405, format!("this address accepts {allow}"))
-            .with("Allow", allow)
-            .because(Cause::Method)
-    }
-
-    /// 308 to the same address without the slash at its end. The new one is written relative to the
-    /// old one, so that it is right below any path prefix.
-    fn without_slash(path: &str, query: &RawQuery) -> Self {
-        // "/live/a/" is three levels down, of which its own end is one.
-        let levels = path.matches('/').count() - 1;
-        let location = "../".repeat(levels) + path.trim_matches('/') + &query.behind_mark();
-        let reason = format!(
-            "the address is {}, without the slash",
-            path.trim_end_matches('/')
-        );
-        Self::new(308, reason).with("Location", location)
-    }
-
-    /// 308 from a path prefix to the page that is right below it.
-    fn with_slash(path: &str, query: &RawQuery) -> Self {
-        let last = path.rsplit('/').next().unwrap_or_default();
-        let location = format!("{last}/{}", query.behind_mark());
-        Self::new(308, format!("the address is {path}/, with the slash")).with("Location", location)
-    }
 }
 
 /// The result of [`route`] for a request that may have been sent below one of these path prefixes
@@ -537,15 +501,5 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
     }
 }
 
-/// A file is no WebSocket: a client that waits there for a `101` would wait for ever.
-fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Refusal> {
-    if head.upgrade.is_none() {
-        return Ok(());
-    }
-    let reason = format!(
-        "this address is no WebSocket: watch the stream at /live/{name}, publish it at /publish/{name}"
-    );
-    Err(Refusal::new(400, reason).because(Cause::Address))
-}
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 use super::*;
 use crate::http::parse_request;
+use crate::http::refusal::Cause;
+use crate::picture::Words;
 
 const SOCKET: &str = "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
