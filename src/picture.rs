@@ -282,8 +282,8 @@ mod tests {
             assert_eq!(svg.matches("<text").count(), lines.len() + 1);
             assert!(lines.iter().all(|line| svg.contains(line)), "{svg}");
             let size = number(svg.split("<g font-size=\"").nth(1).unwrap());
-            let is_wide = |line: &&str| width(line) * size > LINE_WIDTH + 1.0;
-            assert!(!lines.iter().any(|line| is_wide(&line)), "{svg}");
+            let is_wide = |line| width(line) * size > LINE_WIDTH + 1.0;
+            assert!(!lines.iter().any(|line| is_wide(line)), "{svg}");
             let tops = svg.split("<text x=\"36\" y=\"").skip(1).map(number);
             assert!(tops.into_iter().all(|y| y > 84.0), "{svg}");
         }
