@@ -33,7 +33,7 @@ mod window;
 mod writer;
 
 pub use cut_off::{CutOff, cut_off};
-pub use describe::describe;
+pub use describe::{describe, first_keyframe};
 pub use writer::{FileWriter, Finished};
 
 use std::io;
