@@ -58,6 +58,9 @@ pub mod cli;
 #[cfg(not(feature = "testing"))]
 mod cli;
 mod client;
+#[cfg(feature = "testing")]
+pub mod compat;
+#[cfg(not(feature = "testing"))]
 mod compat;
 #[cfg(feature = "testing")]
 pub mod config;

@@ -194,7 +194,8 @@ impl Checks {
             format!("{} connections count", audit.counted)
         });
         for stream in &audit.streams {
-            let is_deserted = stream.viewers + stream.candidates == 0 && !stream.has_publisher;
+            let is_needed = stream.has_publisher || stream.is_kept;
+            let is_deserted = stream.viewers + stream.candidates == 0 && !is_needed;
             self.require(!is_deserted, || format!("{} is deserted", stream.name));
             self.require(stream.ring_bytes <= self.ring_bytes, || {
                 format!("the ring of {} takes {}", stream.name, stream.ring_bytes)

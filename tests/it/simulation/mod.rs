@@ -19,6 +19,7 @@
 //! A failing seed prints the command that repeats it, and the shortest scenario that still fails.
 
 mod checks;
+mod disk;
 mod guards;
 mod limits;
 mod link;

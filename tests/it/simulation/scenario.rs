@@ -1,6 +1,7 @@
 //! What happens in a simulation, by a seed: who comes when, with which link and habits, and what befalls
 //! the server.
 
+use super::disk::Mood;
 use super::guards::{Credential, GUARDS, Guard, Pass, Right};
 use super::link::LinkSpec;
 use super::media::{Books, Counts, Delays};
@@ -25,6 +26,9 @@ const AFTERMATH: Duration = Duration::from_secs(320);
 /// An honest viewer's picture takes no longer than this, whatever the others do: two ways of 20 ms, the
 /// quanta of both links, and what is left is the server's.
 pub const DELAY_MAX: Duration = Duration::from_millis(75);
+
+/// Bytes that may wait for the disk.
+const RECORD_QUEUE_BYTES: u64 = 128 << 10;
 
 /// Streams that anybody publishes. `honest` has one publisher, and strangers who try.
 const OTHERS: [&str; 3] = ["other", "another", "third"];
@@ -52,6 +56,8 @@ pub struct Server {
     memory_bytes: Option<usize>,
     max_connections: Option<usize>,
     max_streams: Option<usize>,
+    /// On which all is recorded.
+    disk: Option<Mood>,
 }
 
 /// The proxy of a simulation.
@@ -95,7 +101,10 @@ pub struct Outcome {
 impl Scenario {
     pub fn new(seed: u64) -> Scenario {
         let mut chance = fastrand::Rng::with_seed(seed);
-        let server = server(&mut chance);
+        let mut server = server(&mut chance);
+        // Drawn by itself, so that the rest of a scenario stays what it was before there were recordings.
+        let mut more = fastrand::Rng::with_seed(!seed);
+        server.disk = disk(&mut more);
         let honest_lasts = BUSY + Duration::from_secs(5);
         let honest = PublisherSpec {
             credential: Credential::by(
@@ -196,6 +205,10 @@ impl Scenario {
         let server = self.server;
         let mut options = server.guard.options();
         options.max_connections = server.max_connections;
+        if server.disk.is_some() {
+            options.record = Some("recordings".into());
+            options.record_grace = Some("4s".parse().expect("it is a period"));
+        }
         if let Some(naming) = server.proxy {
             let network = "10.8.0.0/16".parse().expect("it is a network");
             options.trusted_proxy = Some(vec![network]);
@@ -213,7 +226,15 @@ impl Scenario {
             limits.max_connections_per_address = server.per_address;
         });
         settings.hook = server.hook.map(|_| hook());
+        if let Some(record) = &mut settings.record {
+            // Such as a slow disk fills within the time of a scenario.
+            record.record.queue_bytes = RECORD_QUEUE_BYTES;
+        }
+        let record = settings.record.clone();
         let mut world = World::guarded(settings, server.guard, self.seed);
+        if let (Some(mood), Some(record)) = (server.disk, record) {
+            world.set_disk(mood, &record);
+        }
         if let Some(mood) = server.hook {
             world.set_hook(mood);
             world.books.set_hook();
@@ -338,6 +359,20 @@ fn server(chance: &mut fastrand::Rng) -> Server {
         memory_bytes: [None, None, Some(768 << 10), Some(3 << 20)][chance.usize(..4)],
         max_connections: [None, None, None, Some(15)][chance.usize(..4)],
         max_streams: [None, None, Some(2)][chance.usize(..3)],
+        disk: None,
+    }
+}
+
+fn disk(chance: &mut fastrand::Rng) -> Option<Mood> {
+    match chance.u8(..7) {
+        0 => Some(Mood::Slow(chance.u64(2_000..60_000))),
+        1 => Some(Mood::Stalling(Duration::from_millis(
+            chance.u64(500..20_000),
+        ))),
+        2 => Some(Mood::Full(chance.u64(34_000..500_000))),
+        3 => Some(Mood::Breaking(chance.u64(1..200))),
+        4 | 5 => Some(Mood::Quick),
+        _ => None,
     }
 }
 

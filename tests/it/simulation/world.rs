@@ -5,6 +5,7 @@
 //! measured: so a seed gives the whole run back.
 
 use super::checks::{Checks, Moment};
+use super::disk::{Disk, Mood};
 use super::guards::Guard;
 use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
@@ -16,7 +17,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::config::{Limits, Options, Serve};
-use videostream::hub::{HookAnswer, HookSettings, Hub, Question, Settings, Time};
+use videostream::hub::{HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time};
+use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
 /// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
@@ -69,6 +71,8 @@ pub struct World {
     stops_at: Option<Instant>,
     /// When it ends, since it stops.
     ends_at: Option<Instant>,
+    /// `None`: nothing is recorded.
+    disk: Option<Disk>,
 }
 
 /// Where a connection comes from.
@@ -187,7 +191,13 @@ impl World {
             drain_timeout,
             stops_at: None,
             ends_at: None,
+            disk: None,
         }
+    }
+
+    /// Records on a disk like this. The settings must say that all is recorded.
+    pub fn set_disk(&mut self, mood: Mood, settings: &RecordSettings) {
+        self.disk = Some(Disk::new(mood, settings, self.now));
     }
 
     pub fn with(change: impl FnOnce(&mut Limits)) -> World {
@@ -355,6 +365,7 @@ impl World {
             self.hub_wake(),
             self.stops_at,
             self.ends_at,
+            self.disk.as_ref().and_then(Disk::wake_at),
             Some(limit),
         ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
@@ -432,7 +443,45 @@ impl World {
                 self.memory.count(|| self.hub.hook_answered(&answer));
             }
         }
+        if let Some(disk) = &mut self.disk {
+            let news = disk.act(self.now);
+            has_news |= !news.is_empty();
+            self.tell_of_recordings(news);
+        }
         has_news
+    }
+
+    fn tell_of_recordings(&mut self, news: Vec<News>) {
+        for news in news {
+            self.memory.count(|| self.hub.recording_changed(news));
+        }
+    }
+
+    /// What this turn has brought goes to the disk.
+    fn record(&mut self) {
+        let Some(disk) = &mut self.disk else {
+            return;
+        };
+        let streams = self.hub.audit().streams;
+        let streams: Vec<_> = streams
+            .iter()
+            .filter_map(|stream| self.hub.stream(&stream.name))
+            .collect();
+        disk.note_live(&streams);
+        let orders = self.memory.count(|| self.hub.poll_orders());
+        disk.order(orders, self.now);
+        disk.check_queue(&self.books);
+    }
+
+    /// All recordings are finished.
+    fn finish_recordings(&mut self) {
+        self.record();
+        let news = self.disk.as_mut().map(|disk| disk.finish(self.now));
+        self.tell_of_recordings(news.unwrap_or_default());
+        let audit = self.hub.audit();
+        if let Some(disk) = &self.disk {
+            disk.check(&self.books, audit.gops_lost, audit.recordings_failed);
+        }
     }
 
     fn turn(&mut self, has_news: bool) {
@@ -442,6 +491,7 @@ impl World {
         while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
         }
+        self.record();
         let (mut calls, mut bytes) = (0, 0);
         for seat in &self.seats {
             let mut wire = seat.line.borrow_mut();
@@ -549,6 +599,7 @@ impl World {
 
     /// All that were there have left or are gone, and nothing of them may be left.
     pub fn check_that_all_is_given_back(&mut self) {
+        self.finish_recordings();
         let audit = self.hub.audit();
         self.checks.at_the_end(&audit, self.memory.held());
         if let Some(wake) = self.hub.next_wake() {
