@@ -80,6 +80,8 @@ pub struct Checks {
     init_bytes: usize,
     coming_bytes: usize,
     hook: Option<HookSettings>,
+    /// Bytes kept for old listeners: one message alone may be more.
+    compat_bytes: u64,
     /// Since when each session is in a state that it must leave soon.
     passing: HashMap<SessionId, (&'static str, Instant)>,
     pub most_held: usize,
@@ -108,6 +110,10 @@ impl Checks {
                 + limits.init_bytes
                 + (256 << 10),
             hook: settings.hook,
+            compat_bytes: settings
+                .compat
+                .as_ref()
+                .map_or(0, |compat| compat.bytes.max(32 << 10) as u64),
             passing: HashMap::new(),
             most_held: 0,
         }
@@ -187,8 +193,15 @@ impl Checks {
         let publishers = audit.streams.iter();
         let publishers = publishers.map(|one| one.candidates + usize::from(one.has_publisher));
         let publishers: usize = publishers.sum();
-        self.require(publishers == count("publishing"), || {
-            format!("{publishers} publishers, {} publish", count("publishing"))
+        let relaying = audit.sessions.iter();
+        let relaying = relaying.filter(|one| one.state == "relaying" && one.stream.is_some());
+        let publishing = count("publishing") + relaying.count();
+        self.require(publishers == publishing, || {
+            format!("{publishers} publishers, {publishing} publish")
+        });
+        let kept = audit.compat_kept_bytes;
+        self.require(kept <= self.compat_bytes, || {
+            format!("{kept} bytes are kept for old listeners")
         });
         self.require(audit.counted <= audit.sessions.len(), || {
             format!("{} connections count", audit.counted)
@@ -232,7 +245,7 @@ impl Checks {
 
     fn check_memory(&self, session: &SessionAudit) {
         let most = match session.state {
-            "publishing" => self.coming_bytes,
+            "publishing" | "relaying" => self.coming_bytes,
             "posting" => 512 << 10,
             _ => 64 << 10,
         };
@@ -441,8 +454,10 @@ impl Checks {
         self.require(left == 0 && !audit.has_queued, || {
             format!("something is left: {audit:?}")
         });
-        self.require(held <= LEFT_BYTES_MAX, || {
-            format!("nothing is left, and {held} bytes are held")
+        // The newest blob stays for listeners that come later.
+        let kept = audit.compat_kept_bytes as usize;
+        self.require(held <= LEFT_BYTES_MAX + kept + kept / 4, || {
+            format!("nothing is left, and {held} bytes are held, {kept} of them for old listeners")
         });
     }
 }

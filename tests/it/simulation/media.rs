@@ -44,6 +44,8 @@ pub struct Ledger {
     delays: RefCell<Delays>,
     counts: Cell<Counts>,
     is_stopping: RefCell<bool>,
+    /// The newest recording of an old page.
+    page_recording: Cell<u32>,
 }
 
 pub type Books = Rc<Ledger>;
@@ -130,6 +132,7 @@ impl Ledger {
             delays: RefCell::default(),
             counts: Cell::default(),
             is_stopping: RefCell::default(),
+            page_recording: Cell::default(),
         }
     }
 
@@ -188,6 +191,14 @@ impl Ledger {
         let mut sent = self.sent.borrow_mut();
         sent.push(Vec::new());
         sent.len() as u32 - 1
+    }
+
+    /// The recording of an old page's message: a new one for a blob, else the newest of the page.
+    pub fn recording_of_page(&self, begins: bool) -> u32 {
+        if begins {
+            self.page_recording.set(self.new_recording());
+        }
+        self.page_recording.get()
     }
 
     /// Notes that the next picture of a recording is sent now. Returns its number.

@@ -25,6 +25,7 @@ mod limits;
 mod link;
 mod media;
 mod memory;
+mod old;
 mod peers;
 mod promises;
 mod scenario;

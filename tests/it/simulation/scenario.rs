@@ -5,7 +5,9 @@ use super::disk::Mood;
 use super::guards::{Credential, GUARDS, Guard, Pass, Right};
 use super::link::LinkSpec;
 use super::media::{Books, Counts, Delays};
+use super::old::{Log, Original};
 use super::peers::client::{Client, ClientSpec};
+use super::peers::old::{ListenerSpec, OldListener, OldPublisher, PageSpec};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
 use super::peers::stranger::{GREEDY, KINDS, Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
@@ -13,6 +15,7 @@ use super::world::{Address, HookMood, Naming, World, hook, settings_of};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
+use videostream::compat::Port;
 
 /// How long the crowd comes; then everything ends.
 const BUSY: Duration = Duration::from_secs(60);
@@ -58,6 +61,8 @@ pub struct Server {
     max_streams: Option<usize>,
     /// On which all is recorded.
     disk: Option<Mood>,
+    /// Bytes kept for old listeners, where the old protocol is spoken.
+    compat_bytes: Option<usize>,
 }
 
 /// The proxy of a simulation.
@@ -78,6 +83,10 @@ pub enum What {
     Watch(ViewerSpec, LinkSpec),
     Ask(ClientSpec, LinkSpec),
     Annoy(StrangerSpec),
+    /// A page of the old protocol.
+    Page(PageSpec),
+    /// A listener of the old protocol.
+    Listen(ListenerSpec, LinkSpec),
     StandStill(Duration),
     SetWall(u64),
     /// A newer process takes over.
@@ -105,6 +114,7 @@ impl Scenario {
         // Drawn by itself, so that the rest of a scenario stays what it was before there were recordings.
         let mut more = fastrand::Rng::with_seed(!seed);
         server.disk = disk(&mut more);
+        server.compat_bytes = [None, Some(16 << 20), Some(48 << 10)][more.usize(..3)];
         let honest_lasts = BUSY + Duration::from_secs(5);
         let honest = PublisherSpec {
             credential: Credential::by(
@@ -147,6 +157,9 @@ impl Scenario {
                 what: what(&mut chance, &server),
             });
         }
+        if server.compat_bytes.is_some() {
+            actions.extend(old_peers(&mut more, &server));
+        }
         let end = match chance.u8(..6) {
             0 => Some(What::Stop),
             1 | 2 => Some(What::HandOver),
@@ -170,7 +183,7 @@ impl Scenario {
         alone.actions.retain(|action| match action.what {
             What::Publish(spec, _) => spec.is_kept,
             What::Watch(spec, _) => spec.habit == Habit::Honest,
-            What::Ask(..) | What::Annoy(_) => false,
+            What::Ask(..) | What::Annoy(_) | What::Page(_) | What::Listen(..) => false,
             What::StandStill(_) | What::SetWall(_) | What::HandOver | What::Stop => true,
         });
         alone
@@ -205,6 +218,9 @@ impl Scenario {
         let server = self.server;
         let mut options = server.guard.options();
         options.max_connections = server.max_connections;
+        if server.compat_bytes.is_some() {
+            options.compat_node_videostream = Some("0".parse().expect("it is a port"));
+        }
         if server.disk.is_some() {
             options.record = Some("recordings".into());
             options.record_grace = Some("4s".parse().expect("it is a period"));
@@ -230,6 +246,9 @@ impl Scenario {
             // Such as a slow disk fills within the time of a scenario.
             record.record.queue_bytes = RECORD_QUEUE_BYTES;
         }
+        if let (Some(compat), Some(bytes)) = (&mut settings.compat, server.compat_bytes) {
+            compat.bytes = bytes;
+        }
         let record = settings.record.clone();
         let mut world = World::guarded(settings, server.guard, self.seed);
         if let (Some(mood), Some(record)) = (server.disk, record) {
@@ -248,12 +267,17 @@ impl Scenario {
 
     fn play(&self, world: &mut World) {
         let books = world.books.clone();
+        let is_bounded = self
+            .server
+            .compat_bytes
+            .is_some_and(|bytes| bytes < 1 << 20);
+        let original = Original::new(is_bounded);
         for (index, action) in self.actions.iter().enumerate() {
             let wait = action.at.saturating_sub(world.elapsed());
             if !run_soundly(world, wait) {
                 return;
             }
-            begin(world, index, action.what, self.server.proxy);
+            begin(world, index, action.what, (&self.server, &original));
         }
         let mut wait = BUSY.saturating_sub(world.elapsed());
         while world.elapsed() < LAST_BYTES && (wait > Duration::ZERO || world.has_unsent()) {
@@ -286,9 +310,9 @@ fn run_soundly(world: &mut World, time: Duration) -> bool {
     true
 }
 
-fn begin(world: &mut World, index: usize, what: What, proxy: Option<Naming>) {
+fn begin(world: &mut World, index: usize, what: What, (server, original): (&Server, &Log)) {
     let books: &Books = &world.books.clone();
-    let from = |client: IpAddr| match proxy {
+    let from = |client: IpAddr| match server.proxy {
         None => Address::client(client),
         // Some do not come through the proxy, and pretend to be the honest publisher.
         Some(naming) if index % 5 == 4 && index > 5 => Address::forged(client, naming, address(0)),
@@ -308,6 +332,38 @@ fn begin(world: &mut World, index: usize, what: What, proxy: Option<Naming>) {
         What::Annoy(spec) => {
             let shared = from(STRANGERS.into());
             world.invite_from(spec.link(), shared, Stranger::new(spec));
+        }
+        What::Page(spec) => {
+            let good = LinkSpec::good();
+            for (port, place) in [Port::BlobsOut, Port::ChunksOut].into_iter().zip(1..) {
+                let own = from(address(index + 1000 * place));
+                let pass = server.guard.good_pass(Right::Watch, "compat");
+                let spec = ListenerSpec {
+                    port,
+                    lasts: spec.lasts + Duration::from_secs(2),
+                    pause: None,
+                    is_quick: true,
+                    is_own: true,
+                    credential: Credential {
+                        pass,
+                        ..spec.credential
+                    },
+                };
+                world.invite_old(good, own, port, OldListener::new(spec, books, original));
+            }
+            for (port, place) in [Port::BlobsIn, Port::ChunksIn].into_iter().zip(3..) {
+                let own = from(address(index + 1000 * place));
+                world.invite_old(
+                    good,
+                    own,
+                    port,
+                    OldPublisher::new(spec, port, books, original),
+                );
+            }
+        }
+        What::Listen(spec, link) => {
+            let listener = OldListener::new(spec, books, original);
+            world.invite_old(link, own, spec.port, listener);
         }
         What::StandStill(time) => world.stand_still(time),
         What::SetWall(wall_s) => world.set_wall_s(wall_s),
@@ -360,7 +416,55 @@ fn server(chance: &mut fastrand::Rng) -> Server {
         max_connections: [None, None, None, Some(15)][chance.usize(..4)],
         max_streams: [None, None, Some(2)][chance.usize(..3)],
         disk: None,
+        compat_bytes: None,
     }
+}
+
+/// A page, listeners that come before, meanwhile and after it, and an ordinary viewer.
+fn old_peers(chance: &mut fastrand::Rng, server: &Server) -> Vec<Action> {
+    let ms = Duration::from_millis;
+    let right = |right, chance: &mut fastrand::Rng| {
+        Credential::by(server.guard.good_pass(right, "compat"), chance)
+    };
+    let page = PageSpec {
+        seed: chance.u64(..),
+        is_film: chance.u8(..3) > 0,
+        lasts: ms(chance.u64(5_000..30_000)),
+        blob_messages: chance.usize(3..80),
+        credential: right(Right::Publish, chance),
+    };
+    let begins = ms(chance.u64(..10_000));
+    let mut actions = vec![Action {
+        at: begins,
+        what: What::Page(page),
+    }];
+    for _ in 0..chance.usize(2..9) {
+        let link = link(chance);
+        let pause = (chance.u8(..4) == 0).then(|| ms(chance.u64(500..20_000)));
+        let spec = ListenerSpec {
+            port: [Port::BlobsOut, Port::ChunksOut][chance.usize(..2)],
+            lasts: ms(chance.u64(1_000..30_000)),
+            pause,
+            is_quick: link == LinkSpec::good() && pause.is_none(),
+            is_own: false,
+            credential: right(Right::Watch, chance),
+        };
+        actions.push(Action {
+            at: ms(chance.u64(..40_000)),
+            what: What::Listen(spec, link),
+        });
+    }
+    let viewer = ViewerSpec {
+        habit: Habit::Patient,
+        lag: Duration::ZERO,
+        credential: right(Right::Watch, chance),
+        ..ViewerSpec::honest("compat", WatchBy::V1, ms(20_000))
+    };
+    actions.push(Action {
+        at: begins + ms(500),
+        what: What::Watch(viewer, LinkSpec::good()),
+    });
+    actions
 }
 
 fn disk(chance: &mut fastrand::Rng) -> Option<Mood> {

@@ -16,8 +16,11 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use videostream::compat::Port;
 use videostream::config::{Limits, Options, Serve};
-use videostream::hub::{HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time};
+use videostream::hub::{
+    Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
+};
 use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
@@ -266,6 +269,18 @@ impl World {
         self.seat(link, Address::local(), Some(peer))
     }
 
+    /// The same at a port of the old protocol.
+    pub fn invite_old<P: Peer + 'static>(
+        &mut self,
+        link: LinkSpec,
+        from: Address,
+        port: Port,
+        peer: P,
+    ) {
+        let peer = Rc::new(RefCell::new(peer));
+        self.seat_at(Some(port), link, from, Some(peer));
+    }
+
     pub fn invite_from<P: Peer + 'static>(
         &mut self,
         link: LinkSpec,
@@ -278,6 +293,16 @@ impl World {
     }
 
     fn seat(&mut self, link: LinkSpec, from: Address, peer: Option<Rc<RefCell<dyn Peer>>>) -> Line {
+        self.seat_at(None, link, from, peer)
+    }
+
+    fn seat_at(
+        &mut self,
+        port: Option<Port>,
+        link: LinkSpec,
+        from: Address,
+        peer: Option<Rc<RefCell<dyn Peer>>>,
+    ) -> Line {
         let line = Wire::new(link, self.chance.u64(..), self.now);
         match from.named {
             Some((Naming::Field, client)) => {
@@ -298,7 +323,11 @@ impl World {
         let time = self.time();
         let admitted = self.memory.count(|| {
             self.hub.begin(time);
-            self.hub.admit(Plug(line.clone()), from.peer, None)
+            let plug = Plug(line.clone());
+            match port {
+                Some(port) => self.hub.admit_old(plug, from.peer, port),
+                None => self.hub.admit(plug, from.peer, None),
+            }
         });
         // Else it is closed without an answer.
         if let Some(id) = admitted {
@@ -458,12 +487,12 @@ impl World {
     }
 
     /// What this turn has brought goes to the disk.
-    fn record(&mut self) {
+    fn record(&mut self, audit: &Audit) {
         let Some(disk) = &mut self.disk else {
             return;
         };
-        let streams = self.hub.audit().streams;
-        let streams: Vec<_> = streams
+        let streams: Vec<_> = audit
+            .streams
             .iter()
             .filter_map(|stream| self.hub.stream(&stream.name))
             .collect();
@@ -475,7 +504,8 @@ impl World {
 
     /// All recordings are finished.
     fn finish_recordings(&mut self) {
-        self.record();
+        let audit = self.hub.audit();
+        self.record(&audit);
         let news = self.disk.as_mut().map(|disk| disk.finish(self.now));
         self.tell_of_recordings(news.unwrap_or_default());
         let audit = self.hub.audit();
@@ -491,7 +521,6 @@ impl World {
         while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
         }
-        self.record();
         let (mut calls, mut bytes) = (0, 0);
         for seat in &self.seats {
             let mut wire = seat.line.borrow_mut();
@@ -499,6 +528,7 @@ impl World {
             bytes += std::mem::take(&mut wire.bytes);
         }
         let audit = self.hub.audit();
+        self.record(&audit);
         let work = audit.publishers_work + audit.reports_work;
         self.now += TURN_COST
             + CALL_COST * u32::try_from(calls).unwrap_or(u32::MAX)
