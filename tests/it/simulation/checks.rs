@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use videostream::hub::{Audit, HookSettings, SessionAudit, Settings, Wait};
+use videostream::record::PIECE_BYTES;
 use videostream::session::SessionId;
 use videostream::work;
 
@@ -255,7 +256,12 @@ impl Checks {
         self.require(session.outbox_slices <= OUTBOX_SLICES_MAX, || {
             format!("too many replies wait for one peer: {session:?}")
         });
-        self.require(session.outbox_bytes <= OUTBOX_BYTES_MAX, || {
+        let most = if session.state == "recalling" {
+            PIECE_BYTES + (16 << 10)
+        } else {
+            OUTBOX_BYTES_MAX
+        };
+        self.require(session.outbox_bytes <= most, || {
             format!("a session holds too much that goes out: {session:?}")
         });
     }

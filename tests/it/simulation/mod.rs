@@ -159,7 +159,13 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.permitted > 10
         && tried.refused_for_memory + tried.closed_for_memory > 0
         && tried.through_proxy > 10
-        && tried.handovers > 1;
+        && tried.handovers > 1
+        && tried.recorded > 10_000
+        && tried.gops_lost > 10
+        && tried.recordings_failed > 0
+        && tried.recording_warnings > 0
+        && tried.parts > 10
+        && tried.old_messages > 1000;
     assert!(is_enough, "too little was tried: {tried:?}");
 }
 

@@ -7,6 +7,7 @@ use super::link::LinkSpec;
 use super::media::{Books, Counts, Delays};
 use super::old::{Log, Original};
 use super::peers::client::{Client, ClientSpec};
+use super::peers::download::{Download, DownloadSpec};
 use super::peers::old::{ListenerSpec, OldListener, OldPublisher, PageSpec};
 use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
 use super::peers::stranger::{GREEDY, KINDS, Stranger, StrangerSpec};
@@ -83,6 +84,8 @@ pub enum What {
     Watch(ViewerSpec, LinkSpec),
     Ask(ClientSpec, LinkSpec),
     Annoy(StrangerSpec),
+    /// A client that reads a recording.
+    Download(DownloadSpec, LinkSpec),
     /// A page of the old protocol.
     Page(PageSpec),
     /// A listener of the old protocol.
@@ -160,6 +163,11 @@ impl Scenario {
         if server.compat_bytes.is_some() {
             actions.extend(old_peers(&mut more, &server));
         }
+        if server.disk.is_some() {
+            for _ in 0..more.usize(..7) {
+                actions.push(download(&mut more, &server));
+            }
+        }
         let end = match chance.u8(..6) {
             0 => Some(What::Stop),
             1 | 2 => Some(What::HandOver),
@@ -183,7 +191,11 @@ impl Scenario {
         alone.actions.retain(|action| match action.what {
             What::Publish(spec, _) => spec.is_kept,
             What::Watch(spec, _) => spec.habit == Habit::Honest,
-            What::Ask(..) | What::Annoy(_) | What::Page(_) | What::Listen(..) => false,
+            What::Ask(..)
+            | What::Annoy(_)
+            | What::Page(_)
+            | What::Listen(..)
+            | What::Download(..) => false,
             What::StandStill(_) | What::SetWall(_) | What::HandOver | What::Stop => true,
         });
         alone
@@ -333,6 +345,9 @@ fn begin(world: &mut World, index: usize, what: What, (server, original): (&Serv
             let shared = from(STRANGERS.into());
             world.invite_from(spec.link(), shared, Stranger::new(spec));
         }
+        What::Download(spec, link) => {
+            world.invite_from(link, own, Download::new(spec, books));
+        }
         What::Page(spec) => {
             let good = LinkSpec::good();
             for (port, place) in [Port::BlobsOut, Port::ChunksOut].into_iter().zip(1..) {
@@ -417,6 +432,26 @@ fn server(chance: &mut fastrand::Rng) -> Server {
         max_streams: [None, None, Some(2)][chance.usize(..3)],
         disk: None,
         compat_bytes: None,
+    }
+}
+
+fn download(chance: &mut fastrand::Rng, server: &Server) -> Action {
+    let ms = Duration::from_millis;
+    let spec = DownloadSpec {
+        seed: chance.u64(..),
+        requests: chance.usize(1..6),
+        pause: (chance.u8(..3) == 0).then(|| ms(chance.u64(100..40_000))),
+        lasts: ms(chance.u64(1_000..60_000)),
+        credential: any_credential(chance, server, Right::Watch, "honest"),
+    };
+    let link = if chance.bool() {
+        LinkSpec::good()
+    } else {
+        link(chance)
+    };
+    Action {
+        at: ms(chance.u64(..BUSY.as_millis() as u64)),
+        what: What::Download(spec, link),
     }
 }
 

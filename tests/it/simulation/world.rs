@@ -11,17 +11,21 @@ use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
 use super::memory::Meter;
 use super::peers::Peer;
+use crate::common::media::Sample;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use videostream::compat::Port;
 use videostream::config::{Limits, Options, Serve};
 use videostream::hub::{
     Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
 };
-use videostream::record::News;
+use videostream::record::{ArchiveAnswer, Folder, Job, News, perform};
 use videostream::session::{SessionId, Verdict};
 
 /// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
@@ -76,6 +80,7 @@ pub struct World {
     ends_at: Option<Instant>,
     /// `None`: nothing is recorded.
     disk: Option<Disk>,
+    shelf: Option<Shelf>,
 }
 
 /// Where a connection comes from.
@@ -195,12 +200,14 @@ impl World {
             stops_at: None,
             ends_at: None,
             disk: None,
+            shelf: None,
         }
     }
 
     /// Records on a disk like this. The settings must say that all is recorded.
     pub fn set_disk(&mut self, mood: Mood, settings: &RecordSettings) {
         self.disk = Some(Disk::new(mood, settings, self.now));
+        self.shelf = Some(Shelf::new());
     }
 
     pub fn with(change: impl FnOnce(&mut Limits)) -> World {
@@ -395,6 +402,7 @@ impl World {
             self.stops_at,
             self.ends_at,
             self.disk.as_ref().and_then(Disk::wake_at),
+            self.shelf.as_ref().and_then(Shelf::wake_at),
             Some(limit),
         ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
@@ -477,6 +485,16 @@ impl World {
             has_news |= !news.is_empty();
             self.tell_of_recordings(news);
         }
+        if let Some(shelf) = &mut self.shelf {
+            for job in shelf.due(self.now) {
+                has_news = true;
+                self.memory.count(|| {
+                    let what = perform(&shelf.folder, job.what);
+                    let ticket = job.ticket;
+                    self.hub.archive_answered(ArchiveAnswer { ticket, what });
+                });
+            }
+        }
         has_news
     }
 
@@ -520,6 +538,12 @@ impl World {
         self.memory.count(|| self.hub.turn(&|| hub_now));
         while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
+        }
+        if let Some(shelf) = &mut self.shelf {
+            for job in self.memory.count(|| self.hub.poll_jobs()) {
+                let delay = Duration::from_millis(self.chance.u64(..20));
+                shelf.jobs.push((self.now + delay, job));
+            }
         }
         let (mut calls, mut bytes) = (0, 0);
         for seat in &self.seats {
@@ -642,6 +666,51 @@ impl World {
                 self.books.fault(format!("{:?} is kept for ever", seat.id));
             }
         }
+    }
+}
+
+/// The recording that clients read, of the stream "honest".
+pub const RECORDING: &str = "2026-11-22T19-32-05Z.webm";
+
+/// What is in it: each four bytes say where they are.
+pub fn recording_bytes() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let mut bytes = Sample::read("ffmpeg-finished").bytes.to_vec();
+        bytes.extend((0..250_000_u32).flat_map(u32::to_be_bytes));
+        bytes
+    })
+}
+
+/// A folder with that recording, and what the thread that reads it has to do.
+struct Shelf {
+    folder: Folder,
+    jobs: Vec<(Instant, Job)>,
+    /// Removed at the end.
+    _dir: TempDir,
+}
+
+impl Shelf {
+    fn new() -> Shelf {
+        let dir = tempfile::tempdir().expect("there is a folder for temporary files");
+        let stream = dir.path().join("honest");
+        let written = fs::create_dir(&stream)
+            .and_then(|()| fs::write(stream.join(RECORDING), recording_bytes()));
+        written.expect("it can be written");
+        Shelf {
+            folder: Folder::open(dir.path()).expect("it is there"),
+            jobs: Vec::new(),
+            _dir: dir,
+        }
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.jobs.iter().map(|(at, _)| *at).min()
+    }
+
+    fn due(&mut self, now: Instant) -> Vec<Job> {
+        let due = self.jobs.extract_if(.., |(at, _)| *at <= now);
+        due.map(|(_, job)| job).collect()
     }
 }
 

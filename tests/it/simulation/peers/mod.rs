@@ -1,6 +1,7 @@
 //! The other ends of simulated connections.
 
 pub mod client;
+pub mod download;
 pub mod old;
 pub mod publisher;
 pub mod stranger;
