@@ -280,7 +280,7 @@ impl Disk {
                 "{missing} GOPs are missing in recordings, {gops_lost} are counted; {failures} failures"
             ));
         }
-        if (failures > 0) != !self.failed.is_empty() {
+        if (failures > 0) == self.failed.is_empty() {
             let failed = &self.failed;
             books.fault(format!(
                 "{failures} failures are counted, {failed:?} failed"

@@ -9,7 +9,10 @@
 //! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
 //! - `checks`: what is true after each turn; `promises`, `limits`: tests of one promise each.
-//! - `scenario`: what happens by a seed; `shrink`: a shorter scenario that fails as well.
+//! - `disk`: the recording thread, and what recordings must hold; `shelf`: the thread that reads them; `old`:
+//!   the old relay of node-videostream.
+//! - `scenario`: what happens by a seed; `draw`: by which numbers; `shrink`: a shorter scenario that fails as
+//!   well.
 //!
 //! TLS is not simulated: it is in `net`, below the socket. The hub asks a socket whether its handshake goes
 //! on, because then no refusal can be sent, and how much memory encryption holds; of that, one test
@@ -20,6 +23,7 @@
 
 mod checks;
 mod disk;
+mod draw;
 mod guards;
 mod limits;
 mod link;
@@ -29,6 +33,7 @@ mod old;
 mod peers;
 mod promises;
 mod scenario;
+mod shelf;
 mod shrink;
 mod world;
 

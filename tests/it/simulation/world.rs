@@ -11,21 +11,18 @@ use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
 use super::memory::Meter;
 use super::peers::Peer;
-use crate::common::media::Sample;
+use super::shelf::Shelf;
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use videostream::compat::Port;
 use videostream::config::{Limits, Options, Serve};
 use videostream::hub::{
     Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
 };
-use videostream::record::{ArchiveAnswer, Folder, Job, News, perform};
+use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
 /// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
@@ -488,11 +485,8 @@ impl World {
         if let Some(shelf) = &mut self.shelf {
             for job in shelf.due(self.now) {
                 has_news = true;
-                self.memory.count(|| {
-                    let what = perform(&shelf.folder, job.what);
-                    let ticket = job.ticket;
-                    self.hub.archive_answered(ArchiveAnswer { ticket, what });
-                });
+                self.memory
+                    .count(|| self.hub.archive_answered(shelf.answer(job)));
             }
         }
         has_news
@@ -542,7 +536,7 @@ impl World {
         if let Some(shelf) = &mut self.shelf {
             for job in self.memory.count(|| self.hub.poll_jobs()) {
                 let delay = Duration::from_millis(self.chance.u64(..20));
-                shelf.jobs.push((self.now + delay, job));
+                shelf.put(job, self.now + delay);
             }
         }
         let (mut calls, mut bytes) = (0, 0);
@@ -666,51 +660,6 @@ impl World {
                 self.books.fault(format!("{:?} is kept for ever", seat.id));
             }
         }
-    }
-}
-
-/// The recording that clients read, of the stream "honest".
-pub const RECORDING: &str = "2026-11-22T19-32-05Z.webm";
-
-/// What is in it: each four bytes say where they are.
-pub fn recording_bytes() -> &'static [u8] {
-    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    BYTES.get_or_init(|| {
-        let mut bytes = Sample::read("ffmpeg-finished").bytes.to_vec();
-        bytes.extend((0..250_000_u32).flat_map(u32::to_be_bytes));
-        bytes
-    })
-}
-
-/// A folder with that recording, and what the thread that reads it has to do.
-struct Shelf {
-    folder: Folder,
-    jobs: Vec<(Instant, Job)>,
-    /// Removed at the end.
-    _dir: TempDir,
-}
-
-impl Shelf {
-    fn new() -> Shelf {
-        let dir = tempfile::tempdir().expect("there is a folder for temporary files");
-        let stream = dir.path().join("honest");
-        let written = fs::create_dir(&stream)
-            .and_then(|()| fs::write(stream.join(RECORDING), recording_bytes()));
-        written.expect("it can be written");
-        Shelf {
-            folder: Folder::open(dir.path()).expect("it is there"),
-            jobs: Vec::new(),
-            _dir: dir,
-        }
-    }
-
-    fn wake_at(&self) -> Option<Instant> {
-        self.jobs.iter().map(|(at, _)| *at).min()
-    }
-
-    fn due(&mut self, now: Instant) -> Vec<Job> {
-        let due = self.jobs.extract_if(.., |(at, _)| *at <= now);
-        due.map(|(_, job)| job).collect()
     }
 }
 

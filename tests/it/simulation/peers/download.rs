@@ -4,7 +4,7 @@ use super::{Asked, Peer, check_refusal, status, take_head};
 use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::Books;
-use crate::simulation::world::{RECORDING, recording_bytes};
+use crate::simulation::shelf::{RECORDING, recording_bytes};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
