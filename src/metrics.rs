@@ -373,7 +373,7 @@ impl Collector for Snapshot {
             ),
             (
                 "event_tries_failed",
-                "Requests to --event-url without an answer, or with another than 2xx",
+                "Requests to --event-url that were not answered with 2xx",
                 None,
                 self.events.failed_tries,
             ),
