@@ -11,6 +11,7 @@ mod access;
 mod bit_rate;
 mod certificate;
 mod compat;
+mod events;
 mod file;
 mod hook;
 mod interfaces;
@@ -23,6 +24,7 @@ mod secrets;
 pub use bit_rate::BitRate;
 pub use certificate::{SelfSigned, Tls};
 pub use compat::{Compat, FirstPort};
+pub use events::Events;
 pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
@@ -70,6 +72,8 @@ pub struct Serve {
     pub compat: Option<Compat>,
     /// `None`: nothing is recorded.
     pub record: Option<Record>,
+    /// The web address that gets events, if there is one.
+    pub events: Option<Events>,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -167,6 +171,7 @@ impl Serve {
         }
         let base_path = options.base_path.clone().unwrap_or_default();
         let record = Record::check(&options)?;
+        let events = Events::check(&options)?;
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -180,6 +185,7 @@ impl Serve {
             base_path,
             compat,
             record,
+            events,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

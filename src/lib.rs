@@ -11,7 +11,7 @@
 //!       │                 │            ├─► routes ─► websocket ─► http ─► secret, stream_name
 //!       │                 │            └─► record ─► stream, webm
 //!       │                 ├─► access ────► routes
-//!       │                 └─► metrics, pages, picture, config, record
+//!       │                 └─► metrics, pages, picture, config, events, record
 //!       ├─► load ──► client ─► webm, websocket, http, config
 //!       └─► inspect, repair ─► webm
 //! ```
@@ -25,6 +25,7 @@
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
 //! - `record`: recordings: a thread whose viewer is a file.
+//! - `events`: what happens to streams, as JSON for `--event-url`: what is sent next, and when again.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`, `offline_reason`: a key that is never shown, the one rule for names,
 //!   and why a stream is offline: words that rooms have in common.
@@ -38,7 +39,7 @@
 //! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
 //! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
 //!
-//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes` and `access` do no I/O and read no clock: bytes and
+//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes`, `access` and `events` do no I/O and read no clock: bytes and
 //! the time come in, bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
@@ -58,11 +59,18 @@ pub mod cli;
 #[cfg(not(feature = "testing"))]
 mod cli;
 mod client;
+#[cfg(feature = "testing")]
+pub mod compat;
+#[cfg(not(feature = "testing"))]
 mod compat;
 #[cfg(feature = "testing")]
 pub mod config;
 #[cfg(not(feature = "testing"))]
 mod config;
+#[cfg(feature = "testing")]
+pub mod events;
+#[cfg(not(feature = "testing"))]
+mod events;
 #[cfg(feature = "testing")]
 pub mod http;
 #[cfg(not(feature = "testing"))]

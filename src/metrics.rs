@@ -123,6 +123,7 @@ pub struct Snapshot {
     pub compat_listeners: u64,
     pub compat_kept_bytes: u64,
     pub recordings: Recordings,
+    pub events: Events,
     pub streams: Vec<StreamReport>,
 }
 
@@ -135,6 +136,15 @@ pub struct Recordings {
     pub gops_lost: u64,
     pub written_bytes: u64,
     pub queued_bytes: u64,
+}
+
+/// What became of events for `--event-url`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Events {
+    pub delivered: u64,
+    pub dropped: u64,
+    pub failed_tries: u64,
+    pub waiting: u64,
 }
 
 /// How `/metrics` is written.
@@ -349,6 +359,24 @@ impl Collector for Snapshot {
                 self.recordings.written_bytes,
             ),
             (
+                "events_delivered",
+                "Events that --event-url took",
+                None,
+                self.events.delivered,
+            ),
+            (
+                "events_dropped",
+                "Events that --event-url did not take in time, or that found the queue full",
+                None,
+                self.events.dropped,
+            ),
+            (
+                "event_tries_failed",
+                "Requests to --event-url that were not answered with 2xx",
+                None,
+                self.events.failed_tries,
+            ),
+            (
                 "log_lines_lost",
                 "Lines of the log that standard error did not take",
                 None,
@@ -393,6 +421,11 @@ impl Collector for Snapshot {
                 "compat_listeners",
                 "Connections that listen by the old protocol",
                 self.compat_listeners,
+            ),
+            (
+                "events_waiting",
+                "Events that wait for --event-url",
+                self.events.waiting,
             ),
             (
                 "recordings_open",
@@ -577,6 +610,12 @@ mod tests {
                 written_bytes: 15,
                 queued_bytes: 16,
             },
+            events: Events {
+                delivered: 17,
+                dropped: 18,
+                failed_tries: 19,
+                waiting: 20,
+            },
             streams: vec![stream],
         };
         let mut texts = Texts::default();
@@ -595,6 +634,10 @@ mod tests {
             "videostream_recording_gops_lost_total 14",
             "videostream_recorded_bytes_total 15",
             "videostream_recording_queue_bytes 16",
+            "videostream_events_delivered_total 17",
+            "videostream_events_dropped_total 18",
+            "videostream_event_tries_failed_total 19",
+            "videostream_events_waiting 20",
             "videostream_stream_viewers{stream=\"demo\"} 3",
             "videostream_stream_skips_total{stream=\"demo\"} 5",
             "videostream_stream_viewers_behind{stream=\"demo\"} 1",

@@ -107,7 +107,13 @@ mod tests {
             ("true", ""),
             ("['4711']", "sequence"),
         ] {
-            for key in ["publish_key", "token_secret", "auth_url"] {
+            for key in [
+                "publish_key",
+                "token_secret",
+                "auth_url",
+                "event_url",
+                "event_secret",
+            ] {
                 let (line, message) = refusal(&format!("\n{key} = {value}\n"));
                 let is_told = message.starts_with(&format!("{key}: ")) && message.contains(what);
                 assert!(line == 2 && is_told, "{message}");

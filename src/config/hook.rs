@@ -46,7 +46,7 @@ pub(super) fn check(
 }
 
 /// User and password may stand in it.
-fn is_web_address(url: &str) -> bool {
+pub(super) fn is_web_address(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else {
         return false;
     };

@@ -29,6 +29,7 @@ const LIMITS: &str =
     "Limits (sizes such as 512KiB or 16MiB; durations such as 500ms or 1h30m, or in seconds)";
 const COMPAT: &str = "The old protocol of node-videostream";
 const RECORD: &str = "Recording";
+const EVENTS: &str = "Events";
 const LOG: &str = "Log";
 
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -337,7 +338,8 @@ pub struct Options {
     #[arg(value_parser = BoolishValueParser::new())]
     pub record_on_request: Option<bool>,
 
-    /// Time for a publisher to come back, with the same tracks, into the same file [default: 30s]
+    /// Time for a publisher to come back, with the same tracks, into the same file; and without the
+    /// event publish-ended [default: 30s]
     #[arg(long, env = "VIDEOSTREAM_RECORD_GRACE", value_name = "DURATION", help_heading = RECORD)]
     pub record_grace: Option<Period>,
 
@@ -361,6 +363,32 @@ pub struct Options {
     /// Delete the oldest recordings when less of the disk is free [default: none]
     #[arg(long, env = "VIDEOSTREAM_RECORD_MIN_FREE", value_name = "SIZE", help_heading = RECORD)]
     pub record_min_free: Option<ByteSize>,
+
+    /// Send events to this web address, by a POST with JSON each: publish-started, publish-ended,
+    /// recording-finished, first-viewer and last-viewer-left [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_EVENT_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = EVENTS)]
+    pub event_url: Option<Secret>,
+
+    /// Secret that signs events: X-Videostream-Signature is sha256= and the HMAC-SHA256 of the body
+    /// in hex [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_EVENT_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    #[arg(help_heading = EVENTS)]
+    pub event_secret: Option<Secret>,
+
+    /// File with the secret that signs events [default: none]
+    #[arg(long, env = "VIDEOSTREAM_EVENT_SECRET_FILE", value_name = "FILE", help_heading = EVENTS)]
+    pub event_secret_file: Option<PathBuf>,
 
     /// Format of the log on standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
@@ -465,6 +493,9 @@ impl Options {
             record_max_age: self.record_max_age.or(other.record_max_age),
             record_max_bytes: self.record_max_bytes.or(other.record_max_bytes),
             record_min_free: self.record_min_free.or(other.record_min_free),
+            event_url: self.event_url.or(other.event_url),
+            event_secret: self.event_secret.or(other.event_secret),
+            event_secret_file: self.event_secret_file.or(other.event_secret_file),
             log: self.log.or(other.log),
             log_level: self.log_level.or(other.log_level),
             handed_publish_key: self.handed_publish_key.or(other.handed_publish_key),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A publisher's page that is loaded again, or a network that comes back, takes some seconds.
-const GRACE_DEFAULT: Duration = Duration::from_secs(30);
+pub(super) const GRACE_DEFAULT: Duration = Duration::from_secs(30);
 
 /// What a person does not miss.
 const SYNC_DEFAULT: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
 //! What a test sees of a hub between two turns: the simulation checks its promises against this.
 
 use super::Hub;
+use super::broadcast::Broadcast;
 use crate::session::{Session, SessionId, Socket, State};
 use crate::stream::Next;
 use std::net::IpAddr;
@@ -33,6 +34,13 @@ pub struct Audit {
     /// Requests that `--max-memory` refused, and sessions that it closed.
     pub refused_for_memory: u64,
     pub closed_for_memory: u64,
+    /// GOPs that recordings have lost, and recordings that failed.
+    pub gops_lost: u64,
+    pub recordings_failed: u64,
+    /// Bytes that wait for the disk.
+    pub recording_queue_bytes: u64,
+    /// Bytes kept for listeners of the old protocol.
+    pub compat_kept_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -87,6 +95,8 @@ pub struct StreamAudit {
     pub ring_bytes: usize,
     pub init_bytes: usize,
     pub skips: u64,
+    /// Whether it stays without a publisher and viewers, for its recording.
+    pub is_kept: bool,
 }
 
 impl<S: Socket> Hub<S> {
@@ -99,6 +109,7 @@ impl<S: Socket> Hub<S> {
     }
 
     pub fn audit(&self) -> Audit {
+        let recordings = self.recording_figures();
         Audit {
             sessions: self
                 .sessions
@@ -116,6 +127,10 @@ impl<S: Socket> Hub<S> {
             has_idled: self.turn.has_idled,
             refused_for_memory: self.books.counters.refused_for_memory,
             closed_for_memory: self.books.counters.closed_for_memory,
+            gops_lost: recordings.gops_lost,
+            recordings_failed: recordings.failed,
+            recording_queue_bytes: recordings.queued_bytes,
+            compat_kept_bytes: self.compat_figures().1,
         }
     }
 
@@ -235,6 +250,7 @@ impl<S: Socket> Hub<S> {
                 ring_bytes: stream.ring().byte_len(),
                 init_bytes: stream.init_bytes(),
                 skips: broadcast.map_or(0, |one| one.traffic().skips()),
+                is_kept: broadcast.is_some_and(Broadcast::is_kept),
             }
         });
         streams.collect()

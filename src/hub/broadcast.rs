@@ -98,6 +98,11 @@ impl Broadcast {
         self.is_kept = is_kept;
     }
 
+    #[cfg(feature = "testing")]
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     fn published(&self) -> Option<&Publication> {
         match &self.last_publisher {
             LastPublisher::OnAir(publication) => Some(publication),

@@ -129,6 +129,10 @@ impl<S: Socket> Hub<S> {
             takes_over = replaced.is_some(),
             "publisher came"
         );
+        if replaced.is_none() {
+            self.tell_publisher_came(stream_id);
+        }
+        let stream = self.streams.stream_mut(stream_id);
         if let Some(publisher) = self.sessions[id].publisher_mut() {
             publisher.go_on_air(stream);
         }

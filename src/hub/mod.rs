@@ -5,7 +5,8 @@
 //! net ─────────────────────────────────────► Hub<S> ◄──────── net ◄──────────────────
 //!                                              │
 //!      reads and writes each S: Socket ◄───────┼──► questions for the web hook (poll_question)
-//!                                              └──► orders and jobs for the recording threads (poll_orders, poll_jobs)
+//!                                              ├──► orders and jobs for the recording threads (poll_orders, poll_jobs)
+//!                                              └──► events for the operator's web address (poll_events)
 //! ```
 //!
 //! A turn begins with [`Hub::begin`], which sets the time; readiness, new sockets and verdicts
@@ -20,6 +21,7 @@
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
 //! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
+//! - `events`: what `--event-url` gets.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -44,6 +46,7 @@ mod clients;
 mod clock;
 mod compat;
 mod deadlines;
+mod events;
 mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
 mod look;
@@ -83,9 +86,9 @@ pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
 pub use recordings::RecordSettings;
-#[cfg(any(test, feature = "testing"))]
-pub use settings::HookSettings;
 pub use settings::Settings;
+#[cfg(any(test, feature = "testing"))]
+pub use settings::{EventSettings, HookSettings};
 
 use crate::http::Method;
 use crate::http::refusal::Refusal;
@@ -100,6 +103,7 @@ use clients::{Admission, Clients};
 use clock::Clock;
 use compat::Compat;
 use deadlines::Ticks;
+use events::Events;
 use memory::Memory;
 use queues::Queues;
 use recordings::Recordings;
@@ -128,6 +132,8 @@ pub struct Hub<S> {
     authorizer: Option<Authorizer>,
     /// `None` without `--record`.
     recordings: Option<Recordings>,
+    /// `None` without `--event-url`.
+    events: Option<Events>,
     recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
@@ -181,6 +187,10 @@ impl<S: Socket> Hub<S> {
             clients: Clients::new(limits.max_connections_per_address),
             authorizer: settings.hook.map(Authorizer::new),
             recordings: Recordings::new(&settings),
+            events: settings
+                .events
+                .clone()
+                .map(|events| Events::new(events, limits.max_streams)),
             recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
@@ -301,6 +311,7 @@ impl<S: Socket> Hub<S> {
         #[cfg(feature = "testing")]
         self.audit_write(_left);
         self.expire();
+        self.expire_events();
         self.sum_up_refusals();
         self.free_slots(); // nowhere else
         let took = clock().saturating_duration_since(self.clock.now());
@@ -321,6 +332,7 @@ impl<S: Socket> Hub<S> {
             self.queues.unthrottle_at(),
             self.media_at(),
             self.books.refusals.wake_at(),
+            self.events_at(),
         ];
         wakes.into_iter().flatten().min()
     }
@@ -334,6 +346,7 @@ impl<S: Socket> Hub<S> {
     pub fn drain(&mut self) {
         if self.lifecycle == Lifecycle::Serving {
             self.lifecycle = Lifecycle::Draining;
+            self.release_events();
         }
     }
 

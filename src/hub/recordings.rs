@@ -320,7 +320,23 @@ impl<S: Socket> Hub<S> {
                 recordings.tally.failed += 1;
                 recordings.open.remove(&name);
             }
-            Event::Idle => {}
+            Event::Recovered { .. } | Event::Idle => {}
+        }
+        if let Event::Ended {
+            file,
+            duration_ms,
+            bytes,
+        }
+        | Event::Recovered {
+            file,
+            duration_ms,
+            bytes,
+        } = &what
+        {
+            self.tell_recording(&name, file, *duration_ms, *bytes);
+        }
+        if matches!(what, Event::Recovered { .. }) {
+            return;
         }
         let Some(id) = self.streams.find(&name) else {
             return;

@@ -74,6 +74,7 @@ impl<S: Socket> Hub<S> {
                     compat_listeners,
                     compat_kept_bytes,
                     recordings: self.recording_figures(),
+                    events: self.event_figures(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()

@@ -4,6 +4,7 @@
 //! a viewer that is gone, and no stream a publisher.
 
 use super::{Hub, Lifecycle};
+use crate::events::What;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, Stamp, refuse};
@@ -121,6 +122,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
+        self.tell_viewers(viewer.stream(), What::LastViewerLeft);
         self.remove_if_unused(viewer.stream());
     }
 
@@ -151,6 +153,7 @@ impl<S: Socket> Hub<S> {
             broadcast.publisher_left(self.clock.now());
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
+            self.tell_publisher_left(stream_id, reason);
         }
         // Before the ring goes with the stream.
         self.record_stream(stream_id);
@@ -160,6 +163,7 @@ impl<S: Socket> Hub<S> {
     /// Closes all sessions, each with the closing message of its role.
     pub fn stop(&mut self) {
         self.lifecycle = Lifecycle::Stopping;
+        self.release_events();
         for id in self.sessions.ids() {
             let session = &mut self.sessions[id];
             let reason = "the server is stopping";

@@ -3,6 +3,7 @@
 use super::RecordSettings;
 use crate::access::Access;
 use crate::config::{Limits, Serve};
+use crate::events::Tally;
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::TrustedProxies;
 use crate::record::Gauge;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub hook: Option<HookSettings>,
     /// `None` without `--record`.
     pub record: Option<RecordSettings>,
+    /// `None` without `--event-url`.
+    pub events: Option<EventSettings>,
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
@@ -40,6 +43,15 @@ pub struct CompatSettings {
     pub stream: StreamName,
     /// Bytes of messages kept for newcomers and slow listeners.
     pub bytes: usize,
+}
+
+/// How events are told.
+#[derive(Debug, Clone)]
+pub struct EventSettings {
+    /// A publisher that comes back within this time has not ended.
+    pub grace: Duration,
+    /// What became of those that were told.
+    pub tally: Tally,
 }
 
 /// How verdicts of the web hook are waited for and kept.
@@ -74,6 +86,10 @@ impl Settings {
                     record,
                     gauge: Gauge::default(),
                 }
+            }),
+            events: config.events.as_ref().map(|events| EventSettings {
+                grace: events.grace,
+                tally: Tally::default(),
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),

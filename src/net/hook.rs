@@ -9,12 +9,12 @@
 //!
 //! Any answer but a plain yes or no is [`HookAnswer::verdict`] `None`, and refuses the request.
 
+use super::web_hook::WebHook;
 use crate::config;
 use crate::hub::{HookAnswer, QUESTIONS_MAX, Question};
 use crate::session::Verdict;
 use mio::Waker;
-use percent_encoding::percent_decode_str;
-use std::io::{self, Read as _};
+use std::io;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -22,12 +22,6 @@ use std::time::{Duration, Instant};
 
 /// Questions asked at once: a hook that takes 20 ms then decides 200 a second.
 const THREADS: usize = 4;
-
-/// Bytes of each of a connection's two buffers, and of an answer's head.
-const BUFFER_BYTES: usize = 16 << 10;
-
-/// Bytes of an answer's body that are read, for the connection's sake: it can be used again then.
-const BODY_BYTES_MAX: u64 = 16 << 10;
 
 /// On its way to a thread.
 struct Letter {
@@ -50,7 +44,9 @@ impl HookThreads {
         let (letters, incoming) = mpsc::sync_channel(QUESTIONS_MAX);
         let (outgoing, answers) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
-        let caller = Caller::new(options.url.expose());
+        let caller = Caller {
+            hook: WebHook::new(&options.url, THREADS),
+        };
         for _ in 0..THREADS {
             let (incoming, outgoing) = (Arc::clone(&incoming), outgoing.clone());
             let (waker, caller) = (Arc::clone(&waker), caller.clone());
@@ -92,36 +88,10 @@ impl HookThreads {
 /// What a thread needs to ask.
 #[derive(Clone)]
 struct Caller {
-    agent: ureq::Agent,
-    url: String,
-    authorization: Option<String>,
+    hook: WebHook,
 }
 
 impl Caller {
-    fn new(url: &str) -> Caller {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            // A hook that has moved must be configured with its new address. A redirect would turn
-            // the question into a GET without a body.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // Viewers' keys are for the hook alone, not for a proxy.
-            .proxy(None)
-            .user_agent(concat!("videostream/", env!("CARGO_PKG_VERSION")))
-            .max_idle_connections_per_host(THREADS)
-            // Questions and answers are small, and the crate's own buffers are not.
-            .input_buffer_size(BUFFER_BYTES)
-            .output_buffer_size(BUFFER_BYTES)
-            .max_response_header_size(BUFFER_BYTES)
-            .build();
-        let (url, authorization) = split_user_info(url);
-        Caller {
-            agent: config.into(),
-            url,
-            authorization,
-        }
-    }
-
     fn work(&self, letters: &Mutex<Receiver<Letter>>, answers: &Sender<HookAnswer>, waker: &Waker) {
         loop {
             let next = letters
@@ -146,106 +116,13 @@ impl Caller {
     }
 
     fn call(&self, letter: &Letter) -> Result<Verdict, String> {
-        // A connection that was kept may be closed by the hook in the moment it is used again. Asking
-        // twice does no harm.
-        match self.call_once(letter) {
-            Err(ureq::Error::Io(error)) if is_hang_up(error.kind()) => self.call_once(letter),
-            result => result,
-        }
-        .map_err(|error| words(&error))
-        .and_then(|status| match status {
+        // Asking twice does no harm.
+        let status = self.hook.post(&letter.question.body, letter.deadline, &[]);
+        match status? {
             200..=299 => Ok(Verdict::Allowed),
             401 => Ok(Verdict::Unauthorized),
             403 => Ok(Verdict::Forbidden),
             other => Err(format!("it answered {other}")),
-        })
-    }
-
-    /// The status that the hook answers with.
-    fn call_once(&self, letter: &Letter) -> Result<u16, ureq::Error> {
-        let left = letter.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            // It waited behind too many others.
-            return Err(ureq::Error::Timeout(ureq::Timeout::Global));
         }
-        let mut request = self
-            .agent
-            .post(&self.url)
-            .config()
-            .timeout_global(Some(left))
-            .build()
-            .header("Content-Type", "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
-        let mut answer = request.send(&letter.question.body[..])?;
-        let status = answer.status().as_u16();
-        let body = answer.body_mut().as_reader();
-        // The body of the answer, readable or not, has no meaning.
-        let _ = io::copy(&mut body.take(BODY_BYTES_MAX), &mut io::sink());
-        Ok(status)
-    }
-}
-
-fn is_hang_up(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(
-        kind,
-        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
-    )
-}
-
-/// The crate's own messages may have the address in them.
-fn words(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Timeout(_) => "it did not answer in time".to_owned(),
-        ureq::Error::Io(error) => error.kind().to_string(),
-        ureq::Error::HostNotFound => "its host is not found".to_owned(),
-        ureq::Error::ConnectionFailed => "it refuses connections".to_owned(),
-        ureq::Error::Protocol(_) => "it does not speak HTTP".to_owned(),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            "it has no TLS connection that can be trusted".to_owned()
-        }
-        _ => "it cannot be asked".to_owned(),
-    }
-}
-
-/// Splits `http://user:password@host/` into the address without credentials, and the header field
-/// with them.
-fn split_user_info(url: &str) -> (String, Option<String>) {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return (url.to_owned(), None);
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let Some((user_info, host)) = rest[..end].rsplit_once('@') else {
-        return (url.to_owned(), None);
-    };
-    let pair: Vec<u8> = percent_decode_str(user_info).collect();
-    let field = format!("Basic {}", STANDARD.encode(pair));
-    (format!("{scheme}://{host}{}", &rest[end..]), Some(field))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn user_and_password_move_from_the_url_to_authorization() {
-        let split = |url: &str| split_user_info(url);
-        assert_eq!(split("http://h/a?b@c"), ("http://h/a?b@c".into(), None));
-        assert_eq!(
-            split("https://source:a%40b@h:1/x@y?z"),
-            (
-                "https://h:1/x@y?z".into(),
-                Some("Basic c291cmNlOmFAYg==".into())
-            )
-        );
-        assert_eq!(
-            split("http://user@h"),
-            ("http://h".into(), Some("Basic dXNlcg==".into()))
-        );
     }
 }

@@ -8,10 +8,12 @@
 //!
 //! - `reactor`: the loop; it reads the clock once a turn.
 //! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
-//! - `hook`: the threads that ask the web hook. `recording`: the thread that records.
+//! - `hook`: the threads that ask the web hook. `events`: those that send events. `web_hook`: the requests
+//!   of both. `recording`: the thread that records.
 //! - `service_manager`, `inherited`, `handover`: messages to a service manager, and how one process
 //!   takes over from another.
 
+mod events;
 mod handover;
 mod hook;
 mod inherited;
@@ -21,6 +23,7 @@ mod recording;
 mod service_manager;
 mod socket;
 mod tls;
+mod web_hook;
 
 use crate::config::{Serve, Tls, reachable};
 use crate::http::base_path::BasePath;

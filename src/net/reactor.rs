@@ -3,6 +3,7 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
+use super::events::EventThreads;
 use super::handover::{Handover, Launch};
 use super::hook::HookThreads;
 use super::inherited::Inherited;
@@ -54,6 +55,8 @@ pub struct Reactor {
     hook: Option<HookThreads>,
     /// `None` without `--record`.
     recording: Option<Recording>,
+    /// `None` without `--event-url`.
+    event_threads: Option<EventThreads>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -126,6 +129,10 @@ impl Reactor {
             None => None,
         };
         let settings = Settings::new(&config, connections_allowed());
+        let event_threads = match (&config.events, &settings.events) {
+            (Some(events), Some(settings)) => Some(EventThreads::start(events, &settings.tally)?),
+            _ => None,
+        };
         let recording = match (&settings.record, folder) {
             (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
             _ => None,
@@ -143,6 +150,7 @@ impl Reactor {
             },
             hook,
             recording,
+            event_threads,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
@@ -173,10 +181,12 @@ impl Reactor {
             self.hub.turn(&|| clock.now());
             self.ask_hook();
             self.order_recordings(false);
+            self.send_events();
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
         self.finish_recordings();
+        self.finish_events();
         Ok(())
     }
 
@@ -371,8 +381,25 @@ impl Reactor {
     /// All sessions are over: recordings have what is left of the time for stopping.
     fn finish_recordings(&mut self) {
         self.order_recordings(true);
-        if let Some(recording) = self.recording.take() {
+        if let Some(recording) = &mut self.recording {
             recording.wait(self.stopping);
+        }
+        // Of recordings that were finished just now.
+        self.take_recording_news();
+    }
+
+    fn send_events(&mut self) {
+        if let Some(threads) = &self.event_threads {
+            threads.send(&self.hub.poll_events(), self.clock.began);
+        }
+    }
+
+    /// Events have what is left of the time for stopping after that.
+    fn finish_events(&mut self) {
+        self.hub.release_events();
+        self.send_events();
+        if let Some(threads) = self.event_threads.take() {
+            threads.wait(self.stopping);
         }
     }
 

@@ -88,7 +88,7 @@ impl Recording {
     }
 
     /// Waits until all recordings are finished. `stopping` is when peers had to be gone.
-    pub fn wait(self, stopping: Option<Instant>) {
+    pub fn wait(&mut self, stopping: Option<Instant>) {
         let from = stopping.unwrap_or_else(Instant::now);
         if !self.thread.wait(from + FINISHING_TIMEOUT) {
             tracing::warn!("the disk is too slow: the next start finishes the recordings");

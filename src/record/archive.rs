@@ -162,7 +162,8 @@ impl Archive {
     }
 }
 
-fn perform(folder: &Folder, task: Task) -> Found {
+/// What the thread does for one job.
+pub fn perform(folder: &Folder, task: Task) -> Found {
     match task {
         Task::List(query) => Found::List(list(folder, &query).unwrap_or_else(|error| {
             tracing::error!(%error, "the folder of recordings cannot be read");

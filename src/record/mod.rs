@@ -32,6 +32,8 @@ mod tests;
 mod thread;
 mod upkeep;
 
+#[cfg(feature = "testing")]
+pub use archive::perform;
 pub use archive::{
     Answer as ArchiveAnswer, Archive, Deletion, Found, Job, Listed, OpenRecording, Opened,
     PIECE_BYTES, Query, Task, Ticket,
@@ -40,6 +42,8 @@ pub use file_name::FileName;
 pub use folder::Folder;
 pub use gauge::{Admission, Admitted, Gauge};
 pub use orders::{Event, News, Order, What};
+#[cfg(feature = "testing")]
+pub use recorder::{Files, Now, Recorder};
 pub use retention::Retention;
 pub use thread::RecordThread;
 

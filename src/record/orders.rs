@@ -40,6 +40,12 @@ pub enum Event {
         duration_ms: u64,
         bytes: u64,
     },
+    /// One that was cut off before this process started is finished.
+    Recovered {
+        file: String,
+        duration_ms: u64,
+        bytes: u64,
+    },
     /// It cannot be written, for this reason. The next try is a minute later.
     Failed(String),
     /// The publisher left, and no file is open that it could come back to.

@@ -34,11 +34,20 @@ impl RecordThread {
         pace: Pace,
         retention: Retention,
         gauge: Gauge,
-        wake: impl Fn() + Send + 'static,
+        wake: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<RecordThread> {
         let (orders, incoming) = mpsc::channel();
         let (outgoing, news) = mpsc::channel();
-        let upkeep = Upkeep::start(folder.clone(), retention)?;
+        let recovered = {
+            let (outgoing, wake) = (outgoing.clone(), wake.clone());
+            move |news| {
+                // The receiver is gone when the server has ended.
+                if outgoing.send(news).is_ok() {
+                    wake();
+                }
+            }
+        };
+        let upkeep = Upkeep::start(folder.clone(), retention, recovered)?;
         let mut desk = Desk {
             recorder: Recorder::new(DiskFiles(folder), pace, gauge),
             incoming,
@@ -76,7 +85,7 @@ impl RecordThread {
 
     /// Waits until all recordings are finished, at most until `deadline`. Returns whether they are. Those
     /// that are not, the next start finishes.
-    pub fn wait(mut self, deadline: Instant) -> bool {
+    pub fn wait(&mut self, deadline: Instant) -> bool {
         self.finish();
         let Some(thread) = self.thread.take() else {
             return true;

@@ -3,6 +3,7 @@
 //! Both may take long, and no recording waits for it.
 
 use super::Folder;
+use super::orders::{Event, News};
 use super::retention::{Entry, Retention, to_delete};
 use crate::webm::file::{CutOff, Finished, cut_off};
 use std::fs;
@@ -24,14 +25,19 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    pub fn start(folder: Folder, retention: Retention) -> io::Result<Upkeep> {
+    /// `recovered` is called for each recording that was cut off and is finished now.
+    pub fn start(
+        folder: Folder,
+        retention: Retention,
+        recovered: impl Fn(News) + Send + 'static,
+    ) -> io::Result<Upkeep> {
         let (ended, incoming) = mpsc::sync_channel(1);
         // What is there now. Later files are this process's own.
         let before = folder.entries();
         thread::Builder::new()
             .name("recordings".to_owned())
             .spawn(move || {
-                finish_all(&folder, before);
+                finish_all(&folder, before, &recovered);
                 loop {
                     apply(&folder, &retention);
                     if incoming.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Disconnected) {
@@ -50,7 +56,7 @@ impl Upkeep {
 }
 
 /// Finishes all recordings that were cut off.
-fn finish_all(folder: &Folder, entries: io::Result<Vec<Entry>>) {
+fn finish_all(folder: &Folder, entries: io::Result<Vec<Entry>>, recovered: &dyn Fn(News)) {
     let entries = match entries {
         Ok(entries) => entries,
         Err(error) => {
@@ -65,6 +71,14 @@ fn finish_all(folder: &Folder, entries: io::Result<Vec<Entry>>) {
             Ok(Some(Ending::Finished(finished, dropped_bytes))) => {
                 let Finished { duration_ms, bytes } = finished;
                 tracing::info!(stream, %file, duration_ms, bytes, dropped_bytes, "finished a recording that was cut off");
+                recovered(News {
+                    stream: stream.as_str().into(),
+                    what: Event::Recovered {
+                        file: file.to_string(),
+                        duration_ms,
+                        bytes,
+                    },
+                });
             }
             Ok(Some(Ending::Removed)) => {
                 tracing::info!(stream, %file, "removed a recording without media");

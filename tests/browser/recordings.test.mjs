@@ -1,7 +1,7 @@
-// The pages of recordings: each is played in place, and seeks.
+// The pages of recordings: each is played in place, and seeks, and can be deleted.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -14,9 +14,9 @@ let tabs;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'videostream-recordings-'));
-  server = await lab.server({ args: ['--record', folder, '--record-grace', '100ms'] });
+  server = await lab.server({ args: ['--record', folder, '--record-grace', '100ms', '--publish-key', 'correct horse'] });
   const publisher = await lab.chromium();
-  await publisher.open(server.url('/publish/demo?source=test&audio=0&auto'));
+  await publisher.open(server.url('/publish/demo?source=test&audio=0&auto&key=correct%20horse'));
   await publisher.reaches('live');
   await sleep(4000);
   await publisher.click('#go');
@@ -59,3 +59,42 @@ for (const path of ['/recordings', '/recordings/demo']) {
     }
   });
 }
+
+const isShown = (tab, id) => tab.evaluate((each) => !document.getElementById(each).hidden, id);
+const cards = (tab) => tab.evaluate(() => document.querySelectorAll('#recordings li').length);
+const says = (tab, id) => tab.evaluate((each) => document.getElementById(each).textContent, id);
+
+test('the home page leads to the recordings, and one is deleted with the key and after a question', async () => {
+  const [, tab] = tabs;
+  await tab.open(server.url('/'));
+  await until('a link to the recordings', () => isShown(tab, 'to-recordings'));
+  await picture(tab, 'home-with-recordings');
+  await tab.click('#to-recordings');
+  await until('a card', async () => (await cards(tab).catch(() => 0)) === 1);
+
+  await tab.click('#recordings .delete');
+  assert.match(await says(tab, 'sure-what'), /^demo, .*\d/);
+  await picture(tab, 'recordings-delete');
+  await tab.click('#keep');
+  assert.equal(await tab.evaluate(() => document.getElementById('sure').open), false);
+
+  await tab.click('#recordings .delete');
+  assert.equal(await isShown(tab, 'sure-key'), false);
+  await tab.click('#delete');
+  await until('a field for the key', () => isShown(tab, 'sure-key'));
+  assert.equal(await says(tab, 'sure-text'), 'This needs the key for publishing. Enter it.');
+  await tab.page.type('#publish-key', 'wrong');
+  await tab.click('#delete');
+  await until('a word about the key', async () => (await says(tab, 'sure-text')).startsWith('This key does not allow it.'));
+  await picture(tab, 'recordings-delete-key');
+  assert.equal((await readdir(join(folder, 'demo'))).length, 1);
+  await tab.page.type('#publish-key', 'correct horse');
+  await tab.click('#delete');
+  await until('no card', async () => (await cards(tab)) === 0);
+  assert.equal(await says(tab, 'summary'), 'There are no recordings.');
+  assert.deepEqual(await readdir(folder), []);
+
+  await tab.open(server.url('/'));
+  await tab.reaches('empty');
+  assert.equal(await isShown(tab, 'to-recordings'), false);
+});

@@ -4,6 +4,7 @@
 mod access;
 mod common;
 mod compat;
+mod events;
 mod faults;
 mod http;
 mod process;

@@ -61,6 +61,18 @@ async function refresh() {
   }
 }
 
+/** The way to the recordings, where there are any that this visitor may see. */
+async function lookForRecordings() {
+  const response = await fetch(`${at('api/recordings')}?limit=1`, {
+    cache: 'no-store',
+    credentials: 'omit',
+    headers: { accept: 'application/json', ...watching.headers() },
+  }).catch(() => null);
+  if (!response?.ok) return;
+  const { recordings } = await response.json();
+  $('to-recordings').hidden = recordings.length === 0;
+}
+
 /**
  * @param {string} id
  * @param {string} text
@@ -177,6 +189,7 @@ $('lock').addEventListener('submit', (event) => {
   keep(keyField.value);
   keyField.value = '';
   refresh();
+  lookForRecordings();
 });
 
 /**
@@ -197,6 +210,9 @@ setInterval(() => {
   if (!document.hidden) refresh();
 }, REFRESH_MS);
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) refresh();
+  if (document.hidden) return;
+  refresh();
+  lookForRecordings();
 });
 refresh();
+lookForRecordings();

@@ -3,6 +3,7 @@
 import { Credentials } from '../lib/credentials.js';
 import { element, within } from '../lib/element.js';
 import { at } from '../lib/place.js';
+import { Deletion } from './deletion.js';
 import { explainRefusal, metaOf, summaryOf } from './words.js';
 
 /** Recordings asked for at once. Each loads its head for its first picture. */
@@ -17,6 +18,8 @@ export function showRecordings(stream) {
   const credentials = new Credentials('watch', stream ?? '');
   /** @type {Recording[]} */
   let shown = [];
+  let hasMore = false;
+  const deletion = new Deletion(remove);
 
   async function load() {
     const query = new URLSearchParams({ limit: String(LIMIT) });
@@ -36,12 +39,29 @@ export function showRecordings(stream) {
     const { recordings, locked } = await response.json();
     shown = shown.concat(recordings);
     $('recordings').append(...recordings.map(makeCard));
-    const hasMore = recordings.length === LIMIT;
+    hasMore = recordings.length === LIMIT;
     $('older').hidden = !hasMore;
     $('lock').hidden = !locked;
     $('lock').classList.toggle('small', shown.length > 0);
-    $('summary').textContent = summaryOf({ count: shown.length, hasMore, stream });
+    summarize();
     document.documentElement.dataset.state = 'listed';
+  }
+
+  function summarize() {
+    $('summary').textContent = summaryOf({ count: shown.length, hasMore, stream });
+  }
+
+  /**
+   * One that is gone.
+   *
+   * @param {Recording} recording
+   */
+  function remove(recording) {
+    const index = shown.indexOf(recording);
+    if (index < 0) return;
+    shown.splice(index, 1);
+    $('recordings').children[index].remove();
+    summarize();
   }
 
   /** @param {Recording} recording */
@@ -61,6 +81,10 @@ export function showRecordings(stream) {
     const download = within(item, '.download', HTMLAnchorElement);
     download.href = credentials.url(path, { download: '' });
     download.setAttribute('aria-label', `Download ${title}`);
+    const deleteButton = within(item, '.delete', HTMLButtonElement);
+    deleteButton.hidden = recording.live;
+    deleteButton.setAttribute('aria-label', `Delete ${title}`);
+    deleteButton.addEventListener('click', () => deletion.ask(recording, `${recording.stream}, ${began}`));
     return item;
   }
 

@@ -20,6 +20,7 @@ const OWN_KEY: &str = "ownkeysecretword";
 const TOKEN_SECRET: &str = "toksecsecretwordtoksecsecretword";
 const HOOK_PASSWORD: &str = "hookpwsecretword";
 const HOOK_KEY: &str = "hookeysecretword";
+const EVENT_SECRET: &str = "secretword-event";
 const WRONG: &str = "wrongsecretword";
 
 #[test]
@@ -49,7 +50,8 @@ fn no_output_contains_a_secret() {
             .args(["--log", format, "--config", file.to_str().unwrap()])
             .args(["--publish-key", PUBLISH_KEY, "--watch-key", WATCH_KEY])
             .args(["--token-secret", TOKEN_SECRET, "--auth-url", &url])
-            .args(["--auth-cache", "0s"])
+            .args(["--auth-cache", "0s", "--event-url", &url])
+            .args(["--event-secret", EVENT_SECRET])
             .env("RUST_LOG", "trace");
         let server = Server::run(command);
         let told = ask_everything(&server);
@@ -174,12 +176,16 @@ fn option_refused_at_start_is_named_without_its_value() {
         (&["--auth-url", "ftp://secretword@host/"], ""),
         (&["--auth-url", "http://secretword:secretword@/"], ""),
         (&["--auth-url", "secretword"], ""),
+        (&["--event-url", "http://secretword:secretword@/"], ""),
+        (&["--event-secret", "secretword"], ""),
         (&["--publish-key", "secretword", "--publish-open"], ""),
         (&[], "publish_key = ['secretword']"),
         (&[], "publish_key = secretword"),
         (&[], r#"publish_key = "secretword\tsecretword""#),
         (&[], "token_secret = 'secretword'"),
         (&[], "auth_url = 'ftp://secretword'"),
+        (&[], "event_url = 'ftp://secretword'"),
+        (&[], "event_secret = 'secretword'"),
         (&[], "[streams.demo]\nwatch_key = 'secretword\tsecretword'"),
         (&[], "[streams.demo]\nwatch_key = 'secretword\n"),
     ] {
@@ -268,6 +274,8 @@ fn help_shows_no_secret_from_the_environment() {
         "VIDEOSTREAM_WATCH_KEY",
         "VIDEOSTREAM_TOKEN_SECRET",
         "VIDEOSTREAM_AUTH_URL",
+        "VIDEOSTREAM_EVENT_URL",
+        "VIDEOSTREAM_EVENT_SECRET",
     ];
     for command in [&["--help"][..], &["serve", "--help"], &["token", "--help"]] {
         let variables = names.iter().map(|name| (name, "secretword"));

@@ -26,6 +26,9 @@ pub enum Says {
 #[derive(Debug)]
 pub struct Asked {
     pub question: Value,
+    /// As it was sent: the lines of the head, and the body.
+    pub head: String,
+    pub body: Vec<u8>,
     pub path: String,
     /// Of its own address: user, and password or key.
     pub user: Option<String>,
@@ -96,12 +99,16 @@ fn serve(mut stream: TcpStream, judge: &Judge, asked: &Sender<Asked>) {
                 return;
             }
         }
-        let question: Value = serde_json::from_slice(&bytes[length..end]).unwrap();
+        let body = bytes[length..end].to_vec();
+        let question: Value = serde_json::from_slice(&body).unwrap();
+        let lines = String::from_utf8(bytes[..length].to_vec()).unwrap();
         bytes.drain(..end);
         let says = {
             // The question is reported before its answer can arrive.
             let _ = asked.send(Asked {
                 question: question.clone(),
+                head: lines,
+                body,
                 path: head.path,
                 user: head.user,
                 password: head.keys.first().map(|key| key.expose().to_owned()),

@@ -6,11 +6,12 @@
 //! names and that does not exist.
 
 use crate::common::certificate::Certificate;
-use crate::common::hook::{Hook, Says};
+use crate::common::hook::{Asked, Hook, Says};
 use crate::common::http::Http;
 use crate::common::media::{Sample, path};
 use crate::common::server::{Server, program};
 use crate::common::viewer::Viewer;
+use crate::common::websocket::Publisher;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -155,7 +156,7 @@ const CHANGED: [(&str, &str); 19] = [
 type Check = fn(&Ground, &str);
 
 /// How each block begins, and what is done with it.
-const BLOCKS: [(&str, Check); 22] = [
+const BLOCKS: [(&str, Check); 24] = [
     // Takes minutes to build.
     ("cargo install ", can_be_built_from_here),
     ("videostream\n", serves_on_loopback),
@@ -172,6 +173,8 @@ const BLOCKS: [(&str, Check); 22] = [
     ("listen = [\"0.0.0.0:8080\"]", is_the_configuration_it_says),
     ("export VIDEOSTREAM_TOKEN_SECRET", prints_a_link_that_opens),
     ("{\"action\":\"watch\"", is_what_a_hook_is_asked),
+    ("{\"id\":", is_what_a_receiver_gets),
+    ("openssl dgst -sha256 -hmac", prints_the_signature),
     (
         "videostream --listen 127.0.0.1:8080 --publish-key",
         needs_its_key_behind_a_proxy,
@@ -494,6 +497,42 @@ fn is_what_a_hook_is_asked(_: &Ground, text: &str) {
     let target = format!("/api/streams/{stream}?token=%E2%80%A6");
     assert_eq!(http.request("GET", &target, &[&for_whom]).status, 404);
     assert_eq!(hook.asked().question, expected);
+}
+
+/// A server that tells its events, and its first event.
+fn event_of(stream: &str, secret: &str) -> Asked {
+    let hook = Hook::start(|_| Says::Status(200));
+    let url = hook.url();
+    let server = Server::with(&["--event-url", &url, "--event-secret", secret]);
+    let _publisher = Publisher::on_air(&server, stream);
+    hook.asked()
+}
+
+fn is_what_a_receiver_gets(_: &Ground, text: &str) {
+    let expected: Value = serde_json::from_str(text).unwrap();
+    let got = event_of(expected["stream"].as_str().unwrap(), "secret").question;
+    for key in ["event", "stream"] {
+        assert_eq!(got[key], expected[key]);
+    }
+    for key in ["id", "time"] {
+        let [got, expected] = [&got, &expected].map(|event| event[key].as_str().unwrap());
+        assert_eq!(got.len(), expected.len(), "{key}: {got}");
+    }
+    assert_eq!(got.as_object().unwrap().len(), 4);
+}
+
+fn prints_the_signature(ground: &Ground, text: &str) {
+    let secret = "correct horse";
+    let event = event_of("demo", secret);
+    fs::write(ground.path().join("event.json"), &event.body).unwrap();
+    let mut command = ground.shell(text);
+    let output = command.env("VIDEOSTREAM_EVENT_SECRET", secret).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let hex = String::from_utf8(output.stdout).unwrap();
+    let field = format!("x-videostream-signature: sha256={hex}").to_lowercase();
+    let head = event.head.to_lowercase();
+    assert!(head.contains(field.trim_end()), "{field}: {head}");
 }
 
 fn needs_its_key_behind_a_proxy(ground: &Ground, text: &str) {

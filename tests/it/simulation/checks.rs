@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use videostream::hub::{Audit, HookSettings, SessionAudit, Settings, Wait};
+use videostream::record::PIECE_BYTES;
 use videostream::session::SessionId;
 use videostream::work;
 
@@ -80,6 +81,8 @@ pub struct Checks {
     init_bytes: usize,
     coming_bytes: usize,
     hook: Option<HookSettings>,
+    /// Bytes kept for old listeners: one message alone may be more.
+    compat_bytes: u64,
     /// Since when each session is in a state that it must leave soon.
     passing: HashMap<SessionId, (&'static str, Instant)>,
     pub most_held: usize,
@@ -108,6 +111,10 @@ impl Checks {
                 + limits.init_bytes
                 + (256 << 10),
             hook: settings.hook,
+            compat_bytes: settings
+                .compat
+                .as_ref()
+                .map_or(0, |compat| compat.bytes.max(32 << 10) as u64),
             passing: HashMap::new(),
             most_held: 0,
         }
@@ -190,14 +197,22 @@ impl Checks {
         let publishers = audit.streams.iter();
         let publishers = publishers.map(|one| one.candidates + usize::from(one.has_publisher));
         let publishers: usize = publishers.sum();
-        self.require(publishers == count("publishing"), || {
-            format!("{publishers} publishers, {} publish", count("publishing"))
+        let relaying = audit.sessions.iter();
+        let relaying = relaying.filter(|one| one.state == "relaying" && one.stream.is_some());
+        let publishing = count("publishing") + relaying.count();
+        self.require(publishers == publishing, || {
+            format!("{publishers} publishers, {publishing} publish")
+        });
+        let kept = audit.compat_kept_bytes;
+        self.require(kept <= self.compat_bytes, || {
+            format!("{kept} bytes are kept for old listeners")
         });
         self.require(audit.counted <= audit.sessions.len(), || {
             format!("{} connections count", audit.counted)
         });
         for stream in &audit.streams {
-            let is_deserted = stream.viewers + stream.candidates == 0 && !stream.has_publisher;
+            let is_needed = stream.has_publisher || stream.is_kept;
+            let is_deserted = stream.viewers + stream.candidates == 0 && !is_needed;
             self.require(!is_deserted, || format!("{} is deserted", stream.name));
             self.require(stream.ring_bytes <= self.ring_bytes, || {
                 format!("the ring of {} takes {}", stream.name, stream.ring_bytes)
@@ -234,7 +249,7 @@ impl Checks {
 
     fn check_memory(&self, session: &SessionAudit) {
         let most = match session.state {
-            "publishing" => self.coming_bytes,
+            "publishing" | "relaying" => self.coming_bytes,
             "posting" => 512 << 10,
             _ => 64 << 10,
         };
@@ -244,7 +259,12 @@ impl Checks {
         self.require(session.outbox_slices <= OUTBOX_SLICES_MAX, || {
             format!("too many replies wait for one peer: {session:?}")
         });
-        self.require(session.outbox_bytes <= OUTBOX_BYTES_MAX, || {
+        let most = if session.state == "recalling" {
+            PIECE_BYTES + (16 << 10)
+        } else {
+            OUTBOX_BYTES_MAX
+        };
+        self.require(session.outbox_bytes <= most, || {
             format!("a session holds too much that goes out: {session:?}")
         });
     }
@@ -443,8 +463,10 @@ impl Checks {
         self.require(left == 0 && !audit.has_queued, || {
             format!("something is left: {audit:?}")
         });
-        self.require(held <= LEFT_BYTES_MAX, || {
-            format!("nothing is left, and {held} bytes are held")
+        // The newest blob stays for listeners that come later.
+        let kept = audit.compat_kept_bytes as usize;
+        self.require(held <= LEFT_BYTES_MAX + kept + kept / 4, || {
+            format!("nothing is left, and {held} bytes are held, {kept} of them for old listeners")
         });
     }
 }

@@ -44,6 +44,8 @@ pub struct Ledger {
     delays: RefCell<Delays>,
     counts: Cell<Counts>,
     is_stopping: RefCell<bool>,
+    /// The newest recording of an old page.
+    page_recording: Cell<u32>,
 }
 
 pub type Books = Rc<Ledger>;
@@ -66,6 +68,18 @@ pub struct Counts {
     /// Connections and requests that a full server, or too many of one client, were refused for.
     pub full: u64,
     pub handovers: u64,
+    /// Blocks found in recordings as viewers got them.
+    pub recorded: u64,
+    /// GOPs that were lost, and recordings that failed, because of the disk.
+    pub gops_lost: u64,
+    pub recordings_failed: u64,
+    /// Publishers that were warned of that.
+    pub recording_warnings: u64,
+    /// Pieces of recordings that clients read.
+    pub parts: u64,
+    /// Messages of the old protocol that listeners got, and listeners that were too slow.
+    pub old_messages: u64,
+    pub overtaken: u64,
 }
 
 impl Counts {
@@ -79,6 +93,13 @@ impl Counts {
         self.through_proxy += other.through_proxy;
         self.full += other.full;
         self.handovers += other.handovers;
+        self.recorded += other.recorded;
+        self.gops_lost += other.gops_lost;
+        self.recordings_failed += other.recordings_failed;
+        self.recording_warnings += other.recording_warnings;
+        self.parts += other.parts;
+        self.old_messages += other.old_messages;
+        self.overtaken += other.overtaken;
     }
 }
 
@@ -111,6 +132,7 @@ impl Ledger {
             delays: RefCell::default(),
             counts: Cell::default(),
             is_stopping: RefCell::default(),
+            page_recording: Cell::default(),
         }
     }
 
@@ -169,6 +191,14 @@ impl Ledger {
         let mut sent = self.sent.borrow_mut();
         sent.push(Vec::new());
         sent.len() as u32 - 1
+    }
+
+    /// The recording of an old page's message: a new one for a blob, else the newest of the page.
+    pub fn recording_of_page(&self, begins: bool) -> u32 {
+        if begins {
+            self.page_recording.set(self.new_recording());
+        }
+        self.page_recording.get()
     }
 
     /// Notes that the next picture of a recording is sent now. Returns its number.
@@ -281,6 +311,39 @@ pub fn end_of_blocks(bytes: &[u8]) -> usize {
         }
     }
     end
+}
+
+/// The blocks in these bytes, each with the time of its Cluster: those of a whole file, or of a chunk
+/// within the Cluster of this time.
+pub fn blocks(bytes: &[u8], mut cluster_ms: u64) -> Vec<(u64, &[u8])> {
+    let (mut blocks, mut at) = (Vec::new(), 0);
+    while let Some((id, head)) = element_head(&bytes[at..]) {
+        // What they hold follows their heads, whatever their sizes.
+        if [0x1853_8067, 0x1f43_b675].contains(&id) {
+            at += head;
+            continue;
+        }
+        let Some((_, payload, length)) = element(&bytes[at..]) else {
+            break;
+        };
+        match id {
+            0xe7 => {
+                cluster_ms = payload
+                    .iter()
+                    .fold(0, |ms, &byte| ms << 8 | u64::from(byte))
+            }
+            0xa3 | 0xa0 => blocks.push((cluster_ms, &bytes[at..at + length])),
+            _ => {}
+        }
+        at += length;
+    }
+    blocks
+}
+
+fn element_head(bytes: &[u8]) -> Option<(u64, usize)> {
+    let (id, id_length) = vint(bytes)?;
+    let (_, size_length) = vint(&bytes[id_length..])?;
+    Some((id, id_length + size_length))
 }
 
 fn mark(frame: &[u8]) -> Option<Mark> {

@@ -9,7 +9,10 @@
 //! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
 //! - `checks`: what is true after each turn; `promises`, `limits`: tests of one promise each.
-//! - `scenario`: what happens by a seed; `shrink`: a shorter scenario that fails as well.
+//! - `disk`: the recording thread, and what recordings must hold; `shelf`: the thread that reads them; `old`:
+//!   the old relay of node-videostream.
+//! - `scenario`: what happens by a seed; `draw`: by which numbers; `shrink`: a shorter scenario that fails as
+//!   well.
 //!
 //! TLS is not simulated: it is in `net`, below the socket. The hub asks a socket whether its handshake goes
 //! on, because then no refusal can be sent, and how much memory encryption holds; of that, one test
@@ -19,14 +22,18 @@
 //! A failing seed prints the command that repeats it, and the shortest scenario that still fails.
 
 mod checks;
+mod disk;
+mod draw;
 mod guards;
 mod limits;
 mod link;
 mod media;
 mod memory;
+mod old;
 mod peers;
 mod promises;
 mod scenario;
+mod shelf;
 mod shrink;
 mod world;
 
@@ -157,7 +164,13 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.permitted > 10
         && tried.refused_for_memory + tried.closed_for_memory > 0
         && tried.through_proxy > 10
-        && tried.handovers > 1;
+        && tried.handovers > 1
+        && tried.recorded > 10_000
+        && tried.gops_lost > 10
+        && tried.recordings_failed > 0
+        && tried.recording_warnings > 0
+        && tried.parts > 10
+        && tried.old_messages > 1000;
     assert!(is_enough, "too little was tried: {tried:?}");
 }
 

@@ -1,20 +1,26 @@
 //! What happens in a simulation, by a seed: who comes when, with which link and habits, and what befalls
 //! the server.
 
-use super::guards::{Credential, GUARDS, Guard, Pass, Right};
+use super::disk::Mood;
+use super::draw;
+use super::guards::{Credential, Guard, Right};
 use super::link::LinkSpec;
 use super::media::{Books, Counts, Delays};
+use super::old::{Log, Original};
 use super::peers::client::{Client, ClientSpec};
-use super::peers::publisher::{How as PublishBy, Leave, Publisher, PublisherSpec};
-use super::peers::stranger::{GREEDY, KINDS, Stranger, StrangerSpec};
+use super::peers::download::{Download, DownloadSpec};
+use super::peers::old::{ListenerSpec, OldListener, OldPublisher, PageSpec};
+use super::peers::publisher::{Publisher, PublisherSpec};
+use super::peers::stranger::{Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
 use super::world::{Address, HookMood, Naming, World, hook, settings_of};
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
+use videostream::compat::Port;
 
 /// How long the crowd comes; then everything ends.
-const BUSY: Duration = Duration::from_secs(60);
+pub const BUSY: Duration = Duration::from_secs(60);
 
 /// By then the slowest link has brought everything.
 const LAST_BYTES: Duration = Duration::from_secs(3000);
@@ -26,8 +32,11 @@ const AFTERMATH: Duration = Duration::from_secs(320);
 /// quanta of both links, and what is left is the server's.
 pub const DELAY_MAX: Duration = Duration::from_millis(75);
 
+/// Bytes that may wait for the disk.
+const RECORD_QUEUE_BYTES: u64 = 128 << 10;
+
 /// Streams that anybody publishes. `honest` has one publisher, and strangers who try.
-const OTHERS: [&str; 3] = ["other", "another", "third"];
+pub const OTHERS: [&str; 3] = ["other", "another", "third"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -40,18 +49,22 @@ pub struct Scenario {
 /// What the options say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Server {
-    lag: Duration,
-    ring_bytes: usize,
-    max_delay: Duration,
-    publish_bits_per_s: Option<u64>,
-    per_address: Option<usize>,
-    hook: Option<HookMood>,
-    guard: Guard,
+    pub lag: Duration,
+    pub ring_bytes: usize,
+    pub max_delay: Duration,
+    pub publish_bits_per_s: Option<u64>,
+    pub per_address: Option<usize>,
+    pub hook: Option<HookMood>,
+    pub guard: Guard,
     /// Before it stands a proxy, which names clients in this way.
-    proxy: Option<Naming>,
-    memory_bytes: Option<usize>,
-    max_connections: Option<usize>,
-    max_streams: Option<usize>,
+    pub proxy: Option<Naming>,
+    pub memory_bytes: Option<usize>,
+    pub max_connections: Option<usize>,
+    pub max_streams: Option<usize>,
+    /// On which all is recorded.
+    pub disk: Option<Mood>,
+    /// Bytes kept for old listeners, where the old protocol is spoken.
+    pub compat_bytes: Option<usize>,
 }
 
 /// The proxy of a simulation.
@@ -72,6 +85,12 @@ pub enum What {
     Watch(ViewerSpec, LinkSpec),
     Ask(ClientSpec, LinkSpec),
     Annoy(StrangerSpec),
+    /// A client that reads a recording.
+    Download(DownloadSpec, LinkSpec),
+    /// A page of the old protocol.
+    Page(PageSpec),
+    /// A listener of the old protocol.
+    Listen(ListenerSpec, LinkSpec),
     StandStill(Duration),
     SetWall(u64),
     /// A newer process takes over.
@@ -95,7 +114,11 @@ pub struct Outcome {
 impl Scenario {
     pub fn new(seed: u64) -> Scenario {
         let mut chance = fastrand::Rng::with_seed(seed);
-        let server = server(&mut chance);
+        let mut server = draw::server(&mut chance);
+        // Drawn by itself, so that the rest of a scenario stays what it was before there were recordings.
+        let mut more = fastrand::Rng::with_seed(!seed);
+        server.disk = draw::disk(&mut more);
+        server.compat_bytes = [None, Some(16 << 20), Some(48 << 10)][more.usize(..3)];
         let honest_lasts = BUSY + Duration::from_secs(5);
         let honest = PublisherSpec {
             credential: Credential::by(
@@ -135,8 +158,17 @@ impl Scenario {
         for _ in 0..chance.usize(20..70) {
             actions.push(Action {
                 at: ms(chance.u64(..BUSY.as_millis() as u64)),
-                what: what(&mut chance, &server),
+                what: draw::what(&mut chance, &server),
             });
+        }
+        if server.compat_bytes.is_some() {
+            actions.extend(draw::old_peers(&mut more, &server));
+        }
+        if server.disk.is_some() {
+            for _ in 0..more.usize(..7) {
+                actions.push(draw::download(&mut more, &server));
+            }
+            actions.extend(draw::returning(&mut more, &server));
         }
         let end = match chance.u8(..6) {
             0 => Some(What::Stop),
@@ -161,7 +193,11 @@ impl Scenario {
         alone.actions.retain(|action| match action.what {
             What::Publish(spec, _) => spec.is_kept,
             What::Watch(spec, _) => spec.habit == Habit::Honest,
-            What::Ask(..) | What::Annoy(_) => false,
+            What::Ask(..)
+            | What::Annoy(_)
+            | What::Page(_)
+            | What::Listen(..)
+            | What::Download(..) => false,
             What::StandStill(_) | What::SetWall(_) | What::HandOver | What::Stop => true,
         });
         alone
@@ -196,6 +232,13 @@ impl Scenario {
         let server = self.server;
         let mut options = server.guard.options();
         options.max_connections = server.max_connections;
+        if server.compat_bytes.is_some() {
+            options.compat_node_videostream = Some("0".parse().expect("it is a port"));
+        }
+        if server.disk.is_some() {
+            options.record = Some("recordings".into());
+            options.record_grace = Some("4s".parse().expect("it is a period"));
+        }
         if let Some(naming) = server.proxy {
             let network = "10.8.0.0/16".parse().expect("it is a network");
             options.trusted_proxy = Some(vec![network]);
@@ -213,7 +256,18 @@ impl Scenario {
             limits.max_connections_per_address = server.per_address;
         });
         settings.hook = server.hook.map(|_| hook());
+        if let Some(record) = &mut settings.record {
+            // Such as a slow disk fills within the time of a scenario.
+            record.record.queue_bytes = RECORD_QUEUE_BYTES;
+        }
+        if let (Some(compat), Some(bytes)) = (&mut settings.compat, server.compat_bytes) {
+            compat.bytes = bytes;
+        }
+        let record = settings.record.clone();
         let mut world = World::guarded(settings, server.guard, self.seed);
+        if let (Some(mood), Some(record)) = (server.disk, record) {
+            world.set_disk(mood, &record);
+        }
         if let Some(mood) = server.hook {
             world.set_hook(mood);
             world.books.set_hook();
@@ -227,12 +281,17 @@ impl Scenario {
 
     fn play(&self, world: &mut World) {
         let books = world.books.clone();
+        let is_bounded = self
+            .server
+            .compat_bytes
+            .is_some_and(|bytes| bytes < 1 << 20);
+        let original = Original::new(is_bounded);
         for (index, action) in self.actions.iter().enumerate() {
             let wait = action.at.saturating_sub(world.elapsed());
             if !run_soundly(world, wait) {
                 return;
             }
-            begin(world, index, action.what, self.server.proxy);
+            begin(world, index, action.what, (&self.server, &original));
         }
         let mut wait = BUSY.saturating_sub(world.elapsed());
         while world.elapsed() < LAST_BYTES && (wait > Duration::ZERO || world.has_unsent()) {
@@ -265,9 +324,9 @@ fn run_soundly(world: &mut World, time: Duration) -> bool {
     true
 }
 
-fn begin(world: &mut World, index: usize, what: What, proxy: Option<Naming>) {
+fn begin(world: &mut World, index: usize, what: What, (server, original): (&Server, &Log)) {
     let books: &Books = &world.books.clone();
-    let from = |client: IpAddr| match proxy {
+    let from = |client: IpAddr| match server.proxy {
         None => Address::client(client),
         // Some do not come through the proxy, and pretend to be the honest publisher.
         Some(naming) if index % 5 == 4 && index > 5 => Address::forged(client, naming, address(0)),
@@ -288,6 +347,41 @@ fn begin(world: &mut World, index: usize, what: What, proxy: Option<Naming>) {
             let shared = from(STRANGERS.into());
             world.invite_from(spec.link(), shared, Stranger::new(spec));
         }
+        What::Download(spec, link) => {
+            world.invite_from(link, own, Download::new(spec, books));
+        }
+        What::Page(spec) => {
+            let good = LinkSpec::good();
+            for (port, place) in [Port::BlobsOut, Port::ChunksOut].into_iter().zip(1..) {
+                let own = from(address(index + 1000 * place));
+                let pass = server.guard.good_pass(Right::Watch, "compat");
+                let spec = ListenerSpec {
+                    port,
+                    lasts: spec.lasts + Duration::from_secs(2),
+                    pause: None,
+                    is_quick: true,
+                    is_own: true,
+                    credential: Credential {
+                        pass,
+                        ..spec.credential
+                    },
+                };
+                world.invite_old(good, own, port, OldListener::new(spec, books, original));
+            }
+            for (port, place) in [Port::BlobsIn, Port::ChunksIn].into_iter().zip(3..) {
+                let own = from(address(index + 1000 * place));
+                world.invite_old(
+                    good,
+                    own,
+                    port,
+                    OldPublisher::new(spec, port, books, original),
+                );
+            }
+        }
+        What::Listen(spec, link) => {
+            let listener = OldListener::new(spec, books, original);
+            world.invite_old(link, own, spec.port, listener);
+        }
         What::StandStill(time) => world.stand_still(time),
         What::SetWall(wall_s) => world.set_wall_s(wall_s),
         What::HandOver => world.hand_over(),
@@ -303,158 +397,10 @@ fn address(index: usize) -> IpAddr {
 impl Server {
     /// What media have waited for before a viewer skips them. Where memory is short, rings are cut, and
     /// may overtake a viewer at any time.
-    fn lag(&self) -> Duration {
+    pub fn lag(&self) -> Duration {
         match self.memory_bytes {
             None => self.lag,
             Some(_) => Duration::ZERO,
         }
-    }
-}
-
-fn server(chance: &mut fastrand::Rng) -> Server {
-    let ms = Duration::from_millis;
-    let hooks = [
-        HookMood::Quick,
-        HookMood::Slow(ms(4000)),
-        HookMood::Slow(ms(7000)),
-        HookMood::Moody,
-    ];
-    Server {
-        lag: [ms(600), ms(1000), ms(3000)][chance.usize(..3)],
-        ring_bytes: [256 << 10, 1 << 20, 16 << 20][chance.usize(..3)],
-        max_delay: [ms(0), ms(0), ms(100)][chance.usize(..3)],
-        publish_bits_per_s: [None, None, Some(2_000_000)][chance.usize(..3)],
-        per_address: [None, Some(4)][chance.usize(..2)],
-        hook: match chance.u8(..3) {
-            0 => Some(hooks[chance.usize(..hooks.len())]),
-            _ => None,
-        },
-        guard: if chance.bool() {
-            GUARDS[chance.usize(..GUARDS.len())]
-        } else {
-            Guard::Open
-        },
-        proxy: [None, None, Some(Naming::Field), Some(Naming::Header)][chance.usize(..4)],
-        memory_bytes: [None, None, Some(768 << 10), Some(3 << 20)][chance.usize(..4)],
-        max_connections: [None, None, None, Some(15)][chance.usize(..4)],
-        max_streams: [None, None, Some(2)][chance.usize(..3)],
-    }
-}
-
-fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
-    let seed = chance.u64(..);
-    match chance.u8(..20) {
-        0..3 => What::Publish(publisher(chance, server), link(chance)),
-        3..11 => What::Watch(viewer(chance, server), link(chance)),
-        11..14 => {
-            let link = link(chance);
-            let is_good = link == LinkSpec::good() && server.hook.is_none();
-            let spec = ClientSpec {
-                requests: chance.usize(1..20),
-                pause: Duration::from_millis(chance.u64(..3000)),
-                seed,
-                patience: is_good.then_some(Duration::from_secs(1)),
-                credential: any_credential(chance, server, Right::Watch, "honest"),
-            };
-            What::Ask(spec, link)
-        }
-        14..19 => {
-            let is_greedy = server.memory_bytes.is_some() && chance.u8(..4) > 0;
-            let kinds = if is_greedy { &GREEDY[..] } else { &KINDS };
-            What::Annoy(StrangerSpec {
-                kind: kinds[chance.usize(..kinds.len())],
-                seed,
-            })
-        }
-        _ if chance.bool() => What::StandStill(Duration::from_millis(chance.u64(1100..40_000))),
-        // Tokens must expire when the simulation says.
-        _ if matches!(server.guard, Guard::Tokens | Guard::KeysAndTokens) => {
-            What::StandStill(Duration::from_millis(chance.u64(1100..5000)))
-        }
-        _ => What::SetWall([0, 1, 4_000_000_000, u64::MAX / 2][chance.usize(..4)]),
-    }
-}
-
-fn any_credential(
-    chance: &mut fastrand::Rng,
-    server: &Server,
-    right: Right,
-    stream: &'static str,
-) -> Credential {
-    let pass = server.guard.any_pass(right, stream, chance);
-    Credential::by(pass, chance)
-}
-
-fn publisher(chance: &mut fastrand::Rng, server: &Server) -> PublisherSpec {
-    let leaves = [
-        Leave::Closing,
-        Leave::Resetting,
-        Leave::Vanishing,
-        Leave::Silently,
-        Leave::Raving,
-    ];
-    let mut stream = OTHERS[chance.usize(..OTHERS.len())];
-    let mut credential = any_credential(chance, server, Right::Publish, stream);
-    // A usurper has a pass that is good for nothing, or none.
-    let passes = [Pass::Nothing, Pass::WrongKey, Pass::WatchKey];
-    if server.guard != Guard::Open && chance.u8(..3) == 0 {
-        stream = "honest";
-        credential = Credential::by(passes[chance.usize(..passes.len())], chance);
-    }
-    PublisherSpec {
-        stream,
-        credential,
-        is_kept: false,
-        how: [PublishBy::WebSocket, PublishBy::Body][chance.usize(..2)],
-        has_sound: chance.u8(..4) > 0,
-        mute: chance.u8(..8) == 0,
-        restart_frames: (chance.u8(..4) == 0).then(|| chance.u32(5..200)),
-        frame_every: Duration::from_millis([40, 40, 20, 150][chance.usize(..4)]),
-        frame_bytes: chance.usize(30..3000),
-        gop_frames: chance.u32(5..100),
-        lasts: Duration::from_millis(chance.u64(500..30_000)),
-        leave: leaves[chance.usize(..leaves.len())],
-    }
-}
-
-fn viewer(chance: &mut fastrand::Rng, server: &Server) -> ViewerSpec {
-    let streams = ["honest", "honest", OTHERS[0], OTHERS[1], OTHERS[2]];
-    let hows = [
-        WatchBy::V1,
-        WatchBy::V1,
-        WatchBy::WebSocket,
-        WatchBy::Chunked,
-        WatchBy::UntilClose,
-    ];
-    let habits = [
-        Habit::Patient,
-        Habit::Patient,
-        Habit::Pausing(Duration::from_millis(chance.u64(500..40_000))),
-        Habit::Resetting,
-        Habit::Vanishing,
-        Habit::Talking,
-    ];
-    let stream = streams[chance.usize(..streams.len())];
-    ViewerSpec {
-        stream,
-        credential: any_credential(chance, server, Right::Watch, stream),
-        how: hows[chance.usize(..hows.len())],
-        habit: habits[chance.usize(..habits.len())],
-        lasts: Duration::from_millis(chance.u64(200..50_000)),
-        lag: server.lag(),
-    }
-}
-
-fn link(chance: &mut fastrand::Rng) -> LinkSpec {
-    match chance.u8(..4) {
-        0 => LinkSpec::slow(chance.u64(2_000..40_000)),
-        1 => LinkSpec {
-            latency: Duration::from_millis(chance.u64(1..400)),
-            rate: chance.u64(20_000..10_000_000),
-            send_buffer: chance.usize(4 << 10..400 << 10),
-            receive_buffer: chance.usize(2 << 10..200 << 10),
-            is_choppy: true,
-        },
-        _ => LinkSpec::good(),
     }
 }

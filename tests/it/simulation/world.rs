@@ -5,18 +5,24 @@
 //! measured: so a seed gives the whole run back.
 
 use super::checks::{Checks, Moment};
+use super::disk::{Disk, Mood};
 use super::guards::Guard;
 use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
 use super::memory::Meter;
 use super::peers::Peer;
+use super::shelf::Shelf;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use videostream::compat::Port;
 use videostream::config::{Limits, Options, Serve};
-use videostream::hub::{HookAnswer, HookSettings, Hub, Question, Settings, Time};
+use videostream::hub::{
+    Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
+};
+use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
 /// What a call to a socket, and a byte read or written, cost: as `hub::write` has it.
@@ -69,6 +75,9 @@ pub struct World {
     stops_at: Option<Instant>,
     /// When it ends, since it stops.
     ends_at: Option<Instant>,
+    /// `None`: nothing is recorded.
+    disk: Option<Disk>,
+    shelf: Option<Shelf>,
 }
 
 /// Where a connection comes from.
@@ -187,7 +196,15 @@ impl World {
             drain_timeout,
             stops_at: None,
             ends_at: None,
+            disk: None,
+            shelf: None,
         }
+    }
+
+    /// Records on a disk like this. The settings must say that all is recorded.
+    pub fn set_disk(&mut self, mood: Mood, settings: &RecordSettings) {
+        self.disk = Some(Disk::new(mood, settings, self.now));
+        self.shelf = Some(Shelf::new());
     }
 
     pub fn with(change: impl FnOnce(&mut Limits)) -> World {
@@ -256,6 +273,18 @@ impl World {
         self.seat(link, Address::local(), Some(peer))
     }
 
+    /// The same at a port of the old protocol.
+    pub fn invite_old<P: Peer + 'static>(
+        &mut self,
+        link: LinkSpec,
+        from: Address,
+        port: Port,
+        peer: P,
+    ) {
+        let peer = Rc::new(RefCell::new(peer));
+        self.seat_at(Some(port), link, from, Some(peer));
+    }
+
     pub fn invite_from<P: Peer + 'static>(
         &mut self,
         link: LinkSpec,
@@ -268,6 +297,16 @@ impl World {
     }
 
     fn seat(&mut self, link: LinkSpec, from: Address, peer: Option<Rc<RefCell<dyn Peer>>>) -> Line {
+        self.seat_at(None, link, from, peer)
+    }
+
+    fn seat_at(
+        &mut self,
+        port: Option<Port>,
+        link: LinkSpec,
+        from: Address,
+        peer: Option<Rc<RefCell<dyn Peer>>>,
+    ) -> Line {
         let line = Wire::new(link, self.chance.u64(..), self.now);
         match from.named {
             Some((Naming::Field, client)) => {
@@ -288,7 +327,11 @@ impl World {
         let time = self.time();
         let admitted = self.memory.count(|| {
             self.hub.begin(time);
-            self.hub.admit(Plug(line.clone()), from.peer, None)
+            let plug = Plug(line.clone());
+            match port {
+                Some(port) => self.hub.admit_old(plug, from.peer, port),
+                None => self.hub.admit(plug, from.peer, None),
+            }
         });
         // Else it is closed without an answer.
         if let Some(id) = admitted {
@@ -355,6 +398,8 @@ impl World {
             self.hub_wake(),
             self.stops_at,
             self.ends_at,
+            self.disk.as_ref().and_then(Disk::wake_at),
+            self.shelf.as_ref().and_then(Shelf::wake_at),
             Some(limit),
         ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
@@ -432,7 +477,53 @@ impl World {
                 self.memory.count(|| self.hub.hook_answered(&answer));
             }
         }
+        if let Some(disk) = &mut self.disk {
+            let news = disk.act(self.now);
+            has_news |= !news.is_empty();
+            self.tell_of_recordings(news);
+        }
+        if let Some(shelf) = &mut self.shelf {
+            for job in shelf.due(self.now) {
+                has_news = true;
+                self.memory
+                    .count(|| self.hub.archive_answered(shelf.answer(job)));
+            }
+        }
         has_news
+    }
+
+    fn tell_of_recordings(&mut self, news: Vec<News>) {
+        for news in news {
+            self.memory.count(|| self.hub.recording_changed(news));
+        }
+    }
+
+    /// What this turn has brought goes to the disk.
+    fn record(&mut self, audit: &Audit) {
+        let Some(disk) = &mut self.disk else {
+            return;
+        };
+        let streams: Vec<_> = audit
+            .streams
+            .iter()
+            .filter_map(|stream| self.hub.stream(&stream.name))
+            .collect();
+        disk.note_live(&streams);
+        let orders = self.memory.count(|| self.hub.poll_orders());
+        disk.order(orders, self.now);
+        disk.check_queue(&self.books);
+    }
+
+    /// All recordings are finished.
+    fn finish_recordings(&mut self) {
+        let audit = self.hub.audit();
+        self.record(&audit);
+        let news = self.disk.as_mut().map(|disk| disk.finish(self.now));
+        self.tell_of_recordings(news.unwrap_or_default());
+        let audit = self.hub.audit();
+        if let Some(disk) = &self.disk {
+            disk.check(&self.books, audit.gops_lost, audit.recordings_failed);
+        }
     }
 
     fn turn(&mut self, has_news: bool) {
@@ -442,6 +533,12 @@ impl World {
         while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
         }
+        if let Some(shelf) = &mut self.shelf {
+            for job in self.memory.count(|| self.hub.poll_jobs()) {
+                let delay = Duration::from_millis(self.chance.u64(..20));
+                shelf.put(job, self.now + delay);
+            }
+        }
         let (mut calls, mut bytes) = (0, 0);
         for seat in &self.seats {
             let mut wire = seat.line.borrow_mut();
@@ -449,6 +546,7 @@ impl World {
             bytes += std::mem::take(&mut wire.bytes);
         }
         let audit = self.hub.audit();
+        self.record(&audit);
         let work = audit.publishers_work + audit.reports_work;
         self.now += TURN_COST
             + CALL_COST * u32::try_from(calls).unwrap_or(u32::MAX)
@@ -549,6 +647,7 @@ impl World {
 
     /// All that were there have left or are gone, and nothing of them may be left.
     pub fn check_that_all_is_given_back(&mut self) {
+        self.finish_recordings();
         let audit = self.hub.audit();
         self.checks.at_the_end(&audit, self.memory.held());
         if let Some(wake) = self.hub.next_wake() {

@@ -1,6 +1,8 @@
 //! The other ends of simulated connections.
 
 pub mod client;
+pub mod download;
+pub mod old;
 pub mod publisher;
 pub mod stranger;
 pub mod viewer;

@@ -200,7 +200,12 @@ impl Publisher {
         self.received.drain(..length);
         for said in said {
             match said {
-                ServerFrame::Text(text) => self.said.push(text),
+                ServerFrame::Text(text) => {
+                    if text.contains("The recording has stopped") {
+                        self.books.count(|counts| counts.recording_warnings += 1);
+                    }
+                    self.said.push(text);
+                }
                 ServerFrame::Ping if self.answers_pings => wire.send(&frame(PONG, b"")),
                 ServerFrame::Close(payload) => {
                     self.close_code = Some(match payload[..] {

@@ -267,8 +267,10 @@ impl Viewer {
             ToViewer::Stalled { since_ms } if *since_ms < 2000 => {
                 self.fault(format!("is told too early: {message:?}"));
             }
-            ToViewer::Stalled { .. } | ToViewer::Resumed | ToViewer::Viewers { .. } => {}
-            ToViewer::Recording { .. } => panic!("nothing is recorded here"),
+            ToViewer::Stalled { .. }
+            | ToViewer::Resumed
+            | ToViewer::Viewers { .. }
+            | ToViewer::Recording { .. } => {}
         }
         let is_first_hello = matches!(message, ToViewer::Hello { .. });
         if self.said.is_empty() && !is_first_hello {
