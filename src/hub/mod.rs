@@ -19,7 +19,8 @@
 //!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
-//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
+//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP. `time_shift`:
+//!   viewers behind live.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -66,6 +67,7 @@ mod stall;
 mod streams;
 mod sweep;
 mod throttle;
+mod time_shift;
 mod traffic;
 mod unsent;
 mod verdicts;

@@ -1,6 +1,7 @@
 //! The recorder with files in memory and a time that tests set.
 
 use super::orders::{Event, News, Order, What};
+use super::growing::{GrowingFiles, ReadAt};
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
@@ -37,6 +38,10 @@ impl Files for Shelf {
         files.push((name.clone(), file.clone()));
         Ok((file, name))
     }
+
+    fn reader(&self, file: &MemoryFile) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(file.clone()))
+    }
 }
 
 impl Shelf {
@@ -69,6 +74,7 @@ struct Desk {
     recorder: Recorder<Shelf>,
     shelf: Shelf,
     gauge: Gauge,
+    growing: GrowingFiles,
     recording: Recording,
     chunks: Vec<Chunk>,
     start: Instant,
@@ -80,9 +86,15 @@ const PACE: Pace = Pace {
     sync: Duration::from_secs(1),
 };
 
+const BEGAN: Event = Event::Began {
+    came_ms: 0,
+    generation: 1,
+};
+
 impl Desk {
     fn new(pace: Pace) -> Desk {
         let (shelf, gauge) = (Shelf::default(), Gauge::default());
+        let growing = GrowingFiles::default();
         let path = "tests/data/chromium-vp8-opus-100ms.webm";
         let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
         let bytes = Bytes::from(std::fs::read(path).unwrap());
@@ -97,7 +109,8 @@ impl Desk {
         let chunks = (ring.oldest()..ring.live_edge()).filter_map(|at| ring.chunk(at));
         let chunks = chunks.filter(|chunk| chunk.kind != ChunkKind::Init);
         Desk {
-            recorder: Recorder::new(shelf.clone(), pace, gauge.clone()),
+            recorder: Recorder::new(shelf.clone(), pace, gauge.clone(), growing.clone()),
+            growing,
             shelf,
             gauge,
             recording: stream.init().unwrap().recording.clone(),
@@ -172,7 +185,7 @@ fn publisher_that_returns_within_the_grace_goes_on_in_the_same_file() {
     desk.order("demo", What::Left);
     desk.now_ms += 29_999;
     desk.tend();
-    assert_eq!(desk.news(), [Event::Began]);
+    assert_eq!(desk.news(), [BEGAN]);
     desk.now_ms += 1;
     let wake = desk.recorder.next_wake();
     assert_eq!(wake, Some(desk.now().now));
@@ -264,7 +277,7 @@ fn full_disk_ends_the_recording_and_is_tried_again_a_minute_later() {
         desk.send("demo", index..index + 1);
     }
     let news = desk.news();
-    let [Event::Began, Event::Failed(reason), Event::Ended { .. }] = &news[..] else {
+    let [BEGAN, Event::Failed(reason), Event::Ended { .. }] = &news[..] else {
         panic!("{news:?}");
     };
     assert_eq!(reason, "the disk is full");

@@ -10,6 +10,7 @@
 mod other_servers;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::compat::Port;
 use crate::http::base_path::BasePath;
@@ -38,6 +39,8 @@ pub enum Route {
     Watch {
         name: StreamName,
         via: Via,
+        /// How far behind live. Zero: live.
+        back: Duration,
     },
     /// To speak the old protocol of node-videostream on one of its ports.
     Old {
@@ -451,6 +454,7 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
             Method::Get | Method::Head => Ok(Route::Watch {
                 name,
                 via: Via::Http,
+                back: how_far_back(head)?,
             }),
             method if method.is_upload() => Ok(Route::Publish {
                 name,
@@ -481,15 +485,35 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
         return Ok(Route::Watch {
             name,
             via: Via::WebSocket(handshake),
+            back: how_far_back(head)?,
         });
     }
     match head.method {
-        Method::Get | Method::Head => Ok(Route::WatchPage {
+        Method::Get | Method::Head => how_far_back(head).map(|_| Route::WatchPage {
             name,
             embed: head.query.has("embed"),
         }),
         method if method.is_upload() => Err(Refusal::not_allowed(READ).and_publish_at(last)),
         _ => Err(Refusal::not_allowed(READ)),
+    }
+}
+
+/// How far behind live a stream is asked for: `?t=-SECONDS`.
+fn how_far_back(head: &RequestHead) -> Result<Duration, Refusal> {
+    let Some(text) = head.query.value("t") else {
+        return Ok(Duration::ZERO);
+    };
+    let seconds = text.strip_prefix('-').unwrap_or(text);
+    let is_number = seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let seconds: Option<f64> = seconds.parse().ok().filter(|_| is_number);
+    // Longer than any stream.
+    let seconds = seconds.map(|seconds| seconds.min(1e9));
+    match seconds.map(Duration::from_secs_f64) {
+        Some(back) if back.is_zero() || text.starts_with('-') => Ok(back),
+        _ => Err(Refusal::new(
+            400,
+            "t is how far back to begin: minus and seconds, as in ?t=-30",
+        )),
     }
 }
 

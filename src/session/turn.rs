@@ -159,12 +159,19 @@ impl<S: Socket> Session<S> {
             viewer.cursor_moved(now);
         }
         let sent = sent?;
+        let cursor = viewer.cursor();
+        if let Some(time_shift) = viewer.time_shift_mut() {
+            time_shift.written(cursor);
+            if let WriteProgress::Held(held) = sent.progress {
+                time_shift.held(held, stream, now);
+            }
+        }
         if sent.bytes > 0 && self.readiness.unblock() {
             // Room in a buffer that was full: the peer has taken something, so it is there.
             self.peer_active(now);
         }
         match sent.progress {
-            WriteProgress::Level => {
+            WriteProgress::Level | WriteProgress::Held(_) => {
                 self.readiness.unblock();
             }
             WriteProgress::Blocked => self.readiness.write_blocked(now),
@@ -222,7 +229,7 @@ impl<S: Socket> Session<S> {
             self.peer_active(now);
         }
         match listened.progress {
-            WriteProgress::Level => {
+            WriteProgress::Level | WriteProgress::Held(_) => {
                 self.readiness.unblock();
             }
             WriteProgress::Blocked => self.readiness.write_blocked(now),

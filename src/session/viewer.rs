@@ -6,13 +6,15 @@
 
 use super::liveness::Liveness;
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
+use super::time_shift::{Reached, TimeShift};
 use crate::http::date::HttpDate;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::http::{Method, Version};
 use crate::offline_reason::OfflineReason;
 use crate::stream::Framed;
-use crate::stream::{Air, Chunk, Cursor, Init, Next, Stream, StreamId};
+use crate::record::Reach;
+use crate::stream::{Air, Chunk, Cursor, Held, Init, Next, Stream, StreamId};
 use crate::websocket::messages::ToViewer;
 use crate::websocket::{CloseCode, close_frame, text_frame};
 use bytes::Bytes;
@@ -60,6 +62,8 @@ pub struct Viewer {
     stamp: Option<Box<Stamp>>,
     /// Of a WebSocket.
     liveness: Liveness,
+    /// Of a viewer that watches behind live.
+    time_shift: Option<Box<TimeShift>>,
 }
 
 /// What the last text message to a viewer said about its publisher.
@@ -77,6 +81,8 @@ pub enum WriteProgress {
     Level,
     /// There is more, and the socket may take it.
     More,
+    /// There is more, but not for it now.
+    Held(Held),
     /// The socket is full.
     Blocked,
     /// Its recording is over and the next one has other tracks: the outbox holds the last bytes.
@@ -154,6 +160,8 @@ enum GatherEnd {
     LiveEdge,
     /// There is more.
     Full,
+    /// The next is not for it now.
+    Held(Held),
     /// The viewer's stream is over: the next recording has other tracks.
     OtherTracks,
 }
@@ -197,7 +205,66 @@ impl Viewer {
             ignored_reads: 0,
             stamp,
             liveness: Liveness::new(now),
+            time_shift: None,
         }
+    }
+
+    /// Watches behind live, from this place in the ring or from what `time_shift` asks for.
+    pub fn behind(mut self, time_shift: TimeShift, sequence: Option<u64>) -> Viewer {
+        match sequence {
+            Some(sequence) => self.cursor = Cursor::at(sequence),
+            None => self.cursor.replay(),
+        }
+        self.time_shift = Some(Box::new(time_shift));
+        self
+    }
+
+    pub fn time_shift(&self) -> Option<&TimeShift> {
+        self.time_shift.as_deref()
+    }
+
+    pub fn time_shift_mut(&mut self) -> Option<&mut TimeShift> {
+        self.time_shift.as_deref_mut()
+    }
+
+    /// The archive thread has answered. `oldest`: the oldest join point in the ring.
+    pub fn reached(&mut self, reach: Reach, oldest: Option<u64>, now: Instant) {
+        let Some(time_shift) = &mut self.time_shift else {
+            return;
+        };
+        if time_shift.reached(reach, &mut self.cursor, now) == Reached::Lost {
+            match oldest.filter(|_| !self.cursor.has_begun()) {
+                Some(sequence) => self.cursor = Cursor::at(sequence),
+                None => self.lose_place(),
+            }
+        }
+    }
+
+    /// What comes next for it is lost: it skips to the newest join point, and is live.
+    pub fn lose_place(&mut self) {
+        self.time_shift = None;
+        self.cursor.skip();
+    }
+
+    /// The next thing for it.
+    fn next<'a>(&'a self, cursor: &mut Cursor, stream: &'a Stream) -> Result<Next<'a>, Held> {
+        match &self.time_shift {
+            None => Ok(cursor.next(stream)),
+            Some(time_shift) => time_shift.next(cursor, stream),
+        }
+    }
+
+    /// Whether there is something for it now.
+    #[cfg(feature = "testing")]
+    pub fn has_output(&self, stream: &Stream) -> bool {
+        let next = self.next(&mut self.cursor(), stream);
+        next.is_ok_and(|next| !matches!(next, Next::Wait))
+    }
+
+    /// How far behind live it is.
+    fn behind_ms(&self, cursor: &Cursor, stream: &Stream) -> u64 {
+        let time_shift = self.time_shift.as_ref();
+        time_shift.map_or(0, |time_shift| time_shift.behind_ms(cursor, stream))
     }
 
     pub fn stream(&self) -> StreamId {
@@ -272,13 +339,18 @@ impl Viewer {
         stream: &Stream,
         batch: &mut Batch,
     ) -> io::Result<Sent> {
+        if let Some(time_shift) = &mut self.time_shift {
+            time_shift.set_out(&self.cursor, stream);
+        }
         let gathered = self.gather(stream, batch);
         if outbox.is_empty() && batch.items.is_empty() {
-            return Ok(Sent::nothing(if gathered.end == GatherEnd::OtherTracks {
-                self.end(outbox);
-                WriteProgress::Ended
-            } else {
-                WriteProgress::Level
+            return Ok(Sent::nothing(match gathered.end {
+                GatherEnd::OtherTracks => {
+                    self.end(outbox);
+                    WriteProgress::Ended
+                }
+                GatherEnd::Held(held) => WriteProgress::Held(held),
+                GatherEnd::LiveEdge | GatherEnd::Full => WriteProgress::Level,
             }));
         }
         let slices = outbox.slices().chain(batch.slices());
@@ -304,6 +376,7 @@ impl Viewer {
                 }
                 GatherEnd::LiveEdge => WriteProgress::Level,
                 GatherEnd::Full => WriteProgress::More,
+                GatherEnd::Held(held) => WriteProgress::Held(held),
             }
         };
         Ok(Sent {
@@ -332,13 +405,21 @@ impl Viewer {
         while bytes < GATHER_BYTES_MAX && batch.items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
             let before = batch.items.len();
-            let next = cursor.next(stream);
+            let next = match self.next(&mut cursor, stream) {
+                Ok(next) => next,
+                Err(held) => {
+                    return Gathered {
+                        end: GatherEnd::Held(held),
+                        cursor: gathered,
+                    };
+                }
+            };
             if self.is_v1() && announced == Announced::Offline && !matches!(next, Next::Wait) {
                 // Its publisher came and left again: what it left is first live, then offline.
                 announced = Announced::Live;
                 batch.items.push(Item {
                     announces: Some(announced),
-                    ..whole(hello(stream, true), gathered)
+                    ..whole(hello(stream, true, self.behind_ms(&gathered, stream)), gathered)
                 });
             }
             match next {
@@ -375,7 +456,8 @@ impl Viewer {
                     }
                     if let Some(init) = stream.init() {
                         let is_replaced = had_begun && chunk.takes_over;
-                        let message = self.before_init(stream, init, chunk, is_replaced);
+                        let behind_ms = self.behind_ms(&cursor, stream);
+                        let message = self.before_init(stream, init, chunk, (is_replaced, behind_ms));
                         if !message.is_empty() {
                             batch.items.push(Item {
                                 is_whole: false,
@@ -406,7 +488,8 @@ impl Viewer {
         }
         match (self.announced, stream.air()) {
             (Announced::Offline, Air::Live | Air::Stalled { .. }) => {
-                Some((Announced::Live, hello(stream, true)))
+                let behind_ms = self.behind_ms(&self.cursor, stream);
+                Some((Announced::Live, hello(stream, true, behind_ms)))
             }
             (Announced::Stalled, Air::Live) => {
                 Some((Announced::Live, text_frame(&ToViewer::Resumed.to_json())))
@@ -443,16 +526,21 @@ impl Viewer {
         stream: &Stream,
         newest: &Init,
         chunk: &Chunk,
-        is_replaced: bool,
+        (is_replaced, behind_ms): (bool, u64),
     ) -> Vec<u8> {
         match self.transport {
             Transport::WebSocket { v1: false } => Vec::new(),
             Transport::WebSocket { v1: true } => {
                 let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
                 let generation = u64::from(chunk.generation);
-                let init = text_frame(&ToViewer::Init { mime, generation }.to_json());
+                let init = ToViewer::Init {
+                    mime,
+                    generation,
+                    behind_ms,
+                };
+                let init = text_frame(&init.to_json());
                 if is_replaced {
-                    [replaced(stream), init].concat()
+                    [replaced(stream, behind_ms), init].concat()
                 } else {
                     init
                 }
@@ -528,21 +616,22 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
 }
 
 /// The message that a viewer gets when it comes, and when the publisher comes back.
-pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
+pub fn hello(stream: &Stream, live: bool, behind_ms: u64) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
         live,
+        behind_ms,
     };
     text_frame(&hello.to_json())
 }
 
 /// The messages that a viewer gets between the media of two publishers whose tracks differ.
-fn replaced(stream: &Stream) -> Vec<u8> {
+fn replaced(stream: &Stream, behind_ms: u64) -> Vec<u8> {
     let offline = ToViewer::Offline {
         reason: OfflineReason::Replaced,
     };
     // The stream may be offline by now; a message behind its media says that.
-    [text_frame(&offline.to_json()), hello(stream, true)].concat()
+    [text_frame(&offline.to_json()), hello(stream, true, behind_ms)].concat()
 }
 
 /// The response head of a stream that is watched over HTTP.

@@ -1,0 +1,206 @@
+//! What a viewer that watches behind live has beside its cursor: its pace, and what comes from a
+//! recording.
+//!
+//! It gets the first seconds at once, and the rest when it is due: so an hour back costs no burst. What
+//! the ring does not have comes in stretches from the archive thread, one at a time.
+
+use crate::record::{From, Reach, Stretch};
+use crate::stream::{Chunk, Cursor, Held, Next, Replay, Stream};
+use std::time::{Duration, Instant};
+
+/// Media that come at once.
+const AT_ONCE_MS: u64 = 10_000;
+
+/// A recording that has nothing yet is asked again after this time.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What happens when a viewer behind live has got an answer of the archive thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// There is something to write, or will be.
+    Goes,
+    /// There is no recording that has what comes next.
+    Lost,
+}
+
+#[derive(Debug)]
+pub struct TimeShift {
+    /// How far back it began.
+    behind_ms: u64,
+    pace: Option<Pace>,
+    replay: Option<Replay>,
+    /// What the archive thread is to read next, if the replay does not say.
+    wanted: Option<From>,
+    rest: Option<From>,
+    is_awaited: bool,
+    /// When its next media are due.
+    due_at: Option<Instant>,
+    /// When the archive thread may be asked again.
+    ask_at: Option<Instant>,
+}
+
+/// What is due when.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    began_ms: u64,
+    first_ms: u64,
+}
+
+impl Pace {
+    fn due_ms(&self, timestamp_ms: u64) -> u64 {
+        let later_ms = timestamp_ms.saturating_sub(self.first_ms);
+        self.began_ms + later_ms.saturating_sub(AT_ONCE_MS)
+    }
+}
+
+impl TimeShift {
+    /// `behind_ms`: how far back it begins, as far as that is known. `from`: what the archive thread is to
+    /// read first; `None` for a viewer that begins in the ring.
+    pub fn new(behind_ms: u64, from: Option<From>) -> TimeShift {
+        TimeShift {
+            behind_ms,
+            pace: None,
+            replay: None,
+            wanted: from,
+            rest: None,
+            is_awaited: false,
+            due_at: None,
+            ask_at: None,
+        }
+    }
+
+    /// The next thing for the viewer.
+    pub(super) fn next<'a>(
+        &'a self,
+        cursor: &mut Cursor,
+        stream: &'a Stream,
+    ) -> Result<Next<'a>, Held> {
+        let before = *cursor;
+        let next = cursor.next_behind(stream, self.replay.as_ref())?;
+        if let (Next::Chunk(chunk), Some(pace)) = (&next, self.pace) {
+            let due_ms = pace.due_ms(chunk.timestamp_ms);
+            if due_ms > stream.now_ms() {
+                *cursor = before;
+                return Err(Held::Paced { due_ms });
+            }
+        }
+        Ok(next)
+    }
+
+    /// How far behind live the next chunk is, by the clock at which media came.
+    pub(super) fn behind_ms(&self, cursor: &Cursor, stream: &Stream) -> u64 {
+        let ahead = cursor.ahead(stream, self.replay.as_ref());
+        let age_ms = |chunk: &Chunk| stream.now_ms().saturating_sub(chunk.came_ms);
+        ahead.map_or(self.behind_ms, age_ms)
+    }
+
+    /// Its time begins to run with the first media that it is given.
+    pub(super) fn set_out(&mut self, cursor: &Cursor, stream: &Stream) {
+        if self.pace.is_none()
+            && let Some(first) = cursor.ahead(stream, self.replay.as_ref())
+        {
+            self.pace = Some(Pace {
+                began_ms: stream.now_ms(),
+                first_ms: first.timestamp_ms,
+            });
+        }
+    }
+
+    /// It has been written to.
+    pub(super) fn written(&mut self, cursor: Cursor) {
+        if let Some(replay) = &mut self.replay {
+            replay.shorten(cursor);
+        }
+        self.due_at = None;
+    }
+
+    /// It gets nothing now, and why.
+    pub(super) fn held(&mut self, held: Held, stream: &Stream, now: Instant) {
+        match held {
+            Held::Paced { due_ms } => {
+                let wait_ms = due_ms.saturating_sub(stream.now_ms());
+                self.due_at = Some(now + Duration::from_millis(wait_ms));
+            }
+            Held::Missing { sequence } => self.want(From::Sequence(sequence)),
+            Held::Replayed => {
+                let follows = self.replay.as_ref().and_then(Replay::follows);
+                if let Some(from) = follows.map(From::Sequence).or_else(|| self.rest.take()) {
+                    self.want(from);
+                }
+            }
+            Held::Outdated => {}
+        }
+    }
+
+    fn want(&mut self, from: From) {
+        if !self.is_awaited {
+            self.wanted.get_or_insert(from);
+        }
+    }
+
+    /// What the archive thread is to read now.
+    pub fn wanted(&self, now: Instant) -> Option<&From> {
+        let is_time = self.ask_at.is_none_or(|ask_at| now >= ask_at);
+        self.wanted.as_ref().filter(|_| !self.is_awaited && is_time)
+    }
+
+    /// The archive thread has been asked.
+    pub fn asked(&mut self) {
+        self.is_awaited = true;
+        self.ask_at = None;
+    }
+
+    /// It cannot be asked now.
+    pub fn ask_later(&mut self, now: Instant) {
+        self.ask_at = Some(now + ASK_AGAIN);
+    }
+
+    /// The archive thread has answered.
+    pub(super) fn reached(&mut self, reach: Reach, cursor: &mut Cursor, now: Instant) -> Reached {
+        self.is_awaited = false;
+        match reach {
+            Reach::Gone => return Reached::Lost,
+            Reach::NotYet => self.ask_later(now),
+            Reach::Stretch(stretch) => {
+                let Stretch {
+                    chunks,
+                    generation,
+                    sequence,
+                    follows,
+                    rest,
+                } = stretch;
+                let is_behind_gap = match self.wanted.take() {
+                    // An init segment, which is no media, is in the ring alone.
+                    Some(From::Sequence(asked)) if generation != cursor.generation() => {
+                        sequence > asked + 1
+                    }
+                    Some(From::Sequence(asked)) => sequence != asked,
+                    Some(From::Came(_) | From::Place(_)) | None => false,
+                };
+                if chunks.is_empty() {
+                    self.ask_later(now);
+                }
+                self.rest = Some(From::Place(rest));
+                self.replay = Some(Replay::new(chunks, follows, is_behind_gap));
+                cursor.replay();
+            }
+        }
+        Reached::Goes
+    }
+
+    /// Whether it is to be written to now, because its next media are due or it may ask again.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        is_over(self.due_at) || (!self.is_awaited && is_over(self.ask_at))
+    }
+
+    /// Whether the archive thread has a job for it.
+    pub fn is_awaited(&self) -> bool {
+        self.is_awaited
+    }
+
+    /// Bytes of media that it holds.
+    pub fn held_bytes(&self) -> usize {
+        self.replay.as_ref().map_or(0, Replay::memory)
+    }
+}
