@@ -43,6 +43,8 @@ pub use folder::Folder;
 pub use gauge::{Admission, Admitted, Gauge};
 pub use growing::{From, GrowingFiles, Reach, ReadAt, Stretch};
 pub use orders::{Event, News, Order, What};
+#[cfg(feature = "testing")]
+pub use recorder::{Files, Now, Recorder};
 pub use retention::Retention;
 pub use thread::{Ledger, RecordThread};
 

@@ -1,7 +1,7 @@
 //! The recorder with files in memory and a time that tests set.
 
 use super::orders::{Event, News, Order, What};
-use super::growing::{GrowingFiles, ReadAt};
+use super::growing::{From, GrowingFiles, Reach, ReadAt};
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
@@ -339,4 +339,86 @@ fn publisher_that_leaves_without_an_open_file_is_told_of() {
     // A chunk that no decoder can start with begins no file.
     desk.send("demo", 1..2);
     assert_eq!(desk.shelf.len(), 0);
+}
+
+/// All that the growing recording has from here on, in chunks, and where a gap is told.
+fn read_growing(desk: &Desk, from: From, ring_oldest: u64) -> (Vec<Chunk>, Option<u64>) {
+    let (mut from, mut chunks) = (from, Vec::new());
+    loop {
+        let reach = desk.growing.read("demo", &from, ring_oldest);
+        let Reach::Stretch(stretch) = reach else {
+            panic!("{reach:?}");
+        };
+        chunks.extend(stretch.chunks);
+        if stretch.follows.is_some() {
+            return (chunks, stretch.follows);
+        }
+        from = From::Place(stretch.rest);
+    }
+}
+
+fn payload(chunks: &[Chunk]) -> Vec<u8> {
+    let payloads = chunks.iter().map(|chunk| chunk.framed.payload());
+    payloads.fold(Vec::new(), |all, payload| [&all[..], &payload].concat())
+}
+
+fn assert_same(got: &[Chunk], expected: &[Chunk]) {
+    let (got, expected) = (payload(got), payload(expected));
+    let differs = got.iter().zip(&expected).position(|(one, other)| one != other);
+    assert_eq!((got.len(), differs), (expected.len(), None));
+}
+
+#[test]
+fn growing_recording_is_read_as_the_ring_had_it_from_any_chunk_to_any() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    let all = desk.chunks.len();
+    assert!(matches!(
+        desk.growing.read("demo", &From::Came(0), 0),
+        Reach::Gone
+    ));
+    desk.send("demo", 0..all);
+    let end = desk.chunks[all - 1].sequence + 1;
+    for first in 0..all {
+        let from = From::Sequence(desk.chunks[first].sequence);
+        let (chunks, follows) = read_growing(&desk, from.clone(), u64::MAX);
+        assert_same(&chunks, &desk.chunks[first..]);
+        assert_eq!(follows, Some(end));
+        // Up to what is in the ring.
+        let last = first + (all - first).div_ceil(2);
+        let in_ring = desk.chunks.get(last).map_or(end, |chunk| chunk.sequence);
+        let (chunks, follows) = read_growing(&desk, from, in_ring);
+        assert_eq!(follows, Some(in_ring));
+        assert_same(&chunks, &desk.chunks[first..last]);
+    }
+    assert!(matches!(
+        desk.growing.read("demo", &From::Sequence(end), 0),
+        Reach::NotYet
+    ));
+    // Its end stays readable for those who are at it.
+    let reach = desk.growing.read("demo", &From::Came(0), u64::MAX);
+    let Reach::Stretch(stretch) = reach else {
+        panic!("{reach:?}");
+    };
+    desk.order("demo", What::End);
+    let place = From::Place(stretch.rest);
+    assert!(matches!(desk.growing.read("demo", &place, u64::MAX), Reach::Stretch(_)));
+    assert!(matches!(desk.growing.read("demo", &From::Came(0), 0), Reach::Gone));
+}
+
+#[test]
+fn growing_recording_ends_a_stretch_where_chunks_are_missing() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    let (all, joins) = (desk.chunks.len(), desk.join_points());
+    let (gone, back) = (joins[1] - 3, joins[1]);
+    desk.send("demo", 0..gone);
+    desk.send("demo", back..all);
+    let (chunks, follows) = read_growing(&desk, From::Sequence(desk.chunks[0].sequence), u64::MAX);
+    assert_same(&chunks, &desk.chunks[..gone]);
+    assert_eq!(follows, Some(desk.chunks[gone].sequence));
+    // What is missing is asked for: it goes on with the next join point.
+    let from = From::Sequence(desk.chunks[gone].sequence);
+    let (chunks, _) = read_growing(&desk, from, u64::MAX);
+    assert_same(&chunks, &desk.chunks[back..]);
 }

@@ -194,6 +194,12 @@ impl TimeShift {
         is_over(self.due_at) || (!self.is_awaited && is_over(self.ask_at))
     }
 
+    /// Whether its next media wait for a deadline.
+    #[cfg(feature = "testing")]
+    pub fn has_deadline(&self) -> bool {
+        self.due_at.is_some()
+    }
+
     /// Whether the archive thread has a job for it.
     pub fn is_awaited(&self) -> bool {
         self.is_awaited

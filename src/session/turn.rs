@@ -74,7 +74,7 @@ impl<S: Socket> Session<S> {
         };
         if !viewer.is_websocket() {
             // It has already sent all that it had to send.
-            if viewer.count_ignored_read() > u32::from(IGNORED_MAX) {
+            if viewer.count_ignored_read() > IGNORED_MAX {
                 return After::Gone;
             }
             return self.read_nothing(now);

@@ -55,9 +55,9 @@ pub struct Viewer {
     /// What it knows about the publisher. Only a viewer that understands text messages knows.
     announced: Announced,
     /// Its place in the audience's list.
-    audience_index: usize,
+    audience_index: u32,
     /// How often it sent something over HTTP, where a viewer has nothing to send.
-    ignored_reads: u32,
+    ignored_reads: u8,
     /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
     stamp: Option<Box<Stamp>>,
     /// Of a WebSocket.
@@ -257,8 +257,9 @@ impl Viewer {
     /// Whether there is something for it now.
     #[cfg(feature = "testing")]
     pub fn has_output(&self, stream: &Stream) -> bool {
+        let has_deadline = self.time_shift().is_some_and(TimeShift::has_deadline);
         let next = self.next(&mut self.cursor(), stream);
-        next.is_ok_and(|next| !matches!(next, Next::Wait))
+        !has_deadline && next.is_ok_and(|next| !matches!(next, Next::Wait))
     }
 
     /// How far behind live it is.
@@ -277,11 +278,12 @@ impl Viewer {
 
     /// Its place in the audience's list.
     pub fn audience_index(&self) -> usize {
-        self.audience_index
+        self.audience_index as usize
     }
 
     pub fn set_audience_index(&mut self, index: usize) {
-        self.audience_index = index;
+        // File descriptors are fewer.
+        self.audience_index = index as u32;
     }
 
     pub fn liveness(&self) -> &Liveness {
@@ -303,8 +305,8 @@ impl Viewer {
     }
 
     /// Notes that it sent something over HTTP. Returns how often it has.
-    pub(super) fn count_ignored_read(&mut self) -> u32 {
-        self.ignored_reads += 1;
+    pub(super) fn count_ignored_read(&mut self) -> u8 {
+        self.ignored_reads = self.ignored_reads.saturating_add(1);
         self.ignored_reads
     }
 

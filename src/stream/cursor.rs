@@ -24,12 +24,8 @@ enum Position {
     },
     /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
     At { next: u64, seen_ms: u64 },
-    /// Is given chunks of a recording, `next` by number. `is_told`: of what is missing before it.
-    Replaying {
-        next: u64,
-        seen_ms: u64,
-        is_told: bool,
-    },
+    /// Is given chunks of a recording, `next` by number.
+    Replaying { next: u64, seen_ms: u64 },
 }
 
 /// What a viewer is to be given now. Asking moves the cursor past it.

@@ -89,7 +89,6 @@ impl Cursor {
         self.position = Position::Replaying {
             next: 0,
             seen_ms: self.seen_ms(),
-            is_told: false,
         };
     }
 
@@ -162,11 +161,7 @@ impl Cursor {
                     }
                     return Ok(Next::Chunk(chunk));
                 }
-                Position::Replaying {
-                    next,
-                    seen_ms,
-                    is_told,
-                } => {
+                Position::Replaying { next, seen_ms } => {
                     let Some(chunk) = replay.and_then(|replay| replay.chunk(next)) else {
                         let follows = replay.and_then(Replay::follows);
                         let ring = stream.ring();
@@ -181,11 +176,12 @@ impl Cursor {
                         continue;
                     };
                     let is_behind_gap = replay.is_some_and(|replay| replay.is_behind_gap);
+                    // One that has been told has seen what comes before the first chunk.
+                    let is_told = seen_ms == chunk.timestamp_ms;
                     if is_behind_gap && next == 0 && !is_told && self.has_begun() {
                         self.position = Position::Replaying {
                             next,
-                            seen_ms,
-                            is_told: true,
+                            seen_ms: chunk.timestamp_ms,
                         };
                         return Ok(Next::Skip {
                             from_ms: seen_ms,
@@ -199,7 +195,6 @@ impl Cursor {
                     self.position = Position::Replaying {
                         next: next + 1,
                         seen_ms: chunk.timestamp_ms,
-                        is_told: true,
                     };
                     return Ok(Next::Chunk(chunk));
                 }

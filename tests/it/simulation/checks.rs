@@ -83,6 +83,8 @@ pub struct Checks {
     /// Since when each session is in a state that it must leave soon.
     passing: HashMap<SessionId, (&'static str, Instant)>,
     pub most_held: usize,
+    /// Whether streams are recorded, and kept for publishers that may come back.
+    is_recording: bool,
 }
 
 impl Checks {
@@ -110,6 +112,7 @@ impl Checks {
             hook: settings.hook,
             passing: HashMap::new(),
             most_held: 0,
+            is_recording: settings.record.is_some(),
         }
     }
 
@@ -194,7 +197,7 @@ impl Checks {
             format!("{} connections count", audit.counted)
         });
         for stream in &audit.streams {
-            let is_deserted = stream.viewers + stream.candidates == 0 && !stream.has_publisher;
+            let is_deserted = !self.is_recording && stream.viewers + stream.candidates == 0 && !stream.has_publisher;
             self.require(!is_deserted, || format!("{} is deserted", stream.name));
             self.require(stream.ring_bytes <= self.ring_bytes, || {
                 format!("the ring of {} takes {}", stream.name, stream.ring_bytes)
@@ -232,7 +235,8 @@ impl Checks {
     fn check_memory(&self, session: &SessionAudit) {
         let most = match session.state {
             "publishing" => self.coming_bytes,
-            "posting" => 512 << 10,
+            // A viewer behind live holds a stretch of a recording.
+            "posting" | "viewing" => 512 << 10,
             _ => 64 << 10,
         };
         self.require(session.coming_bytes <= most, || {

@@ -66,6 +66,8 @@ pub struct Counts {
     /// Connections and requests that a full server, or too many of one client, were refused for.
     pub full: u64,
     pub handovers: u64,
+    /// Pictures that viewers behind live were given.
+    pub behind: u64,
 }
 
 impl Counts {
@@ -79,6 +81,7 @@ impl Counts {
         self.through_proxy += other.through_proxy;
         self.full += other.full;
         self.handovers += other.handovers;
+        self.behind += other.behind;
     }
 }
 

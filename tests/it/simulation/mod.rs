@@ -6,9 +6,11 @@
 //!               └─ peers look at every byte that they are given ─► faults
 //! ```
 //!
-//! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
+//! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds;
+//!   `disk`: the threads that record.
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
-//! - `checks`: what is true after each turn; `promises`, `limits`: tests of one promise each.
+//! - `checks`: what is true after each turn; `promises`, `limits`, `time_shift`: tests of one promise
+//!   each.
 //! - `scenario`: what happens by a seed; `shrink`: a shorter scenario that fails as well.
 //!
 //! TLS is not simulated: it is in `net`, below the socket. The hub asks a socket whether its handshake goes
@@ -19,6 +21,7 @@
 //! A failing seed prints the command that repeats it, and the shortest scenario that still fails.
 
 mod checks;
+mod disk;
 mod guards;
 mod limits;
 mod link;
@@ -28,6 +31,7 @@ mod peers;
 mod promises;
 mod scenario;
 mod shrink;
+mod time_shift;
 mod world;
 
 use media::Counts;
@@ -157,7 +161,8 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.permitted > 10
         && tried.refused_for_memory + tried.closed_for_memory > 0
         && tried.through_proxy > 10
-        && tried.handovers > 1;
+        && tried.handovers > 1
+        && tried.behind > 1000;
     assert!(is_enough, "too little was tried: {tried:?}");
 }
 

@@ -52,6 +52,8 @@ pub struct Server {
     memory_bytes: Option<usize>,
     max_connections: Option<usize>,
     max_streams: Option<usize>,
+    /// Whether streams are recorded.
+    record: bool,
 }
 
 /// The proxy of a simulation.
@@ -95,7 +97,8 @@ pub struct Outcome {
 impl Scenario {
     pub fn new(seed: u64) -> Scenario {
         let mut chance = fastrand::Rng::with_seed(seed);
-        let server = server(&mut chance);
+        let mut server = server(&mut chance);
+        server.record = server.memory_bytes.is_none() && seed.is_multiple_of(2);
         let honest_lasts = BUSY + Duration::from_secs(5);
         let honest = PublisherSpec {
             credential: Credential::by(
@@ -196,6 +199,7 @@ impl Scenario {
         let server = self.server;
         let mut options = server.guard.options();
         options.max_connections = server.max_connections;
+        options.record = server.record.then(|| "recordings".into());
         if let Some(naming) = server.proxy {
             let network = "10.8.0.0/16".parse().expect("it is a network");
             options.trusted_proxy = Some(vec![network]);
@@ -338,6 +342,7 @@ fn server(chance: &mut fastrand::Rng) -> Server {
         memory_bytes: [None, None, Some(768 << 10), Some(3 << 20)][chance.usize(..4)],
         max_connections: [None, None, None, Some(15)][chance.usize(..4)],
         max_streams: [None, None, Some(2)][chance.usize(..3)],
+        record: false,
     }
 }
 
@@ -345,7 +350,7 @@ fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
     let seed = chance.u64(..);
     match chance.u8(..20) {
         0..3 => What::Publish(publisher(chance, server), link(chance)),
-        3..11 => What::Watch(viewer(chance, server), link(chance)),
+        3..11 => What::Watch(behind(viewer(chance, server), server, seed), link(chance)),
         11..14 => {
             let link = link(chance);
             let is_good = link == LinkSpec::good() && server.hook.is_none();
@@ -442,6 +447,23 @@ fn viewer(chance: &mut fastrand::Rng, server: &Server) -> ViewerSpec {
         habit: habits[chance.usize(..habits.len())],
         lasts: Duration::from_millis(chance.u64(200..50_000)),
         lag: server.lag(),
+        back: Duration::ZERO,
+        keeps: None,
+    }
+}
+
+/// Some viewers begin behind live.
+fn behind(spec: ViewerSpec, server: &Server, seed: u64) -> ViewerSpec {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    if chance.u8(..3) > 0 {
+        return spec;
+    }
+    // A ring that is short of bytes, or of memory, may lose anything.
+    let is_large = server.ring_bytes >= 16 << 20 && server.memory_bytes.is_none();
+    ViewerSpec {
+        back: Duration::from_millis(chance.u64(500..70_000)),
+        keeps: Some(Duration::from_secs(if is_large { 25 } else { 0 })),
+        ..spec
     }
 }
 

@@ -5,6 +5,7 @@
 //! measured: so a seed gives the whole run back.
 
 use super::checks::{Checks, Moment};
+use super::disk::Disk;
 use super::guards::Guard;
 use super::link::{Line, LinkSpec, Plug, Wire};
 use super::media::{Books, Ledger};
@@ -59,6 +60,8 @@ pub struct World {
     hook: HookMood,
     asked: VecDeque<(Instant, HookAnswer)>,
     chance: fastrand::Rng,
+    /// `None` unless streams are recorded.
+    pub disk: Option<Disk>,
     pub turns: u64,
     /// Turns in a row in which no socket was touched, though none had news.
     idle_turns: u32,
@@ -163,6 +166,8 @@ impl World {
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
         let drain_timeout = settings.limits.drain_timeout;
+        let disk = settings.record.as_ref();
+        let disk = disk.map(|record| Disk::new(record, seed));
         let mut memory = Meter::new();
         let allocated = memory.allocated();
         let mut hub = memory.count(|| Hub::new(settings, allocated, time));
@@ -181,6 +186,7 @@ impl World {
             hook: HookMood::Quick,
             asked: VecDeque::new(),
             chance: fastrand::Rng::with_seed(seed),
+            disk,
             turns: 0,
             idle_turns: 0,
             slept: true,
@@ -353,6 +359,7 @@ impl World {
             self.peers_wake(),
             answered,
             self.hub_wake(),
+            self.disk.as_ref().and_then(Disk::wake_at),
             self.stops_at,
             self.ends_at,
             Some(limit),
@@ -432,6 +439,9 @@ impl World {
                 self.memory.count(|| self.hub.hook_answered(&answer));
             }
         }
+        if let Some(disk) = &mut self.disk {
+            has_news |= disk.act(&mut self.hub, self.now);
+        }
         has_news
     }
 
@@ -441,6 +451,9 @@ impl World {
         self.memory.count(|| self.hub.turn(&|| hub_now));
         while let Some(question) = self.memory.count(|| self.hub.poll_question()) {
             self.ask_hook(question);
+        }
+        if let Some(disk) = &mut self.disk {
+            disk.take(&mut self.hub, self.now);
         }
         let (mut calls, mut bytes) = (0, 0);
         for seat in &self.seats {
