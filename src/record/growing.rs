@@ -120,6 +120,15 @@ impl Index {
         self.joins().find(|mark| mark.sequence >= sequence).copied()
     }
 
+    /// How many chunks are missing before the one at this place.
+    fn missed_at(&self, offset: u64) -> u64 {
+        let at = self.joins.binary_search_by_key(&offset, |placed| placed.mark.offset);
+        let recent = self.recent.binary_search_by_key(&offset, |placed| placed.mark.offset);
+        let placed = at.ok().map(|at| &self.joins[at]);
+        let placed = placed.or_else(|| recent.ok().map(|at| &self.recent[at]));
+        placed.map_or(0, |placed| placed.mark.sequence - placed.follows)
+    }
+
     /// The first mark in this part of the file at which a stretch ends: the ring has it, or chunks are
     /// missing before it.
     fn end_within(&self, from: u64, until: u64, ring_oldest: u64) -> Option<&Placed> {
@@ -208,26 +217,41 @@ impl GrowingFiles {
 
     /// Reads a stretch of a stream's recording. It ends before `ring_oldest`, which is in the ring.
     pub fn read(&self, stream: &str, from: &From, ring_oldest: u64) -> Reach {
-        let found = match from {
-            From::Came(came_ms) => self.find(stream).and_then(|file| {
-                let mark = file.index().came_by(*came_ms)?;
-                Some((file, mark))
-            }),
-            From::Sequence(sequence) => {
-                let Some(file) = self.find(stream) else {
-                    return Reach::Gone;
-                };
-                let mark = file.index().from(*sequence);
-                let Some(mark) = mark else {
-                    return Reach::NotYet;
-                };
-                Some((file, mark))
+        match from {
+            From::Came(came_ms) => {
+                let file = self.find(stream);
+                let found = file.and_then(|file| {
+                    let mark = file.index().came_by(*came_ms)?;
+                    Some(Place::at(file, mark))
+                });
+                found.map_or(Reach::Gone, |place| place.read_on(ring_oldest, 0))
             }
-            From::Place(place) => return read_on(place.clone(), ring_oldest),
+            From::Sequence(sequence) => self.read_from(stream, *sequence, ring_oldest),
+            From::Place(place) => {
+                let (end, next) = {
+                    let index = place.file.index();
+                    (index.end, index.next)
+                };
+                if place.offset < end {
+                    let missed = place.file.index().missed_at(place.offset);
+                    return place.clone().read_on(ring_oldest, missed);
+                }
+                // It has ended, or another has followed it.
+                self.read_from(stream, next, ring_oldest)
+            }
+        }
+    }
+
+    fn read_from(&self, stream: &str, sequence: u64, ring_oldest: u64) -> Reach {
+        let Some(file) = self.find(stream) else {
+            return Reach::Gone;
         };
-        match found {
-            Some((file, mark)) => read_on(Place::at(file, mark), ring_oldest),
-            None => Reach::Gone,
+        let mark = file.index().from(sequence);
+        match mark {
+            Some(mark) => {
+                Place::at(file, mark).read_on(ring_oldest, mark.sequence - sequence)
+            }
+            None => Reach::NotYet,
         }
     }
 }
@@ -278,36 +302,36 @@ pub enum Reach {
 pub struct Stretch {
     pub chunks: VecDeque<Chunk>,
     pub generation: u32,
-    /// The sequence of the first chunk, if it is at a mark.
-    pub sequence: u64,
+    /// Chunks that are missing before the first.
+    pub missed: u64,
     /// Of the chunk behind the last, where that is known: the ring may have it.
     pub follows: Option<u64>,
     pub rest: Place,
 }
 
-fn read_on(place: Place, ring_oldest: u64) -> Reach {
-    let (until, follows) = {
-        let index = place.file.index();
-        let until = index.end.min(place.offset + PIECE_BYTES as u64);
-        match index.end_within(place.offset, until, ring_oldest) {
-            Some(placed) => (placed.mark.offset, Some(placed.follows)),
-            None if until == index.end => (until, Some(index.next)),
-            None => (until, None),
-        }
-    };
-    let sequence = place.mark.sequence;
-    let generation = place.file.generation;
-    match read_until(&place, until) {
-        Ok((chunks, rest)) => Reach::Stretch(Stretch {
-            follows: follows.filter(|_| rest.offset == until),
-            chunks,
-            generation,
-            sequence,
-            rest,
-        }),
-        Err(error) => {
-            tracing::warn!(%error, "a recording cannot be read for viewers that are behind live");
-            Reach::Gone
+impl Place {
+    fn read_on(self, ring_oldest: u64, missed: u64) -> Reach {
+        let (until, follows) = {
+            let index = self.file.index();
+            let until = index.end.min(self.offset + PIECE_BYTES as u64);
+            match index.end_within(self.offset, until, ring_oldest) {
+                Some(placed) => (placed.mark.offset, Some(placed.follows)),
+                None if until == index.end => (until, Some(index.next)),
+                None => (until, None),
+            }
+        };
+        match read_until(&self, until) {
+            Ok((chunks, rest)) => Reach::Stretch(Stretch {
+                chunks,
+                generation: self.file.generation,
+                missed,
+                follows: follows.filter(|_| rest.offset == until),
+                rest,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "a recording cannot be read for viewers that are behind live");
+                Reach::Gone
+            }
         }
     }
 }

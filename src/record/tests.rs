@@ -395,15 +395,18 @@ fn growing_recording_is_read_as_the_ring_had_it_from_any_chunk_to_any() {
         desk.growing.read("demo", &From::Sequence(end), 0),
         Reach::NotYet
     ));
-    // Its end stays readable for those who are at it.
-    let reach = desk.growing.read("demo", &From::Came(0), u64::MAX);
+    // One that reads it when it ends reads the rest.
+    let middle = desk.chunks[all / 2].sequence;
+    let reach = desk.growing.read("demo", &From::Sequence(1), middle);
     let Reach::Stretch(stretch) = reach else {
         panic!("{reach:?}");
     };
     desk.order("demo", What::End);
-    let place = From::Place(stretch.rest);
-    assert!(matches!(desk.growing.read("demo", &place, u64::MAX), Reach::Stretch(_)));
-    assert!(matches!(desk.growing.read("demo", &From::Came(0), 0), Reach::Gone));
+    let (chunks, follows) = read_growing(&desk, From::Place(stretch.rest), u64::MAX);
+    assert_same(&chunks, &desk.chunks[all / 2..]);
+    assert_eq!(follows, Some(end));
+    let over = desk.growing.read("demo", &From::Sequence(1), 0);
+    assert!(matches!(over, Reach::Gone));
 }
 
 #[test]
@@ -417,6 +420,16 @@ fn growing_recording_ends_a_stretch_where_chunks_are_missing() {
     let (chunks, follows) = read_growing(&desk, From::Sequence(desk.chunks[0].sequence), u64::MAX);
     assert_same(&chunks, &desk.chunks[..gone]);
     assert_eq!(follows, Some(desk.chunks[gone].sequence));
+    // One that has come there goes on behind the gap, and is told.
+    let from = From::Sequence(desk.chunks[0].sequence);
+    let Reach::Stretch(stretch) = desk.growing.read("demo", &from, u64::MAX) else {
+        panic!("there is more");
+    };
+    let rest = From::Place(stretch.rest);
+    let Reach::Stretch(stretch) = desk.growing.read("demo", &rest, u64::MAX) else {
+        panic!("there is more");
+    };
+    assert_eq!(stretch.missed, 3);
     // What is missing is asked for: it goes on with the next join point.
     let from = From::Sequence(desk.chunks[gone].sequence);
     let (chunks, _) = read_growing(&desk, from, u64::MAX);

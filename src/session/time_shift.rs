@@ -123,9 +123,8 @@ impl TimeShift {
             }
             Held::Missing { sequence } => self.want(From::Sequence(sequence)),
             Held::Replayed => {
-                let follows = self.replay.as_ref().and_then(Replay::follows);
-                if let Some(from) = follows.map(From::Sequence).or_else(|| self.rest.take()) {
-                    self.want(from);
+                if let Some(rest) = self.rest.take() {
+                    self.want(rest);
                 }
             }
             Held::Outdated => {}
@@ -165,21 +164,14 @@ impl TimeShift {
                 let Stretch {
                     chunks,
                     generation,
-                    sequence,
+                    missed,
                     follows,
                     rest,
                 } = stretch;
-                let is_behind_gap = match self.wanted.take() {
-                    // An init segment, which is no media, is in the ring alone.
-                    Some(From::Sequence(asked)) if generation != cursor.generation() => {
-                        sequence > asked + 1
-                    }
-                    Some(From::Sequence(asked)) => sequence != asked,
-                    Some(From::Came(_) | From::Place(_)) | None => false,
-                };
-                if chunks.is_empty() {
-                    self.ask_later(now);
-                }
+                self.wanted = None;
+                // An init segment, which is no media, is in the ring alone.
+                let inits = u64::from(generation != cursor.generation());
+                let is_behind_gap = missed > inits;
                 self.rest = Some(From::Place(rest));
                 self.replay = Some(Replay::new(chunks, follows, is_behind_gap));
                 cursor.replay();

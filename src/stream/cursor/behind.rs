@@ -33,10 +33,6 @@ impl Replay {
         }
     }
 
-    pub fn follows(&self) -> Option<u64> {
-        self.follows
-    }
-
     /// Lets go of the chunks that the viewer has.
     pub fn shorten(&mut self, cursor: Cursor) {
         if let Position::Replaying { next, .. } = cursor.position {
@@ -163,7 +159,7 @@ impl Cursor {
                 }
                 Position::Replaying { next, seen_ms } => {
                     let Some(chunk) = replay.and_then(|replay| replay.chunk(next)) else {
-                        let follows = replay.and_then(Replay::follows);
+                        let follows = replay.and_then(|replay| replay.follows);
                         let ring = stream.ring();
                         let is_there = |sequence: &u64| {
                             (ring.oldest()..=ring.live_edge()).contains(sequence)
