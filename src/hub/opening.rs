@@ -11,7 +11,7 @@ use crate::routes::Via;
 use crate::session::bucket::RateLimit;
 use crate::session::inbound::Inbound;
 use crate::session::publisher::{Publisher, PublisherEnd, Upload};
-use crate::session::viewer::{Transport, Viewer, hello, stream_head};
+use crate::session::viewer::{Transport, Viewer, stream_head};
 use crate::session::{SessionId, Socket, State};
 use crate::stream::{Ingest, StreamId};
 use crate::stream_name::StreamName;
@@ -54,7 +54,13 @@ impl<S: Socket> Hub<S> {
         let stream = self.streams.stream(stream_id);
         let start = self.place_behind(stream_id, back);
         let behind_ms = start.as_ref().map_or(0, |start| start.behind_ms);
-        let hello = hello(stream, stream.is_live(), behind_ms);
+        let hello = ToViewer::Hello {
+            stream: stream.name().to_string(),
+            live: stream.is_live(),
+            behind_ms,
+            back_ms: Some(self.back_ms(stream_id)),
+        };
+        let hello = text_frame(&hello.to_json());
         let now = self.clock.now();
         let (viewer, inbound) = match via {
             Via::WebSocket(handshake) => {

@@ -72,7 +72,7 @@ impl<S: Socket> Hub<S> {
     /// How far back one can go.
     pub(super) fn back_ms(&self, id: StreamId) -> u64 {
         let stream = self.streams.stream(id);
-        let in_ring = stream.join_point_at(0).map(|chunk| chunk.came_ms);
+        let in_ring = stream.oldest_join_point().map(|chunk| chunk.came_ms);
         let recorded_ms = self.recorded_from_ms(stream.name(), stream.generation());
         let oldest_ms = in_ring.into_iter().chain(recorded_ms).min();
         oldest_ms.map_or(0, |oldest_ms| stream.now_ms().saturating_sub(oldest_ms))
@@ -120,7 +120,7 @@ impl<S: Socket> Hub<S> {
             return;
         };
         let stream = self.streams.stream(viewer.stream());
-        let oldest = stream.join_point_at(0).map(|chunk| chunk.sequence);
+        let oldest = stream.oldest_join_point().map(|chunk| chunk.sequence);
         viewer.reached(reach, oldest, now);
         self.queue_write(id);
     }

@@ -617,12 +617,13 @@ fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
     }
 }
 
-/// The message that a viewer gets when it comes, and when the publisher comes back.
-pub fn hello(stream: &Stream, live: bool, behind_ms: u64) -> Vec<u8> {
+/// The message that a viewer gets when its publisher comes, or comes back.
+fn hello(stream: &Stream, live: bool, behind_ms: u64) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
         live,
         behind_ms,
+        back_ms: None,
     };
     text_frame(&hello.to_json())
 }

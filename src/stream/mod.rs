@@ -220,6 +220,15 @@ impl Stream {
             .filter(|chunk| chunk.kind == ChunkKind::JoinPoint)
     }
 
+    /// The oldest join point of the newest tracks that the ring has.
+    pub fn oldest_join_point(&self) -> Option<&Chunk> {
+        let generation = self.generation();
+        let ring = &self.ring;
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let mut joins = chunks.filter(|chunk| chunk.kind == ChunkKind::JoinPoint);
+        joins.find(|chunk| chunk.generation == generation)
+    }
+
     /// The newest join point that came at this time at the latest, or the oldest in the ring.
     pub fn join_point_at(&self, came_ms: u64) -> Option<&Chunk> {
         let mut oldest = None;

@@ -16,12 +16,15 @@ pub const SUBPROTOCOL: &str = "videostream.v1";
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToViewer {
     /// The first message: which stream this is, and whether its publisher is here. `behind_ms`: how far
-    /// behind live the viewer begins; 0 for one that is live.
+    /// behind live the viewer begins; 0 for one that is live. `back_ms`: how far back one can begin, in the
+    /// first message alone.
     Hello {
         stream: String,
         live: bool,
         #[serde(default)]
         behind_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back_ms: Option<u64>,
     },
     /// The next binary message begins with an init segment. `behind_ms`: how long ago the media behind it
     /// came; 0 for a viewer that is live.
@@ -139,8 +142,18 @@ mod tests {
                     stream: "a".to_owned(),
                     live: true,
                     behind_ms: 0,
+                    back_ms: None,
                 },
                 r#"{"type":"hello","stream":"a","live":true,"behind_ms":0}"#,
+            ),
+            (
+                ToViewer::Hello {
+                    stream: "a".to_owned(),
+                    live: true,
+                    behind_ms: 5000,
+                    back_ms: Some(30_000),
+                },
+                r#"{"type":"hello","stream":"a","live":true,"behind_ms":5000,"back_ms":30000}"#,
             ),
             (
                 ToViewer::Init {
