@@ -111,8 +111,10 @@ function follow(step) {
   const former = state;
   state = step.state;
   const isElsewhere = former?.shift.wantedMs !== state.shift.wantedMs || former.shift.isConnecting !== state.shift.isConnecting;
-  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) speak();
-  if (isElsewhere) showPlace();
+  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) {
+    speak();
+    showPlace();
+  }
   for (const effect of step.effects) perform(effect, step);
 }
 
@@ -211,7 +213,7 @@ function speak() {
   root.dataset.hitch = state.name === 'playing' && !paused ? state.hitch : '';
   root.toggleAttribute('data-shifted', behindMs > 0);
   root.toggleAttribute('data-seeking', state.shift.isConnecting);
-  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : behindMs ? 'Not live' : 'Live');
+  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : behindMs ? 'Behind live' : 'Live');
   $('play').hidden = !paused;
   if (paused) $('unmute').hidden = true;
   $('pause').ariaLabel = paused ? 'Play' : 'Pause';
