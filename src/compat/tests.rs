@@ -202,17 +202,17 @@ proptest! {
 }
 
 /// A recording of `tests/data`, and what is in it.
-struct Film {
+struct Clip {
     bytes: Bytes,
     blocks: Vec<Block>,
 }
 
-impl Film {
-    fn read(name: &str) -> Film {
+impl Clip {
+    fn read(name: &str) -> Clip {
         let path = format!("{}/tests/data/{name}.webm", env!("CARGO_MANIFEST_DIR"));
         let bytes = Bytes::from(std::fs::read(path).unwrap());
         let blocks = blocks_of(&bytes);
-        Film { bytes, blocks }
+        Clip { bytes, blocks }
     }
 }
 
@@ -236,15 +236,15 @@ fn seen(blocks: &[Block]) -> Vec<(i64, usize, Bytes)> {
         .collect()
 }
 
-/// Sends a film in pieces of `piece` bytes as an old page does, keeping `capacity` bytes. Returns, for a
+/// Sends a clip in pieces of `piece` bytes as an old page does, keeping `capacity` bytes. Returns, for a
 /// newcomer after each piece, the messages that it has in the end.
-fn newcomers(film: &Film, piece: usize, capacity: usize) -> Vec<Vec<Vec<u8>>> {
+fn newcomers(clip: &Clip, piece: usize, capacity: usize) -> Vec<Vec<Vec<u8>>> {
     let mut kept = Kept::new(capacity, 1 << 20);
     let limits = Limits::default();
     let mut stream = Stream::new("compat".into(), limits);
     let mut ingest = Ingest::new(limits).with_trail();
     let mut listeners: Vec<Listener> = Vec::new();
-    for (index, part) in film.bytes.chunks(piece).enumerate() {
+    for (index, part) in clip.bytes.chunks(piece).enumerate() {
         let part = Bytes::copy_from_slice(part);
         match index {
             0 => kept.begin(part.clone()),
@@ -272,11 +272,11 @@ fn beyond_the_bound_a_newcomers_blob_begins_at_a_keyframe_and_plays_on() {
         // Its Segment has a size, and ends before the shorter blob would.
         "ffmpeg-finished",
     ] {
-        let film = Film::read(name);
-        let all = seen(&film.blocks);
-        let (piece, capacity) = (film.bytes.len() / 40, film.bytes.len() / 3);
+        let clip = Clip::read(name);
+        let all = seen(&clip.blocks);
+        let (piece, capacity) = (clip.bytes.len() / 40, clip.bytes.len() / 3);
         let mut shorter = 0;
-        for (index, messages) in newcomers(&film, piece, capacity).iter().enumerate() {
+        for (index, messages) in newcomers(&clip, piece, capacity).iter().enumerate() {
             let got = Bytes::from(messages.concat());
             if got.is_empty() {
                 continue;
@@ -291,17 +291,17 @@ fn beyond_the_bound_a_newcomers_blob_begins_at_a_keyframe_and_plays_on() {
 
 #[test]
 fn within_the_bound_a_newcomers_blob_is_whole() {
-    let film = Film::read("chromium-vp9-opus-100ms");
-    for messages in newcomers(&film, 1000, usize::MAX) {
-        assert!(messages.concat() == film.bytes);
+    let clip = Clip::read("chromium-vp9-opus-100ms");
+    for messages in newcomers(&clip, 1000, usize::MAX) {
+        assert!(messages.concat() == clip.bytes);
     }
 }
 
 #[test]
 fn newcomer_waits_for_a_keyframe_where_the_bound_left_none() {
-    let film = Film::read("chromium-vp8-opus-100ms");
+    let clip = Clip::read("chromium-vp8-opus-100ms");
     // Far less than from one keyframe to the next.
-    let newcomers = newcomers(&film, 1000, 20_000);
+    let newcomers = newcomers(&clip, 1000, 20_000);
     let (waited, began): (Vec<_>, Vec<_>) = newcomers.iter().partition(|got| got.is_empty());
     assert!(!waited.is_empty() && began.len() > 20, "{}", began.len());
     for messages in began {

@@ -46,16 +46,16 @@ pub fn control(input: &[u8]) {
 }
 
 fn messages(text: &str) {
-    let mut told = Vec::new();
+    let mut messages = Vec::new();
     if let Some(message) = ToViewer::parse(text) {
-        told.push(message.to_json());
+        messages.push(message.to_json());
         assert_eq!(ToViewer::parse(&message.to_json()), Some(message));
     }
     if let Some(message) = ToPublisher::parse(text) {
-        told.push(message.to_json());
+        messages.push(message.to_json());
         assert_eq!(ToPublisher::parse(&message.to_json()), Some(message));
     }
-    for json in told {
+    for json in messages {
         let is_one_line = !json.contains(char::is_control);
         assert!(is_one_line, "{json}");
         let frame = text_frame(&json);

@@ -167,11 +167,11 @@ fn assert_is_whole(response: &[u8]) {
         panic!("a response whose head has no end");
     };
     let body = &response[head_length..];
-    let told = parsed
+    let declared = parsed
         .headers
         .iter()
         .find(|field| field.name == "Content-Length")
         .and_then(|field| std::str::from_utf8(field.value).ok()?.parse().ok());
     // The answer to HEAD tells the length of a body that it does not have.
-    assert!(body.is_empty() || Some(body.len()) == told);
+    assert!(body.is_empty() || Some(body.len()) == declared);
 }

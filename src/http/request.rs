@@ -56,6 +56,8 @@ pub struct RequestHead {
     /// Which part of a file is wanted, and of which version (RFC 9110, 14.2 and 13.1.5).
     pub range: Option<String>,
     pub if_range: Option<String>,
+    /// Whether the body is a part of something larger (RFC 9110, 14.5), as when a client resumes an upload.
+    pub is_partial: bool,
     /// What `X-Forwarded-For` says, all of it. Any client can send any value: see
     /// [`super::forwarded`].
     pub forwarded_for: Option<String>,
@@ -166,6 +168,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         // An unreadable field asks for no part.
         range: fields.single("Range").ok().flatten().map(str::to_owned),
         if_range: fields.single("If-Range").ok().flatten().map(str::to_owned),
+        is_partial: fields.lines("Content-Range").next().is_some(),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
         forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
         upgrade,

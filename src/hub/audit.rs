@@ -26,6 +26,9 @@ pub struct Audit {
     /// Work of the last turn for publishers, and for reports: see [`work`](crate::work).
     pub publishers_work: u64,
     pub reports_work: u64,
+    /// Whether the last turn stopped writing while an audience waited for new chunks, and more could have
+    /// been written.
+    pub has_idled: bool,
     /// Requests that `--max-memory` refused, and sessions that it closed.
     pub refused_for_memory: u64,
     pub closed_for_memory: u64,
@@ -86,6 +89,14 @@ pub struct StreamAudit {
 }
 
 impl<S: Socket> Hub<S> {
+    /// Looks at what the writing half of a turn left undone.
+    pub(super) fn audit_write(&mut self, budget_left: usize) {
+        let now = self.clock.now();
+        let is_due = self.streams.sweep_at(now).is_some_and(|at| at <= now);
+        let waits = is_due || !self.streams.fresh().is_empty();
+        self.turn.has_idled = waits && budget_left > 0;
+    }
+
     pub fn audit(&self) -> Audit {
         Audit {
             sessions: self
@@ -101,6 +112,7 @@ impl<S: Socket> Hub<S> {
             questions: self.authorizer.as_ref().map_or(0, |one| one.questions()),
             publishers_work: self.turn.budget.done(),
             reports_work: self.turn.reads.done(),
+            has_idled: self.turn.has_idled,
             refused_for_memory: self.books.counters.refused_for_memory,
             closed_for_memory: self.books.counters.closed_for_memory,
         }

@@ -153,6 +153,9 @@ struct Turn {
     reads: Work,
     read_buffer: ReadBuffer,
     batch: Batch,
+    /// What the audit says of the writing half.
+    #[cfg(feature = "testing")]
+    has_idled: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,6 +194,8 @@ impl<S: Socket> Hub<S> {
                 reads: Work::new(0),
                 read_buffer: ReadBuffer::new(),
                 batch: Batch::default(),
+                #[cfg(feature = "testing")]
+                has_idled: false,
             },
             lifecycle: Lifecycle::Serving,
             compat: compat.map(|compat| Box::new(Compat::new(compat, limits.init_bytes))),
@@ -292,7 +297,9 @@ impl<S: Socket> Hub<S> {
         self.pass_on_ordinary(); // to old listeners
         self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
-        self.write(clock);
+        let _left = self.write(clock);
+        #[cfg(feature = "testing")]
+        self.audit_write(_left);
         self.expire();
         self.sum_up_refusals();
         self.free_slots(); // nowhere else

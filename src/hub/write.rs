@@ -40,7 +40,8 @@ impl<S: Socket> Hub<S> {
         self.streams.sweep_soon(stream_id, self.clock.now());
     }
 
-    pub(super) fn write(&mut self, clock: &dyn Fn() -> Instant) {
+    /// Returns what is left of the turn's budget.
+    pub(super) fn write(&mut self, clock: &dyn Fn() -> Instant) -> usize {
         let mut budget = TURN_BYTES;
         let for_sweeps = if self.streams.set_out(self.clock.now()) {
             TURN_BYTES / 4 * 3
@@ -49,7 +50,7 @@ impl<S: Socket> Hub<S> {
         };
         budget = self.write_queued(budget, for_sweeps);
         budget = self.write_sweeps(budget, clock);
-        self.write_queued(budget, 0);
+        self.write_queued(budget, 0)
     }
 
     /// Writes to the sessions in the queue, once each at most, until no more than `floor` is left of the

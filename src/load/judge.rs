@@ -291,7 +291,7 @@ impl Judge {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::film::Reel;
+    use super::super::clip::Playback;
     use super::super::synthetic;
     use super::*;
 
@@ -300,9 +300,9 @@ mod tests {
     /// Chunks of 100 ms, each sent at its time plus 1 s. The first begins with the init segment, each
     /// twentieth with a keyframe.
     fn chunks(count: u64) -> Vec<Bytes> {
-        let mut reel = Reel::new(Arc::new(synthetic::film(500_000)), 9);
+        let mut playback = Playback::new(Arc::new(synthetic::clip(500_000)), 9);
         (0..count)
-            .map(|n| reel.take(n * 100 + 99, (1000 + n * 100) * MS))
+            .map(|n| playback.take(n * 100 + 99, (1000 + n * 100) * MS))
             .collect()
     }
 

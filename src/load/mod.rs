@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! publishers ──► server ──► crowd: the kernel discards and counts (MSG_TRUNC); over TLS we do
-//!  (film, stamps)       └─► watched: frames, WebM, stamps taken apart and judged
+//!  (clip, stamps)       └─► watched: frames, WebM, stamps taken apart and judged
 //!                lead ◄───── news of both, a report at the end
 //! ```
 //!
 //! - The question: `options`, `target`, `conditions`; the places of the viewers: `plan`.
 //! - A viewer: `viewer` goes from its `socket` over the `answer` to the media, `unframe` and `judge`
 //!   look at these, `crew` runs many; `wire` is what TLS makes of the socket.
-//! - Our own publisher: `film` (a file, or `synthetic`), `stamp`, `publisher`.
+//! - Our own publisher: `clip` (a file, or `synthetic`), `stamp`, `publisher`.
 //! - The run: `parts` are threads and processes, `lead` tells them when to measure, `strain` whether
 //!   they can keep up.
 //! - The results: `findings` on their way, `timeline`, `report`, and for people `progress`, `table`
@@ -20,9 +20,9 @@
 //! time alone: from when all viewers are there. Joins, failures and faults count from the start.
 
 mod answer;
+mod clip;
 mod conditions;
 mod crew;
-mod film;
 mod findings;
 mod judge;
 mod lead;
@@ -57,8 +57,8 @@ pub use report::Report;
 
 use crate::client::TrustError;
 use crate::config::BitRate;
+use clip::{Clip, ClipError, Playback};
 use conditions::Conditions;
-use film::{Film, FilmError, Reel};
 use parts::{Processes, TooFew};
 use plan::{Part, Plan};
 use publisher::{Program, PublishError, Publisher};
@@ -70,7 +70,7 @@ pub enum LoadError {
     #[error("{option}: {reason}")]
     Usage { option: String, reason: String },
     #[error("--publish {}: {error}", path.display())]
-    Film { path: PathBuf, error: FilmError },
+    Clip { path: PathBuf, error: ClipError },
     #[error("{url}: {source}")]
     Connect { url: String, source: io::Error },
     #[error(transparent)]
@@ -112,8 +112,8 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
     options.trust.config_if(options.url.is_encrypted)?;
     let protocol = options.protocol.unwrap_or_else(|| options.url.protocol());
     let names = options.url.names(options.streams);
-    let film = open_film(options)?;
-    let run = match film {
+    let clip = open_film(options)?;
+    let run = match clip {
         Some(_) => Some(getrandom::u64().map_err(io::Error::from)?),
         None => None,
     };
@@ -151,10 +151,10 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
         part: Part::Watched,
     };
     let streams = names.as_ref().map_or(1, Vec::len) as u64;
-    let publishing = if film.is_some() { streams } else { 0 };
+    let publishing = if clip.is_some() { streams } else { 0 };
     let processes = Processes::choose(&plan, publishing, options.processes)?;
-    let publishers = match (film, run) {
-        (Some(film), Some(run)) => start_publishers(options, film, names, run)?,
+    let publishers = match (clip, run) {
+        (Some(clip), Some(run)) => start_publishers(options, clip, names, run)?,
         _ => Vec::new(),
     };
 
@@ -167,8 +167,8 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
     }
     if let Some(Conditions(conditions)) = &options.fail_if {
         let held = conditions.iter().filter_map(|condition| {
-            let told = condition.check(report.figure(condition.name))?;
-            Some(format!("--fail-if {told}"))
+            let comparison = condition.check(report.figure(condition.name))?;
+            Some(format!("--fail-if {comparison}"))
         });
         failures.extend(held);
     }
@@ -249,16 +249,16 @@ fn slow_viewers(options: &Options) -> u64 {
     }
 }
 
-fn open_film(options: &Options) -> Result<Option<Film>, LoadError> {
+fn open_film(options: &Options) -> Result<Option<Clip>, LoadError> {
     match (&options.publish, options.publish_rate) {
-        (Some(path), _) => match Film::read(path) {
-            Ok(film) => Ok(Some(film)),
-            Err(error) => Err(LoadError::Film {
+        (Some(path), _) => match Clip::read(path) {
+            Ok(clip) => Ok(Some(clip)),
+            Err(error) => Err(LoadError::Clip {
                 path: path.clone(),
                 error,
             }),
         },
-        (None, Some(BitRate(bits_per_s))) => Ok(Some(synthetic::film(bits_per_s))),
+        (None, Some(BitRate(bits_per_s))) => Ok(Some(synthetic::clip(bits_per_s))),
         (None, None) => Ok(None),
     }
 }
@@ -273,7 +273,7 @@ fn open_page(path: &Path) -> Result<File, LoadError> {
 
 fn start_publishers(
     options: &Options,
-    film: Film,
+    clip: Clip,
     names: Option<Vec<String>>,
     run: u64,
 ) -> Result<Vec<Publisher>, LoadError> {
@@ -292,14 +292,18 @@ fn start_publishers(
     };
     let is_encrypted = addresses.iter().any(|address| address.is_encrypted);
     let tls = options.trust.config_if(is_encrypted)?;
-    let film = Arc::new(film);
+    let clip = Arc::new(clip);
     let chunk = Duration::from_millis(options.chunk_ms);
     let mut publishers = Vec::with_capacity(addresses.len());
     for (n, address) in addresses.iter().enumerate() {
-        let reel = Reel::new(film.clone(), run);
+        let playback = Playback::new(clip.clone(), run);
         // Not all at once: one server gets their chunks one after another.
         let delay = chunk.mul_f64(n as f64 / addresses.len() as f64);
-        let program = Program { reel, chunk, delay };
+        let program = Program {
+            playback,
+            chunk,
+            delay,
+        };
         let key = options.key.as_ref();
         publishers.push(Publisher::start(address, tls.as_ref(), key, program)?);
     }

@@ -10,7 +10,7 @@ use crate::client::say;
 /// One line on a terminal, written anew twice a second; elsewhere a line each five seconds.
 pub(super) struct Progress {
     is_terminal: bool,
-    told: Instant,
+    reported_at: Instant,
 }
 
 /// What the line says.
@@ -30,7 +30,7 @@ impl Progress {
     pub fn new() -> Progress {
         Progress {
             is_terminal: io::stderr().is_terminal(),
-            told: Instant::now(),
+            reported_at: Instant::now(),
         }
     }
 
@@ -41,11 +41,11 @@ impl Progress {
         } else {
             Duration::from_secs(5)
         };
-        now >= self.told + interval
+        now >= self.reported_at + interval
     }
 
     pub fn tell(&mut self, now: Instant, moment: &Moment) {
-        self.told = now;
+        self.reported_at = now;
         let line = line(moment);
         if self.is_terminal {
             say(format_args!("\r\x1b[K{line}"));

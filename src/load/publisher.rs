@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 
-use super::film::Reel;
+use super::clip::Playback;
 use super::stamp;
 use crate::client::Address;
 use crate::client::uplink::{self, Uplink, UplinkError};
@@ -33,7 +33,7 @@ pub struct PublishError {
 /// What a publisher sends, and when.
 #[derive(Debug)]
 pub struct Program {
-    pub reel: Reel,
+    pub playback: Playback,
     /// Media sent at once.
     pub chunk: Duration,
     /// How long to wait first: several publishers should not all send at once.
@@ -48,7 +48,11 @@ impl Publisher {
         key: Option<&Secret>,
         program: Program,
     ) -> Result<Publisher, PublishError> {
-        let Program { reel, chunk, delay } = program;
+        let Program {
+            playback,
+            chunk,
+            delay,
+        } = program;
         let name = address.to_string();
         let opened = address
             .open(tls)
@@ -67,7 +71,7 @@ impl Publisher {
         let (sent_bytes, late_us) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let play = Play {
             uplink,
-            reel,
+            playback,
             chunk,
             stop: stop.clone(),
             sent_bytes: sent_bytes.clone(),
@@ -111,7 +115,7 @@ impl Publisher {
 
 struct Play {
     uplink: Box<dyn Uplink + Send>,
-    reel: Reel,
+    playback: Playback,
     chunk: Duration,
     stop: Arc<AtomicBool>,
     sent_bytes: Arc<AtomicU64>,
@@ -129,7 +133,7 @@ impl Play {
             let late = Instant::now().saturating_duration_since(free.max(started + due));
             self.late_us
                 .fetch_max(late.as_micros() as u64, Ordering::Relaxed);
-            let bytes = self.reel.take(due.as_millis() as u64, stamp::now_ns());
+            let bytes = self.playback.take(due.as_millis() as u64, stamp::now_ns());
             let length = bytes.len() as u64;
             if length > 0 {
                 self.uplink.send(bytes)?;

@@ -301,7 +301,7 @@ pub(super) mod tests {
     #[test]
     fn a_test_that_cannot_keep_up_says_so() {
         let mut report = report();
-        let mut told = |load, wait_ms, late_ms| {
+        let mut note = |load, wait_ms, late_ms| {
             report.delay_ms = report.join_ms;
             report.beside.strain = Some(Strain { load, wait_ms });
             report.beside.late = Some(Late {
@@ -310,10 +310,10 @@ pub(super) mod tests {
             });
             report.warnings().join("\n")
         };
-        assert_eq!(told(0.5, Some(0.2), 90), "");
-        assert!(told(0.97, None, 0).contains("(a thread of it was busy for 97 % of the time)"));
-        assert!(told(0.5, Some(1.5), 0).contains("some 1.5 ms are the wait of this test"));
-        assert!(told(0.5, None, 101).starts_with("the publisher was late by up to 101 ms"));
+        assert_eq!(note(0.5, Some(0.2), 90), "");
+        assert!(note(0.97, None, 0).contains("(a thread of it was busy for 97 % of the time)"));
+        assert!(note(0.5, Some(1.5), 0).contains("some 1.5 ms are the wait of this test"));
+        assert!(note(0.5, None, 101).starts_with("the publisher was late by up to 101 ms"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! large as the others, and 50 packets of sound. Servers and parsers cannot tell it from a camera;
 //! a decoder could.
 
-use super::film::{Film, Frame, element, simple_block, track_entry};
+use super::clip::{Clip, Frame, element, simple_block, track_entry};
 use super::stamp::{Stamp, Tally};
 use crate::webm::ElementId;
 
@@ -25,8 +25,8 @@ const STAMPS_BYTES: u64 = 20 * (Stamp::LENGTH as u64 + BLOCK_OVERHEAD);
 const WIDTH: u16 = 1280;
 const HEIGHT: u16 = 720;
 
-/// A film of `bits_per_s`, stamps each 100 ms included.
-pub(super) fn film(bits_per_s: u64) -> Film {
+/// A clip of `bits_per_s`, stamps each 100 ms included.
+pub(super) fn clip(bits_per_s: u64) -> Clip {
     let gop_bytes = bits_per_s * GOP_MS / 8000;
     let packet_bytes = (gop_bytes / 4 / PACKETS).clamp(3, PACKET_BYTES_MAX);
     let overhead = (FRAMES + PACKETS) * BLOCK_OVERHEAD + STAMPS_BYTES;
@@ -54,12 +54,12 @@ pub(super) fn film(bits_per_s: u64) -> Film {
     // Stable: the picture comes before the sound of the same time, so that a GOP opens with it.
     all.sort_by_key(|&(due_ms, track, ..)| (due_ms, track));
 
-    let mut film = Film::with_tracks(&[
+    let mut clip = Clip::with_tracks(&[
         track_entry(1, 1, "V_VP8", &video()),
         track_entry(2, 2, "A_OPUS", &audio()),
     ]);
-    film.length_ms = GOP_MS;
-    film.frames = all
+    clip.length_ms = GOP_MS;
+    clip.frames = all
         .into_iter()
         .map(|(due_ms, track, is_keyframe, frame)| Frame {
             due_ms,
@@ -70,7 +70,7 @@ pub(super) fn film(bits_per_s: u64) -> Film {
             tally: Tally::of(&frame),
         })
         .collect();
-    film
+    clip
 }
 
 fn video() -> Vec<u8> {
@@ -132,15 +132,15 @@ fn noise_of(noise: &mut Noise, length: u64, out: &mut Vec<u8>) {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::film::Reel;
+    use super::super::clip::Playback;
     use super::*;
 
     #[test]
     fn recording_has_the_requested_rate() {
         for bits_per_s in [64_000, 500_000, 2_500_000, 20_000_000] {
-            let mut reel = Reel::new(Arc::new(film(bits_per_s)), 1);
-            reel.take(0, 0);
-            let sent: usize = (1..=100).map(|n| reel.take(n * 100, 0).len()).sum();
+            let mut playback = Playback::new(Arc::new(clip(bits_per_s)), 1);
+            playback.take(0, 0);
+            let sent: usize = (1..=100).map(|n| playback.take(n * 100, 0).len()).sum();
             let rate = sent as f64 * 8.0 / 10.0 / bits_per_s as f64;
             assert!((0.98..1.02).contains(&rate), "{rate} at {bits_per_s}");
         }
@@ -148,24 +148,24 @@ mod tests {
 
     #[test]
     fn film_is_vp8_and_opus_with_a_keyframe_each_two_seconds() {
-        let film = film(2_500_000);
-        assert_eq!(film.recording.mime(), "video/webm;codecs=\"vp8,opus\"");
+        let clip = clip(2_500_000);
+        assert_eq!(clip.recording.mime(), "video/webm;codecs=\"vp8,opus\"");
         assert_eq!(
             (
-                film.recording.tracks[0].width,
-                film.recording.tracks[1].channels
+                clip.recording.tracks[0].width,
+                clip.recording.tracks[1].channels
             ),
             (1280, 2)
         );
-        assert_eq!(film.length_ms, 2000);
-        assert!(film.frames[0].opens_cluster && film.frames.is_sorted_by_key(|f| f.due_ms));
+        assert_eq!(clip.length_ms, 2000);
+        assert!(clip.frames[0].opens_cluster && clip.frames.is_sorted_by_key(|f| f.due_ms));
         assert_eq!(
-            film.frames
+            clip.frames
                 .iter()
                 .filter(|frame| frame.opens_cluster)
                 .count(),
             1
         );
-        assert_eq!(&film.frames[0].element.frame()[3..6], b"\x9d\x01\x2a");
+        assert_eq!(&clip.frames[0].element.frame()[3..6], b"\x9d\x01\x2a");
     }
 }

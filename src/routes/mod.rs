@@ -18,7 +18,7 @@ use crate::http::refusal::{Cause, Refusal};
 use crate::http::{Method, RawQuery, RequestHead};
 use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
-use other_servers::{foreign_file, refuse_foreign_file};
+use other_servers::{foreign_file, refuse_foreign_file, refuse_unfit_upload};
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -436,10 +436,13 @@ fn route_publish(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
     }
     match head.method {
         Method::Get | Method::Head => Ok(Route::PublishPage(name)),
-        Method::Put | Method::Post | Method::Source => Ok(Route::Publish {
-            name,
-            via: Via::Http,
-        }),
+        Method::Put | Method::Post | Method::Source => {
+            refuse_unfit_upload(head)?;
+            Ok(Route::Publish {
+                name,
+                via: Via::Http,
+            })
+        }
         _ => Err(Refusal::not_allowed(READ_AND_UPLOAD)),
     }
 }
@@ -456,10 +459,13 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
                 via: Via::Http,
                 back: how_far_back(head)?,
             }),
-            method if method.is_upload() => Ok(Route::Publish {
-                name,
-                via: Via::Http,
-            }),
+            method if method.is_upload() => {
+                refuse_unfit_upload(head)?;
+                Ok(Route::Publish {
+                    name,
+                    via: Via::Http,
+                })
+            }
             _ => Err(Refusal::not_allowed(READ_AND_UPLOAD)),
         };
     }

@@ -1,8 +1,10 @@
-//! Addresses that other servers have for a stream, such as a mount of Icecast's or a playlist.
+//! What other servers take and this one does not: addresses such as a mount of Icecast's or a
+//! playlist, uploads in parts, Ogg.
 //!
-//! They are refused, and the refusal names our address.
+//! They are refused, and the refusal names what works here.
 
-use crate::http::refusal::Refusal;
+use crate::http::RequestHead;
+use crate::http::refusal::{Cause, Refusal};
 use crate::stream_name::StreamName;
 
 /// Endings of files that other servers have for a stream, and we have not.
@@ -28,6 +30,28 @@ pub(super) fn refuse_foreign_file(last: &str) -> Result<(), Refusal> {
     let name = StreamName::try_from(name).map_or("NAME".to_owned(), |name| name.to_string());
     let reason = format!("there is no such file: the stream is at /live/{name}.webm");
     Err(Refusal::no_address(reason))
+}
+
+/// Types of media that Icecast's source clients send and that never are WebM.
+const OGG_TYPES: [&str; 3] = ["application/ogg", "audio/ogg", "video/ogg"];
+
+/// Refuses a stream in parts and a stream in Ogg before their first byte: a client that reads the
+/// answer to its head, and no later one, still learns why.
+pub(super) fn refuse_unfit_upload(head: &RequestHead) -> Result<(), Refusal> {
+    // RFC 9110, 14.5. GStreamer's `souphttpclientsink` sends each of its buffers so.
+    if head.is_partial {
+        let reason = "a request with Content-Range is a part of a stream: \
+            send the whole stream in one request (in GStreamer: with shout2send)";
+        return Err(Refusal::new(400, reason).because(Cause::Media));
+    }
+    let content_type = head.content_type.as_deref().unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let is_sent = |ogg: &str| essence.eq_ignore_ascii_case(ogg);
+    if OGG_TYPES.into_iter().any(is_sent) {
+        let reason = "Ogg is not WebM: send video/webm or audio/webm (ffmpeg makes it of Ogg)";
+        return Err(Refusal::new(415, reason).because(Cause::Media));
+    }
+    Ok(())
 }
 
 impl Refusal {

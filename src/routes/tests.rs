@@ -249,6 +249,26 @@ fn publisher_at_an_icecast_address_gets_the_right_address() {
 }
 
 #[test]
+fn upload_in_parts_or_in_ogg_is_refused_with_what_works_instead() {
+    let parts = "Content-Range: bytes 4801-6655/*\r\n";
+    let ogg = "Content-Type: Application/OGG; x=y\r\n";
+    for method in ["PUT", "POST", "SOURCE"] {
+        for path in ["/publish/a", "/live/a.webm"] {
+            let start = format!("{method} {path}");
+            for (lines, status, named) in [(parts, 400, "shout2send"), (ogg, 415, "video/webm")] {
+                let refusal = ask(&start, lines).expect_err(&start);
+                assert_eq!(refusal.status, status, "{start}");
+                assert!(refusal.reason.contains(named), "{}", refusal.reason);
+                assert_eq!(refusal.cause, Some(Cause::Media));
+            }
+            // ffmpeg's `icecast://` says so of every stream, unless its user knows better.
+            assert!(ask(&start, "Content-Type: audio/mpeg\r\n").is_ok());
+        }
+    }
+    assert!(ask("GET /publish/a", &format!("{parts}{ogg}")).is_ok());
+}
+
+#[test]
 fn options_lists_the_methods_of_an_address() {
     let options = |path: &str| match ask(&format!("OPTIONS {path}"), "") {
         Ok(Route::Options { allow }) => Some(allow),

@@ -22,5 +22,5 @@ export default [
   { files: ['web/**/*-worker.js'], languageOptions: { globals: globals.worker } },
   { files: ['tests/web/**/*.js'], languageOptions: { globals: globals.node } },
   // These also have functions that run in a page.
-  { files: ['tests/browser/**/*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
+  { files: ['tests/{browser,programs}/**/*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },
 ];

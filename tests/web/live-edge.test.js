@@ -152,3 +152,59 @@ test('a seek that decodes a long GOP is not interrupted', () => {
   const at = (nowMs) => edge.decide({ nowMs, position: 6, ranges: [[0, 6.2 + nowMs / 1000]], isSeeking: true }).seekTo;
   for (let nowMs = 0; nowMs < 7000; nowMs += 50) assert.equal(at(nowMs), null);
 });
+
+/**
+ * A machine that decodes `speed` seconds of media in a second, and a keyframe each `gop` seconds.
+ * Returns how much of the time the picture moved, and the lag at the end.
+ */
+function playSlowly(edge, { speed, gop, lag, forMs }) {
+  const keyframes = [];
+  let end = 100;
+  let position = end - lag;
+  let decoded = 0;
+  let seek = null;
+  let movedMs = 0;
+  for (let nowMs = 0; nowMs < forMs; nowMs += 50) {
+    end += 0.05;
+    decoded += 1;
+    while ((keyframes.at(-1) ?? 90) + gop <= end) keyframes.push((keyframes.at(-1) ?? 90) + gop);
+    if (seek) {
+      seek.at += speed * 0.05;
+      if (seek.at >= position) seek = null;
+    }
+    const isSeeking = seek !== null;
+    const { rate, seekTo } = edge.decide({ nowMs, position, ranges: [[90, end]], keyframes, isSeeking, decoded });
+    if (seekTo !== null) {
+      position = seekTo;
+      seek = { at: keyframes.findLast((time) => time <= seekTo) ?? 90 };
+    } else if (!isSeeking) {
+      movedMs += 50;
+      position = Math.min(end, position + Math.min(rate, speed) * 0.05);
+    }
+  }
+  return { moved: movedMs / forMs, lag: end - position };
+}
+
+test('a slow decoder plays most of the time, and comes near the edge by keyframes', () => {
+  for (const hasAudio of [false, true]) {
+    for (const speed of [1.05, 1.3, 2, 20]) {
+      const { moved, lag } = playSlowly(new LiveEdge({ hasAudio }), { speed, gop: 7.5, lag: 4, forMs: 60_000 });
+      assert.ok(moved > 0.85, `at ${speed} it moved for ${moved} of the time`);
+      assert.ok(lag < 2.5, `at ${speed} it was ${lag} s behind`);
+    }
+  }
+});
+
+test('a decoder slower than the stream leaps from keyframe to keyframe', () => {
+  const { moved } = playSlowly(new LiveEdge({ hasAudio: true }), { speed: 0.7, gop: 7.5, lag: 4, forMs: 120_000 });
+  assert.ok(moved > 0.85, `it moved for ${moved} of the time`);
+});
+
+test('a decoder at work is given longer before it counts as stuck', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  let decoded = 0;
+  const decide = (nowMs) => edge.decide({ nowMs, position: 10, ranges: [[9, 11]], decoded: (decoded += 1) });
+  for (let nowMs = 0; nowMs < 7900; nowMs += 50) assert.equal(decide(nowMs).seekTo, null);
+  for (let nowMs = 7900; nowMs < 8000; nowMs += 50) decide(nowMs);
+  assert.equal(edge.decide({ nowMs: 8000, position: 10, ranges: [[9, 11]], decoded }).reason, 'stuck');
+});

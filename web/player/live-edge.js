@@ -10,6 +10,10 @@
 // won back by playing a little faster, and a seek is for what speed cannot mend: a gap, or a
 // lag of whole seconds. An underflow costs more than it saves, so each one makes the target
 // grow; quiet minutes let it shrink again.
+//
+// A decoder that enters in the middle of a GOP must first decode it from its keyframe on. On a
+// slow machine that takes seconds, in which the live edge moves on; so how long each seek took is
+// kept, and the next goes where it will arrive soonest: to the edge, or to a keyframe near it.
 
 /** @typedef {[number, number]} Range from and to, in seconds */
 /** @typedef {{ rate: number, seekTo: number | null, reason: string }} Decision */
@@ -21,6 +25,7 @@
  * @property {number[]} [keyframes]
  * @property {boolean} [isPaused]
  * @property {boolean} [isSeeking]
+ * @property {number} [decoded] frames that were decoded so far
  */
 
 /** Where the target begins: above the publisher's chunk period, or playback runs dry at once. */
@@ -47,14 +52,21 @@ const RATES = [
 const SEEK_BEYOND_VIDEO_SECONDS = 1;
 const SEEK_BEYOND_AUDIO_SECONDS = 2;
 const SEEK_BEYOND_LONGEST_SECONDS = 8;
+const SEEK_BEYOND_GROWTH = 1.5;
 /** Where only keyframes will do, a shorter leap than this is not worth a seek. */
 const LEAP_SECONDS = 0.3;
-/** Time for a seek to settle before the next is considered. */
+/** Time for a seek to settle before the next is considered, and to play once it has ended. */
 const SEEK_REST_MS = 1500;
+/** A seek is worth its stall when it leaves no more than this share of the lag. */
+const WORTH_SHARE = 0.5;
+/** A seek to less than this behind a keyframe tells little about the decoder. */
+const TELLING_SECONDS = 0.5;
 /** A range this nearly played out will not carry playback to the next decision. */
 const RUN_DRY_SECONDS = 0.08;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
+/** A decoder that is at work may be slow: only after this long without a move it is stuck. */
+const SLOW_STUCK_MS = 8000;
 /** A seek ends when frames follow its target, which a gap behind it prevents; else it may decode a whole GOP. */
 const SEEK_STUCK_MS = 1000;
 const SEEK_LONGEST_MS = 8000;
@@ -76,16 +88,30 @@ export class LiveEdge {
   onlyToKeyframes;
 
   #floor;
+  /** A lag of more seconds than this is mended by a seek. */
   #seekBeyond;
+  #seekBeyondLeast;
   #canSeek;
   /** @type {number | null} */
   #quietSinceMs = null;
   #lastSeekMs = -Infinity;
+  #seekEndedMs = -Infinity;
   /** @type {number | null} */
   #seekingSinceMs = null;
+  /**
+   * How far behind its keyframe our seek enters that has not ended yet, in seconds.
+   *
+   * @type {number | null}
+   */
+  #seekDepth = null;
+  /** What a seek costs: seconds of standing still for each second behind the keyframe. */
+  #seekCost = 0;
   /** @type {number | null} */
   #lastPosition = null;
   #lastMovedMs = -Infinity;
+  /** @type {number | undefined} */
+  #lastDecoded;
+  #lastDecodedMs = -Infinity;
   /**
    * Oldest first: `[atMs, lag]`.
    *
@@ -100,7 +126,8 @@ export class LiveEdge {
     this.target = this.#floor;
     this.#canSeek = canSeek;
     this.onlyToKeyframes = onlyToKeyframes;
-    this.#seekBeyond = hasAudio ? SEEK_BEYOND_AUDIO_SECONDS : SEEK_BEYOND_VIDEO_SECONDS;
+    this.#seekBeyondLeast = hasAudio ? SEEK_BEYOND_AUDIO_SECONDS : SEEK_BEYOND_VIDEO_SECONDS;
+    this.#seekBeyond = this.#seekBeyondLeast;
   }
 
   /**
@@ -157,35 +184,43 @@ export class LiveEdge {
    * @param {Seen} options
    * @returns {Decision}
    */
-  decide({ nowMs, position, ranges, keyframes = [], isPaused = false, isSeeking = false }) {
+  decide({ nowMs, position, ranges, keyframes = [], isPaused = false, isSeeking = false, decoded }) {
     this.#relax(nowMs);
     const moved = this.#lastPosition === null || Math.abs(position - this.#lastPosition) > 0.001;
     if (moved || isPaused || isSeeking) {
       this.#lastPosition = position;
       this.#lastMovedMs = nowMs;
     }
-    if (!isSeeking) this.#seekingSinceMs = null;
+    if (decoded !== this.#lastDecoded) {
+      this.#lastDecoded = decoded;
+      this.#lastDecodedMs = nowMs;
+    }
+    if (!isSeeking) this.#endSeek(nowMs);
     const last = ranges.at(-1);
     if (!last || isPaused) return STEADY;
     if (isSeeking) return this.#mendSeek({ nowMs, position, ranges, keyframes });
 
     const lag = last[1] - position;
-    const isSettled = nowMs - this.#lastSeekMs >= SEEK_REST_MS;
+    const isSettled = nowMs - Math.max(this.#lastSeekMs, this.#seekEndedMs) >= SEEK_REST_MS;
     if (this.#canSeek) {
       const gap = gapAhead(position, ranges);
       if (gap) {
         // Over it once the far side can carry playback, or when this side has nothing left.
         const isDue = gap.isDry || (isSettled && last[1] - last[0] >= this.target);
-        return isDue ? this.#seek(nowMs, this.landing(ranges, keyframes), 'gap') : STEADY;
+        return isDue ? this.#seek(nowMs, this.#soonest(ranges, keyframes), 'gap') : STEADY;
       }
-      const seekTo = isSettled ? this.catchUp(position, ranges, keyframes) : null;
-      if (seekTo !== null && lag > this.#seekBeyond) {
-        // A machine too slow for the stream would seek for ever: each time it must be further off.
-        this.#seekBeyond = Math.min(SEEK_BEYOND_LONGEST_SECONDS, this.#seekBeyond * 1.5);
-        return this.#seek(nowMs, seekTo, 'behind');
+      if (isSettled && lag > this.#seekBeyond) {
+        const entry = this.#soonest(ranges, keyframes);
+        const isAhead = entry.seekTo > position + LEAP_SECONDS;
+        if (isAhead && entry.lag < lag * WORTH_SHARE) {
+          // A machine too slow for the stream would seek for ever: each time it must be further off.
+          this.#seekBeyond = Math.min(SEEK_BEYOND_LONGEST_SECONDS, this.#seekBeyond * SEEK_BEYOND_GROWTH);
+          return this.#seek(nowMs, entry, 'behind');
+        }
       }
-      const isStuck = nowMs - this.#lastMovedMs >= STUCK_MS && lag > this.target;
-      if (isStuck && isSettled) return this.#seek(nowMs, this.landing(ranges, keyframes), 'stuck');
+      const patienceMs = nowMs - this.#lastDecodedMs < STUCK_MS ? SLOW_STUCK_MS : STUCK_MS;
+      const isStuck = nowMs - this.#lastMovedMs >= patienceMs && lag > this.target;
+      if (isStuck && isSettled) return this.#seek(nowMs, this.#soonest(ranges, keyframes), 'stuck');
     }
     const rate = this.#rate(this.#meanLag(lag, nowMs) - this.target);
     return { rate, seekTo: null, reason: this.#isChasing ? 'chasing' : 'steady' };
@@ -203,17 +238,48 @@ export class LiveEdge {
     const [start, end] = newest(ranges);
     if (!this.#canSeek || nowMs - this.#seekingSinceMs < patienceMs || end - start < this.target) return STEADY;
     this.#seekingSinceMs = nowMs;
-    return this.#seek(nowMs, this.landing(ranges, keyframes), 'stuck');
+    return this.#seek(nowMs, this.#soonest(ranges, keyframes), 'stuck');
+  }
+
+  /**
+   * Where a seek leaves the least lag, and how much of it: at the usual place by the edge, or at
+   * the newest keyframe where the way from there takes this machine longer.
+   *
+   * @param {Range[]} ranges
+   * @param {number[]} keyframes
+   */
+  #soonest(ranges, keyframes) {
+    const [start, end] = newest(ranges);
+    const seekTo = this.landing(ranges, keyframes);
+    const keyframe = keyframes.findLast((time) => time >= start && time <= seekTo) ?? start;
+    const depth = seekTo - keyframe;
+    const atEdge = { seekTo, depth, lag: end - seekTo + depth * this.#seekCost };
+    const atKeyframe = { seekTo: keyframe, depth: 0, lag: end - keyframe };
+    return atKeyframe.lag < atEdge.lag ? atKeyframe : atEdge;
+  }
+
+  /**
+   * What a seek that has ended teaches, where it was ours.
+   *
+   * @param {number} nowMs
+   */
+  #endSeek(nowMs) {
+    if (this.#seekingSinceMs !== null) this.#seekEndedMs = nowMs;
+    this.#seekingSinceMs = null;
+    if (this.#seekDepth === null) return;
+    if (this.#seekDepth > TELLING_SECONDS) this.#seekCost = (nowMs - this.#lastSeekMs) / 1000 / this.#seekDepth;
+    this.#seekDepth = null;
   }
 
   /**
    * @param {number} nowMs
-   * @param {number} seekTo
+   * @param {{ seekTo: number, depth: number }} entry
    * @param {string} reason
    * @returns {Decision}
    */
-  #seek(nowMs, seekTo, reason) {
+  #seek(nowMs, { seekTo, depth }, reason) {
     this.seeks += 1;
+    this.#seekDepth = depth;
     this.#lastSeekMs = nowMs;
     this.#lastMovedMs = nowMs;
     this.#lags = [];
@@ -243,6 +309,7 @@ export class LiveEdge {
     this.#quietSinceMs ??= nowMs;
     if (nowMs - this.#quietSinceMs < QUIET_MS) return;
     this.#quietSinceMs = nowMs;
+    this.#seekBeyond = Math.max(this.#seekBeyondLeast, this.#seekBeyond / SEEK_BEYOND_GROWTH);
     this.target = Math.max(this.#floor, this.target - (this.target - this.#floor) * 0.1 - 0.005);
   }
 }

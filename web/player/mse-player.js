@@ -503,6 +503,7 @@ export class MsePlayer {
       keyframes: this.#lanes[0].keyframes,
       isPaused: video.paused,
       isSeeking: video.seeking,
+      decoded: video.getVideoPlaybackQuality?.().totalVideoFrames,
     });
     if (seekTo !== null) this.#seekTo(seekTo);
     if (video.playbackRate !== rate) video.playbackRate = rate;

@@ -157,8 +157,8 @@ fn read_file_head<S: Storage>(window: &mut Window<S>) -> io::Result<FileHead> {
     // Where Cues are half written there, the reserve is as long as in every file of ours.
     let void = window.head(reserve_at)?;
     let void = void.filter(|head| head.id == ElementId::VOID);
-    let told = void.and_then(|head| head.size?.checked_add(head.length as u64));
-    for reserve_bytes in told.into_iter().chain([RESERVE_BYTES]) {
+    let declared = void.and_then(|head| head.size?.checked_add(head.length as u64));
+    for reserve_bytes in declared.into_iter().chain([RESERVE_BYTES]) {
         let places = places(reserve_bytes);
         let at = reserve_at.checked_add(reserve_bytes);
         let is_there = at.is_some_and(|at| at <= window.size);
@@ -304,7 +304,7 @@ fn read_tail<S: Storage>(
 ) -> io::Result<u64> {
     let mut end = tail_at;
     while let Some((found, blocks_at)) = cluster_at(window, end, tracks)? {
-        let told = window.head(end)?.and_then(|head| head.size);
+        let declared = window.head(end)?.and_then(|head| head.size);
         let mut at = blocks_at;
         while let Some((block, block_end)) = block_at(window, at, tracks)? {
             tracks.note(&block, found.timestamp_ms);
@@ -314,7 +314,7 @@ fn read_tail<S: Storage>(
             break;
         }
         let size = at - found.at - CLUSTER_HEAD;
-        if told != Some(size) {
+        if declared != Some(size) {
             write_all_at(window.storage(), &known_size(size), found.at + 4)?;
         }
         if found.is_cue {

@@ -169,6 +169,9 @@ impl Checks {
         self.require(audit.reports_work <= work::READS_WORK + OVERDRAFT, || {
             format!("a turn works {} ns for reports", audit.reports_work)
         });
+        self.require(!audit.has_idled, || {
+            String::from("an audience waits although more could be written")
+        });
         self.require(bytes <= TURN_BYTES_MAX, || {
             format!("a turn writes {bytes} bytes")
         });

@@ -1,6 +1,6 @@
 //! What the load's own publisher plays: a file, or a recording made up to a rate.
 //!
-//! Either way it is a list of blocks and their times, played in a loop. [`Reel::take`] gives out
+//! Either way it is a list of blocks and their times, played in a loop. [`Playback::take`] gives out
 //! what is due, as one chunk with a delivery stamp at its end; Clusters are written anew, one for
 //! each GOP, because the stamps stand between the blocks.
 
@@ -27,7 +27,7 @@ const FRAME_MS_DEFAULT: u64 = 33;
 const AUDIO_GOP_MS: u64 = 1000;
 
 #[derive(Debug, thiserror::Error)]
-pub enum FilmError {
+pub enum ClipError {
     #[error("{0}")]
     Read(#[from] io::Error),
     #[error("{0}")]
@@ -42,7 +42,7 @@ pub enum FilmError {
 
 /// Blocks and their times. The last track of `recording` is for stamps and has none.
 #[derive(Debug)]
-pub(super) struct Film {
+pub(super) struct Clip {
     pub recording: Recording,
     /// In the order in which they are sent. Invariant: `due_ms` never goes back.
     pub frames: Vec<Frame>,
@@ -61,35 +61,35 @@ pub(super) struct Frame {
     pub tally: Tally,
 }
 
-impl Film {
+impl Clip {
     /// The first recording in a file.
-    pub fn read(path: &Path) -> Result<Film, FilmError> {
+    pub fn read(path: &Path) -> Result<Clip, ClipError> {
         let mut bytes = Vec::new();
         File::open(path)?
             .take(FILE_BYTES_MAX + 1)
             .read_to_end(&mut bytes)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(FilmError::TooLarge);
+            return Err(ClipError::TooLarge);
         }
-        Film::parse(bytes.into())
+        Clip::parse(bytes.into())
     }
 
-    fn parse(bytes: Bytes) -> Result<Film, FilmError> {
+    fn parse(bytes: Bytes) -> Result<Clip, ClipError> {
         let mut segmenter = Segmenter::new(Limits::default());
         segmenter.push(bytes);
-        let mut film: Option<Film> = None;
+        let mut clip: Option<Clip> = None;
         let (mut first_ms, mut frame_ms) = (None, FRAME_MS_DEFAULT);
         let mut cluster_ms = None;
         while let Some(event) = segmenter.poll()? {
             match event {
-                Event::Recording(_) if film.is_some() => break,
-                Event::Recording(recording) => film = Some(Film::new(recording)?),
+                Event::Recording(_) if clip.is_some() => break,
+                Event::Recording(recording) => clip = Some(Clip::new(recording)?),
                 Event::Block(block) => {
-                    let Some(film) = &mut film else { continue };
+                    let Some(clip) = &mut clip else { continue };
                     let first_ms = *first_ms.get_or_insert(block.timestamp_ms);
                     let timestamp_ms = u64::try_from(block.timestamp_ms - first_ms).unwrap_or(0);
-                    let last_ms = film.frames.last().map_or(0, |last| last.due_ms);
-                    let opens_cluster = match (film.recording.video(), cluster_ms) {
+                    let last_ms = clip.frames.last().map_or(0, |last| last.due_ms);
+                    let opens_cluster = match (clip.recording.video(), cluster_ms) {
                         (Some(video), _) => block.track == video && block.keyframe,
                         (None, Some(cluster_ms)) => timestamp_ms >= cluster_ms + AUDIO_GOP_MS,
                         (None, None) => true,
@@ -100,7 +100,7 @@ impl Film {
                     if let step @ 1..=1000 = timestamp_ms.saturating_sub(last_ms) {
                         frame_ms = step;
                     }
-                    film.frames.push(Frame {
+                    clip.frames.push(Frame {
                         // Frames that a codec reorders go out with the ones they were written among.
                         due_ms: timestamp_ms.max(last_ms),
                         timestamp_ms,
@@ -113,26 +113,26 @@ impl Film {
                 Event::Cluster(_) | Event::Stray { .. } => {}
             }
         }
-        let mut film = film.ok_or(FilmError::NoBlocks)?;
+        let mut clip = clip.ok_or(ClipError::NoBlocks)?;
         // A file may have its tracks some way apart. Live, they are not; and a server that puts them
         // into order may move a block to the other side of a stamp.
-        if !film.recording.tracks.iter().any(Track::reorders) {
-            film.frames.sort_by_key(|frame| frame.timestamp_ms);
-            for frame in &mut film.frames {
+        if !clip.recording.tracks.iter().any(Track::reorders) {
+            clip.frames.sort_by_key(|frame| frame.timestamp_ms);
+            for frame in &mut clip.frames {
                 frame.due_ms = frame.timestamp_ms;
             }
         }
-        film.length_ms = film.frames.last().ok_or(FilmError::NoBlocks)?.due_ms + frame_ms;
-        Ok(film)
+        clip.length_ms = clip.frames.last().ok_or(ClipError::NoBlocks)?.due_ms + frame_ms;
+        Ok(clip)
     }
 
     /// Nothing yet, but a track for stamps.
-    fn new(mut recording: Recording) -> Result<Film, FilmError> {
+    fn new(mut recording: Recording) -> Result<Clip, ClipError> {
         if recording.tracks.len() >= TRACKS_MAX {
-            return Err(FilmError::TooManyTracks);
+            return Err(ClipError::TooManyTracks);
         }
         recording.tracks.push(stamp_track());
-        Ok(Film {
+        Ok(Clip {
             recording,
             frames: Vec::new(),
             length_ms: 0,
@@ -140,15 +140,15 @@ impl Film {
     }
 
     /// A recording with these TrackEntries, read by our own parser as any other.
-    pub fn with_tracks(entries: &[Vec<u8>]) -> Film {
-        Film::new(recording_of(entries)).expect("two tracks leave room for a third")
+    pub fn with_tracks(entries: &[Vec<u8>]) -> Clip {
+        Clip::new(recording_of(entries)).expect("two tracks leave room for a third")
     }
 }
 
 /// One showing after another.
 #[derive(Debug)]
-pub(super) struct Reel {
-    film: Arc<Film>,
+pub(super) struct Playback {
+    clip: Arc<Clip>,
     run: u64,
     /// Index of the next frame, and when its showing began.
     next: usize,
@@ -161,10 +161,10 @@ pub(super) struct Reel {
     sent: Tally,
 }
 
-impl Reel {
-    pub fn new(film: Arc<Film>, run: u64) -> Reel {
-        Reel {
-            film,
+impl Playback {
+    pub fn new(clip: Arc<Clip>, run: u64) -> Playback {
+        Playback {
+            clip,
             run,
             next: 0,
             showing_ms: 0,
@@ -180,10 +180,10 @@ impl Reel {
     pub fn take(&mut self, now_ms: u64, now_ns: u64) -> Bytes {
         let mut out = BytesMut::new();
         if self.sequence == 0 {
-            out.put_slice(&self.film.recording.init_segment());
+            out.put_slice(&self.clip.recording.init_segment());
         }
         let mut is_empty = true;
-        while let Some(frame) = self.film.frames.get(self.next)
+        while let Some(frame) = self.clip.frames.get(self.next)
             && self.showing_ms + frame.due_ms <= now_ms
         {
             let timestamp_ms = self.showing_ms + frame.timestamp_ms;
@@ -197,9 +197,9 @@ impl Reel {
             self.latest_ms = self.latest_ms.max(timestamp_ms);
             is_empty = false;
             self.next += 1;
-            if self.next == self.film.frames.len() {
+            if self.next == self.clip.frames.len() {
                 self.next = 0;
-                self.showing_ms += self.film.length_ms;
+                self.showing_ms += self.clip.length_ms;
             }
         }
         if is_empty {
@@ -212,7 +212,7 @@ impl Reel {
             sent: self.sent,
         };
         self.sequence += 1;
-        let track = self.film.recording.tracks.len() as u8;
+        let track = self.clip.recording.tracks.len() as u8;
         let element = simple_block(&stamp.to_bytes(), true);
         let placement = Placement {
             track_number: track,
@@ -286,9 +286,9 @@ fn stamp_track() -> Track {
 mod tests {
     use super::*;
 
-    fn film(name: &str) -> Film {
+    fn clip(name: &str) -> Clip {
         let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
-        Film::read(Path::new(&path)).unwrap()
+        Clip::read(Path::new(&path)).unwrap()
     }
 
     fn events(bytes: Bytes) -> Vec<Event> {
@@ -303,11 +303,11 @@ mod tests {
             "chromium-vp8-opus-100ms.webm",
             "chromium-opus-only-100ms.webm",
         ] {
-            let mut reel = Reel::new(Arc::new(film(name)), 9);
+            let mut playback = Playback::new(Arc::new(clip(name)), 9);
             let mut all = BytesMut::new();
             let mut sent = Vec::new();
             for now_ms in (0..1000).step_by(100) {
-                let chunk = reel.take(now_ms, now_ms + 1);
+                let chunk = playback.take(now_ms, now_ms + 1);
                 if !chunk.is_empty() {
                     sent.push(now_ms + 1);
                 }
@@ -340,10 +340,10 @@ mod tests {
 
     #[test]
     fn a_showing_follows_the_last_without_going_back_in_time() {
-        let film = Arc::new(film("chromium-vp8-opus-100ms.webm"));
-        let per_showing = film.frames.len();
-        let mut reel = Reel::new(film.clone(), 1);
-        let bytes = reel.take(3 * film.length_ms - 1, 5);
+        let clip = Arc::new(clip("chromium-vp8-opus-100ms.webm"));
+        let per_showing = clip.frames.len();
+        let mut playback = Playback::new(clip.clone(), 1);
+        let bytes = playback.take(3 * clip.length_ms - 1, 5);
         let times: Vec<i64> = events(bytes)
             .iter()
             .filter_map(|event| match event {
@@ -357,12 +357,12 @@ mod tests {
 
     #[test]
     fn invalid_film_is_refused_with_the_reason() {
-        let error = |bytes: &'static [u8]| Film::parse(Bytes::from_static(bytes)).unwrap_err();
+        let error = |bytes: &'static [u8]| Clip::parse(Bytes::from_static(bytes)).unwrap_err();
         assert_eq!(
             error(b"GIF89a").to_string(),
             "not WebM: expected EBML header at byte 0"
         );
         assert_eq!(error(b"").to_string(), "it has no block to send");
-        assert!(Film::read(Path::new("/nowhere")).is_err());
+        assert!(Clip::read(Path::new("/nowhere")).is_err());
     }
 }
