@@ -207,7 +207,9 @@ impl<S: Socket> Hub<S> {
             {
                 Wait::Event("its turn")
             }
-            State::Viewing { viewer, .. } if viewer.time_shift().is_some_and(|one| one.is_awaited()) => {
+            State::Viewing { viewer, .. }
+                if viewer.time_shift().is_some_and(|one| one.is_awaited()) =>
+            {
                 Wait::Event("the archive")
             }
             State::Viewing { viewer, .. } if !viewer.is_websocket() && is_level => {

@@ -79,7 +79,11 @@ struct Index {
 
 impl Index {
     fn add(&mut self, mark: Mark) {
-        let follows = if self.next == 0 { mark.sequence } else { self.next };
+        let follows = if self.next == 0 {
+            mark.sequence
+        } else {
+            self.next
+        };
         self.next = mark.sequence + 1;
         self.recent.push_back(Placed { mark, follows });
         if self.recent.len() <= RECENT_MARKS_MAX {
@@ -113,7 +117,9 @@ impl Index {
 
     /// The chunk with this sequence, or the next join point behind it.
     fn from(&self, sequence: u64) -> Option<Mark> {
-        let at = self.recent.binary_search_by_key(&sequence, |placed| placed.mark.sequence);
+        let at = self
+            .recent
+            .binary_search_by_key(&sequence, |placed| placed.mark.sequence);
         if let Ok(at) = at {
             return Some(self.recent[at].mark);
         }
@@ -122,8 +128,12 @@ impl Index {
 
     /// How many chunks are missing before the one at this place.
     fn missed_at(&self, offset: u64) -> u64 {
-        let at = self.joins.binary_search_by_key(&offset, |placed| placed.mark.offset);
-        let recent = self.recent.binary_search_by_key(&offset, |placed| placed.mark.offset);
+        let at = self
+            .joins
+            .binary_search_by_key(&offset, |placed| placed.mark.offset);
+        let recent = self
+            .recent
+            .binary_search_by_key(&offset, |placed| placed.mark.offset);
         let placed = at.ok().map(|at| &self.joins[at]);
         let placed = placed.or_else(|| recent.ok().map(|at| &self.recent[at]));
         placed.map_or(0, |placed| placed.mark.sequence - placed.follows)
@@ -248,9 +258,7 @@ impl GrowingFiles {
         };
         let mark = file.index().from(sequence);
         match mark {
-            Some(mark) => {
-                Place::at(file, mark).read_on(ring_oldest, mark.sequence - sequence)
-            }
+            Some(mark) => Place::at(file, mark).read_on(ring_oldest, mark.sequence - sequence),
             None => Reach::NotYet,
         }
     }
@@ -367,9 +375,7 @@ fn read_until(place: &Place, until: u64) -> io::Result<(VecDeque<Chunk>, Place)>
             usize::try_from(read.checked_add(whole)?).ok()
         });
         let is_longer = |&whole: &usize| whole > length && whole <= BLOCK_BYTES_MAX;
-        length = whole
-            .filter(is_longer)
-            .ok_or(io::ErrorKind::InvalidData)?;
+        length = whole.filter(is_longer).ok_or(io::ErrorKind::InvalidData)?;
     }
 }
 

@@ -41,7 +41,9 @@ pub use archive::{
 pub use file_name::FileName;
 pub use folder::Folder;
 pub use gauge::{Admission, Admitted, Gauge};
-pub use growing::{From, GrowingFiles, Reach, ReadAt, Stretch};
+#[cfg(feature = "testing")]
+pub use growing::ReadAt;
+pub use growing::{From, GrowingFiles, Reach, Stretch};
 pub use orders::{Event, News, Order, What};
 #[cfg(feature = "testing")]
 pub use recorder::{Files, Now, Recorder};

@@ -1,7 +1,7 @@
 //! The recorder with files in memory and a time that tests set.
 
-use super::orders::{Event, News, Order, What};
 use super::growing::{From, GrowingFiles, Reach, ReadAt};
+use super::orders::{Event, News, Order, What};
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
@@ -364,7 +364,10 @@ fn payload(chunks: &[Chunk]) -> Vec<u8> {
 
 fn assert_same(got: &[Chunk], expected: &[Chunk]) {
     let (got, expected) = (payload(got), payload(expected));
-    let differs = got.iter().zip(&expected).position(|(one, other)| one != other);
+    let differs = got
+        .iter()
+        .zip(&expected)
+        .position(|(one, other)| one != other);
     assert_eq!((got.len(), differs), (expected.len(), None));
 }
 

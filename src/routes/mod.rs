@@ -510,7 +510,9 @@ fn how_far_back(head: &RequestHead) -> Result<Duration, Refusal> {
         return Ok(Duration::ZERO);
     };
     let seconds = text.strip_prefix('-').unwrap_or(text);
-    let is_number = seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_number = seconds
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     let seconds: Option<f64> = seconds.parse().ok().filter(|_| is_number);
     // Longer than any stream.
     let seconds = seconds.map(|seconds| seconds.min(1e9));

@@ -157,8 +157,16 @@ fn time_to_go_back_is_minus_and_seconds() {
             other => panic!("{other:?}"),
         });
         let refused = found.as_ref().err().map(|refusal| refusal.status);
-        assert_eq!((found.as_ref().ok(), refused), (back.as_ref(), back.is_none().then_some(400)), "{value}");
-        for (address, fields) in [("GET /live/a", ""), ("GET /live/a", SOCKET), ("HEAD /live/a.webm", "")] {
+        assert_eq!(
+            (found.as_ref().ok(), refused),
+            (back.as_ref(), back.is_none().then_some(400)),
+            "{value}"
+        );
+        for (address, fields) in [
+            ("GET /live/a", ""),
+            ("GET /live/a", SOCKET),
+            ("HEAD /live/a.webm", ""),
+        ] {
             let found = ask(&format!("{address}?t={value}"), fields);
             assert_eq!(found.is_ok(), back.is_some(), "{address} {value}");
         }

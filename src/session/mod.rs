@@ -7,7 +7,8 @@
 //!
 //! - `state`: the states, and what belongs to each; `head`: a request head that is coming in.
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
-//! - `publisher`, `viewer`: the two roles; `time_shift`: what a viewer behind live has besides; `keyframes`: the messages to publishers without a keyframe;
+//! - `publisher`, `viewer`: the two roles; `time_shift`: what a viewer behind live has besides;
+//!   `batch`: what one write offers to a viewer; `keyframes`: the messages to publishers without a keyframe;
 //!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
@@ -18,6 +19,7 @@
 //! No session knows of another one. Time is passed in. The hub sees a session's state, and changes it
 //! by [`Session::enter`] and by the methods of the roles alone.
 
+pub(crate) mod batch;
 pub(crate) mod body;
 pub(crate) mod bucket;
 mod client;

@@ -4,6 +4,7 @@
 //! It gets the first seconds at once, and the rest when it is due: so an hour back costs no burst. What
 //! the ring does not have comes in stretches from the archive thread, one at a time.
 
+use super::viewer::Viewer;
 use crate::record::{From, Reach, Stretch};
 use crate::stream::{Chunk, Cursor, Held, Next, Replay, Stream};
 use std::time::{Duration, Instant};
@@ -193,6 +194,7 @@ impl TimeShift {
     }
 
     /// Whether the archive thread has a job for it.
+    #[cfg(feature = "testing")]
     pub fn is_awaited(&self) -> bool {
         self.is_awaited
     }
@@ -200,5 +202,71 @@ impl TimeShift {
     /// Bytes of media that it holds.
     pub fn held_bytes(&self) -> usize {
         self.replay.as_ref().map_or(0, Replay::memory)
+    }
+}
+
+/// What a viewer behind live does that others do not.
+impl Viewer {
+    /// Watches behind live, from this place in the ring or from what `time_shift` asks for.
+    pub fn behind(mut self, time_shift: TimeShift, sequence: Option<u64>) -> Viewer {
+        match sequence {
+            Some(sequence) => self.cursor = Cursor::at(sequence),
+            None => self.cursor.replay(),
+        }
+        self.time_shift = Some(Box::new(time_shift));
+        self
+    }
+
+    pub fn time_shift(&self) -> Option<&TimeShift> {
+        self.time_shift.as_deref()
+    }
+
+    pub fn time_shift_mut(&mut self) -> Option<&mut TimeShift> {
+        self.time_shift.as_deref_mut()
+    }
+
+    /// The archive thread has answered. `oldest`: the oldest join point in the ring.
+    pub fn reached(&mut self, reach: Reach, oldest: Option<u64>, now: Instant) {
+        let Some(time_shift) = &mut self.time_shift else {
+            return;
+        };
+        if time_shift.reached(reach, &mut self.cursor, now) == Reached::Lost {
+            match oldest.filter(|_| !self.cursor.has_begun()) {
+                Some(sequence) => self.cursor = Cursor::at(sequence),
+                None => self.lose_place(),
+            }
+        }
+    }
+
+    /// What comes next for it is lost: it skips to the newest join point, and is live.
+    pub fn lose_place(&mut self) {
+        self.time_shift = None;
+        self.cursor.skip();
+    }
+
+    /// The next thing for it.
+    pub(super) fn next<'a>(
+        &'a self,
+        cursor: &mut Cursor,
+        stream: &'a Stream,
+    ) -> Result<Next<'a>, Held> {
+        match &self.time_shift {
+            None => Ok(cursor.next(stream)),
+            Some(time_shift) => time_shift.next(cursor, stream),
+        }
+    }
+
+    /// Whether there is something for it now.
+    #[cfg(feature = "testing")]
+    pub fn has_output(&self, stream: &Stream) -> bool {
+        let has_deadline = self.time_shift().is_some_and(TimeShift::has_deadline);
+        let next = self.next(&mut self.cursor(), stream);
+        !has_deadline && next.is_ok_and(|next| !matches!(next, Next::Wait))
+    }
+
+    /// How far behind live it is.
+    pub(super) fn behind_ms(&self, cursor: &Cursor, stream: &Stream) -> u64 {
+        let time_shift = self.time_shift.as_ref();
+        time_shift.map_or(0, |time_shift| time_shift.behind_ms(cursor, stream))
     }
 }

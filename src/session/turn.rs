@@ -3,11 +3,12 @@
 //! Nothing here knows of other connections. The steps work with any socket, and return what is to
 //! happen next; the hub does that.
 
+use super::batch::Batch;
 use super::inbound::{Inbound, Received};
 use super::outbox::Outbox;
 use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
 use super::relaying::Listened;
-use super::viewer::{Batch, Sent, WriteProgress};
+use super::viewer::{Sent, WriteProgress};
 use super::{IncomingHead, OUTBOX_SLICES_MAX, Session, Socket, State};
 use crate::compat::Kept;
 use crate::http::Method;

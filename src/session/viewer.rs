@@ -4,16 +4,15 @@
 //! straight from the memory that all viewers share. What the kernel did not take is taken back
 //! by setting the cursor to where it was, but for the chunk it took in part.
 
+use super::batch::{Batch, Item, whole};
 use super::liveness::Liveness;
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
-use super::time_shift::{Reached, TimeShift};
+use super::time_shift::TimeShift;
 use crate::http::date::HttpDate;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::http::{Method, Version};
 use crate::offline_reason::OfflineReason;
-use crate::stream::Framed;
-use crate::record::Reach;
 use crate::stream::{Air, Chunk, Cursor, Held, Init, Next, Stream, StreamId};
 use crate::websocket::messages::ToViewer;
 use crate::websocket::{CloseCode, close_frame, text_frame};
@@ -49,7 +48,7 @@ impl Transport {
 pub struct Viewer {
     stream: StreamId,
     transport: Transport,
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
     /// When it began to take the chunk whose rest waits in the outbox.
     cursor_moved_at: Instant,
     /// What it knows about the publisher. Only a viewer that understands text messages knows.
@@ -63,7 +62,7 @@ pub struct Viewer {
     /// Of a WebSocket.
     liveness: Liveness,
     /// Of a viewer that watches behind live.
-    time_shift: Option<Box<TimeShift>>,
+    pub(super) time_shift: Option<Box<TimeShift>>,
 }
 
 /// What the last text message to a viewer said about its publisher.
@@ -103,45 +102,6 @@ impl Sent {
             progress,
             bytes: 0,
             skips: 0,
-        }
-    }
-}
-
-/// Something to be written whole, and where the viewer stands after it.
-#[derive(Debug)]
-struct Item {
-    bytes: Bytes,
-    after: Cursor,
-    /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
-    is_whole: bool,
-    is_skip: bool,
-    /// What it knows about the publisher once it has this.
-    announces: Option<Announced>,
-}
-
-/// What one write offers to one viewer. The hub has one, whose memory every write uses again.
-#[derive(Debug, Default)]
-pub struct Batch {
-    items: Vec<Item>,
-}
-
-impl Batch {
-    fn slices(&self) -> impl Iterator<Item = &Bytes> {
-        self.items.iter().map(|item| &item.bytes)
-    }
-
-    fn push_framed(&mut self, framed: &Framed, transport: Transport, after: Cursor) {
-        match transport {
-            Transport::WebSocket { .. } => self.items.push(whole(framed.websocket(), after)),
-            Transport::UntilClose => self.items.push(whole(framed.payload(), after)),
-            Transport::Chunked => {
-                let [head, body] = framed.http();
-                self.items.push(Item {
-                    is_whole: false,
-                    ..whole(head, after)
-                });
-                self.items.push(whole(body, after));
-            }
         }
     }
 }
@@ -207,65 +167,6 @@ impl Viewer {
             liveness: Liveness::new(now),
             time_shift: None,
         }
-    }
-
-    /// Watches behind live, from this place in the ring or from what `time_shift` asks for.
-    pub fn behind(mut self, time_shift: TimeShift, sequence: Option<u64>) -> Viewer {
-        match sequence {
-            Some(sequence) => self.cursor = Cursor::at(sequence),
-            None => self.cursor.replay(),
-        }
-        self.time_shift = Some(Box::new(time_shift));
-        self
-    }
-
-    pub fn time_shift(&self) -> Option<&TimeShift> {
-        self.time_shift.as_deref()
-    }
-
-    pub fn time_shift_mut(&mut self) -> Option<&mut TimeShift> {
-        self.time_shift.as_deref_mut()
-    }
-
-    /// The archive thread has answered. `oldest`: the oldest join point in the ring.
-    pub fn reached(&mut self, reach: Reach, oldest: Option<u64>, now: Instant) {
-        let Some(time_shift) = &mut self.time_shift else {
-            return;
-        };
-        if time_shift.reached(reach, &mut self.cursor, now) == Reached::Lost {
-            match oldest.filter(|_| !self.cursor.has_begun()) {
-                Some(sequence) => self.cursor = Cursor::at(sequence),
-                None => self.lose_place(),
-            }
-        }
-    }
-
-    /// What comes next for it is lost: it skips to the newest join point, and is live.
-    pub fn lose_place(&mut self) {
-        self.time_shift = None;
-        self.cursor.skip();
-    }
-
-    /// The next thing for it.
-    fn next<'a>(&'a self, cursor: &mut Cursor, stream: &'a Stream) -> Result<Next<'a>, Held> {
-        match &self.time_shift {
-            None => Ok(cursor.next(stream)),
-            Some(time_shift) => time_shift.next(cursor, stream),
-        }
-    }
-
-    /// Whether there is something for it now.
-    #[cfg(feature = "testing")]
-    pub fn has_output(&self, stream: &Stream) -> bool {
-        let has_deadline = self.time_shift().is_some_and(TimeShift::has_deadline);
-        let next = self.next(&mut self.cursor(), stream);
-        !has_deadline && next.is_ok_and(|next| !matches!(next, Next::Wait))
-    }
-
-    /// How far behind live it is.
-    fn behind_ms(&self, cursor: &Cursor, stream: &Stream) -> u64 {
-        let time_shift = self.time_shift.as_ref();
-        time_shift.map_or(0, |time_shift| time_shift.behind_ms(cursor, stream))
     }
 
     pub fn stream(&self) -> StreamId {
@@ -421,7 +322,10 @@ impl Viewer {
                 announced = Announced::Live;
                 batch.items.push(Item {
                     announces: Some(announced),
-                    ..whole(hello(stream, true, self.behind_ms(&gathered, stream)), gathered)
+                    ..whole(
+                        hello(stream, true, self.behind_ms(&gathered, stream)),
+                        gathered,
+                    )
                 });
             }
             match next {
@@ -459,7 +363,8 @@ impl Viewer {
                     if let Some(init) = stream.init() {
                         let is_replaced = had_begun && chunk.takes_over;
                         let behind_ms = self.behind_ms(&cursor, stream);
-                        let message = self.before_init(stream, init, chunk, (is_replaced, behind_ms));
+                        let message =
+                            self.before_init(stream, init, chunk, (is_replaced, behind_ms));
                         if !message.is_empty() {
                             batch.items.push(Item {
                                 is_whole: false,
@@ -607,16 +512,6 @@ impl Viewer {
     }
 }
 
-fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
-    Item {
-        bytes: bytes.into(),
-        after,
-        is_whole: true,
-        is_skip: false,
-        announces: None,
-    }
-}
-
 /// The message that a viewer gets when its publisher comes, or comes back.
 fn hello(stream: &Stream, live: bool, behind_ms: u64) -> Vec<u8> {
     let hello = ToViewer::Hello {
@@ -634,7 +529,11 @@ fn replaced(stream: &Stream, behind_ms: u64) -> Vec<u8> {
         reason: OfflineReason::Replaced,
     };
     // The stream may be offline by now; a message behind its media says that.
-    [text_frame(&offline.to_json()), hello(stream, true, behind_ms)].concat()
+    [
+        text_frame(&offline.to_json()),
+        hello(stream, true, behind_ms),
+    ]
+    .concat()
 }
 
 /// The response head of a stream that is watched over HTTP.

@@ -46,7 +46,9 @@ impl Replay {
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
         let chunks = self.chunks.iter();
-        chunks.map(|chunk| chunk.framed.memory() + size_of::<Chunk>()).sum()
+        chunks
+            .map(|chunk| chunk.framed.memory() + size_of::<Chunk>())
+            .sum()
     }
 
     fn chunk(&self, number: u64) -> Option<&Chunk> {
@@ -161,9 +163,8 @@ impl Cursor {
                     let Some(chunk) = replay.and_then(|replay| replay.chunk(next)) else {
                         let follows = replay.and_then(|replay| replay.follows);
                         let ring = stream.ring();
-                        let is_there = |sequence: &u64| {
-                            (ring.oldest()..=ring.live_edge()).contains(sequence)
-                        };
+                        let is_there =
+                            |sequence: &u64| (ring.oldest()..=ring.live_edge()).contains(sequence);
                         let sequence = follows.filter(is_there).ok_or(Held::Replayed)?;
                         self.position = Position::At {
                             next: sequence,

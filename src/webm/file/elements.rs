@@ -140,8 +140,16 @@ mod tests {
         for end in 0..file.len() {
             let mut elements = Elements::new(file.slice(..end), 0, Open::Cluster(0));
             let whole = times(&mut elements).len();
-            assert_eq!(whole, usize::from(end >= 16) + usize::from(end >= 24), "{end}");
-            assert_eq!(elements.next_length(), (end >= 18).then_some(8).filter(|_| end != 24 && end != 25), "{end}");
+            assert_eq!(
+                whole,
+                usize::from(end >= 16) + usize::from(end >= 24),
+                "{end}"
+            );
+            assert_eq!(
+                elements.next_length(),
+                (end >= 18).then_some(8).filter(|_| end != 24 && end != 25),
+                "{end}"
+            );
         }
     }
 }

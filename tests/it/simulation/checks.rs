@@ -200,7 +200,9 @@ impl Checks {
             format!("{} connections count", audit.counted)
         });
         for stream in &audit.streams {
-            let is_deserted = !self.is_recording && stream.viewers + stream.candidates == 0 && !stream.has_publisher;
+            let is_deserted = !self.is_recording
+                && stream.viewers + stream.candidates == 0
+                && !stream.has_publisher;
             self.require(!is_deserted, || format!("{} is deserted", stream.name));
             self.require(stream.ring_bytes <= self.ring_bytes, || {
                 format!("the ring of {} takes {}", stream.name, stream.ring_bytes)

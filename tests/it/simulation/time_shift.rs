@@ -66,7 +66,10 @@ fn assert_paced(viewer: &Rc<RefCell<Viewer>>, watched: Duration) {
     let expected = (watched.as_secs() + 10) * RATE;
     let pictures = viewer.borrow().pictures();
     let is_right = pictures.abs_diff(expected) <= RATE;
-    assert!(is_right, "{pictures} pictures in {watched:?} rather than {expected}");
+    assert!(
+        is_right,
+        "{pictures} pictures in {watched:?} rather than {expected}"
+    );
 }
 
 fn behind_ms(viewer: &Rc<RefCell<Viewer>>) -> Vec<u64> {
@@ -204,7 +207,9 @@ fn disk_that_stalls_costs_a_viewer_of_the_recording_nothing() {
     world.disk.as_mut().unwrap().stall(until);
     let viewers = HOWS.map(|how| watch_back(&mut world, how, s(45)));
     run(&mut world, s(60));
-    viewers.iter().for_each(|viewer| assert_unbroken(viewer, s(45)));
+    viewers
+        .iter()
+        .for_each(|viewer| assert_unbroken(viewer, s(45)));
 }
 
 /// One with sound, and then one without.
@@ -250,12 +255,17 @@ fn viewer_far_behind_sees_the_change_of_tracks_when_it_comes_there() {
     run(&mut world, s(60));
     let viewer = viewer.borrow();
     assert_eq!(viewer.gaps(), 0);
-    let count = |wanted: fn(&ToViewer) -> bool| viewer.said.iter().filter(|one| wanted(one)).count();
+    let count =
+        |wanted: fn(&ToViewer) -> bool| viewer.said.iter().filter(|one| wanted(one)).count();
     assert_eq!(count(|one| matches!(one, ToViewer::Init { .. })), 2);
     assert_eq!(count(|one| matches!(one, ToViewer::Skip { .. })), 0);
     // All pictures of both: those of 50 s, and what came since then, as far as it is due.
     let expected = (65 + 10) * RATE;
-    assert!(viewer.pictures().abs_diff(expected) < 2 * RATE, "{}", viewer.pictures());
+    assert!(
+        viewer.pictures().abs_diff(expected) < 2 * RATE,
+        "{}",
+        viewer.pictures()
+    );
     // One that cannot be told ends where the old tracks do.
     assert!(plain.borrow().has_ended() && plain.borrow().gaps() == 0);
     let expected = 55 * RATE;
@@ -279,7 +289,8 @@ fn what_a_publisher_left_is_played_to_its_end() {
         watch_back(&mut world, How::WebSocket, s(0));
         run(&mut world, s(30));
         let viewer = watch_back(&mut world, How::V1, s(20));
-        let is_offline = |viewer: &Viewer| matches!(viewer.said.last(), Some(ToViewer::Offline { .. }));
+        let is_offline =
+            |viewer: &Viewer| matches!(viewer.said.last(), Some(ToViewer::Offline { .. }));
         let took = wait_for(&mut world, s(30), || is_offline(&viewer.borrow()));
         // Fifteen seconds of it are left, of which ten come at once.
         assert!(took >= s(4) && took < s(7), "{took:?}");
