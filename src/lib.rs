@@ -11,7 +11,7 @@
 //!       │                 │            ├─► routes ─► websocket ─► http ─► secret, stream_name
 //!       │                 │            └─► record ─► stream, webm
 //!       │                 ├─► access ────► routes
-//!       │                 └─► metrics, pages, config, record
+//!       │                 └─► metrics, pages, picture, config, record
 //!       ├─► load ──► client ─► webm, websocket, http, config
 //!       └─► inspect, repair ─► webm
 //! ```
@@ -28,6 +28,7 @@
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`, `offline_reason`: a key that is never shown, the one rule for names,
 //!   and why a stream is offline: words that rooms have in common.
+//! - `picture`: what stands for a stream that has no picture of its own.
 //! - `inspect`: what `webm` sees in a file. `repair`: makes one seekable.
 //! - `work`: how much of it a turn does; `webm`, `stream`, `session` and `hub` count with it.
 //! - `config`, `pages`, `metrics`: options and the certificate, the embedded pages, counters.
@@ -83,6 +84,7 @@ mod offline_reason;
 pub mod pages;
 #[cfg(not(feature = "testing"))]
 mod pages;
+mod picture;
 #[cfg(feature = "testing")]
 pub mod record;
 #[cfg(not(feature = "testing"))]

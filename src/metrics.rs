@@ -86,9 +86,8 @@ pub struct StreamReport {
     pub width: Option<u64>,
     pub height: Option<u64>,
     pub audio: bool,
-    /// Whether there is a picture at `/live/NAME.jpg`: asking in vain is an error in a browser's
-    /// console.
-    pub poster: bool,
+    /// The path of the best picture that there is of it: there is one always.
+    pub poster: String,
     pub viewers: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
@@ -541,7 +540,7 @@ mod tests {
             width: None,
             height: None,
             audio: false,
-            poster: false,
+            poster: "/live/demo/poster".to_owned(),
             viewers: 3,
             viewers_ws: 2,
             viewers_http: 1,

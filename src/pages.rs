@@ -12,9 +12,10 @@ use std::sync::{LazyLock, OnceLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use flate2::Compression;
 use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, FlushCompress};
 use rust_embed::RustEmbed;
+use sha1::{Digest, Sha1};
 
 /// Nothing from anywhere else, no inline script or style.
 ///
@@ -55,6 +56,8 @@ pub struct Page {
     /// Whether compression may pay: the type is text and there is enough of it.
     is_compressible: bool,
     gzip: OnceLock<Option<Encoded>>,
+    /// What is in front of the title and behind it, compressed.
+    around_title: OnceLock<Option<[Vec<u8>; 2]>>,
 }
 
 impl Page {
@@ -105,6 +108,43 @@ impl Page {
                 bytes,
             },
             gzip: OnceLock::new(),
+            around_title: OnceLock::new(),
+        })
+    }
+
+    /// The page with `head` in place of its `<title>`; `None` if it has none.
+    ///
+    /// Its compressed form is joined from parts that are compressed once and one that is not, so that a
+    /// page which differs for each client costs no more than copying it.
+    pub fn with_title(&self, head: &str) -> Option<Page> {
+        let html = &self.plain.bytes;
+        let [before, after] = around_title(html)?;
+        let plain = [before, head.as_bytes(), after].concat();
+        let mut hash = Sha1::new();
+        hash.update(&self.plain.etag);
+        hash.update(head);
+        let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
+        let deflated = self.around_title.get_or_init(|| {
+            Some([
+                deflate(before, FlushCompress::Sync)?,
+                deflate(after, FlushCompress::Finish)?,
+            ])
+        });
+        let gzip = deflated
+            .as_ref()
+            .and_then(|[before, after]| join_gzip([before, head.as_bytes(), after], &plain));
+        Some(Page {
+            content_type: self.content_type,
+            is_compressible: self.is_compressible,
+            plain: Encoded {
+                etag: format!("\"{hash}\""),
+                bytes: plain.into(),
+            },
+            gzip: OnceLock::from(gzip.map(|bytes| Encoded {
+                etag: format!("\"{hash}-gz\""),
+                bytes: bytes.into(),
+            })),
+            around_title: OnceLock::new(),
         })
     }
 
@@ -127,6 +167,45 @@ impl Page {
         };
         self.gzip.get_or_init(compress).as_ref()
     }
+}
+
+/// What is in front of a page's title, and what is behind it.
+fn around_title(html: &[u8]) -> Option<[&[u8]; 2]> {
+    const BEGIN: &[u8] = b"<title>";
+    const END: &[u8] = b"</title>";
+    let find = |wanted: &[u8]| html.windows(wanted.len()).position(|part| part == wanted);
+    let (begin, end) = (find(BEGIN)?, find(END)? + END.len());
+    Some([&html[..begin], html.get(end..)?])
+}
+
+/// A part of a DEFLATE stream that refers to no other part. After a sync flush it ends at a whole byte.
+fn deflate(plain: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
+    let mut compress = Compress::new(Compression::best(), false);
+    // What does not fit is taken for a failure: text gets smaller.
+    let mut bytes = Vec::with_capacity(plain.len() + 64);
+    compress.compress_vec(plain, &mut bytes, flush).ok()?;
+    (compress.total_in() == plain.len() as u64).then_some(bytes)
+}
+
+/// One gzip member (RFC 1952, 2.3) of two parts by [`deflate`] and, between them, one that is stored
+/// (RFC 1951, 3.2.4). `plain` is all three, uncompressed.
+fn join_gzip([before, stored, after]: [&[u8]; 3], plain: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
+    const NOT_LAST_STORED: u8 = 0;
+    let length = u16::try_from(stored.len()).ok()?;
+    let mut crc = flate2::Crc::new();
+    crc.update(plain);
+    let mut bytes = Vec::with_capacity(before.len() + stored.len() + after.len() + 23);
+    bytes.extend_from_slice(&HEAD);
+    bytes.extend_from_slice(before);
+    bytes.push(NOT_LAST_STORED);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&(!length).to_le_bytes());
+    bytes.extend_from_slice(stored);
+    bytes.extend_from_slice(after);
+    bytes.extend_from_slice(&crc.sum().to_le_bytes());
+    bytes.extend_from_slice(&crc.amount().to_le_bytes());
+    Some(bytes)
 }
 
 fn gzip(plain: &[u8]) -> Option<Bytes> {
@@ -181,6 +260,7 @@ mod tests {
                 bytes: bytes.into(),
             },
             gzip: OnceLock::new(),
+            around_title: OnceLock::new(),
         }
     }
 
@@ -304,6 +384,43 @@ mod tests {
             page.gzip().unwrap().bytes.as_ptr(),
             gzip.bytes.as_ptr(),
             "made once"
+        );
+    }
+
+    #[test]
+    fn page_with_another_title_is_the_same_in_both_encodings() {
+        let page = page("watch/watch.html").unwrap();
+        let html = String::from_utf8(page.plain.bytes.to_vec()).unwrap();
+        let mut etags = vec![page.plain.etag.clone()];
+        for head in ["<title>a</title>", "<title>b</title><meta name=\"c\">", ""] {
+            let expected = html.replace("<title>Live · videostream</title>", head);
+            assert_ne!(expected, html);
+            let other = page.with_title(head).unwrap();
+            assert_eq!(other.plain.bytes, expected);
+            let gzip = other.gzip().unwrap();
+            let mut back = String::new();
+            let mut decoder = flate2::read::GzDecoder::new(&gzip.bytes[..]);
+            decoder.read_to_string(&mut back).unwrap();
+            assert_eq!(back, expected);
+            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + head.len() + 100);
+            assert_eq!(page.with_title(head).unwrap().plain.etag, other.plain.etag);
+            etags.extend([other.plain.etag.clone(), gzip.etag.clone()]);
+        }
+        let count = etags.len();
+        etags.sort();
+        etags.dedup();
+        assert_eq!(etags.len(), count);
+        assert!(
+            page_of("a.js", b"let a;".to_vec())
+                .with_title("b")
+                .is_none()
+        );
+        // Too long to be stored in one block: it goes out as it is.
+        assert!(
+            page.with_title(&"x".repeat(70_000))
+                .unwrap()
+                .gzip()
+                .is_none()
         );
     }
 

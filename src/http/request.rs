@@ -63,6 +63,8 @@ pub struct RequestHead {
     pub forwarded_for: Option<String>,
     /// What `X-Forwarded-Prefix` says. Any client can send any value here, too.
     pub forwarded_prefix: Option<String>,
+    /// Whether `X-Forwarded-Proto` says that the client came by https. Any client can say so, too.
+    pub is_forwarded_https: bool,
     /// Whether a script or an element of a page asks, and not the person in front of it or a
     /// program: a browser's login box would open over the page.
     pub is_from_page: bool,
@@ -171,8 +173,17 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         is_partial: fields.lines("Content-Range").next().is_some(),
         forwarded_for: fields.joined_as_far_as_readable("X-Forwarded-For"),
         forwarded_prefix: fields.joined_as_far_as_readable("X-Forwarded-Prefix"),
+        is_forwarded_https: fields
+            .joined_as_far_as_readable("X-Forwarded-Proto")
+            .is_some_and(|schemes| is_https(&schemes)),
         upgrade,
     })
+}
+
+/// Of several proxies, the first is the one that the client came to.
+fn is_https(schemes: &str) -> bool {
+    let first = schemes.split(',').next().unwrap_or_default();
+    first.trim().eq_ignore_ascii_case("https")
 }
 
 fn keep_alive(fields: &Fields<'_>, version: Version) -> Result<bool, HttpError> {

@@ -130,6 +130,7 @@ impl<S: Socket> Hub<S> {
         let prefix = self.link_prefix(exchange.id, exchange.head);
         for one in &mut recordings {
             one.url = format!("{prefix}/recordings/{}/{}", one.stream, one.file);
+            one.poster = format!("{}/poster", one.url);
         }
         let listing = Listing { recordings, locked };
         let text = serde_json::to_vec(&listing).expect("reports have string keys alone");
@@ -156,7 +157,12 @@ impl<S: Socket> Hub<S> {
                 self.respond_with_recordings(exchange(id, &recall), recordings, recall.is_locked());
             }
             Found::Deleted(deletion) => self.respond_to_deletion(id, &recall, deletion),
-            Found::Opened(None) => self.refuse_recall(id, &recall, not_found()),
+            Found::Picture(Some(picture)) => {
+                self.respond(exchange(id, &recall), |to| to.picture(&picture));
+            }
+            Found::Opened(None) | Found::Picture(None) => {
+                self.refuse_recall(id, &recall, not_found())
+            }
             Found::Opened(Some(opened)) => self.begin_recall(id, recall, opened),
             Found::Piece(piece) => self.send_piece(id, recall, piece.unwrap_or_default()),
         }

@@ -6,10 +6,10 @@ use super::keyframe_requests::KeyframeRequests;
 use super::stall::Arrivals;
 use super::traffic::Traffic;
 use super::unsent::Unsent;
+use crate::picture::Picture;
 use crate::session::SessionId;
 use crate::session::keyframes::KeyframeMessage;
 use crate::stream::Stream;
-use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// Milliseconds of backlog beyond which a new viewer is worth a new keyframe: the whole backlog has
@@ -18,13 +18,6 @@ const BACKLOG_MS_MAX: u64 = 3000;
 
 /// After this long without a publisher the ring's memory is given back.
 const MEDIA_KEPT_OFFLINE: Duration = Duration::from_secs(10);
-
-/// A picture of the stream, from the publisher.
-#[derive(Debug, Clone)]
-pub struct Poster {
-    pub jpeg: Bytes,
-    pub etag: String,
-}
 
 /// One stream's publisher, viewers and counters.
 #[derive(Debug)]
@@ -59,7 +52,7 @@ struct Publication {
     since: Instant,
     /// When its media came.
     arrivals: Arrivals,
-    poster: Option<Poster>,
+    poster: Option<Picture>,
 }
 
 impl Broadcast {
@@ -156,7 +149,7 @@ impl Broadcast {
     }
 
     /// The poster of the publisher on air.
-    pub fn poster(&self) -> Option<&Poster> {
+    pub fn poster(&self) -> Option<&Picture> {
         self.published()?.poster.as_ref()
     }
 
@@ -167,7 +160,7 @@ impl Broadcast {
     }
 
     /// Sets the poster of this publication. Returns whether it is still on air.
-    pub fn set_poster(&mut self, publication: u64, poster: Poster) -> bool {
+    pub fn set_poster(&mut self, publication: u64, poster: Picture) -> bool {
         if self.publication != publication {
             return false;
         }
@@ -250,11 +243,8 @@ mod tests {
         SessionId::new(slot, 0)
     }
 
-    fn poster() -> Poster {
-        Poster {
-            jpeg: Bytes::from_static(b"jpeg"),
-            etag: "etag".to_owned(),
-        }
+    fn poster() -> Picture {
+        Picture::jpeg(b"jpeg"[..].into())
     }
 
     #[test]

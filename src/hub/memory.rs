@@ -273,7 +273,7 @@ impl<S: Socket> Hub<S> {
         let poster = broadcast.and_then(|broadcast| broadcast.poster());
         self.unfinished_bytes(stream_id)
             + self.streams.stream(stream_id).init_bytes()
-            + poster.map_or(0, |poster| poster.jpeg.len())
+            + poster.map_or(0, |poster| poster.bytes.len())
     }
 
     /// What a stream's publisher has not finished: a message, a block.

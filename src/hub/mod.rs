@@ -30,7 +30,8 @@
 //!   for; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
 //! - `compat`: the old protocol of node-videostream.
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
-//! - `response`, `posters`, `reports`, `renderings`: whole responses; `refusals`: their counts and lines.
+//! - `response`, `posters`, `watch_page`, `reports`, `renderings`: whole responses; `refusals`: their
+//!   counts and lines.
 
 mod archive;
 mod audience;
@@ -72,6 +73,7 @@ mod traffic;
 mod unsent;
 mod verdicts;
 mod waited;
+mod watch_page;
 mod write;
 mod write_queue;
 

@@ -1,19 +1,17 @@
-//! Pictures that stand for streams, as their publishers send them.
+//! Pictures that stand for streams: as their publishers send them, as their keyframes show them, or of
+//! name and colour.
 
 use super::Hub;
-use super::broadcast::Poster;
 use super::requests::{Exchange, not_live};
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::CONTINUE;
 use crate::http::{Body, Method};
+use crate::picture::Picture;
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
 use crate::stream_name::StreamName;
-use crate::webm::{first_frame, webp};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::webm::first_frame;
 use bytes::{Bytes, BytesMut};
-use sha1::{Digest, Sha1};
 use std::mem;
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
@@ -90,15 +88,13 @@ impl<S: Socket> Hub<S> {
         if !posting.jpeg.starts_with(&JPEG_MAGIC) {
             return Err(Refusal::new(415, "a poster is a JPEG picture").because(Cause::Media));
         }
-        let jpeg = mem::take(&mut posting.jpeg).freeze();
+        let poster = Picture::jpeg(mem::take(&mut posting.jpeg).freeze());
         let (name, mut head) = (posting.name.clone(), posting.head.clone());
         let publication = posting.publication;
-        let hash = URL_SAFE_NO_PAD.encode(Sha1::digest(&jpeg));
-        let etag = format!("\"{hash}\"");
         let stream_id = self.streams.find(name.as_str());
         let broadcast = stream_id.and_then(|id| self.streams.broadcast_mut(id));
         let broadcast = broadcast.ok_or_else(not_live)?;
-        if !broadcast.set_poster(publication, Poster { jpeg, etag }) {
+        if !broadcast.set_poster(publication, poster) {
             return Err(not_live());
         }
         // The upload has been read to its end, so the connection may go on.
@@ -123,7 +119,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// The newest keyframe of a live stream, if it is one of VP8.
-    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Bytes> {
+    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Picture> {
         let stream = self.streams.stream(self.streams.find(name.as_str())?);
         let recording = &stream.init().filter(|_| stream.is_live())?.recording;
         let video = recording.video()?;
@@ -140,12 +136,18 @@ impl<S: Socket> Hub<S> {
         let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
         chunks.find_map(|chunk| {
             let payload = chunk.framed.payload();
-            webp(first_frame(&payload, track_number)?)
+            Picture::keyframe(first_frame(&payload, track_number)?)
         })
     }
 
-    pub(super) fn poster(&self, name: &StreamName) -> Option<Poster> {
+    /// What the publisher on air has sent.
+    pub(super) fn poster(&self, name: &StreamName) -> Option<Picture> {
         let stream_id = self.streams.find(name.as_str())?;
         self.streams.broadcast(stream_id)?.poster().cloned()
+    }
+
+    /// What shows of a live stream what is on it.
+    pub(super) fn still(&self, name: &StreamName) -> Option<Picture> {
+        self.poster(name).or_else(|| self.keyframe(name))
     }
 }

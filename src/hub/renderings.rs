@@ -6,6 +6,7 @@
 //!
 //! Pure: texts and the time come in.
 
+use crate::http::base_path::BasePath;
 use crate::metrics::{TextFormat, Texts};
 use bytes::{Bytes, BytesMut};
 use std::mem;
@@ -33,15 +34,17 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 const KEPT_MAX: usize = 256;
 
 /// What is rendered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// `/api/streams`.
     Streams {
         /// Whether a key would show more.
         locked: bool,
+        /// Of the links in it.
+        prefix: BasePath,
     },
     /// `/api/streams/NAME`.
-    Stream,
+    Stream { prefix: BasePath },
     /// `/metrics`.
     Metrics(TextFormat),
 }
@@ -93,14 +96,14 @@ impl Renderings {
 
     /// A rendering that is good enough; `None` when one is to be made, and given to
     /// [`Renderings::keep`].
-    pub fn find(&mut self, what: What, names: &Names, now: Instant) -> Option<Bytes> {
+    pub fn find(&mut self, what: &What, names: &Names, now: Instant) -> Option<Bytes> {
         self.earn(now);
         let cost = BASE_COST + names.len();
         let is_affordable = cost <= self.budget && self.unread_bytes() < UNREAD_BYTES;
         let kept = self
             .kept
             .iter()
-            .find(|kept| kept.what == what && kept.names == *names);
+            .find(|kept| kept.what == *what && kept.names == *names);
         let is_good = |kept: &&Rendering| now.saturating_duration_since(kept.made_at) < AGE_MAX;
         if !is_affordable && let Some(kept) = kept.filter(is_good) {
             return Some(kept.bytes.clone());
@@ -174,13 +177,20 @@ mod tests {
 
     const METRICS: What = What::Metrics(TextFormat::Prometheus);
 
+    fn streams() -> What {
+        What::Streams {
+            locked: false,
+            prefix: BasePath::default(),
+        }
+    }
+
     fn names(count: usize) -> Names {
         (0..count).map(|index| format!("s{index}").into()).collect()
     }
 
     /// Asks, as the hub does. Returns the text, and whether it was made for this one.
     fn ask(renderings: &mut Renderings, what: What, names: &Names, now: Instant) -> (Bytes, bool) {
-        if let Some(bytes) = renderings.find(what, names, now) {
+        if let Some(bytes) = renderings.find(&what, names, now) {
             return (bytes, false);
         }
         let text = vec![7; 1000 * names.len()];
@@ -218,15 +228,7 @@ mod tests {
         let mut held = Vec::new();
         for ask_ms in 0..500 {
             let now = start + Duration::from_millis(ask_ms);
-            held.push(
-                ask(
-                    &mut renderings,
-                    What::Streams { locked: false },
-                    &names,
-                    now,
-                )
-                .0,
-            );
+            held.push(ask(&mut renderings, streams(), &names, now).0);
         }
         let mut ends: Vec<_> = held.iter().map(|bytes| bytes.as_ptr()).collect();
         ends.dedup();
@@ -267,7 +269,12 @@ mod tests {
         let first = ask(&mut renderings, METRICS, &all, now);
         assert!(first.1);
         assert!(ask(&mut renderings, METRICS, &some, now).1);
-        assert!(ask(&mut renderings, What::Streams { locked: false }, &all, now).1);
+        assert!(ask(&mut renderings, streams(), &all, now).1);
+        let below = What::Streams {
+            locked: false,
+            prefix: "/video".parse().unwrap(),
+        };
+        assert!(ask(&mut renderings, below, &all, now).1);
         assert_eq!(ask(&mut renderings, METRICS, &all, now), (first.0, false));
     }
 
@@ -277,7 +284,7 @@ mod tests {
         let mut renderings = Renderings::new(now);
         for index in 0..1000 {
             let name = names(index % 100 + 1).into_iter().rev().collect();
-            ask(&mut renderings, What::Streams { locked: false }, &name, now);
+            ask(&mut renderings, streams(), &name, now);
             let kept: usize = renderings.kept.iter().map(|kept| kept.bytes.len()).sum();
             assert!(renderings.kept.len() <= KEPT_MAX && kept <= KEPT_BYTES_MAX);
         }

@@ -4,6 +4,7 @@ use super::Hub;
 use super::renderings::{Names, What};
 use super::requests::Exchange;
 use crate::access::Shown;
+use crate::http::base_path::BasePath;
 use crate::metrics::{Snapshot, StreamReport, TextFormat};
 use crate::routes::Route;
 use crate::session::Socket;
@@ -31,6 +32,7 @@ impl<S: Socket> Hub<S> {
         names: Names,
         locked: bool,
     ) {
+        let prefix = self.link_prefix(exchange.id, exchange.head);
         let (what, media_type) = match route {
             Route::Metrics => {
                 let format = if exchange.head.accepts_openmetrics {
@@ -40,8 +42,8 @@ impl<S: Socket> Hub<S> {
                 };
                 (What::Metrics(format), format.media_type())
             }
-            Route::Stream(_) => (What::Stream, "application/json"),
-            _ => (What::Streams { locked }, "application/json"),
+            Route::Stream(_) => (What::Stream { prefix }, "application/json"),
+            _ => (What::Streams { locked, prefix }, "application/json"),
         };
         let text = self.rendering(what, names);
         self.respond(exchange, |to| to.text(media_type, text));
@@ -49,21 +51,19 @@ impl<S: Socket> Hub<S> {
 
     /// The report about these streams: newly rendered, or shared with a request of just now.
     fn rendering(&mut self, what: What, names: Names) -> Bytes {
-        if let Some(bytes) = self.books.renderings.find(what, &names, self.clock.now()) {
+        if let Some(bytes) = self.books.renderings.find(&what, &names, self.clock.now()) {
             return bytes;
         }
         self.turn.reads.spend(names.len() as u64 * work::REPORT);
         let mut texts = self.books.renderings.take_texts();
-        let ids = names.iter().filter_map(|name| self.streams.find(name));
-        let mut reports = ids.filter_map(|id| self.report(id));
-        let text = match what {
-            What::Stream => texts.json(&reports.next()),
-            What::Streams { locked } => texts.json(&Listing {
-                streams: reports.collect(),
-                locked,
+        let text = match &what {
+            What::Stream { prefix } => texts.json(&self.reports(&names, prefix).first()),
+            What::Streams { locked, prefix } => texts.json(&Listing {
+                streams: self.reports(&names, prefix),
+                locked: *locked,
             }),
             What::Metrics(format) => {
-                let streams = reports.collect();
+                let streams = self.reports(&names, &self.settings.base_path);
                 let (compat_listeners, compat_kept_bytes) = self.compat_figures();
                 let snapshot = Snapshot {
                     counters: self.books.counters.clone(),
@@ -100,7 +100,12 @@ impl<S: Socket> Hub<S> {
             .collect()
     }
 
-    fn report(&self, stream_id: StreamId) -> Option<StreamReport> {
+    fn reports(&self, names: &Names, prefix: &BasePath) -> Vec<StreamReport> {
+        let ids = names.iter().filter_map(|name| self.streams.find(name));
+        ids.filter_map(|id| self.report(id, prefix)).collect()
+    }
+
+    fn report(&self, stream_id: StreamId, prefix: &BasePath) -> Option<StreamReport> {
         let stream = self.streams.stream(stream_id);
         let broadcast = self.streams.broadcast(stream_id)?;
         let recording = stream.init().map(|init| &init.recording);
@@ -117,7 +122,7 @@ impl<S: Socket> Hub<S> {
                 let mut tracks = recording.tracks.iter();
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
-            poster: broadcast.poster().is_some(),
+            poster: format!("{prefix}/live/{}/poster", stream.name()),
             viewers: broadcast.audience().len(),
             viewers_ws: viewers.websocket,
             viewers_http: viewers.http,

@@ -16,6 +16,7 @@ use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::{Connection, Stamp, refuse};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
+use crate::picture::Picture;
 use crate::record::Task;
 use crate::routes::{Permission, Route, route_below, route_old};
 use crate::session::body::BodyReader;
@@ -246,13 +247,13 @@ impl<S: Socket> Hub<S> {
             Route::PublishPage(_) => {
                 self.page(exchange, "publish/publish.html", Embedding::SameOrigin)?;
             }
-            Route::WatchPage { embed, .. } => {
+            Route::WatchPage { name, embed } => {
                 let embedding = if embed {
                     Embedding::Anyone
                 } else {
                     Embedding::SameOrigin
                 };
-                self.page(exchange, "watch/watch.html", embedding)?;
+                self.watch_page(exchange, &name, embedding)?;
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
@@ -260,13 +261,22 @@ impl<S: Socket> Hub<S> {
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.poster(&poster));
+                self.respond(exchange, |to| to.picture(&poster));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
                     Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
-                self.respond(exchange, |to| to.picture("image/webp", picture));
+                self.respond(exchange, |to| to.picture(&picture));
+            }
+            Route::Picture { name, words } => {
+                let still = self.still(&name);
+                let picture = still.unwrap_or_else(|| Picture::of_name(&name, words));
+                self.respond(exchange, |to| to.picture(&picture));
+            }
+            Route::RecordingPicture { name, file } => {
+                let (stream, file) = (name, file_name(&file)?);
+                return self.recall(exchange, Task::Picture { stream, file });
             }
             Route::Streams | Route::Metrics => {
                 let shown = self.shown(head);

@@ -1,9 +1,9 @@
 //! Whole responses: pages, JSON, posters, and "nothing has changed".
 
-use super::broadcast::Poster;
 use crate::http::response::{Connection, Readers, ResponseHead, Stamp};
 use crate::http::{Method, RequestHead};
 use crate::pages::{CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED, Page};
+use crate::picture::Picture;
 use bytes::Bytes;
 
 /// What a page elsewhere may send beside the fields that any page may send.
@@ -39,7 +39,7 @@ pub struct ResponseTo<'a> {
 
 impl ResponseTo<'_> {
     /// A page or one of its parts, compressed if that pays.
-    pub fn page(self, page: &'static Page, embedding: Embedding) -> WholeResponse {
+    pub fn page(self, page: &Page, embedding: Embedding) -> WholeResponse {
         let policy = match embedding {
             Embedding::SameOrigin => CONTENT_SECURITY_POLICY,
             Embedding::Anyone => CONTENT_SECURITY_POLICY_EMBED,
@@ -77,25 +77,24 @@ impl ResponseTo<'_> {
         self.body(head, sent.bytes.clone())
     }
 
-    pub fn poster(self, poster: &Poster) -> WholeResponse {
+    /// A picture. A client asks for it again each time, and gets 304 while it is the same.
+    pub fn picture(self, picture: &Picture) -> WholeResponse {
         let head = |status| {
-            ResponseHead::new(status)
-                .header("ETag", &poster.etag)
-                .header("Cache-Control", "no-cache")
+            let head = ResponseHead::new(status)
+                .header("ETag", &picture.etag)
+                .header("Cache-Control", "no-cache");
+            if picture.media_type == "image/svg+xml" {
+                // As a document of its own it does no more than as a picture.
+                head.header("Content-Security-Policy", "default-src 'none'")
+            } else {
+                head
+            }
         };
-        if self.has(&poster.etag) {
+        if self.has(&picture.etag) {
             return self.bodiless(head(304));
         }
-        let head = head(200).header("Content-Type", "image/jpeg");
-        self.body(head, poster.jpeg.clone())
-    }
-
-    /// A picture that is made for this answer.
-    pub fn picture(self, content_type: &str, bytes: Bytes) -> WholeResponse {
-        let head = ResponseHead::new(200)
-            .header("Content-Type", content_type)
-            .header("Cache-Control", "no-store");
-        self.body(head, bytes)
+        let head = head(200).header("Content-Type", picture.media_type);
+        self.body(head, picture.bytes.clone())
     }
 
     /// The answer to OPTIONS: `allow` are the methods of the address. A page of an allowed origin

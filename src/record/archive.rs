@@ -13,8 +13,9 @@ use super::Folder;
 use super::file_name::FileName;
 use super::growing::{From, GrowingFiles, Reach};
 use super::retention::Entry;
+use crate::picture::{Picture, Words};
 use crate::stream_name::StreamName;
-use crate::webm::file::{Storage as _, describe};
+use crate::webm::file::{Storage as _, describe, first_keyframe};
 use bytes::Bytes;
 use serde::Serialize;
 use std::fs::File;
@@ -47,6 +48,11 @@ pub enum Task {
         file: OpenRecording,
         at: u64,
         length: usize,
+    },
+    /// The first picture of a recording.
+    Picture {
+        stream: StreamName,
+        file: FileName,
     },
     Delete {
         stream: StreamName,
@@ -83,6 +89,8 @@ pub enum Found {
     Opened(Option<Opened>),
     /// Empty at the end of the file. An error means that the disk does not read.
     Piece(io::Result<Bytes>),
+    /// `None`: there is no such recording.
+    Picture(Option<Picture>),
     Deleted(Deletion),
     Reached(Reach),
 }
@@ -109,8 +117,8 @@ pub struct Listed {
     pub bytes: u64,
     pub mime: Option<String>,
     pub live: bool,
-    /// No recording has one yet.
-    pub poster: Option<String>,
+    /// Set by the hub, as `url` is.
+    pub poster: String,
 }
 
 /// A file that is open for reading. Cloning shares it; it stays readable when it is deleted.
@@ -174,6 +182,7 @@ fn perform(folder: &Folder, growing: &GrowingFiles, task: Task) -> Found {
         })),
         Task::Open { stream, file } => Found::Opened(open(folder, &stream, file).ok()),
         Task::Read { file, at, length } => Found::Piece(read(&file, at, length)),
+        Task::Picture { stream, file } => Found::Picture(picture(folder, &stream, file).ok()),
         Task::Delete { stream, file } => Found::Deleted(delete(folder, &stream, file)),
         Task::Stretch {
             stream,
@@ -228,7 +237,7 @@ fn look(folder: &Folder, entry: &Entry) -> io::Result<Option<(Listed, u64)>> {
             bytes: entry.bytes,
             mime: Some(found.mime),
             live: !found.is_finished && folder.take(entry)?.is_none(),
-            poster: None,
+            poster: String::new(),
         },
         began_ms,
     )))
@@ -250,6 +259,14 @@ fn open(folder: &Folder, stream: &StreamName, name: FileName) -> io::Result<Open
         },
         etag: is_finished.then_some(etag),
     })
+}
+
+/// What a recording begins with; its name where that cannot be shown.
+fn picture(folder: &Folder, stream: &StreamName, name: FileName) -> io::Result<Picture> {
+    let mut file = folder.open_recording(stream, name)?;
+    let frame = first_keyframe(&mut file)?;
+    let still = frame.and_then(|frame| Picture::keyframe(&frame));
+    Ok(still.unwrap_or_else(|| Picture::of_name(stream, Words::Name)))
 }
 
 fn read(file: &OpenRecording, at: u64, length: usize) -> io::Result<Bytes> {

@@ -9,14 +9,18 @@ use crate::stream_name::StreamName;
 use crate::webm::file::Storage;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// Where recordings are.
 #[derive(Debug, Clone)]
 pub struct Folder {
     path: PathBuf,
+    /// Held while a file is opened and not locked yet, or deleted with its folder: so no thread takes
+    /// another's new file, or the folder from under it.
+    opening: Arc<Mutex<()>>,
 }
 
 /// Why the folder of `--record` cannot be used.
@@ -39,20 +43,19 @@ impl Folder {
         rustix::fs::access(path, can).map_err(|source| error(source.into()))?;
         Ok(Folder {
             path: path.to_owned(),
+            opening: Arc::default(),
         })
     }
 
     /// A new file for a recording, open for this process alone.
     pub fn create(&self, stream: &str, mut name: FileName) -> io::Result<(File, FileName)> {
         let folder = self.path.join(stream);
-        fs::create_dir_all(&folder)?;
         loop {
             let path = folder.join(name.to_string());
-            let mut options = OpenOptions::new();
-            match options.read(true).write(true).create_new(true).open(&path) {
+            match self.create_locked(&folder, &path) {
+                // Another process, to which it seemed to be left over, has deleted it.
+                Ok(file) if file.metadata()?.nlink() == 0 => {}
                 Ok(file) => {
-                    // The upkeep thread may be looking at it.
-                    wait_for_lock(&file)?;
                     // The entry of the file must be on disk as well, or its contents are not found.
                     File::open(&folder)?.sync_all()?;
                     return Ok((file, name));
@@ -63,6 +66,19 @@ impl Folder {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn create_locked(&self, folder: &Path, path: &Path) -> io::Result<File> {
+        let _opening = self.opening();
+        fs::create_dir_all(folder)?;
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).open(path)?;
+        wait_for_lock(&file)?;
+        Ok(file)
+    }
+
+    fn opening(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All recordings. A file or folder whose name is none of ours is not among them.
@@ -131,6 +147,11 @@ impl Folder {
 
     /// A recording that no process writes, locked for this one; `None` if one writes it.
     pub fn take(&self, entry: &Entry) -> io::Result<Option<File>> {
+        let _opening = self.opening();
+        Self::open_if_free(entry)
+    }
+
+    fn open_if_free(entry: &Entry) -> io::Result<Option<File>> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -141,9 +162,10 @@ impl Folder {
     /// Deletes a recording, and the folder of its stream if that is empty then. Returns whether it is
     /// gone: one that is being written stays.
     pub fn delete(&self, entry: &Entry) -> io::Result<bool> {
-        if self.take(entry)?.is_none() {
+        let _opening = self.opening();
+        let Some(_locked) = Self::open_if_free(entry)? else {
             return Ok(false);
-        }
+        };
         fs::remove_file(&entry.path)?;
         // It fails while there are others.
         let _ = fs::remove_dir(self.path.join(&entry.stream));
@@ -204,6 +226,8 @@ impl Storage for File {
 mod tests {
     use super::*;
     use crate::webm::DocType;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let dir = tempfile::tempdir().unwrap();
@@ -253,5 +277,30 @@ mod tests {
         let error = Folder::open(&path.join("below")).unwrap_err().to_string();
         let start = format!("--record {}/below: ", path.display());
         assert!(error.starts_with(&start), "{error}");
+    }
+
+    #[test]
+    fn new_file_is_locked_before_another_thread_can_delete_it() {
+        let (_dir, folder) = folder();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    for entry in folder.entries().unwrap_or_default() {
+                        // An error means that it is gone.
+                        assert!(!folder.delete(&entry).unwrap_or(false));
+                    }
+                }
+            });
+            let name = FileName::new(SystemTime::UNIX_EPOCH, DocType::Webm);
+            for _ in 0..2000 {
+                let (file, name) = folder.create("demo", name).unwrap();
+                let path = folder.path.join("demo").join(name.to_string());
+                assert!(path.exists());
+                fs::remove_file(path).unwrap();
+                drop(file);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
     }
 }

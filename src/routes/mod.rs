@@ -8,17 +8,20 @@
 //! `GET` does, and the response leaves the body out.
 
 mod other_servers;
-
-use std::borrow::Cow;
-use std::time::Duration;
+mod refusals;
+mod time_shift;
 
 use crate::compat::Port;
 use crate::http::base_path::BasePath;
-use crate::http::refusal::{Cause, Refusal};
-use crate::http::{Method, RawQuery, RequestHead};
+use crate::http::refusal::Refusal;
+use crate::http::{Method, RequestHead};
+use crate::picture::Words;
 use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
 use other_servers::{foreign_file, refuse_foreign_file, refuse_unfit_upload};
+use refusals::refuse_socket_to_file;
+use std::time::Duration;
+use time_shift::how_far_back;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,12 @@ pub enum Route {
     PutPoster(StreamName),
     /// A stream's newest keyframe as a picture.
     Keyframe(StreamName),
+    /// The best picture that there is of a stream.
+    Picture {
+        name: StreamName,
+        /// On a picture of its name.
+        words: Words,
+    },
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
@@ -70,6 +79,11 @@ pub enum Route {
         file: String,
     },
     DeleteRecording {
+        name: StreamName,
+        file: String,
+    },
+    /// The best picture that there is of a recording.
+    RecordingPicture {
         name: StreamName,
         file: String,
     },
@@ -121,7 +135,9 @@ impl Route {
             | Self::Watch { name, .. }
             | Self::Poster(name)
             | Self::Keyframe(name)
+            | Self::Picture { name, .. }
             | Self::Recording { name, .. }
+            | Self::RecordingPicture { name, .. }
             | Self::Stream(name) => Some(Permission::Watch(name)),
             Self::Streams | Self::Recordings(_) | Self::Metrics => Some(Permission::List),
             Self::Home
@@ -151,11 +167,13 @@ impl Route {
             | Self::WatchPage { .. }
             | Self::Poster(_)
             | Self::Keyframe(_)
+            | Self::Picture { .. }
             | Self::Streams
             | Self::Stream(_)
             | Self::RecordingsPage(_)
             | Self::Recordings(_)
             | Self::Recording { .. }
+            | Self::RecordingPicture { .. }
             | Self::Dashboard
             | Self::Metrics
             | Self::Health
@@ -171,42 +189,6 @@ pub enum Via {
     WebSocket(Handshake),
     /// The body of the request (publishing) or of the response (viewing).
     Http,
-}
-
-impl Refusal {
-    fn not_found() -> Self {
-        Self::no_address("there is nothing at this address")
-    }
-
-    fn no_address(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(404, reason).because(Cause::Address)
-    }
-
-    fn not_allowed(allow: &'static str) -> Self {
-        Self::new(405, format!("this address accepts {allow}"))
-            .with("Allow", allow)
-            .because(Cause::Method)
-    }
-
-    /// 308 to the same address without the slash at its end. The new one is written relative to the
-    /// old one, so that it is right below any path prefix.
-    fn without_slash(path: &str, query: &RawQuery) -> Self {
-        // "/live/a/" is three levels down, of which its own end is one.
-        let levels = path.matches('/').count() - 1;
-        let location = "../".repeat(levels) + path.trim_matches('/') + &query.behind_mark();
-        let reason = format!(
-            "the address is {}, without the slash",
-            path.trim_end_matches('/')
-        );
-        Self::new(308, reason).with("Location", location)
-    }
-
-    /// 308 from a path prefix to the page that is right below it.
-    fn with_slash(path: &str, query: &RawQuery) -> Self {
-        let last = path.rsplit('/').next().unwrap_or_default();
-        let location = format!("{last}/{}", query.behind_mark());
-        Self::new(308, format!("the address is {path}/, with the slash")).with("Location", location)
-    }
 }
 
 /// The result of [`route`] for a request that may have been sent below one of these path prefixes
@@ -268,6 +250,9 @@ const PUT_AND_DELETE: &str = "PUT, DELETE";
 /// Below the address of a stream in the API: whether it is recorded.
 const RECORDING: &str = "/recording";
 
+/// Below the page of a stream, or the file of a recording: the best picture that there is.
+const POSTER: &str = "/poster";
+
 /// The methods that an address takes, beside OPTIONS; `None` where there is no such address.
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
@@ -277,7 +262,14 @@ fn methods(path: &str) -> Option<&'static str> {
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
-                Some((name, _)) => StreamName::try_from(name).ok().map(|_| READ_AND_DELETE),
+                Some((name, file)) => {
+                    StreamName::try_from(name).ok()?;
+                    Some(if file.ends_with(POSTER) {
+                        READ
+                    } else {
+                        READ_AND_DELETE
+                    })
+                }
                 None => StreamName::try_from(last).ok().map(|_| READ),
             },
             ("/publish/", last) => {
@@ -288,7 +280,9 @@ fn methods(path: &str) -> Option<&'static str> {
                 if let Some(name) = upload.iter().find_map(|end| last.strip_suffix(end)) {
                     return is_name(name).then_some(READ_AND_UPLOAD);
                 }
-                is_name(last.strip_suffix(".webp").unwrap_or(last)).then_some(READ)
+                let picture = [".webp", POSTER];
+                let name = picture.iter().find_map(|end| last.strip_suffix(end));
+                is_name(name.unwrap_or(last)).then_some(READ)
             }
             (_, last) => match last.strip_suffix(RECORDING) {
                 Some(name) => StreamName::try_from(name).ok().map(|_| PUT_AND_DELETE),
@@ -342,7 +336,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                         let name = StreamName::try_from(rest)?;
                         return only_get(Route::RecordingsPage(Some(name)));
                     };
-                    let (name, file) = (StreamName::try_from(name)?, file.to_owned());
+                    let name = StreamName::try_from(name)?;
+                    if let Some(file) = file.strip_suffix(POSTER) {
+                        let file = file.to_owned();
+                        return only_get(Route::RecordingPicture { name, file });
+                    }
+                    let file = file.to_owned();
                     match head.method {
                         Method::Get | Method::Head => Ok(Route::Recording { name, file }),
                         Method::Delete => Ok(Route::DeleteRecording { name, file }),
@@ -357,6 +356,17 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                         Method::Delete => Ok(Route::SetRecording { name, on: false }),
                         _ => Err(Refusal::not_allowed(PUT_AND_DELETE)),
                     }
+                }
+                "/live/" if rest.ends_with(POSTER) => {
+                    let name = rest.strip_suffix(POSTER).unwrap_or(rest);
+                    let name = StreamName::try_from(name)?;
+                    refuse_socket_to_file(head, &name)?;
+                    let words = if head.query.has("bare") {
+                        Words::None
+                    } else {
+                        Words::Name
+                    };
+                    only_get(Route::Picture { name, words })
                 }
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),
@@ -504,36 +514,5 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
     }
 }
 
-/// How far behind live a stream is asked for: `?t=-SECONDS`.
-fn how_far_back(head: &RequestHead) -> Result<Duration, Refusal> {
-    let Some(text) = head.query.value("t") else {
-        return Ok(Duration::ZERO);
-    };
-    let seconds = text.strip_prefix('-').unwrap_or(text);
-    let is_number = seconds
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: Option<f64> = seconds.parse().ok().filter(|_| is_number);
-    // Longer than any stream.
-    let seconds = seconds.map(|seconds| seconds.min(1e9));
-    match seconds.map(Duration::from_secs_f64) {
-        Some(back) if back.is_zero() || text.starts_with('-') => Ok(back),
-        _ => Err(Refusal::new(
-            400,
-            "t is how far back to begin: minus and seconds, as in ?t=-30",
-        )),
-    }
-}
-
-/// A file is no WebSocket: a client that waits there for a `101` would wait for ever.
-fn refuse_socket_to_file(head: &RequestHead, name: &StreamName) -> Result<(), Refusal> {
-    if head.upgrade.is_none() {
-        return Ok(());
-    }
-    let reason = format!(
-        "this address is no WebSocket: watch the stream at /live/{name}, publish it at /publish/{name}"
-    );
-    Err(Refusal::new(400, reason).because(Cause::Address))
-}
 #[cfg(test)]
 mod tests;

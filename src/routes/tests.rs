@@ -1,5 +1,7 @@
 use super::*;
 use crate::http::parse_request;
+use crate::http::refusal::Cause;
+use crate::picture::Words;
 
 const SOCKET: &str = "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -88,6 +90,27 @@ fn every_address_of_the_contract_has_its_route() {
         ),
         ("GET /live/a.jpg", Route::Poster(name("a"))),
         ("GET /live/a.webp", Route::Keyframe(name("a"))),
+        (
+            "GET /live/a/poster",
+            Route::Picture {
+                name: name("a"),
+                words: Words::Name,
+            },
+        ),
+        (
+            "GET /live/a/poster?bare",
+            Route::Picture {
+                name: name("a"),
+                words: Words::None,
+            },
+        ),
+        (
+            "GET /recordings/a/f.webm/poster",
+            Route::RecordingPicture {
+                name: name("a"),
+                file: "f.webm".to_owned(),
+            },
+        ),
         ("PUT /live/a.jpg", Route::PutPoster(name("a"))),
         ("POST /live/a.jpg", Route::PutPoster(name("a"))),
         ("GET /dashboard", Route::Dashboard),
@@ -187,7 +210,12 @@ fn wrong_upgrade_of_a_stream_is_refused() {
 
 #[test]
 fn websocket_to_a_file_gets_the_right_address() {
-    for file in ["/live/a.webm", "/live/a.jpg", "/live/a.webp"] {
+    for file in [
+        "/live/a.webm",
+        "/live/a.jpg",
+        "/live/a.webp",
+        "/live/a/poster",
+    ] {
         let refusal = ask(&format!("GET {file}"), SOCKET).expect_err(file);
         assert_eq!((refusal.status, refusal.cause), (400, Some(Cause::Address)));
         assert!(refusal.reason.contains(" /live/a,"), "{}", refusal.reason);
@@ -286,7 +314,15 @@ fn options_lists_the_methods_of_an_address() {
             None
         }
     };
-    for path in ["/", "/live/a", "/live/a.webp", "/metrics", "/assets/a.js"] {
+    for path in [
+        "/",
+        "/live/a",
+        "/live/a.webp",
+        "/live/a/poster",
+        "/recordings/a/f.webm/poster",
+        "/metrics",
+        "/assets/a.js",
+    ] {
         assert_eq!(options(path), Some("GET, HEAD"), "{path}");
     }
     for path in [
@@ -383,6 +419,8 @@ fn pages_need_no_permission_and_every_other_route_of_a_stream_does() {
         "GET /live/a.webm",
         "GET /live/a.jpg",
         "GET /live/a.webp",
+        "GET /live/a/poster",
+        "GET /recordings/a/f.webm/poster",
         "GET /api/streams/a",
     ] {
         let route = ask(start, "").expect(start);
@@ -402,6 +440,8 @@ fn wrong_method_gets_the_allowed_methods() {
     assert_eq!(allow("DELETE /publish/a"), "GET, HEAD, PUT, POST, SOURCE");
     assert_eq!(allow("DELETE /live/a.webm"), "GET, HEAD, PUT, POST, SOURCE");
     assert_eq!(allow("DELETE /live/a.jpg"), "GET, HEAD, PUT, POST, SOURCE");
+    assert_eq!(allow("PUT /live/a/poster"), "GET, HEAD");
+    assert_eq!(allow("DELETE /recordings/a/f.webm/poster"), "GET, HEAD");
     assert_eq!(allow("PUT /api/streams/a"), "GET, HEAD, DELETE");
     assert_eq!(allow("DELETE /assets/a.js"), "GET, HEAD");
 }

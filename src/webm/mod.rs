@@ -41,5 +41,5 @@ pub use endless::with_endless_segment;
 pub use error::WebmError;
 pub use event::{Block, ClusterHead, Event};
 pub use segmenter::{BLOCK_BYTES_DEFAULT, INIT_BYTES_DEFAULT, Limits, Segmenter, TIMESTAMP_MS_MAX};
-pub use still::{first_frame, webp};
+pub use still::{first_frame, keyframe_size, webp};
 pub use tracks::{DocType, Recording, TRACKS_MAX, Track, TrackKind};

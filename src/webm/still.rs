@@ -43,8 +43,23 @@ pub fn first_frame(cluster: &[u8], track_number: u64) -> Option<&[u8]> {
     }
 }
 
+/// Bytes of the longest keyframe that is shown as a picture. One of 1920 × 1080 at 4 Mbit/s has some
+/// 150 KiB; a longer one costs more memory for each client that asks than a picture is worth.
+pub const STILL_BYTES_MAX: usize = 1 << 20;
+
+/// Width and height of a VP8 keyframe, in pixels (RFC 6386, 9.1); `None` for what is none.
+pub fn keyframe_size(frame: &[u8]) -> Option<(u16, u16)> {
+    let head = frame.get(..KEYFRAME_HEAD_BYTES)?;
+    // The two bits above say how much larger to show it, which no WebP reader does.
+    let number = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]) & 0x3fff;
+    (head[3..6] == START_CODE).then(|| (number(6), number(8)))
+}
+
 /// A WebP file with this VP8 frame as its picture; `None` for what is no whole keyframe that is to
-/// be shown.
+/// be shown, or is too long.
+///
+/// It is a simple file in the lossy format (RFC 9649, 2.5). The alpha channel of a stream that has one is
+/// a VP8 frame of its own, which WebP does not take: the picture is without it.
 pub fn webp(frame: &[u8]) -> Option<Bytes> {
     let head = frame.get(..KEYFRAME_HEAD_BYTES)?;
     let tag = u32::from_le_bytes([head[0], head[1], head[2], 0]);
@@ -53,6 +68,7 @@ pub fn webp(frame: &[u8]) -> Option<Bytes> {
     let is_picture = is_keyframe
         && is_shown
         && profile <= 3
+        && frame.len() <= STILL_BYTES_MAX
         && head[3..6] == START_CODE
         && first_partition <= frame.len() - KEYFRAME_HEAD_BYTES;
     if !is_picture {
@@ -98,8 +114,20 @@ mod tests {
             assert_eq!(with(0, first), None, "{first:#x}");
         }
         assert_eq!(with(3, 0), None);
+        let long = |length: usize| webp(&[&KEYFRAME[..], &vec![0; length - 11]].concat());
+        assert!(long(STILL_BYTES_MAX).is_some() && long(STILL_BYTES_MAX + 1).is_none());
         assert_eq!(webp(&KEYFRAME[..9]), None);
         assert_eq!(webp(&[]), None);
+    }
+
+    #[test]
+    fn keyframe_tells_its_size() {
+        let mut frame = KEYFRAME;
+        // 640 × 360, to be shown twice as large.
+        frame[6..10].copy_from_slice(&[0x80, 0x42, 0x68, 0x41]);
+        assert_eq!(keyframe_size(&frame), Some((640, 360)));
+        assert_eq!(keyframe_size(&frame[..9]), None);
+        assert_eq!(keyframe_size(&[0; 10]), None);
     }
 
     #[test]

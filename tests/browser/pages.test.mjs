@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Lab, picture, sleep, until } from './lab.mjs';
 
 const PAGES = ['/', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed'];
@@ -31,6 +32,37 @@ for (const path of PAGES) {
     }
   });
 }
+
+test('every stream has its picture on the home page, and on its own before there is another', async () => {
+  const recorded = (name) => fileURLToPath(new URL(`../data/${name}.webm`, import.meta.url));
+  const own = await lab.server();
+  await lab.push(own, 'keyframe', recorded('chromium-vp8-only-100ms'));
+  await lab.push(own, 'name', recorded('chromium-vp9-opus-100ms'));
+  const { width } = await own.stream('keyframe');
+  for (const tab of tabs) {
+    tab.complaints.length = 0;
+    await tab.open(own.url('/'));
+    const widths = () =>
+      tab.evaluate(() =>
+        Object.fromEntries(
+          [...document.querySelectorAll('.card')].map((card) => [
+            card.innerText.trim().split(/\s+/).at(1),
+            card.querySelector('img').naturalWidth,
+          ]),
+        ),
+      );
+    await until('both pictures', async () => Object.values(await widths()).filter(Boolean).length === 2);
+    assert.deepEqual(await widths(), { keyframe: width, name: 640 });
+    await picture(tab, `home-posters-${tab.browserName}`);
+    await tab.open(own.url('/live/off-air'));
+    await tab.reaches('waiting');
+    const shown = () =>
+      tab.evaluate(() => (document.getElementById('still').checkVisibility() ? document.getElementById('still').naturalWidth : 0));
+    assert.equal(await until('its name', shown), 640);
+    await picture(tab, `off-air-${tab.browserName}`);
+    assert.deepEqual(tab.complaints, [], tab.browserName);
+  }
+});
 
 test('keys alone lead from the home page to being live', async () => {
   for (const tab of tabs) {

@@ -35,6 +35,15 @@ for (const path of ['/recordings', '/recordings/demo']) {
     for (const tab of tabs) {
       await tab.open(server.url(path));
       await until('a card', () => tab.evaluate(() => document.querySelectorAll('#recordings li').length === 1));
+      const poster = await tab.evaluate(() => document.querySelector('#recordings video').poster);
+      const { headers } = await fetch(poster);
+      assert.equal(headers.get('content-type'), 'image/webp');
+      const width = await tab.evaluate(async (src) => {
+        const image = Object.assign(new Image(), { src });
+        await image.decode();
+        return image.naturalWidth;
+      }, poster);
+      assert.equal(width, await tab.evaluate(() => document.querySelector('#recordings video').videoWidth || 1280));
       const seconds = await until('its length', () => tab.evaluate(() => document.querySelector('#recordings video').duration || 0));
       assert.ok(seconds > 2 && seconds < 60, `${seconds} s`);
       await tab.evaluate(() => {

@@ -6,7 +6,7 @@ import * as publish from '../../web/publish/words.js';
 import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
 import { explainCaptureError } from '../../web/publisher/capture.js';
 import { statsRows } from '../../web/watch/stats-panel.js';
-import { posterSize } from '../../web/publisher/poster.js';
+import { PosterTimes, posterSize } from '../../web/publisher/poster.js';
 
 const isSentence = ({ title, text }) => {
   assert.match(title, /[.?]$/);
@@ -133,6 +133,30 @@ test('a poster is at most 640 wide and never enlarged', () => {
   assert.deepEqual(posterSize(1280, 720), { width: 640, height: 360 });
   assert.deepEqual(posterSize(320, 240), { width: 320, height: 240 });
   assert.deepEqual(posterSize(5000, 1), { width: 640, height: 1 });
+});
+
+test('posters are sent while the picture changes, and to each new connection', () => {
+  const picture = (/** @type {number} */ shade) => new Uint8ClampedArray(16 * 9 * 4).fill(shade);
+  const times = new PosterTimes();
+  assert.ok(!times.isDue(1e9), 'none before the connection stands');
+  times.begin(0);
+  assert.ok(!times.isDue(1000) && times.isDue(2000));
+  // Nothing to see yet: soon again.
+  assert.ok(!times.wants(null, 2000));
+  assert.ok(!times.isDue(2500) && times.isDue(3100));
+  assert.ok(times.wants(picture(100), 3100));
+  // It was not taken, so the next one counts however it looks.
+  assert.ok(!times.isDue(10_000) && times.isDue(15_200));
+  assert.ok(times.wants(picture(100), 15_200));
+  times.sent(picture(100));
+  // A still picture with a camera's noise, then a change.
+  assert.ok(!times.wants(picture(101), 30_000));
+  assert.ok(!times.isDue(41_000) && times.isDue(42_000));
+  assert.ok(times.wants(picture(104), 42_000));
+  times.sent(picture(104));
+  assert.ok(!times.wants(picture(104), 60_000));
+  times.begin(60_000);
+  assert.ok(times.isDue(61_500) && times.wants(picture(104), 61_500));
 });
 
 test('a picture that takes long to begin is explained', () => {

@@ -129,7 +129,6 @@ function makeCard(name) {
   const item = within(/** @type {DocumentFragment} */ (copy), 'li', HTMLElement);
   within(item, 'a', HTMLAnchorElement).href = at(`live/${encodeURIComponent(name)}`);
   within(item, '.card-name', HTMLElement).textContent = name;
-  within(item, '.poster-letter', HTMLElement).textContent = name[0].toUpperCase();
   return item;
 }
 
@@ -141,7 +140,7 @@ function fillCard(card, stream) {
   const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}`;
   const metaLine = within(card.item, '.card-meta', HTMLElement);
   if (metaLine.textContent !== meta) metaLine.textContent = meta;
-  if (!stream.poster || performance.now() - card.posterAtMs < POSTER_MS) return;
+  if (performance.now() - card.posterAtMs < POSTER_MS) return;
   card.posterAtMs = performance.now();
   // Loaded out of sight first: the old poster stays until the new one is whole.
   const picture = new Image();
@@ -150,7 +149,7 @@ function fillCard(card, stream) {
     image.src = picture.src;
     image.hidden = false;
   };
-  picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}.jpg`), { t: Date.now() });
+  picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}/poster`), { cache: Date.now() });
 }
 
 nameField.addEventListener('input', (event) => {

@@ -8,7 +8,7 @@ import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
 import { AirWatch } from '../publisher/on-air.js';
 import { at } from '../lib/place.js';
-import { takePoster } from '../publisher/poster.js';
+import { lookAt, PosterTimes, takePoster } from '../publisher/poster.js';
 import { CODECS, recordableCodecs, typeFor } from '../publisher/recorder.js';
 import { socketUrl } from '../lib/socket.js';
 import { pageMayStartAlone } from './start-alone.js';
@@ -19,8 +19,9 @@ import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
 const LOOK_MS = 250;
-const FIRST_POSTER_MS = 1500;
-const POSTER_MS = 12_000;
+/** A poster takes no longer than this to send, and waits while the stream is so far behind. */
+const POSTER_WITHIN_MS = 10_000;
+const POSTER_BEHIND_MS = 500;
 const NOTE_MS = 12_000;
 /** Going live does not wait longer than this for the list of streams. */
 const TAKEN_MS = 3000;
@@ -63,7 +64,7 @@ let capture = null;
  */
 let broadcast = null;
 const air = new AirWatch(preview);
-let nextPosterMs = Infinity;
+const posters = new PosterTimes();
 /** @type {WakeLockSentinel | 'asked' | null} */
 let wakeLock = null;
 const choice = {
@@ -265,10 +266,10 @@ function recording({ stream }) {
 /** @param {Capture} shown */
 function connect(shown) {
   air.reset();
-  nextPosterMs = performance.now() + FIRST_POSTER_MS;
   const url = socketUrl(location.href, credentials);
   broadcast = new Broadcast(url, shown.stream, recording(shown), askReceived, {
     live() {
+      posters.begin(performance.now());
       rememberPublished();
     },
     lost,
@@ -372,11 +373,15 @@ function rememberPublished() {
   }
 }
 
-async function sendPoster() {
-  const poster = await takePoster(preview);
-  if (!poster || state.name !== 'live') return;
-  const options = asking({ method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body: poster });
-  await fetch(`${watchPath}.jpg`, options).catch(() => {});
+/** @param {number} nowMs */
+async function sendPoster(nowMs) {
+  const shown = lookAt(preview);
+  if (!posters.wants(shown, nowMs)) return;
+  const body = await takePoster(preview);
+  const signal = AbortSignal.timeout(POSTER_WITHIN_MS);
+  const options = asking({ method: 'PUT', headers: { 'content-type': 'image/jpeg' }, body, priority: 'low', signal });
+  const answer = body && state.name === 'live' ? await fetch(`${watchPath}.jpg`, options).catch(() => null) : null;
+  if (answer?.ok) posters.sent(shown);
 }
 
 async function keepAwake() {
@@ -405,10 +410,8 @@ function showFigures() {
   figure('viewers', connected && connected.viewers !== null ? counted(connected.viewers, 'viewer') : '');
   figure('rate', connected ? bitRate(connected.bitsPerSecond) : '');
   showRecording();
-  if (state.name === 'live' && nowMs >= nextPosterMs) {
-    nextPosterMs = nowMs + POSTER_MS;
-    sendPoster();
-  }
+  const isAtLiveEdge = connected && !connected.isDraining && connected.behindMs < POSTER_BEHIND_MS;
+  if (state.name === 'live' && isAtLiveEdge && posters.isDue(nowMs)) sendPoster(nowMs);
 }
 
 // --- Recording on the server

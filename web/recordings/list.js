@@ -53,6 +53,7 @@ export function showRecordings(stream) {
     const title = stream === null ? `${recording.stream}, ${began}` : began;
     const video = within(item, 'video', HTMLVideoElement);
     video.src = credentials.url(path);
+    video.poster = credentials.url(`${path}/poster`);
     video.setAttribute('aria-label', title);
     within(item, '.badge', HTMLElement).hidden = !recording.live;
     within(item, '.card-name', HTMLElement).textContent = title;

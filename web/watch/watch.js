@@ -32,6 +32,8 @@ const PLAIN_WITHIN_MS = 3000;
  * 32 KB at a time, and wants two or three of them.
  */
 const PLAIN_KNOWN_WITHIN_MS = 20_000;
+/** After so long without a picture, the page shows the stream's poster. Most streams play before. */
+const STILL_AFTER_MS = 400;
 const CONTROLS_MS = 2500;
 const POLL_MS = 3000;
 /** How old may be what the server said about how far back one can go, when the bar is looked at. */
@@ -221,9 +223,11 @@ function speak() {
   $('others').hidden = state.name !== 'ended' || !state.hasEnded;
   vlc.hidden = !state.error?.hasPlainStream;
   $('retry').hidden = state.name !== 'error' && state.name !== 'reconnecting';
-  const showsStill = state.name === 'waiting' || state.name === 'ended' || state.name === 'connecting';
-  if (!showsStill) still.hidden = true;
+  if (!hasStill()) still.hidden = true;
 }
+
+/** The poster stands behind the words while there is no picture. */
+const hasStill = () => state.name === 'waiting' || state.name === 'ended' || state.name === 'connecting';
 
 // --- Playing
 
@@ -405,16 +409,15 @@ function showViewers(count) {
   if (!badge.hidden) badge.textContent = counted(count ?? 0, 'viewer');
 }
 
-/** The last poster, behind the words, while there is no picture. */
-async function showStill() {
-  if (video.readyState >= 2) return;
-  const response = await askServer();
-  const stream = response?.ok ? await response.json().catch(() => null) : null;
-  if (!stream?.poster) return;
+/** What the server has as a picture of the stream: its name at least. */
+function showStill() {
+  if (video.readyState >= 2 || !hasStill()) return;
   still.onload = () => {
-    still.hidden = state.name !== 'waiting' && state.name !== 'ended';
+    still.hidden = !hasStill();
   };
-  still.src = credentials.url(`${watchPath}.jpg`, { cache: Date.now() });
+  // Lazy is what its place in the page needs; a hidden one would never load so.
+  still.loading = 'eager';
+  still.src = credentials.url(`${watchPath}/poster`, { bare: '', cache: Date.now() });
 }
 
 // --- Figures
@@ -670,6 +673,7 @@ follow(
     nowMs: performance.now(),
   }),
 );
+setTimeout(showStill, STILL_AFTER_MS);
 setInterval(tick, FIGURES_MS);
 setInterval(look, LOOK_MS);
 showControls();

@@ -35,7 +35,7 @@ mod window;
 mod writer;
 
 pub use cut_off::{CutOff, cut_off};
-pub use describe::describe;
+pub use describe::{describe, first_keyframe};
 pub use elements::{Element, Elements, Open};
 pub use writer::{FileWriter, Finished};
 

@@ -132,6 +132,7 @@ fn allowed_origin_reads_every_answer_and_other_origins_none() {
             ("/api/streams/nobody", 404),
             ("/live/demo.jpg", 200),
             ("/live/demo.webp", 200),
+            ("/live/demo/poster", 200),
             ("/metrics", 200),
             ("/healthz", 200),
             ("/nowhere", 404),

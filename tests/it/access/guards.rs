@@ -213,6 +213,7 @@ fn watch_key_guards_media_pictures_and_reports() {
             "/live/demo.webm",
             "/live/demo.jpg",
             "/live/demo.webp",
+            "/live/demo/poster",
             "/api/streams/demo",
             "/live/nobody-there.webm",
         ] {

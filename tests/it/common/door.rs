@@ -113,6 +113,8 @@ pub fn doors() -> Vec<Door> {
         door(Watch, "HEAD", "/live/demo.jpg", "", perhaps, false),
         door(Watch, "GET", "/live/demo.webp", "", perhaps, false),
         door(Watch, "HEAD", "/live/demo.webp", "", perhaps, false),
+        door(Watch, "GET", "/live/demo/poster", "", &[200], false),
+        door(Watch, "HEAD", "/live/demo/poster", "", &[200], false),
         door(Watch, "GET", "/api/streams/demo", "", perhaps, false),
         door(Watch, "HEAD", "/api/streams/demo", "", perhaps, false),
         door(List, "GET", "/api/streams", "", &[200], false),

@@ -22,7 +22,12 @@ fn ask(server: &Server, method: &str, target: &str, fields: &[&str]) -> Response
 #[test]
 fn websocket_to_a_file_is_refused_with_the_right_address() {
     let server = Server::start();
-    for file in ["/live/demo.webm", "/live/demo.jpg", "/live/demo.webp"] {
+    for file in [
+        "/live/demo.webm",
+        "/live/demo.jpg",
+        "/live/demo.webp",
+        "/live/demo/poster",
+    ] {
         let answer = ask(&server, "GET", file, &UPGRADE);
         assert_eq!(answer.status, 400, "{file}");
         assert!(answer.text().contains("/live/demo,"), "{}", answer.text());
@@ -40,6 +45,7 @@ fn trailing_slash_is_redirected() {
             "../../publish/demo?key=k&source=test",
         ),
         ("/live/demo.webm/", "../../live/demo.webm"),
+        ("/live/demo/poster/", "../../../live/demo/poster"),
     ] {
         let answer = ask(&server, "GET", target, &[]);
         assert_eq!(

@@ -149,10 +149,17 @@ fn pages_are_compressed_validated_and_locked_down() {
         let page = pages::page(file).unwrap_or_else(|| panic!("{file} is not embedded"));
         let mut http = Http::open(&server);
         let plain = http.get(target);
-        assert_eq!(
-            (plain.status, &plain.body[..]),
-            (200, &page.plain.bytes[..])
-        );
+        assert_eq!(plain.status, 200);
+        let text = std::str::from_utf8(&page.plain.bytes).unwrap();
+        if file == "watch/watch.html" {
+            // The server writes the stream's name into it: see `posters`.
+            let (before, rest) = text.split_once("<title>").unwrap();
+            let (_, after) = rest.split_once("</title>").unwrap();
+            let page = plain.text();
+            assert!(page.starts_with(before) && page.ends_with(after), "{page}");
+        } else {
+            assert_eq!(plain.text(), text);
+        }
         assert_eq!(
             plain.field("Content-Type"),
             Some("text/html; charset=utf-8")
@@ -275,7 +282,10 @@ fn poster_goes_with_the_publisher_that_sent_it() {
     second.open_stream(&sample);
     server.report_when("demo", |report| report["live"] == true);
     assert_eq!(get(), 404);
-    assert_eq!(server.report("demo").unwrap()["poster"], false);
+    assert_eq!(
+        server.report("demo").unwrap()["poster"],
+        "/live/demo/poster"
+    );
     // Nor does one that was begun for the publisher before it become this one's.
     half_sent.send(JPEG);
     assert_eq!((half_sent.answer("PUT").status, get()), (404, 404));

@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod pages_need_no_key;
+mod posters;
 mod prefix;
 mod proxy;
 mod rfc6455;

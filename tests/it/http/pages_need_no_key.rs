@@ -56,6 +56,7 @@ fn pages_are_served_without_a_key_and_their_streams_are_not() {
             "/live/demo.webm",
             "/live/demo.jpg",
             "/live/demo.webp",
+            "/live/demo/poster",
             "/api/streams/demo",
         ] {
             assert_eq!(get(&server, target, &[]).status, 401, "{target}");

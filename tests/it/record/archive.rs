@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::common::http::{Http, Response};
+use crate::common::media;
 use crate::common::websocket::Publisher;
 use rustix::process::Signal;
 
@@ -63,6 +64,7 @@ fn recordings_are_listed_newest_first() {
     assert_eq!(last["bytes"], files[0].1.len());
     assert_eq!(last["mime"], "video/webm;codecs=\"vp8,opus\"");
     assert_eq!(last["url"], files[0].0);
+    assert_eq!(last["poster"], format!("{}/poster", files[0].0));
     assert!(last["duration_ms"].as_u64().unwrap() > 1000);
     let keys: Vec<&String> = last.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 9, "{keys:?}");
@@ -82,9 +84,64 @@ fn recordings_are_listed_newest_first() {
     let below = server_on(dir.path(), &["--base-path", "/video"]);
     let one = &list(&below, "?stream=a")["recordings"][0];
     assert_eq!(one["url"], format!("/video{}", files[0].0));
+    assert_eq!(one["poster"], format!("/video{}/poster", files[0].0));
     for page in ["/recordings", "/recordings/a"] {
         let answer = get(&server, page, &[]);
         assert!(answer.text().contains("Recordings"), "{page}");
+    }
+}
+
+/// The first frame of a file, as ffmpeg decodes it: a line of its checksum.
+fn first_picture(file: &Path) -> String {
+    let arguments = ["-v", "error", "-frames:v", "1", "-pix_fmt", "yuv420p"];
+    let mut ffmpeg = crate::common::ffmpeg::tool("ffmpeg");
+    ffmpeg.arg("-i").arg(file).args(arguments);
+    ffmpeg.args(["-f", "framehash", "-"]);
+    let found = crate::common::ffmpeg::run(ffmpeg);
+    let line = found.lines().find(|line| line.starts_with("0,"));
+    line.unwrap().rsplit(',').next().unwrap().to_owned()
+}
+
+#[test]
+fn recording_has_its_first_picture_or_its_name_as_a_poster() {
+    let (dir, server) = recording_server(&["--publish-key", "k", "--watch-key", "w"]);
+    let key = ["Authorization: Bearer k"];
+    for (name, sample) in [
+        ("vp8", "chromium-vp8-opus-100ms"),
+        ("firefox", "firefox-vp8-opus-100ms"),
+        ("vp9", "chromium-vp9-opus-100ms"),
+        ("h264", "h264-opus-doctype-webm"),
+        ("sound", "chromium-opus-only-100ms"),
+    ] {
+        let bytes = std::fs::read(media::path(sample)).unwrap();
+        let mut http = Http::open(&server);
+        let target = format!("/live/{name}.webm");
+        http.ask("PUT", &target, &[key[0], "Transfer-Encoding: chunked"]);
+        http.send_chunk(&bytes);
+        let path = recording(dir.path(), name);
+        let file = path.file_name().unwrap().to_str().unwrap();
+        let target = format!("/recordings/{name}/{file}/poster");
+        assert_eq!(get(&server, &target, &[]).status, 401);
+        let poster = || get(&server, &target, &["Authorization: Bearer w"]);
+        if !sample.contains("vp8") {
+            let svg = poster();
+            assert_eq!(svg.field("Content-Type"), Some("image/svg+xml"), "{name}");
+            assert!(svg.text().contains(&format!(">{name}<")));
+            continue;
+        }
+        // While it grows, and once it is finished.
+        let growing = eventually("a picture", || {
+            let answer = poster();
+            (answer.field("Content-Type") == Some("image/webp")).then_some(answer)
+        });
+        http.send("0\r\n\r\n");
+        assert_eq!(http.answer("PUT").status, 200);
+        let picture = dir.path().join(format!("{name}.webp"));
+        std::fs::write(&picture, &growing.body).unwrap();
+        assert_eq!(first_picture(&picture), first_picture(&path), "{name}");
+        let none_match = format!("If-None-Match: {}", growing.field("ETag").unwrap());
+        let fields = ["Authorization: Bearer w", &*none_match];
+        assert_eq!(get(&server, &target, &fields).status, 304);
     }
 }
 
@@ -199,6 +256,14 @@ fn names_in_an_address_reach_no_file_outside_of_the_folder() {
             assert!(is_refused, "{method} {target}: {}", answer.status);
             assert!(!answer.text().contains("secret"));
         }
+    }
+    let linked = "/recordings/a/2026-11-22T19-32-06Z.webm/poster";
+    for target in [
+        linked,
+        "/recordings/a/notes.txt/poster",
+        "/recordings/a/poster",
+    ] {
+        assert_eq!(get(&server, target, &[]).status, 404, "{target}");
     }
     assert!(outside.exists());
     // Without --record there are none.

@@ -139,6 +139,7 @@ impl Disk {
             Task::Open { .. } => Found::Opened(None),
             Task::Read { .. } => Found::Piece(Err(io::ErrorKind::NotFound.into())),
             Task::Delete { .. } => Found::Deleted(Deletion::Missing),
+            Task::Picture { .. } => Found::Picture(None),
         };
         ArchiveAnswer {
             ticket: job.ticket,

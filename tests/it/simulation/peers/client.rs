@@ -16,7 +16,7 @@ pub struct ClientSpec {
     pub credential: Credential,
 }
 
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 15] = [
     "/",
     "/live/honest",
     "/publish/other",
@@ -26,6 +26,7 @@ const PATHS: [&str; 14] = [
     "/healthz",
     "/live/honest.jpg",
     "/live/honest.webp",
+    "/live/honest/poster",
     "/live/honest.webm",
     "/live/.hidden",
     "/nowhere",
@@ -73,6 +74,7 @@ impl Client {
         self.needs = match path {
             "/live/honest.jpg"
             | "/live/honest.webp"
+            | "/live/honest/poster"
             | "/live/honest.webm"
             | "/api/streams/honest" => needs(Right::Watch),
             _ => None,

@@ -1,0 +1,122 @@
+//! The viewer page of one stream: its title, and what programs read that show a link with a picture.
+
+use super::Hub;
+use super::requests::{Exchange, not_found};
+use super::response::Embedding;
+use crate::access::Shown;
+use crate::http::RequestHead;
+use crate::http::refusal::Refusal;
+use crate::pages;
+use crate::picture::Picture;
+use crate::session::{SessionId, Socket};
+use crate::stream_name::StreamName;
+use std::fmt::Write as _;
+
+impl<S: Socket> Hub<S> {
+    pub(super) fn watch_page(
+        &mut self,
+        exchange: Exchange<'_>,
+        name: &StreamName,
+        embedding: Embedding,
+    ) -> Result<(), Refusal> {
+        let page = pages::page("watch/watch.html").ok_or_else(not_found)?;
+        let still = self.public_still(name);
+        let site = self.site(exchange.id, exchange.head);
+        let page = page.with_title(&link_preview(name, site.as_deref(), still.as_ref()));
+        let page = page.ok_or_else(not_found)?;
+        self.respond(exchange, |to| to.page(&page, embedding));
+        Ok(())
+    }
+
+    /// A picture of a stream that everybody may watch. The page is for everybody: of another stream it
+    /// does not say even that it is on air.
+    fn public_still(&self, name: &StreamName) -> Option<Picture> {
+        let is_public =
+            self.authorizer.is_none() && self.settings.access.may_watch(name, &Shown::default());
+        if is_public { self.still(name) } else { None }
+    }
+
+    /// Where this server begins for this client: `https://host/prefix`. `None` for a request without a
+    /// host.
+    fn site(&self, id: SessionId, head: &RequestHead) -> Option<String> {
+        let host = head.host.as_deref().filter(|host| !host.is_empty())?;
+        let session = &self.sessions[id];
+        let is_forwarded =
+            head.is_forwarded_https && self.settings.proxies.trusts(session.address());
+        let scheme = if is_forwarded || session.socket().is_encrypted() {
+            "https"
+        } else {
+            "http"
+        };
+        Some(format!("{scheme}://{host}{}", self.link_prefix(id, head)))
+    }
+}
+
+/// Open Graph's words (ogp.me): programs that show a link with a picture read them. Those want JPEG,
+/// PNG or WebP, and none takes SVG: without a still there is no picture.
+fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) -> String {
+    let mut html = format!(
+        "<title>{name} · videostream</title>\n  \
+         <meta name=\"description\" content=\"Watch {name} live.\">"
+    );
+    let Some(site) = site else {
+        return html;
+    };
+    let address = format!("{}/live/{name}", attribute(site));
+    let mut add = |property: &str, value: &dyn std::fmt::Display| {
+        write!(
+            html,
+            "\n  <meta property=\"og:{property}\" content=\"{value}\">"
+        )
+        .expect("text takes all");
+    };
+    add("site_name", &"videostream");
+    add("type", &"video.other");
+    add("title", name);
+    add("description", &format_args!("Watch {name} live."));
+    add("url", &address);
+    let Some(still) = still else {
+        return html;
+    };
+    add("image", &format_args!("{address}/poster"));
+    add("image:type", &still.media_type);
+    if let Some(size) = still.size {
+        add("image:width", &size.width);
+        add("image:height", &size.height);
+    }
+    add("image:alt", &format_args!("A picture of {name}"));
+    html + "\n  <meta name=\"twitter:card\" content=\"summary_large_image\">"
+}
+
+/// As the value of an attribute in quotes.
+fn attribute(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preview_has_whole_links_and_no_markup_of_others() {
+        let name = StreamName::try_from("demo").unwrap();
+        let jpeg =
+            Picture::jpeg(b"\xff\xd8\xff\xc0\0\x0b\x08\x01\x68\x02\x80\x01\x01\x11\0"[..].into());
+        let html = link_preview(&name, Some("https://h:1/a&\"<b"), Some(&jpeg));
+        for line in [
+            "<title>demo · videostream</title>",
+            "<meta property=\"og:url\" content=\"https://h:1/a&amp;&quot;&lt;b/live/demo\">",
+            "<meta property=\"og:image\" content=\"https://h:1/a&amp;&quot;&lt;b/live/demo/poster\">",
+            "<meta property=\"og:image:type\" content=\"image/jpeg\">",
+            "<meta property=\"og:image:width\" content=\"640\">",
+            "<meta property=\"og:image:height\" content=\"360\">",
+        ] {
+            assert!(html.lines().any(|it| it.trim() == line), "{line} in {html}");
+        }
+        let without = link_preview(&name, Some("http://h"), None);
+        assert!(without.contains("og:title") && !without.contains("image"));
+        assert!(!link_preview(&name, None, Some(&jpeg)).contains("og:"));
+    }
+}
