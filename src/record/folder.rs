@@ -106,6 +106,11 @@ impl Folder {
         entries
     }
 
+    /// A file that this process writes, for reading. Not a clone, which would keep the lock.
+    pub fn open_own(&self, stream: &str, name: &str) -> io::Result<File> {
+        File::open(self.path.join(stream).join(name))
+    }
+
     /// A recording, for reading. Neither name can lead out of the folder.
     pub fn open_recording(&self, stream: &StreamName, name: FileName) -> io::Result<File> {
         let path = self.path.join(stream.as_str()).join(name.to_string());
@@ -253,6 +258,22 @@ mod tests {
         drop(open);
         assert!(folder.delete(&folder.entries().unwrap()[0]).unwrap());
         assert!(!folder.path.join("demo").exists());
+    }
+
+    #[test]
+    fn one_that_reads_a_file_does_not_keep_it_from_being_deleted() {
+        let (_dir, folder) = folder();
+        let name = FileName::new(SystemTime::UNIX_EPOCH, DocType::Webm);
+        let (file, name) = folder.create("demo", name).unwrap();
+        FileExt::write_all_at(&file, b"media", 0).unwrap();
+        let reader = folder.open_own("demo", &name.to_string()).unwrap();
+        let entry = &folder.entries().unwrap()[0];
+        assert!(!folder.delete(entry).unwrap());
+        drop(file);
+        assert!(folder.delete(entry).unwrap());
+        let mut bytes = [0; 5];
+        reader.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"media");
     }
 
     #[test]

@@ -37,8 +37,9 @@ pub trait Files {
         doc_type: DocType,
     ) -> io::Result<(Self::File, String)>;
 
-    /// The same file, for reading while it is written.
-    fn reader(&self, file: &Self::File) -> io::Result<Box<dyn ReadAt>>;
+    /// Opens the file with this name again, for reading while it is written. It shares no lock with the
+    /// other: viewers read it for as long as they like, and a finished file may go meanwhile.
+    fn reader(&self, stream: &str, name: &str) -> io::Result<Box<dyn ReadAt>>;
 }
 
 /// The time, by the clock that cannot be set and by the one on the wall.
@@ -335,7 +336,7 @@ fn begin<F: Files>(
         .ok()
         .and_then(|since| since.as_millis().try_into().ok());
     let base_ms = chunk.timestamp_ms;
-    let reader = files.reader(&file).ok();
+    let reader = files.reader(stream, &name).ok();
     let growing = reader.map(|reader| GrowingFile::new(reader, base_ms, chunk.generation));
     Ok(Open {
         writer: FileWriter::create(file, recording, base_ms, unix_ms)?,

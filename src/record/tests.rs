@@ -39,7 +39,10 @@ impl Files for Shelf {
         Ok((file, name))
     }
 
-    fn reader(&self, file: &MemoryFile) -> io::Result<Box<dyn ReadAt>> {
+    fn reader(&self, _: &str, name: &str) -> io::Result<Box<dyn ReadAt>> {
+        let files = self.files.borrow();
+        let found = files.iter().find(|(of, _)| of == name);
+        let (_, file) = found.ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(file.clone()))
     }
 }

@@ -202,8 +202,8 @@ impl Files for DiskFiles {
         Ok((file, name.to_string()))
     }
 
-    fn reader(&self, file: &File) -> io::Result<Box<dyn ReadAt>> {
-        Ok(Box::new(file.try_clone()?))
+    fn reader(&self, stream: &str, name: &str) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(self.0.open_own(stream, name)?))
     }
 }
 

@@ -28,6 +28,20 @@ fn behind(server: &Server, name: &str, subprotocols: &[&str]) -> Viewer {
     Viewer::on(connect(server), server, &target, subprotocols)
 }
 
+/// Sends a sample piece by piece, or the small ring would overtake the live viewer and the recording.
+fn send_watched(publisher: &mut Publisher, live: &mut Viewer, sample: &Sample) {
+    let before = live.screen.frames().len();
+    publisher.open_stream(sample);
+    live.watch(before + 1);
+    let mut sent = sample.opening();
+    for chunk in sample.chunks_after(sent) {
+        publisher.send(&chunk);
+        sent += chunk.len();
+        let shown = before + sample.shown(sent).len();
+        live.watch(shown.saturating_sub(LATE));
+    }
+}
+
 #[test]
 fn viewer_behind_live_gets_each_block_that_a_live_viewer_got() {
     let (_dir, server) = recording_server(&SMALL_RING);
@@ -36,15 +50,7 @@ fn viewer_behind_live_gets_each_block_that_a_live_viewer_got() {
         let frames = sample.all_frames();
         let mut live = Viewer::v1(&server, name);
         let mut publisher = Publisher::open(&server, name);
-        publisher.open_stream(&sample);
-        live.watch(1);
-        // One after the other, or the small ring would overtake the live viewer.
-        let mut sent = sample.opening();
-        for chunk in sample.chunks_after(sent) {
-            publisher.send(&chunk);
-            sent += chunk.len();
-            live.watch(sample.shown(sent).len().saturating_sub(LATE));
-        }
+        send_watched(&mut publisher, &mut live, &sample);
         live.watch(frames.len());
         server.report_when(name, |report| report["recording"] == true);
         let mut http = Http::open(&server);
@@ -93,6 +99,40 @@ fn viewer_behind_live_goes_on_with_what_comes() {
     late.watch(2 * frames.len());
     assert_frames(&late.screen.frames()[frames.len()..], &frames);
     assert!(late.told().iter().all(|&told| told != "skip"));
+}
+
+#[test]
+fn finished_recording_is_deleted_although_a_viewer_behind_live_reads_it() {
+    let options = [&SMALL_RING[..], &["--record-grace", "1ms"]].concat();
+    let (dir, server) = recording_server(&options);
+    let sample = Sample::read("chromium-vp8-opus-100ms");
+    let frames = sample.all_frames();
+    let mut live = Viewer::v1(&server, "demo");
+    let mut publisher = Publisher::open(&server, "demo");
+    // Longer than what a viewer gets at once, and the ring.
+    for copies in 1..=4 {
+        send_watched(&mut publisher, &mut live, &sample);
+        live.watch(copies * frames.len() - LATE);
+    }
+    server.report_when("demo", |report| report["recording"] == true);
+    let mut v1 = behind(&server, "demo", &[SUBPROTOCOL]);
+    v1.watch(1);
+    publisher.finish();
+    let path = recording(dir.path(), "demo");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    eventually("a finished recording", || {
+        let list = Http::open(&server).get("/api/recordings");
+        let list: Value = serde_json::from_str(&list.text()).unwrap();
+        (list["recordings"][0]["live"] == false).then_some(())
+    });
+    let target = format!("/recordings/demo/{name}");
+    let answer = Http::open(&server).request("DELETE", &target, &[]);
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    assert!(!path.exists());
+    // The viewer goes on with what the file had.
+    v1.watch(frames.len() * 3 / 2);
+    assert_frames(&v1.screen.frames()[..frames.len()], &frames);
+    assert!(v1.told().iter().all(|&told| told != "skip"));
 }
 
 #[test]

@@ -85,8 +85,11 @@ impl Files for MemoryFiles {
         Ok((file, name))
     }
 
-    fn reader(&self, file: &MemoryFile) -> io::Result<Box<dyn ReadAt>> {
-        Ok(Box::new(file.clone()))
+    fn reader(&self, _: &str, name: &str) -> io::Result<Box<dyn ReadAt>> {
+        let files = self.files.borrow();
+        let found = files.iter().find(|file| file.name == name);
+        let found = found.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(found.file.clone()))
     }
 }
 
