@@ -109,7 +109,11 @@ impl TimeShift {
 
     /// It has been written to.
     pub(super) fn written(&mut self, cursor: Cursor) {
-        if let Some(replay) = &mut self.replay {
+        if !cursor.is_replaying() {
+            // In the ring it needs no recording: neither what it read of the file nor the file.
+            self.replay = None;
+            self.rest = None;
+        } else if let Some(replay) = &mut self.replay {
             replay.shorten(cursor);
         }
         self.due_at = None;
@@ -159,7 +163,10 @@ impl TimeShift {
     pub(super) fn reached(&mut self, reach: Reach, cursor: &mut Cursor, now: Instant) -> Reached {
         self.is_awaited = false;
         match reach {
-            Reach::Gone => return Reached::Lost,
+            Reach::Gone => {
+                self.wanted = None;
+                return Reached::Lost;
+            }
             Reach::NotYet => self.ask_later(now),
             Reach::Stretch(stretch) => {
                 let Stretch {

@@ -90,6 +90,11 @@ impl Cursor {
         };
     }
 
+    /// Whether it is given chunks of a recording.
+    pub fn is_replaying(&self) -> bool {
+        matches!(self.position, Position::Replaying { .. })
+    }
+
     /// What is next for it is lost: it skips to the newest join point.
     pub fn skip(&mut self) {
         self.lose(self.seen_ms());

@@ -51,6 +51,13 @@ fn run(world: &mut World, time: Duration) {
     world.assert_sound();
 }
 
+/// Bytes that viewers hold, for messages of their own and of recordings.
+fn held_bytes(world: &World) -> usize {
+    let audit = world.hub.audit();
+    let viewers = audit.sessions.iter().filter(|one| one.state == "viewing");
+    viewers.map(|one| one.coming_bytes).sum()
+}
+
 fn reads(world: &World) -> u64 {
     world.shelf.as_ref().map_or(0, |shelf| shelf.stretches)
 }
@@ -116,6 +123,9 @@ fn viewer_goes_on_in_the_ring_at_the_next_block_of_the_recording() {
     assert!(read > 0, "the recording was not read");
     run(&mut world, s(10));
     assert_eq!(reads(&world), read, "the ring has the rest");
+    // What two of them have for messages of their own.
+    let held = held_bytes(&world);
+    assert!(held < 1000, "{held}");
     for viewer in &viewers {
         assert_unbroken(viewer, s(36));
         assert_paced(viewer, s(20));
