@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// to be sent and decoded before the first picture.
 const BACKLOG_MS_MAX: u64 = 3000;
 
-/// After this long without a publisher the ring's memory is given back.
+/// After this long without a publisher the ring's memory is given back, unless a viewer behind live needs
+/// it.
 const MEDIA_KEPT_OFFLINE: Duration = Duration::from_secs(10);
 
 /// One stream's publisher, viewers and counters.
@@ -197,12 +198,21 @@ impl Broadcast {
         })
     }
 
-    /// Whether the media of a stream that went offline are no longer worth their memory.
+    /// Whether the media of a stream that went offline are no longer worth their memory. Viewers behind
+    /// live may need them for longer: see `Hub::needs_media`.
     pub fn is_stale(&self, now: Instant) -> bool {
+        self.has_been_offline(now, MEDIA_KEPT_OFFLINE)
+    }
+
+    /// Whether a viewer behind live that came while the media of a stream were there has had the time to
+    /// be given all of them, which are so long.
+    pub fn is_played(&self, now: Instant, span: Duration) -> bool {
+        self.has_been_offline(now, MEDIA_KEPT_OFFLINE.saturating_add(span))
+    }
+
+    fn has_been_offline(&self, now: Instant, time: Duration) -> bool {
         match self.last_publisher {
-            LastPublisher::LeftAt(since) => {
-                now.saturating_duration_since(since) > MEDIA_KEPT_OFFLINE
-            }
+            LastPublisher::LeftAt(since) => now.saturating_duration_since(since) > time,
             LastPublisher::None | LastPublisher::OnAir(_) => false,
         }
     }

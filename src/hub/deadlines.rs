@@ -172,6 +172,7 @@ impl<S: Socket> Hub<S> {
         let sends_counts = self.ticks.sends_counts(self.clock.now());
         for stream_id in self.streams.ids() {
             self.count_viewers_behind(stream_id);
+            let needs_media = self.needs_media(stream_id);
             let Some((broadcast, stream)) = self.streams.both_mut(stream_id) else {
                 continue;
             };
@@ -182,7 +183,8 @@ impl<S: Socket> Hub<S> {
                     self.sessions[id].socket_mut().limit_unsent(bytes);
                 }
             }
-            if broadcast.is_stale(self.clock.now()) && !work.is_spent() {
+            let is_stale = broadcast.is_stale(self.clock.now());
+            if is_stale && !needs_media && !work.is_spent() {
                 work.spend(stream.ring_price());
                 stream.free_media();
             }

@@ -78,6 +78,24 @@ impl<S: Socket> Hub<S> {
         oldest_ms.map_or(0, |oldest_ms| stream.now_ms().saturating_sub(oldest_ms))
     }
 
+    /// Whether the media of a stream that went offline are kept for a viewer behind live, which is not
+    /// skipped for that. At most for as long as they take.
+    pub(super) fn needs_media(&self, id: StreamId) -> bool {
+        let (now, ring) = (self.clock.now(), self.streams.stream(id).ring());
+        let Some(broadcast) = self.streams.broadcast(id) else {
+            return false;
+        };
+        let span = Duration::from_millis(ring.span_ms());
+        if !broadcast.is_stale(now) || broadcast.is_played(now, span) {
+            return false;
+        }
+        let mut viewers = broadcast.audience().viewers().iter();
+        viewers.any(|&id| {
+            let viewer = self.sessions[id].viewer();
+            viewer.is_some_and(|one| one.time_shift().is_some() && one.cursor().is_in(ring))
+        })
+    }
+
     /// A viewer behind live gets nothing now.
     pub(super) fn hold_viewer(&mut self, id: SessionId, held: Held) {
         let now = self.clock.now();

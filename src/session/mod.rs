@@ -181,6 +181,13 @@ impl<S> Session<S> {
         }
     }
 
+    pub fn viewer(&self) -> Option<&Viewer> {
+        match &self.state {
+            State::Viewing { viewer, .. } => Some(viewer),
+            _ => None,
+        }
+    }
+
     pub fn viewer_mut(&mut self) -> Option<&mut Viewer> {
         match &mut self.state {
             State::Viewing { viewer, .. } => Some(viewer),

@@ -8,7 +8,7 @@
 //! ```
 
 use super::{Cursor, Next, Position};
-use crate::stream::{Chunk, ChunkKind, Stream};
+use crate::stream::{Chunk, ChunkKind, Ring, Stream};
 use std::collections::VecDeque;
 
 /// Chunks of a recording that a viewer is given before it goes on in the ring.
@@ -93,6 +93,11 @@ impl Cursor {
     /// Whether it is given chunks of a recording.
     pub fn is_replaying(&self) -> bool {
         matches!(self.position, Position::Replaying { .. })
+    }
+
+    /// Whether the ring has its next chunk.
+    pub fn is_in(&self, ring: &Ring) -> bool {
+        matches!(self.position, Position::At { next, .. } if ring.chunk(next).is_some())
     }
 
     /// What is next for it is lost: it skips to the newest join point.

@@ -18,9 +18,23 @@ const HOWS: [How; 4] = [How::V1, How::WebSocket, How::Chunked, How::UntilClose];
 const RATE: u64 = 25;
 
 fn recording_world(change: impl FnOnce(&mut Limits)) -> World {
+    let options = Options::default();
+    record(options, change)
+}
+
+/// A recording ends when its publisher has been gone for this long.
+fn world_that_records(grace: &str) -> World {
+    let options = Options {
+        record_grace: Some(grace.parse().expect("it is a time")),
+        ..Options::default()
+    };
+    record(options, as_ever)
+}
+
+fn record(options: Options, change: impl FnOnce(&mut Limits)) -> World {
     let options = Options {
         record: Some("recordings".into()),
-        ..Options::default()
+        ..options
     };
     let settings = settings_of(options, change);
     let record = settings.record.clone().expect("streams are recorded");
@@ -315,6 +329,38 @@ fn what_a_publisher_left_is_played_to_its_end() {
         run(&mut world, s(10));
         assert_eq!(viewer.borrow().gaps(), 0);
         assert!(viewer.borrow().last().is_some_and(|mark| mark.number > 100));
+    }
+}
+
+#[test]
+fn viewer_in_the_ring_gets_what_a_publisher_left_although_it_takes_longer_than_others_wait() {
+    for record in [false, true] {
+        let mut world = if record {
+            world_that_records("1s")
+        } else {
+            World::with(as_ever)
+        };
+        let spec = PublisherSpec {
+            leave: Leave::Closing,
+            ..PublisherSpec::honest("honest", s(31))
+        };
+        publish(&mut world, spec);
+        let live = watch_back(&mut world, How::V1, s(0));
+        run(&mut world, s(30));
+        let viewers = HOWS.map(|how| watch_back(&mut world, how, s(26)));
+        run(&mut world, s(30));
+        let last = live.borrow().last().expect("it has seen something");
+        for viewer in &viewers {
+            assert_unbroken(viewer, s(26));
+            let seen = viewer.borrow().last().map(|mark| mark.number);
+            assert_eq!(seen, Some(last.number));
+        }
+        let viewer = viewers[0].borrow();
+        assert!(matches!(viewer.said.last(), Some(ToViewer::Offline { .. })));
+        drop(viewer);
+        // Then its memory is given back.
+        let rings = world.hub.audit().streams;
+        assert!(rings.iter().all(|one| one.ring_bytes == 0), "{rings:?}");
     }
 }
 
