@@ -13,6 +13,10 @@ use crate::session::{SessionId, Socket, TimeShift};
 use crate::stream::{Chunk, Held, StreamId};
 use std::time::Duration;
 
+/// Stretches that wait for the archive thread. There are as many places for those that read recordings
+/// otherwise, and they need none twice in a second.
+const STRETCHES_MAX: usize = JOBS_MAX / 2;
+
 /// Where a viewer behind live begins.
 #[derive(Debug)]
 pub struct Start {
@@ -99,7 +103,7 @@ impl<S: Socket> Hub<S> {
     /// A viewer behind live gets nothing now.
     pub(super) fn hold_viewer(&mut self, id: SessionId, held: Held) {
         let now = self.clock.now();
-        let is_full = self.recalls.waiting() >= JOBS_MAX;
+        let is_full = self.recalls.waiting() >= STRETCHES_MAX;
         let has_archive = self.recordings.is_some();
         let Some(viewer) = self.sessions[id].viewer_mut() else {
             return;

@@ -27,6 +27,7 @@ pub struct Shelf {
     /// Stretches of recordings that were read for viewers behind live.
     pub stretches: u64,
     jobs: Vec<(Instant, Job)>,
+    busy_until: Option<Instant>,
     /// Removed at the end.
     _dir: TempDir,
 }
@@ -43,13 +44,25 @@ impl Shelf {
             growing,
             stretches: 0,
             jobs: Vec::new(),
+            busy_until: None,
             _dir: dir,
         }
     }
 
     /// What the thread is asked for now, and answers at this time.
     pub fn put(&mut self, job: Job, at: Instant) {
+        let at = self.busy_until.map_or(at, |until| until.max(at));
         self.jobs.push((at, job));
+    }
+
+    /// Answers nothing that it is asked now until then.
+    pub fn stall(&mut self, until: Instant) {
+        self.busy_until = Some(until);
+    }
+
+    /// Jobs that are not answered.
+    pub fn waiting(&self) -> usize {
+        self.jobs.len()
     }
 
     pub fn answer(&mut self, job: Job) -> ArchiveAnswer {

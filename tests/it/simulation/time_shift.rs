@@ -365,6 +365,21 @@ fn viewer_in_the_ring_gets_what_a_publisher_left_although_it_takes_longer_than_o
 }
 
 #[test]
+fn viewers_behind_live_leave_room_for_other_readers_of_recordings() {
+    let mut world = recording_world(as_ever);
+    publish(&mut world, PublisherSpec::honest("honest", LONG));
+    run(&mut world, s(60));
+    let until = world.now + s(60);
+    world.shelf.as_mut().unwrap().stall(until);
+    for _ in 0..530 {
+        watch_back(&mut world, How::WebSocket, s(45));
+    }
+    world.run(s(1));
+    // Half of the queue.
+    assert_eq!(world.shelf.as_ref().unwrap().waiting(), 512);
+}
+
+#[test]
 fn stretch_of_a_recording_is_all_that_a_viewer_holds() {
     let mut world = recording_world(as_ever);
     let spec = PublisherSpec {
