@@ -10,7 +10,6 @@
 //! reads from there: the loop does neither. Sequences are those of the ring, so that a viewer goes on in
 //! the ring, or comes from there, at exactly the next chunk.
 
-use super::archive::PIECE_BYTES;
 use crate::stream::{Chunk, ChunkKind, Framer};
 use crate::webm::file::{Element, Elements, Open};
 use crate::webm::{CLUSTER_HEAD_MAX, write_cluster_head};
@@ -25,6 +24,10 @@ const RECENT_MARKS_MAX: usize = 8192;
 /// Older join points whose places are known. Once there are more, each second one is forgotten: 24 h
 /// with a keyframe each two seconds are known by each second one.
 const JOIN_MARKS_MAX: usize = 32_768;
+
+/// Bytes of the file that one stretch is read from, unless a block is longer. Each viewer has its own, so
+/// that is what it costs.
+const STRETCH_BYTES: u64 = 64 << 10;
 
 /// Media and bytes of one chunk of a stretch.
 const CHUNK_MS: u64 = 200;
@@ -321,7 +324,7 @@ impl Place {
     fn read_on(self, ring_oldest: u64, missed: u64) -> Reach {
         let (until, follows) = {
             let index = self.file.index();
-            let until = index.end.min(self.offset + PIECE_BYTES as u64);
+            let until = index.end.min(self.offset + STRETCH_BYTES);
             match index.end_within(self.offset, until, ring_oldest) {
                 Some(placed) => (placed.mark.offset, Some(placed.follows)),
                 None if until == index.end => (until, Some(index.next)),
