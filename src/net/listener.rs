@@ -141,12 +141,18 @@ impl Listener {
 }
 
 /// Raises the limit of open descriptors as far as it goes, and returns how many connections that
-/// allows.
-pub fn connections_allowed() -> usize {
+/// allows beside so many files.
+pub fn connections_allowed(files: usize) -> usize {
     let allowed = rlimit::increase_nofile_limit(u64::MAX)
         .or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _hard)| soft));
     let allowed = allowed.unwrap_or(1024);
-    usize::try_from(allowed.saturating_sub(DESCRIPTORS_RESERVED).max(1)).unwrap_or(usize::MAX)
+    usize::try_from(connections_within(allowed, files as u64)).unwrap_or(usize::MAX)
+}
+
+/// Where descriptors are few, files get no more than half of them.
+fn connections_within(allowed: u64, files: u64) -> u64 {
+    let rest = allowed.saturating_sub(DESCRIPTORS_RESERVED);
+    (rest - files.min(rest / 2)).max(1)
 }
 
 #[cfg(test)]
@@ -165,5 +171,18 @@ mod tests {
         let options = SockRef::from(&accepted[0].0);
         assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
         assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
+    }
+
+    #[test]
+    fn files_have_their_descriptors_beside_connections() {
+        for (allowed, files, expected) in [
+            (20_000, 0, 19_936),
+            (20_000, 512, 19_424),
+            (1024, 512, 480),
+            (64, 512, 1),
+            (u64::MAX, u64::MAX, u64::MAX / 2 - 31),
+        ] {
+            assert_eq!(connections_within(allowed, files), expected, "{allowed}");
+        }
     }
 }

@@ -128,7 +128,12 @@ impl Reactor {
             Some(hook) => Some(HookThreads::start(hook, waker.clone())?),
             None => None,
         };
-        let settings = Settings::new(&config, connections_allowed());
+        // A recording is open twice: for what is written, and for viewers behind live.
+        let files = config
+            .record
+            .as_ref()
+            .map_or(0, |_| config.limits.max_streams.saturating_mul(2));
+        let settings = Settings::new(&config, connections_allowed(files));
         let event_threads = match (&config.events, &settings.events) {
             (Some(events), Some(settings)) => Some(EventThreads::start(events, &settings.tally)?),
             _ => None,
