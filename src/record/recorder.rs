@@ -241,11 +241,13 @@ impl<F: Files> Recorder<F> {
 
     /// Finishes the file of a stream, if one is open.
     fn close(&mut self, stream: &Arc<str>, now: Now) {
-        let Some(mut open) = self.take_open(stream, None) else {
+        // Before viewers behind live lose sight of it: they read what is written. Where that fails,
+        // finishing does.
+        let gauge = self.gauge.clone();
+        let _ = self.open(stream).map(|open| open.flush(&gauge, now.now));
+        let Some(open) = self.take_open(stream, None) else {
             return;
         };
-        // Viewers behind live read what is written. Where that fails, finishing does.
-        let _ = open.flush(&self.gauge, now.now);
         let name = open.name;
         let before = open.writer.bytes() - open.writer.pending_bytes() as u64;
         match open.writer.finish() {
