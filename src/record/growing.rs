@@ -142,6 +142,17 @@ impl Index {
         placed.map_or(0, |placed| placed.mark.sequence - placed.follows)
     }
 
+    /// The newest mark up to this place.
+    fn passed(&self, offset: u64) -> Option<Mark> {
+        let is_passed = |placed: &Placed| placed.mark.offset <= offset;
+        let recent = self.recent.partition_point(is_passed);
+        let placed = match recent.checked_sub(1) {
+            Some(at) => self.recent.get(at),
+            None => self.joins[..self.joins.partition_point(is_passed)].last(),
+        };
+        placed.map(|placed| placed.mark)
+    }
+
     /// The first mark in this part of the file at which a stretch ends: the ring has it, or chunks are
     /// missing before it.
     fn end_within(&self, from: u64, until: u64, ring_oldest: u64) -> Option<&Placed> {
@@ -283,7 +294,8 @@ pub struct Place {
     file: Arc<GrowingFile>,
     offset: u64,
     open: Open,
-    /// The mark that was passed last: what comes later came so much later by the clock.
+    /// The mark that was passed last before this stretch: what comes later came so much later by the
+    /// clock.
     mark: Mark,
 }
 
@@ -321,9 +333,10 @@ pub struct Stretch {
 }
 
 impl Place {
-    fn read_on(self, ring_oldest: u64, missed: u64) -> Reach {
+    fn read_on(mut self, ring_oldest: u64, missed: u64) -> Reach {
         let (until, follows) = {
             let index = self.file.index();
+            self.mark = index.passed(self.offset).unwrap_or(self.mark);
             let until = index.end.min(self.offset + STRETCH_BYTES);
             match index.end_within(self.offset, until, ring_oldest) {
                 Some(placed) => (placed.mark.offset, Some(placed.follows)),

@@ -441,3 +441,22 @@ fn growing_recording_ends_a_stretch_where_chunks_are_missing() {
     let (chunks, _) = read_growing(&desk, from, u64::MAX);
     assert_same(&chunks, &desk.chunks[back..]);
 }
+
+#[test]
+fn what_is_read_came_when_the_chunk_there_came_however_far_clock_and_timestamps_have_drifted() {
+    let mut desk = Desk::new(PACE);
+    for chunk in &mut desk.chunks {
+        chunk.came_ms = 10 * chunk.timestamp_ms;
+    }
+    desk.begin("demo");
+    let all = desk.chunks.len();
+    desk.send("demo", 0..all);
+    let (chunks, _) = read_growing(&desk, From::Came(0), u64::MAX);
+    let (last, newest) = (&chunks[chunks.len() - 1], &desk.chunks[all - 1]);
+    let off_ms = newest.came_ms.abs_diff(last.came_ms);
+    assert!(
+        off_ms < newest.came_ms / 2,
+        "{off_ms} of {}",
+        newest.came_ms
+    );
+}

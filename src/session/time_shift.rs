@@ -6,7 +6,7 @@
 
 use super::viewer::Viewer;
 use crate::record::{From, Reach, Stretch};
-use crate::stream::{Chunk, Cursor, Held, Next, Replay, Stream};
+use crate::stream::{Cursor, Held, Next, Replay, Stream};
 use std::time::{Duration, Instant};
 
 /// Media that come at once.
@@ -91,8 +91,11 @@ impl TimeShift {
     /// How far behind live the next chunk is, by the clock at which media came.
     pub(super) fn behind_ms(&self, cursor: &Cursor, stream: &Stream) -> u64 {
         let ahead = cursor.ahead(stream, self.replay.as_ref());
-        let age_ms = |chunk: &Chunk| stream.now_ms().saturating_sub(chunk.came_ms);
-        ahead.map_or(self.behind_ms, age_ms)
+        match ahead {
+            Some(chunk) => stream.now_ms().saturating_sub(chunk.came_ms),
+            None if cursor.has_all(stream.ring()) => 0,
+            None => self.behind_ms,
+        }
     }
 
     /// Its time begins to run with the first media that it is given.

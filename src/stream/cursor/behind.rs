@@ -100,6 +100,11 @@ impl Cursor {
         matches!(self.position, Position::At { next, .. } if ring.chunk(next).is_some())
     }
 
+    /// Whether it has had all that is in the ring.
+    pub fn has_all(&self, ring: &Ring) -> bool {
+        matches!(self.position, Position::At { next, .. } if next >= ring.live_edge())
+    }
+
     /// What is next for it is lost: it skips to the newest join point.
     pub fn skip(&mut self) {
         self.lose(self.seen_ms());
