@@ -55,7 +55,7 @@ impl<S: Socket> Hub<S> {
         let now_ms = stream.now_ms();
         let back_ms = u64::try_from(back.as_millis()).unwrap_or(u64::MAX);
         let came_ms = now_ms.saturating_sub(back_ms);
-        let in_ring = stream.join_point_at(came_ms);
+        let in_ring = stream.ring().join_point_at(came_ms);
         let recorded_ms = self.recorded_from_ms(stream.name(), stream.generation());
         let is_older = |chunk: &Chunk| {
             chunk.came_ms > came_ms && recorded_ms.is_some_and(|from_ms| from_ms < chunk.came_ms)
@@ -76,7 +76,8 @@ impl<S: Socket> Hub<S> {
     /// How far back one can go.
     pub(super) fn back_ms(&self, id: StreamId) -> u64 {
         let stream = self.streams.stream(id);
-        let in_ring = stream.oldest_join_point().map(|chunk| chunk.came_ms);
+        let oldest = stream.ring().oldest_join_point();
+        let in_ring = oldest.map(|chunk| chunk.came_ms);
         let recorded_ms = self.recorded_from_ms(stream.name(), stream.generation());
         let oldest_ms = in_ring.into_iter().chain(recorded_ms).min();
         oldest_ms.map_or(0, |oldest_ms| stream.now_ms().saturating_sub(oldest_ms))
@@ -142,7 +143,8 @@ impl<S: Socket> Hub<S> {
             return;
         };
         let stream = self.streams.stream(viewer.stream());
-        let oldest = stream.oldest_join_point().map(|chunk| chunk.sequence);
+        let oldest = stream.ring().oldest_join_point();
+        let oldest = oldest.map(|chunk| chunk.sequence);
         viewer.reached(reach, oldest, now);
         self.queue_write(id);
     }

@@ -209,38 +209,6 @@ impl Stream {
         self.now_ms
     }
 
-    /// The join points of the newest tracks that the ring has, the newest first.
-    fn join_points(&self) -> impl Iterator<Item = &Chunk> {
-        let generation = self.generation();
-        let ring = &self.ring;
-        let chunks = (ring.oldest()..ring.live_edge()).rev();
-        let chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
-        chunks
-            .take_while(move |chunk| chunk.generation == generation)
-            .filter(|chunk| chunk.kind == ChunkKind::JoinPoint)
-    }
-
-    /// The oldest join point of the newest tracks that the ring has.
-    pub fn oldest_join_point(&self) -> Option<&Chunk> {
-        let generation = self.generation();
-        let ring = &self.ring;
-        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
-        let mut joins = chunks.filter(|chunk| chunk.kind == ChunkKind::JoinPoint);
-        joins.find(|chunk| chunk.generation == generation)
-    }
-
-    /// The newest join point that came at this time at the latest, or the oldest in the ring.
-    pub fn join_point_at(&self, came_ms: u64) -> Option<&Chunk> {
-        let mut oldest = None;
-        for chunk in self.join_points() {
-            oldest = Some(chunk);
-            if chunk.came_ms <= came_ms {
-                break;
-            }
-        }
-        oldest
-    }
-
     /// A publisher has its first media, and may have replaced another. A viewer that comes from now
     /// on begins with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {

@@ -60,6 +60,8 @@ pub struct Ring {
     ms_capacity: u64,
     /// Sequence of the newest join point. Invariant: in `chunks`.
     join_point: Option<u64>,
+    /// Sequences of all join points of the newest tracks, ascending. Invariant: in `chunks`.
+    join_points: VecDeque<u64>,
 }
 
 impl Ring {
@@ -71,6 +73,7 @@ impl Ring {
             byte_capacity,
             ms_capacity,
             join_point: None,
+            join_points: VecDeque::new(),
         }
     }
 
@@ -79,8 +82,14 @@ impl Ring {
     pub fn push(&mut self, mut chunk: Chunk) {
         chunk.sequence = self.live_edge();
         match chunk.kind {
-            ChunkKind::Init => self.join_point = None,
-            ChunkKind::JoinPoint => self.join_point = Some(self.live_edge()),
+            ChunkKind::Init => {
+                self.join_point = None;
+                self.join_points.clear();
+            }
+            ChunkKind::JoinPoint => {
+                self.join_point = Some(chunk.sequence);
+                self.join_points.push_back(chunk.sequence);
+            }
             ChunkKind::Continuation => {}
         }
         self.byte_len += chunk.memory();
@@ -110,6 +119,9 @@ impl Ring {
             if self.join_point == Some(self.oldest) {
                 self.join_point = None;
             }
+            if self.join_points.front() == Some(&self.oldest) {
+                self.join_points.pop_front();
+            }
             self.oldest += 1;
         }
     }
@@ -135,6 +147,21 @@ impl Ring {
         self.join_point
     }
 
+    /// The oldest join point of the newest tracks.
+    pub fn oldest_join_point(&self) -> Option<&Chunk> {
+        self.chunk(*self.join_points.front()?)
+    }
+
+    /// The newest join point of the newest tracks that came at this time at the latest, or the oldest.
+    pub fn join_point_at(&self, came_ms: u64) -> Option<&Chunk> {
+        let came_by = |&sequence: &u64| {
+            let chunk = self.chunk(sequence);
+            chunk.is_some_and(|chunk| chunk.came_ms <= came_ms)
+        };
+        let later = self.join_points.partition_point(came_by);
+        self.chunk(*self.join_points.get(later.saturating_sub(1))?)
+    }
+
     /// No viewer joins until the next join point is pushed.
     pub fn close_join_point(&mut self) {
         self.join_point = None;
@@ -146,6 +173,7 @@ impl Ring {
         self.chunks.clear();
         self.byte_len = 0;
         self.join_point = None;
+        self.join_points.clear();
     }
 
     /// Bytes of memory kept, framing and bookkeeping included.
@@ -223,6 +251,40 @@ pub(super) mod tests {
         assert_eq!(ring.join_point(), Some(0));
         ring.push(chunk(Continuation, 2, 1));
         assert_eq!(ring.join_point(), None);
+    }
+
+    #[test]
+    fn join_points_are_found_by_the_time_at_which_they_came_while_they_are_there() {
+        let mut ring = Ring::new(2000, 10_000);
+        let found = |ring: &Ring| {
+            let oldest = ring.oldest_join_point().map(|chunk| chunk.sequence);
+            let at = |came_ms| Some(ring.join_point_at(came_ms)?.sequence);
+            (oldest, [0, 10, 25, 99].map(at))
+        };
+        assert_eq!(found(&ring), (None, [None; 4]));
+        ring.push(chunk(Continuation, 5, 1));
+        assert_eq!(found(&ring), (None, [None; 4]));
+        for ms in [10, 20, 30] {
+            ring.push(chunk(JoinPoint, ms, 1));
+        }
+        assert_eq!(found(&ring), (Some(1), [1, 1, 2, 3].map(Some)));
+        // A viewer behind live begins with what was before, although others do not join there.
+        ring.close_join_point();
+        ring.push(chunk(Continuation, 40, 1));
+        ring.push(chunk(Continuation, 50, 1));
+        assert_eq!(
+            (ring.oldest(), found(&ring)),
+            (1, (Some(1), [1, 1, 2, 3].map(Some)))
+        );
+        ring.push(chunk(Continuation, 60, 1));
+        assert_eq!(found(&ring), (Some(2), [2, 2, 2, 3].map(Some)));
+        // Tracks of before are not gone back to.
+        ring.push(chunk(ChunkKind::Init, 70, 2));
+        assert_eq!(found(&ring), (None, [None; 4]));
+        ring.push(chunk(JoinPoint, 80, 2));
+        assert_eq!(found(&ring), (Some(8), [Some(8); 4]));
+        ring.clear();
+        assert_eq!(found(&ring), (None, [None; 4]));
     }
 
     #[test]
