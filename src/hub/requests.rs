@@ -261,18 +261,21 @@ impl<S: Socket> Hub<S> {
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.picture(&poster));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&poster, caching));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
                     Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
-                self.respond(exchange, |to| to.picture(&picture));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&picture, caching));
             }
             Route::Picture { name, words } => {
                 let still = self.still(&name);
                 let picture = still.unwrap_or_else(|| Picture::of_name(&name, words));
-                self.respond(exchange, |to| to.picture(&picture));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&picture, caching));
             }
             Route::RecordingPicture { name, file } => {
                 let (stream, file) = (name, file_name(&file)?);

@@ -4,7 +4,6 @@
 //! a viewer that is gone, and no stream a publisher.
 
 use super::{Hub, Lifecycle};
-use crate::events::What;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, Stamp, refuse};
@@ -122,7 +121,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.tell_viewers(viewer.stream(), What::LastViewerLeft);
+        self.tell_viewers(viewer.stream());
         self.remove_if_unused(viewer.stream());
     }
 
