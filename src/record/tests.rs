@@ -2,6 +2,7 @@
 
 use super::growing::{From, GrowingFiles, Reach, ReadAt};
 use super::orders::{Event, News, Order, What};
+use super::recorder::apart;
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
@@ -437,4 +438,14 @@ fn growing_recording_ends_a_stretch_where_chunks_are_missing() {
     let from = From::Sequence(desk.chunks[gone].sequence);
     let (chunks, _) = read_growing(&desk, from, u64::MAX);
     assert_same(&chunks, &desk.chunks[back..]);
+}
+
+#[test]
+fn recordings_that_begin_together_have_times_of_their_own() {
+    let at = |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+    assert_eq!(apart(at(1000), at(1000)), at(1001));
+    assert_eq!(apart(at(1004), at(1000)), at(1005));
+    assert_eq!(apart(at(1000), at(1001)), at(1001));
+    // The clock was set back.
+    assert_eq!(apart(at(100_000), at(1000)), at(1000));
 }
