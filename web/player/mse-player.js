@@ -61,6 +61,8 @@ const PAUSE_FADES = 0.96;
 const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */
 const FRAIL_TARGET_SECONDS = 0.3;
+/** With `?latency=smooth`. */
+const SMOOTH_TARGET_SECONDS = 0.8;
 
 const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
@@ -89,6 +91,7 @@ export class MsePlayer {
   #lanes = [];
   /** @type {LiveEdge | null} */
   #edge = null;
+  #latency;
   #scanner = new Scanner();
   #mime = '';
   #kinds = '';
@@ -138,9 +141,10 @@ export class MsePlayer {
    *
    * @param {HTMLVideoElement} video
    * @param {Listener} on
-   * @param {{ ignore?: 'audio' | 'video' | null }} options
+   * @param {{ ignore?: 'audio' | 'video' | null, latency?: import('./latency.js').Latency }} options
    */
-  constructor(video, on, { ignore = null } = {}) {
+  constructor(video, on, { ignore = null, latency = 'normal' } = {}) {
+    this.#latency = latency;
     this.#video = video;
     this.#on = on;
     this.#ignored = ignore;
@@ -276,7 +280,8 @@ export class MsePlayer {
     // Tracks added or removed: a SourceBuffer cannot follow, a new MediaSource can.
     if (this.#lanes.length) this.#openMediaSource();
     this.#kinds = kinds;
-    this.#edge = new LiveEdge({ hasAudio });
+    // The delay is the least that it bears as it is: it may only be longer.
+    this.#edge = new LiveEdge({ hasAudio, target: this.#latency === 'smooth' ? SMOOTH_TARGET_SECONDS : undefined });
     const plan = planLanes({ hasVideo, hasAudio });
     this.#pictures = hasVideo ? new Pictures({ isFirefox }) : null;
     this.#lanes = plan.map(
@@ -320,7 +325,7 @@ export class MsePlayer {
 
   /** @param {boolean} isFrail */
   #spare(isFrail) {
-    if (isFrail && !this.#hasLanded) {
+    if (isFrail && !this.#hasLanded && this.#latency !== 'smooth') {
       this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
     }
     if (this.#edge) this.#edge.onlyToKeyframes = isFrail;

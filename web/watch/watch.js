@@ -11,6 +11,7 @@ import { at } from '../lib/place.js';
 import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { latencyOf } from '../player/latency.js';
 import { begin, isHitched, isPaused, next } from './machine.js';
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
@@ -55,10 +56,15 @@ const name = nameFromPath(location.pathname) ?? '';
 const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('watch', name);
 const strip = new StripReader();
+/**
+ * The module that plays through WebCodecs, which only those who want it load; null for the others, and
+ * once it could not play.
+ */
+let codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
 
 /** @type {import('./machine.js').State} */
 let state;
-/** @type {MsePlayer | SrcPlayer | ClassicPlayer | null} */
+/** @type {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer | null} */
 let player = null;
 /** @type {StreamSocket | null} */
 let socket = null;
@@ -121,10 +127,10 @@ function perform(effect, step) {
       newPlayer();
       break;
     case 'announce':
-      if (player instanceof MsePlayer) player.announce(mseType(state.mime));
+      if (player && 'announce' in player) player.announce(mseType(state.mime));
       break;
     case 'skipped':
-      if (player instanceof MsePlayer) player.skipped();
+      if (player && 'skipped' in player) player.skipped();
       break;
     case 'catchUp':
       player?.catchUp();
@@ -219,8 +225,35 @@ async function play() {
 
 const hasPicture = () => video.readyState > 2;
 
+async function loadCodecs() {
+  const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
+  return loaded?.canPlayByCodecs() ? loaded : null;
+}
+
+/**
+ * Whether the chosen player plays a type. That WebCodecs do not shows when they get it.
+ *
+ * @param {string} mime
+ */
+const playsSocket = (mime) => codecs !== null || canPlay(mime);
+
 function newPlayer() {
   player?.destroy();
+  if (codecs) {
+    player = new codecs.CodecsPlayer(
+      video,
+      {
+        ready: () => send({ type: 'ready' }),
+        unable({ message }) {
+          codecs = null;
+          send({ type: 'failed', message: `WebCodecs: ${message}` });
+        },
+        declared: onDeclared,
+      },
+      { ignore: state.ignored, latency: latencyOf(query.get('latency')) },
+    );
+    return;
+  }
   if (state.isClassic) {
     player = new ClassicPlayer(video, {
       ready: () => send({ type: 'ready' }),
@@ -234,13 +267,16 @@ function newPlayer() {
       ready: () => send({ type: 'ready' }),
       failed: ({ message }) => send({ type: 'failed', message }),
       starved: (kind) => send({ type: 'starved', kind }),
-      declared(tracks) {
-        send({ type: 'declared', tracks });
-        return !tracks.some(({ encoding }) => encoding);
-      },
+      declared: onDeclared,
     },
-    { ignore: state.ignored },
+    { ignore: state.ignored, latency: latencyOf(query.get('latency')) },
   );
+}
+
+/** @param {import('../player/webm-scan.js').Track[]} tracks */
+function onDeclared(tracks) {
+  send({ type: 'declared', tracks });
+  return !tracks.some(({ encoding }) => encoding);
 }
 
 /** The picture's codecs of a stream that has one. */
@@ -334,7 +370,7 @@ function onMessage(message) {
       send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
       break;
     case 'init':
-      send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, canPlay), hasPicture: hasPicture() });
+      send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, playsSocket), hasPicture: hasPicture() });
       break;
     case 'skip':
     case 'stalled':
@@ -386,6 +422,9 @@ const NO_FIGURES = {
   skips: 0,
 };
 
+/** What the picture can be read from. */
+const shownBy = () => (player && 'picture' in player ? player.picture : video);
+
 function stats() {
   return {
     state: state.name,
@@ -396,7 +435,7 @@ function stats() {
     muted: video.muted,
     paused: video.paused,
     current_time_s: video.currentTime,
-    glass_ms: strip.ageMs(video),
+    glass_ms: strip.ageMs(shownBy()),
   };
 }
 
@@ -569,6 +608,9 @@ document.title = `${name} · videostream`;
     return state.name;
   },
   stats,
+  get picture() {
+    return shownBy();
+  },
 };
 vlc.href = `${watchPath}.webm`;
 vlc.onclick = async (event) => {
@@ -578,7 +620,7 @@ vlc.onclick = async (event) => {
 };
 follow(
   begin({
-    hasMse: Boolean(mediaSourceClass()),
+    hasMse: Boolean(codecs ?? mediaSourceClass()),
     isPlain: query.get('player') === 'src',
     isClassic: query.get('player') === 'classic',
     nowMs: performance.now(),

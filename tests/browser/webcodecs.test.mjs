@@ -1,0 +1,182 @@
+// The player of least delay: WebCodecs on a canvas, and what it leaves to Media Source Extensions.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture, sleep, until } from './lab.mjs';
+import { Media } from './media.mjs';
+import { assertMoves } from './moving.mjs';
+
+const PAGE = '/live/moving?player=webcodecs';
+
+const lab = new Lab();
+const media = new Media();
+let server;
+let viewers;
+let stopPushing;
+
+before(async () => {
+  server = await lab.server();
+  const file = media.make('moving.webm', { rate: 20, keyframeEvery: 20 });
+  [viewers, stopPushing] = await Promise.all([Promise.all([lab.chromium(), lab.firefox()]), lab.push(server, 'moving', file)]);
+  // What a browser lacks, or a decoder that breaks, is told by the address.
+  for (const viewer of viewers) await viewer.beforePages(breakWhereAsked);
+});
+after(async () => {
+  await lab.close();
+  media.close();
+});
+
+/** Runs in the page before its own scripts. */
+function breakWhereAsked() {
+  const [, broken] = location.hash.split('#');
+  if (broken === 'missing') delete window.VideoDecoder;
+  if (broken === 'unsupported') {
+    VideoDecoder.prototype.configure = () => {
+      throw new DOMException('no such decoder', 'NotSupportedError');
+    };
+  }
+  const { decode } = window.VideoDecoder?.prototype ?? {};
+  window.breakDecoder = (times) => {
+    VideoDecoder.prototype.decode = function (chunk) {
+      if (times > 0) {
+        times -= 1;
+        throw new DOMException('broken for a test', 'EncodingError');
+      }
+      return decode.call(this, chunk);
+    };
+  };
+}
+
+const stats = (viewer) => viewer.evaluate(() => window.videostream.stats());
+const playsBy = (viewer, player) =>
+  until(`${viewer.browserName} plays by ${player}`, async () => {
+    const seen = await stats(viewer).catch(() => null);
+    return seen?.state === 'playing' && seen.player === player && seen.frames > 0;
+  });
+
+/** For both browsers at once: each waits for its own page. */
+const inEach = (each) => Promise.all(viewers.map(each));
+
+test('picture and sound play in step, with a short delay', async (t) => {
+  await inEach(async (viewer) => {
+    await viewer.open(server.url(PAGE));
+    await playsBy(viewer, 'webcodecs');
+    await assertMoves(viewer);
+    await until(
+      `${viewer.browserName}: sound in step`,
+      async () => {
+        const { lip_sync_ms: lipSyncMs, latency_ms: latencyMs } = await stats(viewer);
+        return lipSyncMs !== null && Math.abs(lipSyncMs) < 45 && latencyMs < 1000;
+      },
+      { withinMs: 10_000 },
+    ).catch(async (error) => {
+      throw new Error(`${error.message} ${JSON.stringify(await stats(viewer))}`);
+    });
+    const { latency_ms: latencyMs, lip_sync_ms: lipSyncMs, muted } = await stats(viewer);
+    t.diagnostic(`${viewer.browserName}: ${Math.round(latencyMs)} ms behind, picture ${Math.round(lipSyncMs)} ms after its sound`);
+    assert.equal(muted, false);
+    assert.deepEqual(await viewer.violations(), []);
+    await picture(viewer, `webcodecs-${viewer.browserName}`);
+  });
+});
+
+test('paused, the picture stands; played, it is live again', async () => {
+  await inEach(async (viewer) => {
+    await viewer.press(' ');
+    await until('paused', async () => (await stats(viewer)).paused);
+    const at = await stats(viewer);
+    await sleep(600);
+    const later = await stats(viewer);
+    assert.equal(later.current_time_s, at.current_time_s);
+    await viewer.press(' ');
+    await until('live again', async () => {
+      const { current_time_s: position, latency_ms: latencyMs, paused } = await stats(viewer);
+      return !paused && position > at.current_time_s + 0.5 && latencyMs < 1000;
+    });
+    await viewer.press('m');
+    await until('muted', async () => (await stats(viewer)).muted);
+  });
+});
+
+test('a hidden tab decodes nothing, and shows the newest picture when it is shown', async () => {
+  const [chromium] = viewers;
+  const hide = (isHidden) =>
+    chromium.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, isHidden);
+  await hide(true);
+  await sleep(200);
+  const { frames } = await stats(chromium);
+  await sleep(500);
+  assert.ok((await stats(chromium)).frames - frames <= 2);
+  await hide(false);
+  await assertMoves(chromium);
+});
+
+test('another publisher with other tracks plays on in the same page', async () => {
+  stopPushing();
+  await until('off air', async () => !(await server.stream('moving'))?.live);
+  const silent = media.make('silent.webm', {
+    rate: 20,
+    keyframeEvery: 20,
+    hasAudio: false,
+    video: ['libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8'],
+  });
+  await lab.push(server, 'moving', silent);
+  await inEach(async (viewer) => {
+    await until('VP9', async () => /vp0?9/.test((await stats(viewer)).codecs));
+    await playsBy(viewer, 'webcodecs');
+    await assertMoves(viewer);
+  });
+});
+
+test('a decoder begins anew after an error, and after the second one another player goes on without a reload', async () => {
+  await inEach(async (viewer) => {
+    await viewer.evaluate(() => {
+      window.wasHere = true;
+      window.breakDecoder(1);
+    });
+    await until('warned', () => viewer.complaints.some((each) => /decoding video again/.test(each)));
+    await assertMoves(viewer);
+    assert.equal((await stats(viewer)).player, 'webcodecs');
+    await viewer.evaluate(() => window.breakDecoder(1));
+    await playsBy(viewer, 'mse');
+    await assertMoves(viewer);
+    assert.deepEqual(await viewer.evaluate(() => [window.wasHere, document.querySelectorAll('canvas').length]), [true, 0]);
+  });
+});
+
+test('a browser without the interface or the codec plays by Media Source Extensions', async () => {
+  const [chromium, firefox] = viewers;
+  for (const [viewer, hash] of [
+    [chromium, 'missing'],
+    [firefox, 'unsupported'],
+  ]) {
+    await viewer.open(server.url(`/?${hash}`));
+    await viewer.open(server.url(`${PAGE}#${hash}`));
+    await playsBy(viewer, 'mse');
+  }
+});
+
+test('viewers of other players load nothing of it', async () => {
+  const [chromium] = viewers;
+  await chromium.open(server.url('/live/moving'));
+  await playsBy(chromium, 'mse');
+  const loaded = await chromium.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
+  assert.ok(loaded.length > 5 && !loaded.some((name) => name.includes('/codecs/')), loaded.join('\n'));
+});
+
+test('where sound may not begin by itself the picture plays muted, and a tap gives the sound', async () => {
+  await lab.push(server, 'sounding', media.make('sounding.webm', { rate: 20, keyframeEvery: 20 }));
+  const chromium = await lab.chromium({ refusesSound: true });
+  await chromium.open(server.url('/live/sounding?player=webcodecs&latency=low'));
+  await playsBy(chromium, 'webcodecs');
+  await until('muted', async () => (await stats(chromium)).muted);
+  await assertMoves(chromium);
+  await chromium.click('#unmute');
+  await until('sound', async () => {
+    const { muted, lip_sync_ms: lipSyncMs } = await stats(chromium);
+    return !muted && lipSyncMs !== null;
+  });
+});
