@@ -23,9 +23,8 @@ const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-fo
 /**
  * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
  * `shares` is the title of the tab that is picked when a page wants to share one.
- * `refusesSound` until a page is tapped.
  */
-export async function startChromium({ width = 960, height = 640, trusting = false, shares = null, refusesSound = false } = {}) {
+export async function startChromium({ width = 960, height = 640, trusting = false, shares = null } = {}) {
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
@@ -33,7 +32,7 @@ export async function startChromium({ width = 960, height = 640, trusting = fals
       '--headless=new',
       ...(shares
         ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
-        : ARGS.filter((each) => !refusesSound || !each.startsWith('--autoplay-policy'))),
+        : ARGS),
     ],
     ...(shares ? { ignoreDefaultArgs: ['--headless', '--mute-audio'] } : {}),
   });

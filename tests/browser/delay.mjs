@@ -2,7 +2,9 @@
 //
 //   node delay.mjs [--audio] [--viewer chromium|firefox] [--player mse|webcodecs]
 //                  [--latency low|normal|smooth] [--size 1280x720] [--json]
-//   node delay.mjs --table [--seconds 20]      every player in every browser, with and without sound
+//   node delay.mjs --table [--audio] [--viewer chromium|firefox] [--seconds 20]
+//
+// The table has every player in every browser, with sound and without; or those asked for
 //
 // The publisher page's test picture carries the wall clock as a strip of cells, which the viewer
 // page reads from each shown frame: the difference is the delay from drawing to showing. Both
@@ -20,7 +22,7 @@ import { BINARY } from './server.mjs';
 const { values: options } = parseArgs({
   options: {
     audio: { type: 'boolean', default: false },
-    viewer: { type: 'string', default: 'chromium' },
+    viewer: { type: 'string' },
     player: { type: 'string', default: 'mse' },
     latency: { type: 'string', default: 'normal' },
     table: { type: 'boolean', default: false },
@@ -74,10 +76,10 @@ async function measureAll() {
     'load',
   ]);
   line(Array(10).fill('---'));
-  for (const hasSound of [false, true]) {
+  for (const hasSound of options.audio ? [true] : [false, true]) {
     const server = await lab.server();
     const publisher = await publish(server, hasSound);
-    for (const browser of ['chromium', 'firefox']) {
+    for (const browser of options.viewer ? [options.viewer] : ['chromium', 'firefox']) {
       for (const [player, latency] of PLAYERS) {
         const { delay, load } = await watch(server, { browser, player, latency });
         const ms = (value) => (value === null ? '–' : `${value} ms`);
@@ -119,7 +121,7 @@ async function measure() {
   const server = await lab.server();
   const publisher = await publish(server, options.audio);
   const { codecs } = await server.stream(NAME);
-  const { player, latency, viewer: browser } = options;
+  const { player, latency, viewer: browser = 'chromium' } = options;
   const { delay, load, version } = await watch(server, { browser, player, latency });
 
   const joins = await joinLate(server);

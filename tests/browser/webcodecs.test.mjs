@@ -35,6 +35,21 @@ function breakWhereAsked() {
       throw new DOMException('no such decoder', 'NotSupportedError');
     };
   }
+  if (broken === 'refused') {
+    // As a browser without a tap does it. A test's own questions count as taps, so it is played here.
+    let isTapped = false;
+    document.addEventListener('click', () => (isTapped = true), { capture: true });
+    Object.defineProperty(navigator, 'userActivation', { value: { hasBeenActive: false } });
+    const { resume } = AudioContext.prototype;
+    AudioContext.prototype.resume = function () {
+      return isTapped ? resume.call(this) : new Promise(() => {});
+    };
+    Object.defineProperty(AudioContext.prototype, 'state', {
+      get() {
+        return isTapped ? Reflect.get(BaseAudioContext.prototype, 'state', this) : 'suspended';
+      },
+    });
+  }
   const { decode } = window.VideoDecoder?.prototype ?? {};
   window.breakDecoder = (times) => {
     VideoDecoder.prototype.decode = function (chunk) {
@@ -53,6 +68,12 @@ const playsBy = (viewer, player) =>
     const seen = await stats(viewer).catch(() => null);
     return seen?.state === 'playing' && seen.player === player && seen.frames > 0;
   });
+
+/** A glance: that frames differ, and how fluently they come, is the first test's. */
+async function goesOn(viewer) {
+  const { frames } = await stats(viewer);
+  await until(`${viewer.browserName} shows frames`, async () => (await stats(viewer)).frames > frames + 4);
+}
 
 /** For both browsers at once: each waits for its own page. */
 const inEach = (each) => Promise.all(viewers.map(each));
@@ -85,7 +106,7 @@ test('paused, the picture stands; played, it is live again', async () => {
     await viewer.press(' ');
     await until('paused', async () => (await stats(viewer)).paused);
     const at = await stats(viewer);
-    await sleep(600);
+    await sleep(300);
     const later = await stats(viewer);
     assert.equal(later.current_time_s, at.current_time_s);
     await viewer.press(' ');
@@ -108,10 +129,10 @@ test('a hidden tab decodes nothing, and shows the newest picture when it is show
   await hide(true);
   await sleep(200);
   const { frames } = await stats(chromium);
-  await sleep(500);
+  await sleep(400);
   assert.ok((await stats(chromium)).frames - frames <= 2);
   await hide(false);
-  await assertMoves(chromium);
+  await goesOn(chromium);
 });
 
 test('another publisher with other tracks plays on in the same page', async () => {
@@ -127,7 +148,7 @@ test('another publisher with other tracks plays on in the same page', async () =
   await inEach(async (viewer) => {
     await until('VP9', async () => /vp0?9/.test((await stats(viewer)).codecs));
     await playsBy(viewer, 'webcodecs');
-    await assertMoves(viewer);
+    await goesOn(viewer);
   });
 });
 
@@ -138,11 +159,11 @@ test('a decoder begins anew after an error, and after the second one another pla
       window.breakDecoder(1);
     });
     await until('warned', () => viewer.complaints.some((each) => /decoding video again/.test(each)));
-    await assertMoves(viewer);
+    await goesOn(viewer);
     assert.equal((await stats(viewer)).player, 'webcodecs');
     await viewer.evaluate(() => window.breakDecoder(1));
     await playsBy(viewer, 'mse');
-    await assertMoves(viewer);
+    await goesOn(viewer);
     assert.deepEqual(await viewer.evaluate(() => [window.wasHere, document.querySelectorAll('canvas').length]), [true, 0]);
   });
 });
@@ -153,8 +174,7 @@ test('a browser without the interface or the codec plays by Media Source Extensi
     [chromium, 'missing'],
     [firefox, 'unsupported'],
   ]) {
-    await viewer.open(server.url(`/?${hash}`));
-    await viewer.open(server.url(`${PAGE}#${hash}`));
+    await viewer.open(server.url(`${PAGE}&${hash}#${hash}`));
     await playsBy(viewer, 'mse');
   }
 });
@@ -168,12 +188,12 @@ test('viewers of other players load nothing of it', async () => {
 });
 
 test('where sound may not begin by itself the picture plays muted, and a tap gives the sound', async () => {
+  const [chromium] = viewers;
   await lab.push(server, 'sounding', media.make('sounding.webm', { rate: 20, keyframeEvery: 20 }));
-  const chromium = await lab.chromium({ refusesSound: true });
-  await chromium.open(server.url('/live/sounding?player=webcodecs&latency=low'));
+  await chromium.open(server.url('/live/sounding?player=webcodecs&latency=low#refused'));
   await playsBy(chromium, 'webcodecs');
   await until('muted', async () => (await stats(chromium)).muted);
-  await assertMoves(chromium);
+  await goesOn(chromium);
   await chromium.click('#unmute');
   await until('sound', async () => {
     const { muted, lip_sync_ms: lipSyncMs } = await stats(chromium);

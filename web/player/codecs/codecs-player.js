@@ -28,6 +28,8 @@ import { configsOf } from './track-config.js';
  */
 /** @typedef {'video' | 'audio'} Kind */
 
+/** @type {Record<import('../latency.js').Latency, AudioContextLatencyCategory | number>} */
+const LATENCY_HINTS = { low: 0, normal: 'interactive', smooth: 'balanced' };
 const TICK_MS = 40;
 /** Decoders have few frames to give; the rest waits undecoded. */
 const IN_HAND_MOST = 10;
@@ -224,7 +226,7 @@ export class CodecsPlayer {
     const { audio } = this.#tracks;
     if (!audio) return;
     this.#attempt('audio', () => {
-      this.#sound = new Sound(audio, this.#latency === 'smooth' ? 'balanced' : 'interactive', {
+      this.#sound = new Sound(audio, LATENCY_HINTS[this.#latency], {
         decoded: (tookMs) => {
           this.#arrivals.decoded('audio', tookMs);
           if (!this.#tracks.video) this.#begin();

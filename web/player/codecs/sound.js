@@ -61,7 +61,7 @@ export class Sound {
 
   /**
    * @param {import('./track-config.js').AudioTrack} track
-   * @param {AudioContextLatencyCategory} latencyHint
+   * @param {AudioContextLatencyCategory | number} latencyHint
    * @param {Listener} on
    */
   constructor({ config, delayMs }, latencyHint, on) {
