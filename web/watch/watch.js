@@ -3,6 +3,7 @@
 
 import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
 import { ClassicPlayer } from '../player/classic-player.js';
+import { rangesOf } from '../player/live-edge.js';
 import { SrcPlayer } from '../player/src-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
@@ -12,7 +13,9 @@ import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { latencyOf } from '../player/latency.js';
-import { begin, isHitched, isPaused, next } from './machine.js';
+import { begin, isHitched, isPaused, next, seeks } from './machine.js';
+import { SeekBar, stepOf } from './seek-bar.js';
+import { askedBehindMs, furthestBackMs, isShifted, LIVE_WITHIN_MS, restartBehindMs, shownBehindMs } from './time-shift.js';
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
@@ -34,6 +37,8 @@ const PLAIN_KNOWN_WITHIN_MS = 20_000;
 const STILL_AFTER_MS = 400;
 const CONTROLS_MS = 2500;
 const POLL_MS = 3000;
+/** How old may be what the server said about how far back one can go, when the bar is looked at. */
+const BACK_KNOWN_MS = 5000;
 
 /** @typedef {import('./machine.js').Event} PageEvent */
 /**
@@ -68,6 +73,18 @@ let state;
 let player = null;
 /** @type {StreamSocket | null} */
 let socket = null;
+const seekBar = new SeekBar(
+  {
+    timeline: $('timeline'),
+    bar: element('seek', HTMLInputElement),
+    live: element('live', HTMLButtonElement),
+    behind: $('behind'),
+  },
+  seek,
+);
+let askedBackAtMs = -Infinity;
+/** How long ago the media behind the newest init segment came. */
+let toldBehindMs = 0;
 /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
 const plainTimers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -101,7 +118,11 @@ const SHOWN = [
 function follow(step) {
   const former = state;
   state = step.state;
-  if (!former || SHOWN.some((fact) => former[fact] !== state[fact])) speak();
+  const isElsewhere = former?.shift.wantedMs !== state.shift.wantedMs || former.shift.isConnecting !== state.shift.isConnecting;
+  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) {
+    speak();
+    showPlace();
+  }
   for (const effect of step.effects) perform(effect, step);
 }
 
@@ -127,7 +148,13 @@ function perform(effect, step) {
       newPlayer();
       break;
     case 'announce':
-      if (player && 'announce' in player) player.announce(mseType(state.mime));
+      if (player && 'announce' in player) player.announce(mseType(state.mime), toldBehindMs);
+      break;
+    case 'seekHere':
+      if (player instanceof MsePlayer) player.seekBehind(state.shift.wantedMs);
+      break;
+    case 'showAddress':
+      showAddress();
       break;
     case 'skipped':
       if (player && 'skipped' in player) player.skipped();
@@ -179,7 +206,8 @@ function perform(effect, step) {
 
 function speak() {
   const paused = isPaused(state);
-  const words = wordsFor(state.name, { ...state, name, isPaused: paused });
+  const behindMs = state.shift.wantedMs;
+  const words = wordsFor(state.name, { ...state, name, isPaused: paused, behindMs });
   const write = (/** @type {string} */ id, /** @type {string} */ text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
@@ -191,7 +219,9 @@ function speak() {
   root.toggleAttribute('data-still', state.isStill);
   root.toggleAttribute('data-hitched', isHitched(state));
   root.dataset.hitch = state.name === 'playing' && !paused ? state.hitch : '';
-  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : 'Live');
+  root.toggleAttribute('data-shifted', behindMs > 0);
+  root.toggleAttribute('data-seeking', state.shift.isConnecting);
+  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : behindMs ? 'Behind live' : 'Live');
   $('play').hidden = !paused;
   if (paused) $('unmute').hidden = true;
   $('pause').ariaLabel = paused ? 'Play' : 'Pause';
@@ -235,11 +265,11 @@ async function loadCodecs() {
  *
  * @param {string} mime
  */
-const playsSocket = (mime) => codecs !== null || canPlay(mime);
+const playsSocket = (mime) => (codecs !== null && !isShifted(state.shift)) || canPlay(mime);
 
 function newPlayer() {
   player?.destroy();
-  if (codecs) {
+  if (codecs && !isShifted(state.shift)) {
     player = new codecs.CodecsPlayer(
       video,
       {
@@ -269,7 +299,11 @@ function newPlayer() {
       starved: (kind) => send({ type: 'starved', kind }),
       declared: onDeclared,
     },
-    { ignore: state.ignored, latency: latencyOf(query.get('latency')) },
+    {
+      ignore: state.ignored,
+      behindMs: isShifted(state.shift) ? restartBehindMs(state.shift) : null,
+      latency: latencyOf(query.get('latency')),
+    },
   );
 }
 
@@ -317,9 +351,15 @@ function openPlain() {
   askAbout();
 }
 
+/** Where the socket begins: where the person is. */
+function address() {
+  const behindMs = restartBehindMs(state.shift);
+  return socketUrl(location.href, credentials, behindMs ? { t: String(-behindMs / 1000) } : {});
+}
+
 function connect() {
   socket?.close();
-  socket = new StreamSocket(socketUrl(location.href, credentials), {
+  socket = new StreamSocket(address, {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: hasPicture() });
@@ -368,8 +408,10 @@ function onMessage(message) {
       // Said next, where it is so.
       $('recorded').hidden = true;
       send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
+      if (message.back_ms !== undefined) send({ type: 'backTold', backMs: message.back_ms, isGrowing: false });
       break;
     case 'init':
+      toldBehindMs = message.behind_ms ?? 0;
       send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, playsSocket), hasPicture: hasPicture() });
       break;
     case 'skip':
@@ -385,9 +427,19 @@ function onMessage(message) {
       break;
     case 'recording':
       $('recorded').hidden = !message.on;
+      send({ type: 'backTold', backMs: furthestBackMs(state.shift, performance.now()), isGrowing: message.on });
       break;
     default: // A newer server may say more.
   }
+}
+
+/** How far back one can go. */
+async function askBack() {
+  askedBackAtMs = performance.now();
+  const response = await askServer();
+  const stream = response?.ok ? await response.json().catch(() => null) : null;
+  if (stream) send({ type: 'backTold', backMs: stream.back_ms ?? 0, isGrowing: Boolean(stream.recording) });
+  showPlace();
 }
 
 /** @param {number | null | undefined} count */
@@ -436,11 +488,13 @@ function stats() {
     paused: video.paused,
     current_time_s: video.currentTime,
     glass_ms: strip.ageMs(shownBy()),
+    behind_ms: shownBehindMs(state.shift),
+    back_ms: furthestBackMs(state.shift, performance.now()),
   };
 }
 
 function showFigures() {
-  const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state);
+  const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state) && !isShifted(state.shift);
   const latency = isMoving ? (player?.stats().latency_ms ?? null) : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
@@ -451,10 +505,50 @@ function showFigures() {
 function tick() {
   send({ type: 'ticked', isOpen: Boolean(socket?.isOpen) });
   showFigures();
+  showPlace();
 }
 
 function look() {
-  send({ type: 'looked', position: video.currentTime, isOffline: navigator.onLine === false });
+  const behindMs = player?.stats().latency_ms ?? null;
+  send({ type: 'looked', position: video.currentTime, behindMs, isOffline: navigator.onLine === false });
+}
+
+// --- Back in time
+
+function showPlace() {
+  const backMs = furthestBackMs(state.shift, performance.now());
+  seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
+}
+
+/**
+ * The person wants to be so far behind live.
+ *
+ * @param {number} behindMs
+ */
+function seek(behindMs) {
+  const backMs = furthestBackMs(state.shift, performance.now());
+  const withinMs = Math.min(Math.max(0, behindMs), backMs);
+  send({ type: 'sought', behindMs: withinMs, isBuffered: isHere(withinMs) });
+  showPlace();
+}
+
+/**
+ * Whether no other connection is needed to be so far behind live: WebCodecs play nothing but live.
+ *
+ * @param {number} behindMs
+ */
+function isHere(behindMs) {
+  if (codecs && behindMs < LIVE_WITHIN_MS) return !(player instanceof MsePlayer);
+  return player instanceof MsePlayer && player.has(behindMs);
+}
+
+/** A page that is loaded again begins where the person is. */
+function showAddress() {
+  const here = new URL(location.href);
+  const behindMs = state.shift.wantedMs;
+  here.searchParams.delete('t');
+  if (behindMs) here.searchParams.set('t', String(-Math.round(behindMs / 1000)));
+  history.replaceState(null, '', here);
 }
 
 // --- Controls
@@ -466,7 +560,10 @@ function toggleStats() {
   showFigures();
 }
 
-const toggle = () => send({ type: 'toggled' });
+const toggle = () => {
+  const { buffered, currentTime } = video;
+  send({ type: 'toggled', isBuffered: rangesOf(buffered).some(([from, to]) => currentTime >= from && currentTime < to) });
+};
 
 function toggleMute() {
   video.muted = !video.muted;
@@ -488,6 +585,7 @@ function togglePip() {
 let hideControls = 0;
 function showControls() {
   stage.classList.add('active');
+  if (seeks(state) && performance.now() - askedBackAtMs > BACK_KNOWN_MS) askBack();
   clearTimeout(hideControls);
   hideControls = setTimeout(() => stage.classList.remove('active'), CONTROLS_MS);
 }
@@ -511,11 +609,15 @@ const KEYS = {
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const isField = target?.closest('input, button, a');
-  const action = KEYS[event.key];
+  const isOnBar = target?.id === 'seek';
+  const step = stepOf(event.key, isOnBar);
+  const moves = step !== null && seeks(state) && !$('timeline').hidden;
+  const action = moves ? () => seek(shownBehindMs(state.shift) + step) : KEYS[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   // A key that is typed may have any letter.
   if (target?.closest('#key-form')) return;
-  if (isField && (event.key === ' ' || event.key.startsWith('Arrow'))) return;
+  const isNative = event.key === ' ' || event.key.startsWith('Arrow') || event.key === 'Home' || event.key === 'End';
+  if (isField && !isOnBar && isNative) return;
   event.preventDefault();
   action();
   showControls();
@@ -623,6 +725,7 @@ follow(
     hasMse: Boolean(codecs ?? mediaSourceClass()),
     isPlain: query.get('player') === 'src',
     isClassic: query.get('player') === 'classic',
+    behindMs: askedBehindMs(query.get('t')),
     nowMs: performance.now(),
   }),
 );
