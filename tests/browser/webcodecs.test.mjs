@@ -119,6 +119,16 @@ test('paused, the picture stands; played, it is live again', async () => {
   });
 });
 
+test('back in time another player goes on, and live this one again', async () => {
+  const [, firefox] = viewers;
+  await until('a way back', async () => (await stats(firefox)).back_ms > 4000);
+  await firefox.press('ArrowLeft');
+  await playsBy(firefox, 'mse');
+  assert.ok((await stats(firefox)).behind_ms > 2000);
+  await firefox.click('#live');
+  await playsBy(firefox, 'webcodecs');
+});
+
 test('a hidden tab decodes nothing, and shows the newest picture when it is shown', async () => {
   const [chromium] = viewers;
   const hide = (isHidden) =>

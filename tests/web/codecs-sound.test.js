@@ -1,15 +1,15 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { SampleRing } from '../../web/player/codecs/sample-ring.js';
-import { configsOf } from '../../web/player/codecs/track-config.js';
+import { configsOf, isSameSound } from '../../web/player/codecs/track-config.js';
 import { AUDIO, init, VIDEO } from './webm.js';
 
 const RATE = 1000;
 /** `ms` milliseconds of sound, each sample being its own time. */
 const sound = (fromMs, ms) => [Float32Array.from({ length: ms }, (_, i) => fromMs + i)];
-function read(ring, length, step = 1) {
+function read(from, length, step = 1) {
   const output = new Float32Array(length);
-  ring.read([output], step);
+  from.read([output], step);
   return output;
 }
 function ring(fromMs = 5000, ms = 500) {
@@ -129,4 +129,11 @@ test('AAC is named by its object type', () => {
 test('a codec without a known decoder is told by its name', () => {
   const { video, unknown } = configsOf(init(entry(1, 1, 'V_THEORA')), 'video/x-matroska;codecs="theora"');
   assert.deepEqual([video, unknown], [null, ['V_THEORA']]);
+});
+
+test('sound of the same codec, rate and head needs no other decoder', () => {
+  const of = (...more) => configsOf(init(entry(2, 2, 'A_AAC', ...more)), '').audio;
+  assert.ok(isSameSound(of(codecPrivate(0x12, 0x10)), of(codecPrivate(0x12, 0x10))));
+  assert.ok(!isSameSound(of(codecPrivate(0x12, 0x10)), of(codecPrivate(0x12, 0x08))));
+  assert.ok(!isSameSound(null, of(codecPrivate(0x12, 0x10))));
 });

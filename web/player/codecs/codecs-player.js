@@ -18,7 +18,7 @@ import { FrameQueue } from './frame-queue.js';
 import { KeyframeGate } from './keyframe-gate.js';
 import { PlayClock } from './play-clock.js';
 import { Sound } from './sound.js';
-import { configsOf } from './track-config.js';
+import { configsOf, isSameSound } from './track-config.js';
 
 /**
  * @typedef {object} Listener
@@ -28,8 +28,6 @@ import { configsOf } from './track-config.js';
  */
 /** @typedef {'video' | 'audio'} Kind */
 
-/** @type {Record<import('../latency.js').Latency, AudioContextLatencyCategory | number>} */
-const LATENCY_HINTS = { low: 0, normal: 'interactive', smooth: 'balanced' };
 const TICK_MS = 40;
 /** Decoders have few frames to give; the rest waits undecoded. */
 const IN_HAND_MOST = 10;
@@ -215,8 +213,7 @@ export class CodecsPlayer {
     this.#gate.clear();
     if (this.#tracks.video) this.#openDecoder();
     else this.#closeDecoder();
-    const isSameSound = JSON.stringify(soundOf(former.audio)) === JSON.stringify(soundOf(this.#tracks.audio));
-    if (this.#sound && isSameSound) this.#attempt('audio', () => this.#sound?.restart());
+    if (this.#sound && isSameSound(former.audio, this.#tracks.audio)) this.#attempt('audio', () => this.#sound?.restart());
     else this.#openSound();
   }
 
@@ -226,7 +223,7 @@ export class CodecsPlayer {
     const { audio } = this.#tracks;
     if (!audio) return;
     this.#attempt('audio', () => {
-      this.#sound = new Sound(audio, LATENCY_HINTS[this.#latency], {
+      this.#sound = new Sound(audio, this.#latency, {
         decoded: (tookMs) => {
           this.#arrivals.decoded('audio', tookMs);
           if (!this.#tracks.video) this.#begin();
@@ -493,15 +490,4 @@ export class CodecsPlayer {
     this.#isOver = true;
     this.#on.unable(error);
   }
-}
-
-/**
- * What makes one sound another: of the bytes, their content.
- *
- * @param {import('./track-config.js').AudioTrack | null} track
- */
-function soundOf(track) {
-  if (!track) return null;
-  const { description, ...rest } = track.config;
-  return { ...rest, description: description ? [.../** @type {Uint8Array} */ (description)] : null, delayMs: track.delayMs };
 }

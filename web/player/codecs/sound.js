@@ -22,6 +22,8 @@ import { SOUND, steer } from './play-clock.js';
  */
 const REFUSED_AFTER_MS = 400;
 const START_WITHIN_MS = 4000;
+/** @type {Record<import('../latency.js').Latency, AudioContextLatencyCategory | number>} */
+const LATENCY_HINTS = { low: 0, normal: 'interactive', smooth: 'balanced' };
 /** Reports come every 43 ms; without any for this long the sound thread stands. */
 const REPORT_WITHIN_MS = 500;
 /** What decoders may have in hand. */
@@ -61,14 +63,14 @@ export class Sound {
 
   /**
    * @param {import('./track-config.js').AudioTrack} track
-   * @param {AudioContextLatencyCategory | number} latencyHint
+   * @param {import('../latency.js').Latency} latency
    * @param {Listener} on
    */
-  constructor({ config, delayMs }, latencyHint, on) {
+  constructor({ config, delayMs }, latency, on) {
     this.#config = config;
     this.#delayMs = delayMs;
     this.#on = on;
-    this.#context = new AudioContext({ latencyHint });
+    this.#context = new AudioContext({ latencyHint: LATENCY_HINTS[latency] });
     this.#volume = new GainNode(this.#context);
     this.#volume.connect(this.#context.destination);
     this.#decoder = this.#newDecoder();

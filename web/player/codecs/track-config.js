@@ -49,6 +49,18 @@ export function configsOf(init, mime) {
 }
 
 /**
+ * Whether one decoder does for both.
+ *
+ * @param {AudioTrack | null} one
+ * @param {AudioTrack | null} other
+ */
+export function isSameSound(one, other) {
+  const text = (/** @type {AudioTrack | null} */ track) =>
+    JSON.stringify(track && [track.config, track.delayMs, [.../** @type {Uint8Array} */ (track.config.description ?? new Uint8Array())]]);
+  return text(one) === text(other);
+}
+
+/**
  * @param {Uint8Array} init
  * @returns {Generator<Entry>}
  */
