@@ -2,7 +2,7 @@
 //
 //   node delay.mjs [--audio] [--viewer chromium|firefox] [--player mse|webcodecs]
 //                  [--latency low|normal|smooth] [--size 1280x720] [--json]
-//   node delay.mjs --table [--audio] [--viewer chromium|firefox] [--seconds 20]
+//   node delay.mjs --table [--audio|--silent] [--viewer chromium|firefox] [--seconds 20]
 //
 // The table has every player in every browser, with sound and without; or those asked for
 //
@@ -22,6 +22,7 @@ import { BINARY } from './server.mjs';
 const { values: options } = parseArgs({
   options: {
     audio: { type: 'boolean', default: false },
+    silent: { type: 'boolean', default: false },
     viewer: { type: 'string' },
     player: { type: 'string', default: 'mse' },
     latency: { type: 'string', default: 'normal' },
@@ -76,7 +77,7 @@ async function measureAll() {
     'load',
   ]);
   line(Array(10).fill('---'));
-  for (const hasSound of options.audio ? [true] : [false, true]) {
+  for (const hasSound of options.silent ? [false] : options.audio ? [true] : [false, true]) {
     const server = await lab.server();
     const publisher = await publish(server, hasSound);
     for (const browser of options.viewer ? [options.viewer] : ['chromium', 'firefox']) {
