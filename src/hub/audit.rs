@@ -197,6 +197,7 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Draining(_)
                 | State::Posting(_)
+                | State::Following(_)
                 | State::Viewing { .. }
                 | State::Relaying(_) => true,
             },
@@ -233,6 +234,7 @@ impl<S: Socket> Hub<S> {
                 Wait::Event("its turn")
             }
             State::Recalling(_) => Wait::Event("the archive"),
+            State::Following(_) if is_level => Wait::Event("the next second"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }

@@ -21,7 +21,7 @@
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
 //! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
-//! - `events`: what `--event-url` gets.
+//! - `events`: what `--event-url` gets. `followers`: what `/api/events` gets.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -47,6 +47,7 @@ mod clock;
 mod compat;
 mod deadlines;
 mod events;
+mod followers;
 mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
 mod look;
@@ -85,6 +86,7 @@ mod tests;
 pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
+pub use followers::Usage;
 pub use recordings::RecordSettings;
 pub use settings::Settings;
 #[cfg(any(test, feature = "testing"))]
@@ -104,6 +106,7 @@ use clock::Clock;
 use compat::Compat;
 use deadlines::Ticks;
 use events::Events;
+use followers::Followers;
 use memory::Memory;
 use queues::Queues;
 use recordings::Recordings;
@@ -134,6 +137,7 @@ pub struct Hub<S> {
     recordings: Option<Recordings>,
     /// `None` without `--event-url`.
     events: Option<Events>,
+    followers: Followers,
     recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
@@ -191,6 +195,7 @@ impl<S: Socket> Hub<S> {
                 .events
                 .clone()
                 .map(|events| Events::new(events, limits.max_streams)),
+            followers: Followers::new(time.now),
             recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
@@ -316,6 +321,7 @@ impl<S: Socket> Hub<S> {
         self.free_slots(); // nowhere else
         let took = clock().saturating_duration_since(self.clock.now());
         self.books.counters.turns.record(took);
+        self.followers.turn_took(took);
     }
 
     /// When the next turn is due, if no socket is ready and no verdict comes before: at the time of this
@@ -346,6 +352,7 @@ impl<S: Socket> Hub<S> {
     pub fn drain(&mut self) {
         if self.lifecycle == Lifecycle::Serving {
             self.lifecycle = Lifecycle::Draining;
+            self.end_followers();
             self.release_events();
         }
     }

@@ -8,7 +8,8 @@
 //! - `state`: the states, and what belongs to each; `head`: a request head that is coming in.
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
 //! - `publisher`, `viewer`: the two roles; `keyframes`: the messages to publishers without a keyframe;
-//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
+//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent;
+//!   `follower`: a client of `/api/events`.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
 //!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
@@ -22,6 +23,7 @@ pub(crate) mod body;
 pub(crate) mod bucket;
 mod client;
 mod due;
+pub(crate) mod follower;
 mod head;
 mod id;
 pub(crate) mod inbound;
@@ -51,6 +53,7 @@ pub use state::{Draining, Posting, State};
 
 use crate::compat::Port;
 use bytes::{Bytes, BytesMut};
+use follower::Follower;
 use outbox::Outbox;
 use publisher::Publisher;
 use relaying::OldPublisher;
@@ -206,6 +209,20 @@ impl<S> Session<S> {
         }
     }
 
+    pub fn follower(&self) -> Option<&Follower> {
+        match &self.state {
+            State::Following(follower) => Some(follower),
+            _ => None,
+        }
+    }
+
+    pub fn follower_mut(&mut self) -> Option<&mut Follower> {
+        match &mut self.state {
+            State::Following(follower) => Some(follower),
+            _ => None,
+        }
+    }
+
     pub fn pending(&self) -> Option<&PendingAuthorization> {
         match &self.state {
             State::Pending(pending) => Some(pending),
@@ -273,7 +290,7 @@ impl<S> Session<S> {
             }
             State::Relaying(relaying) => relaying.held_bytes(),
             State::Recalling(recall) => recall.held_bytes(),
-            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
+            State::Draining(_) | State::Following(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
 
@@ -289,6 +306,7 @@ impl<S> Session<S> {
             | State::Responding { .. }
             | State::Recalling(_)
             | State::Posting(_)
+            | State::Following(_)
             | State::Closing { .. }
             | State::Gone => {}
         }

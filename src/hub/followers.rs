@@ -1,0 +1,558 @@
+//! `/api/events`: the last hour and what changes, as server-sent events.
+//!
+//! ```text
+//! expire, once a second ─► sample ─► History
+//!                             └────► followers whose outbox is empty ─► history, history, …, state
+//! ```
+//!
+//! An event is made when the one before is written. So a follower holds one event at most, and one
+//! that reads too slowly misses states, and nothing else. Followers that see the same share the
+//! memory of an event. What making events costs comes from the budget for reports: what is left
+//! waits for the next turn.
+
+use super::Hub;
+use super::renderings::Names;
+use super::requests::Exchange;
+use crate::access::Shown;
+use crate::history::{self, History, Named, PROCESS, STREAM, Totals};
+use crate::http::Method;
+use crate::http::base_path::BasePath;
+use crate::http::refusal::Refusal;
+use crate::http::response::{Connection, ResponseHead};
+use crate::metrics::StreamReport;
+use crate::session::follower::Follower;
+use crate::session::{SessionId, Socket, State};
+use crate::stream::StreamId;
+use crate::work;
+use bytes::Bytes;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Clients that follow at the same time: each costs a write a second.
+const FOLLOWERS_MAX: usize = 256;
+
+/// States of one second that are kept for further followers. Each view of other streams has its own.
+const STATES_MAX: usize = 16;
+
+/// What the process has used since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub cpu: Duration,
+    /// Resident.
+    pub memory_bytes: u64,
+}
+
+/// The clients of `/api/events`, and what they get.
+pub(super) struct Followers {
+    ids: Vec<SessionId>,
+    history: History,
+    states: Vec<SharedState>,
+    /// Reads what the process uses; `None` in tests.
+    measure: Option<Box<dyn Fn() -> Usage>>,
+    last: LastSample,
+    /// The longest turn since then.
+    longest_turn: Duration,
+}
+
+/// What was counted when the last sample was taken.
+#[derive(Debug)]
+struct LastSample {
+    at: Instant,
+    /// Seconds since the start.
+    at_s: u32,
+    totals: Totals,
+    cpu: Duration,
+}
+
+/// The state as clients with the same view see it.
+#[derive(Debug)]
+struct SharedState {
+    view: View,
+    bytes: Bytes,
+}
+
+/// What a client sees.
+#[derive(Debug, PartialEq, Eq)]
+struct View {
+    names: Names,
+    /// Whether a key would show more.
+    locked: bool,
+    /// Of the links.
+    prefix: BasePath,
+}
+
+/// The data of `event: state`.
+#[derive(Serialize)]
+struct StateJson<'a> {
+    streams: Vec<StreamReport>,
+    locked: bool,
+    /// Seconds since the server started: rows of the history have the same.
+    time_s: u32,
+    /// `null` in the first second.
+    process: Option<Named<{ PROCESS.len() }>>,
+    /// The newest sample of each stream, by its name.
+    samples: BTreeMap<&'a str, Named<{ STREAM.len() }>>,
+}
+
+impl Followers {
+    pub fn new(now: Instant) -> Followers {
+        Followers {
+            ids: Vec::new(),
+            history: History::default(),
+            states: Vec::new(),
+            measure: None,
+            last: LastSample {
+                at: now,
+                at_s: 0,
+                totals: Totals::default(),
+                cpu: Duration::ZERO,
+            },
+            longest_turn: Duration::ZERO,
+        }
+    }
+
+    pub fn turn_took(&mut self, time: Duration) {
+        self.longest_turn = self.longest_turn.max(time);
+    }
+
+    pub fn left(&mut self, id: SessionId) {
+        self.ids.retain(|&other| other != id);
+    }
+
+    pub fn ids(&self) -> Vec<SessionId> {
+        self.ids.clone()
+    }
+}
+
+impl<S: Socket> Hub<S> {
+    /// Reports what the process uses as well. `measure` is asked once a second.
+    pub fn measure_with(&mut self, measure: impl Fn() -> Usage + 'static) {
+        self.followers.last.cpu = measure().cpu;
+        self.followers.measure = Some(Box::new(measure));
+    }
+
+    /// What the process has used by now; `None` in tests.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.followers.measure.as_ref().map(|measure| measure())
+    }
+
+    /// Takes the sample of this second, unless there is one.
+    pub(super) fn sample(&mut self) {
+        let now = self.clock.now();
+        let at_s = u32::try_from(self.clock.since_start().as_secs()).unwrap_or(u32::MAX);
+        if at_s <= self.followers.last.at_s {
+            return;
+        }
+        let elapsed = now.saturating_duration_since(self.followers.last.at);
+        for stream_id in self.streams.ids() {
+            self.sample_stream(stream_id, at_s, elapsed);
+        }
+        self.sample_process(at_s, elapsed);
+        self.followers.history.forget(at_s);
+        self.followers.states.clear();
+        (self.followers.last.at, self.followers.last.at_s) = (now, at_s);
+        for id in self.followers.ids() {
+            if self.sessions[id].outbox().is_empty() {
+                self.queue_write(id);
+            }
+        }
+    }
+
+    fn sample_stream(&mut self, stream_id: StreamId, at_s: u32, elapsed: Duration) {
+        let stream = self.streams.stream(stream_id);
+        let (name, is_live) = (stream.name().clone(), stream.is_live());
+        let ring_ms = stream.ring().span_ms();
+        let Some(broadcast) = self.streams.broadcast_mut(stream_id) else {
+            return;
+        };
+        let delay = broadcast.traffic_mut().take_longest_sweep();
+        if !is_live {
+            return;
+        }
+        let traffic = broadcast.traffic();
+        let totals = Totals {
+            received_bytes: traffic.received_bytes(),
+            sent_bytes: traffic.sent_bytes(),
+            skips: traffic.skips(),
+        };
+        let viewers = broadcast.audience().len();
+        let came = self.followers.history.count(&name, totals);
+        let figures = [
+            viewers as f32,
+            bits_per_second(came.received_bytes, elapsed),
+            bits_per_second(came.sent_bytes, elapsed),
+            delay.map_or(f32::NAN, milliseconds),
+            came.skips as f32 / elapsed.as_secs_f32(),
+            ring_ms as f32,
+        ];
+        let history = &mut self.followers.history;
+        history.push_stream(&name, at_s, totals, figures);
+    }
+
+    fn sample_process(&mut self, at_s: u32, elapsed: Duration) {
+        let viewers = self.streams.broadcasts().map(|one| one.audience().len());
+        let viewers: u64 = viewers.sum();
+        let counters = &self.books.counters;
+        let totals = Totals {
+            received_bytes: counters.received_bytes,
+            sent_bytes: counters.sent_bytes,
+            skips: counters.skips,
+        };
+        let usage = self.usage();
+        let followers = &mut self.followers;
+        let came = totals.since(followers.last.totals);
+        let cpu = usage.map_or(f32::NAN, |usage| {
+            let used = usage.cpu.saturating_sub(followers.last.cpu);
+            100.0 * used.as_secs_f32() / elapsed.as_secs_f32()
+        });
+        let figures = [
+            viewers as f32,
+            self.sessions.len() as f32,
+            bits_per_second(came.received_bytes, elapsed),
+            bits_per_second(came.sent_bytes, elapsed),
+            cpu,
+            usage.map_or(f32::NAN, |usage| usage.memory_bytes as f32),
+            milliseconds(followers.longest_turn),
+        ];
+        followers.history.process().push(at_s, figures);
+        followers.longest_turn = Duration::ZERO;
+        followers.last.totals = totals;
+        followers.last.cpu = usage.map_or(Duration::ZERO, |usage| usage.cpu);
+    }
+
+    /// Answers with events until the client leaves. `is_admitted`: whether the web hook lets it see
+    /// streams.
+    pub(super) fn follow(
+        &mut self,
+        exchange: Exchange<'_>,
+        is_admitted: bool,
+    ) -> Result<(), Refusal> {
+        let Exchange { id, head, .. } = exchange;
+        let is_head = head.method == Method::Head;
+        if !is_head && self.followers.ids.len() >= FOLLOWERS_MAX {
+            return Err(Refusal::full());
+        }
+        let stamp = self.stamp(head);
+        let answer = ResponseHead::new(200)
+            .header("Content-Type", "text/event-stream")
+            .header("Cache-Control", "no-store")
+            // nginx would gather events.
+            .header("X-Accel-Buffering", "no")
+            .connection(Connection::Close)
+            .stamp(&stamp);
+        self.sessions[id].send(answer.into_bytes());
+        if is_head {
+            self.close_when_written(id);
+            return Ok(());
+        }
+        let follower = Follower::new(head.clone(), is_admitted, self.clock.now());
+        self.followers.ids.push(id);
+        self.enter(id, State::Following(Box::new(follower)));
+        self.queue_read(id);
+        self.queue_write(id);
+        Ok(())
+    }
+
+    /// The event before is written: the next one, if there is one.
+    pub(super) fn follow_on(&mut self, id: SessionId) {
+        if self.turn.reads.is_spent() {
+            self.queue_write(id);
+            return;
+        }
+        let Some(event) = self.next_event(id) else {
+            return;
+        };
+        let session = &mut self.sessions[id];
+        if let Some(follower) = session.follower_mut() {
+            follower.sent(self.clock.now());
+        }
+        session.send(event);
+        self.queue_write(id);
+    }
+
+    fn next_event(&mut self, id: SessionId) -> Option<Bytes> {
+        let follower = self.sessions[id].follower_mut()?;
+        if follower.takes_process() {
+            let series = self.followers.history.process();
+            let work = &mut self.turn.reads;
+            work.spend(work::HISTORY * u64::from(!series.is_rendered()));
+            return Some(series.event(None));
+        }
+        let (names, locked) = self.seen_by(self.sessions[id].follower()?);
+        let follower = self.sessions[id].follower_mut()?;
+        self.turn.reads.spend(work::LOOK * names.len() as u64);
+        while let Some(name) = follower.next_stream(&names) {
+            // A stream of just now has none.
+            if let Some(series) = self.followers.history.stream(&name) {
+                let work = &mut self.turn.reads;
+                work.spend(work::HISTORY * u64::from(!series.is_rendered()));
+                return Some(series.event(Some(&name)));
+            }
+        }
+        if !follower.takes_state(self.followers.last.at_s) {
+            return None;
+        }
+        let prefix = self.link_prefix(id, self.sessions[id].follower()?.head());
+        let view = View {
+            names,
+            locked,
+            prefix,
+        };
+        Some(self.state(view))
+    }
+
+    /// The streams that a follower may see now, and whether a key would show more.
+    fn seen_by(&self, follower: &Follower) -> (Names, bool) {
+        if !follower.is_admitted() {
+            return (Vec::new(), true);
+        }
+        self.listed_for(&self.shown(follower.head()))
+    }
+
+    pub(super) fn listed_for(&self, shown: &Shown<'_>) -> (Names, bool) {
+        let locked = self.settings.access.hides_streams(shown);
+        (self.visible(shown), locked)
+    }
+
+    fn state(&mut self, view: View) -> Bytes {
+        let kept = self.followers.states.iter().find(|kept| kept.view == view);
+        if let Some(kept) = kept {
+            return kept.bytes.clone();
+        }
+        let work = view.names.len() as u64 * work::REPORT;
+        self.turn.reads.spend(work);
+        let streams = self.reports(&view.names, &view.prefix);
+        let history = &mut self.followers.history;
+        let named = |name: &'_ Arc<str>| history.stream(name).and_then(|series| series.named());
+        let samples: Vec<_> = view.names.iter().map(named).collect();
+        let samples = view.names.iter().zip(samples);
+        let json = StateJson {
+            streams,
+            locked: view.locked,
+            time_s: self.followers.last.at_s,
+            process: history.process().named(),
+            samples: samples
+                .filter_map(|(name, sample)| Some((&**name, sample?)))
+                .collect(),
+        };
+        let bytes = history::event("state", &json);
+        if self.followers.states.len() < STATES_MAX {
+            let bytes = bytes.clone();
+            self.followers.states.push(SharedState { view, bytes });
+        }
+        bytes
+    }
+
+    /// Another process answers from now on: clients come again, and find it.
+    pub(super) fn end_followers(&mut self) {
+        for id in self.followers.ids() {
+            self.close_when_written(id);
+        }
+    }
+}
+
+fn bits_per_second(bytes: u64, elapsed: Duration) -> f32 {
+    (bytes * 8) as f32 / elapsed.as_secs_f32()
+}
+
+fn milliseconds(time: Duration) -> f32 {
+    time.as_secs_f32() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::tests::{Peer, World};
+    use crate::hub::{HookAnswer, HookSettings};
+    use crate::session::Verdict;
+    use serde_json::Value;
+
+    const FOLLOW: &str = "GET /api/events HTTP/1.1\r\nHost: localhost\r\n";
+    const RECORDING: &[u8] = include_bytes!("../../tests/data/chromium-vp8-opus-100ms.webm");
+
+    fn follow(world: &mut World) -> Peer {
+        world.connect(&format!("{FOLLOW}\r\n"))
+    }
+
+    fn publish(world: &mut World, name: &str) -> Peer {
+        let publisher = world.connect(&format!(
+            "PUT /publish/{name} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
+        ));
+        world.settle();
+        world.send(&publisher, RECORDING);
+        world.settle();
+        publisher
+    }
+
+    /// The names of the events that came, and their data.
+    fn events(peer: &Peer) -> Vec<(String, Value)> {
+        let received = peer.received();
+        let (_, body) = received.split_once("\r\n\r\n").expect("a whole head");
+        let whole = body.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+        let event = |event: &str| {
+            let (name, data) = event.split_once("\ndata: ")?;
+            let name = name.strip_prefix("event: ")?.to_owned();
+            Some((name, serde_json::from_str(data).ok()?))
+        };
+        let events = whole.split("\n\n").filter(|event| !event.is_empty());
+        events
+            .map(|text| event(text).unwrap_or_else(|| panic!("{text}")))
+            .collect()
+    }
+
+    fn count(events: &[(String, Value)], wanted: &str) -> usize {
+        events.iter().filter(|(name, _)| name == wanted).count()
+    }
+
+    #[test]
+    fn the_hour_comes_first_and_then_the_state_once_a_second() {
+        let mut world = World::new();
+        let _publisher = publish(&mut world, "demo");
+        world.wait(Duration::from_secs(5));
+        let peer = follow(&mut world);
+        world.settle();
+        let first = events(&peer);
+        let names: Vec<&str> = first.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["history", "history", "state"]);
+        assert_eq!(first[0].1["stream"], Value::Null);
+        assert_eq!(first[1].1["stream"], "demo");
+        let rows = |history: &Value| history["rows"].as_array().map_or(0, Vec::len);
+        assert_eq!((rows(&first[0].1), rows(&first[1].1)), (5, 5));
+        world.wait(Duration::from_secs(10));
+        let all = events(&peer);
+        assert_eq!((count(&all, "history"), count(&all, "state")), (2, 11));
+        let last = &all[all.len() - 1].1;
+        assert_eq!(last["streams"][0]["name"], "demo");
+        assert_eq!(last["locked"], false);
+        assert_eq!(last["process"]["connections"], 2.0);
+        assert_eq!(last["samples"]["demo"]["viewers"], 0.0);
+        // No viewer, no delay.
+        assert_eq!(last["samples"]["demo"]["delay_ms"], Value::Null);
+    }
+
+    #[test]
+    fn bit_rate_in_and_skips_are_those_of_a_second() {
+        let mut world = World::new();
+        let peer = follow(&mut world);
+        world.wait(Duration::from_millis(1500));
+        let _publisher = publish(&mut world, "demo");
+        world.wait(Duration::from_millis(800));
+        let all = events(&peer);
+        let sample = &all[all.len() - 1].1["samples"]["demo"];
+        let expected = RECORDING.len() as f64 * 8.0;
+        let received = sample["received_bps"].as_f64().unwrap_or(0.0);
+        // Ticks are a quarter of a second apart.
+        assert!((0.7..1.3).contains(&(received / expected)), "{sample}");
+        assert_eq!(count(&all, "history"), 2, "{all:?}");
+    }
+
+    #[test]
+    fn client_that_reads_nothing_holds_one_event_and_is_closed() {
+        let mut world = World::new();
+        let _publisher = publish(&mut world, "demo");
+        let peer = follow(&mut world);
+        world.settle();
+        peer.pipe.borrow_mut().room = Some(0);
+        world.wait(Duration::from_secs(20));
+        let waiting = world.hub.sessions[peer.id].outbox();
+        assert_eq!(waiting.len(), 1);
+        assert!(waiting.byte_len() < 4096, "{}", waiting.byte_len());
+        world.wait(Duration::from_secs(20));
+        assert!(peer.is_dropped());
+        assert!(world.hub.followers.ids.is_empty());
+    }
+
+    #[test]
+    fn slow_client_misses_states_and_gets_whole_events() {
+        let mut world = World::new();
+        let peer = follow(&mut world);
+        world.settle();
+        for _ in 0..8 {
+            peer.pipe.borrow_mut().room = Some(100);
+            world.hub.ready(peer.id, false, true);
+            world.wait(Duration::from_secs(3));
+        }
+        // 800 bytes in 24 s.
+        let states = count(&events(&peer), "state");
+        assert!((2..10).contains(&states), "{states}");
+        peer.pipe.borrow_mut().room = None;
+        world.hub.ready(peer.id, false, true);
+        world.wait(Duration::from_secs(3));
+        assert!(count(&events(&peer), "state") >= states + 3);
+    }
+
+    #[test]
+    fn client_sees_what_its_keys_show() {
+        let options = crate::config::Options {
+            watch_key: Some("look".into()),
+            ..Default::default()
+        };
+        let mut world = World::with(options, None);
+        let _publisher = publish(&mut world, "demo");
+        world.wait(Duration::from_secs(2));
+        let stranger = follow(&mut world);
+        let friend = world.connect(&format!("{FOLLOW}Authorization: Bearer look\r\n\r\n"));
+        world.wait(Duration::from_secs(2));
+        for (peer, is_friend) in [(stranger, false), (friend, true)] {
+            let all = events(&peer);
+            assert_eq!(count(&all, "history"), 1 + usize::from(is_friend));
+            let state = &all[all.len() - 1].1;
+            assert_eq!(state["locked"], !is_friend);
+            let streams = state["streams"].as_array().map_or(9, Vec::len);
+            assert_eq!(streams, usize::from(is_friend));
+            assert_eq!(state["samples"]["demo"].is_object(), is_friend);
+            assert_eq!(peer.received().contains("demo"), is_friend);
+        }
+    }
+
+    #[test]
+    fn client_that_the_hook_refuses_sees_the_process_alone() {
+        let mut world = World::with_hook(Some(HookSettings {
+            timeout: Duration::from_secs(2),
+            cache: Duration::ZERO,
+        }));
+        let peer = follow(&mut world);
+        world.settle();
+        let question = world.hub.poll_question().expect("it asks");
+        world.hub.hook_answered(&HookAnswer {
+            id: question.id,
+            verdict: Some(Verdict::Forbidden),
+            trouble: None,
+        });
+        world.settle();
+        let all = events(&peer);
+        assert_eq!((count(&all, "history"), count(&all, "state")), (1, 1));
+        assert_eq!(all[1].1["locked"], true);
+    }
+
+    #[test]
+    fn followers_are_limited() {
+        let mut world = World::new();
+        world.hub.settings.max_connections = 1000;
+        let peers: Vec<Peer> = (0..FOLLOWERS_MAX).map(|_| follow(&mut world)).collect();
+        world.wait(Duration::from_secs(2));
+        let all = peers.iter().map(|peer| count(&events(peer), "state"));
+        assert!(all.into_iter().all(|states| states >= 2));
+        let one_more = follow(&mut world);
+        world.settle();
+        assert!(one_more.received().starts_with("HTTP/1.1 503 "));
+        // One view, one event in memory.
+        assert_eq!(world.hub.followers.states.len(), 1);
+        world.hub.abandon(peers[0].id);
+        let next = follow(&mut world);
+        world.settle();
+        assert!(next.received().starts_with("HTTP/1.1 200 "));
+    }
+
+    #[test]
+    fn followers_go_when_another_process_takes_over() {
+        let mut world = World::new();
+        let peer = follow(&mut world);
+        world.settle();
+        world.hub.drain();
+        world.wait(Duration::from_secs(3));
+        assert!(peer.is_dropped());
+    }
+}
