@@ -24,7 +24,8 @@ test('the summary counts streams and viewers, or says what is wrong', () => {
 });
 
 test('a stream is described by what is known of it', () => {
-  assert.equal(plain(metaOf(stream)), 'on air 12 min · 1280 × 720 · vp8,opus · 7 viewers at most');
+  assert.equal(plain(metaOf(stream)), 'on air 12 min · 1280 × 720 · vp8, opus · 7 viewers at most');
+  assert.match(metaOf({ ...stream, uptime_s: 5 }), /^just started · /);
   const sound = { ...stream, width: null, height: null, codecs: null, recording: true, skips: 2 };
   assert.equal(plain(metaOf(sound)), 'on air 12 min · 7 viewers at most · 2 skips · recording');
 });

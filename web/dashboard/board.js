@@ -96,12 +96,13 @@ export class Chart {
     const at = this.#place === null ? null : pointAt(this.#points, this.#place, this.#view);
     const hair = within(this.#figure, '.hair', HTMLElement);
     hair.hidden = at === null;
-    this.#figure.classList.toggle('pointed', at !== null);
+    within(this.#figure, '.chart-end', HTMLElement).hidden = at !== null;
     const { nowS, spanS } = this.#view;
     const value = at === null ? this.#now() : at[1];
     const said = value === null ? '–' : this.#kind.say(value);
     if (this.#value.textContent !== said) this.#value.textContent = said;
     const when = within(this.#figure, '.chart-when', HTMLElement);
+    when.hidden = at === null;
     when.textContent = at === null ? '' : ago(nowS - at[0]);
     if (at !== null) hair.style.left = `${100 * (1 - (nowS - at[0]) / spanS)}%`;
   }

@@ -78,9 +78,9 @@ export function summaryOf({ state, streams }) {
 export function metaOf({ width, height, codecs, uptime_s: uptimeS, viewers_peak: peak, skips, recording }) {
   const size = width && height ? `${width} × ${height}` : '';
   const parts = [
-    `on air ${since(uptimeS)}`,
+    uptimeS < 60 ? since(uptimeS) : `on air ${since(uptimeS)}`,
     size,
-    codecs ?? '',
+    (codecs ?? '').replaceAll(',', ', '),
     `${count(peak)} viewers at most`,
     skips ? counted(skips, 'skip') : '',
     recording ? 'recording' : '',
