@@ -164,6 +164,13 @@ impl<const N: usize> Series<N> {
         event
     }
 
+    /// Bytes of memory that it holds.
+    #[cfg(any(test, feature = "testing"))]
+    fn held_bytes(&self) -> usize {
+        let rows = self.recent.capacity() + self.coarse.capacity();
+        rows * size_of::<Row<N>>() + self.event.as_ref().map_or(0, Bytes::len)
+    }
+
     /// Whether [`Series::event`] has nothing to do.
     pub fn is_rendered(&self) -> bool {
         self.event.is_some()
@@ -340,6 +347,14 @@ impl History {
         track.series.push(at_s, figures);
     }
 
+    /// Bytes of memory that it holds, the names left out.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn held_bytes(&self) -> usize {
+        let tracks = self.streams.values();
+        let tracks = tracks.map(|track| size_of::<Track>() + track.series.held_bytes());
+        self.process.held_bytes() + tracks.sum::<usize>()
+    }
+
     /// Forgets streams that have not been on air for an hour.
     pub fn forget(&mut self, now_s: u32) {
         self.streams
@@ -414,8 +429,7 @@ mod tests {
     #[test]
     fn memory_of_an_hour_is_bounded() {
         let series = series(0..100_000);
-        let row = size_of::<Row<6>>();
-        let bytes = (series.recent.capacity() + series.coarse.capacity()) * row;
+        let bytes = series.held_bytes();
         assert!(bytes <= 18_500, "{bytes}");
         let mut history = History::default();
         for at_s in 0..2000 {

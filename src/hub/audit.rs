@@ -40,6 +40,8 @@ pub struct Audit {
     pub recording_queue_bytes: u64,
     /// Bytes kept for listeners of the old protocol.
     pub compat_kept_bytes: u64,
+    /// Bytes of the last hour's figures.
+    pub history_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -130,6 +132,7 @@ impl<S: Socket> Hub<S> {
             recordings_failed: recordings.failed,
             recording_queue_bytes: recordings.queued_bytes,
             compat_kept_bytes: self.compat_figures().1,
+            history_bytes: self.followers.history_bytes(),
         }
     }
 

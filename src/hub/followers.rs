@@ -113,6 +113,12 @@ impl Followers {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub fn history_bytes(&self) -> usize {
+        let states = self.states.iter().map(|state| state.bytes.len());
+        self.history.held_bytes() + states.sum::<usize>()
+    }
+
     pub fn turn_took(&mut self, time: Duration) {
         self.longest_turn = self.longest_turn.max(time);
     }
