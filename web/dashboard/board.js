@@ -96,7 +96,6 @@ export class Chart {
     const at = this.#place === null ? null : pointAt(this.#points, this.#place, this.#view);
     const hair = within(this.#figure, '.hair', HTMLElement);
     hair.hidden = at === null;
-    within(this.#figure, '.chart-end', HTMLElement).hidden = at !== null;
     const { nowS, spanS } = this.#view;
     const value = at === null ? this.#now() : at[1];
     const said = value === null ? '–' : this.#kind.say(value);
