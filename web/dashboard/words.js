@@ -42,7 +42,7 @@ export const STREAM_CHARTS = [
   { figure: 'viewers', title: 'Viewers', say: count, fold: 'max', least: 5 },
   { figure: 'received_bps', title: 'Bit rate in', say: bitRate, fold: 'mean', least: 10_000 },
   { figure: 'sent_bps', title: 'Bit rate out', say: bitRate, fold: 'mean', least: 10_000 },
-  { figure: 'delay_ms', title: 'Delay in the server', say: ms, fold: 'max', least: 1 },
+  { figure: 'delay_ms', title: 'Server delay', say: ms, fold: 'max', least: 1 },
   { figure: 'skips', title: 'Skips', say: perSecond, fold: 'max', least: 1 },
   { figure: 'ring_ms', title: 'Ring', say: seconds, fold: 'mean', least: 1000 },
 ];
@@ -52,7 +52,7 @@ export const PROCESS_CHARTS = [
   { figure: 'cpu_percent', title: 'CPU', say: percent, fold: 'mean', least: 10 },
   { figure: 'memory_bytes', title: 'Memory', say: bytes, fold: 'max', least: 1_000_000 },
   { figure: 'connections', title: 'Connections', say: count, fold: 'max', least: 5 },
-  { figure: 'turn_ms', title: 'Longest loop turn', say: ms, fold: 'max', least: 1 },
+  { figure: 'turn_ms', title: 'Loop turn', say: ms, fold: 'max', least: 1 },
   { figure: 'received_bps', title: 'Received', say: bitRate, fold: 'mean', least: 10_000 },
   { figure: 'sent_bps', title: 'Sent', say: bitRate, fold: 'mean', least: 10_000 },
 ];
