@@ -152,6 +152,7 @@ impl<S: Socket> Hub<S> {
                 self.respond_with_recordings(exchange, Vec::new(), true);
                 Ok(())
             }
+            Err(_) if route == Route::Events => self.follow(exchange, false),
             Err(_) if route.permission() == Some(Permission::List) => {
                 self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
@@ -281,12 +282,9 @@ impl<S: Socket> Hub<S> {
                 let (stream, file) = (name, file_name(&file)?);
                 return self.recall(exchange, Task::Picture { stream, file });
             }
+            Route::Events => return self.follow(exchange, true),
             Route::Streams | Route::Metrics => {
-                let shown = self.shown(head);
-                let (names, locked) = (
-                    self.visible(&shown),
-                    self.settings.access.hides_streams(&shown),
-                );
+                let (names, locked) = self.listed_for(&self.shown(head));
                 self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {

@@ -96,6 +96,7 @@ impl<S: Socket> Hub<S> {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Relaying(relaying) => self.old_left(id, *relaying),
+            State::Following(_) => self.followers.left(id),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -186,6 +187,7 @@ impl<S: Socket> Hub<S> {
                 | State::Pending(_)
                 | State::Draining(_)
                 | State::Recalling(_)
+                | State::Following(_)
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

@@ -6,7 +6,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 
 const WEB = new URL('../../web/', import.meta.url);
-const PAGES = ['home/home.html', 'publish/publish.html', 'recordings/recordings.html', 'recordings/stream.html', 'watch/watch.html'];
+const PAGES = [
+  'dashboard/dashboard.html',
+  'home/home.html',
+  'publish/publish.html',
+  'recordings/recordings.html',
+  'recordings/stream.html',
+  'watch/watch.html',
+];
 const read = (path) => readFileSync(new URL(path, WEB), 'utf8');
 
 /** Paths of the modules that `path` imports, and those import. */
