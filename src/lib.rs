@@ -25,6 +25,7 @@
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
 //! - `record`: recordings: a thread whose viewer is a file.
+//! - `history`: the last hour in figures, for `/api/events`.
 //! - `events`: what happens to streams, as JSON for `--event-url`: what is sent next, and when again.
 //! - `client`: the other end: `push`, and what `load`, the load tester, shares with it.
 //! - `secret`, `stream_name`, `offline_reason`: a key that is never shown, the one rule for names,
@@ -39,7 +40,7 @@
 //! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
 //! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
 //!
-//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes`, `access` and `events` do no I/O and read no clock: bytes and
+//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes`, `access`, `history` and `events` do no I/O and read no clock: bytes and
 //! the time come in, bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
@@ -71,6 +72,7 @@ mod config;
 pub mod events;
 #[cfg(not(feature = "testing"))]
 mod events;
+mod history;
 #[cfg(feature = "testing")]
 pub mod http;
 #[cfg(not(feature = "testing"))]

@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde::Serialize;
+use std::time::Duration;
 
 mod histogram;
 
@@ -117,6 +118,9 @@ pub struct Snapshot {
     pub counters: Counters,
     pub connections: u64,
     pub held_bytes: u64,
+    /// CPU time of the process, and its resident memory.
+    pub cpu: Duration,
+    pub resident_bytes: u64,
     /// Requests that wait for the hook's answer.
     pub auth_waiting: u64,
     /// Lines of the log that standard error did not take.
@@ -391,6 +395,11 @@ impl Collector for Snapshot {
                 encoder.encode_descriptor(name, help, unit.as_ref(), counter.metric_type())?;
             counter.encode(metric)?;
         }
+        let cpu = ConstCounter::new(self.cpu.as_secs_f64());
+        let help = "CPU time of the process, in user and in kernel mode";
+        let unit = Some(&Unit::Seconds);
+        let metric = encoder.encode_descriptor("process_cpu", help, unit, cpu.metric_type())?;
+        cpu.encode(metric)?;
         counters.refusals.encode(&mut encoder)?;
         counters.turns.encode(
             &mut encoder,
@@ -450,6 +459,11 @@ impl Collector for Snapshot {
                 "held",
                 "Memory allocated since the server listens: see --max-memory",
                 self.held_bytes,
+            ),
+            (
+                "process_resident_memory",
+                "Resident memory of the process",
+                self.resident_bytes,
             ),
             (
                 "compat_kept",
@@ -561,7 +575,6 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn the_prometheus_text_names_every_stream() {
@@ -601,6 +614,8 @@ mod tests {
             counters,
             connections: 8,
             held_bytes: 90,
+            cpu: Duration::from_millis(1500),
+            resident_bytes: 91,
             auth_waiting: 2,
             compat_listeners: 0,
             compat_kept_bytes: 0,
@@ -629,6 +644,8 @@ mod tests {
             "videostream_sent_bytes_total 77",
             "videostream_connections 8",
             "videostream_held_bytes 90",
+            "videostream_process_cpu_seconds_total 1.5",
+            "videostream_process_resident_memory_bytes 91",
             "videostream_auth_waiting 2",
             "videostream_log_lines_lost_total 7",
             "videostream_recordings_open 11",

@@ -311,6 +311,7 @@ mod tests {
         assert_eq!(
             pages,
             [
+                "dashboard/dashboard.html",
                 "home/home.html",
                 "publish/publish.html",
                 "recordings/recordings.html",

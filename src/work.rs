@@ -56,6 +56,8 @@ pub const RECORDING: u64 = 20_000;
 
 /// One stream in an answer that tells of all of them.
 pub const REPORT: u64 = 8_000;
+/// The last hour of one stream, as an event.
+pub const HISTORY: u64 = 150_000;
 /// One look at a connection's deadlines.
 pub const LOOK: u64 = 50;
 /// One connection that is refused, asked whether it is there, or closed.

@@ -164,12 +164,13 @@ impl Outbox {
         let at_rest = self.lines.iter_mut();
         let at_rest = at_rest.filter(|(_, line)| !line.is_sending);
         let may_go = |line: &Line| line.failures == 0 || (may_retry && line.due <= now);
-        // First tries first, the oldest of them before the others.
+        // First tries first; of them those that no visitor can cause, and the oldest before the others.
         let first = at_rest
             .filter(|(_, line)| may_go(line))
             .min_by_key(|(_, line)| {
-                let serial = line.waiting.front().map_or(0, |one| one.serial);
-                (line.failures > 0, serial)
+                let first = line.waiting.front();
+                let first = first.map(|one| (one.is_of_viewers, one.serial));
+                (line.failures > 0, first)
             });
         if let Some((stream, line)) = first
             && let Some(one) = line.waiting.front()

@@ -158,13 +158,36 @@ impl<S: Socket> Hub<S> {
             }
             Found::Deleted(deletion) => self.respond_to_deletion(id, &recall, deletion),
             Found::Picture(Some(picture)) => {
-                self.respond(exchange(id, &recall), |to| to.picture(&picture));
+                let caching = self.recording_caching(recall.head());
+                // The first picture of a recording stays the same, once there is one.
+                let is_final = picture.media_type == "image/webp";
+                let caching = if is_final {
+                    caching.of_final
+                } else {
+                    caching.of_changing
+                };
+                self.respond(exchange(id, &recall), |to| to.picture(&picture, caching));
             }
             Found::Opened(None) | Found::Picture(None) => {
                 self.refuse_recall(id, &recall, not_found())
             }
             Found::Opened(Some(opened)) => self.begin_recall(id, recall, opened),
             Found::Piece(piece) => self.send_piece(id, recall, piece.unwrap_or_default()),
+        }
+    }
+
+    fn recording_caching(&self, head: &RequestHead) -> Caching {
+        let mut parts = head
+            .path
+            .split('/')
+            .skip_while(|part| *part != "recordings");
+        let name = parts
+            .nth(1)
+            .and_then(|name| StreamName::try_from(name).ok());
+        if name.is_some_and(|name| self.is_public(&name)) {
+            PUBLIC
+        } else {
+            PRIVATE
         }
     }
 
@@ -197,7 +220,8 @@ impl<S: Socket> Hub<S> {
         };
         let stamp = self.stamp(recall.head());
         let (after, keep_alive) = self.after_answer(recall.head(), recall.behind().clone());
-        let head = answer_head(recall.head(), &opened, status, &part);
+        let caching = self.recording_caching(recall.head());
+        let head = answer_head(recall.head(), &opened, (status, caching), &part);
         let head = head.connection(Connection::keep_alive(keep_alive));
         self.sessions[id].send(head.stamp(&stamp).into_bytes());
         if recall.head().method == Method::Head || part.is_empty() {
@@ -243,6 +267,24 @@ impl<S: Socket> Hub<S> {
     }
 }
 
+/// Values of `Cache-Control`.
+#[derive(Clone, Copy)]
+struct Caching {
+    of_changing: &'static str,
+    of_final: &'static str,
+}
+
+const PUBLIC: Caching = Caching {
+    of_changing: "no-cache",
+    of_final: "max-age=3600",
+};
+
+/// Of a stream that is not for everybody: caches that many share keep nothing.
+const PRIVATE: Caching = Caching {
+    of_changing: "private, no-cache",
+    of_final: "private, max-age=3600",
+};
+
 /// The request that the archive thread has answered.
 fn exchange(id: SessionId, recall: &Recall) -> Exchange<'_> {
     Exchange {
@@ -256,14 +298,14 @@ fn exchange(id: SessionId, recall: &Recall) -> Exchange<'_> {
 fn answer_head(
     request: &RequestHead,
     opened: &Opened,
-    status: u16,
+    (status, caching): (u16, Caching),
     part: &Range<u64>,
 ) -> ResponseHead {
     let mut head = ResponseHead::new(status).header("Accept-Ranges", "bytes");
     head = match &opened.etag {
         Some(etag) => head
             .header("ETag", etag)
-            .header("Cache-Control", "no-cache"),
+            .header("Cache-Control", caching.of_changing),
         // It grows.
         None => head.header("Cache-Control", "no-store"),
     };

@@ -40,6 +40,8 @@ pub struct Audit {
     pub recording_queue_bytes: u64,
     /// Bytes kept for listeners of the old protocol.
     pub compat_kept_bytes: u64,
+    /// Bytes of the last hour's figures.
+    pub history_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -130,6 +132,7 @@ impl<S: Socket> Hub<S> {
             recordings_failed: recordings.failed,
             recording_queue_bytes: recordings.queued_bytes,
             compat_kept_bytes: self.compat_figures().1,
+            history_bytes: self.followers.history_bytes(),
         }
     }
 
@@ -194,6 +197,7 @@ impl<S: Socket> Hub<S> {
                 State::Requesting(_)
                 | State::Draining(_)
                 | State::Posting(_)
+                | State::Following(_)
                 | State::Viewing { .. }
                 | State::Relaying(_) => true,
             },
@@ -235,6 +239,7 @@ impl<S: Socket> Hub<S> {
                 Wait::Event("its turn")
             }
             State::Recalling(_) => Wait::Event("the archive"),
+            State::Following(_) if is_level => Wait::Event("the next second"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
         }

@@ -54,6 +54,8 @@ struct Publication {
     /// When its media came.
     arrivals: Arrivals,
     poster: Option<Picture>,
+    /// The newest keyframe that was asked for as a picture, and the sequence of its chunk.
+    keyframe: Option<Box<(u64, Picture)>>,
 }
 
 impl Broadcast {
@@ -136,6 +138,7 @@ impl Broadcast {
             since: now,
             arrivals: Arrivals::new(now),
             poster: None,
+            keyframe: None,
         });
         self.keyframes.publisher_came(now);
         self.audience.repeat_count();
@@ -157,6 +160,18 @@ impl Broadcast {
     /// The poster of the publisher on air.
     pub fn poster(&self) -> Option<&Picture> {
         self.published()?.poster.as_ref()
+    }
+
+    /// The picture that was made of the keyframe of this chunk, if it was.
+    pub fn keyframe_picture(&self, sequence: u64) -> Option<&Picture> {
+        let (of, picture) = self.published()?.keyframe.as_deref()?;
+        (*of == sequence).then_some(picture)
+    }
+
+    pub fn keep_keyframe_picture(&mut self, sequence: u64, picture: Picture) {
+        if let Some(published) = self.published_mut() {
+            published.keyframe = Some(Box::new((sequence, picture)));
+        }
     }
 
     /// Names the publication that a poster is for. `None` while no publisher is on air: a poster sent

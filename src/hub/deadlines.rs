@@ -101,6 +101,7 @@ impl<S: Socket> Hub<S> {
         };
         if begun == Begun::Anew {
             self.check_memory();
+            self.sample();
         }
         // Thousands of sessions may be due at once: those that came at once and send nothing.
         let mut work = Work::new(work::DEADLINES_WORK);

@@ -11,7 +11,7 @@ use crate::metrics;
 use crate::offline_reason::OfflineReason;
 use crate::session::Socket;
 use crate::stream::StreamId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +22,8 @@ pub struct Events {
     /// Ends that are held back. More than streams at once.
     held_max: usize,
     held: BTreeMap<Arc<str>, Left>,
+    /// Streams of which a first viewer was told, and the last has not left.
+    watched: BTreeSet<Arc<str>>,
     news: Vec<Event>,
 }
 
@@ -38,6 +40,7 @@ impl Events {
             settings,
             held_max,
             held: BTreeMap::new(),
+            watched: BTreeSet::new(),
             news: Vec::new(),
         }
     }
@@ -60,6 +63,18 @@ impl Events {
             if let Some(first) = first.map(|(stream, _)| stream.clone()) {
                 self.release(&first);
             }
+        }
+    }
+
+    fn watched(&mut self, stream: &Arc<str>, now: Instant) {
+        if self.watched.insert(stream.clone()) {
+            self.tell(stream, What::FirstViewer, now);
+        }
+    }
+
+    fn unwatched(&mut self, stream: &Arc<str>, now: Instant) {
+        if self.watched.remove(stream) {
+            self.tell(stream, What::LastViewerLeft, now);
         }
     }
 
@@ -124,8 +139,12 @@ impl<S: Socket> Hub<S> {
     /// A publisher came on air, with no other on air before.
     pub(super) fn tell_publisher_came(&mut self, id: StreamId) {
         if let Some(events) = &mut self.events {
-            let name = self.streams.stream(id).name();
-            events.publisher_came(name, self.clock.now());
+            let (name, now) = (self.streams.stream(id).name(), self.clock.now());
+            events.publisher_came(name, now);
+            let broadcast = self.streams.broadcast(id);
+            if broadcast.is_some_and(|one| !one.audience().is_empty()) {
+                events.watched(name, now);
+            }
         }
     }
 
@@ -148,16 +167,18 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// A viewer came or left, so that this many are there.
-    pub(super) fn tell_viewers(&mut self, id: StreamId, what: What) {
+    /// A viewer came or left: the first of a stream, or the last, is told.
+    pub(super) fn tell_viewers(&mut self, id: StreamId) {
         let Some(events) = &mut self.events else {
             return;
         };
+        // A name for which there was never a publisher is made up by whoever opens its page.
+        let (stream, now) = (self.streams.stream(id), self.clock.now());
         let viewers = self.streams.broadcast(id).map(|one| one.audience().len());
-        let expected = u64::from(what == What::FirstViewer);
-        if viewers == Some(expected) {
-            let name = self.streams.stream(id).name();
-            events.tell(name, what, self.clock.now());
+        if viewers == Some(0) {
+            events.unwatched(stream.name(), now);
+        } else if stream.generation() > 0 {
+            events.watched(stream.name(), now);
         }
     }
 

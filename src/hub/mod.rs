@@ -22,7 +22,7 @@
 //!   connection counts for, and how many it has.
 //! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP. `time_shift`:
 //!   viewers behind live.
-//! - `events`: what `--event-url` gets.
+//! - `events`: what `--event-url` gets. `followers`: what `/api/events` gets.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -48,6 +48,7 @@ mod clock;
 mod compat;
 mod deadlines;
 mod events;
+mod followers;
 mod keyframe_requests;
 #[cfg(any(test, feature = "testing"))]
 mod look;
@@ -87,6 +88,7 @@ mod tests;
 pub use audit::{Audit, SessionAudit, StreamAudit, Wait};
 pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
+pub use followers::Usage;
 pub use recordings::RecordSettings;
 pub use settings::Settings;
 #[cfg(any(test, feature = "testing"))]
@@ -106,6 +108,7 @@ use clock::Clock;
 use compat::Compat;
 use deadlines::Ticks;
 use events::Events;
+use followers::Followers;
 use memory::Memory;
 use queues::Queues;
 use recordings::Recordings;
@@ -136,6 +139,7 @@ pub struct Hub<S> {
     recordings: Option<Recordings>,
     /// `None` without `--event-url`.
     events: Option<Events>,
+    followers: Followers,
     recalls: Recalls,
     ticks: Ticks,
     memory: Memory,
@@ -193,6 +197,7 @@ impl<S: Socket> Hub<S> {
                 .events
                 .clone()
                 .map(|events| Events::new(events, limits.max_streams)),
+            followers: Followers::new(time.now),
             recalls: Recalls::default(),
             ticks: Ticks::new(time.now),
             memory: Memory::new(Box::new(allocated), limits.max_memory_bytes),
@@ -318,6 +323,7 @@ impl<S: Socket> Hub<S> {
         self.free_slots(); // nowhere else
         let took = clock().saturating_duration_since(self.clock.now());
         self.books.counters.turns.record(took);
+        self.followers.turn_took(took);
     }
 
     /// When the next turn is due, if no socket is ready and no verdict comes before: at the time of this
@@ -348,6 +354,7 @@ impl<S: Socket> Hub<S> {
     pub fn drain(&mut self) {
         if self.lifecycle == Lifecycle::Serving {
             self.lifecycle = Lifecycle::Draining;
+            self.end_followers();
             self.release_events();
         }
     }

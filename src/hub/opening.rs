@@ -3,7 +3,6 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use super::requests::{Exchange, not_found};
-use crate::events::What;
 use crate::http::refusal::Refusal;
 use crate::http::response::CONTINUE;
 use crate::http::{Body, Method, RequestHead};
@@ -90,7 +89,7 @@ impl<S: Socket> Hub<S> {
         };
         let index = self.streams.join(stream_id, id, viewer.is_websocket());
         viewer.set_audience_index(index);
-        self.tell_viewers(stream_id, What::FirstViewer);
+        self.tell_viewers(stream_id);
         if let Some(broadcast) = self.streams.broadcast(stream_id) {
             let unsent_bytes = broadcast.audience().unsent_bytes();
             self.sessions[id].socket_mut().limit_unsent(unsent_bytes);

@@ -3,12 +3,14 @@
 
 use super::Hub;
 use super::requests::{Exchange, not_live};
+use crate::access::Shown;
 use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::CONTINUE;
 use crate::http::{Body, Method};
 use crate::picture::Picture;
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
+use crate::stream::Stream;
 use crate::stream_name::StreamName;
 use crate::webm::first_frame;
 use bytes::{Bytes, BytesMut};
@@ -118,26 +120,19 @@ impl<S: Socket> Hub<S> {
         self.streams.broadcast(stream_id)?.publication()
     }
 
-    /// The newest keyframe of a live stream, if it is one of VP8.
-    pub(super) fn keyframe(&self, name: &StreamName) -> Option<Picture> {
-        let stream = self.streams.stream(self.streams.find(name.as_str())?);
-        let recording = &stream.init().filter(|_| stream.is_live())?.recording;
-        let video = recording.video()?;
-        if recording.tracks[video].codec_id != "V_VP8" {
-            return None;
+    /// The newest keyframe of a live stream, if it is one of VP8. It is made into a picture once, and all
+    /// who ask share its bytes.
+    pub(super) fn keyframe(&mut self, name: &StreamName) -> Option<Picture> {
+        let id = self.streams.find(name.as_str())?;
+        let sequence = self.streams.stream(id).ring().join_point()?;
+        let made = self.streams.broadcast(id)?.keyframe_picture(sequence);
+        if let Some(made) = made {
+            return Some(made.clone());
         }
-        // Tracks are numbered anew, from 1.
-        let track_number = video as u64 + 1;
-        let ring = stream.ring();
-        let since_keyframe = ring.join_point()?..ring.live_edge();
-        // The keyframe is the first block of the picture, and sound that came before it the first of
-        // all: they are not far.
-        let chunks = since_keyframe.take(KEYFRAME_CHUNKS_MAX);
-        let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
-        chunks.find_map(|chunk| {
-            let payload = chunk.framed.payload();
-            Picture::keyframe(first_frame(&payload, track_number)?)
-        })
+        let picture = wrap_keyframe(self.streams.stream(id), sequence)?;
+        let broadcast = self.streams.broadcast_mut(id)?;
+        broadcast.keep_keyframe_picture(sequence, picture.clone());
+        Some(picture)
     }
 
     /// What the publisher on air has sent.
@@ -147,7 +142,43 @@ impl<S: Socket> Hub<S> {
     }
 
     /// What shows of a live stream what is on it.
-    pub(super) fn still(&self, name: &StreamName) -> Option<Picture> {
+    pub(super) fn still(&mut self, name: &StreamName) -> Option<Picture> {
         self.poster(name).or_else(|| self.keyframe(name))
     }
+
+    /// How caches may keep the media of a stream that can change: asking each time, and those that many
+    /// share not at all where it is not for everybody.
+    pub(super) fn cache_control(&self, name: &StreamName) -> &'static str {
+        if self.is_public(name) {
+            "no-cache"
+        } else {
+            "private, no-cache"
+        }
+    }
+
+    /// Whether everybody may watch a stream.
+    pub(super) fn is_public(&self, name: &StreamName) -> bool {
+        self.authorizer.is_none() && self.settings.access.may_watch(name, &Shown::default())
+    }
+}
+
+/// The keyframe of a live stream that begins with this chunk, or soon behind it.
+fn wrap_keyframe(stream: &Stream, sequence: u64) -> Option<Picture> {
+    let recording = &stream.init().filter(|_| stream.is_live())?.recording;
+    let video = recording.video()?;
+    if recording.tracks[video].codec_id != "V_VP8" {
+        return None;
+    }
+    // Tracks are numbered anew, from 1.
+    let track_number = video as u64 + 1;
+    let ring = stream.ring();
+    let since_keyframe = sequence..ring.live_edge();
+    // The keyframe is the first block of the picture, and sound that came before it the first of
+    // all: they are not far.
+    let chunks = since_keyframe.take(KEYFRAME_CHUNKS_MAX);
+    let mut chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
+    chunks.find_map(|chunk| {
+        let payload = chunk.framed.payload();
+        Picture::keyframe(first_frame(&payload, track_number)?)
+    })
 }

@@ -88,6 +88,7 @@ impl<S: Socket> Hub<S> {
             State::Posting(_) => self.read_poster(id),
             State::Publishing(_) => self.read_publisher(id),
             State::Viewing { .. } => self.read_viewer(id),
+            State::Following(_) => self.read_follower(id),
             State::Relaying(_) => self.read_old(id),
             State::Closing { is_shut: true, .. } => self.read_nothing(id),
         }
@@ -226,6 +227,11 @@ impl<S: Socket> Hub<S> {
     fn read_viewer(&mut self, id: SessionId) -> bool {
         let message_bytes = self.settings.limits.viewer_message_bytes;
         let after = self.sessions[id].read_viewer(message_bytes, self.clock.now());
+        self.go_on(id, after)
+    }
+
+    fn read_follower(&mut self, id: SessionId) -> bool {
+        let after = self.sessions[id].read_follower(self.clock.now());
         self.go_on(id, after)
     }
 

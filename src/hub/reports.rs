@@ -65,10 +65,13 @@ impl<S: Socket> Hub<S> {
             What::Metrics(format) => {
                 let streams = self.reports(&names, &self.settings.base_path);
                 let (compat_listeners, compat_kept_bytes) = self.compat_figures();
+                let usage = self.usage().unwrap_or_default();
                 let snapshot = Snapshot {
                     counters: self.books.counters.clone(),
                     connections: self.sessions.len() as u64,
                     held_bytes: self.memory.held() as u64,
+                    cpu: usage.cpu,
+                    resident_bytes: usage.memory_bytes,
                     auth_waiting: self.pending_requests(),
                     log_lines_lost: crate::log::lines_lost(),
                     compat_listeners,
@@ -101,7 +104,7 @@ impl<S: Socket> Hub<S> {
             .collect()
     }
 
-    fn reports(&self, names: &Names, prefix: &BasePath) -> Vec<StreamReport> {
+    pub(super) fn reports(&self, names: &Names, prefix: &BasePath) -> Vec<StreamReport> {
         let ids = names.iter().filter_map(|name| self.streams.find(name));
         ids.filter_map(|id| self.report(id, prefix)).collect()
     }

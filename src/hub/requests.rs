@@ -152,6 +152,7 @@ impl<S: Socket> Hub<S> {
                 self.respond_with_recordings(exchange, Vec::new(), true);
                 Ok(())
             }
+            Err(_) if route == Route::Events => self.follow(exchange, false),
             Err(_) if route.permission() == Some(Permission::List) => {
                 self.respond_with_streams(exchange, &route, Vec::new(), true);
                 Ok(())
@@ -261,29 +262,29 @@ impl<S: Socket> Hub<S> {
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.picture(&poster));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&poster, caching));
             }
             Route::Keyframe(name) => {
                 let picture = self.keyframe(&name).ok_or_else(|| {
                     Refusal::new(404, "no picture: the stream is off air or not VP8")
                 })?;
-                self.respond(exchange, |to| to.picture(&picture));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&picture, caching));
             }
             Route::Picture { name, words } => {
                 let still = self.still(&name);
                 let picture = still.unwrap_or_else(|| Picture::of_name(&name, words));
-                self.respond(exchange, |to| to.picture(&picture));
+                let caching = self.cache_control(&name);
+                self.respond(exchange, |to| to.picture(&picture, caching));
             }
             Route::RecordingPicture { name, file } => {
                 let (stream, file) = (name, file_name(&file)?);
                 return self.recall(exchange, Task::Picture { stream, file });
             }
+            Route::Events => return self.follow(exchange, true),
             Route::Streams | Route::Metrics => {
-                let shown = self.shown(head);
-                let (names, locked) = (
-                    self.visible(&shown),
-                    self.settings.access.hides_streams(&shown),
-                );
+                let (names, locked) = self.listed_for(&self.shown(head));
                 self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {

@@ -77,12 +77,12 @@ impl ResponseTo<'_> {
         self.body(head, sent.bytes.clone())
     }
 
-    /// A picture. A client asks for it again each time, and gets 304 while it is the same.
-    pub fn picture(self, picture: &Picture) -> WholeResponse {
+    /// A picture. With `no-cache` a client asks for it again each time, and gets 304 while it is the same.
+    pub fn picture(self, picture: &Picture, cache_control: &str) -> WholeResponse {
         let head = |status| {
             let head = ResponseHead::new(status)
                 .header("ETag", &picture.etag)
-                .header("Cache-Control", "no-cache");
+                .header("Cache-Control", cache_control);
             if picture.media_type == "image/svg+xml" {
                 // As a document of its own it does no more than as a picture.
                 head.header("Content-Security-Policy", "default-src 'none'")

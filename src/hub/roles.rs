@@ -4,7 +4,6 @@
 //! a viewer that is gone, and no stream a publisher.
 
 use super::{Hub, Lifecycle};
-use crate::events::What;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, Stamp, refuse};
@@ -97,6 +96,7 @@ impl<S: Socket> Hub<S> {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Relaying(relaying) => self.old_left(id, *relaying),
+            State::Following(_) => self.followers.left(id),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -122,7 +122,7 @@ impl<S: Socket> Hub<S> {
             // A sweep may have passed the moved viewer's new place without reaching the old one.
             self.queue_write(id);
         }
-        self.tell_viewers(viewer.stream(), What::LastViewerLeft);
+        self.tell_viewers(viewer.stream());
         self.remove_if_unused(viewer.stream());
     }
 
@@ -187,6 +187,7 @@ impl<S: Socket> Hub<S> {
                 | State::Pending(_)
                 | State::Draining(_)
                 | State::Recalling(_)
+                | State::Following(_)
                 | State::Posting(_) => {
                     self.drop_session(id);
                 }

@@ -11,16 +11,18 @@ use std::time::{Duration, Instant};
 
 /// What a peer and its socket share.
 #[derive(Debug, Default)]
-struct Pipe {
+pub(super) struct Pipe {
     to_server: Vec<u8>,
-    from_server: Vec<u8>,
+    pub(super) from_server: Vec<u8>,
+    /// Bytes that it still takes; `None` for any number.
+    pub(super) room: Option<usize>,
     is_shut: bool,
     is_dropped: bool,
 }
 
 /// The server's end.
 #[derive(Debug)]
-struct Plug(Rc<RefCell<Pipe>>);
+pub(super) struct Plug(Rc<RefCell<Pipe>>);
 
 impl Drop for Plug {
     fn drop(&mut self) {
@@ -43,12 +45,21 @@ impl Write for Plug {
 
     /// A socket that takes less than it was offered is full, so it takes all.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let from_server = &mut self.0.borrow_mut().from_server;
+        let Pipe {
+            from_server, room, ..
+        } = &mut *self.0.borrow_mut();
         let before = from_server.len();
         for slice in slices {
-            from_server.extend_from_slice(slice);
+            let length = slice.len().min(room.unwrap_or(usize::MAX));
+            from_server.extend_from_slice(&slice[..length]);
+            if let Some(room) = room {
+                *room -= length;
+            }
         }
-        Ok(from_server.len() - before)
+        match from_server.len() - before {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            length => Ok(length),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -78,33 +89,37 @@ impl Socket for Plug {
     }
 }
 
-struct Peer {
-    id: SessionId,
-    pipe: Rc<RefCell<Pipe>>,
+pub(super) struct Peer {
+    pub(super) id: SessionId,
+    pub(super) pipe: Rc<RefCell<Pipe>>,
 }
 
 impl Peer {
-    fn received(&self) -> String {
+    pub(super) fn received(&self) -> String {
         String::from_utf8_lossy(&self.pipe.borrow().from_server).into_owned()
     }
 
-    fn is_dropped(&self) -> bool {
+    pub(super) fn is_dropped(&self) -> bool {
         self.pipe.borrow().is_dropped
     }
 }
 
-struct World {
-    hub: Hub<Plug>,
+pub(super) struct World {
+    pub(super) hub: Hub<Plug>,
     now: Instant,
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         World::with_hook(None)
     }
 
-    fn with_hook(hook: Option<HookSettings>) -> World {
-        let config = Serve::resolve(Options::default()).expect("the defaults are good");
+    pub(super) fn with_hook(hook: Option<HookSettings>) -> World {
+        World::with(Options::default(), hook)
+    }
+
+    pub(super) fn with(options: Options, hook: Option<HookSettings>) -> World {
+        let config = Serve::resolve(options).expect("these options are good");
         let mut settings = Settings::new(&config, 100);
         settings.hook = hook;
         let now = Instant::now();
@@ -114,7 +129,7 @@ impl World {
         }
     }
 
-    fn connect(&mut self, request: &str) -> Peer {
+    pub(super) fn connect(&mut self, request: &str) -> Peer {
         let pipe = Rc::new(RefCell::new(Pipe::default()));
         pipe.borrow_mut().to_server.extend(request.as_bytes());
         let plug = Plug(pipe.clone());
@@ -123,13 +138,13 @@ impl World {
         Peer { id, pipe }
     }
 
-    fn send(&mut self, peer: &Peer, bytes: &[u8]) {
+    pub(super) fn send(&mut self, peer: &Peer, bytes: &[u8]) {
         peer.pipe.borrow_mut().to_server.extend(bytes);
         self.hub.ready(peer.id, true, false);
     }
 
     /// Turns until nothing is left to be done now.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for _ in 0..100 {
             let now = self.now;
             self.hub.begin(Time { now, unix_s: 0 });
@@ -141,7 +156,7 @@ impl World {
         panic!("the hub does not come to rest");
     }
 
-    fn wait(&mut self, time: Duration) {
+    pub(super) fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(wake) = self.hub.next_wake().filter(|&wake| wake < until) {
             self.now = self.now.max(wake);

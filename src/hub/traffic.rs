@@ -11,6 +11,8 @@ pub struct Traffic {
     sent_bytes: u64,
     skips: u64,
     bitrate_bps: u64,
+    /// The longest way to the last viewer since it was taken; `None` without viewers.
+    longest_sweep: Option<Duration>,
     /// When the bit rate was counted last, and `received_bytes` then.
     counted: (Instant, u64),
 }
@@ -22,6 +24,7 @@ impl Traffic {
             sent_bytes: 0,
             skips: 0,
             bitrate_bps: 0,
+            longest_sweep: None,
             counted: (now, 0),
         }
     }
@@ -34,6 +37,15 @@ impl Traffic {
     pub fn sent(&mut self, bytes: u64, skips: u64) {
         self.sent_bytes += bytes;
         self.skips += skips;
+    }
+
+    /// All viewers have been written to: it took so long from the first to the last.
+    pub fn swept(&mut self, took: Duration) {
+        self.longest_sweep = self.longest_sweep.max(Some(took));
+    }
+
+    pub fn take_longest_sweep(&mut self) -> Option<Duration> {
+        self.longest_sweep.take()
     }
 
     /// Brings the bit rate up to date, about every two seconds.

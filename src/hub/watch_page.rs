@@ -3,7 +3,6 @@
 use super::Hub;
 use super::requests::{Exchange, not_found};
 use super::response::Embedding;
-use crate::access::Shown;
 use crate::http::RequestHead;
 use crate::http::refusal::Refusal;
 use crate::pages;
@@ -30,10 +29,12 @@ impl<S: Socket> Hub<S> {
 
     /// A picture of a stream that everybody may watch. The page is for everybody: of another stream it
     /// does not say even that it is on air.
-    fn public_still(&self, name: &StreamName) -> Option<Picture> {
-        let is_public =
-            self.authorizer.is_none() && self.settings.access.may_watch(name, &Shown::default());
-        if is_public { self.still(name) } else { None }
+    fn public_still(&mut self, name: &StreamName) -> Option<Picture> {
+        if self.is_public(name) {
+            self.still(name)
+        } else {
+            None
+        }
     }
 
     /// Where this server begins for this client: `https://host/prefix`. `None` for a request without a

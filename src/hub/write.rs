@@ -87,6 +87,9 @@ impl<S: Socket> Hub<S> {
                 if let Some(swept) = self.streams.end_slice(stream_id, self.clock.now()) {
                     let took = clock().saturating_duration_since(swept.began);
                     self.books.counters.sweeps.record(took);
+                    if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
+                        broadcast.traffic_mut().swept(took);
+                    }
                     self.books.counters.sweep_visits += swept.visits;
                 }
             }
@@ -221,6 +224,7 @@ impl<S: Socket> Hub<S> {
             AfterOutput::Reads => self.queue_read(id),
             AfterOutput::Closes => self.close_when_written(id),
             AfterOutput::Recalls => self.recall_more(id),
+            AfterOutput::Follows => self.follow_on(id),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
 //! - `hook`: the threads that ask the web hook. `events`: those that send events. `web_hook`: the requests
 //!   of both. `recording`: the thread that records.
+//! - `usage`: what this process has used.
 //! - `service_manager`, `inherited`, `handover`: messages to a service manager, and how one process
 //!   takes over from another.
 
@@ -23,6 +24,7 @@ mod recording;
 mod service_manager;
 mod socket;
 mod tls;
+mod usage;
 mod web_hook;
 
 use crate::config::{Serve, Tls, reachable};

@@ -12,6 +12,7 @@ use super::recording::Recording;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
+use super::usage;
 use crate::compat::Port;
 use crate::config::{SelfSigned, Serve, Tls};
 use crate::hub::{Hub, Settings, Time};
@@ -143,8 +144,10 @@ impl Reactor {
             _ => None,
         };
         let clock = LoopClock::new();
+        let mut hub = Hub::new(settings, allocated, clock.time());
+        hub.measure_with(usage::of_this_process);
         Ok(Reactor {
-            hub: Hub::new(settings, allocated, clock.time()),
+            hub,
             poll,
             events: Events::with_capacity(EVENTS_MAX),
             signals,

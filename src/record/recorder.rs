@@ -42,6 +42,12 @@ pub trait Files {
     fn reader(&self, stream: &str, name: &str) -> io::Result<Box<dyn ReadAt>>;
 }
 
+/// Between the beginnings of two recordings.
+const APART: Duration = Duration::from_millis(1);
+
+/// So much may beginnings be ahead of the clock for it.
+const CLOSE: Duration = Duration::from_secs(5);
+
 /// The time, by the clock that cannot be set and by the one on the wall.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
@@ -57,6 +63,8 @@ pub struct Recorder<F: Files> {
     growing: GrowingFiles,
     sources: BTreeMap<Arc<str>, Source<F::File>>,
     news: VecDeque<News>,
+    /// When the newest recording began.
+    last_began: SystemTime,
 }
 
 /// One stream.
@@ -97,6 +105,7 @@ impl<F: Files> Recorder<F> {
             growing,
             sources: BTreeMap::new(),
             news: VecDeque::new(),
+            last_began: SystemTime::UNIX_EPOCH,
         }
     }
 
@@ -147,12 +156,17 @@ impl<F: Files> Recorder<F> {
             return;
         };
         if let State::Waiting { until } = source.state {
+            let now = Now {
+                wall: apart(self.last_began, now.wall),
+                ..now
+            };
             let is_time = until.is_none_or(|until| now.now >= until);
             if chunk.kind != ChunkKind::JoinPoint || !is_time {
                 return;
             }
             match begin(&mut self.files, stream, &source.recording, chunk, now) {
                 Ok(open) => {
+                    self.last_began = now.wall;
                     tracing::info!(stream = %stream, file = open.name, "recording");
                     if let Some(file) = &open.growing {
                         self.growing.add(stream, file.clone());
@@ -322,6 +336,19 @@ impl<F: Files> Recorder<F> {
             stream: stream.clone(),
             what,
         });
+    }
+}
+
+/// Lists of recordings go on by the time at which one began, in milliseconds: of those that come together
+/// each has its own.
+pub(super) fn apart(last: SystemTime, wall: SystemTime) -> SystemTime {
+    let ahead = last.duration_since(wall).unwrap_or_default();
+    let since = wall.duration_since(last).unwrap_or_default();
+    // A clock that was set back is followed.
+    if ahead < CLOSE && since < APART {
+        last + APART
+    } else {
+        wall
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::growing::{From, GrowingFiles, Reach, ReadAt};
 use super::orders::{Event, News, Order, What};
+use super::recorder::apart;
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind, Ingest, Limits, Stream};
@@ -459,4 +460,14 @@ fn what_is_read_came_when_the_chunk_there_came_however_far_clock_and_timestamps_
         "{off_ms} of {}",
         newest.came_ms
     );
+}
+
+#[test]
+fn recordings_that_begin_together_have_times_of_their_own() {
+    let at = |ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+    assert_eq!(apart(at(1000), at(1000)), at(1001));
+    assert_eq!(apart(at(1004), at(1000)), at(1005));
+    assert_eq!(apart(at(1000), at(1001)), at(1001));
+    // The clock was set back.
+    assert_eq!(apart(at(100_000), at(1000)), at(1000));
 }

@@ -88,6 +88,8 @@ pub enum Route {
         file: String,
     },
     Dashboard,
+    /// What happens to the streams, second by second.
+    Events,
     Metrics,
     Health,
     /// The path below `/assets/`.
@@ -139,7 +141,9 @@ impl Route {
             | Self::Recording { name, .. }
             | Self::RecordingPicture { name, .. }
             | Self::Stream(name) => Some(Permission::Watch(name)),
-            Self::Streams | Self::Recordings(_) | Self::Metrics => Some(Permission::List),
+            Self::Streams | Self::Recordings(_) | Self::Events | Self::Metrics => {
+                Some(Permission::List)
+            }
             Self::Home
             | Self::PublishPage(_)
             | Self::WatchPage { .. }
@@ -175,6 +179,7 @@ impl Route {
             | Self::Recording { .. }
             | Self::RecordingPicture { .. }
             | Self::Dashboard
+            | Self::Events
             | Self::Metrics
             | Self::Health
             | Self::Asset(_)
@@ -258,7 +263,7 @@ fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
         "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico"
-        | "/recordings" | "/api/recordings" => Some(READ),
+        | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
@@ -316,6 +321,7 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/metrics" => only_get(Route::Metrics),
         "/healthz" => only_get(Route::Health),
         "/api/streams" => only_get(Route::Streams),
+        "/api/events" => only_get(Route::Events),
         "/recordings" => only_get(Route::RecordingsPage(None)),
         "/api/recordings" => only_get(list_of_recordings(head)?),
         // Browsers ask for it unasked.

@@ -69,6 +69,12 @@ impl<S> Session<S> {
             | State::Draining(_)
             | State::Recalling(_)
             | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Following(_) if is_stalled => Some(Due::Stalled),
+            State::Following(follower) => {
+                let is_trickling =
+                    !self.outbox.is_empty() && follower.has_stood_still(limits.viewer_timeout, now);
+                is_trickling.then_some(Due::Stalled)
+            }
             State::Publishing(publisher) => publisher_due(publisher, limits, now),
             State::Viewing { .. } if is_stalled => Some(Due::Stalled),
             State::Viewing { viewer, .. } if self.readiness.blocked_since().is_some() => {

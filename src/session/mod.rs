@@ -9,7 +9,8 @@
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
 //! - `publisher`, `viewer`: the two roles; `time_shift`: what a viewer behind live has besides;
 //!   `batch`: what one write offers to a viewer; `keyframes`: the messages to publishers without a keyframe;
-//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
+//!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent;
+//!   `follower`: a client of `/api/events`.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
 //!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
@@ -24,6 +25,7 @@ pub(crate) mod body;
 pub(crate) mod bucket;
 mod client;
 mod due;
+pub(crate) mod follower;
 mod head;
 mod id;
 pub(crate) mod inbound;
@@ -55,6 +57,7 @@ pub use time_shift::TimeShift;
 
 use crate::compat::Port;
 use bytes::{Bytes, BytesMut};
+use follower::Follower;
 use outbox::Outbox;
 use publisher::Publisher;
 use relaying::OldPublisher;
@@ -217,6 +220,20 @@ impl<S> Session<S> {
         }
     }
 
+    pub fn follower(&self) -> Option<&Follower> {
+        match &self.state {
+            State::Following(follower) => Some(follower),
+            _ => None,
+        }
+    }
+
+    pub fn follower_mut(&mut self) -> Option<&mut Follower> {
+        match &mut self.state {
+            State::Following(follower) => Some(follower),
+            _ => None,
+        }
+    }
+
     pub fn pending(&self) -> Option<&PendingAuthorization> {
         match &self.state {
             State::Pending(pending) => Some(pending),
@@ -285,7 +302,7 @@ impl<S> Session<S> {
             }
             State::Relaying(relaying) => relaying.held_bytes(),
             State::Recalling(recall) => recall.held_bytes(),
-            State::Draining(_) | State::Closing { .. } | State::Gone => 0,
+            State::Draining(_) | State::Following(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
 
@@ -301,6 +318,7 @@ impl<S> Session<S> {
             | State::Responding { .. }
             | State::Recalling(_)
             | State::Posting(_)
+            | State::Following(_)
             | State::Closing { .. }
             | State::Gone => {}
         }

@@ -1,6 +1,7 @@
 //! The states of a session.
 
 use super::body::BodyReader;
+use super::follower::Follower;
 use super::head::IncomingHead;
 use super::inbound::Inbound;
 use super::pending::PendingAuthorization;
@@ -38,6 +39,8 @@ pub enum State {
         viewer: Viewer,
         inbound: Option<Box<Inbound>>,
     },
+    /// Getting events, one after another.
+    Following(Box<Follower>),
     /// Speaking the old protocol of node-videostream.
     Relaying(Box<Relaying>),
     /// Our last bytes are in the outbox; the peer has until `deadline` to hang up.
@@ -59,6 +62,7 @@ impl State {
             State::Posting(_) => "posting",
             State::Publishing(_) => "publishing",
             State::Viewing { .. } => "viewing",
+            State::Following(_) => "following",
             State::Relaying(_) => "relaying",
             State::Closing { .. } => "closing",
             State::Gone => "gone",

@@ -4,6 +4,7 @@
 //! happen next; the hub does that.
 
 use super::batch::Batch;
+use super::follower::Follower;
 use super::inbound::{Inbound, Received};
 use super::outbox::Outbox;
 use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
@@ -50,6 +51,8 @@ pub enum AfterOutput {
     Closes,
     /// Its recording goes on: the next piece is to be read.
     Recalls,
+    /// The next event may be due.
+    Follows,
 }
 
 impl<S: Socket> Session<S> {
@@ -84,6 +87,15 @@ impl<S: Socket> Session<S> {
         let (message, received) = read_ignored(inbound, &mut self.socket, &mut self.outbox);
         let ignored = inbound.ignored;
         self.after_ignored(message, ignored, received, now)
+    }
+
+    /// Reads from a client of events, which has already sent all that it had to send.
+    pub fn read_follower(&mut self, now: Instant) -> After {
+        let ignores_too_much = self.follower_mut().is_some_and(Follower::ignores_too_much);
+        if ignores_too_much {
+            return After::Gone;
+        }
+        self.read_nothing(now)
     }
 
     /// Reads from a listener of the old protocol, which has nothing to say.
@@ -276,6 +288,7 @@ impl<S: Socket> Session<S> {
                 AfterOutput::Reads
             }
             State::Recalling(recall) if recall.is_due() => AfterOutput::Recalls,
+            State::Following(_) => AfterOutput::Follows,
             State::Closing { is_shut, .. } if !*is_shut => {
                 // Half-closed, so that what was written last is not lost to a reset when the peer
                 // is still sending. The peer may be gone already.

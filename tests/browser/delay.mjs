@@ -1,10 +1,17 @@
 // Measures how late viewers see, and how soon late viewers see anything. Not a test: by hand,
 //
-//   node delay.mjs [--audio] [--viewer chromium|firefox] [--size 1280x720] [--json]
+//   node delay.mjs [--audio] [--viewer chromium|firefox] [--player mse|webcodecs]
+//                  [--latency low|normal|smooth] [--size 1280x720] [--json]
+//   node delay.mjs --table [--audio|--silent] [--viewer chromium|firefox] [--seconds 20]
+//
+// The table has every player in every browser, with sound and without; or those asked for
 //
 // The publisher page's test picture carries the wall clock as a strip of cells, which the viewer
 // page reads from each shown frame: the difference is the delay from drawing to showing. Both
 // pages run on this machine, in a browser each, so they have one clock.
+//
+// The test sound beeps at each whole second of that clock: when a beep reaches the ear tells how late
+// the sound is, and how far from the picture. Only what a page plays by Web Audio can be read so.
 
 import { cpus, loadavg } from 'node:os';
 import { execFileSync } from 'node:child_process';
@@ -15,7 +22,11 @@ import { BINARY } from './server.mjs';
 const { values: options } = parseArgs({
   options: {
     audio: { type: 'boolean', default: false },
-    viewer: { type: 'string', default: 'chromium' },
+    silent: { type: 'boolean', default: false },
+    viewer: { type: 'string' },
+    player: { type: 'string', default: 'mse' },
+    latency: { type: 'string', default: 'normal' },
+    table: { type: 'boolean', default: false },
     size: { type: 'string', default: '640x360' },
     settle: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '20' },
@@ -29,32 +40,90 @@ const NAME = 'delay';
 const PAUSE_MS = 500;
 const PAUSE_SPREAD_MS = 1000;
 
+const PLAYERS = [
+  ['mse', 'normal'],
+  ['webcodecs', 'low'],
+  ['webcodecs', 'normal'],
+  ['webcodecs', 'smooth'],
+];
+
 const lab = new Lab();
 try {
-  const result = await measure();
-  if (options.json) console.log(JSON.stringify(result, null, 2));
-  else print(result);
+  if (options.table) {
+    await measureAll();
+  } else {
+    const result = await measure();
+    if (options.json) console.log(JSON.stringify(result, null, 2));
+    else print(result);
+  }
 } finally {
   await lab.close();
 }
 
-async function measure() {
-  const server = await lab.server();
-  const publisher = await lab.chromium();
-  const sound = options.audio ? '&audio=1' : '';
-  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&size=${options.size}${sound}`));
-  await publisher.reaches('live');
+/** One line of the table as soon as it is known. */
+async function measureAll() {
+  console.log(`${cpus().length} × ${cpus()[0].model}, picture ${options.size}`);
+  const line = (cells) => console.log(`| ${cells.join(' | ')} |`);
+  line([
+    'viewer',
+    'player',
+    'latency',
+    'sound',
+    'picture, median',
+    '95 %',
+    'sound, median',
+    'picture ahead of sound',
+    'underflows',
+    'load',
+  ]);
+  line(Array(10).fill('---'));
+  for (const hasSound of options.silent ? [false] : options.audio ? [true] : [false, true]) {
+    const server = await lab.server();
+    const publisher = await publish(server, hasSound);
+    for (const browser of options.viewer ? [options.viewer] : ['chromium', 'firefox']) {
+      for (const [player, latency] of PLAYERS) {
+        const { delay, load } = await watch(server, { browser, player, latency });
+        const ms = (value) => (value === null ? '–' : `${value} ms`);
+        const [median, p95, heard] = [percentile(delay.ages, 50), percentile(delay.ages, 95), percentile(delay.heard, 50)];
+        const ahead = heard === null ? null : heard - median;
+        line([browser, player, latency, hasSound ? 'yes' : 'no', ms(median), ms(p95), ms(heard), ms(ahead), delay.player.underflows, load]);
+      }
+    }
+    await publisher.close();
+    await server.close();
+  }
+}
 
-  const viewer = await (options.viewer === 'firefox' ? lab.firefox() : lab.chromium());
-  await viewer.open(server.url(`/live/${NAME}`));
+async function publish(server, hasSound) {
+  const publisher = await lab.chromium();
+  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&size=${options.size}${hasSound ? '&audio=1' : ''}`));
+  await publisher.reaches('live');
+  const { audio, codecs } = await until('tracks', () => server.stream(NAME));
+  if (audio !== hasSound) throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}`);
+  return publisher;
+}
+
+/** A viewer of its own for each figure. */
+async function watch(server, { browser, player, latency }) {
+  const viewer = await (browser === 'firefox' ? lab.firefox() : lab.chromium());
+  await viewer.beforePages(tapSound);
+  await viewer.open(server.url(`/live/${NAME}?player=${player}&latency=${latency}`));
   await viewer.reaches('playing');
-  const { audio, codecs } = await server.stream(NAME);
-  if (audio !== options.audio) throw new Error(`asked for sound: ${options.audio}, sent: ${codecs}`);
   await sleep(Number(options.settle) * 1000);
-  const load = loadavg()[0];
+  const load = Number(loadavg()[0].toFixed(1));
   const delay = await viewer.evaluate(watchClock, Number(options.seconds) * 1000);
+  if (delay.player.kind !== player) throw new Error(`asked for ${player}, played by ${delay.player.kind}: ${viewer.complaints}`);
   const version = await viewer.version();
   await viewer.close();
+  return { delay, load, version };
+}
+
+async function measure() {
+  const server = await lab.server();
+  const publisher = await publish(server, options.audio);
+  const { codecs } = await server.stream(NAME);
+  const { player, latency, viewer: browser = 'chromium' } = options;
+  const { delay, load, version } = await watch(server, { browser, player, latency });
 
   const joins = await joinLate(server);
   return {
@@ -69,6 +138,7 @@ async function measure() {
     picture: options.size,
     codecs,
     delay_ms: { median: percentile(delay.ages, 50), p95: percentile(delay.ages, 95), samples: delay.ages.length, unread: delay.unread },
+    sound_ms: { median: percentile(delay.heard, 50), p95: percentile(delay.heard, 95), beeps: delay.heard.length },
     player: delay.player,
     late_joiner: joins,
   };
@@ -77,12 +147,12 @@ async function measure() {
 /** Each join is a fresh page in a browser that has been here before. */
 async function joinLate(server) {
   const late = await lab.chromium();
-  await late.open(server.url(`/live/${NAME}`));
+  await late.open(server.url(`/live/${NAME}?player=${options.player}&latency=${options.latency}`));
   await late.reaches('playing');
   const [frames, bytes, socketFrames] = [[], [], []];
   for (let i = 0; i < Number(options.joins); i += 1) {
     await sleep(PAUSE_MS + Math.random() * PAUSE_SPREAD_MS);
-    await late.open(server.url(`/live/${NAME}`));
+    await late.open(server.url(`/live/${NAME}?player=${options.player}&latency=${options.latency}`));
     await until('the first frame', async () => (await late.first()).frameMs !== null, { everyMs: 20 });
     const { frameMs } = await late.first();
     const [hello] = await late.messages('hello');
@@ -111,11 +181,12 @@ async function watchClock(forMs) {
   const video = document.querySelector('video');
   const before = window.videostream.stats();
   const ages = [];
+  window.beeps?.splice(0);
   let unread = 0;
   let isOver = false;
   const onFrame = () => {
     if (isOver) return;
-    const age = strip.ageMs(video);
+    const age = strip.ageMs(window.videostream.picture);
     if (age === null) unread += 1;
     else ages.push(age);
     video.requestVideoFrameCallback(onFrame);
@@ -127,15 +198,54 @@ async function watchClock(forMs) {
   return {
     ages,
     unread,
+    heard: window.beeps ?? [],
     player: {
+      kind: after.player,
       target_ms: Math.round(after.target_ms),
       believes_ms: Math.round(after.latency_ms),
       underflows_joining: before.underflows,
       underflows: after.underflows - before.underflows,
       seeks: after.seeks - before.seeks,
       dropped: after.dropped - before.dropped,
+      lip_sync_ms: after.lip_sync_ms === undefined || after.lip_sync_ms === null ? null : Math.round(after.lip_sync_ms),
     },
   };
+}
+
+/** Runs in the viewer page before its own scripts: how late each beep of what Web Audio plays is heard. */
+function tapSound() {
+  const SILENT_MS = 300;
+  const LOUD = 0.01;
+  window.beeps = [];
+  const { connect } = AudioNode.prototype;
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode) listen(this);
+    return connect.call(this, to, ...rest);
+  };
+
+  function listen(node) {
+    const { context } = node;
+    const analyser = new AnalyserNode(context, { fftSize: 4096 });
+    connect.call(node, analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let loudAtSeconds = -Infinity;
+    setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const endSeconds = context.currentTime;
+      samples.forEach((sample, i) => {
+        if (Math.abs(sample) < LOUD) return;
+        const atSeconds = endSeconds - (samples.length - i) / context.sampleRate;
+        if (atSeconds - loudAtSeconds > SILENT_MS / 1000) note(context, atSeconds);
+        loudAtSeconds = Math.max(loudAtSeconds, atSeconds);
+      });
+    }, 20);
+  }
+
+  function note(context, atSeconds) {
+    const { contextTime, performanceTime } = context.getOutputTimestamp();
+    const heardMs = performanceTime + (atSeconds - contextTime) * 1000;
+    window.beeps.push((Date.now() - performance.now() + heardMs) % 1000);
+  }
 }
 
 /**
@@ -193,16 +303,18 @@ async function countBacklog() {
 }
 
 function percentile(values, percent) {
+  if (!values.length) return null;
   const sorted = [...values].sort((a, b) => a - b);
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))]);
 }
 
-function print({ machine, versions, load_average: load, picture, codecs, delay_ms: delay, player, late_joiner: late }) {
+function print({ machine, versions, load_average: load, picture, codecs, delay_ms: delay, sound_ms: heard, player, late_joiner: late }) {
   const rows = [
     ['machine', `${machine}, load ${load.join(' to ')}`],
     ['programs', Object.values(versions).join(', ')],
     ['stream', `${picture}, ${codecs}`],
     ['glass to glass', `median ${delay.median} ms, 95th percentile ${delay.p95} ms, ${delay.samples} frames`],
+    ...(heard.beeps ? [['glass to ear', `median ${heard.median} ms, 95th percentile ${heard.p95} ms, ${heard.beeps} beeps`]] : []),
     [
       'player',
       Object.entries(player)

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Lab, picture, sleep, until } from './lab.mjs';
 
-const PAGES = ['/', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed'];
+const PAGES = ['/', '/dashboard', '/publish/a', '/publish/a?source=test', '/live/a', '/live/a?embed'];
 const TABS_MOST = 30;
 const lab = new Lab();
 let server;
@@ -32,6 +32,17 @@ for (const path of PAGES) {
     }
   });
 }
+
+test('the dashboard draws what the server uses', async () => {
+  for (const tab of tabs) {
+    await tab.open(server.url('/dashboard'));
+    await tab.reaches('live');
+    const drawn = () =>
+      tab.evaluate(() => [...document.querySelectorAll('#process-charts .line')].filter((line) => line.getAttribute('d')).length);
+    await until('its charts', async () => (await drawn()) === 6);
+    assert.deepEqual(tab.complaints, [], tab.browserName);
+  }
+});
 
 test('every stream has its picture on the home page, and on its own before there is another', async () => {
   const recorded = (name) => fileURLToPath(new URL(`../data/${name}.webm`, import.meta.url));

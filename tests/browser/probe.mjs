@@ -27,9 +27,15 @@ export function probe() {
   document.addEventListener('DOMContentLoaded', () => {
     const video = document.querySelector('video');
     if (!video) return;
-    video.requestVideoFrameCallback((nowMs) => {
-      first.frameMs = nowMs;
-    });
+    const onFirst = (nowMs) => {
+      first.frameMs ??= nowMs;
+    };
+    video.requestVideoFrameCallback(onFirst);
+    // A player that draws by itself speaks for the element from its beginning on.
+    video.addEventListener(
+      'loadeddata',
+      () => Object.hasOwn(video, 'requestVideoFrameCallback') && video.requestVideoFrameCallback(onFirst),
+    );
     video.addEventListener('playing', () => {
       first.playingMs ??= performance.now();
     });
@@ -57,7 +63,7 @@ export function probe() {
       shown += 1;
       gapMs = Math.max(gapMs, nowMs - lastMs);
       lastMs = nowMs;
-      context.drawImage(video, 0, 0, GRID, GRID);
+      context.drawImage(window.videostream?.picture ?? video, 0, 0, GRID, GRID);
       const pixels = context.getImageData(0, 0, GRID, GRID).data;
       if (!former || pixels.some((value, i) => Math.abs(value - former[i]) > REFINEMENT)) {
         changed += 1;

@@ -20,6 +20,7 @@ export default [
   },
   { files: ['web/**/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['web/**/*-worker.js'], languageOptions: { globals: globals.worker } },
+  { files: ['web/**/*-worklet.js'], languageOptions: { globals: globals.audioWorklet } },
   { files: ['tests/web/**/*.js'], languageOptions: { globals: globals.node } },
   // These also have functions that run in a page.
   { files: ['tests/{browser,programs}/**/*.mjs'], languageOptions: { globals: { ...globals.node, ...globals.browser } } },

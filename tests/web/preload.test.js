@@ -6,7 +6,14 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 
 const WEB = new URL('../../web/', import.meta.url);
-const PAGES = ['home/home.html', 'publish/publish.html', 'recordings/recordings.html', 'recordings/stream.html', 'watch/watch.html'];
+const PAGES = [
+  'dashboard/dashboard.html',
+  'home/home.html',
+  'publish/publish.html',
+  'recordings/recordings.html',
+  'recordings/stream.html',
+  'watch/watch.html',
+];
 const read = (path) => readFileSync(new URL(path, WEB), 'utf8');
 
 /** Paths of the modules that `path` imports, and those import. */
@@ -37,10 +44,24 @@ test('these are all the pages that there are', () => {
   assert.deepEqual(files.sort(), PAGES);
 });
 
+/** Loaded by the few viewers that want it: named by no page. */
+function importsOnDemand(path) {
+  return [...read(path).matchAll(/\bawait import\('([^']+)'\)/g)].map(([, place]) =>
+    new URL(place, new URL(path, WEB)).href.slice(WEB.href.length),
+  );
+}
+
 test('every script is of use to a page', () => {
   const used = new Set(PAGES.flatMap((page) => [page.replace('.html', '.js'), ...importsOf(page.replace('.html', '.js'))]));
   for (const path of [...used]) {
-    // Workers.
+    for (const imported of importsOnDemand(path)) {
+      assert.ok(!used.has(imported), `${imported} is loaded by all`);
+      used.add(imported);
+      importsOf(imported, used);
+    }
+  }
+  for (const path of [...used]) {
+    // Workers and worklets.
     for (const [, place] of read(path).matchAll(/new URL\('([^']+)', import\.meta\.url\)/g)) {
       const worker = new URL(place, new URL(path, WEB)).href.slice(WEB.href.length);
       used.add(worker);

@@ -1,6 +1,15 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { askedBehindMs, lengthInWords, restartBehindMs, seek, shiftOf, shownBehindMs } from '../../web/watch/time-shift.js';
+import {
+  askedBehindMs,
+  furthestBackMs,
+  lengthInWords,
+  restartBehindMs,
+  seek,
+  shiftOf,
+  shownBehindMs,
+  toldBack,
+} from '../../web/watch/time-shift.js';
 import { BehindLive, isThere, placeIn } from '../../web/player/behind-live.js';
 import { stepOf } from '../../web/watch/seek-bar.js';
 import { wordsFor } from '../../web/watch/words.js';
@@ -13,9 +22,20 @@ test('an address asks for minus and seconds', () => {
     ['0', 0],
     ['-30', 30_000],
     ['-1.5', 1500],
+    ['-1e30', 1e12],
   ]) {
     assert.equal(askedBehindMs(text), expected);
   }
+});
+
+test('what lies before all media is corrected by what the server says', () => {
+  const asked = shiftOf(0, 36_000_000);
+  const told = (backMs) => toldBack(asked, { backMs, isGrowing: true, nowMs: 100 });
+  assert.equal(told(60_000).wantedMs, 60_000);
+  assert.equal(furthestBackMs(told(60_000), 1100), 61_000);
+  assert.equal(told(35_999_000).wantedMs, 36_000_000);
+  // Nothing has come yet.
+  assert.equal(told(0).wantedMs, 36_000_000);
 });
 
 test('the time behind live is told in words', () => {

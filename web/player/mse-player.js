@@ -62,7 +62,8 @@ const PAUSE_FADES = 0.96;
 const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */
 const FRAIL_TARGET_SECONDS = 0.3;
-
+/** With `?latency=smooth`. */
+const SMOOTH_TARGET_SECONDS = 0.8;
 /** Live is here where the newest data is as near to it as this. */
 const LIVE_SLACK_SECONDS = 2;
 
@@ -93,6 +94,7 @@ export class MsePlayer {
   #lanes = [];
   /** @type {LiveEdge | BehindLive | null} */
   #edge = null;
+  #latency;
   /**
    * How far behind live to begin, and to stay; null for live.
    *
@@ -157,9 +159,10 @@ export class MsePlayer {
    *
    * @param {HTMLVideoElement} video
    * @param {Listener} on
-   * @param {{ ignore?: 'audio' | 'video' | null, behindMs?: number | null }} options
+   * @param {{ ignore?: 'audio' | 'video' | null, behindMs?: number | null, latency?: import('./latency.js').Latency }} options
    */
-  constructor(video, on, { ignore = null, behindMs = null } = {}) {
+  constructor(video, on, { ignore = null, behindMs = null, latency = 'normal' } = {}) {
+    this.#latency = latency;
     this.#video = video;
     this.#behindMs = behindMs;
     this.#on = on;
@@ -379,6 +382,8 @@ export class MsePlayer {
     const behindMs = this.#behindMs;
     if (behindMs !== null) return new BehindLive(() => this.#secondsBehind(behindMs));
     const hasAudio = this.#kinds.includes('audio');
+    // The delay is the least that it bears as it is: it may only be longer.
+    if (this.#latency === 'smooth') return new LiveEdge({ hasAudio, target: SMOOTH_TARGET_SECONDS });
     return new LiveEdge(isFrail ? { hasAudio, target: FRAIL_TARGET_SECONDS } : { hasAudio });
   }
 

@@ -11,7 +11,7 @@
 
 import { codecsOf } from '../player/webm-edit.js';
 import { hitchOf } from './hitch.js';
-import { isPlayedOut, isSeekDue, isShifted, seek, shiftOf } from './time-shift.js';
+import { isPlayedOut, isSeekDue, isShifted, seek, shiftOf, toldBack } from './time-shift.js';
 import { explainMissing, explainUnplayable } from './words.js';
 import { kindsOf } from './types.js';
 import { noSuch } from '../lib/no-such.js';
@@ -271,8 +271,8 @@ export function next(state, event) {
     case 'sought':
       return seeks(state) ? sought(state, event) : stay(state);
     case 'backTold': {
-      const { backMs, isGrowing, nowMs } = event;
-      return { state: { ...state, shift: { ...state.shift, backMs, isGrowing, toldAtMs: nowMs } }, effects: [] };
+      const shift = toldBack(state.shift, event);
+      return { state: { ...state, shift }, effects: shift.wantedMs === state.shift.wantedMs ? [] : ['showAddress'] };
     }
     case 'unmuted':
       return { state: { ...state, wantsPlay: true, isBlocked: false }, effects: ['play'] };

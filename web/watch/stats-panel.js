@@ -18,6 +18,7 @@ import { CELLS, stripAgeMs } from '../lib/time-strip.js';
  * @property {number} underflows
  * @property {number} skips
  * @property {number | null} glass_ms
+ * @property {number | null} [lip_sync_ms] how much later than its sound the picture is shown
  */
 
 /**
@@ -39,6 +40,8 @@ export function statsRows(stats) {
     ['Codecs', stats.codecs || '–'],
     ['Ran dry', `${stats.underflows} times, ${stats.skips} skips`],
   ];
+  const { lip_sync_ms: lipSyncMs = null } = stats;
+  if (lipSyncMs !== null) rows.push(['Sound', `${milliseconds(Math.abs(lipSyncMs))} ${lipSyncMs < 0 ? 'behind' : 'ahead of'} the picture`]);
   if (stats.glass_ms !== null) rows.splice(1, 0, ['Test clock', `${milliseconds(stats.glass_ms)} old`]);
   return rows;
 }
@@ -63,20 +66,21 @@ const SAMPLES = 10;
 /** The middle of the strip, as a share of the picture's height. */
 const STRIP_AT = 0.983;
 
-/** Reads the test picture's strip from what a video element shows; null for other pictures. */
+/** Reads the test picture's strip from what a video element or a canvas shows; null for other pictures. */
 export class StripReader {
   /** @type {CanvasRenderingContext2D | null} */
   #context = null;
 
-  /** @param {HTMLVideoElement} video */
-  ageMs(video) {
-    const { videoWidth, videoHeight } = video;
-    if (!videoWidth || video.readyState < 2) return null;
+  /** @param {HTMLVideoElement | HTMLCanvasElement} picture */
+  ageMs(picture) {
+    const isVideo = picture instanceof HTMLVideoElement;
+    const [pictureWidth, pictureHeight] = isVideo ? [picture.videoWidth, picture.videoHeight] : [picture.width, picture.height];
+    if (!pictureWidth || (isVideo && picture.readyState < 2)) return null;
     this.#context ??= stripContext();
     if (!this.#context) return null;
     const { width } = this.#context.canvas;
     const epochMs = Date.now();
-    this.#context.drawImage(video, 0, Math.floor(videoHeight * STRIP_AT), videoWidth, 1, 0, 0, width, 1);
+    this.#context.drawImage(picture, 0, Math.floor(pictureHeight * STRIP_AT), pictureWidth, 1, 0, 0, width, 1);
     const { data } = this.#context.getImageData(0, 0, width, 1);
     const brightness = Array.from({ length: CELLS }, (_, i) => data[(i * SAMPLES + SAMPLES / 2) * 4 + 1]);
     return stripAgeMs(brightness, epochMs);

@@ -2,6 +2,10 @@
 
 /** Nearer to live than this is live. */
 export const LIVE_WITHIN_MS = 2000;
+/** Further back than any stream goes, and yet a number that has only digits: 30 years. */
+const ASKED_MS_MAX = 1e12;
+/** What is told is as old as the way of the message, and begins at a keyframe. */
+const TOLD_WITHIN_MS = 2000;
 /** Of several seeks in a row beyond what is buffered, the last one counts. */
 const SEEK_REST_MS = 300;
 /** Off air, and the picture stands for so long: it has come there as well. */
@@ -44,7 +48,7 @@ export function shiftOf(nowMs, wantedMs = 0) {
  */
 export function askedBehindMs(text) {
   const seconds = Number(text ?? 0);
-  return seconds < 0 ? -seconds * 1000 : 0;
+  return seconds < 0 ? Math.min(-seconds * 1000, ASKED_MS_MAX) : 0;
 }
 
 /** @param {Shift} shift */
@@ -60,6 +64,18 @@ export function isShifted({ wantedMs }) {
  */
 export function furthestBackMs({ backMs, toldAtMs, isGrowing, wantedMs }, nowMs) {
   return Math.max(wantedMs, backMs + (isGrowing ? nowMs - toldAtMs : 0));
+}
+
+/**
+ * The server says how far back one can go: no further than that did it begin, whatever was asked for.
+ *
+ * @param {Shift} shift
+ * @param {{ backMs: number, isGrowing: boolean, nowMs: number }} event
+ * @returns {Shift}
+ */
+export function toldBack(shift, { backMs, isGrowing, nowMs }) {
+  const isBeyond = backMs > 0 && shift.connectAtMs === null && shift.wantedMs > backMs + TOLD_WITHIN_MS;
+  return { ...shift, backMs, isGrowing, toldAtMs: nowMs, wantedMs: isBeyond ? backMs : shift.wantedMs };
 }
 
 /**

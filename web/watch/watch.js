@@ -12,9 +12,10 @@ import { at } from '../lib/place.js';
 import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { latencyOf } from '../player/latency.js';
 import { begin, isHitched, isPaused, next, seeks } from './machine.js';
 import { SeekBar, stepOf } from './seek-bar.js';
-import { askedBehindMs, furthestBackMs, isShifted, restartBehindMs, shownBehindMs } from './time-shift.js';
+import { askedBehindMs, furthestBackMs, isShifted, LIVE_WITHIN_MS, restartBehindMs, shownBehindMs } from './time-shift.js';
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
@@ -60,10 +61,15 @@ const name = nameFromPath(location.pathname) ?? '';
 const watchPath = at(`live/${encodeURIComponent(name)}`);
 const credentials = new Credentials('watch', name);
 const strip = new StripReader();
+/**
+ * The module that plays through WebCodecs, which only those who want it load; null for the others, and
+ * once it could not play.
+ */
+let codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
 
 /** @type {import('./machine.js').State} */
 let state;
-/** @type {MsePlayer | SrcPlayer | ClassicPlayer | null} */
+/** @type {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer | null} */
 let player = null;
 /** @type {StreamSocket | null} */
 let socket = null;
@@ -142,7 +148,7 @@ function perform(effect, step) {
       newPlayer();
       break;
     case 'announce':
-      if (player instanceof MsePlayer) player.announce(mseType(state.mime), toldBehindMs);
+      if (player && 'announce' in player) player.announce(mseType(state.mime), toldBehindMs);
       break;
     case 'seekHere':
       if (player instanceof MsePlayer) player.seekBehind(state.shift.wantedMs);
@@ -151,7 +157,7 @@ function perform(effect, step) {
       showAddress();
       break;
     case 'skipped':
-      if (player instanceof MsePlayer) player.skipped();
+      if (player && 'skipped' in player) player.skipped();
       break;
     case 'catchUp':
       player?.catchUp();
@@ -249,8 +255,35 @@ async function play() {
 
 const hasPicture = () => video.readyState > 2;
 
+async function loadCodecs() {
+  const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
+  return loaded?.canPlayByCodecs() ? loaded : null;
+}
+
+/**
+ * Whether the chosen player plays a type. That WebCodecs do not shows when they get it.
+ *
+ * @param {string} mime
+ */
+const playsSocket = (mime) => (codecs !== null && !isShifted(state.shift)) || canPlay(mime);
+
 function newPlayer() {
   player?.destroy();
+  if (codecs && !isShifted(state.shift)) {
+    player = new codecs.CodecsPlayer(
+      video,
+      {
+        ready: () => send({ type: 'ready' }),
+        unable({ message }) {
+          codecs = null;
+          send({ type: 'failed', message: `WebCodecs: ${message}` });
+        },
+        declared: onDeclared,
+      },
+      { ignore: state.ignored, latency: latencyOf(query.get('latency')) },
+    );
+    return;
+  }
   if (state.isClassic) {
     player = new ClassicPlayer(video, {
       ready: () => send({ type: 'ready' }),
@@ -264,13 +297,20 @@ function newPlayer() {
       ready: () => send({ type: 'ready' }),
       failed: ({ message }) => send({ type: 'failed', message }),
       starved: (kind) => send({ type: 'starved', kind }),
-      declared(tracks) {
-        send({ type: 'declared', tracks });
-        return !tracks.some(({ encoding }) => encoding);
-      },
+      declared: onDeclared,
     },
-    { ignore: state.ignored, behindMs: isShifted(state.shift) ? restartBehindMs(state.shift) : null },
+    {
+      ignore: state.ignored,
+      behindMs: isShifted(state.shift) ? restartBehindMs(state.shift) : null,
+      latency: latencyOf(query.get('latency')),
+    },
   );
+}
+
+/** @param {import('../player/webm-scan.js').Track[]} tracks */
+function onDeclared(tracks) {
+  send({ type: 'declared', tracks });
+  return !tracks.some(({ encoding }) => encoding);
 }
 
 /** The picture's codecs of a stream that has one. */
@@ -372,7 +412,7 @@ function onMessage(message) {
       break;
     case 'init':
       toldBehindMs = message.behind_ms ?? 0;
-      send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, canPlay), hasPicture: hasPicture() });
+      send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, playsSocket), hasPicture: hasPicture() });
       break;
     case 'skip':
     case 'stalled':
@@ -434,6 +474,9 @@ const NO_FIGURES = {
   skips: 0,
 };
 
+/** What the picture can be read from. */
+const shownBy = () => (player && 'picture' in player ? player.picture : video);
+
 function stats() {
   return {
     state: state.name,
@@ -444,7 +487,7 @@ function stats() {
     muted: video.muted,
     paused: video.paused,
     current_time_s: video.currentTime,
-    glass_ms: strip.ageMs(video),
+    glass_ms: strip.ageMs(shownBy()),
     behind_ms: shownBehindMs(state.shift),
     back_ms: furthestBackMs(state.shift, performance.now()),
   };
@@ -485,8 +528,18 @@ function showPlace() {
 function seek(behindMs) {
   const backMs = furthestBackMs(state.shift, performance.now());
   const withinMs = Math.min(Math.max(0, behindMs), backMs);
-  send({ type: 'sought', behindMs: withinMs, isBuffered: player instanceof MsePlayer && player.has(withinMs) });
+  send({ type: 'sought', behindMs: withinMs, isBuffered: isHere(withinMs) });
   showPlace();
+}
+
+/**
+ * Whether no other connection is needed to be so far behind live: WebCodecs play nothing but live.
+ *
+ * @param {number} behindMs
+ */
+function isHere(behindMs) {
+  if (codecs && behindMs < LIVE_WITHIN_MS) return !(player instanceof MsePlayer);
+  return player instanceof MsePlayer && player.has(behindMs);
 }
 
 /** A page that is loaded again begins where the person is. */
@@ -657,6 +710,9 @@ document.title = `${name} · videostream`;
     return state.name;
   },
   stats,
+  get picture() {
+    return shownBy();
+  },
 };
 vlc.href = `${watchPath}.webm`;
 vlc.onclick = async (event) => {
@@ -666,7 +722,7 @@ vlc.onclick = async (event) => {
 };
 follow(
   begin({
-    hasMse: Boolean(mediaSourceClass()),
+    hasMse: Boolean(codecs ?? mediaSourceClass()),
     isPlain: query.get('player') === 'src',
     isClassic: query.get('player') === 'classic',
     behindMs: askedBehindMs(query.get('t')),

@@ -9,7 +9,13 @@ use crate::common::websocket::Publisher;
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const PAGES: [&str; 4] = ["/", "/publish/demo", "/live/demo", "/live/demo?embed"];
+const PAGES: [&str; 5] = [
+    "/",
+    "/dashboard",
+    "/publish/demo",
+    "/live/demo",
+    "/live/demo?embed",
+];
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 

@@ -195,6 +195,9 @@ fn shared_link_to_a_guarded_stream_does_not_say_whether_it_is_on_air() {
         assert_eq!(get(&server, &target, &[]).status, 401);
         let wrong = get(&server, &target, &["Authorization: Bearer wrong"]);
         assert_eq!(wrong.status, 401);
-        assert_eq!(get(&server, &(target + "?key=look"), &[]).status, 200);
+        let shown = get(&server, &(target + "?key=look"), &[]);
+        assert_eq!(shown.status, 200);
+        // No cache that many share may keep it.
+        assert_eq!(shown.field("Cache-Control"), Some("private, no-cache"));
     }
 }

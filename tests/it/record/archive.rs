@@ -139,6 +139,9 @@ fn recording_has_its_first_picture_or_its_name_as_a_poster() {
         let picture = dir.path().join(format!("{name}.webp"));
         std::fs::write(&picture, &growing.body).unwrap();
         assert_eq!(first_picture(&picture), first_picture(&path), "{name}");
+        // It stays the same, and is not for caches that many share.
+        let caching = growing.field("Cache-Control");
+        assert_eq!(caching, Some("private, max-age=3600"));
         let none_match = format!("If-None-Match: {}", growing.field("ETag").unwrap());
         let fields = ["Authorization: Bearer w", &*none_match];
         assert_eq!(get(&server, &target, &fields).status, 304);

@@ -466,8 +466,14 @@ impl Checks {
         });
         // The newest blob stays for listeners that come later.
         let kept = audit.compat_kept_bytes as usize;
-        self.require(held <= LEFT_BYTES_MAX + kept + kept / 4, || {
-            format!("nothing is left, and {held} bytes are held, {kept} of them for old listeners")
+        // The last hour stays for those who ask for it later.
+        let history = audit.history_bytes;
+        let wanted = kept + kept / 4 + history + history / 8;
+        self.require(held <= LEFT_BYTES_MAX + wanted, || {
+            format!(
+                "nothing is left, and {held} bytes are held, {kept} of them for old listeners and \
+                 {history} for the last hour"
+            )
         });
     }
 }

@@ -1,0 +1,285 @@
+// Decodes sound and plays it through an AudioWorklet: keeps it where the player wants it, by small
+// changes of speed, and tells what is heard now.
+//
+//   frames ─► AudioDecoder ─► sound-worklet.js ─► volume ─► loudspeaker
+//                                  └─► reports ─► heardMs
+
+import { SOUND, steer } from './play-clock.js';
+
+/**
+ * @typedef {{ contextSeconds: number, positionMs: number | null, endMs: number | null, isDry: boolean, underflows: number }} Report
+ */
+/**
+ * @typedef {object} Listener
+ * @property {(tookMs: number) => void} decoded
+ * @property {() => void} ranDry
+ * @property {(error: Error) => void} failed
+ */
+
+/**
+ * A browser that does not let a page sound says so by not starting; one that does may take its time:
+ * Firefox a second, for its first sound.
+ */
+const REFUSED_AFTER_MS = 400;
+const START_WITHIN_MS = 4000;
+/** @type {Record<import('../latency.js').Latency, AudioContextLatencyCategory | number>} */
+const LATENCY_HINTS = { low: 0, normal: 'interactive', smooth: 'balanced' };
+/** Reports come every 43 ms; without any for this long the sound thread stands. */
+const REPORT_WITHIN_MS = 500;
+/** What decoders may have in hand. */
+const DECODING_MOST = 64;
+/** Until it is known. */
+const LATENCY_MS = 20;
+/** Readings of the time to the ear are uneven. */
+const LATENCY_SHARE = 0.05;
+/** Time for a jump to be reported. */
+const JUMP_MS = 150;
+
+export class Sound {
+  underflows = 0;
+  jumps = 0;
+  rate = 1;
+  /** From the worklet to the ear. */
+  latencyMs = LATENCY_MS;
+  #config;
+  #delayMs;
+  #on;
+  #context;
+  #volume;
+  #decoder;
+  /** @type {AudioWorkletNode | null} */
+  #node = null;
+  /** Sent before the worklet was there. @type {any[]} */
+  #early = [];
+  /** @type {Report | null} */
+  #report = null;
+  #reportedAtMs = -Infinity;
+  /** When each frame went to the decoder, by its timestamp in microseconds. @type {Map<number, number>} */
+  #fed = new Map();
+  #isRefused = false;
+  #isPlaced = false;
+  #jumpedAtMs = -Infinity;
+  #isClosed = false;
+
+  /**
+   * @param {import('./track-config.js').AudioTrack} track
+   * @param {import('../latency.js').Latency} latency
+   * @param {Listener} on
+   */
+  constructor({ config, delayMs }, latency, on) {
+    this.#config = config;
+    this.#delayMs = delayMs;
+    this.#on = on;
+    this.#context = new AudioContext({ latencyHint: LATENCY_HINTS[latency] });
+    this.#volume = new GainNode(this.#context);
+    this.#volume.connect(this.#context.destination);
+    this.#decoder = this.#newDecoder();
+    this.#openWorklet();
+  }
+
+  /** Whether it sounds, or is about to: not so once the browser refused. */
+  get isExpected() {
+    return !this.#isRefused;
+  }
+
+  get decodes() {
+    return !this.#isRefused || this.#context.state === 'running';
+  }
+
+  /**
+   * Whether what is heard is known, and goes on.
+   *
+   * @param {number} nowMs
+   */
+  isHeard(nowMs) {
+    const isReported = this.#report?.positionMs !== null && nowMs - this.#reportedAtMs < REPORT_WITHIN_MS;
+    return this.#context.state === 'running' && isReported && this.#isPlaced;
+  }
+
+  /**
+   * One frame as it came.
+   *
+   * @param {number} timestampMs
+   * @param {Uint8Array} bytes
+   */
+  decode(timestampMs, bytes) {
+    if (this.#isClosed || this.#decoder.state !== 'configured' || this.#decoder.decodeQueueSize > DECODING_MOST) return;
+    const timestamp = Math.round((timestampMs - this.#delayMs) * 1000);
+    this.#fed.set(timestamp, performance.now());
+    this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: /** @type {Uint8Array<ArrayBuffer>} */ (bytes) }));
+  }
+
+  /** Whether the browser lets it sound. */
+  async start() {
+    this.#isPlaced = false;
+    const context = this.#context;
+    if (context.state !== 'running') {
+      const late = new Promise((resolve) => {
+        setTimeout(resolve, mayStart(context) ? START_WITHIN_MS : REFUSED_AFTER_MS);
+      });
+      await Promise.race([context.resume().catch(() => {}), late]);
+    }
+    this.#isRefused = this.#context.state !== 'running';
+    return !this.#isRefused;
+  }
+
+  stop() {
+    this.#context.suspend().catch(() => {});
+  }
+
+  /** @param {number} volume */
+  setVolume(volume) {
+    this.#volume.gain.setTargetAtTime(volume, this.#context.currentTime, 0.01);
+  }
+
+  /**
+   * What of the stream is heard now; only while `isHeard`.
+   *
+   * @param {number} nowMs
+   */
+  heardMs(nowMs) {
+    const { contextSeconds = 0, positionMs = null } = this.#report ?? {};
+    if (positionMs === null) return null;
+    const { currentTime } = this.#context;
+    const passedMs = this.#report?.isDry ? 0 : (currentTime - contextSeconds) * 1000 * this.rate;
+    const sinceTickMs = this.#sinceTickMs(nowMs, currentTime);
+    this.#learnLatency(nowMs, currentTime + sinceTickMs / 1000);
+    return positionMs + (this.#report?.isDry ? 0 : sinceTickMs) + passedMs - this.latencyMs;
+  }
+
+  /**
+   * Brings what is heard now nearer to `wishedMs` of the stream.
+   *
+   * @param {number} nowMs
+   * @param {number} wishedMs
+   * @param {number} jumpMs
+   */
+  steer(nowMs, wishedMs, jumpMs) {
+    if (this.#report === null || this.#report.endMs === null || this.#context.state !== 'running') return;
+    if (nowMs - this.#jumpedAtMs < JUMP_MS) return;
+    const heardMs = this.heardMs(nowMs);
+    const { rate, isJump } = steer(heardMs === null ? Infinity : wishedMs - heardMs, { ...SOUND, jumpMs });
+    if (isJump || !this.#isPlaced) {
+      if (this.#isPlaced) this.jumps += 1;
+      this.#isPlaced = true;
+      this.#jumpedAtMs = nowMs;
+      this.#send({ moveToMs: wishedMs + this.latencyMs, rate: 1 });
+      this.rate = 1;
+    } else if (rate !== this.rate) {
+      this.rate = rate;
+      this.#send({ rate });
+    }
+  }
+
+  close() {
+    this.#isClosed = true;
+    if (this.#decoder.state !== 'closed') this.#decoder.close();
+    this.#node?.disconnect();
+    this.#context.close().catch(() => {});
+  }
+
+  /** Another beginning, or after an error. */
+  restart() {
+    if (this.#decoder.state !== 'closed') this.#decoder.close();
+    this.#fed.clear();
+    this.#decoder = this.#newDecoder();
+  }
+
+  #newDecoder() {
+    const decoder = new AudioDecoder({
+      output: (data) => this.#decoded(data),
+      error: (error) => {
+        if (!this.#isClosed && decoder === this.#decoder) this.#on.failed(error);
+      },
+    });
+    decoder.configure(this.#config);
+    return decoder;
+  }
+
+  async #openWorklet() {
+    try {
+      await this.#context.audioWorklet.addModule(new URL('./sound-worklet.js', import.meta.url));
+      if (this.#isClosed) return;
+      const channels = Math.min(8, this.#config.numberOfChannels);
+      const node = new AudioWorkletNode(this.#context, 'stream-sound', { numberOfInputs: 0, outputChannelCount: [channels] });
+      node.port.onmessage = ({ data }) => this.#reported(data);
+      node.connect(this.#volume);
+      this.#node = node;
+      for (const message of this.#early.splice(0)) this.#send(message);
+    } catch (error) {
+      if (!this.#isClosed) this.#on.failed(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** @param {any} message */
+  #send(message) {
+    const buffers = message.channels?.map((/** @type {Float32Array} */ { buffer }) => buffer) ?? [];
+    if (this.#node) this.#node.port.postMessage(message, buffers);
+    else this.#early.push(message);
+  }
+
+  /** @param {AudioData} data */
+  #decoded(data) {
+    const fedAtMs = this.#fed.get(data.timestamp);
+    // Those before it came to nothing.
+    for (const timestamp of this.#fed.keys()) {
+      if (timestamp > data.timestamp) break;
+      this.#fed.delete(timestamp);
+    }
+    if (fedAtMs !== undefined) this.#on.decoded(performance.now() - fedAtMs);
+    const channels = Array.from({ length: data.numberOfChannels }, (_, planeIndex) => {
+      const samples = new Float32Array(data.numberOfFrames);
+      data.copyTo(samples, { planeIndex, format: 'f32-planar' });
+      return samples;
+    });
+    this.#send({ startMs: data.timestamp / 1000, sampleRate: data.sampleRate, channels });
+    data.close();
+  }
+
+  /** @param {Report} report */
+  #reported(report) {
+    const fresh = report.underflows - (this.#report?.underflows ?? 0);
+    this.#report = report;
+    this.#reportedAtMs = performance.now();
+    if (fresh <= 0 || this.#context.state !== 'running') return;
+    this.underflows += fresh;
+    this.#on.ranDry();
+  }
+
+  /** The context's clock moves in steps of a device's buffer; between two of them ours goes on. */
+  #tick = { seconds: -1, atMs: 0 };
+
+  /**
+   * @param {number} nowMs
+   * @param {number} contextSeconds
+   */
+  #sinceTickMs(nowMs, contextSeconds) {
+    if (contextSeconds !== this.#tick.seconds) this.#tick = { seconds: contextSeconds, atMs: nowMs };
+    return Math.min(20, nowMs - this.#tick.atMs);
+  }
+
+  /**
+   * @param {number} nowMs
+   * @param {number} contextSeconds
+   */
+  #learnLatency(nowMs, contextSeconds) {
+    const { contextTime = 0, performanceTime = 0 } = this.#context.getOutputTimestamp?.() ?? {};
+    const isTold = contextTime > 0 && performanceTime > 0 && Math.abs(nowMs - performanceTime) < 500;
+    const latencyMs = isTold
+      ? (contextSeconds - contextTime) * 1000 - (nowMs - performanceTime)
+      : (this.#context.outputLatency || this.#context.baseLatency || 0) * 1000;
+    const likelyMs = Math.max(0, Math.min(400, latencyMs));
+    this.latencyMs += (likelyMs - this.latencyMs) * LATENCY_SHARE;
+  }
+}
+
+/**
+ * Whether the browser is known to let a page sound.
+ *
+ * @param {AudioContext} context
+ */
+function mayStart(context) {
+  const { userActivation, getAutoplayPolicy } = /** @type {any} */ (navigator);
+  // Firefox has a word for it. Others let sound begin where the page was tapped.
+  return getAutoplayPolicy ? getAutoplayPolicy.call(navigator, context) === 'allowed' : Boolean(userActivation?.hasBeenActive);
+}
