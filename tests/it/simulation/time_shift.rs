@@ -365,6 +365,29 @@ fn viewer_in_the_ring_gets_what_a_publisher_left_although_it_takes_longer_than_o
 }
 
 #[test]
+fn viewer_that_comes_too_late_for_a_recording_gets_what_is_in_the_ring() {
+    let mut world = world_that_records("1s");
+    let spec = PublisherSpec {
+        leave: Leave::Closing,
+        ..PublisherSpec::honest("honest", s(36))
+    };
+    publish(&mut world, spec);
+    run(&mut world, s(35));
+    // The recording is over when its thread comes to it.
+    let until = world.now + s(4);
+    world.shelf.as_mut().unwrap().stall(until);
+    let viewer = watch_back(&mut world, How::V1, s(34));
+    run(&mut world, s(40));
+    let viewer = viewer.borrow();
+    let (first, _) = viewer.first().expect("it has seen something");
+    let last = viewer.last().expect("it has seen something");
+    assert!(first.number > 0 && last.number > 35 * RATE as u32);
+    assert_eq!(u64::from(last.number - first.number) + 1, viewer.pictures());
+    let skips = |message: &ToViewer| matches!(message, ToViewer::Skip { .. });
+    assert!(viewer.gaps() == 0 && !viewer.said.iter().any(skips));
+}
+
+#[test]
 fn viewers_behind_live_leave_room_for_other_readers_of_recordings() {
     let mut world = recording_world(as_ever);
     publish(&mut world, PublisherSpec::honest("honest", LONG));
