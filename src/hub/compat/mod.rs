@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The newest blob decides whose media listeners get. What a blob's publisher sends on either port goes to
-//! the [`Publisher`] of the connection that the blob came by, the *feeder*. Bytes that are no WebM reach
+//! the `Publisher` of the connection that the blob came by, the *feeder*. Bytes that are no WebM reach
 //! listeners all the same; the stream knows nothing of them.
 //!
 //! - here: connections come and go; `reading`: publishers' messages; `feeding`: they enter the stream.
