@@ -1,4 +1,5 @@
 // Everything one can send besides a camera, and every way to look at it.
+// Runs alone: it tells how old a picture is.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

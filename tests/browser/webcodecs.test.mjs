@@ -122,7 +122,12 @@ test('paused, the picture stands; played, it is live again', async () => {
 
 test('back in time another player goes on, and live this one again', async () => {
   const [viewer] = viewers;
-  await until('a way back', async () => (await stats(viewer)).back_ms > 4000);
+  // It is told to who comes.
+  await until('a way back', async () => {
+    await viewer.open(server.url(PAGE));
+    await playsBy(viewer, 'webcodecs');
+    return (await stats(viewer)).back_ms > 4000;
+  });
   await viewer.press('ArrowLeft');
   await playsBy(viewer, 'mse');
   assert.ok((await stats(viewer)).behind_ms > 2000);
