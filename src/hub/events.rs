@@ -1,4 +1,4 @@
-//! What is told to `--event-url`: publishers that come and go, recordings, and whether anyone watches.
+//! Makes the events for `--event-url`: publishers come and go, recordings end, viewers come and go.
 //!
 //! The end of a publisher is held back for the grace: one that comes back in time has not ended. Events
 //! are polled each turn ([`Hub::poll_events`]), and nothing waits for them here.
@@ -22,7 +22,7 @@ pub struct Events {
     /// Ends that are held back. More than streams at once.
     held_max: usize,
     held: BTreeMap<Arc<str>, Left>,
-    /// Streams of which a first viewer was told, and the last has not left.
+    /// Streams that have had `first-viewer`, and no `last-viewer-left` since.
     watched: BTreeSet<Arc<str>>,
     news: Vec<Event>,
 }
@@ -167,12 +167,12 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// A viewer came or left: the first of a stream, or the last, is told.
+    /// A viewer came or left. Makes `first-viewer` or `last-viewer-left`, if it was the first or the last.
     pub(super) fn tell_viewers(&mut self, id: StreamId) {
         let Some(events) = &mut self.events else {
             return;
         };
-        // A name for which there was never a publisher is made up by whoever opens its page.
+        // Any visitor can make up a name. Only names that have had a publisher cause events.
         let (stream, now) = (self.streams.stream(id), self.clock.now());
         let viewers = self.streams.broadcast(id).map(|one| one.audience().len());
         if viewers == Some(0) {

@@ -45,7 +45,7 @@ pub struct CompatSettings {
     pub bytes: usize,
 }
 
-/// How events are told.
+/// How the hub makes events for `--event-url`.
 #[derive(Debug, Clone)]
 pub struct EventSettings {
     /// A publisher that comes back within this time has not ended.

@@ -345,7 +345,7 @@ fn publisher_that_leaves_without_an_open_file_is_told_of() {
     assert_eq!(desk.shelf.len(), 0);
 }
 
-/// All that the growing recording has from here on, in chunks, and where a gap is told.
+/// Reads the growing recording from here to its end. Returns its chunks, and where the gaps are.
 fn read_growing(desk: &Desk, from: From, ring_oldest: u64) -> (Vec<Chunk>, Option<u64>) {
     let (mut from, mut chunks) = (from, Vec::new());
     loop {
