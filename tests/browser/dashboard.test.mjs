@@ -65,7 +65,7 @@ test('a publisher ends after a question and with its key', async () => {
   const soFar = await received();
   await tab.click('#streams .end');
   assert.match(await text('#sure-text'), /disconnected/);
-  await tab.click('#end');
+  await tab.click('#go');
   await until('the question for the key', async () => /does not allow it|needs the key/.test(await text('#sure-text')));
   assert.ok((await received()) >= soFar, 'still on air');
   await tab.page.keyboard.type(KEY);

@@ -80,16 +80,16 @@ test('the home page leads to the recordings, and one is deleted with the key and
 
   await tab.click('#recordings .delete');
   assert.equal(await isShown(tab, 'sure-key'), false);
-  await tab.click('#delete');
+  await tab.click('#go');
   await until('a field for the key', () => isShown(tab, 'sure-key'));
   assert.equal(await says(tab, 'sure-text'), 'This needs the key for publishing. Enter it.');
   await tab.page.type('#publish-key', 'wrong');
-  await tab.click('#delete');
+  await tab.click('#go');
   await until('a word about the key', async () => (await says(tab, 'sure-text')).startsWith('This key does not allow it.'));
   await picture(tab, 'recordings-delete-key');
   assert.equal((await readdir(join(folder, 'demo'))).length, 1);
   await tab.page.type('#publish-key', 'correct horse');
-  await tab.click('#delete');
+  await tab.click('#go');
   await until('no card', async () => (await cards(tab)) === 0);
   assert.equal(await says(tab, 'summary'), 'There are no recordings.');
   assert.deepEqual(await readdir(folder), []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ago, chartInWords, explainEnding, lockOf, metaOf, PROCESS_CHARTS, STREAM_CHARTS, summaryOf } from '../../web/dashboard/words.js';
+import { ago, chartInWords, lockOf, metaOf, PROCESS_CHARTS, STREAM_CHARTS, summaryOf } from '../../web/dashboard/words.js';
 
 const plain = (text) => text.replaceAll('\u202f', ' ');
 const stream = {
@@ -57,14 +57,4 @@ test('a key is asked for where one would show more, and a wrong one is called wr
   assert.match(lockOf({ locked: true, hasKey: false, count: 0 }).text, /Enter the key/);
   assert.match(lockOf({ locked: true, hasKey: true, count: 0 }).text, /does not open/);
   assert.match(lockOf({ locked: true, hasKey: true, count: 1 }).title, /^More/);
-});
-
-test('an ending that fails says why and what to do, and asks for a key only where one helps', () => {
-  for (const status of [0, 401, 403, 500, 503]) {
-    const { text, isEnded, needsKey } = explainEnding(status, false);
-    assert.match(text, /^[A-Z].*\. [A-Z].*\.$/);
-    assert.deepEqual([isEnded, needsKey], [false, status === 401 || status === 403]);
-  }
-  assert.notEqual(explainEnding(401, true).text, explainEnding(401, false).text);
-  for (const status of [204, 404]) assert.equal(explainEnding(status, true).isEnded, true);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { explainDeletion, explainRefusal, metaOf, summaryOf } from '../../web/recordings/words.js';
+import { explainRefusal, metaOf, summaryOf } from '../../web/recordings/words.js';
 
 test('the summary counts recordings, and says of what', () => {
   assert.equal(summaryOf({ count: 0, hasMore: false, stream: null }), 'There are no recordings.');
@@ -16,17 +16,4 @@ test('a recording that grows has no length', () => {
 
 test('each refusal is a sentence that says what to do', () => {
   for (const status of [0, 401, 403, 500]) assert.match(explainRefusal(status), /^[A-Z].*\. .*\.$/);
-});
-
-test('a deletion that fails says why and what to do, and asks for a key only where one helps', () => {
-  for (const status of [0, 401, 403, 409, 500, 503]) {
-    const { text, isGone, needsKey } = explainDeletion(status, false);
-    assert.match(text, /^[A-Z].*\. [A-Z].*\.$/);
-    assert.deepEqual([isGone, needsKey], [false, status === 401 || status === 403]);
-  }
-  assert.notEqual(explainDeletion(401, true).text, explainDeletion(401, false).text);
-});
-
-test('a recording that is not there any more is deleted', () => {
-  for (const status of [204, 404]) assert.equal(explainDeletion(status, true).isGone, true);
 });

@@ -5,8 +5,8 @@
 import { Credentials } from '../lib/credentials.js';
 import { element, within } from '../lib/element.js';
 import { at } from '../lib/place.js';
+import { Removal } from '../lib/removal.js';
 import { makeCharts } from './board.js';
-import { Ending } from './ending.js';
 import { Follower } from './events.js';
 import { History, HOUR_S } from './history.js';
 import { lockOf, metaOf, PROCESS_CHARTS, STREAM_CHARTS, summaryOf } from './words.js';
@@ -18,7 +18,8 @@ import { lockOf, metaOf, PROCESS_CHARTS, STREAM_CHARTS, summaryOf } from './word
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const keyField = element('key', HTMLInputElement);
 const credentials = new Credentials('watch', '');
-const ending = new Ending();
+const WHAT_ENDS = 'Its publisher is disconnected and viewers see that the stream has ended. It may come back.';
+const removal = new Removal();
 const processCharts = makeCharts($('process-charts'), PROCESS_CHARTS);
 
 /** @type {import('./words.js').State} */
@@ -137,7 +138,10 @@ function makeBoard(name) {
   item.setAttribute('aria-label', name);
   const end = within(item, '.end', HTMLButtonElement);
   end.setAttribute('aria-label', `End ${name}`);
-  end.addEventListener('click', () => ending.ask(name));
+  end.addEventListener('click', () => {
+    element('sure-title', HTMLElement).textContent = `End ${name}?`;
+    removal.ask({ stream: name, path: at(`api/streams/${encodeURIComponent(name)}`), text: WHAT_ENDS });
+  });
   const charts = makeCharts(within(item, '.charts', HTMLElement), STREAM_CHARTS);
   return { item, charts, isInSight: true };
 }

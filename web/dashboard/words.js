@@ -117,27 +117,3 @@ export function ago(agoS) {
   if (agoS < 2) return 'now';
   return agoS < 120 ? `${Math.round(agoS)} s ago` : `${Math.round(agoS / 60)} min ago`;
 }
-
-/**
- * What came of a request to end a stream, and what to do.
- *
- * @param {number} status of the answer; 0 without one
- * @param {boolean} hasKey whether the request showed a key or a token
- * @returns {{ text: string, isEnded: boolean, needsKey: boolean }}
- */
-export function explainEnding(status, hasKey) {
-  const goesOn = (/** @type {string} */ text, needsKey = false) => ({ text, isEnded: false, needsKey });
-  switch (status) {
-    case 204:
-    case 404:
-      return { text: '', isEnded: true, needsKey: false };
-    case 401:
-    case 403:
-      if (!hasKey) return goesOn('This needs the key for publishing. Enter it.', true);
-      return goesOn('This key does not allow it. Enter the key for publishing.', true);
-    case 503:
-      return goesOn('The server is busy. Try again in a moment.');
-    default:
-      return goesOn('The server did not answer. Try again.');
-  }
-}

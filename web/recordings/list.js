@@ -3,7 +3,7 @@
 import { Credentials } from '../lib/credentials.js';
 import { element, within } from '../lib/element.js';
 import { at } from '../lib/place.js';
-import { Deletion } from './deletion.js';
+import { Removal } from '../lib/removal.js';
 import { explainRefusal, metaOf, summaryOf } from './words.js';
 
 /** Recordings asked for at once. Each loads its head for its first picture. */
@@ -19,7 +19,7 @@ export function showRecordings(stream) {
   /** @type {Recording[]} */
   let shown = [];
   let hasMore = false;
-  const deletion = new Deletion(remove);
+  const removal = new Removal();
 
   async function load() {
     const query = new URLSearchParams({ limit: String(LIMIT) });
@@ -84,7 +84,10 @@ export function showRecordings(stream) {
     const deleteButton = within(item, '.delete', HTMLButtonElement);
     deleteButton.hidden = recording.live;
     deleteButton.setAttribute('aria-label', `Delete ${title}`);
-    deleteButton.addEventListener('click', () => deletion.ask(recording, `${recording.stream}, ${began}`));
+    deleteButton.addEventListener('click', () => {
+      $('sure-what').textContent = `${recording.stream}, ${began}`;
+      removal.ask({ stream: recording.stream, path, text: 'It cannot be brought back.', done: () => remove(recording) });
+    });
     return item;
   }
 

@@ -43,31 +43,3 @@ export function explainRefusal(status) {
   if (status === 403) return 'The key is not the right one. Enter another.';
   return 'The server did not answer. Load the page again.';
 }
-
-/**
- * What came of a request to delete a recording, and what to do.
- *
- * @param {number} status of the answer; 0 without one
- * @param {boolean} hasKey whether the request showed a key or a token
- * @returns {{ text: string, isGone: boolean, needsKey: boolean }}
- */
-export function explainDeletion(status, hasKey) {
-  const stays = (/** @type {string} */ text, needsKey = false) => ({ text, isGone: false, needsKey });
-  switch (status) {
-    case 204:
-    case 404:
-      return { text: '', isGone: true, needsKey: false };
-    case 401:
-    case 403:
-      if (!hasKey) return stays('This needs the key for publishing. Enter it.', true);
-      return stays('This key does not allow it. Enter the key for publishing.', true);
-    case 409:
-      return stays('It is still being recorded. End the stream or its recording, then delete it.');
-    case 500:
-      return stays('The server could not delete it. Its log has the reason.');
-    case 503:
-      return stays('The server is busy. Try again in a moment.');
-    default:
-      return stays('The server did not answer. Try again.');
-  }
-}
