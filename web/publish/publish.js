@@ -529,6 +529,11 @@ window.addEventListener('online', () => broadcast?.retryNow());
 document.addEventListener('visibilitychange', keepAwake);
 navigator.mediaDevices?.addEventListener?.('devicechange', fillDevices);
 
+/** For tests, and for those who look into what happens: what is asked of the encoder now. */
+Object.assign(window, {
+  videostream: { quality: () => ({ ...broadcast?.quality, isReduced: broadcast?.isReduced ?? false }) },
+});
+
 // --- Begin
 
 $('name').textContent = name;
