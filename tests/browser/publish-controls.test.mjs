@@ -18,6 +18,9 @@ before(async () => {
 });
 after(() => lab.close());
 
+/** At the same time: most of it is waiting. */
+const inBoth = (tryIn) => Promise.all([chromium, firefox].map(tryIn));
+
 /** What viewers are sent from now on for a while: the loudest sample in dB, and the lightest point. */
 async function received(name) {
   const stop = new AbortController();
@@ -39,7 +42,7 @@ async function received(name) {
 }
 
 test('mute gives viewers silence and hide gives them black, while the stream goes on', async (t) => {
-  const tryIn = async (tab) => {
+  await inBoth(async (tab) => {
     const name = `switches-${tab.browserName}`;
     await tab.open(server.url(`/publish/${name}?source=camera&size=640x360`));
     await until('the preview', async () => /is ready/.test(await tab.words()));
@@ -64,13 +67,12 @@ test('mute gives viewers silence and hide gives them black, while the stream goe
     await until('a level', () => tab.evaluate(() => Number(document.getElementById('level').ariaValueNow) > 20));
     await tab.stop();
     await tab.reaches('ended');
-  };
-  await Promise.all([chromium, firefox].map(tryIn));
+  });
 });
 
 test('a camera without a microphone goes live, and is said to be silent', async () => {
-  for (const tab of [chromium, firefox]) {
-    await tab.open(server.url('/publish/mute?source=camera&no-microphone'));
+  await inBoth(async (tab) => {
+    await tab.open(server.url(`/publish/mute-${tab.browserName}?source=camera&no-microphone`));
     await until('the preview', async () => /is ready/.test(await tab.words()));
     assert.equal(
       await tab.evaluate(() => document.getElementById('note').textContent),
@@ -79,15 +81,15 @@ test('a camera without a microphone goes live, and is said to be silent', async 
     assert.ok(await tab.evaluate(() => document.getElementById('mute').hidden && document.getElementById('level').hidden));
     await tab.click('#go');
     await tab.reaches('live');
-    assert.equal((await server.stream('mute')).audio, false);
+    assert.equal((await server.stream(`mute-${tab.browserName}`)).audio, false);
     await tab.stop();
     await tab.reaches('ended');
-  }
+  });
 });
 
 test('Stop asks, and Escape goes on', async () => {
-  for (const tab of [chromium, firefox]) {
-    await tab.open(server.url('/publish/asks?source=test&auto&size=320x180'));
+  await inBoth(async (tab) => {
+    await tab.open(server.url(`/publish/asks-${tab.browserName}?source=test&auto&size=320x180`));
     await tab.reaches('live');
     await tab.click('#go');
     assert.ok(await tab.evaluate(() => document.getElementById('sure').open));
@@ -97,11 +99,11 @@ test('Stop asks, and Escape goes on', async () => {
     assert.equal(await tab.state(), 'live');
     await tab.stop();
     await tab.reaches('ended');
-  }
+  });
 });
 
 test('the share panel copies the link and the code without a clipboard, and draws a code', async () => {
-  for (const tab of [chromium, firefox]) {
+  await inBoth(async (tab) => {
     await tab.open(server.url('/publish/shared?source=test'));
     await tab.evaluate(() => {
       Object.defineProperty(navigator, 'clipboard', { value: undefined });
@@ -123,7 +125,7 @@ test('the share panel copies the link and the code without a clipboard, and draw
     assert.ok((await tab.evaluate(() => document.querySelector('#share-code path').getAttribute('d').length)) > 1000);
     await tab.click('#share-close');
     assert.deepEqual(await tab.violations(), [], tab.browserName);
-  }
+  });
 });
 
 test('a screen goes live with the microphone mixed in and the camera in its corner', async () => {
@@ -145,7 +147,10 @@ test('a screen goes live with the microphone mixed in and the camera in its corn
   });
   await chromium.click('#settings-button');
   await chromium.click('#with-camera');
-  await until('no camera', async () => Math.min(...(await chromium.evaluate(rimOfCorner))) < 120);
+  await until('no camera', async () => {
+    const seen = await chromium.evaluate(rimOfCorner);
+    return seen && Math.min(...seen) < 120;
+  });
   assert.equal(await chromium.state(), 'live', await chromium.words());
   await chromium.stop();
   await chromium.reaches('ended');

@@ -231,7 +231,7 @@ async function open() {
   }
   // A late answer to a wish that was given up.
   if (wish !== state.wish) {
-    opened.stop();
+    opened.stop(screen !== null);
     return;
   }
   const former = capture;
@@ -243,7 +243,7 @@ async function open() {
   preview.play().catch(() => {});
   meter.listen(capture.stream);
   send({ type: 'opened', wish });
-  former?.stop();
+  former?.stop(screen !== null);
   if (opened.missing?.length) note(opened.missing.map((each) => explainMissing(each, source)).join(' '));
   if (source === 'test' && wantsAudio && !opened.stream.getAudioTracks().length) {
     note('The browser allows no sound before a click on the page, so the test picture is silent.');
@@ -497,8 +497,9 @@ function takeSetting(what) {
   }
   if (what === 'page') speak();
   if (what !== 'source') return;
-  // Before the tracks of the former one are stopped.
-  keptScreen = capture?.screen?.clone() ?? null;
+  // Whole again: what is kept would else be measured while it is small.
+  capture?.resize?.(1);
+  keptScreen = capture?.screen ?? null;
   send({ type: 'changed' });
 }
 

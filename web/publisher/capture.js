@@ -22,12 +22,12 @@ import { openTestPicture } from './test-picture.js';
  */
 /**
  * `tracks` are the browser's own, which tell when they are muted or end. `resize(scale)` makes the
- * picture smaller while it goes on; 1 is its whole size. `screen`: what is shared, to share it again
- * without a question. `missing`: what was asked for and could not be opened, and why.
+ * picture smaller while it goes on; 1 is its whole size. `screen`: what is shared, which the next
+ * capture may go on with; then `stop(true)` leaves it open. `missing`: what was asked for and could not be opened, and why.
  *
  * @typedef {object} Capture
  * @property {MediaStream} stream
- * @property {() => void} stop
+ * @property {(keepsScreen?: boolean) => void} stop
  * @property {MediaStreamTrack[]} tracks
  * @property {(scale: number) => void} [resize]
  * @property {MediaStream | null} [screen]
@@ -190,10 +190,11 @@ async function openScreen(options) {
     screen,
     missing,
     resize: resizer(picture),
-    stop() {
-      for (const track of [...tracks, ...(camera ? [camera] : [])]) track.stop();
+    stop(keepsScreen = false) {
       steady.stop();
       sound?.stop();
+      const shared = screen.getTracks();
+      for (const track of [...tracks, ...(camera ? [camera] : [])]) if (!keepsScreen || !shared.includes(track)) track.stop();
     },
   };
 }
