@@ -72,6 +72,7 @@ fn bench_push(criterion: &mut Criterion) {
     let mut framer = Framer::with_capacity(31_250);
     framer.payload().put_bytes(b'x', 31_250);
     let chunk = Chunk {
+        sequence: 0,
         framed: framer.finish(),
         kind: ChunkKind::Continuation,
         timestamp_ms: 0,

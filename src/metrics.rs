@@ -100,6 +100,8 @@ pub struct StreamReport {
     pub keyframe_interval_ms: Option<u64>,
     pub ring_bytes: u64,
     pub ring_ms: u64,
+    /// How far back a viewer can begin, in the ring or in the recording that is being written.
+    pub back_ms: u64,
     pub skips: u64,
     pub publisher_restarts: u64,
     /// Whether a recording of it is being written.
@@ -583,6 +585,7 @@ mod tests {
             keyframe_interval_ms: None,
             ring_bytes: 40,
             ring_ms: 50,
+            back_ms: 50,
             skips: 5,
             publisher_restarts: 6,
             recording: true,

@@ -22,7 +22,7 @@ use std::mem;
 use std::ops::Range;
 
 /// Jobs that wait for the archive thread: a second or two of a disk's work.
-const JOBS_MAX: usize = 1024;
+pub(super) const JOBS_MAX: usize = 1024;
 
 /// Recordings in one list.
 pub const LIST_MAX: usize = 1000;
@@ -51,7 +51,12 @@ struct Listing {
 }
 
 impl Recalls {
-    fn ask(&mut self, id: SessionId, what: Task) {
+    /// Jobs that are not answered.
+    pub(super) fn waiting(&self) -> usize {
+        self.tickets.len()
+    }
+
+    pub(super) fn ask(&mut self, id: SessionId, what: Task) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.tickets.insert(ticket, id);
@@ -137,12 +142,17 @@ impl<S: Socket> Hub<S> {
         let Some(id) = self.recalls.tickets.remove(&answer.ticket) else {
             return;
         };
+        let what = match answer.what {
+            Found::Reached(reach) => return self.stretch_came(id, reach),
+            what => what,
+        };
         let session = self.sessions.get_mut(id);
         let Some(mut recall) = session.and_then(|session| session.take_recall()) else {
             return;
         };
         recall.answered();
-        match answer.what {
+        match what {
+            Found::Reached(_) => {}
             Found::List(recordings) => {
                 self.respond_with_recordings(exchange(id, &recall), recordings, recall.is_locked());
             }

@@ -3,7 +3,6 @@
 use super::Hub;
 use super::broadcast::Broadcast;
 use crate::session::{Session, SessionId, Socket, State};
-use crate::stream::Next;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,9 +139,7 @@ impl<S: Socket> Hub<S> {
             State::Viewing { viewer, .. } => {
                 // Text messages for a viewer go out with the media: a write of their own would cost
                 // as much.
-                let mut cursor = viewer.cursor();
-                let stream = self.streams.stream(viewer.stream());
-                !matches!(cursor.next(stream), Next::Wait)
+                viewer.has_output(self.streams.stream(viewer.stream()))
             }
             State::Gone => false,
             State::Relaying(relaying) => {
@@ -224,6 +221,11 @@ impl<S: Socket> Hub<S> {
                 if pending.is_decided() && session.readiness().is_read_queued() =>
             {
                 Wait::Event("its turn")
+            }
+            State::Viewing { viewer, .. }
+                if viewer.time_shift().is_some_and(|one| one.is_awaited()) =>
+            {
+                Wait::Event("the archive")
             }
             State::Viewing { viewer, .. } if !viewer.is_websocket() && is_level => {
                 Wait::Event("media")

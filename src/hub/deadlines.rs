@@ -156,6 +156,7 @@ impl<S: Socket> Hub<S> {
                 self.sessions[id].ping(self.clock.now());
                 self.queue_write(id);
             }
+            Due::Media => self.queue_write(id),
             Due::Stalled => {
                 self.books.counters.viewers_timed_out += 1;
                 self.drop_session(id);

@@ -20,7 +20,8 @@
 //!   publisher; `authorizer`, `verdicts`,
 //!   `pending`: what the web hook is asked, what it decided lately, and how requests then go on; `client_address`, `clients`: which client a
 //!   connection counts for, and how many it has.
-//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP.
+//! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP. `time_shift`:
+//!   viewers behind live.
 //! - `events`: what `--event-url` gets.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
@@ -70,6 +71,7 @@ mod stall;
 mod streams;
 mod sweep;
 mod throttle;
+mod time_shift;
 mod traffic;
 mod unsent;
 mod verdicts;
@@ -93,8 +95,8 @@ pub use settings::{EventSettings, HookSettings};
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::metrics::Counters;
+use crate::session::batch::Batch;
 use crate::session::body::ReadBuffer;
-use crate::session::viewer::Batch;
 use crate::session::{Client, IncomingHead, Session, SessionId, Socket, State};
 use crate::work::{Budget, Work};
 use archive::Recalls;

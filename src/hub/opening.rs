@@ -12,13 +12,14 @@ use crate::routes::Via;
 use crate::session::bucket::RateLimit;
 use crate::session::inbound::Inbound;
 use crate::session::publisher::{Publisher, PublisherEnd, Upload};
-use crate::session::viewer::{Transport, Viewer, hello, stream_head};
+use crate::session::viewer::{Transport, Viewer, stream_head};
 use crate::session::{SessionId, Socket, State};
 use crate::stream::{Ingest, StreamId};
 use crate::stream_name::StreamName;
 use crate::webm::DocType;
 use crate::websocket::messages::{ToPublisher, ToViewer};
 use crate::websocket::{CloseCode, Handshake, switching_protocols, text_frame};
+use std::time::Duration;
 
 /// What Icecast's own method waits for before it sends. It speaks HTTP/1.0.
 const SOURCE_ACCEPTED: &[u8] = b"HTTP/1.0 200 OK\r\n\r\n";
@@ -42,7 +43,7 @@ impl<S: Socket> Hub<S> {
         &mut self,
         exchange: Exchange<'_>,
         name: &StreamName,
-        via: Via,
+        (via, back): (Via, Duration),
     ) -> Result<(), Refusal> {
         let Exchange { id, head, rest } = exchange;
         if self.streams.find(name.as_str()).is_none() {
@@ -52,9 +53,17 @@ impl<S: Socket> Hub<S> {
         self.count_client(id, head)?;
         let stream_id = self.streams.open(name, self.clock.now());
         let stream = self.streams.stream(stream_id);
-        let hello = hello(stream, stream.is_live());
+        let start = self.place_behind(stream_id, back);
+        let behind_ms = start.as_ref().map_or(0, |start| start.behind_ms);
+        let hello = ToViewer::Hello {
+            stream: stream.name().to_string(),
+            live: stream.is_live(),
+            behind_ms,
+            back_ms: Some(self.back_ms(stream_id)),
+        };
+        let hello = text_frame(&hello.to_json());
         let now = self.clock.now();
-        let (mut viewer, inbound) = match via {
+        let (viewer, inbound) = match via {
             Via::WebSocket(handshake) => {
                 let v1 = self.upgrade(id, &handshake, hello);
                 if v1 && self.is_recording(name.as_str()) {
@@ -74,6 +83,10 @@ impl<S: Socket> Hub<S> {
                 let viewer = Viewer::http(stream_id, stream, head.version, stamp, now);
                 (viewer, None)
             }
+        };
+        let mut viewer = match start {
+            Some(start) => start.apply(viewer),
+            None => viewer,
         };
         let index = self.streams.join(stream_id, id, viewer.is_websocket());
         viewer.set_audience_index(index);

@@ -18,7 +18,7 @@ use crate::session::Socket;
 use crate::stream::{Chunk, ChunkKind, Stream, StreamId};
 use crate::stream_name::StreamName;
 use crate::websocket::messages::{ToPublisher, ToViewer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -47,9 +47,17 @@ pub struct Recordings {
     /// What was asked for by name. Invariant: of streams that have a tap or a publisher.
     wishes: BTreeMap<Arc<str>, bool>,
     /// Streams with a file that is being written.
-    open: BTreeSet<Arc<str>>,
+    open: BTreeMap<Arc<str>, OpenFile>,
     orders: Vec<Order>,
     tally: Tally,
+}
+
+/// A file that is being written.
+#[derive(Debug, Clone, Copy)]
+struct OpenFile {
+    /// When its first chunk came, by the catalog's clock.
+    came_ms: u64,
+    generation: u32,
 }
 
 /// One stream's recorder, as far as the hub knows it.
@@ -76,7 +84,7 @@ impl Recordings {
             waiting_max: settings.limits.max_streams,
             taps: BTreeMap::new(),
             wishes: BTreeMap::new(),
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             orders: Vec::new(),
             tally: Tally::default(),
         })
@@ -272,7 +280,13 @@ impl<S: Socket> Hub<S> {
     /// Whether a recording of this stream is being written.
     pub(super) fn is_recording(&self, name: &str) -> bool {
         let recordings = self.recordings.as_ref();
-        recordings.is_some_and(|recordings| recordings.open.contains(name))
+        recordings.is_some_and(|recordings| recordings.open.contains_key(name))
+    }
+
+    /// When the first media of a stream's recording came, if it has these tracks.
+    pub(super) fn recorded_from_ms(&self, name: &str, generation: u32) -> Option<u64> {
+        let file = self.recordings.as_ref()?.open.get(name)?;
+        (file.generation == generation).then_some(file.came_ms)
     }
 
     pub(super) fn recording_figures(&self) -> metrics::Recordings {
@@ -311,7 +325,16 @@ impl<S: Socket> Hub<S> {
             return;
         };
         match &what {
-            Event::Began => drop(recordings.open.insert(name.clone())),
+            &Event::Began {
+                came_ms,
+                generation,
+            } => {
+                let file = OpenFile {
+                    came_ms,
+                    generation,
+                };
+                recordings.open.insert(name.clone(), file);
+            }
             Event::Ended { .. } => {
                 recordings.tally.finished += 1;
                 recordings.open.remove(&name);
@@ -341,11 +364,11 @@ impl<S: Socket> Hub<S> {
         let Some(id) = self.streams.find(&name) else {
             return;
         };
-        self.send_recording_state(id, matches!(what, Event::Began));
+        self.send_recording_state(id, matches!(what, Event::Began { .. }));
         if let Event::Failed(reason) = &what {
             self.warn_of_recording(id, reason);
         }
-        let is_over = !matches!(what, Event::Began);
+        let is_over = !matches!(what, Event::Began { .. });
         if is_over && !self.streams.stream(id).is_live() {
             self.release(id);
         }
@@ -419,7 +442,7 @@ mod tests {
             waiting_max: 2,
             taps: BTreeMap::new(),
             wishes: BTreeMap::new(),
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             orders: Vec::new(),
             tally: Tally::default(),
         }

@@ -135,6 +135,7 @@ impl<S: Socket> Hub<S> {
             keyframe_interval_ms: stream.keyframe_interval_ms(),
             ring_bytes: stream.ring().byte_len() as u64,
             ring_ms: stream.ring().span_ms(),
+            back_ms: self.back_ms(stream_id),
             skips: traffic.skips(),
             publisher_restarts: stream.publisher_restarts(),
             recording: self.is_recording(stream.name()),

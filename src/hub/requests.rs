@@ -209,8 +209,8 @@ impl<S: Socket> Hub<S> {
             Route::Watch { name, .. } if head.method == Method::Head => {
                 self.describe_stream(id, head, &name);
             }
-            Route::Watch { name, via } => {
-                return self.open_viewer(exchange, &name, via);
+            Route::Watch { name, via, back } => {
+                return self.open_viewer(exchange, &name, (via, back));
             }
             Route::PutPoster(name) => {
                 return self.open_posting(exchange, name);

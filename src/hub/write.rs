@@ -184,6 +184,7 @@ impl<S: Socket> Hub<S> {
         match sent.progress {
             WriteProgress::Level | WriteProgress::Blocked => {}
             WriteProgress::More => self.queue_write(id),
+            WriteProgress::Held(held) => self.hold_viewer(id, held),
             WriteProgress::Ended => self.close_when_written(id),
         }
         sent.bytes

@@ -335,6 +335,7 @@ mod tests {
         ToViewer::Init {
             mime: String::new(),
             generation: 1,
+            behind_ms: 0,
         }
         .to_json()
     }

@@ -1,7 +1,9 @@
 //! The threads that record and read recordings, as the loop sees them.
 
 use crate::hub::RecordSettings;
-use crate::record::{Archive, ArchiveAnswer, Folder, Job, News, Order, RecordThread};
+use crate::record::{
+    Archive, ArchiveAnswer, Folder, GrowingFiles, Job, Ledger, News, Order, RecordThread,
+};
 use mio::Waker;
 use std::io;
 use std::sync::Arc;
@@ -32,16 +34,20 @@ impl Recording {
         folder: Folder,
         waker: Arc<Waker>,
     ) -> io::Result<Recording> {
-        let (record, gauge) = (&settings.record, settings.gauge.clone());
+        let record = &settings.record;
+        let ledger = Ledger {
+            gauge: settings.gauge.clone(),
+            growing: GrowingFiles::default(),
+        };
         // It fails when the loop has ended.
         let wake = |waker: Arc<Waker>| {
             move || {
                 let _ = waker.wake();
             }
         };
-        let archive = Archive::start(folder.clone(), wake(waker.clone()))?;
+        let archive = Archive::start(folder.clone(), ledger.growing.clone(), wake(waker.clone()))?;
         let wake = wake(waker);
-        let thread = RecordThread::start(folder, record.pace, record.retention, gauge, wake)?;
+        let thread = RecordThread::start(folder, record.pace, record.retention, ledger, wake)?;
         Ok(Recording {
             thread,
             archive,

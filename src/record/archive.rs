@@ -11,6 +11,7 @@
 
 use super::Folder;
 use super::file_name::FileName;
+use super::growing::{From, GrowingFiles, Reach};
 use super::retention::Entry;
 use crate::picture::{Picture, Words};
 use crate::stream_name::StreamName;
@@ -57,6 +58,12 @@ pub enum Task {
         stream: StreamName,
         file: FileName,
     },
+    /// A stretch of the recording that is being written, up to what is in the ring.
+    Stretch {
+        stream: Arc<str>,
+        from: From,
+        ring_oldest: u64,
+    },
 }
 
 /// Which recordings are wanted.
@@ -85,6 +92,7 @@ pub enum Found {
     /// `None`: there is no such recording.
     Picture(Option<Picture>),
     Deleted(Deletion),
+    Reached(Reach),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,14 +142,18 @@ pub struct Archive {
 
 impl Archive {
     /// `wake` is called for each answer.
-    pub fn start(folder: Folder, wake: impl Fn() + Send + 'static) -> io::Result<Archive> {
+    pub fn start(
+        folder: Folder,
+        growing: GrowingFiles,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Archive> {
         let (jobs, incoming) = mpsc::channel::<Job>();
         let (outgoing, answers) = mpsc::channel();
         thread::Builder::new()
             .name("archive".to_owned())
             .spawn(move || {
                 while let Ok(Job { ticket, what }) = incoming.recv() {
-                    let what = perform(&folder, what);
+                    let what = perform(&folder, &growing, what);
                     // The receiver is gone when the server has ended.
                     if outgoing.send(Answer { ticket, what }).is_err() {
                         return;
@@ -163,7 +175,7 @@ impl Archive {
 }
 
 /// What the thread does for one job.
-pub fn perform(folder: &Folder, task: Task) -> Found {
+pub fn perform(folder: &Folder, growing: &GrowingFiles, task: Task) -> Found {
     match task {
         Task::List(query) => Found::List(list(folder, &query).unwrap_or_else(|error| {
             tracing::error!(%error, "the folder of recordings cannot be read");
@@ -173,6 +185,11 @@ pub fn perform(folder: &Folder, task: Task) -> Found {
         Task::Read { file, at, length } => Found::Piece(read(&file, at, length)),
         Task::Picture { stream, file } => Found::Picture(picture(folder, &stream, file).ok()),
         Task::Delete { stream, file } => Found::Deleted(delete(folder, &stream, file)),
+        Task::Stretch {
+            stream,
+            from,
+            ring_oldest,
+        } => Found::Reached(growing.read(&stream, &from, ring_oldest)),
     }
 }
 

@@ -17,13 +17,15 @@
 //!   the time comes in.
 //! - `folder`, `file_name`: recordings on disk.
 //! - `retention`: which ones go.
-//! - `archive`: the thread that reads recordings, for clients.
+//! - `archive`: the thread that reads recordings, for clients. `growing`: those that are being written, for
+//!   viewers behind live.
 //! - `thread`: the recording thread. `upkeep`: the thread that finishes what a crash cut off, and deletes.
 
 mod archive;
 mod file_name;
 mod folder;
 mod gauge;
+mod growing;
 mod orders;
 mod recorder;
 mod retention;
@@ -41,11 +43,14 @@ pub use archive::{
 pub use file_name::FileName;
 pub use folder::Folder;
 pub use gauge::{Admission, Admitted, Gauge};
+#[cfg(feature = "testing")]
+pub use growing::ReadAt;
+pub use growing::{From, GrowingFiles, Reach, Stretch};
 pub use orders::{Event, News, Order, What};
 #[cfg(feature = "testing")]
 pub use recorder::{Files, Now, Recorder};
 pub use retention::Retention;
-pub use thread::RecordThread;
+pub use thread::{Ledger, RecordThread};
 
 use std::time::Duration;
 

@@ -32,8 +32,8 @@ pub struct News {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A file is being written.
-    Began,
+    /// A file is being written. Its first chunk came at this time, and has this init segment.
+    Began { came_ms: u64, generation: u32 },
     /// It is finished.
     Ended {
         file: String,

@@ -8,6 +8,7 @@
 //!
 //! It does no I/O of its own and reads no clock: see [`Files`].
 
+use super::growing::{GrowingFile, GrowingFiles, Mark, ReadAt};
 use super::orders::{Event, News, Order, What};
 use super::{Gauge, Pace};
 use crate::stream::{Chunk, ChunkKind};
@@ -35,6 +36,9 @@ pub trait Files {
         began: SystemTime,
         doc_type: DocType,
     ) -> io::Result<(Self::File, String)>;
+
+    /// The same file, for reading while it is written.
+    fn reader(&self, file: &Self::File) -> io::Result<Box<dyn ReadAt>>;
 }
 
 /// The time, by the clock that cannot be set and by the one on the wall.
@@ -49,6 +53,7 @@ pub struct Recorder<F: Files> {
     files: F,
     pace: Pace,
     gauge: Gauge,
+    growing: GrowingFiles,
     sources: BTreeMap<Arc<str>, Source<F::File>>,
     news: VecDeque<News>,
 }
@@ -75,14 +80,20 @@ struct Open<S> {
     unsynced_since: Option<Instant>,
     /// When the publisher left.
     left_at: Option<Instant>,
+    /// For viewers behind live. `None` where the file cannot be read.
+    growing: Option<Arc<GrowingFile>>,
+    /// Chunks that are not in the file.
+    marks: Vec<Mark>,
 }
 
 impl<F: Files> Recorder<F> {
-    pub fn new(files: F, pace: Pace, gauge: Gauge) -> Recorder<F> {
+    /// Files that are being written are in `growing`.
+    pub fn new(files: F, pace: Pace, gauge: Gauge, growing: GrowingFiles) -> Recorder<F> {
         Recorder {
             files,
             pace,
             gauge,
+            growing,
             sources: BTreeMap::new(),
             news: VecDeque::new(),
         }
@@ -142,8 +153,18 @@ impl<F: Files> Recorder<F> {
             match begin(&mut self.files, stream, &source.recording, chunk, now) {
                 Ok(open) => {
                     tracing::info!(stream = %stream, file = open.name, "recording");
+                    if let Some(file) = &open.growing {
+                        self.growing.add(stream, file.clone());
+                    }
+                    let (came_ms, generation) = (chunk.came_ms, chunk.generation);
                     source.state = State::Open(Box::new(open));
-                    self.tell(stream, Event::Began);
+                    self.tell(
+                        stream,
+                        Event::Began {
+                            came_ms,
+                            generation,
+                        },
+                    );
                 }
                 Err(error) => return self.fail(stream, &error, now),
             }
@@ -153,6 +174,7 @@ impl<F: Files> Recorder<F> {
             return;
         };
         open.left_at = None;
+        open.mark(chunk);
         let mut result = open.writer.push(&chunk.framed.payload());
         if result.is_ok() && open.writer.pending_bytes() > PENDING_BYTES_MAX {
             result = open.flush(&gauge, now.now);
@@ -218,9 +240,11 @@ impl<F: Files> Recorder<F> {
 
     /// Finishes the file of a stream, if one is open.
     fn close(&mut self, stream: &Arc<str>, now: Now) {
-        let Some(open) = self.take_open(stream, None) else {
+        let Some(mut open) = self.take_open(stream, None) else {
             return;
         };
+        // Viewers behind live read what is written. Where that fails, finishing does.
+        let _ = open.flush(&self.gauge, now.now);
         let name = open.name;
         let before = open.writer.bytes() - open.writer.pending_bytes() as u64;
         match open.writer.finish() {
@@ -255,7 +279,10 @@ impl<F: Files> Recorder<F> {
     fn take_open(&mut self, stream: &str, until: Option<Instant>) -> Option<Open<F::File>> {
         let source = self.sources.get_mut(stream)?;
         match std::mem::replace(&mut source.state, State::Waiting { until }) {
-            State::Open(open) => Some(*open),
+            State::Open(open) => {
+                self.growing.remove(stream);
+                Some(*open)
+            }
             State::Waiting { until: before } => {
                 let until = until.max(before);
                 source.state = State::Waiting { until };
@@ -307,11 +334,16 @@ fn begin<F: Files>(
     let unix_ms = unix
         .ok()
         .and_then(|since| since.as_millis().try_into().ok());
+    let base_ms = chunk.timestamp_ms;
+    let reader = files.reader(&file).ok();
+    let growing = reader.map(|reader| GrowingFile::new(reader, base_ms, chunk.generation));
     Ok(Open {
-        writer: FileWriter::create(file, recording, chunk.timestamp_ms, unix_ms)?,
+        writer: FileWriter::create(file, recording, base_ms, unix_ms)?,
         name,
         unsynced_since: Some(now.now),
         left_at: None,
+        growing: growing.map(Arc::new),
+        marks: Vec::new(),
     })
 }
 
@@ -324,6 +356,19 @@ fn reason(error: &io::Error) -> String {
 }
 
 impl<S: Storage> Open<S> {
+    /// Notes where a chunk will be.
+    fn mark(&mut self, chunk: &Chunk) {
+        if self.growing.is_some() {
+            self.marks.push(Mark {
+                sequence: chunk.sequence,
+                offset: self.writer.bytes(),
+                timestamp_ms: chunk.timestamp_ms,
+                came_ms: chunk.came_ms,
+                is_join_point: chunk.kind == ChunkKind::JoinPoint,
+            });
+        }
+    }
+
     fn flush(&mut self, gauge: &Gauge, now: Instant) -> io::Result<()> {
         let bytes = self.writer.pending_bytes() as u64;
         if bytes == 0 {
@@ -331,6 +376,9 @@ impl<S: Storage> Open<S> {
         }
         self.writer.flush()?;
         gauge.wrote(bytes);
+        if let Some(growing) = &self.growing {
+            growing.wrote(self.marks.drain(..), self.writer.bytes());
+        }
         self.unsynced_since.get_or_insert(now);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The recorder with files in memory and a time that tests set.
 
+use super::growing::{From, GrowingFiles, Reach, ReadAt};
 use super::orders::{Event, News, Order, What};
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
@@ -37,6 +38,10 @@ impl Files for Shelf {
         files.push((name.clone(), file.clone()));
         Ok((file, name))
     }
+
+    fn reader(&self, file: &MemoryFile) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(file.clone()))
+    }
 }
 
 impl Shelf {
@@ -69,6 +74,7 @@ struct Desk {
     recorder: Recorder<Shelf>,
     shelf: Shelf,
     gauge: Gauge,
+    growing: GrowingFiles,
     recording: Recording,
     chunks: Vec<Chunk>,
     start: Instant,
@@ -80,9 +86,15 @@ const PACE: Pace = Pace {
     sync: Duration::from_secs(1),
 };
 
+const BEGAN: Event = Event::Began {
+    came_ms: 0,
+    generation: 1,
+};
+
 impl Desk {
     fn new(pace: Pace) -> Desk {
         let (shelf, gauge) = (Shelf::default(), Gauge::default());
+        let growing = GrowingFiles::default();
         let path = "tests/data/chromium-vp8-opus-100ms.webm";
         let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
         let bytes = Bytes::from(std::fs::read(path).unwrap());
@@ -97,7 +109,8 @@ impl Desk {
         let chunks = (ring.oldest()..ring.live_edge()).filter_map(|at| ring.chunk(at));
         let chunks = chunks.filter(|chunk| chunk.kind != ChunkKind::Init);
         Desk {
-            recorder: Recorder::new(shelf.clone(), pace, gauge.clone()),
+            recorder: Recorder::new(shelf.clone(), pace, gauge.clone(), growing.clone()),
+            growing,
             shelf,
             gauge,
             recording: stream.init().unwrap().recording.clone(),
@@ -172,7 +185,7 @@ fn publisher_that_returns_within_the_grace_goes_on_in_the_same_file() {
     desk.order("demo", What::Left);
     desk.now_ms += 29_999;
     desk.tend();
-    assert_eq!(desk.news(), [Event::Began]);
+    assert_eq!(desk.news(), [BEGAN]);
     desk.now_ms += 1;
     let wake = desk.recorder.next_wake();
     assert_eq!(wake, Some(desk.now().now));
@@ -264,7 +277,7 @@ fn full_disk_ends_the_recording_and_is_tried_again_a_minute_later() {
         desk.send("demo", index..index + 1);
     }
     let news = desk.news();
-    let [Event::Began, Event::Failed(reason), Event::Ended { .. }] = &news[..] else {
+    let [BEGAN, Event::Failed(reason), Event::Ended { .. }] = &news[..] else {
         panic!("{news:?}");
     };
     assert_eq!(reason, "the disk is full");
@@ -326,4 +339,102 @@ fn publisher_that_leaves_without_an_open_file_is_told_of() {
     // A chunk that no decoder can start with begins no file.
     desk.send("demo", 1..2);
     assert_eq!(desk.shelf.len(), 0);
+}
+
+/// All that the growing recording has from here on, in chunks, and where a gap is told.
+fn read_growing(desk: &Desk, from: From, ring_oldest: u64) -> (Vec<Chunk>, Option<u64>) {
+    let (mut from, mut chunks) = (from, Vec::new());
+    loop {
+        let reach = desk.growing.read("demo", &from, ring_oldest);
+        let Reach::Stretch(stretch) = reach else {
+            panic!("{reach:?}");
+        };
+        chunks.extend(stretch.chunks);
+        if stretch.follows.is_some() {
+            return (chunks, stretch.follows);
+        }
+        from = From::Place(stretch.rest);
+    }
+}
+
+fn payload(chunks: &[Chunk]) -> Vec<u8> {
+    let payloads = chunks.iter().map(|chunk| chunk.framed.payload());
+    payloads.fold(Vec::new(), |all, payload| [&all[..], &payload].concat())
+}
+
+fn assert_same(got: &[Chunk], expected: &[Chunk]) {
+    let (got, expected) = (payload(got), payload(expected));
+    let differs = got
+        .iter()
+        .zip(&expected)
+        .position(|(one, other)| one != other);
+    assert_eq!((got.len(), differs), (expected.len(), None));
+}
+
+#[test]
+fn growing_recording_is_read_as_the_ring_had_it_from_any_chunk_to_any() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    let all = desk.chunks.len();
+    assert!(matches!(
+        desk.growing.read("demo", &From::Came(0), 0),
+        Reach::Gone
+    ));
+    desk.send("demo", 0..all);
+    let end = desk.chunks[all - 1].sequence + 1;
+    for first in 0..all {
+        let from = From::Sequence(desk.chunks[first].sequence);
+        let (chunks, follows) = read_growing(&desk, from.clone(), u64::MAX);
+        assert_same(&chunks, &desk.chunks[first..]);
+        assert_eq!(follows, Some(end));
+        // Up to what is in the ring.
+        let last = first + (all - first).div_ceil(2);
+        let in_ring = desk.chunks.get(last).map_or(end, |chunk| chunk.sequence);
+        let (chunks, follows) = read_growing(&desk, from, in_ring);
+        assert_eq!(follows, Some(in_ring));
+        assert_same(&chunks, &desk.chunks[first..last]);
+    }
+    assert!(matches!(
+        desk.growing.read("demo", &From::Sequence(end), 0),
+        Reach::NotYet
+    ));
+    // One that reads it when it ends reads the rest.
+    let middle = desk.chunks[all / 2].sequence;
+    let reach = desk.growing.read("demo", &From::Sequence(1), middle);
+    let Reach::Stretch(stretch) = reach else {
+        panic!("{reach:?}");
+    };
+    desk.order("demo", What::End);
+    let (chunks, follows) = read_growing(&desk, From::Place(stretch.rest), u64::MAX);
+    assert_same(&chunks, &desk.chunks[all / 2..]);
+    assert_eq!(follows, Some(end));
+    let over = desk.growing.read("demo", &From::Sequence(1), 0);
+    assert!(matches!(over, Reach::Gone));
+}
+
+#[test]
+fn growing_recording_ends_a_stretch_where_chunks_are_missing() {
+    let mut desk = Desk::new(PACE);
+    desk.begin("demo");
+    let (all, joins) = (desk.chunks.len(), desk.join_points());
+    let (gone, back) = (joins[1] - 3, joins[1]);
+    desk.send("demo", 0..gone);
+    desk.send("demo", back..all);
+    let (chunks, follows) = read_growing(&desk, From::Sequence(desk.chunks[0].sequence), u64::MAX);
+    assert_same(&chunks, &desk.chunks[..gone]);
+    assert_eq!(follows, Some(desk.chunks[gone].sequence));
+    // One that has come there goes on behind the gap, and is told.
+    let from = From::Sequence(desk.chunks[0].sequence);
+    let Reach::Stretch(stretch) = desk.growing.read("demo", &from, u64::MAX) else {
+        panic!("there is more");
+    };
+    let rest = From::Place(stretch.rest);
+    let Reach::Stretch(stretch) = desk.growing.read("demo", &rest, u64::MAX) else {
+        panic!("there is more");
+    };
+    assert_eq!(stretch.missed, 3);
+    // What is missing is asked for: it goes on with the next join point.
+    let from = From::Sequence(desk.chunks[gone].sequence);
+    let (chunks, _) = read_growing(&desk, from, u64::MAX);
+    assert_same(&chunks, &desk.chunks[back..]);
 }

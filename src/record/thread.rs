@@ -3,6 +3,7 @@
 //! It takes what has come about ten times a second, so that the loop wakes it rarely, and a file gets
 //! few large writes.
 
+use super::growing::{GrowingFiles, ReadAt};
 use super::orders::{Event, News, Order};
 use super::recorder::{Files, Now, Recorder};
 use super::upkeep::Upkeep;
@@ -18,6 +19,13 @@ use std::time::{Duration, Instant, SystemTime};
 /// than that.
 const COLLECT: Duration = Duration::from_millis(100);
 
+/// What the recording thread keeps up to date for others.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub gauge: Gauge,
+    pub growing: GrowingFiles,
+}
+
 /// The recording thread, from outside.
 pub struct RecordThread {
     /// `None` once the server stops.
@@ -27,15 +35,16 @@ pub struct RecordThread {
 }
 
 impl RecordThread {
-    /// `gauge` shows how full the queue is; the hub keeps it within its limit. `wake` is called when
+    /// `ledger.gauge` shows how full the queue is; the hub keeps it within its limit. `wake` is called when
     /// there is news.
     pub fn start(
         folder: Folder,
         pace: Pace,
         retention: Retention,
-        gauge: Gauge,
+        ledger: Ledger,
         wake: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<RecordThread> {
+        let Ledger { gauge, growing } = ledger;
         let (orders, incoming) = mpsc::channel();
         let (outgoing, news) = mpsc::channel();
         let recovered = {
@@ -49,7 +58,7 @@ impl RecordThread {
         };
         let upkeep = Upkeep::start(folder.clone(), retention, recovered)?;
         let mut desk = Desk {
-            recorder: Recorder::new(DiskFiles(folder), pace, gauge),
+            recorder: Recorder::new(DiskFiles(folder), pace, gauge, growing),
             incoming,
             outgoing,
             wake,
@@ -191,5 +200,15 @@ impl Files for DiskFiles {
     ) -> io::Result<(File, String)> {
         let (file, name) = self.0.create(stream, FileName::new(began, doc_type))?;
         Ok((file, name.to_string()))
+    }
+
+    fn reader(&self, file: &File) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(file.try_clone()?))
+    }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, at)
     }
 }

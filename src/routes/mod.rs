@@ -9,6 +9,7 @@
 
 mod other_servers;
 mod refusals;
+mod time_shift;
 
 use crate::compat::Port;
 use crate::http::base_path::BasePath;
@@ -19,6 +20,8 @@ use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
 use other_servers::{foreign_file, refuse_foreign_file, refuse_unfit_upload};
 use refusals::refuse_socket_to_file;
+use std::time::Duration;
+use time_shift::how_far_back;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub enum Route {
     Watch {
         name: StreamName,
         via: Via,
+        /// How far behind live. Zero: live.
+        back: Duration,
     },
     /// To speak the old protocol of node-videostream on one of its ports.
     Old {
@@ -462,6 +467,7 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
             Method::Get | Method::Head => Ok(Route::Watch {
                 name,
                 via: Via::Http,
+                back: how_far_back(head)?,
             }),
             method if method.is_upload() => {
                 refuse_unfit_upload(head)?;
@@ -495,10 +501,11 @@ fn route_live(head: &RequestHead, last: &str) -> Result<Route, Refusal> {
         return Ok(Route::Watch {
             name,
             via: Via::WebSocket(handshake),
+            back: how_far_back(head)?,
         });
     }
     match head.method {
-        Method::Get | Method::Head => Ok(Route::WatchPage {
+        Method::Get | Method::Head => how_far_back(head).map(|_| Route::WatchPage {
             name,
             embed: head.query.has("embed"),
         }),

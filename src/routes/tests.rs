@@ -78,6 +78,7 @@ fn every_address_of_the_contract_has_its_route() {
             Route::Watch {
                 name: name("a"),
                 via: http(),
+                back: Duration::ZERO,
             },
         ),
         (
@@ -136,6 +137,7 @@ fn page_address_opened_as_a_websocket_is_the_stream() {
     let watch = Route::Watch {
         name: name("a"),
         via,
+        back: Duration::ZERO,
     };
     assert_eq!(ask("GET /live/a", &offer), Ok(watch));
     let via = Via::WebSocket(Handshake {
@@ -149,6 +151,49 @@ fn page_address_opened_as_a_websocket_is_the_stream() {
             via
         })
     );
+}
+
+#[test]
+fn time_to_go_back_is_minus_and_seconds() {
+    for (value, back_ms) in [
+        ("-30", Some(30_000)),
+        ("-0.5", Some(500)),
+        ("0", Some(0)),
+        ("-0", Some(0)),
+        ("0.0", Some(0)),
+        ("-99999999999999999999", Some(1_000_000_000_000)),
+        ("30", None),
+        ("", None),
+        ("-", None),
+        ("--3", None),
+        ("-1e3", None),
+        ("-1s", None),
+        ("+5", None),
+        ("%2d5", Some(5000)),
+        ("-inf", None),
+        ("-.", None),
+    ] {
+        let back = back_ms.map(Duration::from_millis);
+        let found = ask(&format!("GET /live/a.webm?t={value}"), "");
+        let found = found.map(|route| match route {
+            Route::Watch { back, .. } => back,
+            other => panic!("{other:?}"),
+        });
+        let refused = found.as_ref().err().map(|refusal| refusal.status);
+        assert_eq!(
+            (found.as_ref().ok(), refused),
+            (back.as_ref(), back.is_none().then_some(400)),
+            "{value}"
+        );
+        for (address, fields) in [
+            ("GET /live/a", ""),
+            ("GET /live/a", SOCKET),
+            ("HEAD /live/a.webm", ""),
+        ] {
+            let found = ask(&format!("{address}?t={value}"), fields);
+            assert_eq!(found.is_ok(), back.is_some(), "{address} {value}");
+        }
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub enum Due {
     Stalled,
     /// No media from the publisher.
     SilentPublisher,
+    /// Media of a viewer behind live are due, or it may ask for them again.
+    Media,
     /// Time to send a ping.
     Ping,
     /// The peer did not answer the ping.
@@ -77,11 +79,13 @@ impl<S> Session<S> {
                     !self.outbox.is_empty() && viewer.has_stood_still(limits.viewer_timeout, now);
                 is_trickling.then_some(Due::Stalled)
             }
-            State::Viewing { viewer, .. } if viewer.is_websocket() => {
+            State::Viewing { viewer, .. } => {
                 let liveness = viewer.liveness();
-                liveness.due(limits.ping_interval, limits.ping_timeout, now)
+                let due = liveness.due(limits.ping_interval, limits.ping_timeout, now);
+                let media_are_due = viewer.time_shift().is_some_and(|one| one.is_due(now));
+                due.filter(|_| viewer.is_websocket())
+                    .or(media_are_due.then_some(Due::Media))
             }
-            State::Viewing { .. } => None,
             State::Relaying(_) if is_stalled => Some(Due::Stalled),
             State::Relaying(relaying) if self.readiness.blocked_since().is_some() => {
                 let is_trickling =

@@ -7,7 +7,8 @@
 //!
 //! - `state`: the states, and what belongs to each; `head`: a request head that is coming in.
 //! - `turn`: what one session reads and writes in a turn; `requesting`: the same before it has a role.
-//! - `publisher`, `viewer`: the two roles; `keyframes`: the messages to publishers without a keyframe;
+//! - `publisher`, `viewer`: the two roles; `time_shift`: what a viewer behind live has besides;
+//!   `batch`: what one write offers to a viewer; `keyframes`: the messages to publishers without a keyframe;
 //!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
@@ -18,6 +19,7 @@
 //! No session knows of another one. Time is passed in. The hub sees a session's state, and changes it
 //! by [`Session::enter`] and by the methods of the roles alone.
 
+pub(crate) mod batch;
 pub(crate) mod body;
 pub(crate) mod bucket;
 mod client;
@@ -36,6 +38,7 @@ pub(crate) mod relaying;
 pub(crate) mod requesting;
 mod socket;
 mod state;
+mod time_shift;
 pub(crate) mod turn;
 pub(crate) mod viewer;
 
@@ -48,6 +51,7 @@ pub use readiness::Readiness;
 pub use recall::Recall;
 pub use socket::Socket;
 pub use state::{Draining, Posting, State};
+pub use time_shift::TimeShift;
 
 use crate::compat::Port;
 use bytes::{Bytes, BytesMut};
@@ -268,8 +272,9 @@ impl<S> Session<S> {
             State::Responding { rest, .. } => rest.capacity(),
             State::Posting(posting) => posting.jpeg.capacity(),
             State::Publishing(publisher) => publisher.held_bytes(),
-            State::Viewing { inbound, .. } => {
-                inbound.as_ref().map_or(0, |inbound| inbound.held_bytes())
+            State::Viewing { viewer, inbound } => {
+                let held = inbound.as_ref().map_or(0, |inbound| inbound.held_bytes());
+                held + viewer.time_shift().map_or(0, TimeShift::held_bytes)
             }
             State::Relaying(relaying) => relaying.held_bytes(),
             State::Recalling(recall) => recall.held_bytes(),

@@ -3,11 +3,12 @@
 //! Nothing here knows of other connections. The steps work with any socket, and return what is to
 //! happen next; the hub does that.
 
+use super::batch::Batch;
 use super::inbound::{Inbound, Received};
 use super::outbox::Outbox;
 use super::publisher::{Fed, FeedResult, FeedTurn, PublisherEnd};
 use super::relaying::Listened;
-use super::viewer::{Batch, Sent, WriteProgress};
+use super::viewer::{Sent, WriteProgress};
 use super::{IncomingHead, OUTBOX_SLICES_MAX, Session, Socket, State};
 use crate::compat::Kept;
 use crate::http::Method;
@@ -74,7 +75,7 @@ impl<S: Socket> Session<S> {
         };
         if !viewer.is_websocket() {
             // It has already sent all that it had to send.
-            if viewer.count_ignored_read() > u32::from(IGNORED_MAX) {
+            if viewer.count_ignored_read() > IGNORED_MAX {
                 return After::Gone;
             }
             return self.read_nothing(now);
@@ -159,12 +160,19 @@ impl<S: Socket> Session<S> {
             viewer.cursor_moved(now);
         }
         let sent = sent?;
+        let cursor = viewer.cursor();
+        if let Some(time_shift) = viewer.time_shift_mut() {
+            time_shift.written(cursor);
+            if let WriteProgress::Held(held) = sent.progress {
+                time_shift.held(held, stream, now);
+            }
+        }
         if sent.bytes > 0 && self.readiness.unblock() {
             // Room in a buffer that was full: the peer has taken something, so it is there.
             self.peer_active(now);
         }
         match sent.progress {
-            WriteProgress::Level => {
+            WriteProgress::Level | WriteProgress::Held(_) => {
                 self.readiness.unblock();
             }
             WriteProgress::Blocked => self.readiness.write_blocked(now),
@@ -222,7 +230,7 @@ impl<S: Socket> Session<S> {
             self.peer_active(now);
         }
         match listened.progress {
-            WriteProgress::Level => {
+            WriteProgress::Level | WriteProgress::Held(_) => {
                 self.readiness.unblock();
             }
             WriteProgress::Blocked => self.readiness.write_blocked(now),

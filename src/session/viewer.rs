@@ -4,15 +4,16 @@
 //! straight from the memory that all viewers share. What the kernel did not take is taken back
 //! by setting the cursor to where it was, but for the chunk it took in part.
 
+use super::batch::{Batch, Item, whole};
 use super::liveness::Liveness;
 use super::outbox::{Outbox, SLICES_MAX, write_slices};
+use super::time_shift::TimeShift;
 use crate::http::date::HttpDate;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
 use crate::http::{Method, Version};
 use crate::offline_reason::OfflineReason;
-use crate::stream::Framed;
-use crate::stream::{Air, Chunk, Cursor, Init, Next, Stream, StreamId};
+use crate::stream::{Air, Chunk, Cursor, Held, Init, Next, Stream, StreamId};
 use crate::websocket::messages::ToViewer;
 use crate::websocket::{CloseCode, close_frame, text_frame};
 use bytes::Bytes;
@@ -47,19 +48,21 @@ impl Transport {
 pub struct Viewer {
     stream: StreamId,
     transport: Transport,
-    cursor: Cursor,
+    pub(super) cursor: Cursor,
     /// When it began to take the chunk whose rest waits in the outbox.
     cursor_moved_at: Instant,
     /// What it knows about the publisher. Only a viewer that understands text messages knows.
     announced: Announced,
     /// Its place in the audience's list.
-    audience_index: usize,
+    audience_index: u32,
     /// How often it sent something over HTTP, where a viewer has nothing to send.
-    ignored_reads: u32,
+    ignored_reads: u8,
     /// What its answer's head says besides, until that has gone out. `None` for a WebSocket.
     stamp: Option<Box<Stamp>>,
     /// Of a WebSocket.
     liveness: Liveness,
+    /// Of a viewer that watches behind live.
+    pub(super) time_shift: Option<Box<TimeShift>>,
 }
 
 /// What the last text message to a viewer said about its publisher.
@@ -77,6 +80,8 @@ pub enum WriteProgress {
     Level,
     /// There is more, and the socket may take it.
     More,
+    /// There is more, but not for it now.
+    Held(Held),
     /// The socket is full.
     Blocked,
     /// Its recording is over and the next one has other tracks: the outbox holds the last bytes.
@@ -101,45 +106,6 @@ impl Sent {
     }
 }
 
-/// Something to be written whole, and where the viewer stands after it.
-#[derive(Debug)]
-struct Item {
-    bytes: Bytes,
-    after: Cursor,
-    /// Whether the cursor may stop here: a chunk's two HTTP parts belong together.
-    is_whole: bool,
-    is_skip: bool,
-    /// What it knows about the publisher once it has this.
-    announces: Option<Announced>,
-}
-
-/// What one write offers to one viewer. The hub has one, whose memory every write uses again.
-#[derive(Debug, Default)]
-pub struct Batch {
-    items: Vec<Item>,
-}
-
-impl Batch {
-    fn slices(&self) -> impl Iterator<Item = &Bytes> {
-        self.items.iter().map(|item| &item.bytes)
-    }
-
-    fn push_framed(&mut self, framed: &Framed, transport: Transport, after: Cursor) {
-        match transport {
-            Transport::WebSocket { .. } => self.items.push(whole(framed.websocket(), after)),
-            Transport::UntilClose => self.items.push(whole(framed.payload(), after)),
-            Transport::Chunked => {
-                let [head, body] = framed.http();
-                self.items.push(Item {
-                    is_whole: false,
-                    ..whole(head, after)
-                });
-                self.items.push(whole(body, after));
-            }
-        }
-    }
-}
-
 /// What a viewer's batch ends with.
 #[derive(Debug, Clone, Copy)]
 struct Gathered {
@@ -154,6 +120,8 @@ enum GatherEnd {
     LiveEdge,
     /// There is more.
     Full,
+    /// The next is not for it now.
+    Held(Held),
     /// The viewer's stream is over: the next recording has other tracks.
     OtherTracks,
 }
@@ -197,6 +165,7 @@ impl Viewer {
             ignored_reads: 0,
             stamp,
             liveness: Liveness::new(now),
+            time_shift: None,
         }
     }
 
@@ -210,11 +179,12 @@ impl Viewer {
 
     /// Its place in the audience's list.
     pub fn audience_index(&self) -> usize {
-        self.audience_index
+        self.audience_index as usize
     }
 
     pub fn set_audience_index(&mut self, index: usize) {
-        self.audience_index = index;
+        // File descriptors are fewer.
+        self.audience_index = index as u32;
     }
 
     pub fn liveness(&self) -> &Liveness {
@@ -236,8 +206,8 @@ impl Viewer {
     }
 
     /// Notes that it sent something over HTTP. Returns how often it has.
-    pub(super) fn count_ignored_read(&mut self) -> u32 {
-        self.ignored_reads += 1;
+    pub(super) fn count_ignored_read(&mut self) -> u8 {
+        self.ignored_reads = self.ignored_reads.saturating_add(1);
         self.ignored_reads
     }
 
@@ -272,13 +242,18 @@ impl Viewer {
         stream: &Stream,
         batch: &mut Batch,
     ) -> io::Result<Sent> {
+        if let Some(time_shift) = &mut self.time_shift {
+            time_shift.set_out(&self.cursor, stream);
+        }
         let gathered = self.gather(stream, batch);
         if outbox.is_empty() && batch.items.is_empty() {
-            return Ok(Sent::nothing(if gathered.end == GatherEnd::OtherTracks {
-                self.end(outbox);
-                WriteProgress::Ended
-            } else {
-                WriteProgress::Level
+            return Ok(Sent::nothing(match gathered.end {
+                GatherEnd::OtherTracks => {
+                    self.end(outbox);
+                    WriteProgress::Ended
+                }
+                GatherEnd::Held(held) => WriteProgress::Held(held),
+                GatherEnd::LiveEdge | GatherEnd::Full => WriteProgress::Level,
             }));
         }
         let slices = outbox.slices().chain(batch.slices());
@@ -304,6 +279,7 @@ impl Viewer {
                 }
                 GatherEnd::LiveEdge => WriteProgress::Level,
                 GatherEnd::Full => WriteProgress::More,
+                GatherEnd::Held(held) => WriteProgress::Held(held),
             }
         };
         Ok(Sent {
@@ -332,13 +308,24 @@ impl Viewer {
         while bytes < GATHER_BYTES_MAX && batch.items.len() + 3 <= SLICES_MAX {
             let had_begun = cursor.has_begun();
             let before = batch.items.len();
-            let next = cursor.next(stream);
+            let next = match self.next(&mut cursor, stream) {
+                Ok(next) => next,
+                Err(held) => {
+                    return Gathered {
+                        end: GatherEnd::Held(held),
+                        cursor: gathered,
+                    };
+                }
+            };
             if self.is_v1() && announced == Announced::Offline && !matches!(next, Next::Wait) {
                 // Its publisher came and left again: what it left is first live, then offline.
                 announced = Announced::Live;
                 batch.items.push(Item {
                     announces: Some(announced),
-                    ..whole(hello(stream, true), gathered)
+                    ..whole(
+                        hello(stream, true, self.behind_ms(&gathered, stream)),
+                        gathered,
+                    )
                 });
             }
             match next {
@@ -375,7 +362,9 @@ impl Viewer {
                     }
                     if let Some(init) = stream.init() {
                         let is_replaced = had_begun && chunk.takes_over;
-                        let message = self.before_init(stream, init, chunk, is_replaced);
+                        let behind_ms = self.behind_ms(&cursor, stream);
+                        let message =
+                            self.before_init(stream, init, chunk, (is_replaced, behind_ms));
                         if !message.is_empty() {
                             batch.items.push(Item {
                                 is_whole: false,
@@ -406,7 +395,8 @@ impl Viewer {
         }
         match (self.announced, stream.air()) {
             (Announced::Offline, Air::Live | Air::Stalled { .. }) => {
-                Some((Announced::Live, hello(stream, true)))
+                let behind_ms = self.behind_ms(&self.cursor, stream);
+                Some((Announced::Live, hello(stream, true, behind_ms)))
             }
             (Announced::Stalled, Air::Live) => {
                 Some((Announced::Live, text_frame(&ToViewer::Resumed.to_json())))
@@ -443,16 +433,21 @@ impl Viewer {
         stream: &Stream,
         newest: &Init,
         chunk: &Chunk,
-        is_replaced: bool,
+        (is_replaced, behind_ms): (bool, u64),
     ) -> Vec<u8> {
         match self.transport {
             Transport::WebSocket { v1: false } => Vec::new(),
             Transport::WebSocket { v1: true } => {
                 let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
                 let generation = u64::from(chunk.generation);
-                let init = text_frame(&ToViewer::Init { mime, generation }.to_json());
+                let init = ToViewer::Init {
+                    mime,
+                    generation,
+                    behind_ms,
+                };
+                let init = text_frame(&init.to_json());
                 if is_replaced {
-                    [replaced(stream), init].concat()
+                    [replaced(stream, behind_ms), init].concat()
                 } else {
                     init
                 }
@@ -517,32 +512,28 @@ impl Viewer {
     }
 }
 
-fn whole(bytes: impl Into<Bytes>, after: Cursor) -> Item {
-    Item {
-        bytes: bytes.into(),
-        after,
-        is_whole: true,
-        is_skip: false,
-        announces: None,
-    }
-}
-
-/// The message that a viewer gets when it comes, and when the publisher comes back.
-pub fn hello(stream: &Stream, live: bool) -> Vec<u8> {
+/// The message that a viewer gets when its publisher comes, or comes back.
+fn hello(stream: &Stream, live: bool, behind_ms: u64) -> Vec<u8> {
     let hello = ToViewer::Hello {
         stream: stream.name().to_string(),
         live,
+        behind_ms,
+        back_ms: None,
     };
     text_frame(&hello.to_json())
 }
 
 /// The messages that a viewer gets between the media of two publishers whose tracks differ.
-fn replaced(stream: &Stream) -> Vec<u8> {
+fn replaced(stream: &Stream, behind_ms: u64) -> Vec<u8> {
     let offline = ToViewer::Offline {
         reason: OfflineReason::Replaced,
     };
     // The stream may be offline by now; a message behind its media says that.
-    [text_frame(&offline.to_json()), hello(stream, true)].concat()
+    [
+        text_frame(&offline.to_json()),
+        hello(stream, true, behind_ms),
+    ]
+    .concat()
 }
 
 /// The response head of a stream that is watched over HTTP.

@@ -1,5 +1,9 @@
 //! One viewer's place in a stream: join, next, skip.
 
+mod behind;
+
+pub use behind::{Held, Replay};
+
 use super::{Chunk, ChunkKind, Stream};
 
 /// Where a viewer stands. Small and `Copy`, so that what was not written can be taken back.
@@ -20,6 +24,8 @@ enum Position {
     },
     /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
     At { next: u64, seen_ms: u64 },
+    /// Is given chunks of a recording, `next` by number.
+    Replaying { next: u64, seen_ms: u64 },
 }
 
 /// What a viewer is to be given now. Asking moves the cursor past it.
@@ -67,6 +73,11 @@ impl Cursor {
         }
     }
 
+    /// The init segment that it has; 0 for none.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// Whether it has been given an init segment.
     pub fn has_begun(&self) -> bool {
         self.generation != 0
@@ -82,7 +93,7 @@ impl Cursor {
     #[cfg(any(test, feature = "testing"))]
     pub fn behind(&self, stream: &Stream) -> u64 {
         match self.position {
-            Position::Joining { .. } => 0,
+            Position::Joining { .. } | Position::Replaying { .. } => 0,
             Position::At { next, .. } => stream.ring().live_edge().saturating_sub(next),
         }
     }
@@ -90,7 +101,7 @@ impl Cursor {
     /// The sequence of the chunk that it was given last; `None` while it joins.
     pub fn taken(&self) -> Option<u64> {
         match self.position {
-            Position::Joining { .. } => None,
+            Position::Joining { .. } | Position::Replaying { .. } => None,
             Position::At { next, .. } => next.checked_sub(1),
         }
     }
@@ -146,6 +157,8 @@ impl Cursor {
                     }
                     return Next::Chunk(chunk);
                 }
+                // Only of a viewer behind live: see `next_behind`.
+                Position::Replaying { seen_ms, .. } => self.lose(seen_ms),
             }
         }
     }

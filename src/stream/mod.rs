@@ -27,7 +27,7 @@ mod warning;
 
 pub use air::Air;
 pub use catalog::{Catalog, StreamId};
-pub use cursor::{Cursor, Next};
+pub use cursor::{Cursor, Held, Next, Replay};
 pub use framed::{Framed, Framer};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
@@ -204,6 +204,43 @@ impl Stream {
         is_late && self.ring.join_point().is_some_and(|point| point > sequence)
     }
 
+    /// The time of the catalog's clock, as it was set last.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The join points of the newest tracks that the ring has, the newest first.
+    fn join_points(&self) -> impl Iterator<Item = &Chunk> {
+        let generation = self.generation();
+        let ring = &self.ring;
+        let chunks = (ring.oldest()..ring.live_edge()).rev();
+        let chunks = chunks.filter_map(|sequence| ring.chunk(sequence));
+        chunks
+            .take_while(move |chunk| chunk.generation == generation)
+            .filter(|chunk| chunk.kind == ChunkKind::JoinPoint)
+    }
+
+    /// The oldest join point of the newest tracks that the ring has.
+    pub fn oldest_join_point(&self) -> Option<&Chunk> {
+        let generation = self.generation();
+        let ring = &self.ring;
+        let chunks = (ring.oldest()..ring.live_edge()).filter_map(|sequence| ring.chunk(sequence));
+        let mut joins = chunks.filter(|chunk| chunk.kind == ChunkKind::JoinPoint);
+        joins.find(|chunk| chunk.generation == generation)
+    }
+
+    /// The newest join point that came at this time at the latest, or the oldest in the ring.
+    pub fn join_point_at(&self, came_ms: u64) -> Option<&Chunk> {
+        let mut oldest = None;
+        for chunk in self.join_points() {
+            oldest = Some(chunk);
+            if chunk.came_ms <= came_ms {
+                break;
+            }
+        }
+        oldest
+    }
+
     /// A publisher has its first media, and may have replaced another. A viewer that comes from now
     /// on begins with its first keyframe, not with the end of what was before.
     pub fn go_live(&mut self) {
@@ -301,6 +338,7 @@ impl Stream {
         let mut framer = Framer::with_capacity(segment.len());
         framer.payload().extend_from_slice(&segment);
         let chunk = Chunk {
+            sequence: 0,
             framed: framer.finish(),
             kind: ChunkKind::Init,
             timestamp_ms: self.timeline.latest_ms(),
@@ -329,6 +367,7 @@ impl Stream {
             self.gops += 1;
         }
         let chunk = Chunk {
+            sequence: 0,
             framed: framer.finish(),
             kind,
             timestamp_ms,

@@ -19,6 +19,8 @@ pub enum ChunkKind {
 /// Some whole elements, framed for every viewer. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub struct Chunk {
+    /// Set by the ring.
+    pub sequence: u64,
     pub framed: Framed,
     pub kind: ChunkKind,
     /// Of its first block.
@@ -74,7 +76,8 @@ impl Ring {
 
     /// Adds a chunk at the live edge, and lets go of the oldest beyond either bound. The newest
     /// GOP outlives the bound in time, but not the one in bytes.
-    pub fn push(&mut self, chunk: Chunk) {
+    pub fn push(&mut self, mut chunk: Chunk) {
+        chunk.sequence = self.live_edge();
         match chunk.kind {
             ChunkKind::Init => self.join_point = None,
             ChunkKind::JoinPoint => self.join_point = Some(self.live_edge()),
@@ -170,6 +173,7 @@ pub(super) mod tests {
         let mut framer = Framer::with_capacity(122);
         framer.payload().put_bytes(0, 122);
         Chunk {
+            sequence: 0,
             framed: framer.finish(),
             kind,
             timestamp_ms,

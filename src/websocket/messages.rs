@@ -15,15 +15,24 @@ pub const SUBPROTOCOL: &str = "videostream.v1";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum ToViewer {
-    /// The first message: which stream this is, and whether its publisher is here.
+    /// The first message: which stream this is, and whether its publisher is here. `behind_ms`: how far
+    /// behind live the viewer begins; 0 for one that is live. `back_ms`: how far back one can begin, in the
+    /// first message alone.
     Hello {
         stream: String,
         live: bool,
+        #[serde(default)]
+        behind_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back_ms: Option<u64>,
     },
-    /// The next binary message begins with an init segment.
+    /// The next binary message begins with an init segment. `behind_ms`: how long ago the media behind it
+    /// came; 0 for a viewer that is live.
     Init {
         mime: String,
         generation: u64,
+        #[serde(default)]
+        behind_ms: u64,
     },
     /// The viewer was too slow: the next binary message is of a newer GOP.
     Skip {
@@ -132,15 +141,27 @@ mod tests {
                 ToViewer::Hello {
                     stream: "a".to_owned(),
                     live: true,
+                    behind_ms: 0,
+                    back_ms: None,
                 },
-                r#"{"type":"hello","stream":"a","live":true}"#,
+                r#"{"type":"hello","stream":"a","live":true,"behind_ms":0}"#,
+            ),
+            (
+                ToViewer::Hello {
+                    stream: "a".to_owned(),
+                    live: true,
+                    behind_ms: 5000,
+                    back_ms: Some(30_000),
+                },
+                r#"{"type":"hello","stream":"a","live":true,"behind_ms":5000,"back_ms":30000}"#,
             ),
             (
                 ToViewer::Init {
                     mime: "video/webm; codecs=\"vp8\"".to_owned(),
                     generation: 2,
+                    behind_ms: 60_000,
                 },
-                r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":2}"#,
+                r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":2,"behind_ms":60000}"#,
             ),
             (
                 ToViewer::Skip {

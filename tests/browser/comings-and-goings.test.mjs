@@ -1,4 +1,5 @@
 // Publishers, viewers and the server itself come and go in any order.
+// Runs alone: it tells how soon pictures come.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

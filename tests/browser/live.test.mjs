@@ -1,4 +1,5 @@
 // Chromium publishes its fake camera; Chromium and Firefox watch, early and late.
+// Runs alone: it tells how soon pictures come.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

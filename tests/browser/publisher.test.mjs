@@ -1,4 +1,5 @@
 // What the publisher page tells of its source and of its way to the server.
+// Runs alone: it tells how soon a page says something.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

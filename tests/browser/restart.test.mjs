@@ -1,4 +1,5 @@
 // A Firefox publisher, whose keyframes are far apart, begins anew when a viewer needs one.
+// Runs alone: it tells how long pictures stand.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

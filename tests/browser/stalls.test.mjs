@@ -1,4 +1,5 @@
 // A picture that stands is never called live: the page says within 3 s that nothing comes, and why.
+// Runs alone: it tells how soon a page says something.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,4 +1,5 @@
 // A shared tab that stands still: its stream goes on, and every viewer gets a picture.
+// Runs alone: it compares sound and picture in time.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

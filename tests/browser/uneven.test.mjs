@@ -1,6 +1,7 @@
 // A camera that pauses and hurries: every picture shown is one that was filmed, in both browsers.
 //
 // A player that loses a single frame shows the frames behind it broken, until the next keyframe.
+// Runs alone: it looks at every frame.
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';

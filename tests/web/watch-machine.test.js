@@ -31,13 +31,15 @@ const eventFor = {
   plainLate: {},
   playing: {},
   blocked: {},
-  toggled: {},
+  toggled: { isBuffered: true },
+  sought: { behindMs: 20_000, isBuffered: true },
+  backTold: { backMs: 60_000, isGrowing: false },
   unmuted: {},
   keyGiven: {},
   retried: {},
   shown: { isPaused: true },
   online: {},
-  looked: { position: 0, isOffline: false },
+  looked: { position: 0, behindMs: null, isOffline: false },
   ticked: { isOpen: true },
 };
 const event = (type, more = {}) => ({ type, nowMs: START_MS, ...eventFor[type], ...more });
@@ -78,6 +80,8 @@ const BY_SOCKET = {
   playing: leads(OPEN, 'playing'),
   blocked: {},
   toggled: {},
+  sought: {},
+  backTold: {},
   unmuted: {},
   keyGiven: { locked: 'connecting' },
   retried: {},
@@ -325,4 +329,85 @@ test('the browser is queried for each codec of a type', () => {
   assert.deepEqual(plays('video/x-matroska;codecs="vp8,mp4a"', 'video/webm;codecs="vp8"'), { ...NONE, withoutAudio: true });
   assert.deepEqual(plays(VP8, 'audio/webm;codecs="opus"'), { ...NONE, withoutVideo: true });
   assert.deepEqual(plays('video/webm;codecs="vp8"', 'video/webm;codecs="vp8"'), ALL);
+});
+
+// --- Back in time
+
+const recorded = run(playing, ['backTold', { backMs: 60_000, isGrowing: true }]);
+const sought = (state, behindMs, more = {}) => next(state, 'sought', { behindMs, isBuffered: false, ...more });
+
+test('a seek to what is buffered is made at once, and the address tells it', () => {
+  const step = sought(recorded, 5000, { isBuffered: true });
+  assert.deepEqual([step.state.shift.wantedMs, step.effects], [5000, ['seekHere', 'showAddress']]);
+  const live = sought(step.state, 0, { isBuffered: true });
+  assert.deepEqual([live.state.shift.wantedMs, live.effects], [0, ['seekHere', 'showAddress']]);
+});
+
+test('a seek beyond what is buffered makes one new connection, for the last of several', () => {
+  let state = recorded;
+  for (const behindMs of [20_000, 25_000, 30_000]) {
+    const step = sought(state, behindMs);
+    assert.deepEqual([step.state.name, step.effects], ['playing', []]);
+    ({ state } = step);
+  }
+  assert.deepEqual(next(state, 'looked', { nowMs: START_MS + 200 }).effects, []);
+  const due = next(state, 'looked', { nowMs: START_MS + 300 });
+  assert.deepEqual([due.state.name, due.state.shift.wantedMs], ['connecting', 30_000]);
+  assert.deepEqual(due.effects, ['newPlayer', 'connect', 'showAddress']);
+  assert.ok(due.state.shift.isConnecting);
+  assert.deepEqual(next(due.state, 'looked', { nowMs: START_MS + 400 }).effects, []);
+  // The old picture is no sign of the new one.
+  assert.equal(next(due.state, 'playing').state.name, 'connecting');
+  const ready = next(run(due.state, 'hello', 'init'), 'ready');
+  assert.deepEqual([ready.state.name, ready.state.shift.isConnecting, ready.effects], ['playing', false, ['play']]);
+});
+
+test('a seek leads no further back than there is something, and near live it leads to live', () => {
+  assert.equal(sought(recorded, Infinity).state.shift.wantedMs, 60_000);
+  assert.equal(sought(recorded, Infinity, { nowMs: START_MS + 5000 }).state.shift.wantedMs, 65_000);
+  assert.equal(
+    sought(run(recorded, ['backTold', { isGrowing: false }]), Infinity, { nowMs: START_MS + 5000 }).state.shift.wantedMs,
+    60_000,
+  );
+  for (const behindMs of [1999, 0, -Infinity]) assert.equal(sought(recorded, behindMs).state.shift.wantedMs, 0);
+});
+
+test('nobody goes back in a stream that was not seen, or that is played as files or plainly', () => {
+  const classic = begin({ hasMse: true, isClassic: true, behindMs: 9000, nowMs: 0 }).state;
+  for (const state of [fresh, { ...recorded, way: 'plain' }, run(classic, 'hello', 'init'), { ...recorded, name: 'locked' }]) {
+    assert.deepEqual(sought(state, 20_000), { state, effects: [] });
+  }
+  assert.equal(classic.shift.wantedMs, 0);
+  assert.equal(begin({ hasMse: true, behindMs: 9000, nowMs: 0 }).state.shift.wantedMs, 9000);
+});
+
+test('after a pause it goes on where it was, from the player or by a new connection', () => {
+  const behind = run(recorded, ['sought', { isBuffered: true }]);
+  const paused = run(behind, 'toggled', ['looked', { behindMs: 35_000 }]);
+  assert.ok(isPaused(paused));
+  const here = next(paused, 'toggled', { isBuffered: true });
+  assert.deepEqual([here.state.shift.wantedMs, here.effects], [35_000, ['play', 'showAddress']]);
+  const gone = next(paused, 'toggled', { isBuffered: false });
+  assert.deepEqual([gone.state.shift.wantedMs, gone.state.wantsPlay, gone.effects], [35_000, true, []]);
+  assert.equal(next(gone.state, 'looked', { nowMs: START_MS + 300 }).state.name, 'connecting');
+  // The Live button plays.
+  const live = sought(paused, 0, { isBuffered: true });
+  assert.deepEqual([live.state.wantsPlay, live.effects], [true, ['seekHere', 'showAddress', 'play']]);
+});
+
+test('behind live, the end of the stream comes when the picture does', () => {
+  const behind = run(recorded, ['sought', { isBuffered: true }], ['offline', { reason: 'ended' }]);
+  assert.equal(behind.name, 'playing');
+  const moving = run(behind, ['looked', { position: 3, nowMs: START_MS + 5000 }]);
+  assert.equal(moving.name, 'playing');
+  const stood = run(moving, ['looked', { position: 3, nowMs: START_MS + 5700 }]);
+  assert.deepEqual([stood.name, stood.hasEnded], ['ended', true]);
+  // It is back before that.
+  const back = run(behind, 'hello', ['looked', { position: 3, nowMs: START_MS }], ['looked', { position: 3, nowMs: START_MS + 5700 }]);
+  assert.equal(back.name, 'playing');
+});
+
+test('a skip leads a viewer behind live to live', () => {
+  const step = next(run(recorded, ['sought', { isBuffered: true }]), 'skip');
+  assert.deepEqual([step.state.shift.wantedMs, step.effects], [0, ['skipped', 'seekHere', 'showAddress']]);
 });

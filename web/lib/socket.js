@@ -48,14 +48,15 @@ export function retryDelayMs(attempt, random = Math.random) {
 
 /**
  * The socket's address for a page's address. Of the query only key and token are passed on: those
- * of the address itself, or those that `credentials` (see credentials.js) knows.
+ * of the address itself, or those that `credentials` (see credentials.js) knows. `extra` is added.
  *
  * @param {string} pageUrl
  * @param {import('./credentials.js').Credentials | null} [credentials]
+ * @param {Record<string, string>} [extra]
  */
-export function socketUrl(pageUrl, credentials = null) {
+export function socketUrl(pageUrl, credentials = null, extra = {}) {
   const page = new URL(pageUrl);
-  const path = credentials ? credentials.url(page.pathname) : withCredentials(page.pathname, page.search);
+  const path = credentials ? credentials.url(page.pathname, extra) : withCredentials(page.pathname, page.search, extra);
   const url = new URL(path, page);
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
@@ -94,7 +95,9 @@ export class StreamSocket {
    * `on.open()`, `on.message(object)`, `on.data(Uint8Array)`,
    * `on.lost({ code, reason, opened, lastedMs, attempt, retryInMs })`; all optional.
    *
-   * @param {string} url
+   * `url` may be a function, which is asked at each attempt.
+   *
+   * @param {string | (() => string)} url
    * @param {Listener} on
    */
   constructor(url, on) {
@@ -124,7 +127,7 @@ export class StreamSocket {
   connect() {
     if (this.#closed || this.#socket) return;
     clearTimeout(this.#retryTimer);
-    const socket = new WebSocket(this.#url, SUBPROTOCOL);
+    const socket = new WebSocket(typeof this.#url === 'string' ? this.#url : this.#url(), SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAtMs = null;

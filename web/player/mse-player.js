@@ -12,6 +12,7 @@
 // join, which the server begins at the newest keyframe.
 
 import { Lane, planLanes } from './lane.js';
+import { BehindLive, isThere, placeIn } from './behind-live.js';
 import { Lead, LiveEdge, rangesOf } from './live-edge.js';
 import { Pictures } from './pictures.js';
 import { RateMeter } from '../lib/rate-meter.js';
@@ -62,6 +63,9 @@ const FRAIL_SIZE_LENGTH = 4;
 /** There an underflow costs the picture too, so it begins further from the edge. */
 const FRAIL_TARGET_SECONDS = 0.3;
 
+/** Live is here where the newest data is as near to it as this. */
+const LIVE_SLACK_SECONDS = 2;
+
 const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
 /**
@@ -87,8 +91,22 @@ export class MsePlayer {
   #objectUrl = '';
   /** @type {Lane[]} */
   #lanes = [];
-  /** @type {LiveEdge | null} */
+  /** @type {LiveEdge | BehindLive | null} */
   #edge = null;
+  /**
+   * How far behind live to begin, and to stay; null for live.
+   *
+   * @type {number | null}
+   */
+  #behindMs;
+  /** How long ago the media behind the newest init segment came, as the server told. */
+  #toldBehindMs = 0;
+  /**
+   * Of a connection behind live: see `#leadAt`.
+   *
+   * @type {number | null}
+   */
+  #toldLeadMs = null;
   #scanner = new Scanner();
   #mime = '';
   #kinds = '';
@@ -134,14 +152,16 @@ export class MsePlayer {
   /**
    * `on.ready()` once enough is buffered to play, `on.failed(error)` when a fresh join is needed,
    * `on.starved(kind)` when the tracks of `kind` ended; `on.declared(tracks)` what an init segment
-   * declares, to which false means that it shall not be played. `ignore` leaves one kind out.
+   * declares, to which false means that it shall not be played. `ignore` leaves one kind out;
+   * `behindMs` begins so far behind live, on a connection that does.
    *
    * @param {HTMLVideoElement} video
    * @param {Listener} on
-   * @param {{ ignore?: 'audio' | 'video' | null }} options
+   * @param {{ ignore?: 'audio' | 'video' | null, behindMs?: number | null }} options
    */
-  constructor(video, on, { ignore = null } = {}) {
+  constructor(video, on, { ignore = null, behindMs = null } = {}) {
     this.#video = video;
+    this.#behindMs = behindMs;
     this.#on = on;
     this.#ignored = ignore;
     if (ignore) this.#scanner.ignore(ignore);
@@ -159,12 +179,43 @@ export class MsePlayer {
   }
 
   /**
-   * The stream's type, told just before its init segment.
+   * The stream's type, told just before its init segment, and how long ago the media behind that came:
+   * 0 on a connection that is live.
    *
    * @param {string} mime
+   * @param {number} [behindMs]
    */
-  announce(mime) {
+  announce(mime, behindMs = 0) {
     this.#mime = mime;
+    this.#toldBehindMs = behindMs;
+    this.#toldLeadMs = null;
+  }
+
+  /**
+   * Whether what is so far behind live is here, and 0 for live itself.
+   *
+   * @param {number} behindMs
+   */
+  has(behindMs) {
+    const wanted = this.#secondsBehind(behindMs);
+    return this.#hasStarted && wanted !== null && isThere(this.#video.buffered, wanted - (behindMs ? 0 : LIVE_SLACK_SECONDS));
+  }
+
+  /**
+   * Goes so far behind live, which is here, or to the live edge.
+   *
+   * @param {number} behindMs
+   */
+  seekBehind(behindMs) {
+    this.#behindMs = behindMs || null;
+    const isFrail = this.#edge?.onlyToKeyframes ?? false;
+    this.#edge = this.#newEdge(isFrail);
+    this.#edge.onlyToKeyframes = isFrail;
+    const ranges = this.#ranges();
+    if (!ranges.length) return;
+    const { keyframes } = this.#lanes[0];
+    const wanted = behindMs ? this.#secondsBehind(behindMs) : null;
+    this.#seekTo(wanted === null ? this.#edge.landing(ranges, keyframes) : placeIn(ranges, wanted, isFrail ? keyframes : null));
   }
 
   /**
@@ -219,7 +270,7 @@ export class MsePlayer {
     const end = ranges.at(-1)?.[1] ?? null;
     const { currentTime } = this.#video;
     const quality = this.#video.getVideoPlaybackQuality?.();
-    const leadMs = this.#lead.at(nowMs);
+    const leadMs = this.#leadAt(nowMs);
     const offsetMs = this.#pictures?.offsetMs ?? 0;
     const latency = leadMs === null ? null : nowMs + leadMs + offsetMs - currentTime * 1000;
     return {
@@ -276,7 +327,7 @@ export class MsePlayer {
     // Tracks added or removed: a SourceBuffer cannot follow, a new MediaSource can.
     if (this.#lanes.length) this.#openMediaSource();
     this.#kinds = kinds;
-    this.#edge = new LiveEdge({ hasAudio });
+    this.#edge = this.#newEdge();
     const plan = planLanes({ hasVideo, hasAudio });
     this.#pictures = hasVideo ? new Pictures({ isFirefox }) : null;
     this.#lanes = plan.map(
@@ -320,10 +371,36 @@ export class MsePlayer {
 
   /** @param {boolean} isFrail */
   #spare(isFrail) {
-    if (isFrail && !this.#hasLanded) {
-      this.#edge = new LiveEdge({ hasAudio: this.#kinds.includes('audio'), target: FRAIL_TARGET_SECONDS });
-    }
+    if (isFrail && !this.#hasLanded) this.#edge = this.#newEdge(true);
     if (this.#edge) this.#edge.onlyToKeyframes = isFrail;
+  }
+
+  #newEdge(isFrail = false) {
+    const behindMs = this.#behindMs;
+    if (behindMs !== null) return new BehindLive(() => this.#secondsBehind(behindMs));
+    const hasAudio = this.#kinds.includes('audio');
+    return new LiveEdge(isFrail ? { hasAudio, target: FRAIL_TARGET_SECONDS } : { hasAudio });
+  }
+
+  /**
+   * What media time less the clock is at the live edge: told by the server behind live, else the best that
+   * was seen.
+   *
+   * @param {number} nowMs
+   */
+  #leadAt(nowMs) {
+    return this.#toldLeadMs ?? this.#lead.at(nowMs);
+  }
+
+  /**
+   * The seconds of media that are so far behind live now, where that is known.
+   *
+   * @param {number} behindMs
+   */
+  #secondsBehind(behindMs) {
+    const nowMs = performance.now();
+    const leadMs = this.#leadAt(nowMs);
+    return leadMs === null ? null : (nowMs + leadMs + (this.#pictures?.offsetMs ?? 0) - behindMs) / 1000;
   }
 
   /**
@@ -341,6 +418,8 @@ export class MsePlayer {
       if (soundMs !== null) this.#lanes[0].fill(soundMs, lateMs);
       return;
     }
+    // What comes is further ahead than the clock says.
+    if (this.#toldLeadMs !== null) return;
     const overshotMs = this.#pictures.takeOvershot();
     if (overshotMs > LATE_BY_MS && nowMs - this.#overshotAtMs > LATE_MS) {
       this.#overshotAtMs = nowMs;
@@ -360,7 +439,8 @@ export class MsePlayer {
     for (const { kind, timestampMs } of blocks) {
       if (kind !== 'other') this.#newestMs[kind] = timestampMs;
       this.#oldestMs ??= timestampMs;
-      this.#lead.add(timestampMs - nowMs, nowMs);
+      if (this.#toldBehindMs) this.#toldLeadMs ??= timestampMs + this.#toldBehindMs - nowMs;
+      else this.#lead.add(timestampMs - nowMs, nowMs);
     }
   }
 

@@ -11,6 +11,7 @@
 
 import { codecsOf } from '../player/webm-edit.js';
 import { hitchOf } from './hitch.js';
+import { isPlayedOut, isSeekDue, isShifted, seek, shiftOf } from './time-shift.js';
 import { explainMissing, explainUnplayable } from './words.js';
 import { kindsOf } from './types.js';
 import { noSuch } from '../lib/no-such.js';
@@ -67,6 +68,8 @@ const SKIPS_KEPT = 10;
  * @property {string[]} slowCodecs what the browser takes its time to begin with
  * @property {number[]} faultsAtMs
  *
+ * @property {import('./time-shift.js').Shift} shift how far behind live it is
+ *
  * The picture:
  * @property {number} position
  * @property {number} movedAtMs when it last moved on, or was not meant to
@@ -76,8 +79,8 @@ const SKIPS_KEPT = 10;
 
 /**
  * From the server (`offline`, `hello`, `init`… are its messages; `answered` is the status of a plain
- * request; `polled` what it says of the stream where there is no socket), from the player, from the
- * person, and from the clock (`looked`, `ticked`, `plainSlow`, `plainLate`).
+ * request; `polled` what it says of the stream where there is no socket; `backTold` how far back one can
+ * go), from the player, from the person (`sought`: to be so far behind live), and from the clock (`looked`, `ticked`, `plainSlow`, `plainLate`).
  *
  * @typedef {{ type: 'hello', live: boolean, hasPicture: boolean, nowMs: number }
  *   | { type: 'init', mime: string, plays: Plays, hasPicture: boolean, nowMs: number }
@@ -98,13 +101,15 @@ const SKIPS_KEPT = 10;
  *   | { type: 'plainLate', nowMs: number }
  *   | { type: 'playing', nowMs: number }
  *   | { type: 'blocked' }
- *   | { type: 'toggled' }
+ *   | { type: 'toggled', isBuffered: boolean, nowMs: number }
+ *   | { type: 'sought', behindMs: number, isBuffered: boolean, nowMs: number }
+ *   | { type: 'backTold', backMs: number, isGrowing: boolean, nowMs: number }
  *   | { type: 'unmuted' }
  *   | { type: 'keyGiven', nowMs: number }
  *   | { type: 'retried' }
  *   | { type: 'shown', isPaused: boolean }
  *   | { type: 'online', nowMs: number }
- *   | { type: 'looked', position: number, isOffline: boolean, nowMs: number }
+ *   | { type: 'looked', position: number, behindMs: number | null, isOffline: boolean, nowMs: number }
  *   | { type: 'ticked', isOpen: boolean, nowMs: number }} Event
  */
 
@@ -114,11 +119,12 @@ const SKIPS_KEPT = 10;
  * `openPlain`: the plain stream, and questions about it. `closePlain`: no more of these.
  * `watchPlain`: time its first picture. `play`, `pause`:
  * the video element. `askWhy`: ask by a plain request why the socket was refused. `askKey`,
- * `showStill`, `reload`: the page. `warn`: for the browser's console.
+ * `showStill`, `reload`: the page. `seekHere`: to `state.shift.wantedMs`, which the player has.
+ * `showAddress`: the same in the page's address. `warn`: for the browser's console.
  *
  * @typedef {'connect' | 'reconnect' | 'retryNow' | 'closeSocket' | 'newPlayer' | 'announce' | 'skipped'
  *   | 'catchUp' | 'dropPlayer' | 'openPlain' | 'closePlain' | 'watchPlain' | 'play' | 'pause' | 'askWhy'
- *   | 'askKey' | 'showStill' | 'reload' | 'warn'} Effect
+ *   | 'askKey' | 'showStill' | 'reload' | 'seekHere' | 'showAddress' | 'warn'} Effect
  */
 /** @typedef {{ state: State, effects: Effect[], warning?: string }} Step */
 
@@ -148,6 +154,8 @@ const EVERY_EVENT = {
   playing: true,
   blocked: true,
   toggled: true,
+  sought: true,
+  backTold: true,
   unmuted: true,
   keyGiven: true,
   retried: true,
@@ -159,10 +167,10 @@ const EVERY_EVENT = {
 export const EVENTS = Object.keys(EVERY_EVENT);
 
 /**
- * @param {{ hasMse: boolean, isPlain?: boolean, isClassic?: boolean, nowMs: number }} page
+ * @param {{ hasMse: boolean, isPlain?: boolean, isClassic?: boolean, behindMs?: number, nowMs: number }} page
  * @returns {Step}
  */
-export function begin({ hasMse, isPlain = false, isClassic = false, nowMs }) {
+export function begin({ hasMse, isPlain = false, isClassic = false, behindMs = 0, nowMs }) {
   const way = isPlain ? 'plain' : 'socket';
   return {
     state: {
@@ -190,6 +198,7 @@ export function begin({ hasMse, isPlain = false, isClassic = false, nowMs }) {
       plainFailed: '',
       slowCodecs: [],
       faultsAtMs: [],
+      shift: shiftOf(nowMs, isPlain || isClassic || !hasMse ? 0 : behindMs),
       position: 0,
       movedAtMs: nowMs,
       hitch: '',
@@ -251,12 +260,20 @@ export function next(state, event) {
       if (isOver(state)) return stay(state);
       return to(state, 'playing', event.nowMs, state.wantsPlay ? ['play'] : []);
     case 'playing':
-      return !isOver(state) && state.isOnAir && state.wantsPlay ? to(state, 'playing', event.nowMs) : stay(state);
+      // A player that is about to be replaced tells nothing of the next.
+      if (isOver(state) || state.shift.isConnecting) return stay(state);
+      return state.isOnAir && state.wantsPlay ? to(state, 'playing', event.nowMs) : stay(state);
     case 'blocked':
       return { state: { ...state, isBlocked: true, wantsPlay: false }, effects: ['pause'] };
     case 'toggled':
       if (state.wantsPlay) return { state: { ...state, wantsPlay: false }, effects: ['pause'] };
-      return { state: { ...state, wantsPlay: true, isBlocked: false }, effects: ['catchUp', 'play'] };
+      return goOn({ ...state, wantsPlay: true, isBlocked: false }, event);
+    case 'sought':
+      return seeks(state) ? sought(state, event) : stay(state);
+    case 'backTold': {
+      const { backMs, isGrowing, nowMs } = event;
+      return { state: { ...state, shift: { ...state.shift, backMs, isGrowing, toldAtMs: nowMs } }, effects: [] };
+    }
     case 'unmuted':
       return { state: { ...state, wantsPlay: true, isBlocked: false }, effects: ['play'] };
     case 'shown':
@@ -285,7 +302,7 @@ export function next(state, event) {
 function bySocket(state, event) {
   switch (event.type) {
     case 'hello': {
-      const told = { ...state, isStalled: false };
+      const told = { ...state, isStalled: false, shift: { ...state.shift, offline: null } };
       return event.live ? { state: onAir(told, event), effects: [] } : offAir(told, '', event.nowMs);
     }
     case 'init':
@@ -295,15 +312,24 @@ function bySocket(state, event) {
       // Many come in a second, and few make a difference.
       if (!state.isStalled && event.nowMs - state.dataAtMs < SAME_MS) return stay(state);
       return { state: { ...state, isStalled: false, dataAtMs: event.nowMs }, effects: [] };
-    case 'skip':
-      return { state: { ...state, skipsAtMs: [...state.skipsAtMs, event.nowMs].slice(-SKIPS_KEPT) }, effects: ['skipped'] };
+    case 'skip': {
+      const told = { ...state, skipsAtMs: [...state.skipsAtMs, event.nowMs].slice(-SKIPS_KEPT) };
+      if (!isShifted(state.shift)) return { state: told, effects: ['skipped'] };
+      // What it would have shown is lost, and the newest comes.
+      return { state: { ...told, shift: { ...state.shift, wantedMs: 0 } }, effects: ['skipped', 'seekHere', 'showAddress'] };
+    }
     case 'stalled':
       return { state: { ...state, isStalled: true }, effects: [] };
     case 'resumed':
       return { state: { ...state, isStalled: false }, effects: [] };
     case 'offline':
       // Another one goes on in its place at once, with other tracks: the picture stays until then.
-      return event.reason === 'replaced' ? stay(state) : offAir(state, event.reason, event.nowMs);
+      if (event.reason === 'replaced') return stay(state);
+      // Behind live, the picture has not come there.
+      if (isShifted(state.shift) && state.name === 'playing') {
+        return { state: { ...state, shift: { ...state.shift, offline: { reason: event.reason } } }, effects: [] };
+      }
+      return offAir(state, event.reason, event.nowMs);
     case 'lost': {
       const name = state.wasOnAir || event.attempt > 0 ? 'reconnecting' : 'connecting';
       return to({ ...state, isStale: true }, name, event.nowMs, event.opened ? [] : ['askWhy']);
@@ -364,7 +390,8 @@ function isOver({ name }) {
  * @returns {State}
  */
 function onAir(state, { hasPicture, nowMs }) {
-  const told = { ...state, isOnAir: true, wasOnAir: true, hasEnded: false, dataAtMs: nowMs };
+  const shift = state.shift.offline ? { ...state.shift, offline: null } : state.shift;
+  const told = { ...state, shift, isOnAir: true, wasOnAir: true, hasEnded: false, dataAtMs: nowMs };
   if (state.name !== 'waiting' && state.name !== 'ended') return told;
   return to(told, hasPicture ? 'playing' : 'connecting', nowMs).state;
 }
@@ -377,7 +404,8 @@ function onAir(state, { hasPicture, nowMs }) {
  */
 function offAir(state, reason, nowMs) {
   const hasEnded = reason === 'ended';
-  const told = { ...state, isOnAir: false, isStalled: false, hasEnded, offAirAtMs: nowMs };
+  const shift = { ...state.shift, offline: null };
+  const told = { ...state, shift, isOnAir: false, isStalled: false, hasEnded, offAirAtMs: nowMs };
   return to(told, hasEnded ? 'ended' : 'waiting', nowMs, ['showStill']);
 }
 
@@ -488,6 +516,42 @@ function fail(state, error, nowMs, effects) {
 }
 
 /**
+ * Whether one can go back: only Media Source Extensions keep the time of the stream.
+ *
+ * @param {State} state
+ */
+export function seeks({ way, isClassic, wasOnAir, name }) {
+  return way === 'socket' && !isClassic && wasOnAir && name !== 'locked' && name !== 'error';
+}
+
+/**
+ * @param {State} state
+ * @param {{ behindMs: number, isBuffered: boolean, nowMs: number }} event
+ * @returns {Step}
+ */
+function sought(state, event) {
+  const { shift, effects } = seek(state.shift, { ...event, isBuffered: event.isBuffered && state.name === 'playing' });
+  const wantsPlay = state.wantsPlay || shift.wantedMs === 0;
+  const isPlaying = effects.length > 0 && wantsPlay && !state.wantsPlay;
+  return { state: { ...state, shift, wantsPlay, isBlocked: false }, effects: isPlaying ? [...effects, 'play'] : effects };
+}
+
+/**
+ * Plays again after a pause: from the live picture, or behind live from where it was.
+ *
+ * @param {State} state
+ * @param {{ isBuffered: boolean, nowMs: number }} event
+ * @returns {Step}
+ */
+function goOn(state, { isBuffered, nowMs }) {
+  const { shift } = state;
+  if (!isShifted(shift)) return { state, effects: ['catchUp', 'play'] };
+  if (isBuffered)
+    return { state: { ...state, shift: { ...shift, wantedMs: shift.behindMs ?? shift.wantedMs } }, effects: ['play', 'showAddress'] };
+  return sought(state, { behindMs: shift.behindMs ?? shift.wantedMs, isBuffered: false, nowMs });
+}
+
+/**
  * The network is back: what was open before may be dead without knowing it.
  *
  * @param {State} state
@@ -503,12 +567,17 @@ function online(state, nowMs) {
  * Whether the picture moves, and what is said when it does not.
  *
  * @param {State} state
- * @param {{ position: number, isOffline: boolean, nowMs: number }} event
+ * @param {{ position: number, behindMs: number | null, isOffline: boolean, nowMs: number }} event
  * @returns {Step}
  */
-function looked(state, { position, isOffline, nowMs }) {
+function looked(state, { position, behindMs, isOffline, nowMs }) {
+  if (isSeekDue(state.shift, nowMs)) {
+    const shift = { ...state.shift, connectAtMs: null, isConnecting: true, offline: null };
+    return to({ ...state, shift, isStale: false }, 'connecting', nowMs, ['newPlayer', 'connect', 'showAddress']);
+  }
   const isMeantTo = state.name === 'playing' && state.wantsPlay;
   const movedAtMs = position !== state.position || !isMeantTo ? nowMs : state.movedAtMs;
+  if (isMeantTo && isPlayedOut(state.shift, nowMs - movedAtMs)) return offAir(state, state.shift.offline?.reason, nowMs);
   const { hitch, isStill } = hitchOf({
     nowMs,
     movedAtMs,
@@ -519,7 +588,9 @@ function looked(state, { position, isOffline, nowMs }) {
     isStalled: state.isStalled,
     skipsAtMs: state.skipsAtMs,
   });
-  return { state: { ...state, position, movedAtMs, hitch, isStill: isMeantTo && isStill }, effects: [] };
+  const isSeen = state.name === 'playing' && state.shift.connectAtMs === null && behindMs !== null;
+  const shift = isSeen && behindMs !== state.shift.behindMs ? { ...state.shift, behindMs } : state.shift;
+  return { state: { ...state, shift, position, movedAtMs, hitch, isStill: isMeantTo && isStill }, effects: [] };
 }
 
 /**
@@ -545,7 +616,9 @@ function ticked(state, { isOpen, nowMs }) {
 function to(state, name, nowMs, effects = []) {
   const slowCodecs = name === 'connecting' ? state.slowCodecs : [];
   const error = name === 'error' ? state.error : null;
-  return { state: { ...state, name, error, slowCodecs, movedAtMs: nowMs }, effects };
+  const isConnecting = state.shift.isConnecting && name === 'connecting';
+  const shift = isConnecting === state.shift.isConnecting ? state.shift : { ...state.shift, isConnecting };
+  return { state: { ...state, shift, name, error, slowCodecs, movedAtMs: nowMs }, effects };
 }
 
 /**

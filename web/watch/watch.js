@@ -3,6 +3,7 @@
 
 import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
 import { ClassicPlayer } from '../player/classic-player.js';
+import { rangesOf } from '../player/live-edge.js';
 import { SrcPlayer } from '../player/src-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
@@ -11,7 +12,9 @@ import { at } from '../lib/place.js';
 import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
-import { begin, isHitched, isPaused, next } from './machine.js';
+import { begin, isHitched, isPaused, next, seeks } from './machine.js';
+import { SeekBar, stepOf } from './seek-bar.js';
+import { askedBehindMs, furthestBackMs, isShifted, restartBehindMs, shownBehindMs } from './time-shift.js';
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
@@ -33,6 +36,8 @@ const PLAIN_KNOWN_WITHIN_MS = 20_000;
 const STILL_AFTER_MS = 400;
 const CONTROLS_MS = 2500;
 const POLL_MS = 3000;
+/** How old may be what the server said about how far back one can go, when the bar is looked at. */
+const BACK_KNOWN_MS = 5000;
 
 /** @typedef {import('./machine.js').Event} PageEvent */
 /**
@@ -62,6 +67,18 @@ let state;
 let player = null;
 /** @type {StreamSocket | null} */
 let socket = null;
+const seekBar = new SeekBar(
+  {
+    timeline: $('timeline'),
+    bar: element('seek', HTMLInputElement),
+    live: element('live', HTMLButtonElement),
+    behind: $('behind'),
+  },
+  seek,
+);
+let askedBackAtMs = -Infinity;
+/** How long ago the media behind the newest init segment came. */
+let toldBehindMs = 0;
 /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
 const plainTimers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -95,7 +112,11 @@ const SHOWN = [
 function follow(step) {
   const former = state;
   state = step.state;
-  if (!former || SHOWN.some((fact) => former[fact] !== state[fact])) speak();
+  const isElsewhere = former?.shift.wantedMs !== state.shift.wantedMs || former.shift.isConnecting !== state.shift.isConnecting;
+  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) {
+    speak();
+    showPlace();
+  }
   for (const effect of step.effects) perform(effect, step);
 }
 
@@ -121,7 +142,13 @@ function perform(effect, step) {
       newPlayer();
       break;
     case 'announce':
-      if (player instanceof MsePlayer) player.announce(mseType(state.mime));
+      if (player instanceof MsePlayer) player.announce(mseType(state.mime), toldBehindMs);
+      break;
+    case 'seekHere':
+      if (player instanceof MsePlayer) player.seekBehind(state.shift.wantedMs);
+      break;
+    case 'showAddress':
+      showAddress();
       break;
     case 'skipped':
       if (player instanceof MsePlayer) player.skipped();
@@ -173,7 +200,8 @@ function perform(effect, step) {
 
 function speak() {
   const paused = isPaused(state);
-  const words = wordsFor(state.name, { ...state, name, isPaused: paused });
+  const behindMs = state.shift.wantedMs;
+  const words = wordsFor(state.name, { ...state, name, isPaused: paused, behindMs });
   const write = (/** @type {string} */ id, /** @type {string} */ text) => {
     if ($(id).textContent !== text) $(id).textContent = text;
   };
@@ -185,7 +213,9 @@ function speak() {
   root.toggleAttribute('data-still', state.isStill);
   root.toggleAttribute('data-hitched', isHitched(state));
   root.dataset.hitch = state.name === 'playing' && !paused ? state.hitch : '';
-  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : 'Live');
+  root.toggleAttribute('data-shifted', behindMs > 0);
+  root.toggleAttribute('data-seeking', state.shift.isConnecting);
+  write('badge', state.hitch && state.hitch !== 'slow' ? 'Waiting' : behindMs ? 'Behind live' : 'Live');
   $('play').hidden = !paused;
   if (paused) $('unmute').hidden = true;
   $('pause').ariaLabel = paused ? 'Play' : 'Pause';
@@ -239,7 +269,7 @@ function newPlayer() {
         return !tracks.some(({ encoding }) => encoding);
       },
     },
-    { ignore: state.ignored },
+    { ignore: state.ignored, behindMs: isShifted(state.shift) ? restartBehindMs(state.shift) : null },
   );
 }
 
@@ -281,9 +311,15 @@ function openPlain() {
   askAbout();
 }
 
+/** Where the socket begins: where the person is. */
+function address() {
+  const behindMs = restartBehindMs(state.shift);
+  return socketUrl(location.href, credentials, behindMs ? { t: String(-behindMs / 1000) } : {});
+}
+
 function connect() {
   socket?.close();
-  socket = new StreamSocket(socketUrl(location.href, credentials), {
+  socket = new StreamSocket(address, {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: hasPicture() });
@@ -332,8 +368,10 @@ function onMessage(message) {
       // Said next, where it is so.
       $('recorded').hidden = true;
       send({ type: 'hello', live: message.live, hasPicture: hasPicture() });
+      if (message.back_ms !== undefined) send({ type: 'backTold', backMs: message.back_ms, isGrowing: false });
       break;
     case 'init':
+      toldBehindMs = message.behind_ms ?? 0;
       send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, canPlay), hasPicture: hasPicture() });
       break;
     case 'skip':
@@ -349,9 +387,19 @@ function onMessage(message) {
       break;
     case 'recording':
       $('recorded').hidden = !message.on;
+      send({ type: 'backTold', backMs: furthestBackMs(state.shift, performance.now()), isGrowing: message.on });
       break;
     default: // A newer server may say more.
   }
+}
+
+/** How far back one can go. */
+async function askBack() {
+  askedBackAtMs = performance.now();
+  const response = await askServer();
+  const stream = response?.ok ? await response.json().catch(() => null) : null;
+  if (stream) send({ type: 'backTold', backMs: stream.back_ms ?? 0, isGrowing: Boolean(stream.recording) });
+  showPlace();
 }
 
 /** @param {number | null | undefined} count */
@@ -397,11 +445,13 @@ function stats() {
     paused: video.paused,
     current_time_s: video.currentTime,
     glass_ms: strip.ageMs(video),
+    behind_ms: shownBehindMs(state.shift),
+    back_ms: furthestBackMs(state.shift, performance.now()),
   };
 }
 
 function showFigures() {
-  const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state);
+  const isMoving = state.name === 'playing' && state.wantsPlay && !isHitched(state) && !isShifted(state.shift);
   const latency = isMoving ? (player?.stats().latency_ms ?? null) : null;
   // In steps of 50 ms: a figure beside a sentence should stand still.
   const text = latency === null ? '' : `About ${milliseconds(Math.max(50, Math.round(latency / 50) * 50))} behind.`;
@@ -412,10 +462,40 @@ function showFigures() {
 function tick() {
   send({ type: 'ticked', isOpen: Boolean(socket?.isOpen) });
   showFigures();
+  showPlace();
 }
 
 function look() {
-  send({ type: 'looked', position: video.currentTime, isOffline: navigator.onLine === false });
+  const behindMs = player?.stats().latency_ms ?? null;
+  send({ type: 'looked', position: video.currentTime, behindMs, isOffline: navigator.onLine === false });
+}
+
+// --- Back in time
+
+function showPlace() {
+  const backMs = furthestBackMs(state.shift, performance.now());
+  seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
+}
+
+/**
+ * The person wants to be so far behind live.
+ *
+ * @param {number} behindMs
+ */
+function seek(behindMs) {
+  const backMs = furthestBackMs(state.shift, performance.now());
+  const withinMs = Math.min(Math.max(0, behindMs), backMs);
+  send({ type: 'sought', behindMs: withinMs, isBuffered: player instanceof MsePlayer && player.has(withinMs) });
+  showPlace();
+}
+
+/** A page that is loaded again begins where the person is. */
+function showAddress() {
+  const here = new URL(location.href);
+  const behindMs = state.shift.wantedMs;
+  here.searchParams.delete('t');
+  if (behindMs) here.searchParams.set('t', String(-Math.round(behindMs / 1000)));
+  history.replaceState(null, '', here);
 }
 
 // --- Controls
@@ -427,7 +507,10 @@ function toggleStats() {
   showFigures();
 }
 
-const toggle = () => send({ type: 'toggled' });
+const toggle = () => {
+  const { buffered, currentTime } = video;
+  send({ type: 'toggled', isBuffered: rangesOf(buffered).some(([from, to]) => currentTime >= from && currentTime < to) });
+};
 
 function toggleMute() {
   video.muted = !video.muted;
@@ -449,6 +532,7 @@ function togglePip() {
 let hideControls = 0;
 function showControls() {
   stage.classList.add('active');
+  if (seeks(state) && performance.now() - askedBackAtMs > BACK_KNOWN_MS) askBack();
   clearTimeout(hideControls);
   hideControls = setTimeout(() => stage.classList.remove('active'), CONTROLS_MS);
 }
@@ -472,11 +556,15 @@ const KEYS = {
 document.addEventListener('keydown', (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const isField = target?.closest('input, button, a');
-  const action = KEYS[event.key];
+  const isOnBar = target?.id === 'seek';
+  const step = stepOf(event.key, isOnBar);
+  const moves = step !== null && seeks(state) && !$('timeline').hidden;
+  const action = moves ? () => seek(shownBehindMs(state.shift) + step) : KEYS[event.key];
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   // A key that is typed may have any letter.
   if (target?.closest('#key-form')) return;
-  if (isField && (event.key === ' ' || event.key.startsWith('Arrow'))) return;
+  const isNative = event.key === ' ' || event.key.startsWith('Arrow') || event.key === 'Home' || event.key === 'End';
+  if (isField && !isOnBar && isNative) return;
   event.preventDefault();
   action();
   showControls();
@@ -581,6 +669,7 @@ follow(
     hasMse: Boolean(mediaSourceClass()),
     isPlain: query.get('player') === 'src',
     isClassic: query.get('player') === 'classic',
+    behindMs: askedBehindMs(query.get('t')),
     nowMs: performance.now(),
   }),
 );

@@ -1,6 +1,7 @@
 // What the viewer page says in each of its states (see machine.js). Pure.
 
 import { codecName, listed } from './codec-names.js';
+import { lengthInWords } from './time-shift.js';
 import { noSuch } from '../lib/no-such.js';
 
 /** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Words */
@@ -16,6 +17,7 @@ import { noSuch } from '../lib/no-such.js';
  * @property {boolean} [isWrongKey]
  * @property {string} [missing]
  * @property {string[]} [slowCodecs]
+ * @property {number} [behindMs] how far behind live the person wants to be
  */
 
 /** Why a picture that plays stands still or stutters: see hitch.js. */
@@ -42,6 +44,7 @@ export function wordsFor(
     isWrongKey = false,
     missing = '',
     slowCodecs = [],
+    behindMs = 0,
   },
 ) {
   switch (state) {
@@ -57,8 +60,9 @@ export function wordsFor(
       return { title: `${name} is not on air right now.`, text: 'Stay here: it starts by itself.' };
     case 'playing':
       if (isBlocked) return { title: 'Tap to watch.', text: 'This browser starts no stream by itself.' };
-      if (isPaused) return { title: 'Paused.', text: 'Press play to return to the live picture.' };
-      return { ...playingWords(hitch, name, missing) };
+      if (isPaused)
+        return { title: 'Paused.', text: behindMs ? 'Press play to go on from here.' : 'Press play to return to the live picture.' };
+      return { ...playingWords(hitch, name, { missing, behindMs }) };
     case 'reconnecting':
       return { title: 'The connection was lost.', text: 'Trying to get it back.' };
     case 'ended':
@@ -77,9 +81,9 @@ export function wordsFor(
 /**
  * @param {string} hitch
  * @param {string} name
- * @param {string} missing
+ * @param {{ missing: string, behindMs: number }} facts
  */
-function playingWords(hitch, name, missing) {
+function playingWords(hitch, name, { missing, behindMs }) {
   switch (hitch) {
     case 'offline':
       return { title: 'You are offline.', text: 'Check your network: the stream goes on by itself.' };
@@ -95,6 +99,7 @@ function playingWords(hitch, name, missing) {
     case 'dry':
       return { title: 'Waiting for the stream.', text: '' };
     default:
+      if (behindMs) return { title: `You are watching ${lengthInWords(behindMs)} behind live.`, text: missing };
       return { title: 'You are watching live.', text: missing };
   }
 }

@@ -36,7 +36,7 @@ impl<S: Socket> Hub<S> {
                 .record(listened.bytes as u64);
         }
         match listened.progress {
-            WriteProgress::Level | WriteProgress::Blocked => {}
+            WriteProgress::Level | WriteProgress::Blocked | WriteProgress::Held(_) => {}
             WriteProgress::More => self.queue_write(id),
             WriteProgress::Ended => self.close_overtaken(id),
         }

@@ -2,9 +2,8 @@
 //! leaves.
 
 use super::Storage;
-use std::cell::RefCell;
 use std::io;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What was done to a file.
 #[derive(Debug, Clone)]
@@ -34,35 +33,39 @@ struct Contents {
 
 /// Clones are the same file.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryFile(Rc<RefCell<Contents>>);
+pub struct MemoryFile(Arc<Mutex<Contents>>);
 
 impl MemoryFile {
     pub fn new(bytes: Vec<u8>) -> MemoryFile {
         let file = MemoryFile::default();
-        file.0.borrow_mut().bytes = bytes;
+        file.contents().bytes = bytes;
         file
     }
 
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().expect("no test panics with it")
+    }
+
     pub fn set_faults(&self, faults: Faults) {
-        self.0.borrow_mut().faults = faults;
+        self.contents().faults = faults;
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        self.0.borrow().bytes.clone()
+        self.contents().bytes.clone()
     }
 
     pub fn steps(&self) -> Vec<Step> {
-        self.0.borrow().steps.clone()
+        self.contents().steps.clone()
     }
 
     pub fn syncs(&self) -> usize {
-        let contents = self.0.borrow();
+        let contents = self.contents();
         let steps = contents.steps.iter();
         steps.filter(|step| matches!(step, Step::Sync)).count()
     }
 
     fn count_call(&self) -> io::Result<()> {
-        match &mut self.0.borrow_mut().faults.calls {
+        match &mut self.contents().faults.calls {
             Some(0) => Err(io::Error::other("the disk is broken")),
             Some(calls) => {
                 *calls -= 1;
@@ -91,7 +94,7 @@ pub fn replay(bytes: &mut Vec<u8>, step: &Step) {
 impl Storage for MemoryFile {
     fn write_at(&mut self, bytes: &[u8], at: u64) -> io::Result<usize> {
         self.count_call()?;
-        let contents = &mut *self.0.borrow_mut();
+        let contents = &mut *self.contents();
         let faults = contents.faults;
         let mut length = bytes.len().min(faults.write_most.unwrap_or(usize::MAX));
         if let Some(room) = faults.room {
@@ -112,7 +115,7 @@ impl Storage for MemoryFile {
     }
 
     fn read_at(&mut self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let contents = self.0.borrow();
+        let contents = self.contents();
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let rest = contents.bytes.get(at..).unwrap_or_default();
         let length = rest.len().min(buffer.len());
@@ -122,16 +125,16 @@ impl Storage for MemoryFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.count_call()?;
-        self.0.borrow_mut().steps.push(Step::Sync);
+        self.contents().steps.push(Step::Sync);
         Ok(())
     }
 
     fn size(&mut self) -> io::Result<u64> {
-        Ok(self.0.borrow().bytes.len() as u64)
+        Ok(self.contents().bytes.len() as u64)
     }
 
     fn truncate(&mut self, size: u64) -> io::Result<()> {
-        let contents = &mut *self.0.borrow_mut();
+        let contents = &mut *self.contents();
         contents.bytes.resize(size as usize, 0);
         contents.steps.push(Step::Truncate(size));
         Ok(())

@@ -19,11 +19,13 @@
 //! length. The size of the Segment is written last, and only after all else is on disk, so it says
 //! whether a file is finished. A crash at any byte before leaves a file that [`cut_off()`] reads.
 //!
-//! The writer is generic over its file: see [`Storage`].
+//! [`Elements`] reads a file that grows, from any element on. The writer is generic over its file: see
+//! [`Storage`].
 
 mod cues;
 mod cut_off;
 mod describe;
+mod elements;
 mod head;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
@@ -34,6 +36,7 @@ mod writer;
 
 pub use cut_off::{CutOff, cut_off};
 pub use describe::{describe, first_keyframe};
+pub use elements::{Element, Elements, Open};
 pub use writer::{FileWriter, Finished};
 
 use std::io;

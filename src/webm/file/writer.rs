@@ -301,7 +301,7 @@ fn malformed() -> io::Error {
 }
 
 /// Takes a Timestamp element from the front.
-fn take_timestamp(bytes: &mut Bytes) -> Option<u64> {
+pub(super) fn take_timestamp(bytes: &mut Bytes) -> Option<u64> {
     let HeadParse::Complete(head) = read_head(bytes) else {
         return None;
     };

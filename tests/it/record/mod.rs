@@ -7,6 +7,7 @@ mod files;
 mod handover;
 mod on_request;
 mod repair;
+mod time_shift;
 
 use crate::common::eventually;
 use crate::common::media::{Sample, assert_frames};

@@ -12,7 +12,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use videostream::hub::RecordSettings;
-use videostream::record::{Event, Files, Gauge, News, Now, Order, Recorder};
+use videostream::record::{Event, Files, Gauge, GrowingFiles, News, Now, Order, ReadAt, Recorder};
 use videostream::stream::{ChunkKind, Stream};
 use videostream::webm::DocType;
 use videostream::webm::file::memory::{Faults, MemoryFile};
@@ -37,8 +37,9 @@ pub enum Mood {
 
 pub struct Disk {
     mood: Mood,
-    recorder: Recorder<Shelf>,
-    shelf: Shelf,
+    recorder: Recorder<MemoryFiles>,
+    files: MemoryFiles,
+    growing: GrowingFiles,
     gauge: Gauge,
     queue_bytes: u64,
     orders: VecDeque<(Instant, Order)>,
@@ -52,7 +53,7 @@ pub struct Disk {
 }
 
 #[derive(Clone)]
-struct Shelf {
+struct MemoryFiles {
     files: Rc<RefCell<Vec<Recorded>>>,
     faults: Faults,
 }
@@ -63,7 +64,7 @@ struct Recorded {
     file: MemoryFile,
 }
 
-impl Files for Shelf {
+impl Files for MemoryFiles {
     type File = MemoryFile;
 
     fn create(
@@ -82,6 +83,10 @@ impl Files for Shelf {
             file: file.clone(),
         });
         Ok((file, name))
+    }
+
+    fn reader(&self, file: &MemoryFile) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(file.clone()))
     }
 }
 
@@ -120,12 +125,19 @@ impl Disk {
             write_most: None,
         };
         let files = Rc::default();
-        let shelf = Shelf { files, faults };
+        let files = MemoryFiles { files, faults };
+        let growing = GrowingFiles::default();
         let gauge = settings.gauge.clone();
         Disk {
             mood,
-            recorder: Recorder::new(shelf.clone(), settings.record.pace, gauge.clone()),
-            shelf,
+            recorder: Recorder::new(
+                files.clone(),
+                settings.record.pace,
+                gauge.clone(),
+                growing.clone(),
+            ),
+            files,
+            growing,
             gauge,
             queue_bytes: settings.record.queue_bytes,
             orders: VecDeque::new(),
@@ -135,6 +147,16 @@ impl Disk {
             failed: BTreeSet::new(),
             ended: BTreeSet::new(),
         }
+    }
+
+    /// What the thread that reads recordings is shown of those that are written.
+    pub fn growing(&self) -> GrowingFiles {
+        self.growing.clone()
+    }
+
+    /// Stands still until then.
+    pub fn stall(&mut self, until: Instant) {
+        self.busy_until = self.busy_until.max(until);
     }
 
     /// Notes what this turn has brought to a stream. `None`: the stream is gone.
@@ -233,12 +255,12 @@ impl Disk {
             match &one.what {
                 Event::Ended { file, .. } => drop(self.ended.insert(file.clone())),
                 Event::Failed(_) => {
-                    let files = self.shelf.files.borrow();
+                    let files = self.files.files.borrow();
                     let mut of_stream = files.iter().rev();
                     let last = of_stream.find(|file| file.stream == *one.stream);
                     self.failed.extend(last.map(|file| file.name.clone()));
                 }
-                Event::Began | Event::Recovered { .. } | Event::Idle => {}
+                Event::Began { .. } | Event::Recovered { .. } | Event::Idle => {}
             }
         }
         news
@@ -294,7 +316,7 @@ impl Disk {
 
     /// Returns how many GOPs are missing, or in part, that no failure of the disk explains.
     fn compare(&self, books: &Books, stream: &str, live: &Live) -> Result<u64, String> {
-        let files = self.shelf.files.borrow();
+        let files = self.files.files.borrow();
         let mut missing = BTreeSet::new();
         let mut at = 0;
         let mut has_failed = false;

@@ -150,7 +150,7 @@ pub fn what(chance: &mut fastrand::Rng, server: &Server) -> What {
     let seed = chance.u64(..);
     match chance.u8(..20) {
         0..3 => What::Publish(publisher(chance, server), link(chance)),
-        3..11 => What::Watch(viewer(chance, server), link(chance)),
+        3..11 => What::Watch(behind(viewer(chance, server), server, seed), link(chance)),
         11..14 => {
             let link = link(chance);
             let is_good = link == LinkSpec::good() && server.hook.is_none();
@@ -247,6 +247,23 @@ fn viewer(chance: &mut fastrand::Rng, server: &Server) -> ViewerSpec {
         habit: habits[chance.usize(..habits.len())],
         lasts: Duration::from_millis(chance.u64(200..50_000)),
         lag: server.lag(),
+        back: Duration::ZERO,
+        keeps: None,
+    }
+}
+
+/// Some viewers begin behind live.
+fn behind(spec: ViewerSpec, server: &Server, seed: u64) -> ViewerSpec {
+    let mut chance = fastrand::Rng::with_seed(seed);
+    if chance.u8(..3) > 0 {
+        return spec;
+    }
+    // A ring that is short of bytes, or of memory, may lose anything.
+    let is_large = server.ring_bytes >= 16 << 20 && server.memory_bytes.is_none();
+    ViewerSpec {
+        back: Duration::from_millis(chance.u64(500..70_000)),
+        keeps: Some(Duration::from_secs(if is_large { 25 } else { 0 })),
+        ..spec
     }
 }
 

@@ -80,6 +80,8 @@ pub struct Counts {
     /// Messages of the old protocol that listeners got, and listeners that were too slow.
     pub old_messages: u64,
     pub overtaken: u64,
+    /// Pictures that viewers behind live were given.
+    pub behind: u64,
 }
 
 impl Counts {
@@ -100,6 +102,7 @@ impl Counts {
         self.parts += other.parts;
         self.old_messages += other.old_messages;
         self.overtaken += other.overtaken;
+        self.behind += other.behind;
     }
 }
 

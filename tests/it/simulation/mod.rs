@@ -8,7 +8,8 @@
 //!
 //! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
-//! - `checks`: what is true after each turn; `promises`, `limits`: tests of one promise each.
+//! - `checks`: what is true after each turn; `promises`, `limits`, `time_shift`: tests of one promise
+//!   each.
 //! - `disk`: the recording thread, and what recordings must hold; `shelf`: the thread that reads them; `old`:
 //!   the old relay of node-videostream.
 //! - `scenario`: what happens by a seed; `draw`: by which numbers; `shrink`: a shorter scenario that fails as
@@ -35,6 +36,7 @@ mod promises;
 mod scenario;
 mod shelf;
 mod shrink;
+mod time_shift;
 mod world;
 
 use media::Counts;
@@ -170,7 +172,8 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.recordings_failed > 0
         && tried.recording_warnings > 0
         && tried.parts > 10
-        && tried.old_messages > 1000;
+        && tried.old_messages > 1000
+        && tried.behind > 1000;
     assert!(is_enough, "too little was tried: {tried:?}");
 }
 

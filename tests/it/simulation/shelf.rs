@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::OnceLock;
 use std::time::Instant;
 use tempfile::TempDir;
-use videostream::record::{ArchiveAnswer, Folder, Job, perform};
+use videostream::record::{ArchiveAnswer, Folder, GrowingFiles, Job, Task, perform};
 
 /// The recording that clients read, of the stream "honest".
 pub const RECORDING: &str = "2026-11-22T19-32-05Z.webm";
@@ -23,13 +23,16 @@ pub fn recording_bytes() -> &'static [u8] {
 /// A folder with that recording, and what the thread that reads it has to do.
 pub struct Shelf {
     folder: Folder,
+    growing: GrowingFiles,
+    /// Stretches of recordings that were read for viewers behind live.
+    pub stretches: u64,
     jobs: Vec<(Instant, Job)>,
     /// Removed at the end.
     _dir: TempDir,
 }
 
 impl Shelf {
-    pub fn new() -> Shelf {
+    pub fn new(growing: GrowingFiles) -> Shelf {
         let dir = tempfile::tempdir().expect("there is a folder for temporary files");
         let stream = dir.path().join("honest");
         let written = fs::create_dir(&stream)
@@ -37,6 +40,8 @@ impl Shelf {
         written.expect("it can be written");
         Shelf {
             folder: Folder::open(dir.path()).expect("it is there"),
+            growing,
+            stretches: 0,
             jobs: Vec::new(),
             _dir: dir,
         }
@@ -47,10 +52,11 @@ impl Shelf {
         self.jobs.push((at, job));
     }
 
-    pub fn answer(&self, job: Job) -> ArchiveAnswer {
+    pub fn answer(&mut self, job: Job) -> ArchiveAnswer {
+        self.stretches += u64::from(matches!(job.what, Task::Stretch { .. }));
         ArchiveAnswer {
             ticket: job.ticket,
-            what: perform(&self.folder, job.what),
+            what: perform(&self.folder, &self.growing, job.what),
         }
     }
 

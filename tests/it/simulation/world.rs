@@ -76,8 +76,8 @@ pub struct World {
     /// When it ends, since it stops.
     ends_at: Option<Instant>,
     /// `None`: nothing is recorded.
-    disk: Option<Disk>,
-    shelf: Option<Shelf>,
+    pub disk: Option<Disk>,
+    pub shelf: Option<Shelf>,
 }
 
 /// Where a connection comes from.
@@ -203,8 +203,9 @@ impl World {
 
     /// Records on a disk like this. The settings must say that all is recorded.
     pub fn set_disk(&mut self, mood: Mood, settings: &RecordSettings) {
-        self.disk = Some(Disk::new(mood, settings, self.now));
-        self.shelf = Some(Shelf::new());
+        let disk = Disk::new(mood, settings, self.now);
+        self.shelf = Some(Shelf::new(disk.growing()));
+        self.disk = Some(disk);
     }
 
     pub fn with(change: impl FnOnce(&mut Limits)) -> World {

@@ -57,14 +57,19 @@ pub fn upgrade(path: &str, is_v1: bool) -> String {
 
 /// The same, with a key or a token.
 pub fn upgrade_with(path: &str, is_v1: bool, credential: Credential) -> String {
-    let (query, fields) = (credential.query(), credential.fields());
+    upgrade_to(&format!("{path}{}", credential.query()), is_v1, credential)
+}
+
+/// The same for a whole target, whose query has the credential where that belongs there.
+pub fn upgrade_to(target: &str, is_v1: bool, credential: Credential) -> String {
+    let fields = credential.fields();
     let protocol = if is_v1 {
         "Sec-WebSocket-Protocol: videostream.v1\r\n"
     } else {
         ""
     };
     format!(
-        "GET {path}{query} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{protocol}{fields}\r\n"
     )
 }

@@ -1,6 +1,6 @@
 //! A viewer, which looks at everything that it is given.
 
-use super::{Asked, BINARY, CLOSE, PING, PONG, Peer, frame, status, take_head, upgrade_with};
+use super::{Asked, BINARY, CLOSE, PING, PONG, Peer, frame, status, take_head, upgrade_to};
 use crate::simulation::guards::{Credential, Right};
 use crate::simulation::link::Wire;
 use crate::simulation::media::{Books, Mark, end_of_blocks, marks};
@@ -45,6 +45,10 @@ pub struct ViewerSpec {
     /// Of the server: no viewer skips what has waited for less.
     pub lag: Duration,
     pub credential: Credential,
+    /// How far behind live it begins.
+    pub back: Duration,
+    /// Of such a viewer: how long the server keeps media for it at least.
+    pub keeps: Option<Duration>,
 }
 
 impl ViewerSpec {
@@ -56,7 +60,19 @@ impl ViewerSpec {
             lasts,
             lag: Duration::from_secs(1),
             credential: Credential::nothing(),
+            back: Duration::ZERO,
+            keeps: None,
         }
+    }
+
+    /// The query of its request.
+    fn query(&self) -> String {
+        let query = self.credential.query();
+        if self.back.is_zero() {
+            return query;
+        }
+        let mark = if query.is_empty() { '?' } else { '&' };
+        format!("{query}{mark}t=-{}", self.back.as_secs_f64())
     }
 }
 
@@ -102,6 +118,7 @@ struct Screen {
     tail: Vec<u8>,
     /// All bytes without messages, which are read when the last has come.
     whole: Vec<u8>,
+    first: Option<(Mark, Instant)>,
     last: Option<Mark>,
     began_at: Option<Instant>,
     /// It was told of a skip to this time since its last media.
@@ -141,6 +158,18 @@ impl Viewer {
         self.screen.pictures
     }
 
+    /// The picture that it began with, and how old that was then.
+    pub fn first(&self) -> Option<(Mark, Duration)> {
+        let (mark, at) = self.screen.first?;
+        let sent_at = self.books.sent_at(mark.recording, mark.number)?;
+        Some((mark, at.saturating_duration_since(sent_at)))
+    }
+
+    /// The newest picture that it has.
+    pub fn last(&self) -> Option<Mark> {
+        self.screen.last
+    }
+
     pub fn gaps(&self) -> u64 {
         self.screen.gaps
     }
@@ -170,15 +199,18 @@ impl Viewer {
             credential,
             ..
         } = self.spec;
+        let query = self.spec.query();
         let get = |version: &str| {
-            let (query, fields) = (credential.query(), credential.fields());
+            let fields = credential.fields();
             format!(
                 "GET /live/{stream}.webm{query} HTTP/{version}\r\nHost: localhost\r\n{fields}\r\n"
             )
         };
         match how {
-            How::V1 => upgrade_with(&format!("/live/{stream}"), true, credential),
-            How::WebSocket => upgrade_with(&format!("/live/{stream}"), false, credential),
+            How::V1 | How::WebSocket => {
+                let is_v1 = how == How::V1;
+                upgrade_to(&format!("/live/{stream}{query}"), is_v1, credential)
+            }
             How::Chunked => get("1.1"),
             How::UntilClose => get("1.0"),
         }
@@ -362,11 +394,16 @@ impl Viewer {
             self.fault(format!("sees a forbidden publisher's {mark:?}"));
         }
         self.screen.pictures += 1;
-        self.books.count(|counts| counts.pictures += 1);
+        let is_behind = !self.spec.back.is_zero();
+        self.books.count(|counts| {
+            counts.pictures += 1;
+            counts.behind += u64::from(is_behind);
+        });
         let began_at = *self.screen.began_at.get_or_insert(now);
         let Some(sent_at) = self.books.sent_at(mark.recording, mark.number) else {
             return self.fault(format!("sees a picture that was not sent: {mark:?}"));
         };
+        self.screen.first.get_or_insert((mark, now));
         let last = self.screen.last.replace(mark);
         let was_told = std::mem::take(&mut self.screen.has_skipped);
         match last {
@@ -408,12 +445,27 @@ impl Viewer {
             return;
         };
         let waited = now.saturating_duration_since(missed_at);
-        if waited < self.spec.lag {
+        if waited < self.lag() {
             self.fault(format!("skips after {waited:?}: {last:?} to {mark:?}"));
         }
         let is_honest = self.spec.habit == Habit::Honest;
         if is_honest && !self.books.is_excused(missed_at, now) {
             self.fault(format!("skips from {last:?} to {mark:?}, and takes all"));
+        }
+    }
+
+    /// What media have waited for at least before it skips them for the first time. A viewer behind live is
+    /// not skipped for that, and is live from its first skip on.
+    fn lag(&self) -> Duration {
+        let is_behind = |said: &ToViewer| match said {
+            ToViewer::Hello { behind_ms, .. } => *behind_ms > 0,
+            _ => false,
+        };
+        let is_behind = self.said.first().is_some_and(is_behind);
+        match self.spec.keeps {
+            Some(keeps) if is_behind && self.screen.gaps == 1 => keeps,
+            Some(_) => Duration::ZERO,
+            None => self.spec.lag,
         }
     }
 

@@ -1,0 +1,101 @@
+// Decides how a player goes on behind the live edge: at the stream's own pace, from where it was told.
+//
+// It stands in for LiveEdge (live-edge.js) while a person watches what was before. Pure.
+
+import { rangesOf } from './live-edge.js';
+
+/** @typedef {import('./live-edge.js').Range} Range */
+/** @typedef {import('./live-edge.js').Seen} Seen */
+/** @typedef {import('./live-edge.js').Decision} Decision */
+
+/** What lies ahead before the first play. */
+const TARGET_SECONDS = 0.5;
+const START_WAIT_MS = 1000;
+/** A range this nearly played out will not carry playback to the next decision. */
+const RUN_DRY_SECONDS = 0.08;
+/** Ranges nearer to one another than this are one: sound and picture end at different times. */
+const SAME_SECONDS = 0.05;
+
+const STEADY = { rate: 1, seekTo: null, reason: 'steady' };
+
+export class BehindLive {
+  target = TARGET_SECONDS;
+  underflows = 0;
+  seeks = 0;
+  onlyToKeyframes = false;
+  #wanted;
+
+  /**
+   * `wanted()` gives the seconds of media to begin at, where they are known.
+   *
+   * @param {() => number | null} wanted
+   */
+  constructor(wanted) {
+    this.#wanted = wanted;
+  }
+
+  /**
+   * Where to begin: at the wanted time, or as near to it as there is something.
+   *
+   * @param {Range[]} ranges
+   * @param {number[]} [keyframes]
+   */
+  landing(ranges, keyframes = []) {
+    return placeIn(ranges, this.#wanted() ?? ranges[0][0], this.onlyToKeyframes ? keyframes : null);
+  }
+
+  /** After a pause it goes on where it was. */
+  catchUp() {
+    return null;
+  }
+
+  /** @param {{ position: number, ranges: Range[], waitedMs: number }} options */
+  mayStart({ position, ranges, waitedMs }) {
+    const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to);
+    return (here !== undefined && here[1] - position >= TARGET_SECONDS) || waitedMs >= START_WAIT_MS;
+  }
+
+  underflow() {
+    this.underflows += 1;
+  }
+
+  /**
+   * Over a gap once this side of it is played out.
+   *
+   * @param {Seen} seen
+   * @returns {Decision}
+   */
+  decide({ position, ranges, isPaused = false, isSeeking = false }) {
+    if (isPaused || isSeeking) return STEADY;
+    const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to + SAME_SECONDS);
+    if (here && here[1] - position >= RUN_DRY_SECONDS) return STEADY;
+    const ahead = ranges.find(([from]) => from > position + SAME_SECONDS);
+    if (!ahead) return STEADY;
+    this.seeks += 1;
+    return { rate: 1, seekTo: ahead[0], reason: 'gap' };
+  }
+}
+
+/**
+ * The place nearest to `wanted` from which playback can go on; at a keyframe, where `keyframes` are given.
+ *
+ * @param {Range[]} ranges of which there is one at least
+ * @param {number} wanted
+ * @param {number[] | null} keyframes ascending
+ */
+export function placeIn(ranges, wanted, keyframes) {
+  const [start, end] = ranges.find(([, to]) => wanted <= to) ?? ranges[ranges.length - 1];
+  const ideal = Math.min(Math.max(start, wanted), Math.max(start, end - TARGET_SECONDS));
+  if (!keyframes) return ideal;
+  return keyframes.findLast((time) => time >= start && time <= ideal) ?? start;
+}
+
+/**
+ * Whether playback can go on at `wanted` with what is there.
+ *
+ * @param {TimeRanges} buffered
+ * @param {number} wanted
+ */
+export function isThere(buffered, wanted) {
+  return rangesOf(buffered).some(([from, to]) => wanted >= from - SAME_SECONDS && wanted <= to - TARGET_SECONDS / 2);
+}
