@@ -22,9 +22,10 @@ const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-fo
 
 /**
  * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
- * `shares` is the title of the tab that is picked when a page wants to share one.
+ * `shares` is the title of the tab that is picked when a page wants to share one. `camera` is a file
+ * (MJPEG) that the fake camera plays over and over.
  */
-export async function startChromium({ width = 960, height = 640, trusting = false, shares = null } = {}) {
+export async function startChromium({ width = 960, height = 640, trusting = false, shares = null, camera = null } = {}) {
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
@@ -33,6 +34,7 @@ export async function startChromium({ width = 960, height = 640, trusting = fals
       ...(shares
         ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
         : ARGS),
+      ...(camera ? [`--use-file-for-fake-video-capture=${camera}`] : []),
     ],
     ...(shares ? { ignoreDefaultArgs: ['--headless', '--mute-audio'] } : {}),
   });

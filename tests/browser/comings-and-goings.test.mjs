@@ -38,7 +38,7 @@ test('viewers before the publisher wait, and play when the stream begins', async
 });
 
 test('an ended stream is shown as ended at once, and plays again when its publisher is back', async () => {
-  await publisher.click('#go');
+  await publisher.stop();
   await publisher.reaches('ended');
   await picture(publisher, 'ended');
   for (const viewer of viewers()) {

@@ -36,7 +36,7 @@ export class Gate {
     for (const socket of this.#sockets) socket.resume();
   }
 
-  /** For each connection. */
+  /** For each connection; Infinity lets go. */
   slow(bytesPerSecond) {
     this.#bytesPerSecond = bytesPerSecond;
   }
@@ -46,18 +46,28 @@ export class Gate {
     this.#server.close();
   }
 
+  /** Lets data go up piece by piece, and reads on after the last one. */
+  #pace(client, server, data) {
+    client.pause();
+    const count = Math.min(data.length, Math.ceil((this.#bytesPerSecond * PIECE_MS) / 1000));
+    server.write(data.subarray(0, count));
+    setTimeout(
+      () => {
+        if (client.destroyed) return;
+        if (count < data.length) this.#pace(client, server, data.subarray(count));
+        else if (!this.#isHeld) client.resume();
+      },
+      (count * 1000) / this.#bytesPerSecond,
+    );
+  }
+
   #join(client, port) {
     const server = connect(port, '127.0.0.1');
     this.#sockets.add(client);
     if (this.#isHeld) client.pause();
     client.on('data', (data) => {
-      server.write(data);
-      if (this.#bytesPerSecond === Infinity) return;
-      client.pause();
-      const restMs = Math.max(PIECE_MS, (data.length * 1000) / this.#bytesPerSecond);
-      setTimeout(() => {
-        if (!this.#isHeld) client.resume();
-      }, restMs);
+      if (this.#bytesPerSecond === Infinity) server.write(data);
+      else this.#pace(client, server, data);
     });
     server.pipe(client);
     const end = () => {

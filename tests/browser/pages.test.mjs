@@ -86,6 +86,12 @@ test('keys alone lead from the home page to being live', async () => {
     await picture(tab, `focus-${tab.browserName}`);
     await tab.press('Enter');
     await tab.reaches('live');
+    // Stop asks first, and a second Enter does not stop it.
+    await tab.press('Enter');
+    await tab.press('Enter');
+    assert.equal(await tab.state(), 'live');
+    await tab.press('Enter');
+    await tabTo(tab, '#end');
     await tab.press('Enter');
     await tab.reaches('ended');
   }

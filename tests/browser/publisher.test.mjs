@@ -53,7 +53,7 @@ for (const [what, wanted] of [
       await tab.reaches('live');
       await tab.evaluate(() => window.camera.end());
       if (isPicture) await tab.reaches('silent', { withinMs: 6000 });
-      await tab.click('#go');
+      await tab.stop();
       await tab.reaches('ended');
     }
   });
@@ -128,7 +128,7 @@ test('a lost connection removes the red of the badge', async () => {
   assert.equal(text, 'Offline');
   assert.notEqual(dot, 'rgb(255, 68, 56)');
   await picture(chromium, 'publish-lost');
-  await chromium.click('#go');
+  await chromium.stop();
 });
 
 test('a name on air is taken over only after a question', async () => {
@@ -154,7 +154,7 @@ test('a name on air is taken over only after a question', async () => {
   await firefox.reaches('replaced');
   assert.match(await firefox.words(), /^Someone else is live under this name now\./);
   // Its own stream, it may come back to without one.
-  await chromium.click('#go');
+  await chromium.stop();
   await chromium.reaches('ended');
   await chromium.click('#go');
   await chromium.reaches('live');
@@ -165,7 +165,7 @@ test('Stop ends the stream for viewers', async () => {
   await chromium.reaches('live');
   await firefox.open(server.url('/live/over'));
   await firefox.reaches('playing');
-  await chromium.click('#go');
+  await chromium.stop();
   await chromium.reaches('ended');
   const [offline] = await until('offline', async () => {
     const messages = await firefox.messages('offline');

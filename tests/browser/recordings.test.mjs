@@ -19,7 +19,7 @@ before(async () => {
   await publisher.open(server.url('/publish/demo?source=test&audio=0&auto&key=correct%20horse'));
   await publisher.reaches('live');
   await sleep(4000);
-  await publisher.click('#go');
+  await publisher.stop();
   await publisher.reaches('ended');
   const list = async () => (await (await fetch(server.url('/api/recordings'))).json()).recordings;
   await until('a finished recording', async () => (await list()).some(({ live, duration_ms: ms }) => !live && ms > 2000));

@@ -61,6 +61,12 @@ export class Tab {
     return this.page.click(selector);
   }
 
+  /** Ends the stream of a publisher page, which asks first. */
+  async stop() {
+    await this.click('#go');
+    await this.click('#end');
+  }
+
   state() {
     return this.evaluate(() => document.documentElement.dataset.state);
   }

@@ -4,7 +4,7 @@ import { Broadcast } from '../../web/publisher/broadcast.js';
 import { Clock, FakeRecorder, FakeSocket, settled, withGlobals } from './fakes.js';
 
 const URL_ = 'ws://host/publish/show';
-const OPTIONS = { mimeType: 'video/webm;codecs=vp8', videoBitsPerSecond: 1_000_000 };
+const OPTIONS = { mimeType: 'video/webm;codecs=vp8', videoBitsPerSecond: 1_000_000, hasAudio: false };
 const MEDIA = { getVideoTracks: () => [] };
 const SECOND_BYTES = OPTIONS.videoBitsPerSecond / 8;
 
@@ -18,7 +18,7 @@ function broadcast(t, { askReceived = async () => null } = {}) {
   withGlobals(t, { WebSocket: FakeSocket, MediaRecorder: FakeRecorder });
   const heard = [];
   const on = Object.fromEntries(
-    ['live', 'lost', 'replaced', 'failed', 'warning'].map((name) => [
+    ['live', 'lost', 'replaced', 'failed', 'warning', 'quality'].map((name) => [
       name,
       (told) => heard.push(told === undefined ? [name] : [name, told]),
     ]),
@@ -170,7 +170,26 @@ test('a queue that grows stops the recording, and an empty one begins a smaller 
   socket().bufferedAmount = 0;
   await lab.pass(500);
   assert.deepEqual([it.isDraining, FakeRecorder.made.length, it.isRecording], [false, 2, true]);
-  assert.equal(recorder().options.videoBitsPerSecond, 700_000);
+  assert.equal(recorder().options.videoBitsPerSecond, 750_000);
+});
+
+test('an uplink that carries less gets a smaller recording, and no gap in what is recorded', async (t) => {
+  let received = 0;
+  const lab = broadcast(t, { askReceived: async () => received });
+  const { it, heard, recorder } = lab;
+  lab.begin();
+  for (let tenth = 0; tenth < 60; tenth += 1) {
+    recorder().give(SECOND_BYTES / 10);
+    // From the second second on, half of it arrives.
+    received += SECOND_BYTES / (tenth < 20 ? 10 : 20);
+    await lab.pass(100);
+  }
+  const [, quality] = heard.find(([name]) => name === 'quality');
+  assert.ok(quality.videoBitsPerSecond < 700_000, `${quality.videoBitsPerSecond}`);
+  assert.deepEqual([it.isReduced, it.isDraining, names(heard).includes('lost')], [true, false, false]);
+  assert.ok(FakeRecorder.made.length > 1);
+  assert.ok(FakeRecorder.made.some(({ options }) => options.videoBitsPerSecond === quality.videoBitsPerSecond));
+  assert.equal(FakeRecorder.made[0].state, 'inactive');
 });
 
 test('a queue that does not drain belongs to a dead connection', async (t) => {

@@ -34,6 +34,9 @@ const eventFor = {
   failed: { type: 'failed', error: PROBLEM },
   replaced: { type: 'replaced' },
   sourceEnded: { type: 'sourceEnded' },
+  muteToggled: { type: 'muteToggled' },
+  hideToggled: { type: 'hideToggled' },
+  stopAnswered: { type: 'stopAnswered', isSure: true },
 };
 
 /** Where each event leads; a state that is not named here stays. */
@@ -46,7 +49,6 @@ const TABLE = {
     taken: 'connecting',
     asking: 'idle',
     connecting: 'idle',
-    ...leads(['live', 'slow', 'stuck', 'silent', 'reconnecting'], 'ended'),
     ended: 'checking',
     replaced: 'connecting',
     error: 'asking',
@@ -63,6 +65,9 @@ const TABLE = {
   failed: leads(SENDING, 'error'),
   replaced: leads(SENDING, 'replaced'),
   sourceEnded: leads(STATES, 'ended'),
+  muteToggled: {},
+  hideToggled: {},
+  stopAnswered: {},
 };
 
 test('every event in every state leads where the table says', () => {
@@ -89,7 +94,7 @@ test('an event or a state that is none throws', () => {
   assert.throws(() => next(at('lost'), { type: 'pressed' }), /no state/);
 });
 
-test('a free name goes live from the open camera, and Stop closes it', () => {
+test('a free name goes live from the open camera, and Stop closes it once it is confirmed', () => {
   const events = [
     { type: 'pressed' },
     { type: 'checked', question: 1, isTaken: false },
@@ -101,7 +106,10 @@ test('a free name goes live from the open camera, and Stop closes it', () => {
   assert.deepEqual(namesAfter(at('idle'), ...events), ['checking', 'connecting', 'connecting', 'live', 'slow', 'live']);
   const live = run(at('idle'), ...events);
   assert.equal(live.liveSinceMs, 20);
-  const { state, effects } = next(live, { type: 'pressed' });
+  const asked = next(live, { type: 'pressed' });
+  assert.deepEqual([asked.state.name, asked.state.isStopAsked, asked.effects], ['live', true, []]);
+  const { state, effects } = next(asked.state, { type: 'stopAnswered', isSure: true });
+  assert.equal(state.isStopAsked, false);
   assert.deepEqual([state.name, state.ending, state.hasPreview, state.liveSinceMs], ['ended', 'stopped', false, null]);
   assert.deepEqual(effects, ['stop', 'close']);
 });
@@ -182,4 +190,37 @@ test('only sending states have a broadcast, and connecting is not on air', () =>
     STATES.filter((name) => isOnAir(at(name))),
     SENDING.slice(1),
   );
+});
+
+test('every state on air asks before it stops, and goes on without a yes', () => {
+  for (const name of SENDING.slice(1)) {
+    const { state: asked } = next(at(name), { type: 'pressed' });
+    assert.deepEqual([asked.name, asked.isStopAsked], [name, true]);
+    const kept = next(asked, { type: 'stopAnswered', isSure: false });
+    assert.deepEqual([kept.state.name, kept.state.isStopAsked, kept.effects], [name, false, []]);
+    assert.equal(next(asked, { type: 'seen', air: 'slow', nowMs: 1 }).state.isStopAsked, true);
+  }
+});
+
+test('the question whether to stop is gone with the broadcast', () => {
+  const asked = run(at('live'), { type: 'pressed' });
+  for (const event of [{ type: 'replaced' }, { type: 'failed', error: PROBLEM }, { type: 'sourceEnded' }]) {
+    const { state } = next(asked, event);
+    assert.equal(state.isStopAsked, false, event.type);
+    assert.equal(next(state, { type: 'stopAnswered', isSure: true }).state, state);
+  }
+});
+
+test('mute and hide change what the tracks give and nothing else, and outlast another source', () => {
+  for (const name of STATES) {
+    const muted = next(at(name), { type: 'muteToggled' });
+    assert.deepEqual([muted.state, muted.effects], [at(name, { isMuted: true }), ['switch']]);
+    const hidden = next(muted.state, { type: 'hideToggled' });
+    assert.deepEqual([hidden.state, hidden.effects], [at(name, { isMuted: true, isHidden: true }), ['switch']]);
+  }
+  const other = run(at('live', { isMuted: true, isHidden: true }), { type: 'picked', source: 'test' });
+  const opened = next(other, { type: 'opened', wish: other.wish });
+  assert.deepEqual([opened.state.isMuted, opened.state.isHidden, opened.effects], [true, true, ['change']]);
+  const loud = next(opened.state, { type: 'muteToggled' });
+  assert.equal(loud.state.isMuted, false);
 });

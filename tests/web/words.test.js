@@ -4,7 +4,9 @@ import * as watch from '../../web/watch/words.js';
 import { STATES as WATCH_STATES } from '../../web/watch/machine.js';
 import * as publish from '../../web/publish/words.js';
 import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
-import { explainCaptureError } from '../../web/publisher/capture.js';
+import { explainCaptureError, explainMissing } from '../../web/publisher/capture.js';
+import { choiceFrom, edgesOf } from '../../web/publish/settings.js';
+import { embedCode } from '../../web/publish/share-panel.js';
 import { statsRows } from '../../web/watch/stats-panel.js';
 import { PosterTimes, posterSize } from '../../web/publisher/poster.js';
 
@@ -68,6 +70,53 @@ test('a source that gives nothing, and an upload that is too slow, are named as 
   isSentence(publish.wordsFor('slow', { behindMs: 900, isDraining: true }));
   isSentence(publish.wordsFor('stuck', { behindMs: 4000 }));
   assert.match(publish.wordsFor('taken', { name: 'show' }).title, /^show is on air now\.$/);
+});
+
+test('what viewers do not get, and a lower quality, is said while all is well', () => {
+  const live = (facts) => publish.wordsFor('live', { source: 'camera', ...facts }).text;
+  assert.equal(live({}), '');
+  assert.equal(live({ isMuted: true }), 'Viewers hear nothing: you are muted.');
+  assert.equal(live({ isHidden: true }), 'Viewers see black: your picture is hidden.');
+  assert.equal(live({ isMuted: true, isHidden: true }), 'Viewers see black and hear nothing.');
+  assert.match(live({ sound: 'silent' }), /^No sound comes from the microphone/);
+  assert.match(live({ sound: 'loud' }), /too loud/);
+  assert.match(live({ isReduced: true }), /quality is lower/);
+  // A person who muted knows why nothing is heard, and a screen may well be silent.
+  assert.match(live({ isMuted: true, sound: 'silent' }), /you are muted/);
+  assert.equal(live({ source: 'screen', sound: 'silent' }), '');
+  assert.match(publish.wordsFor('idle', { source: 'camera', hasPreview: true, sound: 'silent' }).text, /microphone/);
+  for (const facts of [{ sound: 'silent' }, { isReduced: true }]) isSentence(publish.wordsFor('live', { source: 'camera', ...facts }));
+});
+
+test('Stop tells how many it ends the stream for', () => {
+  assert.equal(publish.stopWarning(0), 'It goes off air at once.');
+  assert.equal(publish.stopWarning(1), '1 viewer is watching. For them it ends at once.');
+  assert.equal(publish.stopWarning(3), '3 viewers are watching. For them it ends at once.');
+});
+
+test('a device that is missing is named, with what viewers lack', () => {
+  const said = (what, reason, source = 'camera') => explainMissing({ what, reason }, source);
+  assert.equal(said('microphone', 'NotFoundError'), 'No microphone was found, so your stream is silent.');
+  assert.match(said('microphone', 'NotAllowedError'), /^The microphone is blocked, so your stream is silent\. Allow it/);
+  assert.match(said('microphone', 'NotReadableError', 'screen'), /in use by another program, so viewers do not hear you\./);
+  assert.equal(said('camera', 'NotFoundError'), 'No camera was found, so viewers do not see you.');
+});
+
+test('the code for another page has the link and a title', () => {
+  const code = embedCode('https://host/video/live/demo', 'demo');
+  assert.match(code, /^<iframe src="https:\/\/host\/video\/live\/demo\?embed" title="demo" [^>]*><\/iframe>$/);
+});
+
+test('the address chooses size, rate and what goes beside a screen, within limits', () => {
+  const choice = (query) => choiceFrom(new URLSearchParams(query));
+  assert.deepEqual(edgesOf(choice('size=640x360').size), { width: 640, height: 360 });
+  assert.deepEqual(edgesOf(choice('size=0x1').size), { width: 1280, height: 720 });
+  assert.deepEqual([choice('fps=60').fps, choice('fps=9999').fps, choice('fps=x').fps], [60, 120, 30]);
+  assert.deepEqual([choice('kbps=1').kbps, choice('kbps=600').kbps, choice('').kbps], [100, 600, 2500]);
+  assert.deepEqual(
+    [choice('microphone&corner').withMicrophone, choice('').withCamera, choice('mirror=0').isMirrored],
+    [true, false, false],
+  );
 });
 
 test('only a stream that arrives has the badge Live', () => {

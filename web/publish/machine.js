@@ -46,6 +46,9 @@ export const STATES = /** @type {const} */ ([
  * @property {number | null} liveSinceMs when this broadcast was first live
  * @property {Ending} ending of the state `ended`
  * @property {Problem | null} error of the state `error`
+ * @property {boolean} isMuted viewers hear nothing
+ * @property {boolean} isHidden viewers see black
+ * @property {boolean} isStopAsked the person is asked whether the stream is to end
  */
 
 /**
@@ -53,7 +56,8 @@ export const STATES = /** @type {const} */ ([
  * `keyGiven`: a person typed a key. `changed`: another device was chosen. `checked`, `opened` and
  * `notOpened` answer the effects `check` and `open`. `seen`: what on-air.js makes of the broadcast.
  * `refused`: the server says why it does not take the stream. `failed`, `replaced`: the broadcast
- * is over. `sourceEnded`: the browser or a person ended it.
+ * is over. `sourceEnded`: the browser or a person ended it. `muteToggled`, `hideToggled`: for as long
+ * as the page is open, whatever is shown. `stopAnswered`: to the question of the main button.
  *
  * @typedef {{ type: 'pressed' }
  *   | { type: 'picked', source: Source }
@@ -67,15 +71,19 @@ export const STATES = /** @type {const} */ ([
  *   | { type: 'refused', error: Problem }
  *   | { type: 'failed', error: Problem }
  *   | { type: 'replaced' }
- *   | { type: 'sourceEnded' }} Event
+ *   | { type: 'sourceEnded' }
+ *   | { type: 'muteToggled' }
+ *   | { type: 'hideToggled' }
+ *   | { type: 'stopAnswered', isSure: boolean }} Event
  */
 
 /**
  * `check`: ask whether the name is on air. `open`: open the source. `close`: close it. `connect`:
  * begin a broadcast. `change`: send what is open now. `stop`: end the broadcast. `askKey`: forget
- * the key, and ask for one. `note`: say what happened while all goes on.
+ * the key, and ask for one. `note`: say what happened while all goes on. `switch`: give the open
+ * tracks, or silence and black.
  *
- * @typedef {'check' | 'open' | 'close' | 'connect' | 'change' | 'stop' | 'askKey' | 'note'} Effect
+ * @typedef {'check' | 'open' | 'close' | 'connect' | 'change' | 'stop' | 'askKey' | 'note' | 'switch'} Effect
  */
 /** @typedef {{ state: State, effects: Effect[], note?: string }} Step */
 
@@ -98,6 +106,9 @@ const EVERY_EVENT = {
   failed: true,
   replaced: true,
   sourceEnded: true,
+  muteToggled: true,
+  hideToggled: true,
+  stopAnswered: true,
 };
 export const EVENTS = Object.keys(EVERY_EVENT);
 
@@ -119,6 +130,9 @@ export function start({ source, canRecord }) {
     liveSinceMs: null,
     ending: 'stopped',
     error: null,
+    isMuted: false,
+    isHidden: false,
+    isStopAsked: false,
   };
 }
 
@@ -180,6 +194,13 @@ export function next(state, event) {
       return isSending(state) ? to(offAir(state), 'replaced', ['stop']) : stay(state);
     case 'sourceEnded':
       return state.hasPreview ? end(state, state.source === 'screen' ? 'unshared' : 'unplugged') : stay(state);
+    case 'muteToggled':
+      return { state: { ...state, isMuted: !state.isMuted }, effects: ['switch'] };
+    case 'hideToggled':
+      return { state: { ...state, isHidden: !state.isHidden }, effects: ['switch'] };
+    case 'stopAnswered':
+      if (!state.isStopAsked) return stay(state);
+      return event.isSure ? end(state, 'stopped') : stay({ ...state, isStopAsked: false });
     default:
       return noSuch('event', event);
   }
@@ -198,7 +219,7 @@ function pressed(state) {
     case 'stuck':
     case 'silent':
     case 'reconnecting':
-      return end(state, 'stopped');
+      return stay({ ...state, isStopAsked: true });
     case 'checking':
     case 'asking':
     case 'connecting':
@@ -333,7 +354,8 @@ function offAir(state) {
  * @returns {Step}
  */
 function to(state, name, effects = []) {
-  return { state: { ...state, name, error: name === 'error' ? state.error : null }, effects };
+  const isStopAsked = state.isStopAsked && ON_AIR.includes(name);
+  return { state: { ...state, name, isStopAsked, error: name === 'error' ? state.error : null }, effects };
 }
 
 /**

@@ -2,19 +2,23 @@
 // follows from what is decided in machine.js, and worded in words.js.
 
 import { Broadcast } from '../publisher/broadcast.js';
-import { explainCaptureError, listDevices, nameOf, openSource, SOURCES } from '../publisher/capture.js';
+import { explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
+import { LevelMeter } from '../publisher/level-meter.js';
 import { AirWatch } from '../publisher/on-air.js';
 import { at } from '../lib/place.js';
 import { lookAt, PosterTimes, takePoster } from '../publisher/poster.js';
-import { CODECS, recordableCodecs, typeFor } from '../publisher/recorder.js';
+import { recordableCodecs, typeFor } from '../publisher/recorder.js';
 import { socketUrl } from '../lib/socket.js';
+import { copiesOnClick } from './copy.js';
+import { edgesOf, Settings } from './settings.js';
+import { wireSharePanel } from './share-panel.js';
 import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { isOnAir, isSending, next, start } from './machine.js';
-import { actionFor, badgeFor, explainClose, explainRecording, explainRefusal, explainWarning, wordsFor } from './words.js';
+import { actionFor, badgeFor, explainClose, explainRecording, explainRefusal, explainWarning, stopWarning, wordsFor } from './words.js';
 import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
@@ -22,20 +26,16 @@ const LOOK_MS = 250;
 /** A poster takes no longer than this to send, and waits while the stream is so far behind. */
 const POSTER_WITHIN_MS = 10_000;
 const POSTER_BEHIND_MS = 500;
+/** A backlog that is worth a figure. */
+const BEHIND_MS = 500;
 const NOTE_MS = 12_000;
 /** Going live does not wait longer than this for the list of streams. */
 const TAKEN_MS = 3000;
 const PUBLISHED = 'videostream published';
-const QUALITIES = [
-  { kbps: 600, label: 'Low' },
-  { kbps: 1200, label: 'Medium' },
-  { kbps: 2500, label: 'High' },
-  { kbps: 5000, label: 'Very high' },
-];
-
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const root = document.documentElement;
 const preview = element('preview', HTMLVideoElement);
+const stopDialog = element('sure', HTMLDialogElement);
 const keyField = element('key', HTMLInputElement);
 const link = element('link', HTMLAnchorElement);
 const query = new URLSearchParams(location.search);
@@ -67,13 +67,11 @@ const air = new AirWatch(preview);
 const posters = new PosterTimes();
 /** @type {WakeLockSentinel | 'asked' | null} */
 let wakeLock = null;
-const choice = {
-  cameraId: '',
-  microphoneId: '',
-  hasAudio: query.has('audio') ? query.get('audio') !== '0' : null,
-  kbps: Math.min(50_000, Math.max(100, Number(query.get('kbps')) || 2500)),
-  codec: CODECS.find(({ id }) => id === query.get('codec'))?.id ?? 'vp8',
-};
+const settings = new Settings(query, takeSetting);
+const { choice } = settings;
+const meter = new LevelMeter($('level'), $('level-bar'));
+/** What is shared already, where only what is beside it changes. */
+let keptScreen = /** @type {MediaStream | null} */ (null);
 
 // --- State and words
 
@@ -103,6 +101,7 @@ function perform(effect, step) {
       capture?.stop();
       capture = null;
       preview.srcObject = null;
+      meter.listen(null);
       break;
     case 'connect':
       if (capture) connect(capture);
@@ -120,6 +119,9 @@ function perform(effect, step) {
     case 'note':
       note(step.note ?? '');
       break;
+    case 'switch':
+      switchTracks();
+      break;
     default:
       noSuch('effect', effect);
   }
@@ -134,14 +136,16 @@ function write(id, text) {
 }
 
 function speak() {
-  const { name: now, source, hasPreview, error, ending } = state;
+  const { name: now, source, hasPreview, error, ending, isMuted, isHidden } = state;
   const figures = {
     missing: air.missing ?? 'recorder',
     behindMs: broadcast?.behindMs ?? 0,
     isDraining: broadcast?.isDraining,
+    isReduced: broadcast?.isReduced,
+    sound: meter.verdict,
   };
   root.dataset.state = now;
-  const { title, text } = wordsFor(now, { source, name, hasPreview, error, ending, ...figures });
+  const { title, text } = wordsFor(now, { source, name, hasPreview, error, ending, isMuted, isHidden, ...figures });
   write('title', title);
   write('text', text);
   write('sentence', `${title} ${text}`.trim());
@@ -152,6 +156,8 @@ function speak() {
   $('pick').hidden = source !== null;
   root.toggleAttribute('data-source', source !== null);
   root.toggleAttribute('data-preview', hasPreview);
+  showSwitches();
+  askWhetherToStop();
   const wantsKey = Boolean(error?.wantsKey);
   root.toggleAttribute('data-wants-key', wantsKey);
   if (wantsKey && $('key-form').hidden) {
@@ -164,6 +170,38 @@ function speak() {
     segment.setAttribute('aria-pressed', String(segment.dataset.source === source));
   }
   document.title = `${now === 'live' ? '● ' : ''}${name} · videostream`;
+}
+
+/** Sound and picture go out, or silence and black. */
+function showSwitches() {
+  const { isMuted, isHidden, source } = state;
+  const tracks = capture?.stream.getTracks() ?? [];
+  const has = (/** @type {string} */ kind) => tracks.some((track) => track.kind === kind);
+  $('mute').hidden = !has('audio');
+  $('hide').hidden = !has('video');
+  for (const [id, isOff, label] of /** @type {const} */ ([
+    ['mute', isMuted, isMuted ? 'Unmute' : 'Mute'],
+    ['hide', isHidden, isHidden ? 'Show the picture' : 'Hide the picture'],
+  ])) {
+    $(id).classList.toggle('off', isOff);
+    $(id).ariaLabel = label;
+    $(id).title = label;
+  }
+  $('muted').hidden = !isMuted || !has('audio');
+  $('hidden').hidden = !isHidden || !has('video');
+  const facing = capture?.stream.getVideoTracks()[0]?.getSettings?.().facingMode;
+  preview.classList.toggle('mirrored', source === 'camera' && choice.isMirrored && facing !== 'environment');
+}
+
+function askWhetherToStop() {
+  if (stopDialog.open === state.isStopAsked) return;
+  if (!state.isStopAsked) {
+    stopDialog.close();
+    return;
+  }
+  write('sure-text', stopWarning(broadcast?.viewers ?? 0));
+  stopDialog.showModal();
+  $('keep').focus();
 }
 
 /** @param {string} text */
@@ -181,41 +219,45 @@ function note(text) {
 async function open() {
   const { wish, source } = state;
   if (source === null) return;
-  const [, width, height] = /^(\d+)x(\d+)$/.exec(query.get('size') ?? '') ?? [];
   const wantsAudio = choice.hasAudio ?? source !== 'test';
+  const screen = source === 'screen' ? keptScreen : null;
+  keptScreen = null;
   let opened;
   try {
-    opened = await openSource(source, {
-      audio: wantsAudio,
-      cameraId: choice.cameraId,
-      microphoneId: choice.microphoneId,
-      width: width ? Number(width) : undefined,
-      height: height ? Number(height) : undefined,
-      fps: Number(query.get('fps')) || undefined,
-      name,
-    });
+    opened = await openSource(source, { ...choice, ...edgesOf(choice.size), audio: wantsAudio, name, screen });
   } catch (reason) {
     send({ type: 'notOpened', wish, error: explainCaptureError(nameOf(reason), source) });
     return;
   }
   // A late answer to a wish that was given up.
   if (wish !== state.wish) {
-    opened.stop();
+    opened.stop(screen !== null);
     return;
   }
   const former = capture;
   capture = opened;
   air.changeSource();
   for (const track of tracksOf(capture)) track.addEventListener('ended', () => trackEnded(track));
+  switchTracks();
   preview.srcObject = capture.stream;
   preview.play().catch(() => {});
+  meter.listen(capture.stream);
   send({ type: 'opened', wish });
-  former?.stop();
-  if (opened.isSoundMissing) note('No microphone was found, so your stream is silent.');
+  former?.stop(screen !== null);
+  if (opened.missing?.length) note(opened.missing.map((each) => explainMissing(each, source)).join(' '));
   if (source === 'test' && wantsAudio && !opened.stream.getAudioTracks().length) {
     note('The browser allows no sound before a click on the page, so the test picture is silent.');
   }
   fillDevices();
+}
+
+function fillDevices() {
+  settings.fillDevices(state.source, capture?.stream ?? null);
+}
+
+/** What a track gives that is switched off, recorders take as silence, and as black frames. */
+function switchTracks() {
+  for (const track of capture?.stream.getTracks() ?? []) track.enabled = !(track.kind === 'audio' ? state.isMuted : state.isHidden);
 }
 
 /**
@@ -230,15 +272,20 @@ function tracksOf({ stream, tracks }) {
 /** @param {MediaStreamTrack} track */
 function trackEnded(track) {
   if (!capture || !tracksOf(capture).has(track)) return;
-  const left = capture.stream.getTracks().filter(({ readyState }) => readyState === 'live');
+  const { stream: sent } = capture;
+  if (track.kind === 'audio' && !sent.getTracks().includes(track)) {
+    note('One of the sounds ended; the rest goes on.');
+    return;
+  }
+  const left = sent.getTracks().filter(({ readyState }) => readyState === 'live');
   if (track.kind === 'video' || !left.length) {
     send({ type: 'sourceEnded' });
     return;
   }
   // The sound ended: players would wait for it for ever, so the recording goes on without.
   const stream = new MediaStream(left);
-  const { stop, tracks } = capture;
-  capture = { stream, stop, tracks: tracks.filter(({ readyState }) => readyState === 'live') };
+  capture = { ...capture, stream, tracks: capture.tracks.filter(({ readyState }) => readyState === 'live') };
+  meter.listen(stream);
   broadcast?.change(stream, recording(capture));
   note('The sound ended; the picture goes on.');
 }
@@ -258,7 +305,10 @@ function recording({ stream }) {
   const has = (/** @type {string} */ kind) => tracks.some((track) => track.kind === kind);
   const kinds = { hasVideo: has('video'), hasAudio: has('audio') };
   const mimeType = typeFor(choice.codec, kinds, isTypeSupported) ?? typeFor('vp8', kinds, isTypeSupported) ?? '';
-  return { mimeType, videoBitsPerSecond: choice.kbps * 1000 };
+  const { width = 0, height = 0 } = stream.getVideoTracks()[0]?.getSettings?.() ?? {};
+  const size = width && height ? { width, height } : edgesOf(choice.size);
+  const pixelsPerSecond = size.width * size.height * choice.fps;
+  return { mimeType, videoBitsPerSecond: choice.kbps * 1000, pixelsPerSecond, hasAudio: kinds.hasAudio };
 }
 
 // --- On air
@@ -285,6 +335,9 @@ function connect(shown) {
     },
     warning(warning) {
       note(explainWarning(warning));
+    },
+    quality({ scale }) {
+      capture?.resize?.(scale);
     },
   });
 }
@@ -408,7 +461,9 @@ function showFigures() {
   figure('time', state.liveSinceMs === null ? '' : clock((nowMs - state.liveSinceMs) / 1000));
   const connected = broadcast?.isConnected ? broadcast : null;
   figure('viewers', connected && connected.viewers !== null ? counted(connected.viewers, 'viewer') : '');
-  figure('rate', connected ? bitRate(connected.bitsPerSecond) : '');
+  const behindMs = connected?.behindMs ?? 0;
+  const backlog = behindMs >= BEHIND_MS ? ` · ${(behindMs / 1000).toFixed(1)} s behind` : '';
+  figure('rate', connected ? bitRate(connected.bitsPerSecond) + backlog : '');
   showRecording();
   const isAtLiveEdge = connected && !connected.isDraining && connected.behindMs < POSTER_BEHIND_MS;
   if (state.name === 'live' && isAtLiveEdge && posters.isDue(nowMs)) sendPoster(nowMs);
@@ -434,64 +489,19 @@ async function toggleRecording() {
 
 // --- Settings
 
-/**
- * @param {string} id
- * @param {string[][]} options each a value and its words
- * @param {string} value
- */
-function fill(id, options, value) {
-  element(id, HTMLSelectElement).replaceChildren(...options.map(([each, label]) => new Option(label, each, false, each === value)));
-}
-
-async function fillDevices() {
-  const { cameras, microphones } = await listDevices();
-  const used = (/** @type {string} */ kind) =>
-    capture?.stream
-      .getTracks()
-      .find((track) => track.kind === kind)
-      ?.getSettings?.().deviceId ?? '';
-  fill(
-    'camera',
-    cameras.map(({ id, label }) => [id, label]),
-    choice.cameraId || used('video'),
-  );
-  fill(
-    'microphone',
-    [...microphones.map(({ id, label }) => [id, label]), ['none', 'No sound']],
-    choice.hasAudio === false ? 'none' : choice.microphoneId || used('audio'),
-  );
-  for (const id of ['camera', 'microphone']) /** @type {HTMLElement} */ ($(id).closest('label')).hidden = state.source !== 'camera';
-}
-
-function fillSettings() {
-  const qualities = QUALITIES.map(({ kbps, label }) => [String(kbps), `${label}, ${bitRate(kbps * 1000)}`]);
-  if (!QUALITIES.some(({ kbps }) => kbps === choice.kbps)) {
-    qualities.push([String(choice.kbps), `As asked, ${bitRate(choice.kbps * 1000)}`]);
+/** @param {import('./settings.js').For} what */
+function takeSetting(what) {
+  if (what === 'recording' && broadcast && capture) {
+    capture.resize?.(1);
+    broadcast.change(capture.stream, recording(capture));
   }
-  fill('quality', qualities, String(choice.kbps));
-  fill(
-    'codec',
-    recordableCodecs(isTypeSupported).map(({ id, label, note: what }) => [id, `${label}, ${what}`]),
-    choice.codec,
-  );
-  fillDevices();
-}
-
-$('settings').addEventListener('change', ({ target }) => {
-  if (!(target instanceof HTMLSelectElement)) return;
-  if (target.id === 'quality') choice.kbps = Number(target.value);
-  if (target.id === 'codec') choice.codec = target.value;
-  if (target.id === 'quality' || target.id === 'codec') {
-    if (broadcast && capture) broadcast.change(capture.stream, recording(capture));
-    return;
-  }
-  if (target.id === 'camera') choice.cameraId = target.value;
-  if (target.id === 'microphone') {
-    choice.hasAudio = target.value !== 'none';
-    choice.microphoneId = choice.hasAudio ? target.value : '';
-  }
+  if (what === 'page') speak();
+  if (what !== 'source') return;
+  // Whole again: what is kept would else be measured while it is small.
+  capture?.resize?.(1);
+  keptScreen = capture?.screen ?? null;
   send({ type: 'changed' });
-});
+}
 
 // --- Controls
 
@@ -500,55 +510,18 @@ $('go').onclick = () => send({ type: 'pressed' });
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('button[data-source]'))) {
   button.onclick = () => pick(/** @type {Source} */ (button.dataset.source));
 }
-/** @param {boolean} isOpen */
-function showSettings(isOpen) {
-  $('settings').hidden = !isOpen;
-  $('settings-button').setAttribute('aria-expanded', String(isOpen));
-}
-$('settings-button').onclick = () => showSettings(Boolean($('settings').hidden));
-document.addEventListener('keydown', ({ key }) => {
-  if (key !== 'Escape' || $('settings').hidden) return;
-  showSettings(false);
-  $('settings-button').focus();
-});
-document.addEventListener('pointerdown', ({ target }) => {
-  if (!(target instanceof Element && target.closest('#settings, #settings-button'))) showSettings(false);
-});
+$('mute').onclick = () => send({ type: 'muteToggled' });
+$('hide').onclick = () => send({ type: 'hideToggled' });
+$('keep').onclick = () => send({ type: 'stopAnswered', isSure: false });
+$('end').onclick = () => send({ type: 'stopAnswered', isSure: true });
+// By the Escape key.
+stopDialog.addEventListener('close', () => send({ type: 'stopAnswered', isSure: false }));
+document.addEventListener('click', () => meter.wake());
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
   credentials.remember(keyField.value);
   send({ type: 'keyGiven' });
 };
-$('copy').onclick = async () => {
-  $('copy').textContent = (await copied(link.href)) ? 'Copied' : 'Copy failed';
-  setTimeout(() => {
-    $('copy').textContent = 'Copy link';
-  }, 2000);
-};
-
-/**
- * By the clipboard, which pages without TLS have not, or by a selection.
- *
- * @param {string} text
- */
-async function copied(text) {
-  if (
-    await navigator.clipboard?.writeText(text).then(
-      () => true,
-      () => false,
-    )
-  )
-    return true;
-  const field = document.createElement('textarea');
-  field.className = 'unseen';
-  field.value = text;
-  document.body.append(field);
-  field.select();
-  const isDone = document.execCommand('copy');
-  field.remove();
-  $('copy').focus();
-  return isDone;
-}
 window.addEventListener('beforeunload', (event) => {
   if (isOnAir(state)) event.preventDefault();
 });
@@ -556,6 +529,11 @@ window.addEventListener('pagehide', () => broadcast?.stop());
 window.addEventListener('online', () => broadcast?.retryNow());
 document.addEventListener('visibilitychange', keepAwake);
 navigator.mediaDevices?.addEventListener?.('devicechange', fillDevices);
+
+/** For tests, and for those who look into what happens: what is asked of the encoder now. */
+Object.assign(window, {
+  videostream: { quality: () => ({ ...broadcast?.quality, isReduced: broadcast?.isReduced ?? false }) },
+});
 
 // --- Begin
 
@@ -565,7 +543,10 @@ const host = document.createElement('span');
 host.className = 'wide';
 host.textContent = location.host;
 link.replaceChildren(host, watchPath);
-fillSettings();
+copiesOnClick($('copy'), () => link.href);
+wireSharePanel(name, link.href);
+settings.fill(isTypeSupported);
+fillDevices();
 setInterval(look, LOOK_MS);
 setInterval(showFigures, FIGURES_MS);
 showFigures();

@@ -1,5 +1,6 @@
 // What the publisher page says in each of its states (see machine.js). Pure.
 
+import { counted } from '../lib/format.js';
 import { noSuch } from '../lib/no-such.js';
 
 /** @typedef {import('../publisher/capture.js').Source} Source */
@@ -14,6 +15,10 @@ import { noSuch } from '../lib/no-such.js';
  * @property {string} [missing]
  * @property {number} [behindMs]
  * @property {boolean} [isDraining]
+ * @property {boolean} [isReduced] the quality is lower than was chosen
+ * @property {boolean} [isMuted]
+ * @property {boolean} [isHidden]
+ * @property {string | null} [sound] see level.js
  */
 
 /** @type {Record<Source, string>} */
@@ -75,6 +80,20 @@ const NO_RECORDING = {
 };
 
 /**
+ * What a person should know of sound and picture while all is well; empty when there is nothing.
+ *
+ * @param {Facts} options
+ */
+function healthOf({ source, isMuted, isHidden, isReduced, sound }) {
+  if (isMuted && isHidden) return 'Viewers see black and hear nothing.';
+  if (isMuted) return 'Viewers hear nothing: you are muted.';
+  if (isHidden) return 'Viewers see black: your picture is hidden.';
+  if (sound === 'silent' && source === 'camera') return 'No sound comes from the microphone: check it, or choose another in Settings.';
+  if (sound === 'loud') return 'Your sound is too loud and breaks up: turn it down.';
+  return isReduced ? 'Your upload is slow, so the quality is lower for now.' : '';
+}
+
+/**
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `missing`: see
  * silence.js.
  *
@@ -93,12 +112,16 @@ export function wordsFor(
     missing = 'recorder',
     behindMs = 0,
     isDraining = false,
+    ...health
   } = {},
 ) {
   const behind = behindMs >= 1000 ? `${Math.round(behindMs / 1000)} s` : '';
   switch (state) {
     case 'idle':
-      return { title: source && (hasPreview || source === 'screen') ? READY[source] : WANTING[source ?? 'none'], text: '' };
+      return {
+        title: source && (hasPreview || source === 'screen') ? READY[source] : WANTING[source ?? 'none'],
+        text: hasPreview ? healthOf({ source, ...health }) : '',
+      };
     case 'asking':
       return ASKING[source ?? 'camera'];
     case 'checking':
@@ -108,11 +131,11 @@ export function wordsFor(
     case 'taken':
       return { title: `${name} is on air now.`, text: 'Going live takes it over. The other publisher is put off air.' };
     case 'live':
-      return { title: 'You are on air.', text: '' };
+      return { title: 'You are on air.', text: healthOf({ source, ...health }) };
     case 'slow':
       return {
         title: `Your upload is too slow${behind && `: ${behind} behind`}.`,
-        text: isDraining ? 'It goes on at a lower quality in a moment.' : 'Choose a lower quality in Settings, or stop other uploads.',
+        text: isDraining ? 'It goes on at a lower quality in a moment.' : 'The quality goes down by itself. Stop other uploads if you can.',
       };
     case 'stuck':
       return {
@@ -133,6 +156,16 @@ export function wordsFor(
     default:
       return noSuch('state', state);
   }
+}
+
+/**
+ * What Stop does to those who watch.
+ *
+ * @param {number} viewers
+ */
+export function stopWarning(viewers) {
+  if (viewers <= 0) return 'It goes off air at once.';
+  return `${counted(viewers, 'viewer is', 'viewers are')} watching. For them it ends at once.`;
 }
 
 /**

@@ -20,11 +20,13 @@ import { Uplink } from './uplink.js';
  * @property {() => void} replaced
  * @property {(problem: Problem) => void} failed
  * @property {(warning: { code?: string, message?: string }) => void} warning
+ * @property {(quality: import('./uplink.js').Quality) => void} quality
  */
+/** @typedef {import('./uplink.js').Wanted & { mimeType: string }} Wanted */
 
 const TICK_MS = 250;
 /** How often the server is asked what it received, and how long we wait for that. */
-const ASK_MS = 1000;
+const ASK_MS = 500;
 const ASK_MOST_MS = 8000;
 /** Closed, but not because the stream is over: viewers are to wait. */
 const CLOSE_TROUBLE = 4000;
@@ -66,22 +68,23 @@ export class Broadcast {
 
   /**
    * `on.live()`, `on.lost({ code, reason, opened, attempt })`, `on.replaced()`,
-   * `on.failed({ code, reason })`, `on.warning({ code, message })`.
+   * `on.failed({ code, reason })`, `on.warning({ code, message })`, `on.quality(quality)` just before
+   * a recording of another quality begins.
    * `askReceived(signal)` resolves to the bytes of this stream that the server has received, or to null
    * where it does not tell; it rejects when there is no answer.
    *
    * @param {string} url
    * @param {MediaStream} media
-   * @param {import('./recorder.js').Settings} options
+   * @param {Wanted} wanted
    * @param {(signal: AbortSignal) => Promise<number | null>} askReceived
    * @param {Listener} on
    */
-  constructor(url, media, { mimeType, videoBitsPerSecond }, askReceived, on) {
+  constructor(url, media, wanted, askReceived, on) {
     this.#askReceived = askReceived;
     this.#on = on;
     this.#media = media;
-    this.#mimeType = mimeType;
-    this.#uplink = new Uplink(videoBitsPerSecond);
+    this.#mimeType = wanted.mimeType;
+    this.#uplink = new Uplink(wanted);
     this.#recorder = new Recorder({
       data: (blob) => this.#send(blob),
       failed: (error) => this.#give({ code: 0, reason: error.message }),
@@ -139,6 +142,16 @@ export class Broadcast {
     return this.#delivery.isStuck(performance.now());
   }
 
+  /** What is recorded now. */
+  get quality() {
+    return this.#uplink.quality;
+  }
+
+  /** Whether the connection carries less than was chosen. */
+  get isReduced() {
+    return this.#uplink.isReduced;
+  }
+
   /** The type that is really recorded. */
   get mimeType() {
     return this.#recorder.mimeType || this.#mimeType;
@@ -148,12 +161,13 @@ export class Broadcast {
    * Goes on with other tracks or another codec, on the same connection.
    *
    * @param {MediaStream} media
-   * @param {import('./recorder.js').Settings} options
+   * @param {Wanted} wanted
    */
-  change(media, { mimeType, videoBitsPerSecond }) {
+  change(media, wanted) {
     this.#media = media;
-    this.#mimeType = mimeType;
-    this.#uplink = new Uplink(videoBitsPerSecond);
+    this.#mimeType = wanted.mimeType;
+    this.#drainingSinceMs = null;
+    this.#uplink = new Uplink(wanted);
     if (this.#socket.isOpen) this.#record();
   }
 
@@ -189,11 +203,9 @@ export class Broadcast {
 
   #record() {
     this.#recordedBytes = 0;
+    const { videoBitsPerSecond, audioBitsPerSecond } = this.#uplink.quality;
     try {
-      this.#recorder.start(this.#media, {
-        mimeType: this.#mimeType,
-        videoBitsPerSecond: this.#uplink.videoBitsPerSecond,
-      });
+      this.#recorder.start(this.#media, { mimeType: this.#mimeType, videoBitsPerSecond, audioBitsPerSecond });
     } catch (error) {
       this.#give({ code: 0, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -255,13 +267,18 @@ export class Broadcast {
     const nowMs = performance.now();
     this.#delivery.queued(this.#socket.bufferedAmount, nowMs);
     if (this.hasSent && this.#isReady && !this.#isAsking && nowMs >= this.#nextAskMs) this.#ask(nowMs);
-    switch (this.#uplink.decide(this.#delivery.waitingBytes(nowMs), nowMs)) {
+    switch (this.#uplink.decide(this.#signs(nowMs))) {
       case 'stop':
         this.#drainingSinceMs = nowMs;
         this.#recorder.finish();
         break;
       case 'start':
-        this.#settle();
+        this.#drainingSinceMs = null;
+        this.#on.quality(this.quality);
+        this.#record();
+        break;
+      case 'change':
+        this.#on.quality(this.quality);
         this.#record();
         break;
       default:
@@ -273,10 +290,21 @@ export class Broadcast {
     }
   }
 
+  /** @param {number} nowMs */
+  #signs(nowMs) {
+    return {
+      waitingBytes: this.#delivery.waitingBytes(nowMs),
+      behindMs: this.#delivery.behindMs(nowMs),
+      arrivedBitsPerSecond: this.#delivery.arrivedBitsPerSecond,
+      nowMs,
+    };
+  }
+
   #disconnected() {
     this.#isReady = false;
     this.#recorder.stop();
-    this.#settle();
+    this.#drainingSinceMs = null;
+    this.#uplink.reconnected();
     this.#delivery = new Delivery();
   }
 
@@ -293,11 +321,5 @@ export class Broadcast {
       // The question stays open, and is asked again.
     }
     this.#isAsking = false;
-  }
-
-  #settle() {
-    if (this.#drainingSinceMs === null) return;
-    this.#drainingSinceMs = null;
-    this.#uplink = new Uplink(this.#uplink.videoBitsPerSecond);
   }
 }

@@ -1,5 +1,6 @@
 // Opens what is to be published (camera, screen, test picture), and explains why it could not.
 
+import { mixedSound } from './mixed-sound.js';
 import { steadyPicture } from './steady-picture.js';
 import { openTestPicture } from './test-picture.js';
 
@@ -13,16 +14,35 @@ import { openTestPicture } from './test-picture.js';
  * @property {number} [height]
  * @property {number} [fps]
  * @property {string} [name]
+ * @property {boolean} [echoCancellation] on when not given, as is the next one
+ * @property {boolean} [noiseSuppression]
+ * @property {boolean} [withMicrophone] beside a screen's own sound
+ * @property {boolean} [withCamera] in a corner of a screen's picture
+ * @property {MediaStream | null} [screen] what is shared already
  */
-/** @typedef {{ stream: MediaStream, stop: () => void, tracks: MediaStreamTrack[], isSoundMissing?: boolean }} Capture */
+/**
+ * `tracks` are the browser's own, which tell when they are muted or end. `resize(scale)` makes the
+ * picture smaller while it goes on; 1 is its whole size. `screen`: what is shared, which the next
+ * capture may go on with; then `stop(true)` leaves it open. `missing`: what was asked for and could not be opened, and why.
+ *
+ * @typedef {object} Capture
+ * @property {MediaStream} stream
+ * @property {(keepsScreen?: boolean) => void} stop
+ * @property {MediaStreamTrack[]} tracks
+ * @property {(scale: number) => void} [resize]
+ * @property {MediaStream | null} [screen]
+ * @property {Missing[]} [missing]
+ */
+/** @typedef {{ what: 'camera' | 'microphone', reason: string }} Missing */
 
 /** @type {Source[]} */
 export const SOURCES = ['camera', 'screen', 'test'];
 
+/** Another program, no such device, a device that is gone: the other device may still open. */
+const MISSING = ['NotFoundError', 'NotReadableError', 'AbortError', 'OverconstrainedError'];
+
 /**
- * `{ stream, stop(), tracks, isSoundMissing }` for a source; `tracks` are the browser's own, which
- * tell when they are muted or end. Options: `audio` (boolean), `cameraId`, `microphoneId`,
- * `width`, `height`, `fps`, `name`.
+ * Opens a source.
  *
  * @param {Source} source
  * @param {Options} options
@@ -34,21 +54,7 @@ export async function openSource(source, options) {
     return { ...picture, tracks: picture.stream.getTracks() };
   }
   if (!navigator.mediaDevices) throw new DOMException('insecure context', 'SecurityError');
-  const stream = await (source === 'screen' ? openScreen(options) : openCameraAtLeast(options));
-  const isSoundMissing = source === 'camera' && options.audio && !stream.getAudioTracks().length;
-  const tracks = stream.getTracks();
-  const stop = () => tracks.forEach((track) => track.stop());
-  const [screen] = source === 'screen' ? stream.getVideoTracks() : [];
-  if (!screen) return { stream, stop, tracks, isSoundMissing };
-  const steady = await steadyPicture(screen);
-  return {
-    stream: new MediaStream([steady.track, ...stream.getAudioTracks()]),
-    stop() {
-      stop();
-      steady.stop();
-    },
-    tracks,
-  };
+  return source === 'screen' ? openScreen(options) : openCamera(options);
 }
 
 /**
@@ -62,36 +68,158 @@ export function nameOf(reason) {
 }
 
 /**
- * A camera without a microphone is better than neither.
- *
  * @param {Options} options
+ * @returns {Promise<Capture>}
  */
-async function openCameraAtLeast(options) {
+async function openCamera(options) {
+  const { stream, missing } = await openAny({ camera: true, microphone: options.audio }, options);
+  const tracks = stream.getTracks();
+  const [picture] = stream.getVideoTracks();
+  if (picture) await turn(picture, options);
+  return { stream, tracks, missing, resize: picture && resizer(picture), stop: () => tracks.forEach((track) => track.stop()) };
+}
+
+/**
+ * The camera, the microphone, or both; one of them where the other cannot be opened.
+ *
+ * @param {{ camera: boolean, microphone: boolean }} wanted
+ * @param {Options} options
+ * @returns {Promise<{ stream: MediaStream, missing: Missing[] }>}
+ */
+async function openAny({ camera, microphone }, options) {
+  const open = (/** @type {boolean} */ video, /** @type {boolean} */ audio) =>
+    navigator.mediaDevices.getUserMedia({ video: video && cameraWish(options), audio: audio && microphoneWish(options) });
   try {
-    return await openCamera(options);
-  } catch (reason) {
-    if (nameOf(reason) !== 'NotFoundError' || !options.audio) throw reason;
-    return openCamera({ ...options, audio: false });
+    return { stream: await open(camera, microphone), missing: [] };
+  } catch (first) {
+    const reason = nameOf(first);
+    if (!(camera && microphone) || !(MISSING.includes(reason) || (await isOnlyBlocked('microphone', 'camera')))) throw first;
+    const silent = await open(true, false).catch(() => null);
+    if (silent) return { stream: silent, missing: [{ what: 'microphone', reason }] };
+    // A camera that is busy may be freed; one that is not there will not come.
+    const dark = reason === 'NotFoundError' ? await open(false, true).catch(() => null) : null;
+    if (dark) return { stream: dark, missing: [{ what: 'camera', reason }] };
+    throw first;
   }
 }
 
-/** @param {Options} options */
-function openCamera({ audio, cameraId, microphoneId, width = 1280, height = 720, fps = 30 }) {
-  return navigator.mediaDevices.getUserMedia({
-    video: {
-      width: { ideal: width },
-      height: { ideal: height },
-      frameRate: { ideal: fps },
-      ...(cameraId ? { deviceId: { exact: cameraId } } : {}),
+/**
+ * Whether one permission is refused, and the other one is given: asking again for that alone opens no
+ * new question. Browsers that do not tell count as no.
+ *
+ * @param {string} blocked
+ * @param {string} given
+ */
+async function isOnlyBlocked(blocked, given) {
+  const stateOf = (/** @type {any} */ name) => navigator.permissions?.query({ name }).then(({ state }) => state);
+  try {
+    return (await stateOf(blocked)) === 'denied' && (await stateOf(given)) !== 'denied';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {Options} options
+ * @returns {MediaTrackConstraints}
+ */
+function cameraWish({ cameraId, width = 1280, height = 720, fps = 30 }) {
+  return {
+    width: { ideal: width },
+    height: { ideal: height },
+    frameRate: { ideal: fps },
+    ...(cameraId ? { deviceId: { exact: cameraId } } : {}),
+  };
+}
+
+/**
+ * @param {Options} options
+ * @returns {MediaTrackConstraints}
+ */
+function microphoneWish({ microphoneId, echoCancellation = true, noiseSuppression = true }) {
+  return {
+    echoCancellation,
+    noiseSuppression,
+    autoGainControl: noiseSuppression,
+    ...(microphoneId ? { deviceId: { exact: microphoneId } } : {}),
+  };
+}
+
+/**
+ * A camera that stands upright would be cropped to the wished size: it is asked for its own.
+ *
+ * @param {MediaStreamTrack} picture
+ * @param {Options} options
+ */
+async function turn(picture, { width = 1280, height = 720 }) {
+  const { width: widths, height: heights } = picture.getCapabilities?.() ?? {};
+  if (!((widths?.max ?? 0) < (heights?.max ?? 0)) || width < height) return;
+  const wish = { ...picture.getConstraints(), width: { ideal: height }, height: { ideal: width } };
+  await picture.applyConstraints(wish).catch(() => {});
+}
+
+/**
+ * @param {MediaStreamTrack} picture
+ * @returns {(scale: number) => void}
+ */
+function resizer(picture) {
+  const { width = 0, height = 0 } = picture.getSettings?.() ?? {};
+  const whole = picture.getConstraints?.() ?? {};
+  return (scale) => {
+    const size = { width: { ideal: Math.round(width * scale) }, height: { ideal: Math.round(height * scale) } };
+    // A source that cannot be made smaller keeps its size: the bit rate alone goes down.
+    picture.applyConstraints(scale < 1 && width ? { ...whole, ...size } : whole).catch(() => {});
+  };
+}
+
+/**
+ * @param {Options} options
+ * @returns {Promise<Capture>}
+ */
+async function openScreen(options) {
+  const screen = options.screen ?? (await shareScreen(options));
+  const { stream: own, missing } = await openBeside(options);
+  const tracks = [...screen.getTracks(), ...(own?.getAudioTracks() ?? [])];
+  const [picture] = screen.getVideoTracks();
+  const [camera = null] = own?.getVideoTracks() ?? [];
+  const steady = await steadyPicture(picture, camera);
+  const sound = mixedSound(tracks.filter(({ kind }) => kind === 'audio'));
+  return {
+    stream: new MediaStream([steady.track, ...(sound ? [sound.track] : [])]),
+    tracks,
+    screen,
+    missing,
+    resize: resizer(picture),
+    stop(keepsScreen = false) {
+      steady.stop();
+      sound?.stop();
+      const shared = screen.getTracks();
+      for (const track of [...tracks, ...(camera ? [camera] : [])]) if (!keepsScreen || !shared.includes(track)) track.stop();
     },
-    audio: audio && (microphoneId ? { deviceId: { exact: microphoneId } } : true),
-  });
+  };
 }
 
 /** @param {Options} options */
-function openScreen({ audio, fps = 30 }) {
+async function shareScreen({ audio, fps = 30 }) {
   if (!navigator.mediaDevices.getDisplayMedia) throw new DOMException('no screen capture', 'NotSupportedError');
   return navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: fps } }, audio });
+}
+
+/**
+ * The microphone and the camera beside a screen: what cannot be opened is left out.
+ *
+ * @param {Options} options
+ * @returns {Promise<{ stream: MediaStream | null, missing: Missing[] }>}
+ */
+async function openBeside(options) {
+  const { withMicrophone: microphone = false, withCamera: camera = false } = options;
+  if (!microphone && !camera) return { stream: null, missing: [] };
+  try {
+    return await openAny({ camera, microphone }, { ...options, width: 640, height: 360 });
+  } catch (error) {
+    const reason = nameOf(error);
+    return { stream: null, missing: [{ what: camera ? 'camera' : 'microphone', reason }] };
+  }
 }
 
 /** Cameras and microphones as `{ id, label }`; names are known only after a permission. */
@@ -102,6 +230,28 @@ export async function listDevices() {
       .filter((device) => device.kind === wanted && device.deviceId)
       .map(({ deviceId, label }, i) => ({ id: deviceId, label: label || `${word} ${i + 1}` }));
   return { cameras: kind('videoinput', 'Camera'), microphones: kind('audioinput', 'Microphone') };
+}
+
+/**
+ * What a stream goes on without, and why, for each device that could not be opened. Pure.
+ *
+ * @param {Missing} missing
+ * @param {Source | null} source
+ */
+export function explainMissing({ what, reason }, source) {
+  const isMicrophone = what === 'microphone';
+  const device = isMicrophone ? 'microphone' : 'camera';
+  const so =
+    isMicrophone && source === 'camera' ? 'so your stream is silent' : `so viewers ${isMicrophone ? 'do not hear' : 'do not see'} you`;
+  switch (reason) {
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return `No ${device} was found, ${so}.`;
+    case 'NotAllowedError':
+      return `The ${device} is blocked, ${so}. Allow it in the address bar, and choose it in Settings.`;
+    default:
+      return `The ${device} is in use by another program, ${so}. Close that, and choose it in Settings.`;
+  }
 }
 
 /**

@@ -16,6 +16,8 @@ import { RateMeter } from '../lib/rate-meter.js';
 const WINDOW_MS = 30_000;
 /** A question to the server that takes longer than this is late: with a question a second, 3 s are kept. */
 const ANSWER_MS = 1200;
+/** What arrives is told over at least this time, where there are counts that old. */
+const COUNT_MS = 900;
 
 export class Delivery {
   #handed = 0;
@@ -42,6 +44,12 @@ export class Delivery {
    * @type {RateMeter | null}
    */
   #arrivedMeter = null;
+  /**
+   * The server's counts of the last second and the one before it, oldest first: `[atMs, received]`.
+   *
+   * @type {[number, number][]}
+   */
+  #counts = [];
   /** What the server lacked when it was last asked, and how old that was. */
   #missing = { bytes: 0, ms: 0 };
   /**
@@ -89,10 +97,15 @@ export class Delivery {
     this.#question = null;
     if (received === null) return;
     // Counts anew: another server, or another stream by that name.
-    if (this.#received !== null && received < this.#received) this.#offsets = [];
-    else if (this.#received !== null) this.#arrivedMeter?.add(received - this.#received, nowMs);
+    if (this.#received !== null && received < this.#received) {
+      this.#offsets = [];
+      this.#counts = [];
+    }
+    if (this.#received !== null && received >= this.#received) this.#arrivedMeter?.add(received - this.#received, nowMs);
     this.#arrivedMeter ??= new RateMeter(3000);
     this.#received = received;
+    this.#counts.push([nowMs, received]);
+    while (this.#counts.length > 2 && this.#counts[1][0] <= nowMs - COUNT_MS) this.#counts.shift();
     this.#offsets.push([nowMs, received - this.#handed]);
     while (this.#offsets[0][0] < nowMs - WINDOW_MS) this.#offsets.shift();
     const offset = Math.max(...this.#offsets.map(([, difference]) => difference));
@@ -142,6 +155,17 @@ export class Delivery {
   bitsPerSecond(nowMs) {
     const sent = this.#sentMeter.bitsPerSecond(nowMs);
     return this.#arrivedMeter?.hasBegun ? Math.min(sent, this.#arrivedMeter.bitsPerSecond(nowMs)) : sent;
+  }
+
+  /**
+   * What arrived at the server of late, by two of its counts; null before there are two.
+   *
+   * @returns {number | null}
+   */
+  get arrivedBitsPerSecond() {
+    const [first, last] = [this.#counts[0], this.#counts[this.#counts.length - 1]];
+    if (!first || last[0] <= first[0]) return null;
+    return ((last[1] - first[1]) * 8000) / (last[0] - first[0]);
   }
 
   /** @param {number} nowMs */

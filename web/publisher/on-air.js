@@ -103,7 +103,10 @@ export class AirWatch {
       this.#silence.reset();
       return;
     }
-    const found = this.#silence.missing({ nowMs, ...signs(broadcast, capture, this.#framesShown(source)) });
+    // A picture that is hidden on purpose may well stand still.
+    const isHidden = capture.stream.getVideoTracks().some((track) => !track.enabled);
+    const frames = isHidden ? null : this.#framesShown(source);
+    const found = this.#silence.missing({ nowMs, ...signs(broadcast, capture, frames) });
     // A recording that was only just begun proves nothing yet: what was missing still is.
     if (found || broadcast.recordedBytes > 0) this.missing = found;
   }

@@ -8,7 +8,7 @@
 //
 // Blobs are handed on as they come and never opened: a WebSocket takes them in order.
 
-/** @typedef {{ mimeType: string, videoBitsPerSecond: number }} Settings */
+/** @typedef {{ mimeType: string, videoBitsPerSecond: number, audioBitsPerSecond?: number }} Settings */
 /**
  * @typedef {object} Listener
  * @property {(blob: Blob) => void} data
@@ -129,13 +129,13 @@ export class Recorder {
    * @param {MediaStream} media
    * @param {Settings} options
    */
-  start(media, { mimeType, videoBitsPerSecond }) {
+  start(media, { mimeType, videoBitsPerSecond, audioBitsPerSecond = AUDIO_BITS_PER_SECOND }) {
     const [picture] = media.getVideoTracks?.() ?? [];
     // `videoKeyFrameIntervalCount` is newer than the types.
     const options = {
       mimeType,
       videoBitsPerSecond,
-      audioBitsPerSecond: AUDIO_BITS_PER_SECOND,
+      audioBitsPerSecond,
       videoKeyFrameIntervalCount: keyframeCount(picture?.getSettings?.().frameRate),
     };
     this.#dropNext();

@@ -5,6 +5,7 @@
 // cells along the foot, which the viewer page reads). A beep and a blink mark each second, so
 // ear and eye can judge whether sound and picture belong together.
 
+import { pictureOutput } from './canvas-track.js';
 import { encodeTime } from '../lib/time-strip.js';
 import { Ticker } from './ticker.js';
 
@@ -143,7 +144,7 @@ function fitted(context, text, width) {
 }
 
 /**
- * `{ stream, stop() }`; with `sound`, rejects nothing: silent when the browser allows no sound.
+ * `{ stream, resize(scale), stop() }`; with `sound`, rejects nothing: silent when the browser allows no sound.
  *
  * @param {{ width?: number, height?: number, fps?: number, name?: string, sound?: boolean }} options
  */
@@ -158,7 +159,7 @@ export async function openTestPicture({ width = 1280, height = 720, fps = 30, na
   let frame = 0;
   const output = pictureOutput(canvas, fps);
   const draw = () => {
-    drawTestPicture(context, { width, height, epochMs: Date.now(), frame, name });
+    drawTestPicture(context, { width: canvas.width, height: canvas.height, epochMs: Date.now(), frame, name });
     output.show((performance.now() - startedMs) * 1000);
     frame += 1;
   };
@@ -168,38 +169,17 @@ export async function openTestPicture({ width = 1280, height = 720, fps = 30, na
   const stream = new MediaStream([output.track, ...(beeps ? [beeps.track] : [])]);
   return {
     stream,
+    resize(/** @type {number} */ scale) {
+      // Even numbers: pictures are recorded with a colour for two by two points.
+      canvas.width = 2 * Math.round((width * scale) / 2);
+      canvas.height = 2 * Math.round((height * scale) / 2);
+    },
     stop() {
       ticker.stop();
       beeps?.stop();
       stream.getTracks().forEach((track) => track.stop());
     },
   };
-}
-
-/**
- * A track fed by the canvas: frame by frame where the browser can (it also works in a hidden tab).
- *
- * @param {HTMLCanvasElement} canvas
- * @param {number} fps
- * @returns {{ track: MediaStreamTrack, show: (timestamp: number) => void }}
- */
-function pictureOutput(canvas, fps) {
-  // Chromium's alone, so the types do not have it.
-  const { MediaStreamTrackGenerator } = /** @type {any} */ (globalThis);
-  if (MediaStreamTrackGenerator && globalThis.VideoFrame) {
-    const track = new MediaStreamTrackGenerator({ kind: 'video' });
-    const writer = track.writable.getWriter();
-    return {
-      track,
-      show(timestamp) {
-        if (writer.desiredSize <= 0 || track.readyState === 'ended') return;
-        const picture = new VideoFrame(canvas, { timestamp, alpha: 'discard' });
-        writer.write(picture).catch(() => picture.close());
-      },
-    };
-  }
-  const [track] = canvas.captureStream(fps).getVideoTracks();
-  return { track, show() {} };
 }
 
 /** A soft beep on each second of the wall clock. Null when the page may not sound yet. */

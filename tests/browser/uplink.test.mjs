@@ -1,0 +1,44 @@
+// An uplink that carries less than the stream: quality goes down, and comes back. Other rates than
+// this one by hand: node uplink.mjs
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Lab, picture } from './lab.mjs';
+import { ASKED, busyCamera, onAirThroughGate, watchPublisher } from './uplink.mjs';
+
+const KBPS = 300;
+const lab = new Lab();
+let camera;
+
+before(() => {
+  camera = busyCamera();
+});
+after(async () => {
+  await lab.close();
+  camera?.remove();
+});
+
+test(`an uplink held at ${KBPS} kbit/s gets a smaller stream, viewers go on, and quality returns when it is let go`, async (t) => {
+  const { gate, publisher, viewer } = await onAirThroughGate(lab, camera.file);
+  try {
+    gate.slow(KBPS * 125);
+    const held = await watchPublisher(publisher, 15_000, ({ isReduced, width }) => isReduced && width < ASKED.width);
+    const lower = held.at(-1);
+    t.diagnostic(`${Math.round(lower.atMs)} ms: ${lower.width} points wide, ${lower.rate}, ${lower.words}`);
+    assert.ok(lower.isReduced && lower.width < ASKED.width, JSON.stringify(lower));
+    assert.ok(held.every(({ state }) => state !== 'reconnecting'));
+    await picture(publisher, 'publish-reduced');
+    const freedAt = performance.now();
+    gate.slow(Infinity);
+    const frames = viewer.frames(3000);
+    const raised = (await watchPublisher(publisher, 20_000, ({ bits }) => bits > lower.bits)).at(-1);
+    t.diagnostic(`raised ${Math.round(performance.now() - freedAt)} ms after it was let go: ${lower.bits} to ${raised.bits}`);
+    assert.ok(raised.bits > lower.bits, `${lower.bits} to ${raised.bits}`);
+    const { shown, changed } = await frames;
+    t.diagnostic(`${shown} frames in 3 s, ${changed} of them differ`);
+    assert.ok(shown > 12 && changed > 6, `${shown}, ${changed}`);
+    assert.deepEqual(publisher.complaints, []);
+  } finally {
+    gate.close();
+  }
+});
