@@ -26,8 +26,7 @@ use super::{Method, date::HttpDate, refusal::Refusal};
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a page elsewhere may read of an answer, beside what every page may (Fetch, 3.3.3).
-const EXPOSED: &str =
-    "Accept-Ranges, Allow, Content-Range, Date, ETag, Retry-After, WWW-Authenticate";
+const EXPOSED: &str = "Accept-Ranges, Allow, Content-Range, Date, ETag, Retry-After, WWW-Authenticate, X-Videostream-Generation";
 
 /// What the fields of every answer to a request have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -173,9 +172,10 @@ impl ResponseHead {
 /// give [`Method::Other`].
 pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Stamp) -> Vec<u8> {
     let body = format!("{}\n", refusal.reason);
+    let caching = refusal.cache_control.unwrap_or("no-store");
     let mut head = ResponseHead::new(refusal.status)
         .header("Content-Type", "text/plain; charset=utf-8")
-        .header("Cache-Control", "no-store")
+        .header("Cache-Control", caching)
         .stamp(stamp);
     for (name, value) in &refusal.headers {
         head = head.header(name, value);
