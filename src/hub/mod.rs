@@ -337,7 +337,8 @@ impl<S: Socket> Hub<S> {
         if !self.queues.is_empty() || self.sessions.has_gone() || self.ticks.is_interrupted() {
             return Some(now);
         }
-        let tick = (!self.sessions.is_empty()).then(|| self.ticks.next());
+        let has_deadlines = !self.sessions.is_empty() || self.streams.keep_segments();
+        let tick = has_deadlines.then(|| self.ticks.next());
         let wakes = [
             tick,
             self.streams.sweep_at(now),

@@ -80,6 +80,12 @@ impl Streams {
         self.broadcasts.values()
     }
 
+    /// Whether a stream stays for its segments, for a while.
+    pub fn keep_segments(&self) -> bool {
+        let mut broadcasts = self.broadcasts.values();
+        broadcasts.any(|broadcast| broadcast.segment_readers().keep_stream())
+    }
+
     /// Calls `news` for each stream that has something new for readers of its segments: the stream, the
     /// readers, and whether a segment has begun or ended.
     pub fn each_segment_news(&mut self, mut news: impl FnMut(&Stream, &SegmentReaders, bool)) {

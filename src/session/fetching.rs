@@ -24,6 +24,9 @@ pub const SEGMENT_WAIT: Duration = Duration::from_secs(30);
 /// Bytes gathered in one write, as for viewers.
 const GATHER_BYTES_MAX: usize = 256 << 10;
 
+/// Pieces whose memory the next write uses again.
+const PIECES_KEPT: usize = 8;
+
 /// The end of a chunked body (RFC 9112, 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -184,6 +187,8 @@ impl Fetching {
         };
         let beyond_outbox = outbox.advance(taken.written);
         let is_all = self.settle(&mut batch.pieces, beyond_outbox, outbox, now);
+        // A reader that comes late is sent much at once, and then a chunk at a time.
+        batch.pieces.shrink_to(PIECES_KEPT);
         let progress = if is_all && is_at_end {
             // What is left of the last piece waits in the outbox.
             WriteProgress::Ended
