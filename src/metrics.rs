@@ -288,7 +288,7 @@ impl Collector for Snapshot {
             ),
             (
                 "segments",
-                "Segments sent to caches and other readers, whole or as they grow",
+                "Segments sent, whole or as they grow",
                 None,
                 counters.segments,
             ),

@@ -32,7 +32,7 @@ pub use cursor::{Cursor, Held, Next, Replay};
 pub use framed::{Framed, Framer};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
-pub use segments::{Found, Now, RecordingStart, Segment, SegmentInit, Segments};
+pub use segments::{Found, Now, Segment, SegmentInit, Segments};
 pub use timeline::{Anchor, Timeline};
 pub use trail::Trail;
 pub use warning::Warning;

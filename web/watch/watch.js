@@ -5,7 +5,7 @@ import { canPlay, mediaSourceClass, MsePlayer } from '../player/mse-player.js';
 import { ClassicPlayer } from '../player/classic-player.js';
 import { rangesOf } from '../player/live-edge.js';
 import { SrcPlayer } from '../player/src-player.js';
-import { socketUrl, StreamSocket } from '../lib/socket.js';
+import { socketUrl } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
@@ -19,6 +19,7 @@ import { askedBehindMs, furthestBackMs, isShifted, LIVE_WITHIN_MS, restartBehind
 import { kindsOf, mseType, playsOf } from './types.js';
 import { explainRefusal, wordsFor } from './words.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
+import { WayIn } from './way-in.js';
 import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
@@ -71,7 +72,7 @@ let codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
 let state;
 /** @type {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer | null} */
 let player = null;
-/** @type {StreamSocket | null} */
+/** @type {WayIn | null} */
 let socket = null;
 const seekBar = new SeekBar(
   {
@@ -359,7 +360,8 @@ function address() {
 
 function connect() {
   socket?.close();
-  socket = new StreamSocket(address, {
+  const file = (/** @type {string} */ each, extra = {}) => credentials.url(`${watchPath}/${each}`, extra);
+  socket = new WayIn(address, file, {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: hasPicture() });
@@ -367,7 +369,7 @@ function connect() {
     },
     lost: ({ opened, attempt }) => send({ type: 'lost', opened, attempt }),
   });
-  socket.connect();
+  socket.connect({ bySegments: query.get('via') === 'segments' });
 }
 
 // --- The server
