@@ -204,7 +204,9 @@ fn streams_with_a_key_are_not_kept(cached: &Cached) {
     }
     let key = "Authorization: Bearer secret";
     let list = eventually("the list", || {
-        let answer = cached.http().request("GET", "/live/locked/live.json", &[key]);
+        let answer = cached
+            .http()
+            .request("GET", "/live/locked/live.json", &[key]);
         assert!([200, 404].contains(&answer.status));
         serde_json::from_slice::<Value>(&answer.body).ok()
     });
