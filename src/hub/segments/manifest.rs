@@ -93,13 +93,15 @@ fn write_period(text: &mut String, stream: &Stream, segments: &Segments, recordi
     );
 }
 
-/// The type as two attributes. It is ours: it has no character that XML gives a meaning.
+/// The type as attributes. The names of codecs that we do not know are the publisher's.
 fn types(init: &SegmentInit) -> String {
     let (media_type, codecs) = init.mime.split_once(';').unwrap_or((&init.mime, ""));
     let codecs = codecs
-        .trim()
         .trim_start_matches("codecs=")
-        .trim_matches('"');
+        .trim_matches('"')
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     let kind = media_type.split('/').next().unwrap_or_default();
     format!("contentType=\"{kind}\" mimeType=\"{media_type}\" codecs=\"{codecs}\"")
 }
@@ -130,4 +132,29 @@ fn period(ms: u64) -> String {
 fn write(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments)
         .expect("a String takes all that is written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Framer;
+
+    #[test]
+    fn names_of_codecs_end_no_attribute() {
+        let init = SegmentInit {
+            generation: 0,
+            framed: Framer::with_capacity(0).finish(),
+            mime: "video/webm;codecs=\"a&b<c>'d\"".into(),
+        };
+        let expected =
+            "contentType=\"video\" mimeType=\"video/webm\" codecs=\"a&amp;b&lt;c&gt;'d\"";
+        assert_eq!(types(&init), expected);
+    }
+
+    #[test]
+    fn times_are_written_as_xml_schema_has_them() {
+        assert_eq!(time(1_000), "1970-01-01T00:00:01.000Z");
+        assert_eq!(time(u64::MAX), "9999-12-31T23:59:59.000Z");
+        assert_eq!(period(61_005), "PT61.005S");
+    }
 }

@@ -90,6 +90,7 @@ fn keeps_its_promises(kind: Kind) {
     };
     let server = cached.serve(&[]);
     let open = many_viewers_are_one_request(&cached, &server, kind);
+    restarted_cache_asks_once_for_all(&cached, &server, (kind, open - 2));
     missing_segment_is_found_when_it_is_there(&cached, &server, open);
     let before = broken_segment_is_not_kept(&cached, server);
     let server = restarted_server_takes_other_numbers(&cached, before);
@@ -137,6 +138,22 @@ fn many_viewers_are_one_request(cached: &Cached, server: &Server, kind: Kind) ->
     publisher.finish();
     server.wait_until_offline("demo");
     open + 2
+}
+
+/// A cache that has just begun has nothing, and viewers ask for the same at once.
+fn restarted_cache_asks_once_for_all(cached: &Cached, server: &Server, (kind, whole): (Kind, u64)) {
+    let proxy = Proxy::before(cached.address, kind);
+    let asked = server.metric("videostream_segments_total");
+    thread::scope(|scope| {
+        for _ in 0..VIEWERS {
+            scope.spawn(|| {
+                let answer = Http::to(proxy.address).get(&self::address(whole));
+                assert_eq!((answer.status, answer.body.len() > 10_000), (200, true));
+            });
+        }
+    });
+    let asked = server.metric("videostream_segments_total") - asked;
+    assert!((1..=2).contains(&asked), "{kind:?} asks {asked} times");
 }
 
 fn missing_segment_is_found_when_it_is_there(cached: &Cached, server: &Server, open: u64) {
