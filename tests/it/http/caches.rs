@@ -10,6 +10,7 @@ use crate::common::{PATIENCE, eventually, next_millisecond};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::thread;
 use std::time::Instant;
 
@@ -35,19 +36,25 @@ impl Cached {
     fn publish(&self, server: &Server, gop: usize) -> (Publisher, usize) {
         let mut publisher = Publisher::open(server, "demo");
         let sent = self.gop_at(gop) + 3000;
-        publisher.send(&self.sample.bytes.slice(..self.gop_at(1)));
-        server.report_when("demo", |report| report["live"] == true);
+        let mut from = 0;
         for gop in 1..=gop {
-            next_millisecond();
-            let from = self.gop_at(gop);
-            let next = if from + 3000 < sent {
-                self.gop_at(gop + 1)
-            } else {
-                sent
-            };
-            publisher.send(&self.sample.bytes.slice(from..next));
+            self.send(server, &mut publisher, from..self.gop_at(gop));
+            from = self.gop_at(gop);
         }
+        self.send(server, &mut publisher, from..sent);
         (publisher, sent)
+    }
+
+    /// Sends a part, and waits until the server has all of it: GOPs that it reads in one millisecond share
+    /// a segment.
+    fn send(&self, server: &Server, publisher: &mut Publisher, part: Range<usize>) {
+        let before = server.metric("videostream_received_bytes_total");
+        publisher.send(&self.sample.bytes.slice(part.clone()));
+        eventually("the server has it", || {
+            let received = server.metric("videostream_received_bytes_total") - before;
+            (received >= part.len() as u64).then_some(())
+        });
+        next_millisecond();
     }
 
     fn gop_at(&self, gop: usize) -> usize {
@@ -123,13 +130,9 @@ fn many_viewers_are_one_request(cached: &Cached, server: &Server, kind: Kind) ->
             assert_eq!(http.head().status, 200);
             assert!(http.chunk().is_some_and(|chunk| !chunk.is_empty()));
         }
-        publisher.send(&cached.sample.bytes.slice(sent..cached.gop_at(2) + 3000));
-        publisher.send(
-            &cached
-                .sample
-                .bytes
-                .slice(cached.gop_at(2) + 3000..cached.gop_at(3) + 3000),
-        );
+        let end = cached.gop_at(2) + 3000;
+        cached.send(server, &mut publisher, sent..end);
+        cached.send(server, &mut publisher, end..cached.gop_at(3) + 3000);
         viewers.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert!(bodies[0].len() > 10_000 && bodies.iter().all(|body| *body == bodies[0]));
