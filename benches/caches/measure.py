@@ -9,6 +9,7 @@ through nginx, which gives it out whole; each with its file in contrib/. Request
 server, its publisher left out. Everything is on this machine, in a temporary folder, and ends.
 """
 
+import getpass
 import json
 import os
 import pathlib
@@ -76,7 +77,7 @@ def nginx(folder, origin):
     )
     (folder / "site.conf").write_text(site)
     (folder / "main.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/main.log;\n"
+        f"daemon off; user {getpass.getuser()}; pid {folder}/pid; error_log {folder}/main.log;\n"
         "worker_rlimit_nofile 8192; events { worker_connections 4096; }\n"
         f"http {{ access_log off; include {folder}/site.conf; }}\n"
     )
