@@ -22,6 +22,9 @@ pub struct Mark {
     pub is_keyframe: bool,
 }
 
+/// A stream, and a number of it.
+type SegmentName = (&'static str, u64);
+
 /// Everything that was sent, and every fault that was seen.
 #[derive(Debug)]
 pub struct Ledger {
@@ -47,7 +50,7 @@ pub struct Ledger {
     /// The newest recording of an old page.
     page_recording: Cell<u32>,
     /// What each number of a stream meant: its generation and its bytes.
-    segments: RefCell<HashMap<(&'static str, u64), (u64, Vec<u8>)>>,
+    segments: RefCell<HashMap<SegmentName, (u64, Vec<u8>)>>,
     /// By their first pictures: whole GOPs as viewers got them, and as segments have them.
     gops: RefCell<HashMap<(u32, u32), Vec<u8>>>,
     segment_gops: RefCell<HashMap<(u32, u32), Vec<u8>>>,
