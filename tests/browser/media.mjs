@@ -8,10 +8,22 @@ import { join } from 'node:path';
 export class Media {
   #dir = mkdtempSync(join(tmpdir(), 'videostream-media-'));
 
-  /** A test picture with so many frames a second, a keyframe each so many of them, and perhaps a tone. */
+  /**
+   * A test picture, or one colour, with so many frames a second, a keyframe each so many of them, and
+   * perhaps a tone.
+   */
   make(
     name,
-    { rate = 10, seconds = 12, hasAudio = true, keyframeEvery = 9999, video = ['libvpx', '-deadline', 'realtime'], audio = 'libopus' } = {},
+    {
+      rate = 10,
+      seconds = 12,
+      hasAudio = true,
+      keyframeEvery = 9999,
+      video = ['libvpx', '-deadline', 'realtime'],
+      audio = 'libopus',
+      color = null,
+      size = '160x90',
+    } = {},
   ) {
     const path = join(this.#dir, name);
     const sound = hasAudio ? ['-f', 'lavfi', '-i', 'sine=440:sample_rate=48000', '-c:a', audio, '-b:a', '16k'] : [];
@@ -22,7 +34,7 @@ export class Media {
       '-f',
       'lavfi',
       '-i',
-      `testsrc2=size=160x90:rate=${rate}`,
+      `${color ? `color=${color}:` : 'testsrc2='}size=${size}:rate=${rate}`,
       ...sound,
       '-t',
       String(seconds),
