@@ -1,7 +1,6 @@
 // What people do from one end to the other that no other file has: two streams in a page of another
 // site, a publisher that loses its network, a phone.
 
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
