@@ -284,7 +284,9 @@ impl<'a> Reader<'_, 'a> {
             }
             _ => {}
         }
-        let is_of = token.text == "of" && self.ends_value(at.wrapping_sub(1));
+        let is_of = token.text == "of"
+            && self.top().declarators.is_some()
+            && self.ends_value(at.wrapping_sub(1));
         if is_of || RESERVED.contains(&token.text) {
             return self.word(token);
         }
@@ -313,7 +315,7 @@ impl<'a> Reader<'_, 'a> {
         self.token(at).is_some_and(|it| match it.kind {
             Kind::Name if it.text == "of" => self.names.roles[at] == Role::Variable,
             Kind::Name => !RESERVED.contains(&it.text),
-            Kind::Sign => ["]", "}", ")"].contains(&it.text),
+            Kind::Sign => ["]", "}"].contains(&it.text),
             _ => false,
         })
     }
@@ -630,7 +632,7 @@ mod tests {
                 "a = { b: c, d, e() { f; }, get g() { h; }, async i(j) {}, 'k': l, [m]: n, ...o };",
                 "a c {d} f h j! l m n o",
             ),
-            ("a = { get: b, async: c, set };", "a b c"),
+            ("a = { get: b, async: c, set };", "a b c {set}"),
             ("a = { get() {}, set(b) {} };", "a b!"),
             ("a = { *b(c) {} };", "a c!"),
             ("a = b ? c : { d };", "a b c {d}"),
