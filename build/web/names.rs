@@ -610,7 +610,7 @@ mod tests {
                 "a! b! {c!} d! e! f h!",
             ),
             ("function* a(b) { yield b; }", "a! b! b!"),
-            ("async function a(b) { await b; }", "a! b! b!"),
+            ("async function a(b) { await b; }", "async a! b! b!"),
             ("const a = (b, c = d) => b;", "a! b! c! d b!"),
             ("a(b => b.c);", "a b! b!"),
             ("a((b), c);", "a b c"),
