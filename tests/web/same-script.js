@@ -11,7 +11,7 @@ const NOT_COMPARED = new Set(['type', 'start', 'end', 'range', 'loc', 'parent', 
 
 /** A script's tree, and what its names mean. */
 export function parse(text) {
-  const ast = espree.parse(text, { ...OPTIONS, range: true, comment: true });
+  const ast = espree.parse(text, { ...OPTIONS, range: true });
   const manager = eslintScope.analyze(ast, { ...OPTIONS, ecmaVersion: 2024 });
   /**
    * Identifier → the one that declares it (a class has a variable within itself, too). Names of

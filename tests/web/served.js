@@ -16,7 +16,7 @@ export const PAGES = {
   '/recordings/demo': 'recordings/stream.html',
 };
 
-/** Everything that the pages name and the scripts name: `{ pages: path → html, files: name → text }`. */
+/** Everything that the pages and the scripts name: `{ pages: path → html, files: name → text, modules: name → paths }`. */
 export async function served() {
   const server = spawn(BINARY, ['--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
@@ -34,7 +34,8 @@ export async function served() {
       files.set(name, await text(`${origin}/assets/${name}`));
       for (const [, other] of files.get(name).matchAll(/'\.\/([\w-]+-[0-9a-f]{10}\.\w+)'/g)) wanted.push(other);
     }
-    return { pages, files };
+    const modules = JSON.parse(await text(`${origin}/assets/scripts.json`));
+    return { pages, files, modules };
   } finally {
     server.kill();
   }
