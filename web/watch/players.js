@@ -1,11 +1,9 @@
 // The choice of player: WebCodecs, Media Source Extensions, a row of files, or the plain stream in the
 // video element.
 
-import { ClassicPlayer } from '../player/classic-player.js';
 import { latencyOf } from '../player/latency.js';
 import { rangesOf } from '../player/live-edge.js';
 import { canPlay, MsePlayer } from '../player/mse-player.js';
-import { SrcPlayer } from '../player/src-player.js';
 import { isShifted, LIVE_WITHIN_MS, restartBehindMs } from './time-shift.js';
 import { kindsOf, mseType } from './types.js';
 
@@ -34,12 +32,19 @@ const NO_FIGURES = {
 
 /** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
-/** @typedef {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
+/** @typedef {typeof import('../player/classic-player.js')} Classic */
+/** @typedef {import('../player/src-player.js').SrcPlayer} SrcPlayer */
+/** @typedef {MsePlayer | SrcPlayer | import('../player/classic-player.js').ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
 /** The module that plays through WebCodecs, or null where the browser has not what it takes. */
 export async function loadCodecs() {
   const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
   return loaded?.canPlayByCodecs() ? loaded : null;
+}
+
+/** The module that plays a row of files, for browsers without Media Source Extensions. */
+export function loadClassic() {
+  return import('../player/classic-player.js');
 }
 
 export class Players {
@@ -49,11 +54,18 @@ export class Players {
   #send;
   #latency;
   /**
+   * The plain stream that is wanted.
+   *
+   * @type {object | null}
+   */
+  #plain = null;
+  /**
    * Null for those who did not ask for it, and once it could not play.
    *
    * @type {Codecs | null}
    */
   #codecs;
+  #classic;
   /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -62,12 +74,13 @@ export class Players {
    *
    * @param {HTMLVideoElement} video
    * @param {(event: import('./states.js').Untimed) => void} send
-   * @param {{ codecs: Codecs | null, latency: string | null }} options
+   * @param {{ codecs: Codecs | null, classic: Classic | null, latency: string | null }} options
    */
-  constructor(video, send, { codecs, latency }) {
+  constructor(video, send, { codecs, classic, latency }) {
     this.#video = video;
     this.#send = send;
     this.#codecs = codecs;
+    this.#classic = classic;
     this.#latency = latencyOf(latency);
   }
 
@@ -100,7 +113,7 @@ export class Players {
    * @param {State} state
    */
   renew({ isClassic, ignored, shift }) {
-    this.player?.destroy();
+    this.drop();
     const ready = () => this.#send({ type: 'ready' });
     const failed = (/** @type {Error} */ { message }) => this.#send({ type: 'failed', message });
     const declared = (/** @type {import('../player/webm-scan.js').Track[]} */ tracks) => this.#declared(tracks);
@@ -111,8 +124,8 @@ export class Players {
         this.#send({ type: 'failed', message: `WebCodecs: ${message}` });
       };
       this.player = new this.#codecs.CodecsPlayer(this.#video, { ready, unable, declared }, { ignore: ignored, latency });
-    } else if (isClassic) {
-      this.player = new ClassicPlayer(this.#video, { ready, failed });
+    } else if (isClassic && this.#classic) {
+      this.player = new this.#classic.ClassicPlayer(this.#video, { ready, failed });
     } else {
       const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
@@ -121,13 +134,14 @@ export class Players {
   }
 
   drop() {
+    this.#plain = null;
     this.player?.destroy();
     this.player = null;
   }
 
   /** @param {Uint8Array} bytes */
   push(bytes) {
-    if (this.player && !(this.player instanceof SrcPlayer)) this.player.push(bytes);
+    if (this.player && 'push' in this.player) this.player.push(bytes);
   }
 
   /**
@@ -171,21 +185,29 @@ export class Players {
    * @param {() => void} ask
    */
   openPlain(url, hasPictures, ask) {
-    this.player?.destroy();
-    this.player = new SrcPlayer(
-      this.#video,
-      {
-        ready: () => {
-          // Sound without its picture is no success.
-          if (!hasPictures() || this.#video.videoWidth) this.#send({ type: 'ready' });
-        },
-        lost: () => this.#send({ type: 'plainLost', isBroken: this.#video.error !== null }),
-      },
-      url,
-    );
+    this.drop();
+    this.#showPlain(url, hasPictures);
     clearInterval(this.#timers.ask);
     this.#timers.ask = setInterval(ask, POLL_MS);
     ask();
+  }
+
+  /**
+   * @param {string} url
+   * @param {() => boolean} hasPictures
+   */
+  async #showPlain(url, hasPictures) {
+    const ready = () => {
+      // Sound without its picture is no success.
+      if (!hasPictures() || this.#video.videoWidth) this.#send({ type: 'ready' });
+    };
+    const lost = () => this.#send({ type: 'plainLost', isBroken: this.#video.error !== null });
+    const wanted = (this.#plain = {});
+    const loaded = await import('../player/src-player.js').catch(() => null);
+    // Something else may be wanted by now.
+    if (this.#plain !== wanted) return;
+    if (loaded) this.player = new loaded.SrcPlayer(this.#video, { ready, lost }, url);
+    else lost();
   }
 
   /**
