@@ -24,7 +24,7 @@ macro_rules! policy {
     ($ancestors:literal) => {
         concat!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ",
-            "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; ",
+            "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; ",
             "frame-ancestors ",
             $ancestors
         )
@@ -58,8 +58,8 @@ pub struct Page {
     /// Unpacked when a client first wants it.
     plain: OnceLock<Encoded>,
     gzip: Option<Encoded>,
-    /// What is in front of the title and behind it, compressed.
-    around_title: OnceLock<Option<[Vec<u8>; 2]>>,
+    /// What is around its title and its words for browsers without scripts, compressed.
+    around: OnceLock<Option<[Vec<u8>; 3]>>,
 }
 
 /// The bytes of a page as they go out, and their strong validator.
@@ -102,7 +102,7 @@ impl Page {
             is_immutable: file.is_immutable,
             plain,
             gzip,
-            around_title: OnceLock::new(),
+            around: OnceLock::new(),
         }
     }
 
@@ -133,27 +133,31 @@ impl Page {
         self.gzip.as_ref()
     }
 
-    /// The page with `head` in place of its `<title>`; `None` if it has none.
+    /// The page with `head` in place of its `<title>` and `body` in place of its `<noscript>`; `None` if it
+    /// lacks one of them.
     ///
-    /// Its compressed form is joined from parts that are compressed once and one that is not, so that a
+    /// Its compressed form is joined from parts that are compressed once and two that are not, so that a
     /// page which differs for each client costs no more than copying it.
-    pub fn with_title(&self, head: &str) -> Option<Page> {
-        let html = &self.plain().bytes;
-        let [before, after] = around_title(html)?;
-        let plain = [before, head.as_bytes(), after].concat();
+    pub fn filled(&self, head: &str, body: &str) -> Option<Page> {
+        let parts = around(&self.plain().bytes)?;
+        let [before, between, after] = parts;
+        let plain = [before, head.as_bytes(), between, body.as_bytes(), after].concat();
         let mut hash = Sha1::new();
         hash.update(&self.plain().etag);
         hash.update(head);
+        hash.update([0]);
+        hash.update(body);
         let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
-        let deflated = self.around_title.get_or_init(|| {
+        let deflated = self.around.get_or_init(|| {
             Some([
                 deflate(before, FlushCompress::Sync)?,
+                deflate(between, FlushCompress::Sync)?,
                 deflate(after, FlushCompress::Finish)?,
             ])
         });
         let gzip = deflated
             .as_ref()
-            .and_then(|[before, after]| join_gzip([before, head.as_bytes(), after], &plain));
+            .and_then(|parts| join_gzip(parts, [head, body], &plain));
         Some(Page {
             content_type: self.content_type,
             is_immutable: false,
@@ -165,18 +169,23 @@ impl Page {
                 etag: format!("\"{hash}-gz\""),
                 bytes: bytes.into(),
             }),
-            around_title: OnceLock::new(),
+            around: OnceLock::new(),
         })
     }
 }
 
-/// What is in front of a page's title, and what is behind it.
-fn around_title(html: &[u8]) -> Option<[&[u8]; 2]> {
-    const BEGIN: &[u8] = b"<title>";
-    const END: &[u8] = b"</title>";
-    let find = |wanted: &[u8]| html.windows(wanted.len()).position(|part| part == wanted);
-    let (begin, end) = (find(BEGIN)?, find(END)? + END.len());
-    Some([&html[..begin], html.get(end..)?])
+/// What is in front of a page's title, between that and its `<noscript>`, and behind.
+fn around(html: &[u8]) -> Option<[&[u8]; 3]> {
+    let find = |wanted: &str| {
+        let mut places = html.windows(wanted.len());
+        places.position(|part| part == wanted.as_bytes())
+    };
+    let after = |wanted: &str| Some(find(wanted)? + wanted.len());
+    Some([
+        &html[..find("<title>")?],
+        html.get(after("</title>")?..find("<noscript>")?)?,
+        html.get(after("</noscript>")?..)?,
+    ])
 }
 
 /// A part of a DEFLATE stream that refers to no other part. After a sync flush it ends at a whole byte.
@@ -188,22 +197,25 @@ fn deflate(plain: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
     (compress.total_in() == plain.len() as u64).then_some(bytes)
 }
 
-/// One gzip member (RFC 1952, 2.3) of two parts by [`deflate`] and, between them, one that is stored
-/// (RFC 1951, 3.2.4). `plain` is all three, uncompressed.
-fn join_gzip([before, stored, after]: [&[u8]; 3], plain: &[u8]) -> Option<Vec<u8>> {
+/// One gzip member (RFC 1952, 2.3) of parts by [`deflate`] and, between them, two that are stored
+/// (RFC 1951, 3.2.4). `plain` is all of it, uncompressed.
+fn join_gzip(deflated: &[Vec<u8>; 3], stored: [&str; 2], plain: &[u8]) -> Option<Vec<u8>> {
     const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
     const NOT_LAST_STORED: u8 = 0;
-    let length = u16::try_from(stored.len()).ok()?;
     let mut crc = flate2::Crc::new();
     crc.update(plain);
-    let mut bytes = Vec::with_capacity(before.len() + stored.len() + after.len() + 23);
+    let mut bytes = Vec::with_capacity(plain.len() / 2);
     bytes.extend_from_slice(&HEAD);
-    bytes.extend_from_slice(before);
-    bytes.push(NOT_LAST_STORED);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&(!length).to_le_bytes());
-    bytes.extend_from_slice(stored);
-    bytes.extend_from_slice(after);
+    let [first, others @ ..] = deflated;
+    bytes.extend_from_slice(first);
+    for (stored, deflated) in stored.into_iter().zip(others) {
+        let length = u16::try_from(stored.len()).ok()?;
+        bytes.push(NOT_LAST_STORED);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&(!length).to_le_bytes());
+        bytes.extend_from_slice(stored.as_bytes());
+        bytes.extend_from_slice(deflated);
+    }
     bytes.extend_from_slice(&crc.sum().to_le_bytes());
     bytes.extend_from_slice(&crc.amount().to_le_bytes());
     Some(bytes)
@@ -298,6 +310,7 @@ mod tests {
             pages,
             [
                 "dashboard/dashboard.html",
+                "errors/error.html",
                 "home/home.html",
                 "publish/publish.html",
                 "recordings/recordings.html",
@@ -388,19 +401,25 @@ mod tests {
         let page = page("watch/watch.html").unwrap();
         let html = String::from_utf8(page.plain().bytes.to_vec()).unwrap();
         let mut etags = vec![page.plain().etag.clone()];
-        for head in ["<title>a</title>", "<title>b</title><meta name=\"c\">", ""] {
+        for (head, body) in [
+            ("<title>a</title>", "<noscript>b</noscript>"),
+            ("<title>b</title><meta name=\"c\">", ""),
+            ("", "<title>b</title>"),
+        ] {
             let expected = html.replace("<title>Live · videostream</title>", head);
+            let expected = expected.replace("<noscript></noscript>", body);
             assert_ne!(expected, html);
-            let other = page.with_title(head).unwrap();
+            let other = page.filled(head, body).unwrap();
             assert_eq!(other.plain().bytes, expected);
             let gzip = other.gzip().unwrap();
             let mut back = String::new();
-            let mut decoder = flate2::read::GzDecoder::new(&gzip.bytes[..]);
+            let mut decoder = GzDecoder::new(&gzip.bytes[..]);
             decoder.read_to_string(&mut back).unwrap();
             assert_eq!(back, expected);
-            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + head.len() + 100);
+            let added = head.len() + body.len();
+            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + added + 150);
             assert_eq!(
-                page.with_title(head).unwrap().plain().etag,
+                page.filled(head, body).unwrap().plain().etag,
                 other.plain().etag
             );
             etags.extend([other.plain().etag.clone(), gzip.etag.clone()]);
@@ -409,14 +428,10 @@ mod tests {
         etags.sort();
         etags.dedup();
         assert_eq!(etags.len(), count);
-        assert!(super::page("style.css").unwrap().with_title("b").is_none());
+        assert!(super::page("style.css").unwrap().filled("b", "").is_none());
         // Too long to be stored in one block: it goes out as it is.
-        assert!(
-            page.with_title(&"x".repeat(70_000))
-                .unwrap()
-                .gzip()
-                .is_none()
-        );
+        let long = page.filled(&"x".repeat(70_000), "").unwrap();
+        assert!(long.gzip().is_none());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod names;
 mod sheet;
 mod tokens;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -138,9 +139,29 @@ impl Naming for Names<'_> {
     }
 
     fn file(&self, path: &str) -> Option<String> {
-        let content = self.sources.get(path).filter(|_| !is_text(path))?;
-        Some(hashed_name(path, content))
+        let content = self.content(path).filter(|_| !is_text(path))?;
+        Some(hashed_name(path, &content))
     }
+}
+
+impl Names<'_> {
+    /// A file as it goes out: the pictures that a manifest names get their names.
+    fn content(&self, path: &str) -> Option<Cow<'_, [u8]>> {
+        let content = self.sources.get(path)?;
+        if !path.ends_with(".webmanifest") {
+            return Some(content.into());
+        }
+        let mut text = String::from_utf8_lossy(content).into_owned();
+        for (file, picture) in self.sources.iter().filter(|(file, _)| is_picture(file)) {
+            let name = hashed_name(file, picture);
+            text = text.replace(&format!("\"./{file}\""), &format!("\"./{name}\""));
+        }
+        Some(text.into_bytes().into())
+    }
+}
+
+fn is_picture(path: &str) -> bool {
+    path.ends_with(".png") || path.ends_with(".svg")
 }
 
 /// What the pages refer to.
@@ -155,8 +176,11 @@ struct Site<'a> {
 
 impl Site<'_> {
     fn finish(self) -> (Vec<Served>, BTreeMap<String, Vec<String>>) {
-        let files = self.names.sources.iter().filter(|(path, _)| !is_text(path));
-        let files = files.map(|(path, content)| (hashed_name(path, content), content.clone()));
+        let files = self.names.sources.keys().filter(|path| !is_text(path));
+        let files = files.filter_map(|path| {
+            let content = self.names.content(path)?;
+            Some((hashed_name(path, &content), content.into_owned()))
+        });
         let mut all: BTreeMap<_, _> = files.chain(self.made).collect();
         let mut modules = BTreeMap::new();
         for script in self.bundler.finish() {
@@ -371,7 +395,29 @@ mod tests {
                 assert!(names.contains(reference), "{}: {reference}", page.name);
             }
             let count = |end: &str| references.iter().filter(|it| it.ends_with(end)).count();
-            assert_eq!((count(".css"), count(".js")), (1, 1), "{}", page.name);
+            // Nothing of an error moves.
+            let scripts = usize::from(page.name != "errors/error.html");
+            assert_eq!((count(".css"), count(".js")), (1, scripts), "{}", page.name);
+        }
+    }
+
+    #[test]
+    fn manifest_names_its_pictures() {
+        let served = served(&web()).unwrap();
+        let manifest = served
+            .iter()
+            .find(|it| it.name.starts_with("manifest-"))
+            .unwrap();
+        let manifest = std::str::from_utf8(&manifest.content).unwrap();
+        let pictures: Vec<&str> = manifest
+            .split("\"./")
+            .skip(1)
+            .map(|it| it.split('"').next().unwrap())
+            .collect();
+        assert_eq!(pictures.len(), 3);
+        for picture in pictures {
+            let found = served.iter().find(|it| it.name == picture);
+            assert!(found.is_some_and(|it| it.is_immutable), "{picture}");
         }
     }
 
