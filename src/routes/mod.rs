@@ -92,6 +92,8 @@ pub enum Route {
     Events,
     Metrics,
     Health,
+    /// What other sites show of a link to a stream (oembed.com).
+    Oembed,
     /// The path below `/assets/`.
     Asset(String),
     /// Which methods an address takes: what a browser asks before a page elsewhere may use them.
@@ -150,6 +152,7 @@ impl Route {
             | Self::RecordingsPage(_)
             | Self::Dashboard
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => None,
         }
@@ -182,6 +185,7 @@ impl Route {
             | Self::Events
             | Self::Metrics
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => false,
         }
@@ -262,8 +266,8 @@ const POSTER: &str = "/poster";
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico"
-        | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/api/streams"
+        | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
@@ -320,6 +324,7 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/dashboard" => only_get(Route::Dashboard),
         "/metrics" => only_get(Route::Metrics),
         "/healthz" => only_get(Route::Health),
+        "/oembed" => only_get(Route::Oembed),
         "/api/streams" => only_get(Route::Streams),
         "/api/events" => only_get(Route::Events),
         "/recordings" => only_get(Route::RecordingsPage(None)),

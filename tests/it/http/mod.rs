@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod dashboard;
+mod error_pages;
 mod pages_need_no_key;
 mod posters;
 mod prefix;
