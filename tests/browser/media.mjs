@@ -11,7 +11,16 @@ export class Media {
   /** A test picture (or none) with so many frames a second, a keyframe each so many of them, and perhaps a tone. */
   make(
     name,
-    { rate = 10, seconds = 12, hasAudio = true, keyframeEvery = 9999, video = ['libvpx', '-deadline', 'realtime'], audio = 'libopus', size = '160x90', hasVideo = true } = {},
+    {
+      rate = 10,
+      seconds = 12,
+      hasAudio = true,
+      keyframeEvery = 9999,
+      video = ['libvpx', '-deadline', 'realtime'],
+      audio = 'libopus',
+      size = '160x90',
+      hasVideo = true,
+    } = {},
   ) {
     const path = join(this.#dir, name);
     const sound = hasAudio ? ['-f', 'lavfi', '-i', 'sine=440:sample_rate=48000', '-c:a', audio, '-b:a', '16k'] : [];
