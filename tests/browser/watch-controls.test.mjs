@@ -132,7 +132,7 @@ test('a stream without a picture shows its level, and offers no picture in pictu
       const peak = () =>
         tab.evaluate(() => {
           const canvas = document.getElementById('level');
-          if (canvas.hidden) return false;
+          if (!canvas || canvas.hidden) return false;
           const { data } = canvas.getContext('2d').getImageData(0, Math.round(canvas.height * 0.3), canvas.width, 1);
           const drawn = Array.from({ length: canvas.width }, (_, x) => data[x * 4 + 3] > 0).filter(Boolean).length;
           return drawn > 0 && drawn < canvas.width / 2;
