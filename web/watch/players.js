@@ -1,9 +1,11 @@
 // The choice of player: WebCodecs, Media Source Extensions, a row of files, or the plain stream in the
 // video element.
 
+import { ClassicPlayer } from '../player/classic-player.js';
 import { latencyOf } from '../player/latency.js';
 import { rangesOf } from '../player/live-edge.js';
 import { canPlay, MsePlayer } from '../player/mse-player.js';
+import { SrcPlayer } from '../player/src-player.js';
 import { isShifted, LIVE_WITHIN_MS, restartBehindMs } from './time-shift.js';
 import { kindsOf, mseType } from './types.js';
 
@@ -32,22 +34,12 @@ const NO_FIGURES = {
 
 /** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
-/** @typedef {import('./fallbacks.js').Fallbacks} Fallbacks */
-/**
- * @typedef {MsePlayer | ReturnType<Fallbacks['plain']> | ReturnType<Fallbacks['classic']>
- *   | import('../player/codecs/codecs-player.js').CodecsPlayer} Player
- */
+/** @typedef {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
 /** The module that plays through WebCodecs, or null where the browser has not what it takes. */
 export async function loadCodecs() {
   const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
   return loaded?.canPlayByCodecs() ? loaded : null;
-}
-
-/** What plays without Media Source Extensions, or null where it cannot be loaded. */
-export async function loadFallbacks() {
-  const loaded = await import('./fallbacks.js').catch(() => null);
-  return loaded ? new loaded.Fallbacks() : null;
 }
 
 export class Players {
@@ -62,7 +54,6 @@ export class Players {
    * @type {Codecs | null}
    */
   #codecs;
-  #fallbacks;
   /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -71,13 +62,12 @@ export class Players {
    *
    * @param {HTMLVideoElement} video
    * @param {(event: import('./states.js').Untimed) => void} send
-   * @param {{ codecs: Codecs | null, fallbacks: Fallbacks | null, latency: string | null }} options
+   * @param {{ codecs: Codecs | null, latency: string | null }} options
    */
-  constructor(video, send, { codecs, fallbacks, latency }) {
+  constructor(video, send, { codecs, latency }) {
     this.#video = video;
     this.#send = send;
     this.#codecs = codecs;
-    this.#fallbacks = fallbacks;
     this.#latency = latencyOf(latency);
   }
 
@@ -122,9 +112,7 @@ export class Players {
       };
       this.player = new this.#codecs.CodecsPlayer(this.#video, { ready, unable, declared }, { ignore: ignored, latency });
     } else if (isClassic) {
-      this.player = this.#fallbacks?.classic(this.#video, { ready, failed }) ?? null;
-      // It is loaded again for the plain stream.
-      if (!this.player) setTimeout(() => failed(new Error('the player could not be loaded')));
+      this.player = new ClassicPlayer(this.#video, { ready, failed });
     } else {
       const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
@@ -139,7 +127,7 @@ export class Players {
 
   /** @param {Uint8Array} bytes */
   push(bytes) {
-    if (this.player && 'push' in this.player) this.player.push(bytes);
+    if (this.player && !(this.player instanceof SrcPlayer)) this.player.push(bytes);
   }
 
   /**
@@ -182,16 +170,9 @@ export class Players {
    * @param {() => boolean} hasPictures whether a picture is expected
    * @param {() => void} ask
    */
-  async openPlain(url, hasPictures, ask) {
-    this.drop();
-    clearInterval(this.#timers.ask);
-    this.#timers.ask = setInterval(ask, POLL_MS);
-    ask();
-    const asked = this.#timers.ask;
-    this.#fallbacks ??= await loadFallbacks();
-    // Meanwhile it may be wanted no more.
-    if (!this.#fallbacks || asked !== this.#timers.ask || this.player) return;
-    this.player = this.#fallbacks.plain(
+  openPlain(url, hasPictures, ask) {
+    this.player?.destroy();
+    this.player = new SrcPlayer(
       this.#video,
       {
         ready: () => {
@@ -202,6 +183,9 @@ export class Players {
       },
       url,
     );
+    clearInterval(this.#timers.ask);
+    this.#timers.ask = setInterval(ask, POLL_MS);
+    ask();
   }
 
   /**
@@ -227,7 +211,6 @@ export class Players {
     clearTimeout(this.#timers.late);
     clearTimeout(this.#timers.slow);
     clearInterval(this.#timers.ask);
-    this.#timers.ask = undefined;
   }
 
   /** @param {string} codec */

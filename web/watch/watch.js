@@ -12,7 +12,7 @@ import { nameFromPath } from '../lib/stream-name.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
-import { loadCodecs, loadFallbacks, Players } from './players.js';
+import { loadCodecs, Players } from './players.js';
 import { wireLinks } from './links.js';
 import { next } from './machine.js';
 import { begin, isPaused, isSoundOnly, seeks } from './states.js';
@@ -52,10 +52,7 @@ let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
 const codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
-const isClassic = query.get('player') === 'classic';
-const isPlain = query.get('player') === 'src';
-const fallbacks = isClassic || isPlain || !mediaSourceClass() ? await loadFallbacks() : null;
-const players = new Players(video, send, { codecs, fallbacks, latency: query.get('latency') });
+const players = new Players(video, send, { codecs, latency: query.get('latency') });
 const controls = new Controls({
   toggle,
   seekBy: (byMs) => {
@@ -467,8 +464,8 @@ wireLinks({ name, watchPath, credentials, isEmbedded });
 follow(
   begin({
     hasMse: Boolean(codecs ?? mediaSourceClass()),
-    isPlain,
-    isClassic,
+    isPlain: query.get('player') === 'src',
+    isClassic: query.get('player') === 'classic',
     behindMs: askedBehindMs(query.get('t')),
     nowMs: performance.now(),
   }),
