@@ -106,13 +106,13 @@ test('nothing moves under a pointer while streams come and go', async () => {
     await openHome(tab);
     await tab.page.hover('a[href$="/live/cam-7"]');
   }
-  const before = await Promise.all(tabs.map(place));
+  const places = await Promise.all(tabs.map(place));
   await publishers.start([LONG]);
   await publishers.stop('cam-3');
   for (const [i, tab] of tabs.entries()) {
     const now = () => shown(tab);
     await until('both changes', async () => /\(gone\)/.test(await now()) && (await now()).at(-1) === LONG);
-    assert.deepEqual(await place(tab), before[i], tab.browserName);
+    assert.deepEqual(await place(tab), places[i], tab.browserName);
     assert.equal((await now())[1], 'cam-3 (gone)');
     assert.equal(await tab.evaluate(() => document.querySelector('.streams > li:last-child a').title), LONG);
     await tab.page.mouse.move(1400, 880);

@@ -1,0 +1,93 @@
+// From what an importer gives as `src` to the addresses of a stream. Pure.
+
+import { Credentials } from '../lib/credentials.js';
+import { at } from '../lib/place.js';
+import { isStreamName } from '../lib/stream-name.js';
+import { askedBehindMs } from '../watch/time-shift.js';
+
+/** The page of a stream, below any path prefix; its file is understood too. */
+const STREAM_PATH = /\/live\/([^/]+?)(?:\.webm)?\/?$/;
+
+/**
+ * @typedef {object} Address
+ * @property {string} name of the stream
+ * @property {URL} url of its page, and of its socket
+ * @property {URL} state what the server says of it
+ * @property {URL} media the plain stream
+ * @property {URL} poster
+ * @property {number} behindMs how far behind live to begin
+ * @property {Credentials} credentials
+ */
+
+/** An `src` that names no stream, or one that this page cannot reach, in words for its author. */
+export class AddressError extends Error {}
+
+/**
+ * `src` may be relative to `base`, the address of the page, and may name a socket (`wss:`).
+ *
+ * @param {string} src
+ * @param {string} base
+ * @param {{ key?: string | null, token?: string | null }} [secrets]
+ * @returns {Address}
+ */
+export function addressOf(src, base, { key = null, token = null } = {}) {
+  let given;
+  try {
+    given = new URL(src, base);
+  } catch {
+    throw new AddressError(`“${src}” is no address.`);
+  }
+  given.protocol = given.protocol.replace(/^ws/, 'http');
+  const name = nameIn(given);
+  if (name === null) throw new AddressError(`“${src}” is not the address of a stream: it looks like https://example.org/live/NAME.`);
+  if (new URL(base).protocol === 'https:' && given.protocol === 'http:' && !isLoopback(given.hostname)) {
+    throw new AddressError(`A page on https cannot play “${src}”, which is on http.`);
+  }
+  if (token !== null) given.searchParams.set('token', token);
+  const credentials = new Credentials('watch', name, { page: given, storage: null });
+  if (key !== null) credentials.remember(key);
+  const to = (/** @type {string} */ path) => new URL(at(path, given.pathname), given);
+  const page = `live/${encodeURIComponent(name)}`;
+  return {
+    name,
+    url: to(page),
+    state: to(`api/streams/${encodeURIComponent(name)}`),
+    media: to(`${page}.webm`),
+    poster: to(`${page}/poster`),
+    behindMs: askedBehindMs(given.searchParams.get('t')),
+    credentials,
+  };
+}
+
+/**
+ * An address with the key or token, which sockets, pictures and media cannot send as a header.
+ *
+ * @param {URL} url
+ * @param {Credentials} credentials
+ * @param {Record<string, string | number>} [extra]
+ */
+export function withSecrets(url, credentials, extra = {}) {
+  return new URL(credentials.url(url.pathname, extra), url).href;
+}
+
+/** @param {URL} url */
+function nameIn({ protocol, pathname }) {
+  if (!/^https?:$/.test(protocol)) return null;
+  const [, last] = STREAM_PATH.exec(pathname) ?? [];
+  if (last === undefined) return null;
+  try {
+    const name = decodeURIComponent(last);
+    return isStreamName(name) ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Browsers take these for secure.
+ *
+ * @param {string} hostname
+ */
+function isLoopback(hostname) {
+  return /^(localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+}
