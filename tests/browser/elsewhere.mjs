@@ -35,6 +35,10 @@ export class Elsewhere {
         response.writeHead(200, { 'content-type': 'text/javascript' }).end(`(${script})();`);
         return;
       }
+      if (url.pathname !== '/') {
+        response.writeHead(204).end();
+        return;
+      }
       const headers = { 'content-type': 'text/html', 'content-security-policy': policyFor(url.searchParams) };
       response.writeHead(200, headers).end(PAGE);
     });
@@ -62,7 +66,7 @@ function policyFor(query) {
     'default-src': "'none'",
     'script-src': `'self' ${origin}`,
     'connect-src': `${origin} ${origin.replace('http', 'ws')}`,
-    'img-src': origin,
+    'img-src': `'self' ${origin}`,
     'media-src': 'blob:',
     'require-trusted-types-for': "'script'",
     'trusted-types': "'none'",

@@ -27,10 +27,7 @@ export class Publishers {
       this.#open.set(name, put);
     }
     for (const name of names) {
-      await until(`${name} on air`, async () => {
-        const response = await fetch(this.#server.url(`/api/streams/${name}`), { headers });
-        return response.ok && (await response.json()).live;
-      });
+      await until(`${name} on air`, async () => (await this.#server.stream(name, { headers }))?.live);
     }
   }
 
