@@ -32,7 +32,7 @@ const NO_FIGURES = {
   skips: 0,
 };
 
-/** @typedef {import('./machine.js').State} State */
+/** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
 /** @typedef {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
@@ -61,7 +61,7 @@ export class Players {
    * `send` takes what happens to the player.
    *
    * @param {HTMLVideoElement} video
-   * @param {(event: import('../client/events.js').Untimed) => void} send
+   * @param {(event: import('./states.js').Untimed) => void} send
    * @param {{ codecs: Codecs | null, latency: string | null }} options
    */
   constructor(video, send, { codecs, latency }) {
@@ -114,7 +114,7 @@ export class Players {
     } else if (isClassic) {
       this.player = new ClassicPlayer(this.#video, { ready, failed });
     } else {
-      const starved = (/** @type {import('./machine.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
+      const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
       this.player = new MsePlayer(this.#video, { ready, failed, starved, declared }, { ignore: ignored, behindMs, latency });
     }
