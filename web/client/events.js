@@ -4,17 +4,11 @@
 //       ▲            └────────┴──────► ended         failed   it cannot be played: see `error`
 //       └── whenever a connection is lost
 
-import { isHitched } from '../watch/machine.js';
+import { isHitched } from '../watch/states.js';
 
-/** @typedef {import('../watch/machine.js').State} MachineState */
+/** @typedef {import('../watch/states.js').State} MachineState */
 /** @typedef {'connecting' | 'waiting' | 'live' | 'stalled' | 'paused' | 'ended' | 'failed'} StateName */
 /** @typedef {{ state: StateName, paused: boolean }} View */
-/**
- * Without the time, which every event gets.
- *
- * @typedef {import('../watch/machine.js').Event extends infer E ? (E extends unknown ? Omit<E, 'nowMs'> : never) : never} Untimed
- */
-
 /** @type {View} */
 export const IDLE = { state: 'paused', paused: true };
 

@@ -7,7 +7,8 @@
 
 import { mediaSourceClass } from '../player/mse-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
-import { begin, next, seeks } from '../watch/machine.js';
+import { next } from '../watch/machine.js';
+import { begin, seeks } from '../watch/states.js';
 import { loadCodecs, Players } from '../watch/players.js';
 import { isShifted, restartBehindMs } from '../watch/time-shift.js';
 import { kindsOf, playsOf } from '../watch/types.js';
@@ -53,7 +54,7 @@ export class StreamPlayer extends EventTarget {
   #players = null;
   /** @type {StreamSocket | null} */
   #socket = null;
-  /** @type {import('../watch/machine.js').State | null} */
+  /** @type {import('../watch/states.js').State | null} */
   #state = null;
   /** What the importer was told of last. */
   #view = IDLE;
@@ -314,14 +315,14 @@ export class StreamPlayer extends EventTarget {
     this.#state = null;
   }
 
-  /** @param {import('./events.js').Untimed} event */
+  /** @param {import('../watch/states.js').Untimed} event */
   #send(event) {
     if (this.#isClosed || !this.#state) return;
-    this.#follow(next(this.#state, /** @type {import('../watch/machine.js').Event} */ ({ nowMs: performance.now(), ...event })));
+    this.#follow(next(this.#state, /** @type {import('../watch/states.js').Event} */ ({ nowMs: performance.now(), ...event })));
   }
 
   /**
-   * @param {import('../watch/machine.js').Step} step
+   * @param {import('../watch/states.js').Step} step
    * @param {(perform: () => void) => void} [whenReady]
    */
   #follow({ state, effects, warning }, whenReady = (perform) => perform()) {
@@ -389,7 +390,7 @@ export class StreamPlayer extends EventTarget {
   }
 
   /**
-   * @param {import('../watch/machine.js').Effect} effect
+   * @param {import('../watch/states.js').Effect} effect
    * @param {string} [warning]
    */
   #perform(effect, warning) {
@@ -517,8 +518,7 @@ export class StreamPlayer extends EventTarget {
         this.#send({ type: 'data', hasPicture: this.#players?.hasPicture ?? false });
         this.#players?.push(bytes);
       },
-      lost: ({ opened, attempt, retryInMs }) =>
-        this.#send(/** @type {import('./events.js').Untimed} */ ({ type: 'lost', opened, attempt, retryInMs })),
+      lost: ({ opened, attempt, retryInMs }) => this.#send({ type: 'lost', opened, attempt, retryInMs }),
     });
     this.#socket.connect();
   }
