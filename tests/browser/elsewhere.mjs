@@ -67,7 +67,7 @@ function policyFor(query) {
     'script-src': `'self' ${origin}`,
     'connect-src': `${origin} ${origin.replace('http', 'ws')}`,
     'img-src': `'self' ${origin}`,
-    'media-src': 'blob:',
+    'media-src': `blob: ${origin}`,
     'require-trusted-types-for': "'script'",
     'trusted-types': "'none'",
   };

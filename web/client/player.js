@@ -10,12 +10,17 @@
 import { StreamPlayer } from './stream-player.js';
 import { VideoStreamElement } from './video-stream.js';
 
+/** @typedef {import('./stream-player.js').PlayerState} PlayerState */
+/** @typedef {import('./stream-player.js').PlayerError} PlayerError */
+/** @typedef {import('./stream-player.js').PlayerEvent} PlayerEvent */
+/** @typedef {import('./stream-player.js').PlayerOptions} PlayerOptions */
+
 /**
  * Plays a stream in a video element of the page, until `close()`.
  *
  * @param {HTMLVideoElement} video
  * @param {string} src the address of the stream's page, such as `https://example.org/live/demo`
- * @param {import('./stream-player.js').PlayerOptions} [options]
+ * @param {PlayerOptions} [options]
  * @returns {StreamPlayer}
  */
 function watch(video, src, options) {

@@ -138,7 +138,11 @@ export class StreamPlayer extends EventTarget {
     return this.#address?.name ?? '';
   }
 
-  /** How many watch, as far as the server has told. @returns {number | null} */
+  /**
+   * How many watch, as far as the server has told.
+   *
+   * @returns {number | null}
+   */
   get viewers() {
     return this.#viewers;
   }
@@ -185,7 +189,11 @@ export class StreamPlayer extends EventTarget {
     return this.#address ? withSecrets(this.#address.poster, this.#address.credentials, { bare: '' }) : '';
   }
 
-  /** Another key: a player that has failed for want of one tries again. @param {string | null} key */
+  /**
+   * Another key: a player that has failed for want of one tries again.
+   *
+   * @param {string | null} key
+   */
   set key(key) {
     this.#options.key = key;
     const credentials = this.#address?.credentials;
@@ -582,7 +590,11 @@ export class StreamPlayer extends EventTarget {
     players.openPlain(withSecrets(address.media, address.credentials), hasPictures, () => this.#askAbout(address));
   }
 
-  /** Without a socket, what the stream is doing is asked for. @param {import('./address.js').Address} address */
+  /**
+   * Without a socket, what the stream is doing is asked for.
+   *
+   * @param {import('./address.js').Address} address
+   */
   async #askAbout(address) {
     const run = this.#run;
     const response = await askServer(address);

@@ -32,11 +32,10 @@ function sharedSheet() {
   return sheet;
 }
 
-/**
- * @typedef {import('./stream-player.js').PlayerState} PlayerState
- * @typedef {import('./stream-player.js').PlayerError} PlayerError
- */
+/** @typedef {import('./stream-player.js').PlayerState} PlayerState */
+/** @typedef {import('./stream-player.js').PlayerError} PlayerError */
 
+/** The element. Its events are those of a `StreamPlayer`. */
 export class VideoStreamElement extends Base {
   static observedAttributes = [...SOURCES, 'poster', 'controls', 'muted', 'volume', 'autoplay'];
 
