@@ -175,6 +175,13 @@ fn every_page_is_there_with_all_that_it_refers_to() {
         let answer = http.get(&path);
         assert_eq!(answer.status, 200, "{path}");
         let media_type = answer.field("Content-Type").unwrap();
+        // A page may change; what it refers to gets another name then.
+        let caching = if media_type.starts_with("text/html") || !path.starts_with("/assets/") {
+            "no-cache"
+        } else {
+            "public, max-age=31536000, immutable"
+        };
+        assert_eq!(answer.field("Cache-Control"), Some(caching), "{path}");
         if ["text/html", "text/javascript"]
             .iter()
             .any(|kind| media_type.starts_with(kind))
@@ -188,10 +195,23 @@ fn every_page_is_there_with_all_that_it_refers_to() {
     }
     for known in [
         "/dashboard",
-        "/assets/dashboard/chart.js",
-        "/assets/style.css",
+        "/assets/watch-",
+        "/assets/codecs-player-",
+        "/assets/ticker-worker-",
     ] {
-        assert!(paths.iter().any(|path| path == known), "{known}: {paths:?}");
+        assert!(
+            paths.iter().any(|path| path.starts_with(known)),
+            "{known}: {paths:?}"
+        );
+    }
+    // As they are written, for a debugger.
+    for path in ["/assets/watch/watch.js", "/assets/style.css"] {
+        let answer = http.get(path);
+        assert_eq!(
+            (answer.status, answer.field("Cache-Control")),
+            (200, Some("no-cache")),
+            "{path}"
+        );
     }
 }
 
@@ -203,7 +223,7 @@ fn pages_are_compressed_validated_and_locked_down() {
         let mut http = Http::open(&server);
         let plain = http.get(target);
         assert_eq!(plain.status, 200);
-        let text = std::str::from_utf8(&page.plain.bytes).unwrap();
+        let text = std::str::from_utf8(&page.plain().bytes).unwrap();
         if file == "watch/watch.html" {
             // The server writes the stream's name into it: see `posters`.
             let (before, rest) = text.split_once("<title>").unwrap();
