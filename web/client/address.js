@@ -6,7 +6,7 @@ import { isStreamName } from '../lib/stream-name.js';
 import { askedBehindMs } from '../watch/time-shift.js';
 
 /** The page of a stream, below any path prefix; its file is understood too. */
-const STREAM_PATH = /\/live\/([^/]+?)(?:\.webm)?\/?$/;
+const STREAM_PATH = /\/live\/([^/]+?)(?:\.webm)?$/;
 
 /**
  * @typedef {object} Address
@@ -38,6 +38,7 @@ export function addressOf(src, base, { key = null, token = null } = {}) {
     throw new AddressError(`“${src}” is no address.`);
   }
   given.protocol = given.protocol.replace(/^ws/, 'http');
+  if (given.pathname.length > 1) given.pathname = given.pathname.replace(/\/$/, '');
   const name = nameIn(given);
   if (name === null) throw new AddressError(`“${src}” is not the address of a stream: it looks like https://example.org/live/NAME.`);
   if (new URL(base).protocol === 'https:' && given.protocol === 'http:' && !isLoopback(given.hostname)) {

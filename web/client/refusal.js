@@ -75,7 +75,7 @@ export function policyProblem({ effectiveDirective, blockedURI }, url) {
   if (!wanted || !isOurs) return null;
   return {
     title: 'The Content-Security-Policy of this page blocks the stream.',
-    text: `Add ${isBlob ? wanted : sourcesOf(url).join(' ')} to its ${effectiveDirective}.`,
+    text: `Add ${effectiveDirective === 'media-src' ? wanted : sourcesOf(url).join(' ')} to its ${effectiveDirective}.`,
     code: 'policy',
   };
 }

@@ -1,8 +1,8 @@
 // The npm package of the player: its types are made from the scripts' own comments, and it has all that the
 // module imports.
 //
-//   node tests/web/player-package.mjs           says what is not as it should be
-//   node tests/web/player-package.mjs --write   writes the types
+//   node tests/web/player-package.js           says what is not as it should be
+//   node tests/web/player-package.js --write   writes the types
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -52,7 +52,7 @@ export function importsOf(path, found = new Set()) {
 function check() {
   for (const [path, text] of typesNow()) {
     const kept = readFileSync(join(WEB, path), 'utf8');
-    assert.equal(kept, text, `web/${path} is old: node tests/web/player-package.mjs --write`);
+    assert.equal(kept, text, `web/${path} is old: node tests/web/player-package.js --write`);
     for (const [, named] of text.matchAll(/(?:from |import\()'\.\/([^']+)\.js'/g)) {
       assert.ok(TYPES.includes(`client/types/${named}.d.ts`), `${path} names ${named}`);
     }
@@ -62,7 +62,11 @@ function check() {
   const needed = new Set([...importsOf(ENTRY), ...TYPES, 'README.md', 'package.json']);
   assert.deepEqual([...needed].filter((name) => !names.includes(name)).sort(), [], 'these are missing in web/package.json');
   // A player of the pages alone does no harm.
-  assert.deepEqual(names.filter((name) => !needed.has(name) && !name.startsWith('player/')), [], 'the package needs none of these');
+  assert.deepEqual(
+    names.filter((name) => !needed.has(name) && !name.startsWith('player/')),
+    [],
+    'the package needs none of these',
+  );
   console.log(`${packed.filename}: ${names.length} files, ${packed.size} bytes`);
 }
 
