@@ -138,13 +138,14 @@ export class Controls {
 
   /** @param {Shown} shown */
   show({ state, paused, muted, mutedByBrowser, volume, message, isBegun }) {
-    this.#stage.classList.toggle('paused', paused);
-    this.#label(this.#play, 'play', paused ? 'play' : 'pause', paused ? 'Play' : 'Pause');
+    const isFailed = state === 'failed';
+    this.#stage.classList.toggle('paused', paused || isFailed);
+    this.#label(this.#play, 'play', paused || isFailed ? 'play' : 'pause', isFailed ? 'Try again' : paused ? 'Play' : 'Pause');
     this.#label(this.#mute, 'mute', muted ? 'muted' : 'sound', muted ? 'Unmute' : 'Mute');
     this.#volume.value = String(muted ? 0 : volume);
     this.#live.setAttribute('aria-pressed', String(state === 'live'));
     this.#live.title = state === 'live' ? 'You are watching live' : 'Go to live';
-    this.#big.hidden = !paused || state === 'failed';
+    this.#big.hidden = !paused || isFailed;
     this.#unmute.hidden = !mutedByBrowser || paused;
     const isWaiting = isBegun && !paused && (state === 'connecting' || state === 'stalled');
     this.#spinner.hidden = !isWaiting;
@@ -168,11 +169,13 @@ export class Controls {
    * @param {string} label
    */
   #label(of, which, name, label) {
+    if (of.title !== label) {
+      of.setAttribute('aria-label', label);
+      of.title = label;
+    }
     if (this.#icons[which] === name) return;
     this.#icons[which] = name;
     of.replaceChildren(icon(name));
-    of.setAttribute('aria-label', label);
-    of.title = label;
   }
 
   /** A first tap shows the controls, where a pointer had not done so. @param {PointerEvent} event */

@@ -28,10 +28,10 @@ svg { width: 24px; height: 24px; fill: none; stroke: currentcolor; stroke-width:
 .big svg { width: 36px; height: 36px; }
 .unmute { top: 12px; right: 12px; display: inline-flex; align-items: center; gap: 8px; padding: 0 14px; font-weight: 600; }
 .message { position: absolute; inset: 50% auto auto 50%; width: max-content; max-width: calc(100% - 32px); box-sizing: border-box; margin: 0; padding: 12px 18px; border-radius: 12px; background: rgb(6 6 5 / 86%); font-size: 15px; text-align: center; text-wrap: balance; transform: translate(-50%, -50%); pointer-events: none; }
-.paused .message { margin-top: 72px; }
 .spinner { position: absolute; inset: 0; width: 44px; height: 44px; margin: auto; border: 4px solid rgb(6 6 5 / 55%); border-top-color: #fff; border-radius: 50%; box-sizing: border-box; animation: spin 900ms linear infinite; pointer-events: none; }
 @keyframes spin { to { transform: rotate(1turn); } }
 @container (width < 340px) { .volume { display: none; } }
+@container (width < 240px) { .live { display: none; } }
 @media (prefers-reduced-motion: reduce) { .spinner { animation-duration: 4s; } .controls { transition: none; } }
 @media (forced-colors: active) { .controls, .message { background: Canvas; color: CanvasText; } }
 `;

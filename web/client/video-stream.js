@@ -372,7 +372,7 @@ export class VideoStreamElement extends Base {
       return;
     }
     this.#controls = new Controls(this.#stage, {
-      toggle: () => (this.paused ? this.play().catch(() => {}) : this.pause()),
+      toggle: () => (this.paused || this.state === 'failed' ? this.play().catch(() => {}) : this.pause()),
       goLive: () => this.goLive(),
       mute: (isMuted) => this.#mute(isMuted),
       setVolume: (volume) => {
