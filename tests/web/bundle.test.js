@@ -114,6 +114,9 @@ test('every module in a script is the one that is written, and gets what it impo
   }
 });
 
+/** The name that leads to a script, from `assets/` or from beside it. */
+const nameAt = (place) => place.replace(/^\.\/(assets\/)?/, '');
+
 /** Paths of modules, by the numbers that they have in a script. */
 function paths(script) {
   const found = new Map(script.parts.map(({ number, path }) => [number, path]));
@@ -130,7 +133,7 @@ function handedTo(name) {
   for (const other of scripts.values()) {
     walk(other.script.ast, (node) => {
       const loaded = node.type === 'CallExpression' ? loading(node) : null;
-      if (loaded?.name === `./${name}`) handed.push(loaded.given.map((number) => paths(other).get(number)));
+      if (loaded && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => paths(other).get(number)));
     });
   }
   assert.ok(handed.length > 0, `no script loads ${name}`);
@@ -149,7 +152,7 @@ function walk(node, look) {
 function compare(script, part) {
   const written = modules.get(part.path);
   assert.ok(written, 'there is no such module');
-  const begin = (name) => scripts.get(name.slice(2))?.parts.at(-1).path ?? name.slice(2).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
+  const begin = (name) => scripts.get(nameAt(name))?.parts.at(-1).path ?? nameAt(name).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
   const comparison = new Comparison(written, script.script, {
     onDemand: (place, made) => assert.equal(begin(loading(made).name), resolve(part.path, place)),
     url: (place, made) => assert.equal(begin(made), resolve(part.path, place)),
