@@ -3,23 +3,24 @@
 //! ```text
 //! //#lib/format.js
 //! const $0=(()=>{
-//! function clock(s){…}
-//! return{clock}})();
-//! //#watch/watch.js                       the entry: as it is, its exports too
-//! const{clock}=$0;
+//! function a(b){…}
+//! return[a]})();
+//! //#watch/watch.js                       the entry: its exports are exported
+//! const{0:a}=$0;
 //! import('./codecs-player-0d1e2f.js').then((it)=>it.default($0))
 //! ```
 //!
-//! Each module keeps a scope of its own, so that no name has to change. What an entry imports on
+//! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
 //! demand becomes a script of its own, with the modules that the entry lacks; those that it has are
 //! handed over, so that no module runs twice in one page. A module that two such scripts want goes
 //! into the entry's.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use super::fault::Fault;
-use super::module::{Module, Places};
+use super::module::{Live, Module, Places, Written};
 
 /// A script that is there under its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +43,26 @@ pub trait Naming {
 pub struct Bundler<'a> {
     modules: BTreeMap<&'a str, Module<'a>>,
     naming: &'a dyn Naming,
-    /// By entry.
+    /// What modules import on demand: its exports have their names.
+    on_demand: BTreeSet<String>,
+    /// Names of scripts, by the modules that they begin with.
+    entries: BTreeMap<String, String>,
     made: BTreeMap<String, Script>,
+}
+
+/// What is needed of each module in a script and in all that it loads on demand.
+#[derive(Default)]
+struct Needs<'a> {
+    lives: BTreeMap<&'a str, Live<'a>>,
+    /// Of each module, which exports.
+    exports: BTreeMap<String, BTreeSet<&'a str>>,
 }
 
 type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
 
 /// Where the modules of one script are.
 struct Plan<'p> {
+    needs: Rc<Needs<'p>>,
     /// What leads from this script to the others.
     others: String,
     /// Modules that another script hands over, first; then its own.
@@ -74,26 +87,32 @@ impl<'a> Bundler<'a> {
         naming: &'a dyn Naming,
     ) -> Result<Self, Fault> {
         let parse = |(path, source)| Ok((path, Module::parse(path, source)?));
+        let modules = sources.into_iter().map(parse);
+        let modules = modules.collect::<Result<BTreeMap<_, _>, Fault>>()?;
+        let on_demand = modules.values().flat_map(|it| it.on_demand.iter().cloned());
         Ok(Self {
-            modules: sources.into_iter().map(parse).collect::<Result<_, _>>()?,
+            on_demand: on_demand.collect(),
+            modules,
             naming,
+            entries: BTreeMap::new(),
             made: BTreeMap::new(),
         })
     }
 
     /// All scripts that were made, each once.
     pub fn finish(self) -> Vec<Script> {
-        let by_name = self.made.into_values().map(|it| (it.name.clone(), it));
-        by_name.collect::<BTreeMap<_, _>>().into_values().collect()
+        self.made.into_values().collect()
     }
 
     /// The name of the script that begins with the module `entry`, and is beside all others.
     pub fn entry(&mut self, entry: &str) -> Result<String, Fault> {
-        if let Some(script) = self.made.get(entry) {
-            return Ok(script.name.clone());
+        if let Some(name) = self.entries.get(entry) {
+            return Ok(name.clone());
         }
         let (text, order) = self.script(entry, "./")?;
-        self.keep(entry, text, &order)
+        let name = self.keep_by_name(text, &order);
+        self.entries.insert(entry.to_owned(), name.clone());
+        Ok(name)
     }
 
     /// The same for a script with an address of its own: `others` leads from there to all others.
@@ -103,7 +122,8 @@ impl<'a> Bundler<'a> {
 
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
         let order = self.order_with_shared(entry)?;
-        let mut plan = self.plan(&[], &order, others);
+        let needs = Rc::new(self.needs(entry)?);
+        let mut plan = plan(needs, &[], &order, others);
         self.resolve_urls(&order, &mut plan)?;
         self.resolve_on_demand(&order, &mut plan)?;
         let mut text = String::new();
@@ -112,8 +132,9 @@ impl<'a> Bundler<'a> {
             // What is beside the names in a scope of its own cannot clash with the entry's names.
             if *path == entry {
                 write_banner(&mut text, path);
-                write_imports(&mut text, module, &plan);
-                text.push_str(&module.write(true, &plan));
+                let written = module.write(true, &plan.needs.lives[path], &plan);
+                self.write_imports(&mut text, module, &written, &plan);
+                text.push_str(&written.text);
             } else {
                 self.write_module(&mut text, path, &plan)?;
             }
@@ -121,7 +142,7 @@ impl<'a> Bundler<'a> {
         Ok((text, order))
     }
 
-    fn keep(&mut self, key: &str, text: String, order: &[&'a str]) -> Result<String, Fault> {
+    fn keep_by_name(&mut self, text: String, order: &[&'a str]) -> String {
         let path = order.last().copied().unwrap_or_default();
         let script = Script {
             name: self.naming.name(path, text.as_bytes()),
@@ -129,13 +150,13 @@ impl<'a> Bundler<'a> {
             modules: order.iter().map(|path| path.to_string()).collect(),
         };
         let name = script.name.clone();
-        self.made.insert(key.to_owned(), script);
-        Ok(name)
+        self.made.insert(name.clone(), script);
+        name
     }
 
     /// The script for `import(path)` in a script that has the modules `given`, and the expression that
     /// loads it there.
-    fn chunk(&mut self, path: &str, outer: &Plan<'_>) -> Result<String, Fault> {
+    fn chunk(&mut self, path: &str, outer: &Plan<'a>) -> Result<String, Fault> {
         let (reached, _) = self.reach(self.order(path)?)?;
         let is_given = |it: &&str| outer.numbers.contains_key(it);
         // Also what it only passes on.
@@ -145,7 +166,7 @@ impl<'a> Bundler<'a> {
         if own.is_empty() {
             return Ok(format!("Promise.resolve(${})", outer.numbers[path]));
         }
-        let mut plan = self.plan(&given, &own, "./");
+        let mut plan = plan(Rc::clone(&outer.needs), &given, &own, "./");
         self.resolve_urls(&own, &mut plan)?;
         self.resolve_on_demand(&own, &mut plan)?;
         let parameters = (0..given.len()).map(|number| format!("${number}"));
@@ -155,8 +176,7 @@ impl<'a> Bundler<'a> {
             self.write_module(&mut text, module, &plan)?;
         }
         writeln!(text, "return ${};\n}})();", plan.numbers[path]).expect("text takes all");
-        let key = format!("{path} with {parameters} of {}", given.join(" "));
-        let name = self.keep(&key, text, &own)?;
+        let name = self.keep_by_name(text, &own);
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
@@ -169,23 +189,112 @@ impl<'a> Bundler<'a> {
         let module = self.module(path)?;
         write_banner(text, path);
         writeln!(text, "const ${}=(()=>{{", plan.numbers[path]).expect("text takes all");
-        write_imports(text, module, plan);
-        text.push_str(&module.write(false, plan));
-        writeln!(text, "return{{{}}}}})();", module.exports.join(",")).expect("text takes all");
+        let written = module.write(false, &plan.needs.lives[path], plan);
+        self.write_imports(text, module, &written, plan);
+        text.push_str(&written.text);
+        let needed = self.needed_exports(path, plan);
+        let names = needed.map(|(exported, local)| (exported, written.name(local)));
+        let returned = if self.on_demand.contains(path) {
+            let pairs = names.map(|(exported, local)| format!("{exported}:{local}"));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        } else {
+            format!("[{}]", names.map(|it| it.1).collect::<Vec<_>>().join(","))
+        };
+        writeln!(text, "return{returned}}})();").expect("text takes all");
         Ok(())
     }
 
-    fn plan(&self, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
-        let all = given.iter().chain(own).enumerate();
-        Plan {
-            others: others.to_owned(),
-            numbers: all.map(|(number, path)| (*path, number)).collect(),
-            on_demand: BTreeMap::new(),
-            urls: BTreeMap::new(),
+    /// Exports of a module that others need, and what it calls them.
+    fn needed_exports<'p>(
+        &'p self,
+        path: &str,
+        plan: &'p Plan<'_>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + 'p {
+        let needed = plan.needs.exports.get(path);
+        let exports = self
+            .modules
+            .get(path)
+            .into_iter()
+            .flat_map(|it| &it.exports);
+        let is_needed =
+            move |it: &&(&str, &str)| needed.is_some_and(|needed| needed.contains(it.0));
+        exports.filter(is_needed).copied()
+    }
+
+    /// Takes what a module needs out of what others return.
+    fn write_imports(
+        &self,
+        text: &mut String,
+        module: &Module<'_>,
+        written: &Written,
+        plan: &Plan<'_>,
+    ) {
+        let live = &plan.needs.lives[module.path].variables;
+        for import in &module.imports {
+            let is_named = self.on_demand.contains(&import.path);
+            let place = |wanted: &str| {
+                let mut exports = self.needed_exports(&import.path, plan);
+                let at = exports.position(|(exported, _)| exported == wanted);
+                let at = at.map(|at| at.to_string());
+                at.filter(|_| !is_named)
+                    .unwrap_or_else(|| wanted.to_owned())
+            };
+            let used = import
+                .names
+                .iter()
+                .filter(|(_, local)| live.contains(local));
+            let pairs = used
+                .map(|(imported, local)| format!("{}:{}", place(imported), written.name(local)));
+            let pairs = pairs.collect::<Vec<_>>().join(",");
+            if !pairs.is_empty() {
+                let number = plan.numbers[import.path.as_str()];
+                writeln!(text, "const{{{pairs}}}=${number};").expect("text takes all");
+            }
         }
     }
 
-    fn resolve_urls(&mut self, order: &[&str], plan: &mut Plan<'_>) -> Result<(), Fault> {
+    /// What is needed where `entry` runs.
+    fn needs(&self, entry: &str) -> Result<Needs<'a>, Fault> {
+        let (_, wanted) = self.reach(self.order(entry)?)?;
+        let mut order = self.order(entry)?;
+        for on_demand in wanted.keys() {
+            self.visit(on_demand, &mut Vec::new(), &mut order)?;
+        }
+        let mut needs = Needs::default();
+        // Those that import first.
+        for path in order.into_iter().rev() {
+            let module = self.module(path)?;
+            let is_whole = path == entry || wanted.contains_key(path);
+            let needed = needs.exports.entry(path.to_owned()).or_default();
+            if is_whole {
+                needed.extend(module.exports.iter().map(|(exported, _)| *exported));
+            }
+            let live = module.live(|exported| needed.contains(exported));
+            for import in &module.imports {
+                let used = import
+                    .names
+                    .iter()
+                    .filter(|(_, local)| live.variables.contains(local));
+                let exports = needs.exports.entry(import.path.clone()).or_default();
+                for (imported, _) in used {
+                    let exporter = self.module(&import.path)?;
+                    if !exporter
+                        .exports
+                        .iter()
+                        .any(|(exported, _)| exported == imported)
+                    {
+                        let message = format!("web/{} exports no {imported}", import.path);
+                        return Err(Fault::new(path, 1, message));
+                    }
+                    exports.insert(imported);
+                }
+            }
+            needs.lives.insert(module.path, live);
+        }
+        Ok(needs)
+    }
+
+    fn resolve_urls(&mut self, order: &[&str], plan: &mut Plan<'a>) -> Result<(), Fault> {
         for path in order {
             for url in self.module(path)?.urls.clone() {
                 let name = match self.naming.file(&url) {
@@ -199,7 +308,7 @@ impl<'a> Bundler<'a> {
         Ok(())
     }
 
-    fn resolve_on_demand(&mut self, order: &[&str], plan: &mut Plan<'_>) -> Result<(), Fault> {
+    fn resolve_on_demand(&mut self, order: &[&str], plan: &mut Plan<'a>) -> Result<(), Fault> {
         for path in order {
             for wanted in self.module(path)?.on_demand.clone() {
                 let expression = self.chunk(&wanted, plan)?;
@@ -298,24 +407,20 @@ impl<'a> Bundler<'a> {
     }
 }
 
+fn plan<'a>(needs: Rc<Needs<'a>>, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
+    let all = given.iter().chain(own).enumerate();
+    Plan {
+        needs,
+        others: others.to_owned(),
+        numbers: all.map(|(number, path)| (*path, number)).collect(),
+        on_demand: BTreeMap::new(),
+        urls: BTreeMap::new(),
+    }
+}
+
 /// Tells a person with a debugger, and the tests, what begins here.
 fn write_banner(text: &mut String, path: &str) {
     writeln!(text, "//#{path}").expect("text takes all");
-}
-
-fn write_imports(text: &mut String, module: &Module<'_>, plan: &Plan<'_>) {
-    for import in &module.imports {
-        if !import.pattern.is_empty() {
-            let number = plan.numbers[import.path.as_str()];
-            // `const{…}` needs no space, `const name` does.
-            let space = if import.pattern.starts_with('{') {
-                ""
-            } else {
-                " "
-            };
-            writeln!(text, "const{space}{}=${number};", import.pattern).expect("text takes all");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -349,7 +454,7 @@ mod tests {
         let made = bundle(
             &[
                 ("a.js", "import { c } from './c.js';\nimport { b as d } from './b.js';\nimport './e.js';\nexport const a = c + d;"),
-                ("b.js", "import * as c from './c.js';\nexport const b = c.c;"),
+                ("b.js", "import { c } from './c.js';\nexport const b = c();\nexport const unused = 1;"),
                 ("c.js", "let state = 0;\nexport function c() { return state++; }"),
                 ("e.js", "e();"),
                 ("f.js", "unused();"),
@@ -362,10 +467,10 @@ mod tests {
         assert_eq!(script.modules, ["c.js", "b.js", "e.js", "a.js"]);
         assert_eq!(
             script.text,
-            "//#c.js\nconst $0=(()=>{\nlet state=0;function c(){return state++}\nreturn{c}})();\n\
-             //#b.js\nconst $1=(()=>{\nconst c=$0;\nconst b=c.c;\nreturn{b}})();\n\
-             //#e.js\nconst $2=(()=>{\ne();\nreturn{}})();\n\
-             //#a.js\nconst{c}=$0;\nconst{b:d}=$1;\nexport const a=c+d;\n"
+            "//#c.js\nconst $0=(()=>{\nlet a=0;function b(){return a++}\nreturn[b]})();\n\
+             //#b.js\nconst $1=(()=>{\nconst{0:b}=$0;\nconst a=b();\nreturn[a]})();\n\
+             //#e.js\nconst $2=(()=>{\ne();\nreturn[]})();\n\
+             //#a.js\nconst{0:b}=$0;\nconst{0:c}=$1;\nexport const a=b+c;\n"
         );
     }
 
@@ -385,13 +490,13 @@ mod tests {
         assert!(
             made["made/a.js"]
                 .text
-                .ends_with("const b=await import('./made/b.js').then((it)=>it.default($0));\n")
+                .ends_with("const a=await import('./made/b.js').then((it)=>it.default($0));\n")
         );
         assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
         assert_eq!(
             made["made/b.js"].text,
-            "let made;\nexport default($0)=>made??=(()=>{\n//#t.js\nconst $1=(()=>{\nconst t={};\nreturn{t}})();\n\
-             //#b.js\nconst $2=(()=>{\nconst{t}=$1;\nconst{s}=$0;\nconst b=[s,t];\nreturn{b}})();\nreturn $2;\n})();\n"
+            "let made;\nexport default($0)=>made??=(()=>{\n//#t.js\nconst $1=(()=>{\nconst a={};\nreturn[a]})();\n\
+             //#b.js\nconst $2=(()=>{\nconst{0:c}=$1;\nconst{0:b}=$0;\nconst a=[b,c];\nreturn{b:a}})();\nreturn $2;\n})();\n"
         );
     }
 

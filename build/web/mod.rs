@@ -15,6 +15,7 @@ mod bundle;
 mod document;
 mod fault;
 mod module;
+mod names;
 mod sheet;
 mod tokens;
 

@@ -2,43 +2,58 @@
 //!
 //! Only what our pages use is understood; all else ends the build with a message.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::fault::{Fault, line_at};
+use super::names::{Names, Role, may_change, names, short_names};
 use super::tokens::{Kind, Token, Writer, tokens};
 
-/// `import { a, b as c } from './d.js'`.
+/// `import { a as b } from './c.js'`: each of its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Import {
+pub struct Import<'a> {
     /// Of the other module, within `web/`.
     pub path: String,
-    /// `{ a, b as c }` as what an object is taken apart by: `{a,b:c}`; a name for `* as name`; empty for
-    /// a module that is wanted for its effects alone.
-    pub pattern: String,
+    /// What it exports, and what this module calls that.
+    pub names: Vec<(&'a str, &'a str)>,
 }
 
 #[derive(Debug)]
 pub struct Module<'a> {
     pub path: &'a str,
-    pub imports: Vec<Import>,
-    /// `{ local as exported }` as an object: `{exported:local}`.
-    pub exports: Vec<String>,
+    pub imports: Vec<Import<'a>>,
+    /// What it exports, and what it calls that.
+    pub exports: Vec<(&'a str, &'a str)>,
     /// Paths of modules that it imports when they are wanted: `import('./a.js')`.
     pub on_demand: Vec<String>,
     /// Paths of scripts and other files that it names by `new URL('./a.js', import.meta.url)`.
     pub urls: Vec<String>,
-    pieces: Vec<Piece<'a>>,
+    tokens: Vec<Token<'a>>,
+    names: Names<'a>,
+    pieces: Vec<Piece>,
+    units: Vec<Unit<'a>>,
 }
 
+/// A piece of the text; numbers are those of its first token.
 #[derive(Debug)]
-enum Piece<'a> {
-    Token(Token<'a>),
+enum Piece {
+    Token(usize),
     /// `export` in front of a declaration: an entry keeps it.
-    Export(Token<'a>),
-    /// `export { a as b }`, with its semicolon.
-    ExportList(String),
-    /// `import('./a.js')`: its first token, and the path.
-    OnDemand(Token<'a>, String),
+    Export(usize),
+    /// `export { a as b };`
+    ExportList(Vec<(usize, usize)>),
+    /// `import('./a.js')`: the path.
+    OnDemand(usize, String),
     /// The string of `new URL('./a.js', import.meta.url)`: the path.
-    Url(Token<'a>, String),
+    Url(usize, String),
+}
+
+/// Statements at the top of a module.
+#[derive(Debug)]
+struct Unit<'a> {
+    /// The first of its pieces; the last is in front of the next unit's.
+    begin: usize,
+    /// What nobody needs unless this name is needed: its only statement declares it and does no more.
+    declares: Option<&'a str>,
 }
 
 /// What a module's text needs of others.
@@ -47,6 +62,27 @@ pub trait Places {
     fn on_demand(&self, path: &str) -> String;
     /// In place of the string in `new URL('./a.js', import.meta.url)`.
     fn url(&self, path: &str) -> String;
+}
+
+/// What is needed of a module.
+#[derive(Debug)]
+pub struct Live<'a> {
+    units: BTreeSet<usize>,
+    /// Variables that those use.
+    pub variables: BTreeSet<&'a str>,
+}
+
+/// A module's text, and what its variables are called in it.
+pub struct Written {
+    pub text: String,
+    renamed: BTreeMap<String, String>,
+}
+
+impl Written {
+    /// What the module's variable `name` is called.
+    pub fn name<'n>(&'n self, name: &'n str) -> &'n str {
+        self.renamed.get(name).map_or(name, String::as_str)
+    }
 }
 
 impl<'a> Module<'a> {
@@ -58,7 +94,10 @@ impl<'a> Module<'a> {
             exports: Vec::new(),
             on_demand: Vec::new(),
             urls: Vec::new(),
+            names: names(&tokens),
+            tokens: Vec::new(),
             pieces: Vec::new(),
+            units: Vec::new(),
         };
         let mut parser = Parser {
             tokens: &tokens,
@@ -66,7 +105,11 @@ impl<'a> Module<'a> {
             module,
         };
         match parser.run() {
-            Ok(()) => Ok(parser.module),
+            Ok(()) => {
+                let mut module = parser.module;
+                module.tokens = tokens;
+                Ok(module)
+            }
             Err(message) => {
                 let offset = tokens.get(parser.at).map_or(source.len(), |it| it.offset);
                 Err(Fault::new(path, line_at(source, offset), message))
@@ -74,25 +117,145 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// Its statements but for its imports. `is_entry`: with its exports.
-    pub fn write(&self, is_entry: bool, places: &dyn Places) -> String {
-        let mut writer = Writer::default();
-        for piece in &self.pieces {
-            match piece {
-                Piece::Token(token) => writer.put(token),
-                Piece::Export(token) if is_entry => writer.put(token),
-                Piece::ExportList(text) if is_entry => writer.put_lines(text),
-                Piece::Export(token) => writer.skip(token),
-                Piece::ExportList(_) => {}
-                Piece::OnDemand(token, path) => {
-                    writer.put_in_place(token, &places.on_demand(path));
+    /// What of it is needed where these exports are.
+    pub fn live(&self, is_needed: impl Fn(&str) -> bool) -> Live<'a> {
+        let mut live = Live {
+            units: BTreeSet::new(),
+            variables: BTreeSet::new(),
+        };
+        let exports = self
+            .exports
+            .iter()
+            .filter(|(exported, _)| is_needed(exported));
+        live.variables.extend(exports.map(|(_, local)| *local));
+        loop {
+            let before = live.units.len();
+            for (number, unit) in self.units.iter().enumerate() {
+                let is_live = unit
+                    .declares
+                    .is_none_or(|name| live.variables.contains(name));
+                if is_live && live.units.insert(number) {
+                    live.variables.extend(self.variables_in(number));
                 }
-                Piece::Url(token, path) => {
-                    writer.put_in_place(token, &format!("'{}'", places.url(path)));
+            }
+            if live.units.len() == before {
+                return live;
+            }
+        }
+    }
+
+    fn pieces_of(&self, unit: usize) -> &[Piece] {
+        let end = self
+            .units
+            .get(unit + 1)
+            .map_or(self.pieces.len(), |it| it.begin);
+        &self.pieces[self.units[unit].begin..end]
+    }
+
+    fn tokens_of(&self, unit: usize) -> impl Iterator<Item = usize> {
+        self.pieces_of(unit).iter().filter_map(|piece| match piece {
+            Piece::Token(at) => Some(*at),
+            _ => None,
+        })
+    }
+
+    fn variables_in(&self, unit: usize) -> impl Iterator<Item = &'a str> {
+        let is_variable =
+            |at: &usize| matches!(self.names.roles[*at], Role::Variable | Role::Shorthand);
+        self.tokens_of(unit)
+            .filter(is_variable)
+            .map(|at| self.tokens[at].text)
+    }
+
+    /// Its live statements but for its imports. `is_entry`: with its exports.
+    pub fn write(&self, is_entry: bool, live: &Live<'a>, places: &dyn Places) -> Written {
+        let renamed = self.rename(is_entry, live);
+        let new_name = |at: usize| {
+            let text = self.tokens[at].text;
+            renamed.get(text).map_or(text, String::as_str)
+        };
+        let mut writer = Writer::default();
+        for piece in live.units.iter().flat_map(|unit| self.pieces_of(*unit)) {
+            match piece {
+                Piece::Token(at) => {
+                    let token = self.tokens[*at];
+                    let other = Token {
+                        text: new_name(*at),
+                        ..token
+                    };
+                    match self.names.roles[*at] {
+                        Role::Other => writer.put(&token),
+                        Role::Variable | Role::Private => writer.put(&other),
+                        Role::Shorthand if other.text == token.text => writer.put(&token),
+                        Role::Shorthand => writer.put_pair(&token, &other),
+                    }
+                }
+                Piece::Export(at) if is_entry => writer.put(&self.tokens[*at]),
+                Piece::Export(at) => writer.skip(&self.tokens[*at]),
+                Piece::ExportList(list) if is_entry => {
+                    let pair = |(local, exported): &(usize, usize)| {
+                        format!("{} as {}", new_name(*local), self.tokens[*exported].text)
+                    };
+                    let list: Vec<_> = list.iter().map(pair).collect();
+                    writer.put_lines(&format!("export{{{}}};", list.join(",")));
+                }
+                Piece::ExportList(_) => {}
+                Piece::OnDemand(at, path) => {
+                    writer.put_in_place(&self.tokens[*at], &places.on_demand(path));
+                }
+                Piece::Url(at, path) => {
+                    writer.put_in_place(&self.tokens[*at], &format!("'{}'", places.url(path)));
                 }
             }
         }
-        writer.finish()
+        Written {
+            text: writer.finish(),
+            renamed,
+        }
+    }
+
+    /// Shorter names for variables and private names that it declares, the shortest for the most frequent.
+    /// A name is one and the same throughout the module, so that what it leads to stays the same.
+    fn rename(&self, is_entry: bool, live: &Live<'a>) -> BTreeMap<String, String> {
+        let mut variables: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut privates = variables.clone();
+        for at in live.units.iter().flat_map(|unit| self.tokens_of(*unit)) {
+            let counted = match self.names.roles[at] {
+                Role::Variable | Role::Shorthand => &mut variables,
+                Role::Private => &mut privates,
+                Role::Other => continue,
+            };
+            *counted.entry(self.tokens[at].text).or_default() += 1;
+        }
+        let imported = self.imports.iter().flat_map(|import| &import.names);
+        let mut own: BTreeSet<&str> = imported.map(|(_, local)| *local).collect();
+        own.extend(&self.names.declared);
+        if is_entry {
+            // Declared by `export const a`.
+            for (exported, local) in &self.exports {
+                if exported == local {
+                    own.remove(local);
+                }
+            }
+        }
+        let is_own = |name: &str| own.contains(name) && may_change(name);
+        let taken = variables
+            .keys()
+            .copied()
+            .filter(|name| !is_own(name))
+            .collect();
+        variables.retain(|name, _| is_own(name));
+        let none = BTreeSet::new();
+        let mut renamed = BTreeMap::new();
+        for (counts, taken, mark) in [(variables, &taken, ""), (privates, &none, "#")] {
+            let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
+            names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let pairs = names.into_iter().zip(short_names(taken));
+            renamed.extend(
+                pairs.map(|((name, _), short)| (name.to_owned(), format!("{mark}{short}"))),
+            );
+        }
+        renamed
     }
 }
 
@@ -107,6 +270,10 @@ impl<'a> Parser<'_, 'a> {
         let mut depth = 0_usize;
         let mut begins_statement = true;
         while let Some(token) = self.peek(0) {
+            // A semicolon behind a block is the end of the same statement.
+            if depth == 0 && begins_statement && !token.is_sign(";") {
+                self.begin_unit();
+            }
             if depth == 0 && begins_statement && token.is_name("import") && self.is_declaration() {
                 self.import()?;
                 continue;
@@ -118,11 +285,13 @@ impl<'a> Parser<'_, 'a> {
                 continue;
             }
             if token.is_name("import") && !self.follows_dot() && self.on_demand()? {
+                begins_statement = false;
                 continue;
             }
             if token.is_name("new") && self.url()? {
                 // Its parenthesis is open.
                 depth += 1;
+                begins_statement = false;
                 continue;
             }
             match (token.kind, token.text) {
@@ -141,12 +310,57 @@ impl<'a> Parser<'_, 'a> {
         Ok(())
     }
 
+    /// A statement begins here.
+    fn begin_unit(&mut self) {
+        let ahead = usize::from(self.peek(0).is_some_and(|it| it.is_name("export")));
+        let declares = self.declares(ahead);
+        self.module.units.push(Unit {
+            begin: self.module.pieces.len(),
+            declares,
+        });
+    }
+
+    /// The name that a statement declares which does nothing but that.
+    fn declares(&self, ahead: usize) -> Option<&'a str> {
+        let is = |at: usize, text: &str| self.peek(at).is_some_and(|it| it.text == text);
+        let name = |at: usize| self.peek(at).filter(|it| it.kind == Kind::Name);
+        let after = |at: usize| at + usize::from(is(at, "async"));
+        let begin = after(ahead);
+        if is(begin, "function") {
+            let named = begin + 1 + usize::from(is(begin + 1, "*"));
+            return Some(name(named)?.text);
+        }
+        if is(ahead, "class") && is(ahead + 2, "{") {
+            let end = self.module.names.partners.get(&(self.at + ahead + 2))?;
+            let mut body = self.tokens[self.at + ahead..*end].iter();
+            // A static field has a value, and a computed name is one.
+            let is_plain = body.all(|it| !it.is_name("static"));
+            return is_plain.then_some(name(ahead + 1)?.text);
+        }
+        if is(ahead, "const") && is(ahead + 2, "=") {
+            let declared = name(ahead + 1)?.text;
+            let value = ahead + 3;
+            let mut end = value;
+            while !is(end, ";") {
+                if is(end, ",") {
+                    return None;
+                }
+                let at = self.at + end;
+                end = self.module.names.partners.get(&at).map_or(at, |it| *it) - self.at + 1;
+                self.peek(end)?;
+            }
+            let value = &self.tokens[self.at + value..self.at + end];
+            return is_pure(value).then_some(declared);
+        }
+        None
+    }
+
     fn peek(&self, ahead: usize) -> Option<Token<'a>> {
         self.tokens.get(self.at + ahead).copied()
     }
 
     fn keep(&mut self) {
-        self.module.pieces.push(Piece::Token(self.tokens[self.at]));
+        self.module.pieces.push(Piece::Token(self.at));
         self.at += 1;
     }
 
@@ -178,11 +392,11 @@ impl<'a> Parser<'_, 'a> {
         is_there
     }
 
-    fn take_name(&mut self) -> Result<&'a str, String> {
+    fn take_name(&mut self) -> Result<usize, String> {
         match self.peek(0) {
             Some(token) if token.kind == Kind::Name => {
                 self.at += 1;
-                Ok(token.text)
+                Ok(self.at - 1)
             }
             _ => Err("expected a name".into()),
         }
@@ -200,8 +414,8 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    /// `{ a, b as c }`: the two names of each.
-    fn take_list(&mut self) -> Result<Vec<(&'a str, &'a str)>, String> {
+    /// `{ a, b as c }`: where the two names of each are.
+    fn take_list(&mut self) -> Result<Vec<(usize, usize)>, String> {
         let mut names = Vec::new();
         self.take("{")?;
         while !self.has("}") {
@@ -222,45 +436,42 @@ impl<'a> Parser<'_, 'a> {
 
     fn import(&mut self) -> Result<(), String> {
         self.take("import")?;
-        let pattern = if self.peek(0).is_some_and(|it| it.kind == Kind::Text) {
-            String::new()
-        } else if self.has("*") {
-            self.take("as")?;
-            self.take_name()?.to_owned()
+        let names = if self.peek(0).is_some_and(|it| it.kind == Kind::Text) {
+            Vec::new()
         } else if self.peek(0).is_some_and(|it| it.is_sign("{")) {
             let names = self.take_list()?;
-            format!("{{{}}}", pairs(names).join(","))
-        } else {
-            return Err("no default imports: name what is imported".into());
-        };
-        if !pattern.is_empty() {
             self.take("from")?;
-        }
+            let text = |at: usize| self.tokens[at].text;
+            names
+                .into_iter()
+                .map(|(name, local)| (text(name), text(local)))
+                .collect()
+        } else {
+            return Err("no default import and no *: name what is imported".into());
+        };
         let path = self.take_path()?;
         self.take(";")?;
-        self.module.imports.push(Import { path, pattern });
+        self.module.imports.push(Import { path, names });
         Ok(())
     }
 
     fn export(&mut self) -> Result<(), String> {
-        let export = self.tokens[self.at];
+        let export = self.at;
         self.at += 1;
         let first = self.peek(0).map_or("", |it| it.text);
         match first {
             "{" => {
                 let names = self.take_list()?;
-                let list = names
+                let text = |at: usize| self.tokens[at].text;
+                let flipped = names
                     .iter()
-                    .map(|(local, exported)| format!("{local} as {exported}"));
-                let list = list.collect::<Vec<_>>().join(",");
-                let flipped = names.iter().map(|(local, exported)| (*exported, *local));
-                self.module.exports.extend(pairs(flipped));
+                    .map(|(local, exported)| (text(*exported), text(*local)));
+                self.module.exports.extend(flipped);
                 if self.has("from") {
                     return Err("import it, then export it".into());
                 }
                 self.take(";")?;
-                let text = format!("export {{{list}}};");
-                self.module.pieces.push(Piece::ExportList(text));
+                self.module.pieces.push(Piece::ExportList(names));
                 return Ok(());
             }
             "async" | "function" => {
@@ -287,7 +498,7 @@ impl<'a> Parser<'_, 'a> {
     fn export_name(&mut self, ahead: usize) -> Result<(), String> {
         match self.peek(ahead) {
             Some(token) if token.kind == Kind::Name => {
-                self.module.exports.push(token.text.to_owned());
+                self.module.exports.push((token.text, token.text));
                 Ok(())
             }
             _ => Err("expected a name".into()),
@@ -316,7 +527,7 @@ impl<'a> Parser<'_, 'a> {
         if !self.peek(1).is_some_and(|it| it.is_sign("(")) {
             return Ok(false);
         }
-        let token = self.tokens[self.at];
+        let token = self.at;
         self.at += 2;
         let path = self.take_path()?;
         self.take(")")?;
@@ -340,7 +551,7 @@ impl<'a> Parser<'_, 'a> {
         for _ in 0..3 {
             self.keep();
         }
-        let token = self.tokens[self.at];
+        let token = self.at;
         let path = self.take_path()?;
         self.module.urls.push(path.clone());
         self.module.pieces.push(Piece::Url(token, path));
@@ -348,15 +559,32 @@ impl<'a> Parser<'_, 'a> {
     }
 }
 
-fn pairs<'n>(names: impl IntoIterator<Item = (&'n str, &'n str)>) -> Vec<String> {
-    let pair = |(name, other): (&str, &str)| {
-        if name == other {
-            name.to_owned()
-        } else {
-            format!("{name}:{other}")
+/// Whether making a value does nothing else: a function, or one without calls and without properties of
+/// others.
+fn is_pure(value: &[Token<'_>]) -> bool {
+    let first = usize::from(value.first().is_some_and(|it| it.is_name("async")));
+    let is_arrow = match value.get(first) {
+        Some(token) if token.is_sign("(") => {
+            let mut depth = 0_usize;
+            let end = value.iter().position(|it| {
+                depth += usize::from(it.is_sign("("));
+                depth -= usize::from(it.is_sign(")"));
+                depth == 0 && it.is_sign(")")
+            });
+            end.is_some_and(|end| value.get(end + 1).is_some_and(|it| it.is_sign("=>")))
         }
+        Some(_) => value.get(first + 1).is_some_and(|it| it.is_sign("=>")),
+        None => false,
     };
-    names.into_iter().map(pair).collect()
+    is_arrow
+        || value.iter().all(|it| match it.kind {
+            Kind::Sign => !["(", ".", "?.", "=>", "...", "++", "--"].contains(&it.text),
+            Kind::Template => it.text.starts_with('`') && it.text.ends_with('`'),
+            Kind::Name => {
+                !["new", "await", "yield", "delete", "class", "function"].contains(&it.text)
+            }
+            Kind::Number | Kind::Text | Kind::Regex => true,
+        })
 }
 
 /// `$12`, which is a module in a bundle.
@@ -412,52 +640,55 @@ mod tests {
         Module::parse("a/b.js", source).unwrap_err().to_string()
     }
 
+    /// All of a module, or what is needed where `needed` is.
+    fn write(source: &str, is_entry: bool, needed: &[&str]) -> String {
+        let module = parse(source);
+        let live = module.live(|it| is_entry || needed.contains(&it));
+        module.write(is_entry, &live, &Named).text
+    }
+
     #[test]
     fn imports_and_exports_are_taken_out() {
-        let module = parse(
-            "// Why.\nimport { c, d as e } from './c.js';\nimport * as f from '../f.js';\nimport './g.js';\n\
+        let source = "// Why.\nimport { c, d as e } from './c.js';\nimport './g.js';\n\
              export const H = [1, 2], I = { j: 1, k: (1, 2) };\nexport function* l() {}\n\
-             export async function m() { return import.meta.url; }\nexport class N {}\nconst o = 1;\nexport { o as p, H as q };\n",
-        );
-        let import = |path: &str, pattern: &str| Import {
+             export async function m() { return import.meta.url; }\nexport class N {}\nconst o = 1;\nexport { o as p, H as q };\n";
+        let module = parse(source);
+        let import = |path: &str, names: &[(&'static str, &'static str)]| Import {
             path: path.into(),
-            pattern: pattern.into(),
+            names: names.to_vec(),
         };
         assert_eq!(
             module.imports,
             [
-                import("a/c.js", "{c,d:e}"),
-                import("f.js", "f"),
-                import("a/g.js", "")
+                import("a/c.js", &[("c", "c"), ("d", "e")]),
+                import("a/g.js", &[])
             ]
         );
-        assert_eq!(module.exports, ["H", "I", "l", "m", "N", "p:o", "q:H"]);
-        let rest = "function m(){return import.meta.url}\n";
+        let exports = ["H", "I", "l", "m", "N"].map(|name| (name, name));
         assert_eq!(
-            module.write(false, &Named),
-            format!(
-                "const H=[1,2],I={{j:1,k:(1,2)}};function*l(){{}}\nasync {rest}class N{{}}\nconst o=1;\n"
-            )
+            module.exports,
+            [&exports[..], &[("p", "o"), ("q", "H")]].concat()
         );
         assert_eq!(
-            module.write(true, &Named),
-            format!(
-                "export const H=[1,2],I={{j:1,k:(1,2)}};export function*l(){{}}\nexport async {rest}\
-                 export class N{{}}\nconst o=1;\nexport {{o as p,H as q}};\n"
-            )
+            write(source, false, &["H", "I", "l", "m", "N", "p"]),
+            "const a=[1,2],b={j:1,k:(1,2)};function*d(){}\nasync function e(){return import.meta.url}\nclass c{}\nconst f=1;\n"
+        );
+        assert_eq!(
+            write(source, true, &[]),
+            "export const H=[1,2],I={j:1,k:(1,2)};export function*l(){}\nexport async function m(){return import.meta.url}\n\
+             export class N{}\nconst a=1;\nexport{a as p,H as q};\n"
         );
     }
 
     #[test]
     fn what_is_loaded_later_is_named_anew() {
-        let module = parse(
-            "const a = await import('../c/d.js').catch(() => b);\n\
-             new Worker(new URL('./e.js', import.meta.url), { type: 'module' });\nnew URL('./f.js', g);\n",
-        );
+        let source = "const a = await import('../c/d.js').catch(() => b);\n\
+             new Worker(new URL('./e.js', import.meta.url), { type: 'module' });\nnew URL('./f.js', g);\n";
+        let module = parse(source);
         assert_eq!(module.on_demand, ["c/d.js"]);
         assert_eq!(module.urls, ["a/e.js"]);
         assert_eq!(
-            module.write(false, &Named),
+            write(source, false, &[]),
             "const a=await load(c/d.js).catch(()=>b);\
              new Worker(new URL('./a/e.js',import.meta.url),{type:'module'});new URL('./f.js',g);\n"
         );
@@ -466,12 +697,111 @@ mod tests {
     #[test]
     fn words_within_a_module_are_no_imports() {
         let source =
-            "a.import('./b.js');const c={import:1,export:2};f(`import { a } from './c.js';`);\n";
+            "a.import('./b.js');const c={import:1,export:2};f(`import { a } from './c.js';`,c);\n";
         let module = parse(source);
         assert!(
             module.imports.is_empty() && module.on_demand.is_empty() && module.exports.is_empty()
         );
-        assert_eq!(module.write(false, &Named), source);
+        assert_eq!(
+            write(source, false, &[]),
+            source.replace("const c", "const b").replace(",c)", ",b)")
+        );
+    }
+
+    #[test]
+    fn variables_get_short_names_and_nothing_else_does() {
+        for (source, written) in [
+            // The more frequent, the shorter; what is not declared here stays, and its name is taken.
+            (
+                "let long = a; f(long, long); let other;",
+                "let b=a;f(b,b);let c;",
+            ),
+            (
+                "function f(one, { two, three: four }) { return { one, two: four, two }; } f();",
+                "function a(c,{two:d,three:b}){return{one:c,two:b,two:d}}a();",
+            ),
+            (
+                "const { a = b } = c; d(a.e, { a });",
+                "const{a=b}=c;d(a.e,{a});",
+            ),
+            // A browser's name, and one that only some functions declare.
+            (
+                "function f(name) { return name; } f(window.name, name);",
+                "function a(name){return name}a(window.name,name);",
+            ),
+            (
+                "class A { #long = 1; long() { return this.#long + this.long; } } new A();",
+                "class a{#a=1;long(){return this.#a+this.long}}new a();",
+            ),
+            (
+                "let one; f(`${one} one`, 'one', /one/);",
+                "let a;f(`${a} one`,'one',/one/);",
+            ),
+        ] {
+            assert_eq!(write(source, false, &[]).trim_end(), written, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_needs_is_left_out() {
+        for (source, written) in [
+            (
+                "export function f() { g(); }\nfunction g() { h; }\nexport function other() { i(); }\nfunction i() {}",
+                "function a(){b()}\nfunction b(){h}",
+            ),
+            (
+                "const A = [1, 'a', /b/, { c: -1 }];\nexport const f = 1;",
+                "const a=1;",
+            ),
+            (
+                "const a = () => { b(); };\nconst c = async (d) => d.e();\nexport const f = 1;",
+                "const a=1;",
+            ),
+            (
+                "export class A { #b = 1; c() {} }\nexport const f = 1;",
+                "const a=1;",
+            ),
+            // These may do something.
+            (
+                "const a = b(); export const f = 1;",
+                "const c=b();const d=1;",
+            ),
+            (
+                "const a = b.c; export const f = 1;",
+                "const c=b.c;const d=1;",
+            ),
+            (
+                "const a = (() => b)(); export const f = 1;",
+                "const c=(()=>b)();const d=1;",
+            ),
+            (
+                "const a = 1, c = b(); export const f = 1;",
+                "const d=1,e=b();const c=1;",
+            ),
+            (
+                "const a = `${b}`; export const f = 1;",
+                "const c=`${b}`;const d=1;",
+            ),
+            ("let a = 1; export const f = 1;", "let b=1;const c=1;"),
+            (
+                "class A { static b = c(); } export const f = 1;",
+                "class a{static b=c()}\nconst d=1;",
+            ),
+            (
+                "class A extends b() {} export const f = 1;",
+                "class a extends b(){}\nconst c=1;",
+            ),
+        ] {
+            let made = write(source, false, &["f"]);
+            let pattern = |text: &str| {
+                // Which of two names that are as frequent comes first does not matter here.
+                text.replace('\n', "")
+                    .split(|c: char| c.is_ascii_lowercase())
+                    .collect::<Vec<_>>()
+                    .join("_")
+            };
+            assert_eq!(pattern(&made), pattern(written), "{source}: {made}");
+        }
     }
 
     #[test]
@@ -487,9 +817,10 @@ mod tests {
                 "export { a } from './c.js';",
                 "web/a/b.js:1: import it, then export it",
             ),
+            ("import a from './c.js';", "web/a/b.js:1: no default import"),
             (
-                "import a from './c.js';",
-                "web/a/b.js:1: no default imports",
+                "import * as a from './c.js';",
+                "web/a/b.js:1: no default import and no *",
             ),
             (
                 "import { a } from 'c';",

@@ -383,6 +383,21 @@ impl<'a> Writer<'a> {
         self.last = Some(*token);
     }
 
+    /// `{ a }` where the variable has another name: `{ a: b }`.
+    pub fn put_pair(&mut self, property: &Token<'a>, variable: &Token<'a>) {
+        self.put(property);
+        self.put(&Token {
+            kind: Kind::Sign,
+            text: ":",
+            follows_line_end: false,
+            ..*property
+        });
+        self.put(&Token {
+            follows_line_end: false,
+            ..*variable
+        });
+    }
+
     /// Leaves a token out.
     pub fn skip(&mut self, token: &Token<'a>) {
         self.is_line_due |= token.follows_line_end;
@@ -434,7 +449,7 @@ fn is_needless(before: &Token<'_>, sign: &Token<'_>, after: &Token<'_>) -> bool 
         (",", "}" | ")" | "]") => !is_one_of(&[",", "["]),
         (";", "}") => {
             let is_body = ["else", "do"].into_iter().any(|it| before.is_name(it));
-            !before.closes_head && !is_body && !is_one_of(&["{", "}", ";", ":"])
+            !before.closes_head && !is_body && !is_one_of(&[";", ":"])
         }
         _ => false,
     }
@@ -600,7 +615,7 @@ mod tests {
             ("for (;;) {}", "for(;;){}"),
             ("for (a; b;) {}", "for(a;b;){}"),
             ("{ do a(); while (b); }", "{do a();while(b);}"),
-            ("{ a = {}; }", "{a={};}"),
+            ("{ a = {}; }", "{a={}}"),
         ] {
             assert_eq!(strip(source), stripped, "{source}");
         }

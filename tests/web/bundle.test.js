@@ -32,7 +32,7 @@ before(async () => {
  * A bundle's modules, each with its statements, its imports and its exports.
  *
  *   //#lib/format.js
- *   const $0=(()=>{const{b:c}=$1; … return{d:e}})();
+ *   const $0=(()=>{const{0:a}=$1; … return[b,c]})();
  */
 function takenApart(name, text) {
   const script = parse(text);
@@ -63,7 +63,7 @@ function unwrapped([declaration, ...more]) {
   const body = init.callee.body.body;
   const last = body.at(-1);
   assert.equal(last.type, 'ReturnStatement');
-  return { number: id.name, body: body.slice(0, -1), returned: last.argument.properties };
+  return { number: id.name, body: body.slice(0, -1), returned: last.argument };
 }
 
 /** The statements that take the exports of other modules, and the others. */
@@ -102,7 +102,9 @@ test('scripts import nothing', () => {
 });
 
 test('every module in a script is the one that is written, and gets what it imports', () => {
-  for (const script of scripts.values()) {
+  // One on demand gets modules of the page's.
+  const ordered = [...scripts.values()].sort((one, other) => one.isOnDemand - other.isOnDemand);
+  for (const script of ordered) {
     for (const part of script.parts) {
       try {
         compare(script, part);
@@ -117,9 +119,9 @@ test('every module in a script is the one that is written, and gets what it impo
 /** The name that leads to a script, from `assets/` or from beside it. */
 const nameAt = (place) => place.replace(/^\.\/(assets\/)?/, '');
 
-/** Paths of modules, by the numbers that they have in a script. */
-function paths(script) {
-  const found = new Map(script.parts.map(({ number, path }) => [number, path]));
+/** Modules, by the numbers that they have in a script: `{ path, part }`. */
+function placesOf(script) {
+  const found = new Map(script.parts.map((part) => [part.number, { path: part.path, part }]));
   if (script.isOnDemand) {
     const handed = handedTo(script.name);
     script.given.forEach((number, index) => found.set(number, handed[index]));
@@ -133,11 +135,12 @@ function handedTo(name) {
   for (const other of scripts.values()) {
     walk(other.script.ast, (node) => {
       const loaded = node.type === 'CallExpression' ? loading(node) : null;
-      if (loaded && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => paths(other).get(number)));
+      if (loaded && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
     });
   }
   assert.ok(handed.length > 0, `no script loads ${name}`);
-  for (const one of handed) assert.deepEqual(one, handed[0], name);
+  const paths = (given) => given.map(({ path }) => path);
+  for (const one of handed) assert.deepEqual(paths(one), paths(handed[0]), name);
   return handed[0];
 }
 
@@ -158,12 +161,14 @@ function compare(script, part) {
     url: (place, made) => assert.equal(begin(made), resolve(part.path, place)),
   });
   const [imports, statements] = split(part);
-  const numbers = paths(script);
+  const { variables } = script.script;
+  const numbers = placesOf(script);
   const got = new Map();
   for (const { declarations } of imports) {
     for (const { id, init } of declarations) {
+      const from = numbers.get(init.name);
       for (const { key, value } of id.properties) {
-        got.set(`${numbers.get(init.name)} ${key.name}`, script.script.variables.get(value));
+        got.set(`${from.path} ${key.name ?? from.part.exported[key.value]}`, variables.get(value));
       }
     }
   }
@@ -174,10 +179,16 @@ function compare(script, part) {
   }
   comparison.statements(written.ast.body, statements);
   if (!part.returned) return;
+  // By name, or by number, which leads to the same variable.
   const exported = exportsOf(written);
-  for (const { key, value } of part.returned) {
-    comparison.pair(exported.get(key.name), script.script.variables.get(value), key.name);
+  for (const { key, value } of part.returned.properties ?? []) {
+    comparison.pair(exported.get(key.name), variables.get(value), key.name);
   }
+  part.exported = part.returned.elements?.map((element) => {
+    const name = [...exported].find(([, variable]) => comparison.leadsTo(variable) === variables.get(element))?.[0];
+    assert.ok(name, `${element.name} is no export`);
+    return name;
+  });
 }
 
 test('a bundle that does something else is noticed', () => {

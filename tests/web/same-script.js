@@ -93,6 +93,11 @@ export class Comparison {
     this.#pairedBack.set(made, written);
   }
 
+  /** The variable of the bundle that is one of the source. */
+  leadsTo(written) {
+    return this.#paired.get(written);
+  }
+
   #same(written, made) {
     if (written === null || typeof written !== 'object') {
       assert.equal(made, written);
