@@ -1,7 +1,8 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { addressOf } from '../../web/client/address.js';
-import { askWhy, policyProblem } from '../../web/client/refusal.js';
+import { policyProblem } from '../../web/client/policy.js';
+import { askWhy } from '../../web/client/refusal.js';
 
 const address = addressOf('https://video.example/live/demo?key=k', 'https://site.example/');
 globalThis.location = { origin: 'https://site.example' };

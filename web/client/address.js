@@ -1,12 +1,11 @@
 // From what an importer gives as `src` to the addresses of a stream. Pure.
 
-import { Credentials } from '../lib/credentials.js';
 import { at } from '../lib/place.js';
-import { isStreamName } from '../lib/stream-name.js';
+import { nameFromPath } from '../lib/stream-name.js';
 import { askedBehindMs } from '../watch/time-shift.js';
 
 /** The page of a stream, below any path prefix; its file is understood too. */
-const STREAM_PATH = /\/live\/([^/]+?)(?:\.webm)?$/;
+const STREAM_PATH = /\/live\/[^/]+$/;
 
 /**
  * @typedef {object} Address
@@ -16,11 +15,44 @@ const STREAM_PATH = /\/live\/([^/]+?)(?:\.webm)?$/;
  * @property {URL} media the plain stream
  * @property {URL} poster
  * @property {number} behindMs how far behind live to begin
- * @property {Credentials} credentials
+ * @property {Secrets} credentials
  */
 
 /** An `src` that names no stream, or one that this page cannot reach, in words for its author. */
 export class AddressError extends Error {}
+
+/** The key or token of one stream. Unlike a page's (lib/credentials.js) they are kept nowhere. */
+export class Secrets {
+  /** @type {{ key: string | null, token: string | null }} */
+  #known;
+
+  /** @param {{ key: string | null, token: string | null }} known */
+  constructor(known) {
+    this.#known = known;
+  }
+
+  get isKnown() {
+    return this.#known.key !== null || this.#known.token !== null;
+  }
+
+  /** @param {string | null} key */
+  set key(key) {
+    this.#known.key = key;
+  }
+
+  /**
+   * A path with them, and with `extra`, behind it.
+   *
+   * @param {string} path
+   * @param {Record<string, string | number>} [extra]
+   */
+  url(path, extra = {}) {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries({ ...extra, ...this.#known })) if (value !== null) query.set(name, String(value));
+    const text = query.toString();
+    return text ? `${path}?${text}` : path;
+  }
+}
 
 /**
  * `src` may be relative to `base`, the address of the page, and may name a socket (`wss:`).
@@ -44,9 +76,8 @@ export function addressOf(src, base, { key = null, token = null } = {}) {
   if (new URL(base).protocol === 'https:' && given.protocol === 'http:' && !isLoopback(given.hostname)) {
     throw new AddressError(`A page on https cannot play “${src}”, which is on http.`);
   }
-  if (token !== null) given.searchParams.set('token', token);
-  const credentials = new Credentials('watch', name, { page: given, storage: null });
-  if (key !== null) credentials.remember(key);
+  const asked = given.searchParams;
+  const credentials = new Secrets({ key: key ?? asked.get('key'), token: token ?? asked.get('token') });
   const to = (/** @type {string} */ path) => new URL(at(path, given.pathname), given);
   const page = `live/${encodeURIComponent(name)}`;
   return {
@@ -55,7 +86,7 @@ export function addressOf(src, base, { key = null, token = null } = {}) {
     state: to(`api/streams/${encodeURIComponent(name)}`),
     media: to(`${page}.webm`),
     poster: to(`${page}/poster`),
-    behindMs: askedBehindMs(given.searchParams.get('t')),
+    behindMs: askedBehindMs(asked.get('t')),
     credentials,
   };
 }
@@ -64,7 +95,7 @@ export function addressOf(src, base, { key = null, token = null } = {}) {
  * An address with the key or token, which sockets, pictures and media cannot send as a header.
  *
  * @param {URL} url
- * @param {Credentials} credentials
+ * @param {Secrets} credentials
  * @param {Record<string, string | number>} [extra]
  */
 export function withSecrets(url, credentials, extra = {}) {
@@ -73,15 +104,7 @@ export function withSecrets(url, credentials, extra = {}) {
 
 /** @param {URL} url */
 function nameIn({ protocol, pathname }) {
-  if (!/^https?:$/.test(protocol)) return null;
-  const [, last] = STREAM_PATH.exec(pathname) ?? [];
-  if (last === undefined) return null;
-  try {
-    const name = decodeURIComponent(last);
-    return isStreamName(name) ? name : null;
-  } catch {
-    return null;
-  }
+  return /^https?:$/.test(protocol) && STREAM_PATH.test(pathname) ? nameFromPath(pathname) : null;
 }
 
 /**

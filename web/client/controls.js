@@ -2,6 +2,10 @@
 // play. Everything is made by the DOM, so that a page that allows no inline style and no markup by
 // script can have it.
 
+import { CONTROLS_SHEET } from './controls-sheet.js';
+import { make } from './make.js';
+import { sheetOf } from './sheet.js';
+
 const SVG = 'http://www.w3.org/2000/svg';
 /** Without a pointer or a key for so long, the controls go. */
 const IDLE_MS = 2500;
@@ -37,19 +41,6 @@ const ICONS = {
  * @property {(volume: number) => void} setVolume
  * @property {() => void} fullscreen
  */
-
-/**
- * @template {HTMLElement} T
- * @param {T} element
- * @param {Record<string, string>} attributes
- * @param {(Node | string)[]} children
- * @returns {T}
- */
-export function make(element, attributes, ...children) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 /** @param {keyof typeof ICONS} name */
 function icon(name) {
@@ -119,6 +110,9 @@ export class Controls {
     this.#big.className = 'big';
     this.#unmute.className = 'unmute';
     this.#full.hidden = !document.fullscreenEnabled;
+    const root = stage.getRootNode();
+    const sheet = sheetOf(CONTROLS_SHEET);
+    if (root instanceof ShadowRoot && !root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet);
     stage.append(this.#spinner, this.#message, this.#big, this.#unmute, this.#bar);
     const { signal } = this.#abort;
     const on = (/** @type {EventTarget} */ target, /** @type {string} */ type, /** @type {(event: any) => void} */ listener) =>

@@ -9,13 +9,13 @@ import { mediaSourceClass } from '../player/mse-player.js';
 import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { next } from '../watch/machine.js';
 import { begin, seeks } from '../watch/states.js';
-import { loadCodecs, Players } from '../watch/players.js';
+import { loadClassic, loadCodecs, Players } from '../watch/players.js';
 import { isShifted, restartBehindMs } from '../watch/time-shift.js';
 import { kindsOf, playsOf } from '../watch/types.js';
 import { wordsFor } from '../watch/words.js';
 import { addressOf, AddressError, withSecrets } from './address.js';
 import { eventsBetween, IDLE, viewOf } from './events.js';
-import { askServer, askWhy, policyProblem } from './refusal.js';
+import { askServer, askWhy } from './refusal.js';
 
 /** How often we look whether the picture moves, and whether the connection lives. */
 const LOOK_MS = 100;
@@ -196,9 +196,7 @@ export class StreamPlayer extends EventTarget {
    */
   set key(key) {
     this.#options.key = key;
-    const credentials = this.#address?.credentials;
-    if (key === null) credentials?.forget();
-    else credentials?.remember(key);
+    if (this.#address) this.#address.credentials.key = key;
     if (this.#state?.name === 'locked') this.#send({ type: 'keyGiven' });
   }
 
@@ -247,14 +245,10 @@ export class StreamPlayer extends EventTarget {
    * @param {number} [quality]
    * @returns {Promise<Blob>}
    */
-  async screenshot(type = 'image/png', quality = 0.92) {
-    const picture = this.#players?.picture ?? this.#video;
-    const { videoWidth: width, videoHeight: height } = this.#video;
-    if (!width || !height) throw new DOMException('there is no picture yet', 'InvalidStateError');
-    const canvas = Object.assign(document.createElement('canvas'), { width, height });
-    canvas.getContext('2d')?.drawImage(picture, 0, 0, width, height);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, type, quality));
-    if (!blob) throw new DOMException(`this browser makes no ${type}`, 'NotSupportedError');
+  async screenshot(type, quality) {
+    const { snapshot } = await import('../player/snapshot.js');
+    const blob = await snapshot(this.#players?.picture ?? this.#video, type, quality);
+    if (!blob) throw new DOMException('there is no picture yet', 'InvalidStateError');
     return blob;
   }
 
@@ -291,25 +285,23 @@ export class StreamPlayer extends EventTarget {
     const run = this.#run;
     this.#error = null;
     const { player, latency = null } = this.#options;
-    this.#follow(
-      begin({
-        hasMse: mediaSourceClass() !== null || player === 'webcodecs',
-        isPlain: player === 'src',
-        isClassic: player === 'classic',
-        behindMs: address.behindMs,
-        nowMs: performance.now(),
-      }),
-      async (perform) => {
-        const codecs = player === 'webcodecs' ? await loadCodecs() : null;
-        if (this.#isClosed || run !== this.#run) return;
-        this.#players = new Players(this.#video, (event) => this.#send(event), { codecs, latency });
-        perform();
-        this.#timers = [
-          setInterval(() => this.#look(), LOOK_MS),
-          setInterval(() => this.#send({ type: 'ticked', isOpen: Boolean(this.#socket?.isOpen) }), TICK_MS),
-        ];
-      },
-    );
+    const step = begin({
+      hasMse: mediaSourceClass() !== null || player === 'webcodecs',
+      isPlain: player === 'src',
+      isClassic: player === 'classic',
+      behindMs: address.behindMs,
+      nowMs: performance.now(),
+    });
+    this.#follow({ ...step, effects: [] });
+    const codecs = player === 'webcodecs' ? await loadCodecs() : null;
+    const classic = step.state.isClassic ? await loadClassic() : null;
+    if (this.#isClosed || run !== this.#run) return;
+    this.#players = new Players(this.#video, (event) => this.#send(event), { codecs, classic, latency });
+    for (const effect of step.effects) this.#perform(effect);
+    this.#timers = [
+      setInterval(() => this.#look(), LOOK_MS),
+      setInterval(() => this.#send({ type: 'ticked', isOpen: Boolean(this.#socket?.isOpen) }), TICK_MS),
+    ];
   }
 
   #stop() {
@@ -329,16 +321,11 @@ export class StreamPlayer extends EventTarget {
     this.#follow(next(this.#state, /** @type {import('../watch/states.js').Event} */ ({ nowMs: performance.now(), ...event })));
   }
 
-  /**
-   * @param {import('../watch/states.js').Step} step
-   * @param {(perform: () => void) => void} [whenReady]
-   */
-  #follow({ state, effects, warning }, whenReady = (perform) => perform()) {
+  /** @param {import('../watch/states.js').Step} step */
+  #follow({ state, effects, warning }) {
     this.#state = state;
     this.#tell(viewOf(state));
-    whenReady(() => {
-      for (const effect of effects) this.#perform(effect, warning);
-    });
+    for (const effect of effects) this.#perform(effect, warning);
   }
 
   /** @param {import('./events.js').View} view */
@@ -496,9 +483,11 @@ export class StreamPlayer extends EventTarget {
   }
 
   /** @param {SecurityPolicyViolationEvent} event */
-  #violated(event) {
-    if (!this.#address || !this.#state || event.disposition === 'report') return;
-    const problem = policyProblem(event, this.#address.url);
+  async #violated({ disposition, effectiveDirective, blockedURI }) {
+    const address = this.#address;
+    if (!address || !this.#state || disposition === 'report') return;
+    const loaded = await import('./policy.js').catch(() => null);
+    const problem = loaded?.policyProblem({ effectiveDirective, blockedURI }, address.url);
     if (problem) this.#answered(problem, false);
   }
 

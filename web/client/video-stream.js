@@ -4,8 +4,8 @@
 // It is connected while it is in a document: what is removed closes everything, and begins again when it
 // is added again. A move within a document interrupts nothing.
 
-import { Controls, make } from './controls.js';
-import { SHEET } from './sheet.js';
+import { make } from './make.js';
+import { SHEET, sheetOf } from './sheet.js';
 import { StreamPlayer } from './stream-player.js';
 
 /** Importing this must not fail where there is no document. */
@@ -21,17 +21,6 @@ const SOURCES = ['src', 'player', 'latency'];
 /** Properties that may have been set before the element was defined. */
 const PROPERTIES = /** @type {const} */ (['src', 'key', 'token', 'player', 'latency', 'poster', 'autoplay', 'controls', 'muted', 'volume']);
 
-/** @type {CSSStyleSheet | null} */
-let sheet = null;
-
-function sharedSheet() {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(SHEET);
-  }
-  return sheet;
-}
-
 /** @typedef {import('./stream-player.js').PlayerState} PlayerState */
 /** @typedef {import('./stream-player.js').PlayerError} PlayerError */
 
@@ -42,7 +31,7 @@ export class VideoStreamElement extends Base {
   #video = document.createElement('video');
   #still = make(document.createElement('img'), { part: 'poster', class: 'poster', alt: '' });
   #stage = make(document.createElement('div'), { class: 'stage' });
-  /** @type {Controls | null} */
+  /** @type {import('./controls.js').Controls | null} */
   #controls = null;
   /** @type {StreamPlayer | null} */
   #player = null;
@@ -63,7 +52,7 @@ export class VideoStreamElement extends Base {
     this.#still.hidden = true;
     this.#stage.append(this.#video, this.#still);
     const root = this.attachShadow({ mode: 'open' });
-    root.adoptedStyleSheets = [sharedSheet()];
+    root.adoptedStyleSheets = [sheetOf(SHEET)];
     root.append(this.#stage);
     this.#video.addEventListener('volumechange', () => this.#tell('volumechange'));
     this.#video.addEventListener('resize', () => {
@@ -364,14 +353,16 @@ export class VideoStreamElement extends Base {
     if (text !== null && volume >= 0 && volume <= 1) this.volume = volume;
   }
 
-  #control() {
-    if (this.controls === (this.#controls !== null)) return;
+  /** Only those who want them load them. */
+  async #control() {
     if (!this.controls) {
       this.#controls?.remove();
       this.#controls = null;
       return;
     }
-    this.#controls = new Controls(this.#stage, {
+    const loaded = await import('./controls.js').catch(() => null);
+    if (!loaded || this.#controls || !this.controls) return;
+    this.#controls = new loaded.Controls(this.#stage, {
       toggle: () => (this.paused || this.state === 'failed' ? this.play().catch(() => {}) : this.pause()),
       goLive: () => this.goLive(),
       mute: (isMuted) => this.#mute(isMuted),
@@ -381,6 +372,7 @@ export class VideoStreamElement extends Base {
       },
       fullscreen: () => this.#toggleFullscreen(),
     });
+    this.#show();
   }
 
   /** @param {boolean} isMuted */

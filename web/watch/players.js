@@ -1,11 +1,9 @@
 // The choice of player: WebCodecs, Media Source Extensions, a row of files, or the plain stream in the
 // video element.
 
-import { ClassicPlayer } from '../player/classic-player.js';
 import { latencyOf } from '../player/latency.js';
 import { rangesOf } from '../player/live-edge.js';
 import { canPlay, MsePlayer } from '../player/mse-player.js';
-import { SrcPlayer } from '../player/src-player.js';
 import { isShifted, LIVE_WITHIN_MS, restartBehindMs } from './time-shift.js';
 import { kindsOf, mseType } from './types.js';
 
@@ -34,12 +32,20 @@ const NO_FIGURES = {
 
 /** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
-/** @typedef {MsePlayer | SrcPlayer | ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
+/** @typedef {typeof import('../player/classic-player.js').ClassicPlayer} Classic */
+/** @typedef {import('../player/src-player.js').SrcPlayer} SrcPlayer */
+/** @typedef {MsePlayer | SrcPlayer | import('../player/classic-player.js').ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
 /** The module that plays through WebCodecs, or null where the browser has not what it takes. */
 export async function loadCodecs() {
   const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
   return loaded?.canPlayByCodecs() ? loaded : null;
+}
+
+/** The player of a row of files, which few browsers need. */
+export async function loadClassic() {
+  const loaded = await import('../player/classic-player.js').catch(() => null);
+  return loaded?.ClassicPlayer ?? null;
 }
 
 export class Players {
@@ -54,6 +60,8 @@ export class Players {
    * @type {Codecs | null}
    */
   #codecs;
+  /** @type {Classic | null} */
+  #classic;
   /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -62,12 +70,13 @@ export class Players {
    *
    * @param {HTMLVideoElement} video
    * @param {(event: import('./states.js').Untimed) => void} send
-   * @param {{ codecs: Codecs | null, latency: string | null }} options
+   * @param {{ codecs: Codecs | null, classic: Classic | null, latency: string | null }} options
    */
-  constructor(video, send, { codecs, latency }) {
+  constructor(video, send, { codecs, classic, latency }) {
     this.#video = video;
     this.#send = send;
     this.#codecs = codecs;
+    this.#classic = classic;
     this.#latency = latencyOf(latency);
   }
 
@@ -111,8 +120,10 @@ export class Players {
         this.#send({ type: 'failed', message: `WebCodecs: ${message}` });
       };
       this.player = new this.#codecs.CodecsPlayer(this.#video, { ready, unable, declared }, { ignore: ignored, latency });
+    } else if (isClassic && this.#classic) {
+      this.player = new this.#classic(this.#video, { ready, failed });
     } else if (isClassic) {
-      this.player = new ClassicPlayer(this.#video, { ready, failed });
+      queueMicrotask(() => failed(new Error('its player could not be loaded')));
     } else {
       const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
@@ -127,7 +138,7 @@ export class Players {
 
   /** @param {Uint8Array} bytes */
   push(bytes) {
-    if (this.player && !(this.player instanceof SrcPlayer)) this.player.push(bytes);
+    if (this.player && 'push' in this.player) this.player.push(bytes);
   }
 
   /**
@@ -170,9 +181,20 @@ export class Players {
    * @param {() => boolean} hasPictures whether a picture is expected
    * @param {() => void} ask
    */
-  openPlain(url, hasPictures, ask) {
-    this.player?.destroy();
-    this.player = new SrcPlayer(
+  async openPlain(url, hasPictures, ask) {
+    this.drop();
+    clearInterval(this.#timers.ask);
+    const timer = setInterval(ask, POLL_MS);
+    this.#timers.ask = timer;
+    ask();
+    // Most streams need no more than the buffer of the browser.
+    const loaded = await import('../player/src-player.js').catch(() => null);
+    if (this.#timers.ask !== timer) return;
+    if (!loaded) {
+      this.#send({ type: 'plainLate' });
+      return;
+    }
+    this.player = new loaded.SrcPlayer(
       this.#video,
       {
         ready: () => {
@@ -183,9 +205,6 @@ export class Players {
       },
       url,
     );
-    clearInterval(this.#timers.ask);
-    this.#timers.ask = setInterval(ask, POLL_MS);
-    ask();
   }
 
   /**
@@ -211,6 +230,7 @@ export class Players {
     clearTimeout(this.#timers.late);
     clearTimeout(this.#timers.slow);
     clearInterval(this.#timers.ask);
+    this.#timers.ask = undefined;
   }
 
   /** @param {string} codec */

@@ -12,7 +12,7 @@ import { nameFromPath } from '../lib/stream-name.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
-import { loadCodecs, Players } from './players.js';
+import { loadClassic, loadCodecs, Players } from './players.js';
 import { wireLinks } from './links.js';
 import { next } from './machine.js';
 import { begin, isPaused, isSoundOnly, seeks } from './states.js';
@@ -52,7 +52,8 @@ let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
 const codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
-const players = new Players(video, send, { codecs, latency: query.get('latency') });
+const classic = query.get('player') === 'classic' || !mediaSourceClass() ? await loadClassic() : null;
+const players = new Players(video, send, { codecs, classic, latency: query.get('latency') });
 const controls = new Controls({
   toggle,
   seekBy: (byMs) => {
