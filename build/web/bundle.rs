@@ -1,12 +1,10 @@
 //! One script with all modules that an entry imports, in the order in which they run.
 //!
 //! ```text
-//! //#lib/format.js
 //! const $0=(()=>{
 //! function a(b){…}
 //! return[a]})();
-//! //#watch/watch.js                       the entry: its exports are exported
-//! const{0:a}=$0;
+//! const{0:a}=$0;                          the entry; its exports are exported
 //! import('./codecs-player-0d1e2f.js').then((it)=>it.default($0))
 //! ```
 //!
@@ -116,8 +114,17 @@ impl<'a> Bundler<'a> {
     }
 
     /// The same for a script with an address of its own: `others` leads from there to all others.
-    pub fn entry_elsewhere(&mut self, entry: &str, others: &str) -> Result<String, Fault> {
-        Ok(self.script(entry, others)?.0)
+    pub fn entry_elsewhere(
+        &mut self,
+        (name, entry): (&str, &str),
+        others: &str,
+    ) -> Result<Script, Fault> {
+        let (text, order) = self.script(entry, others)?;
+        Ok(Script {
+            name: name.to_owned(),
+            text,
+            modules: order.iter().map(|path| path.to_string()).collect(),
+        })
     }
 
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
@@ -131,7 +138,6 @@ impl<'a> Bundler<'a> {
             let module = self.module(path)?;
             // What is beside the names in a scope of its own cannot clash with the entry's names.
             if *path == entry {
-                write_banner(&mut text, path);
                 let written = module.write(true, &plan.needs.lives[path], &plan);
                 self.write_imports(&mut text, module, &written, &plan);
                 text.push_str(&written.text);
@@ -187,7 +193,6 @@ impl<'a> Bundler<'a> {
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
         let module = self.module(path)?;
-        write_banner(text, path);
         writeln!(text, "const ${}=(()=>{{", plan.numbers[path]).expect("text takes all");
         let written = module.write(false, &plan.needs.lives[path], plan);
         self.write_imports(text, module, &written, plan);
@@ -418,11 +423,6 @@ fn plan<'a>(needs: Rc<Needs<'a>>, given: &[&'a str], own: &[&'a str], others: &s
     }
 }
 
-/// Tells a person with a debugger, and the tests, what begins here.
-fn write_banner(text: &mut String, path: &str) {
-    writeln!(text, "//#{path}").expect("text takes all");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -467,10 +467,10 @@ mod tests {
         assert_eq!(script.modules, ["c.js", "b.js", "e.js", "a.js"]);
         assert_eq!(
             script.text,
-            "//#c.js\nconst $0=(()=>{\nlet a=0;function b(){return a++}\nreturn[b]})();\n\
-             //#b.js\nconst $1=(()=>{\nconst{0:b}=$0;\nconst a=b();\nreturn[a]})();\n\
-             //#e.js\nconst $2=(()=>{\ne();\nreturn[]})();\n\
-             //#a.js\nconst{0:b}=$0;\nconst{0:c}=$1;\nexport const a=b+c;\n"
+            "const $0=(()=>{\nlet a=0;function b(){return a++}\nreturn[b]})();\n\
+             const $1=(()=>{\nconst{0:b}=$0;\nconst a=b();\nreturn[a]})();\n\
+             const $2=(()=>{\ne();\nreturn[]})();\n\
+             const{0:b}=$0;\nconst{0:c}=$1;\nexport const a=b+c;\n"
         );
     }
 
@@ -495,8 +495,8 @@ mod tests {
         assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
         assert_eq!(
             made["made/b.js"].text,
-            "let made;\nexport default($0)=>made??=(()=>{\n//#t.js\nconst $1=(()=>{\nconst a={};\nreturn[a]})();\n\
-             //#b.js\nconst $2=(()=>{\nconst{0:c}=$1;\nconst{0:b}=$0;\nconst a=[b,c];\nreturn{b:a}})();\nreturn $2;\n})();\n"
+            "let made;\nexport default($0)=>made??=(()=>{\nconst $1=(()=>{\nconst a={};\nreturn[a]})();\n\
+             const $2=(()=>{\nconst{0:c}=$1;\nconst{0:b}=$0;\nconst a=[b,c];\nreturn{b:a}})();\nreturn $2;\n})();\n"
         );
     }
 
@@ -539,7 +539,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             made["made/a/a.js"].text,
-            "//#a/a.js\nnew Worker(new URL('./made/a/w.js',import.meta.url));new URL('./made/i.svg',import.meta.url);\n"
+            "new Worker(new URL('./made/a/w.js',import.meta.url));new URL('./made/i.svg',import.meta.url);\n"
         );
         assert_eq!(made["made/a/w.js"].modules, ["s.js", "a/w.js"]);
     }
@@ -554,10 +554,16 @@ mod tests {
             ("b.js", "new URL('./i.svg', import.meta.url);"),
         ];
         let mut bundler = Bundler::new(sources, &Plain).unwrap();
-        let text = bundler.entry_elsewhere("a.js", "./assets/").unwrap();
+        let script = bundler
+            .entry_elsewhere(("made.js", "a.js"), "./assets/")
+            .unwrap();
         assert_eq!(
-            text,
-            "//#a.js\nimport('./assets/made/b.js').then((it)=>it.default());\
+            (&*script.name, &script.modules[..]),
+            ("made.js", &["a.js".to_owned()][..])
+        );
+        assert_eq!(
+            script.text,
+            "import('./assets/made/b.js').then((it)=>it.default());\
              new URL('./assets/made/i.svg',import.meta.url);export class A{}\n"
         );
         let scripts = bundler.finish();

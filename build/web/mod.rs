@@ -6,6 +6,7 @@
 //! style.css ────────────────────► assets/watch-5c6d7e8f90.css, without other pages' rules
 //! favicon.svg ──────────────────► assets/favicon-1a2b3c4d5e.svg
 //! every file as it is ──────────► assets/PATH, for people with a debugger
+//! which modules a script has ───► assets/scripts.json, for them too
 //! ```
 //!
 //! A name has a hash of its content, so that a browser asks for it once. Nothing here depends on the
@@ -29,7 +30,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use bundle::{Bundler, Naming, Script};
+use bundle::{Bundler, Naming};
 use document::References;
 pub use fault::Fault;
 
@@ -87,16 +88,33 @@ pub fn served(sources: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Served>, Fault>
             is_immutable: false,
         });
     }
+    let mut elsewhere = BTreeMap::new();
     for (name, entry, assets) in ELSEWHERE {
+        let script = site.bundler.entry_elsewhere((name, entry), assets)?;
         served.push(Served {
-            name: name.to_owned(),
-            content: site.bundler.entry_elsewhere(entry, assets)?.into_bytes(),
+            name: script.name.clone(),
+            content: script.text.into_bytes(),
             is_immutable: false,
         });
+        elsewhere.insert(script.name, script.modules);
     }
-    served.extend(site.finish());
+    let (made, mut modules) = site.finish();
+    modules.append(&mut elsewhere);
+    served.extend(made);
+    served.push(Served {
+        name: "scripts.json".into(),
+        content: list(&modules).into_bytes(),
+        is_immutable: false,
+    });
     served.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(served)
+}
+
+/// In JSON: names and paths have nothing that is written otherwise there.
+fn list(modules: &BTreeMap<String, Vec<String>>) -> String {
+    let line = |(name, paths): (&String, &Vec<String>)| format!("{name:?}:{paths:?}");
+    let lines: Vec<_> = modules.iter().map(line).collect();
+    format!("{{{}}}\n", lines.join(",\n"))
 }
 
 fn is_text(path: &str) -> bool {
@@ -140,17 +158,21 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn finish(self) -> impl Iterator<Item = Served> {
+    fn finish(self) -> (Vec<Served>, BTreeMap<String, Vec<String>>) {
         let files = self.names.sources.iter().filter(|(path, _)| !is_text(path));
         let files = files.map(|(path, content)| (hashed_name(path, content), content.clone()));
-        let scripts = self.bundler.finish().into_iter();
-        let scripts = scripts.map(|Script { name, text, .. }| (name, text.into_bytes()));
-        let all: BTreeMap<_, _> = files.chain(scripts).chain(self.made).collect();
-        all.into_iter().map(|(name, content)| Served {
+        let mut all: BTreeMap<_, _> = files.chain(self.made).collect();
+        let mut modules = BTreeMap::new();
+        for script in self.bundler.finish() {
+            all.insert(script.name.clone(), script.text.into_bytes());
+            modules.insert(script.name, script.modules);
+        }
+        let made = all.into_iter().map(|(name, content)| Served {
             name,
             content,
             is_immutable: true,
-        })
+        });
+        (made.collect(), modules)
     }
 
     fn missing(&self, path: &str) -> Fault {

@@ -21,22 +21,20 @@ let pages;
 let scripts;
 
 before(async () => {
-  const { pages: documents, files } = await served();
+  const { pages: documents, files, modules: lists } = await served();
   pages = documents;
   for (const path of all('.js')) modules.set(path, parse(read(path)));
   scripts = new Map();
-  for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text));
+  for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text, lists[name]));
 });
 
 /**
  * A bundle's modules, each with its statements, its imports and its exports.
  *
- *   //#lib/format.js
  *   const $0=(()=>{const{0:a}=$1; … return[b,c]})();
  */
-function takenApart(name, text) {
+function takenApart(name, text, inside) {
   const script = parse(text);
-  const begins = script.ast.comments.map(({ value, range }) => ({ path: value.slice(1), at: range[0] }));
   let body = script.ast.body;
   let given = [];
   const main = body.find(({ type }) => type === 'ExportDefaultDeclaration');
@@ -47,18 +45,15 @@ function takenApart(name, text) {
     assert.equal(body.at(-1).type, 'ReturnStatement');
     body = body.slice(0, -1);
   }
-  const parts = begins.map(({ path, at }, index) => {
-    const end = begins[index + 1]?.at ?? Infinity;
-    const statements = body.filter(({ range }) => range[0] >= at && range[0] < end);
-    const isEntry = !main && index === begins.length - 1;
-    return { path, ...(isEntry ? { number: null, body: statements, returned: null } : unwrapped(statements)) };
+  const parts = inside.map((path, index) => {
+    const isEntry = !main && index === inside.length - 1;
+    return { path, ...(isEntry ? { number: null, body: body.slice(index), returned: null } : unwrapped(body[index])) };
   });
   return { name, script, given, parts, isOnDemand: Boolean(main) };
 }
 
 /** `const $0=(()=>{ … return{…}})()` */
-function unwrapped([declaration, ...more]) {
-  assert.deepEqual(more, []);
+function unwrapped(declaration) {
   const [{ id, init }] = declaration.declarations;
   const body = init.callee.body.body;
   const last = body.at(-1);
@@ -135,7 +130,7 @@ function handedTo(name) {
   for (const other of scripts.values()) {
     walk(other.script.ast, (node) => {
       const loaded = node.type === 'CallExpression' ? loading(node) : null;
-      if (loaded && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
+      if (loaded?.name && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
     });
   }
   assert.ok(handed.length > 0, `no script loads ${name}`);
@@ -178,7 +173,13 @@ function compare(script, part) {
     if (made) comparison.pair(variable, made, imported);
   }
   comparison.statements(written.ast.body, statements);
-  if (!part.returned) return;
+  if (!part.returned) {
+    // An entry: what it exports keeps its name.
+    const [own, made] = [exportsOf(written), exportsOf(script.script)];
+    assert.deepEqual([...made.keys()].sort(), [...own.keys()].sort(), 'exports');
+    for (const [name, variable] of made) comparison.pair(own.get(name), variable, name);
+    return;
+  }
   // By name, or by number, which leads to the same variable.
   const exported = exportsOf(written);
   for (const { key, value } of part.returned.properties ?? []) {

@@ -11,7 +11,7 @@ const NOT_COMPARED = new Set(['type', 'start', 'end', 'range', 'loc', 'parent', 
 
 /** A script's tree, and what its names mean. */
 export function parse(text) {
-  const ast = espree.parse(text, { ...OPTIONS, range: true, comment: true });
+  const ast = espree.parse(text, { ...OPTIONS, range: true });
   const manager = eslintScope.analyze(ast, { ...OPTIONS, ecmaVersion: 2024 });
   /**
    * Identifier → the one that declares it (a class has a variable within itself, too). Names of
@@ -72,7 +72,8 @@ export class Comparison {
 
   statements(written, made) {
     const left = written.filter((node) => !isGlue(node)).map(bare);
-    const right = made.map(bare);
+    // What an entry exports by a list is looked at by name.
+    const right = made.filter((node) => !isGlue(node)).map(bare);
     // What no other statement needs may be left out: a name that leads to it would lead nowhere.
     while (left.length > right.length || (left.length && shape(left[0]) !== shape(right[0]))) {
       const at = left.findIndex((node, index) => index >= right.length || shape(node) !== shape(right[index]));

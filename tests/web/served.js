@@ -19,7 +19,7 @@ export const PAGES = {
 /** Scripts with an address of their own. */
 const ELSEWHERE = ['player.js'];
 
-/** Everything that the pages name and the scripts name: `{ pages: path → html, files: name → text }`. */
+/** Everything that the pages and the scripts name: `{ pages: path → html, files: name → text, modules: name → paths }`. */
 export async function served() {
   const server = spawn(BINARY, ['--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'ignore'] });
   try {
@@ -27,8 +27,9 @@ export async function served() {
     const pages = new Map();
     const files = new Map();
     const wanted = [];
-    const follow = (script) =>
-      wanted.push(...[...script.matchAll(/'\.\/(?:assets\/)?([\w-]+-[0-9a-f]{10}\.\w+)'/g)].map(([, name]) => name));
+    const follow = (script) => {
+      for (const [, name] of script.matchAll(/'\.\/(?:assets\/)?([\w-]+-[0-9a-f]{10}\.\w+)'/g)) wanted.push(name);
+    };
     for (const name of ELSEWHERE) {
       files.set(name, await text(`${origin}/${name}`));
       follow(files.get(name));
@@ -43,7 +44,8 @@ export async function served() {
       files.set(name, await text(`${origin}/assets/${name}`));
       follow(files.get(name));
     }
-    return { pages, files };
+    const modules = JSON.parse(await text(`${origin}/assets/scripts.json`));
+    return { pages, files, modules };
   } finally {
     server.kill();
   }

@@ -294,7 +294,7 @@ export class StreamPlayer extends EventTarget {
     });
     this.#follow({ ...step, effects: [] });
     const codecs = player === 'webcodecs' ? await loadCodecs() : null;
-    const classic = step.state.isClassic ? await loadClassic() : null;
+    const classic = step.state.isClassic ? await loadClassic().catch(() => null) : null;
     if (this.#isClosed || run !== this.#run) return;
     this.#players = new Players(this.#video, (event) => this.#send(event), { codecs, classic, latency });
     for (const effect of step.effects) this.#perform(effect);

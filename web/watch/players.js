@@ -32,7 +32,7 @@ const NO_FIGURES = {
 
 /** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
-/** @typedef {typeof import('../player/classic-player.js').ClassicPlayer} Classic */
+/** @typedef {typeof import('../player/classic-player.js')} Classic */
 /** @typedef {import('../player/src-player.js').SrcPlayer} SrcPlayer */
 /** @typedef {MsePlayer | SrcPlayer | import('../player/classic-player.js').ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
@@ -42,10 +42,9 @@ export async function loadCodecs() {
   return loaded?.canPlayByCodecs() ? loaded : null;
 }
 
-/** The player of a row of files, which few browsers need. */
-export async function loadClassic() {
-  const loaded = await import('../player/classic-player.js').catch(() => null);
-  return loaded?.ClassicPlayer ?? null;
+/** The module that plays a row of files, for browsers without Media Source Extensions. */
+export function loadClassic() {
+  return import('../player/classic-player.js');
 }
 
 export class Players {
@@ -55,12 +54,17 @@ export class Players {
   #send;
   #latency;
   /**
+   * The plain stream that is wanted.
+   *
+   * @type {object | null}
+   */
+  #plain = null;
+  /**
    * Null for those who did not ask for it, and once it could not play.
    *
    * @type {Codecs | null}
    */
   #codecs;
-  /** @type {Classic | null} */
   #classic;
   /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { late: undefined, slow: undefined, ask: undefined };
@@ -109,7 +113,7 @@ export class Players {
    * @param {State} state
    */
   renew({ isClassic, ignored, shift }) {
-    this.player?.destroy();
+    this.drop();
     const ready = () => this.#send({ type: 'ready' });
     const failed = (/** @type {Error} */ { message }) => this.#send({ type: 'failed', message });
     const declared = (/** @type {import('../player/webm-scan.js').Track[]} */ tracks) => this.#declared(tracks);
@@ -121,9 +125,7 @@ export class Players {
       };
       this.player = new this.#codecs.CodecsPlayer(this.#video, { ready, unable, declared }, { ignore: ignored, latency });
     } else if (isClassic && this.#classic) {
-      this.player = new this.#classic(this.#video, { ready, failed });
-    } else if (isClassic) {
-      queueMicrotask(() => failed(new Error('its player could not be loaded')));
+      this.player = new this.#classic.ClassicPlayer(this.#video, { ready, failed });
     } else {
       const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
@@ -132,6 +134,7 @@ export class Players {
   }
 
   drop() {
+    this.#plain = null;
     this.player?.destroy();
     this.player = null;
   }
@@ -181,30 +184,30 @@ export class Players {
    * @param {() => boolean} hasPictures whether a picture is expected
    * @param {() => void} ask
    */
-  async openPlain(url, hasPictures, ask) {
+  openPlain(url, hasPictures, ask) {
     this.drop();
+    this.#showPlain(url, hasPictures);
     clearInterval(this.#timers.ask);
-    const timer = setInterval(ask, POLL_MS);
-    this.#timers.ask = timer;
+    this.#timers.ask = setInterval(ask, POLL_MS);
     ask();
-    // Most streams need no more than the buffer of the browser.
+  }
+
+  /**
+   * @param {string} url
+   * @param {() => boolean} hasPictures
+   */
+  async #showPlain(url, hasPictures) {
+    const ready = () => {
+      // Sound without its picture is no success.
+      if (!hasPictures() || this.#video.videoWidth) this.#send({ type: 'ready' });
+    };
+    const lost = () => this.#send({ type: 'plainLost', isBroken: this.#video.error !== null });
+    const wanted = (this.#plain = {});
     const loaded = await import('../player/src-player.js').catch(() => null);
-    if (this.#timers.ask !== timer) return;
-    if (!loaded) {
-      this.#send({ type: 'plainLate' });
-      return;
-    }
-    this.player = new loaded.SrcPlayer(
-      this.#video,
-      {
-        ready: () => {
-          // Sound without its picture is no success.
-          if (!hasPictures() || this.#video.videoWidth) this.#send({ type: 'ready' });
-        },
-        lost: () => this.#send({ type: 'plainLost', isBroken: this.#video.error !== null }),
-      },
-      url,
-    );
+    // Something else may be wanted by now.
+    if (this.#plain !== wanted) return;
+    if (loaded) this.player = new loaded.SrcPlayer(this.#video, { ready, lost }, url);
+    else lost();
   }
 
   /**
@@ -230,7 +233,6 @@ export class Players {
     clearTimeout(this.#timers.late);
     clearTimeout(this.#timers.slow);
     clearInterval(this.#timers.ask);
-    this.#timers.ask = undefined;
   }
 
   /** @param {string} codec */

@@ -52,7 +52,10 @@ let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
 const codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
-const classic = query.get('player') === 'classic' || !mediaSourceClass() ? await loadClassic() : null;
+const hasMse = Boolean(codecs ?? mediaSourceClass());
+const isPlain = query.get('player') === 'src';
+const isClassic = query.get('player') === 'classic';
+const classic = !isPlain && (isClassic || !hasMse) ? await loadClassic() : null;
 const players = new Players(video, send, { codecs, classic, latency: query.get('latency') });
 const controls = new Controls({
   toggle,
@@ -464,9 +467,9 @@ wireLinks({ name, watchPath, credentials, isEmbedded });
 };
 follow(
   begin({
-    hasMse: Boolean(codecs ?? mediaSourceClass()),
-    isPlain: query.get('player') === 'src',
-    isClassic: query.get('player') === 'classic',
+    hasMse,
+    isPlain,
+    isClassic,
     behindMs: askedBehindMs(query.get('t')),
     nowMs: performance.now(),
   }),

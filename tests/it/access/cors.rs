@@ -197,7 +197,12 @@ fn every_origin_may_import_the_player_and_no_more() {
             (same.status, same.field("Access-Control-Allow-Origin")),
             (304, Some("*"))
         );
-        for target in ["/", "/api/streams", "/api/streams/none", "/live/none/poster"] {
+        for target in [
+            "/",
+            "/api/streams",
+            "/api/streams/none",
+            "/live/none/poster",
+        ] {
             assert!(!is_readable(&get(target, &[]), FOE), "{target}");
         }
     }
