@@ -3,6 +3,7 @@
 import test, { before } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { Comparison, exportsOf, importsOf, loading, parse } from './same-script.js';
 import { PAGES, served } from './served.js';
 
@@ -18,11 +19,13 @@ const resolve = (from, place) => new URL(place, new URL(from, WEB)).href.slice(W
 /** @type {Map<string, { path: string, module: any }>} */
 const modules = new Map();
 let pages;
+let player;
 let scripts;
 
 before(async () => {
   const { pages: documents, files, modules: lists } = await served();
   pages = documents;
+  player = files.get('player.js');
   for (const path of all('.js')) modules.set(path, parse(read(path)));
   scripts = new Map();
   for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text, lists[name]));
@@ -191,6 +194,11 @@ function compare(script, part) {
     return name;
   });
 }
+
+test('the player for other sites is small', () => {
+  const size = gzipSync(player, { level: 9 }).length;
+  assert.ok(size < 25_000, `${size} bytes`);
+});
 
 test('a bundle that does something else is noticed', () => {
   const same = (written, made) => {

@@ -1,6 +1,7 @@
 // How the controls of <video-stream> look: see sheet.js.
 
 export const CONTROLS_SHEET = `
+:host { color: #f7f3ea; font: 400 14px/1.4 system-ui, sans-serif; }
 button { display: inline-grid; place-items: center; flex: none; min-width: 44px; height: 44px; padding: 0; border: 0; border-radius: 10px; background: none; color: inherit; font: inherit; cursor: pointer; }
 button:focus-visible, input:focus-visible { outline: 2px solid var(--videostream-accent, #ffc933); outline-offset: -2px; }
 svg { width: 24px; height: 24px; fill: none; stroke: currentcolor; stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }

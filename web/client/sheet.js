@@ -2,7 +2,7 @@
 // Content-Security-Policy, which has no say in those.
 
 export const SHEET = `
-:host { display: block; position: relative; overflow: hidden; background: var(--videostream-background, #060605); color: #f7f3ea; font: 400 14px/1.4 system-ui, sans-serif; }
+:host { display: block; position: relative; overflow: hidden; background: var(--videostream-background, #060605); }
 :host([hidden]) { display: none; }
 [hidden] { display: none !important; }
 .stage { position: relative; width: 100%; height: 100%; aspect-ratio: var(--ratio, 16 / 9); container-type: inline-size; }

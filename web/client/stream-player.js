@@ -228,7 +228,7 @@ export class StreamPlayer extends EventTarget {
   goLive() {
     const state = this.#state;
     if (!state || this.#view.state === 'failed') {
-      this.play();
+      this.play().catch(() => {});
     } else if (isShifted(state.shift) && seeks(state)) {
       this.#send({ type: 'sought', behindMs: 0, isBuffered: this.#players?.has(0) ?? false });
     } else if (this.#view.paused) {

@@ -94,7 +94,7 @@ export class VideoStreamElement extends Base {
     else if (name === 'muted') this.muted = value !== null;
     else if (name === 'volume') this.#setVolume(value);
     else if (name === 'controls') this.#control();
-    else if (name === 'autoplay' && value !== null && this.isConnected && this.#player) this.play();
+    else if (name === 'autoplay' && value !== null && this.isConnected && this.#player) this.play().catch(() => {});
     this.#show();
   }
 
