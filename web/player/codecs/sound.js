@@ -82,6 +82,11 @@ export class Sound {
     return !this.#isRefused;
   }
 
+  /** What is heard, for others to listen to. */
+  get node() {
+    return this.#volume;
+  }
+
   get decodes() {
     return !this.#isRefused || this.#context.state === 'running';
   }
