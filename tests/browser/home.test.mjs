@@ -16,7 +16,7 @@ let tabs;
 before(async () => {
   server = await lab.server();
   publishers = new Publishers(server);
-  tabs = [await lab.chromium({ width: 1440, height: 900 }), await lab.firefox({ width: 1440, height: 900 })];
+  tabs = await Promise.all([lab.chromium({ width: 1440, height: 900 }), lab.firefox({ width: 1440, height: 900 })]);
   await publishers.start([...NAMES].reverse());
   const jpeg = execFileSync('ffmpeg', [
     ...['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=90x160', '-frames:v', '1', '-f', 'mjpeg', '-'],
@@ -126,12 +126,13 @@ test('a poster is asked for again only when there is another', async () => {
   const asked = (tab) => tab.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => /\/poster\?/.test(name)).length);
   const lists = (tab) =>
     tab.evaluate(() => performance.getEntriesByType('resource').filter(({ name }) => /\/api\/streams$/.test(name)).length);
-  for (const tab of tabs) await openHome(tab);
-  for (const tab of tabs) {
+  const look = async (tab) => {
+    await openHome(tab);
     const first = await lists(tab);
     await until('two more lists', async () => (await lists(tab)) >= first + 2);
     assert.equal(await asked(tab), NAMES.length - 1, tab.browserName);
-  }
+  };
+  await Promise.all(tabs.map(look));
 });
 
 test('a wrong key is told, marked and kept, and the right one shows the streams', async () => {
