@@ -47,6 +47,8 @@ pub enum Readers {
     OwnThisTime,
     /// Pages of the requesting origin, too.
     Origin(String),
+    /// Pages of any origin.
+    Any,
 }
 
 /// What happens to the connection after this response.
@@ -121,6 +123,7 @@ impl ResponseHead {
                 .header("Access-Control-Allow-Origin", origin)
                 .header("Access-Control-Expose-Headers", EXPOSED)
                 .vary("Origin"),
+            Readers::Any => self.header("Access-Control-Allow-Origin", "*"),
         }
     }
 

@@ -259,7 +259,7 @@ impl<S: Socket> Hub<S> {
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
+                self.respond(exchange, |to| to.asset(page));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;

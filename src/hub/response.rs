@@ -82,6 +82,19 @@ impl ResponseTo<'_> {
         self.body(head, sent.bytes.clone())
     }
 
+    /// A part of a page. Pages elsewhere may read it: `/player.js` is a module for them, and imports others.
+    pub fn asset(self, page: &Page) -> WholeResponse {
+        let stamp = Stamp {
+            readers: Readers::Any,
+            ..self.stamp.clone()
+        };
+        let to = ResponseTo {
+            stamp: &stamp,
+            ..self
+        };
+        to.page(page, Embedding::SameOrigin)
+    }
+
     /// A picture. With `no-cache` a client asks for it again each time, and gets 304 while it is the same.
     pub fn picture(self, picture: &Picture, cache_control: &str) -> WholeResponse {
         let head = |status| {

@@ -266,7 +266,7 @@ const POSTER: &str = "/poster";
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/api/streams"
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/player.js" | "/api/streams"
         | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
@@ -329,6 +329,7 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/api/events" => only_get(Route::Events),
         "/recordings" => only_get(Route::RecordingsPage(None)),
         "/api/recordings" => only_get(list_of_recordings(head)?),
+        "/player.js" => only_get(Route::Asset("player.js".to_owned())),
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {
