@@ -27,6 +27,8 @@ const { values: options } = parseArgs({
     player: { type: 'string', default: 'mse' },
     latency: { type: 'string', default: 'normal' },
     table: { type: 'boolean', default: false },
+    recorder: { type: 'string', default: 'webcodecs' },
+    timeslice: { type: 'string' },
     size: { type: 'string', default: '640x360' },
     settle: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '20' },
@@ -94,9 +96,10 @@ async function measureAll() {
   }
 }
 
-async function publish(server, hasSound) {
+async function publish(server, hasSound, recorder = options.recorder) {
   const publisher = await lab.chromium();
-  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&size=${options.size}${hasSound ? '&audio=1' : ''}`));
+  if (options.timeslice) await publisher.page.addInitScript(holdTimeslice, Number(options.timeslice));
+  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&recorder=${recorder}&size=${options.size}${hasSound ? '&audio=1' : ''}`));
   await publisher.reaches('live');
   const { audio, codecs } = await until('tracks', () => server.stream(NAME));
   if (audio !== hasSound) throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}`);
@@ -171,6 +174,19 @@ async function joinLate(server) {
     hello_to_first_frame_ms: summary(socketFrames),
     bytes_before_first_live_chunk: summary(bytes.map(({ total }) => total)),
     ms_of_media_before_first_live_chunk: summary(bytes.map(({ mediaMs }) => mediaMs)),
+  };
+}
+
+/** Runs in the publisher page before its own scripts: another timeslice for its recorder. */
+function holdTimeslice(sliceMs) {
+  const { start } = MediaRecorder.prototype;
+  MediaRecorder.prototype.start = function () {
+    return start.call(this, sliceMs);
+  };
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message?.start) message.start.sliceMs = sliceMs;
+    return postMessage.call(this, message, ...rest);
   };
 }
 

@@ -1,0 +1,91 @@
+// Puts picture and sound into one order of time, with as little waiting as that takes. Pure.
+//
+//   sound     ├─ 20 ms ─┤├─ 20 ms ─┤├─ …        complete at its end: so a picture waits for the
+//   picture        │           │                sound of its time, which it is shown with anyway
+//
+// Sound waits only for pictures that are in the encoder. One that comes later than its sound is told
+// a few milliseconds later, which nobody sees.
+
+/** @typedef {import('./webm-writer.js').Block} Block */
+
+/** What has waited for so long goes: the other track is late, or gives nothing. */
+const WAIT_MOST_MS = 80;
+
+export class BlockOrder {
+  #hasSound;
+  /** @type {{ block: Block, cameMs: number }[]} */
+  #pictures = [];
+  /** @type {{ block: Block, cameMs: number }[]} */
+  #sounds = [];
+  /** Up to here sound has come. */
+  #soundUntilMs = -Infinity;
+
+  /** @param {{ hasSound: boolean }} tracks */
+  constructor({ hasSound }) {
+    this.#hasSound = hasSound;
+  }
+
+  get isEmpty() {
+    return !this.#pictures.length && !this.#sounds.length;
+  }
+
+  /**
+   * @param {Block} block
+   * @param {number} nowMs
+   */
+  picture(block, nowMs) {
+    this.#pictures.push({ block, cameMs: nowMs });
+  }
+
+  /**
+   * @param {Block} block
+   * @param {number} lengthMs
+   * @param {number} nowMs
+   */
+  sound(block, lengthMs, nowMs) {
+    this.#sounds.push({ block, cameMs: nowMs });
+    this.#soundUntilMs = block.timeMs + lengthMs;
+  }
+
+  /**
+   * The next block whose time has come, or null. `encodingMs`: of the oldest picture in the encoder, null
+   * without one.
+   *
+   * @param {number} nowMs
+   * @param {number | null} encodingMs
+   * @returns {Block | null}
+   */
+  take(nowMs, encodingMs) {
+    const [picture, sound] = [this.#pictures[0], this.#sounds[0]];
+    const isFirst = picture && (!sound || picture.block.timeMs <= sound.block.timeMs);
+    if (isFirst) {
+      const isReached = sound || !this.#hasSound || this.#soundUntilMs >= picture.block.timeMs;
+      return isReached || isOverdue(picture, nowMs) ? this.#shift(this.#pictures) : null;
+    }
+    if (!sound) return null;
+    const isReached = picture || encodingMs === null || encodingMs > sound.block.timeMs;
+    return isReached || isOverdue(sound, nowMs) ? this.#shift(this.#sounds) : null;
+  }
+
+  /**
+   * All that is left, at the end.
+   *
+   * @returns {Block | null}
+   */
+  takeRest() {
+    return this.take(Infinity, null);
+  }
+
+  /** @param {{ block: Block }[]} waiting */
+  #shift(waiting) {
+    return waiting.shift()?.block ?? null;
+  }
+}
+
+/**
+ * @param {{ cameMs: number }} waiting
+ * @param {number} nowMs
+ */
+function isOverdue({ cameMs }, nowMs) {
+  return nowMs - cameMs > WAIT_MOST_MS;
+}
