@@ -302,7 +302,7 @@ function pick(source) {
 
 /** @type {import('../publisher/recorder.js').Make} */
 const makeRecorder = (media, options) =>
-  query.get('recorder') === 'webcodecs' && canRecordByCodecs(options.mimeType ?? '') ? new CodecsRecorder(media, options) : null;
+  query.get('recorder') !== 'mediarecorder' && canRecordByCodecs(options.mimeType ?? '') ? new CodecsRecorder(media, options) : null;
 
 /** @param {Capture} shown */
 function recording({ stream }) {

@@ -60,11 +60,11 @@ export class BlockOrder {
     const isFirst = picture && (!sound || picture.block.timeMs <= sound.block.timeMs);
     if (isFirst) {
       const isReached = sound || !this.#hasSound || this.#soundUntilMs >= picture.block.timeMs;
-      return isReached || isOverdue(picture, nowMs) ? this.#shift(this.#pictures) : null;
+      return isReached || nowMs - picture.cameMs > WAIT_MOST_MS ? this.#shift(this.#pictures) : null;
     }
     if (!sound) return null;
     const isReached = picture || encodingMs === null || encodingMs > sound.block.timeMs;
-    return isReached || isOverdue(sound, nowMs) ? this.#shift(this.#sounds) : null;
+    return isReached || nowMs - sound.cameMs > WAIT_MOST_MS ? this.#shift(this.#sounds) : null;
   }
 
   /**
@@ -80,12 +80,4 @@ export class BlockOrder {
   #shift(waiting) {
     return waiting.shift()?.block ?? null;
   }
-}
-
-/**
- * @param {{ cameMs: number }} waiting
- * @param {number} nowMs
- */
-function isOverdue({ cameMs }, nowMs) {
-  return nowMs - cameMs > WAIT_MOST_MS;
 }

@@ -141,7 +141,9 @@ export class Recording {
   #frame(frame) {
     const nowMs = performance.now();
     const timeMs = Math.max(this.#frameMs + 1, this.#videoClock.at(frame.timestamp / 1000, nowMs));
-    if (this.#encoding.length >= ENCODING_MOST) {
+    // Players wait for a sound that was declared, and the page has to see that none comes.
+    const isSoundAwaited = this.#start.audio !== null && this.#audio === null;
+    if (isSoundAwaited || this.#encoding.length >= ENCODING_MOST) {
       frame.close();
       return;
     }
@@ -231,10 +233,11 @@ export class Recording {
   /** @param {import('./webm-writer.js').Block} block */
   #put(block) {
     const { video, audio, codec } = this.#start;
+    // Sound from before the first picture has nothing to be seen with.
+    if (video && !this.#size.width) return;
     this.#writer ??= new WebmWriter({
       video: video && { codec, ...this.#size },
-      // Sound that comes later is as likely to be of one channel as of two, and plays as either.
-      audio: audio && { channels: this.#sound.channels || 2 },
+      audio: audio && { channels: this.#sound.channels },
     });
     this.#pieces.push(...this.#writer.block(block));
   }
