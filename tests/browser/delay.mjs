@@ -160,7 +160,10 @@ async function publish(server, hasSound, recorder = options.recorder) {
   if (options.timeslice) await publisher.page.addInitScript(holdTimeslice, Number(options.timeslice));
   await publisher.open(server.url(`/publish/${NAME}?source=test&auto&recorder=${recorder}&size=${options.size}&fps=${options.fps}${hasSound ? '&audio=1' : ''}`));
   await publisher.reaches('live');
-  const { audio, codecs } = await until('tracks', () => server.stream(NAME));
+  const { audio, codecs } = await until('tracks', async () => {
+    const stream = await server.stream(NAME);
+    return stream?.codecs && stream;
+  });
   if (audio !== hasSound) throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}`);
   return publisher;
 }

@@ -159,11 +159,14 @@ export class Sound {
     if (nowMs - this.#jumpedAtMs < JUMP_MS) return;
     const heardMs = this.heardMs(nowMs);
     const { rate, isJump } = steer(heardMs === null ? Infinity : wishedMs - heardMs, { ...SOUND, jumpMs });
-    if (isJump || !this.#isPlaced) {
+    // Where there is no sound yet, it would only run out again.
+    const placeMs = wishedMs + this.latencyMs;
+    const isThere = placeMs < this.#report.endMs + (nowMs - this.#reportedAtMs);
+    if ((isJump && isThere) || !this.#isPlaced) {
       if (this.#isPlaced) this.jumps += 1;
       this.#isPlaced = true;
       this.#jumpedAtMs = nowMs;
-      this.#send({ moveToMs: wishedMs + this.latencyMs, rate: 1 });
+      this.#send({ moveToMs: placeMs, rate: 1 });
       this.rate = 1;
     } else if (rate !== this.rate) {
       this.rate = rate;

@@ -8,8 +8,10 @@
 
 /** @typedef {import('./webm-writer.js').Block} Block */
 
-/** What has waited for so long goes: the other track is late, or gives nothing. */
-const WAIT_MOST_MS = 80;
+/** The other track gives nothing for so long: what waits for it goes. */
+const SILENT_MS = 150;
+/** And in any case after so long: both are there, far apart. */
+const WAIT_MOST_MS = 1000;
 
 export class BlockOrder {
   #hasSound;
@@ -17,8 +19,9 @@ export class BlockOrder {
   #pictures = [];
   /** @type {{ block: Block, cameMs: number }[]} */
   #sounds = [];
-  /** Up to here sound has come. */
+  /** Up to here sound has come, and when. */
   #soundUntilMs = -Infinity;
+  #soundAtMs = -Infinity;
 
   /** @param {{ hasSound: boolean }} tracks */
   constructor({ hasSound }) {
@@ -45,6 +48,7 @@ export class BlockOrder {
   sound(block, lengthMs, nowMs) {
     this.#sounds.push({ block, cameMs: nowMs });
     this.#soundUntilMs = block.timeMs + lengthMs;
+    this.#soundAtMs = nowMs;
   }
 
   /**
@@ -57,14 +61,15 @@ export class BlockOrder {
    */
   take(nowMs, encodingMs) {
     const [picture, sound] = [this.#pictures[0], this.#sounds[0]];
-    const isFirst = picture && (!sound || picture.block.timeMs <= sound.block.timeMs);
-    if (isFirst) {
+    if (picture && (!sound || picture.block.timeMs <= sound.block.timeMs)) {
       const isReached = sound || !this.#hasSound || this.#soundUntilMs >= picture.block.timeMs;
-      return isReached || nowMs - picture.cameMs > WAIT_MOST_MS ? this.#shift(this.#pictures) : null;
+      const waitedMs = nowMs - picture.cameMs;
+      const isOverdue = waitedMs > WAIT_MOST_MS || (waitedMs > SILENT_MS && nowMs - this.#soundAtMs > SILENT_MS);
+      return isReached || isOverdue ? this.#shift(this.#pictures) : null;
     }
     if (!sound) return null;
     const isReached = picture || encodingMs === null || encodingMs > sound.block.timeMs;
-    return isReached || nowMs - sound.cameMs > WAIT_MOST_MS ? this.#shift(this.#sounds) : null;
+    return isReached || nowMs - sound.cameMs > SILENT_MS ? this.#shift(this.#sounds) : null;
   }
 
   /**

@@ -9,7 +9,9 @@
 
 import { BlockOrder } from './block-order.js';
 import { CaptureClock } from './capture-clock.js';
-import { evenSound } from './even-sound.js';
+import { evenSound, silence } from './even-sound.js';
+import { isDrawn, limitedRange } from './limited-range.js';
+import { SoundTimeline } from './sound-timeline.js';
 import { WebmWriter } from './webm-writer.js';
 
 /** @typedef {{ videoBitsPerSecond: number, audioBitsPerSecond: number }} Rates */
@@ -30,9 +32,15 @@ import { WebmWriter } from './webm-writer.js';
  */
 
 /** The encoder is too slow for more: the next frame is newer. */
-const ENCODING_MOST = 3;
+const QUEUED_MOST = 2;
+/** So many are in hand, and an encoder that leaves one out says nothing. */
+const ENCODING_MOST = 8;
+const ENCODING_MOST_MS = 1000;
 /** Packets as short as the encoder does them well. */
 const OPUS_FRAME_MS = 20;
+/** Pictures have a time each; sound is counted, so that what is lost has to show soon. */
+const PICTURE_WINDOW_MS = 10_000;
+const SOUND_WINDOW_MS = 2000;
 /** How often it is looked whether what waits has waited for too long. */
 const TICK_MS = 20;
 
@@ -48,9 +56,12 @@ export class Recording {
   #video = null;
   /** @type {AudioEncoder | null} */
   #audio = null;
-  #videoClock = new CaptureClock();
-  #audioClock = new CaptureClock();
+  #videoClock = new CaptureClock(PICTURE_WINDOW_MS);
+  #audioClock = new CaptureClock(SOUND_WINDOW_MS);
+  #timeline = new SoundTimeline();
   #size = { width: 0, height: 0 };
+  /** @type {VideoColorSpaceInit | null} */
+  #colour = null;
   #sound = { sampleRate: 0, channels: 0 };
   /** Of the frames in the encoder. @type {number[]} */
   #encoding = [];
@@ -116,7 +127,7 @@ export class Recording {
   /**
    * @template {VideoFrame | AudioData} T
    * @param {ReadableStream<T>} stream
-   * @param {(value: T) => void} take
+   * @param {(value: T) => void | Promise<void>} take closes it
    */
   async #read(stream, take) {
     const reader = stream.getReader();
@@ -126,7 +137,7 @@ export class Recording {
         const { value, done } = await reader.read();
         if (done) break;
         if (this.#isOver) value.close();
-        else this.#attempt(() => take(value));
+        else await take(value);
       }
     } catch (error) {
       this.#fail(error);
@@ -138,29 +149,37 @@ export class Recording {
   }
 
   /** @param {VideoFrame} frame */
-  #frame(frame) {
+  async #frame(frame) {
     const nowMs = performance.now();
     const timeMs = Math.max(this.#frameMs + 1, this.#videoClock.at(frame.timestamp / 1000, nowMs));
     // Players wait for a sound that was declared, and the page has to see that none comes.
     const isSoundAwaited = this.#start.audio !== null && this.#audio === null;
-    if (isSoundAwaited || this.#encoding.length >= ENCODING_MOST) {
+    this.#encoding = this.#encoding.filter((timestamp) => timestamp > (timeMs - ENCODING_MOST_MS) * 1000);
+    const isBusy = (this.#video?.encodeQueueSize ?? 0) > QUEUED_MOST || this.#encoding.length > ENCODING_MOST;
+    if (isSoundAwaited || isBusy) {
       frame.close();
       return;
     }
     this.#frameMs = timeMs;
+    const timestamp = Math.round(timeMs * 1000);
+    this.#encoding.push(timestamp);
+    const timed = isDrawn(frame) ? await limitedRange(frame, timestamp, this.#start.codec) : new VideoFrame(frame, { timestamp });
+    frame.close();
+    if (!this.#isOver) this.#encode(timed);
+    timed.close();
+  }
+
+  /** @param {VideoFrame} frame */
+  #encode(frame) {
     const { displayWidth: width, displayHeight: height } = frame;
     if (width !== this.#size.width || height !== this.#size.height) {
       this.#size = { width, height };
+      this.#colour ??= frame.colorSpace.toJSON();
       this.#configureVideo();
     }
     const keyFrame = this.#untilKeyframe <= 0;
     this.#untilKeyframe = keyFrame ? this.#start.keyframeCount : this.#untilKeyframe - 1;
-    const timestamp = Math.round(timeMs * 1000);
-    const timed = new VideoFrame(frame, { timestamp });
-    frame.close();
-    this.#encoding.push(timestamp);
-    this.#video?.encode(timed, { keyFrame });
-    timed.close();
+    this.#video?.encode(frame, { keyFrame });
   }
 
   #configureVideo() {
@@ -194,9 +213,20 @@ export class Recording {
       this.#sound.sampleRate = data.sampleRate;
       this.#configureAudio();
     }
-    const even = evenSound(data, this.#sound.channels);
-    this.#audio?.encode(even);
-    even.close();
+    const lengthMs = (data.numberOfFrames * 1000) / data.sampleRate;
+    // It is there at its end.
+    const capturedMs = this.#audioClock.at(data.timestamp / 1000 + lengthMs, performance.now()) - lengthMs;
+    const place = this.#timeline.feed(capturedMs, lengthMs);
+    if (place) {
+      const { silenceMs, atMs } = place;
+      const gap = silence(silenceMs, this.#sound, atMs - silenceMs);
+      const sound = evenSound(data, this.#sound.channels, atMs);
+      for (const each of [gap, sound]) {
+        if (each) this.#audio?.encode(each);
+        each?.close();
+      }
+    }
+    data.close();
   }
 
   #configureAudio() {
@@ -215,11 +245,9 @@ export class Recording {
 
   /** @param {EncodedAudioChunk} chunk */
   #packet(chunk) {
-    const nowMs = performance.now();
     const lengthMs = (chunk.duration ?? OPUS_FRAME_MS * 1000) / 1000;
-    // It is there at its end.
-    const timeMs = this.#audioClock.at(chunk.timestamp / 1000 + lengthMs, nowMs) - lengthMs;
-    this.#order.sound({ kind: 'audio', timeMs, isKeyframe: true, bytes: bytesOf(chunk) }, lengthMs, nowMs);
+    const timeMs = this.#timeline.capturedMs(chunk.timestamp / 1000);
+    this.#order.sound({ kind: 'audio', timeMs, isKeyframe: true, bytes: bytesOf(chunk) }, lengthMs, performance.now());
     this.#write();
   }
 
@@ -236,7 +264,7 @@ export class Recording {
     // Sound from before the first picture has nothing to be seen with.
     if (video && !this.#size.width) return;
     this.#writer ??= new WebmWriter({
-      video: video && { codec, ...this.#size },
+      video: video && { codec, ...this.#size, colour: this.#colour },
       audio: audio && { channels: this.#sound.channels },
     });
     this.#pieces.push(...this.#writer.block(block));

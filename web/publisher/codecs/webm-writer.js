@@ -8,7 +8,11 @@
 
 /** @typedef {'video' | 'audio'} Kind */
 /** @typedef {{ kind: Kind, timeMs: number, isKeyframe: boolean, bytes: Uint8Array }} Block */
-/** @typedef {{ codec: string, width: number, height: number }} Video `codec` as WebCodecs names it */
+/**
+ * `codec` and `colour` as WebCodecs name them.
+ *
+ * @typedef {{ codec: string, width: number, height: number, colour?: VideoColorSpaceInit | null }} Video
+ */
 /** @typedef {{ channels: number }} Audio always Opus */
 
 const TRACK = { video: 1, audio: 2 };
@@ -16,6 +20,8 @@ const TRACK = { video: 1, audio: 2 };
 const CLUSTER_MS_MOST = 30_000;
 /** Without a picture any block is a place to join at. */
 const AUDIO_CLUSTER_MS = 1000;
+/** Sound that comes so much later than its place is no sound any more. */
+const LATE_MS = 40;
 const OPUS_RATE = 48_000;
 /** Samples by which the Opus encoder delays the sound. */
 const OPUS_PRE_SKIP = 312;
@@ -56,6 +62,7 @@ export class WebmWriter {
       this.#originMs = timeMs;
       pieces.push(initSegment(this.#tracks));
     }
+    if (kind === 'audio' && timeMs - (this.#originMs ?? 0) < this.#lastMs - LATE_MS) return pieces;
     // Players end a Cluster whose times go back.
     this.#lastMs = Math.max(this.#lastMs, Math.round(timeMs - (this.#originMs ?? 0)));
     const sinceMs = this.#clusterMs === null ? Infinity : this.#lastMs - this.#clusterMs;
@@ -103,8 +110,30 @@ export function initSegment({ video, audio }) {
   ]);
 }
 
+/** Matroska's numbers for what a picture's colours mean, which are those of ITU-T H.273. */
+const MATRICES = { rgb: 0, bt709: 1, bt470bg: 5, smpte170m: 6, 'bt2020-ncl': 9 };
+const PRIMARIES = { bt709: 1, bt470bg: 5, smpte170m: 6, bt2020: 9, smpte432: 12 };
+const TRANSFERS = { bt709: 1, smpte170m: 6, linear: 8, 'iec61966-2-1': 13, pq: 16, hlg: 18 };
+
+/** @param {VideoColorSpaceInit | null | undefined} colour */
+function colourElement(colour) {
+  if (!colour) return [];
+  const { matrix, primaries, transfer, fullRange } = colour;
+  const told = (/** @type {number[]} */ id, /** @type {number | undefined} */ value) => (value === undefined ? [] : element(id, [value]));
+  const of = (/** @type {Record<string, number>} */ numbers, /** @type {string | null | undefined} */ name) => numbers[name ?? ''];
+  return element(
+    [0x55, 0xb0],
+    [
+      ...told([0x55, 0xb1], of(MATRICES, matrix)),
+      ...told([0x55, 0xb9], typeof fullRange === 'boolean' ? Number(fullRange) + 1 : undefined),
+      ...told([0x55, 0xba], of(TRANSFERS, transfer)),
+      ...told([0x55, 0xbb], of(PRIMARIES, primaries)),
+    ],
+  );
+}
+
 /** @param {Video} video */
-function videoEntry({ codec, width, height }) {
+function videoEntry({ codec, width, height, colour }) {
   const names = { vp8: 'V_VP8', vp09: 'V_VP9', av01: 'V_AV1' };
   const [name] = codec.split('.');
   const id = names[/** @type {keyof typeof names} */ (name)];
@@ -114,7 +143,7 @@ function videoEntry({ codec, width, height }) {
     [
       ...trackHead('video', 1, id),
       ...(name === 'av01' ? element([0x63, 0xa2], av1Configuration(codec)) : []),
-      ...element([0xe0], [...element([0xb0], number(width)), ...element([0xba], number(height))]),
+      ...element([0xe0], [...element([0xb0], number(width)), ...element([0xba], number(height)), ...colourElement(colour)]),
     ],
   );
 }
