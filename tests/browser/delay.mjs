@@ -122,7 +122,9 @@ async function measureLong(minutes) {
     await viewer.reaches('playing');
     viewers.push({ player, viewer });
   }
-  console.log('| minute | page | picture, median | 95 % | sound, median | picture ahead of sound | underflows | seeks | heap | nodes | load |');
+  console.log(
+    '| minute | page | picture, median | 95 % | sound, median | picture ahead of sound | underflows | seeks | heap | nodes | load |',
+  );
   console.log(`|${' --- |'.repeat(11)}`);
   const beganMs = performance.now();
   for (let minute = 1; minute <= minutes; minute += 1) {
@@ -158,7 +160,11 @@ async function memoryOf({ page }) {
 async function publish(server, hasSound, recorder = options.recorder) {
   const publisher = await lab.chromium();
   if (options.timeslice) await publisher.page.addInitScript(holdTimeslice, Number(options.timeslice));
-  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&recorder=${recorder}&size=${options.size}&fps=${options.fps}${hasSound ? '&audio=1' : ''}`));
+  await publisher.open(
+    server.url(
+      `/publish/${NAME}?source=test&auto&recorder=${recorder}&size=${options.size}&fps=${options.fps}${hasSound ? '&audio=1' : ''}`,
+    ),
+  );
   await publisher.reaches('live');
   const { audio, codecs } = await until('tracks', async () => {
     const stream = await server.stream(NAME);

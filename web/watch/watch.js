@@ -12,7 +12,7 @@ import { at } from '../lib/place.js';
 import { codecsOf } from '../player/webm-edit.js';
 import { counted, milliseconds } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
-import { latencyOf } from '../player/latency.js';
+import { latencyOf, wantsCodecs } from '../player/latency.js';
 import { begin, isHitched, isPaused, next, seeks } from './machine.js';
 import { SeekBar, stepOf } from './seek-bar.js';
 import { askedBehindMs, furthestBackMs, isShifted, LIVE_WITHIN_MS, restartBehindMs, shownBehindMs } from './time-shift.js';
@@ -65,7 +65,7 @@ const strip = new StripReader();
  * The module that plays through WebCodecs, which only those who want it load; null for the others, and
  * once it could not play.
  */
-let codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
+let codecs = wantsCodecs(query) ? await loadCodecs() : null;
 
 /** @type {import('./machine.js').State} */
 let state;

@@ -126,9 +126,11 @@ function entryOf(init, element) {
  * @returns {VideoColorSpaceInit | null}
  */
 function colourOf(init, from, to) {
-  const colour = children(init, from, to).find(({ id }) => id === COLOUR);
+  const colour = [...children(init, from, to)].find(({ id }) => id === COLOUR);
   if (!colour) return null;
-  const numbers = new Map(children(init, colour.body, colour.end).map(({ id, body, end }) => [id, unsigned(init.subarray(body, end))]));
+  const numbers = new Map(
+    [...children(init, colour.body, colour.end)].map(({ id, body, end }) => [id, unsigned(init.subarray(body, end))]),
+  );
   const matrix = MATRICES[numbers.get(MATRIX) ?? -1];
   const range = numbers.get(RANGE);
   if (!matrix || (range !== 1 && range !== 2)) return null;

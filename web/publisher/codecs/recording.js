@@ -199,7 +199,12 @@ export class Recording {
   /** @param {EncodedVideoChunk} chunk */
   #picture(chunk) {
     this.#encoding = this.#encoding.filter((timestamp) => timestamp > chunk.timestamp);
-    const block = { kind: /** @type {const} */ ('video'), timeMs: chunk.timestamp / 1000, isKeyframe: chunk.type === 'key', bytes: bytesOf(chunk) };
+    const block = {
+      kind: /** @type {const} */ ('video'),
+      timeMs: chunk.timestamp / 1000,
+      isKeyframe: chunk.type === 'key',
+      bytes: bytesOf(chunk),
+    };
     this.#order.picture(block, performance.now());
     this.#write();
   }

@@ -204,11 +204,7 @@ function clusterHead(timeMs) {
  * @param {number} length
  */
 function blockHead(track, relativeMs, isKeyframe, length) {
-  return new Uint8Array([
-    0xa3,
-    ...sizeOf(length + 4),
-    ...[0x80 | track, (relativeMs >> 8) & 255, relativeMs & 255, isKeyframe ? 0x80 : 0],
-  ]);
+  return new Uint8Array([0xa3, ...sizeOf(length + 4), ...[0x80 | track, (relativeMs >> 8) & 255, relativeMs & 255, isKeyframe ? 0x80 : 0]]);
 }
 
 /**
