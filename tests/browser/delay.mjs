@@ -170,7 +170,10 @@ async function publish(server, hasSound, recorder = options.recorder) {
     const stream = await server.stream(NAME);
     return stream?.codecs && stream;
   });
-  if (audio !== hasSound) throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}`);
+  if (audio !== hasSound) {
+    const note = await publisher.evaluate(() => document.getElementById('note').textContent);
+    throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}. ${note}`);
+  }
   return publisher;
 }
 
