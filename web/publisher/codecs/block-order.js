@@ -9,7 +9,7 @@
 /** @typedef {import('./webm-writer.js').Block} Block */
 
 /** The other track gives nothing for so long: what waits for it goes. */
-const SILENT_MS = 150;
+const SILENT_MS = 400;
 /** And in any case after so long: both are there, far apart. */
 const WAIT_MOST_MS = 1000;
 

@@ -8,6 +8,8 @@
 /** Of each reading's error so much counts: half a second, and ten, at 100 readings a second. */
 const QUICK_SHARE = 0.02;
 const SLOW_SHARE = 0.001;
+/** At first what comes soonest tells where sound lies: a device may begin with a burst of what it kept. */
+const LEARN_MS = 500;
 /** So much is no unevenness: sound is missing, or there is too much of it. */
 const GAP_MS = 30;
 /** A longer gap is left to the timestamps. */
@@ -17,6 +19,7 @@ export class SoundTimeline {
   /** When the first sample was captured. */
   #beganMs = 0;
   #hasBegun = false;
+  #firstMs = 0;
   /** What the encoder has had. */
   #fedMs = 0;
   /** How much later than its place sound is captured. */
@@ -33,20 +36,33 @@ export class SoundTimeline {
   feed(capturedMs, lengthMs) {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      this.#beganMs = capturedMs;
+      this.#beganMs = this.#firstMs = capturedMs;
     }
     // As after the computer slept.
     if (Math.abs(capturedMs - this.#beganMs - this.#fedMs) > JUMP_MS) this.#beganMs = capturedMs - this.#fedMs;
+    if (capturedMs - this.#firstMs < LEARN_MS) {
+      this.#beganMs = Math.min(this.#beganMs, capturedMs - this.#fedMs);
+      return this.#place(0, lengthMs);
+    }
     const errorMs = capturedMs - this.#beganMs - this.#fedMs;
     this.#quickMs += (errorMs - this.#quickMs) * QUICK_SHARE;
     this.#slowMs += (errorMs - this.#slowMs) * SLOW_SHARE;
     const offMs = this.#quickMs - this.#slowMs;
-    if (offMs < -GAP_MS) {
+    // The means follow slowly, and may tell of what is mended.
+    if (offMs < -GAP_MS && errorMs < -GAP_MS) {
       this.#quickMs += lengthMs;
       return null;
     }
-    const silenceMs = offMs > GAP_MS ? offMs : 0;
+    const silenceMs = offMs > GAP_MS && errorMs > GAP_MS ? offMs : 0;
     this.#quickMs -= silenceMs;
+    return this.#place(silenceMs, lengthMs);
+  }
+
+  /**
+   * @param {number} silenceMs
+   * @param {number} lengthMs
+   */
+  #place(silenceMs, lengthMs) {
     const atMs = this.#fedMs + silenceMs;
     this.#fedMs = atMs + lengthMs;
     return { silenceMs, atMs };
