@@ -9,6 +9,7 @@ import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
 import { counted } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { wantsCodecs } from '../player/latency.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
@@ -51,7 +52,7 @@ let socket = null;
 let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
-const codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
+const codecs = wantsCodecs(query) ? await loadCodecs() : null;
 const hasMse = Boolean(codecs ?? mediaSourceClass());
 const isPlain = query.get('player') === 'src';
 const isClassic = query.get('player') === 'classic';
