@@ -67,6 +67,7 @@ impl<S: Socket> Hub<S> {
                 let streams = self.reports(&names, &self.settings.base_path);
                 let (compat_listeners, compat_kept_bytes) = self.compat_figures();
                 let usage = self.usage().unwrap_or_default();
+                let (segments_waiting, segments_sending) = self.segment_figures();
                 let snapshot = Snapshot {
                     counters: self.books.counters.clone(),
                     connections: self.sessions.len() as u64,
@@ -74,6 +75,8 @@ impl<S: Socket> Hub<S> {
                     cpu: usage.cpu,
                     resident_bytes: usage.memory_bytes,
                     auth_waiting: self.pending_requests(),
+                    segments_waiting,
+                    segments_sending,
                     log_lines_lost: crate::log::lines_lost(),
                     compat_listeners,
                     compat_kept_bytes,

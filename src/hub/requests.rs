@@ -283,6 +283,9 @@ impl<S: Socket> Hub<S> {
                 let (stream, file) = (name, file_name(&file)?);
                 return self.recall(exchange, Task::Picture { stream, file });
             }
+            Route::Segment { name, file } => {
+                return self.serve_segment_file(exchange, &name, file);
+            }
             Route::Events => return self.follow(exchange, true),
             Route::Streams | Route::Metrics => {
                 let (names, locked) = self.listed_for(&self.shown(head));
