@@ -276,8 +276,10 @@ const POSTER: &str = "/poster";
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/player.js" | "/api/streams"
-        | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/player.js"
+        | "/api/streams" | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => {
+            Some(READ)
+        }
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
