@@ -92,6 +92,8 @@ pub struct StreamReport {
     pub audio: bool,
     /// The path of the best picture that there is of it: there is one always.
     pub poster: String,
+    /// Another one stands for another picture; `null` for that of the name.
+    pub poster_version: Option<String>,
     pub viewers: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
@@ -615,6 +617,7 @@ mod tests {
             height: None,
             audio: false,
             poster: "/live/demo/poster".to_owned(),
+            poster_version: None,
             viewers: 3,
             viewers_ws: 2,
             viewers_http: 1,

@@ -46,6 +46,8 @@ pub enum Readers {
     OwnThisTime,
     /// Pages of the requesting origin, too.
     Origin(String),
+    /// Pages of any origin.
+    Any,
 }
 
 /// What happens to the connection after this response.
@@ -120,6 +122,7 @@ impl ResponseHead {
                 .header("Access-Control-Allow-Origin", origin)
                 .header("Access-Control-Expose-Headers", EXPOSED)
                 .vary("Origin"),
+            Readers::Any => self.header("Access-Control-Allow-Origin", "*"),
         }
     }
 
@@ -171,19 +174,19 @@ impl ResponseHead {
 /// `to` is the method of the request, because HEAD gets no body; for bytes that were no request,
 /// give [`Method::Other`].
 pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Stamp) -> Vec<u8> {
-    let body = format!("{}\n", refusal.reason);
-    let caching = refusal.cache_control.unwrap_or("no-store");
-    let mut head = ResponseHead::new(refusal.status)
-        .header("Content-Type", "text/plain; charset=utf-8")
-        .header("Cache-Control", caching)
-        .stamp(stamp);
+    let head =
+        ResponseHead::new(refusal.status).header("Content-Type", "text/plain; charset=utf-8");
+    let head = head.connection(connection).stamp(stamp);
+    refuse_with(refusal, head, &format!("{}\n", refusal.reason), to)
+}
+
+/// The same with a body of another type, which is all that `head` says so far.
+pub fn refuse_with(refusal: &Refusal, head: ResponseHead, body: &str, to: Method) -> Vec<u8> {
+    let mut head = head.header("Cache-Control", refusal.cache_control.unwrap_or("no-store"));
     for (name, value) in &refusal.headers {
         head = head.header(name, value);
     }
-    let mut bytes = head
-        .length(body.len() as u64)
-        .connection(connection)
-        .into_bytes();
+    let mut bytes = head.length(body.len() as u64).into_bytes();
     if to != Method::Head {
         bytes.extend_from_slice(body.as_bytes());
     }

@@ -1,6 +1,7 @@
 //! Reports about streams, for programs that ask and for people who watch over the server.
 
 use super::Hub;
+use super::posters::poster_version;
 use super::renderings::{Names, What};
 use super::requests::Exchange;
 use crate::access::Shown;
@@ -130,6 +131,7 @@ impl<S: Socket> Hub<S> {
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
             poster: format!("{prefix}/live/{}/poster", stream.name()),
+            poster_version: poster_version(stream, broadcast),
             viewers: broadcast.audience().len(),
             viewers_ws: viewers.websocket,
             viewers_http: viewers.http,

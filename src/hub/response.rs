@@ -57,12 +57,17 @@ impl ResponseTo<'_> {
         let gzip = page.gzip();
         let sent = gzip
             .filter(|_| self.head.accepts_gzip)
-            .unwrap_or(&page.plain);
+            .unwrap_or_else(|| page.plain());
+        let cache_control = if page.is_immutable {
+            "public, max-age=31536000, immutable"
+        } else {
+            // A browser asks for it again each time and gets 304: a new server is seen at once.
+            "no-cache"
+        };
         let head = |status| {
             let mut head = ResponseHead::new(status)
                 .header("ETag", &sent.etag)
-                // A browser asks for it again each time and gets 304: a new server is seen at once.
-                .header("Cache-Control", "no-cache")
+                .header("Cache-Control", cache_control)
                 .header("Content-Security-Policy", policy)
                 .header("Referrer-Policy", "no-referrer");
             if gzip.is_some() {
@@ -81,10 +86,23 @@ impl ResponseTo<'_> {
             return self.bodiless(head(304));
         }
         let mut head = head(200).header("Content-Type", page.content_type);
-        if !std::ptr::eq(sent, &page.plain) {
+        if gzip.is_some_and(|gzip| std::ptr::eq(gzip, sent)) {
             head = head.header("Content-Encoding", "gzip");
         }
         self.body(head, sent.bytes.clone())
+    }
+
+    /// A part of a page. Pages elsewhere may read it: `/player.js` is a module for them, and imports others.
+    pub fn asset(self, page: &Page) -> WholeResponse {
+        let stamp = Stamp {
+            readers: Readers::Any,
+            ..self.stamp.clone()
+        };
+        let to = ResponseTo {
+            stamp: &stamp,
+            ..self
+        };
+        to.page(page, Embedding::SameOrigin)
     }
 
     /// A picture. With `no-cache` a client asks for it again each time, and gets 304 while it is the same.

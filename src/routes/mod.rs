@@ -100,6 +100,8 @@ pub enum Route {
     Events,
     Metrics,
     Health,
+    /// What other sites show of a link to a stream (oembed.com).
+    Oembed,
     /// The path below `/assets/`.
     Asset(String),
     /// Which methods an address takes: what a browser asks before a page elsewhere may use them.
@@ -159,6 +161,7 @@ impl Route {
             | Self::RecordingsPage(_)
             | Self::Dashboard
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => None,
         }
@@ -192,6 +195,7 @@ impl Route {
             | Self::Events
             | Self::Metrics
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => false,
         }
@@ -272,8 +276,10 @@ const POSTER: &str = "/poster";
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico"
-        | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/player.js"
+        | "/api/streams" | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => {
+            Some(READ)
+        }
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
@@ -331,10 +337,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/dashboard" => only_get(Route::Dashboard),
         "/metrics" => only_get(Route::Metrics),
         "/healthz" => only_get(Route::Health),
+        "/oembed" => only_get(Route::Oembed),
         "/api/streams" => only_get(Route::Streams),
         "/api/events" => only_get(Route::Events),
         "/recordings" => only_get(Route::RecordingsPage(None)),
         "/api/recordings" => only_get(list_of_recordings(head)?),
+        "/player.js" => only_get(Route::Asset("player.js".to_owned())),
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {

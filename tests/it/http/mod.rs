@@ -4,6 +4,7 @@ mod addresses;
 mod answers;
 mod caches;
 mod dashboard;
+mod error_pages;
 mod pages_need_no_key;
 mod posters;
 mod prefix;
