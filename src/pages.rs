@@ -84,6 +84,17 @@ pub fn asset(name: &str) -> Option<&'static Page> {
     page(name).filter(|page| !page.is_document())
 }
 
+/// Unpacks all there is, for tests that count memory: what clients without gzip would have unpacked
+/// stays, whatever else has gone.
+#[cfg(feature = "testing")]
+pub fn unpack_all() {
+    for file in EMBEDDED {
+        if let Some(page) = page(file.name) {
+            page.plain();
+        }
+    }
+}
+
 impl Page {
     fn embedded(file: &Embedded) -> Page {
         let hash = URL_SAFE_NO_PAD.encode(file.hash);

@@ -22,6 +22,7 @@ use videostream::config::{Limits, Options, Serve};
 use videostream::hub::{
     Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
 };
+use videostream::pages;
 use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
@@ -172,6 +173,7 @@ impl World {
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
         let drain_timeout = settings.limits.drain_timeout;
+        pages::unpack_all();
         let mut memory = Meter::new();
         let allocated = memory.allocated();
         let mut hub = memory.count(|| Hub::new(settings, allocated, time));
