@@ -34,7 +34,11 @@ const lab = new Lab();
 const media = new Media();
 try {
   const server = await lab.server();
-  await lab.push(server, 'demo', media.make('demo.webm', { rate: 30, keyframeEvery: 30, video: ['libvpx', '-deadline', 'realtime', '-s', '640x360'] }));
+  await lab.push(
+    server,
+    'demo',
+    media.make('demo.webm', { rate: 30, keyframeEvery: 30, video: ['libvpx', '-deadline', 'realtime', '-s', '640x360'] }),
+  );
   const tab = await lab.chromium();
   const browser = tab.page.context().browser();
   const result = { machine: `${cpus().length} × ${cpus()[0].model}`, load: loadavg()[0], joins: {}, pages: {} };
