@@ -283,7 +283,8 @@ mod tests {
                 .to_str()
                 .unwrap()
                 .replace('\\', "/");
-            if name.ends_with(".test.js") || name.ends_with(".md") || name.contains("/.") {
+            let ends = [".test.js", ".md", ".d.ts", "package.json"];
+            if ends.iter().any(|end| name.ends_with(end)) || name.contains("/.") {
                 assert!(page(&name).is_none(), "{name} is not for visitors");
                 continue;
             }

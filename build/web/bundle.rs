@@ -114,8 +114,17 @@ impl<'a> Bundler<'a> {
     }
 
     /// The same for a script with an address of its own: `others` leads from there to all others.
-    pub fn entry_elsewhere(&mut self, entry: &str, others: &str) -> Result<String, Fault> {
-        Ok(self.script(entry, others)?.0)
+    pub fn entry_elsewhere(
+        &mut self,
+        (name, entry): (&str, &str),
+        others: &str,
+    ) -> Result<Script, Fault> {
+        let (text, order) = self.script(entry, others)?;
+        Ok(Script {
+            name: name.to_owned(),
+            text,
+            modules: order.iter().map(|path| path.to_string()).collect(),
+        })
     }
 
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
@@ -545,9 +554,15 @@ mod tests {
             ("b.js", "new URL('./i.svg', import.meta.url);"),
         ];
         let mut bundler = Bundler::new(sources, &Plain).unwrap();
-        let text = bundler.entry_elsewhere("a.js", "./assets/").unwrap();
+        let script = bundler
+            .entry_elsewhere(("made.js", "a.js"), "./assets/")
+            .unwrap();
         assert_eq!(
-            text,
+            (&*script.name, &script.modules[..]),
+            ("made.js", &["a.js".to_owned()][..])
+        );
+        assert_eq!(
+            script.text,
             "import('./assets/made/b.js').then((it)=>it.default());\
              new URL('./assets/made/i.svg',import.meta.url);export class A{}\n"
         );

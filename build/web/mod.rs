@@ -40,7 +40,7 @@ const GZIP_BYTES_MIN: usize = 1024;
 
 /// Scripts with an address of their own, which does not change: the name, the module that it begins
 /// with, and what leads from there to `assets/`.
-const ELSEWHERE: [(&str, &str, &str); 0] = [];
+const ELSEWHERE: [(&str, &str, &str); 1] = [("player.js", "client/player.js", "./assets/")];
 
 /// One file that the binary has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +89,18 @@ pub fn served(sources: &BTreeMap<String, Vec<u8>>) -> Result<Vec<Served>, Fault>
             is_immutable: false,
         });
     }
+    let mut elsewhere = BTreeMap::new();
     for (name, entry, assets) in ELSEWHERE {
+        let script = site.bundler.entry_elsewhere((name, entry), assets)?;
         served.push(Served {
-            name: name.to_owned(),
-            content: site.bundler.entry_elsewhere(entry, assets)?.into_bytes(),
+            name: script.name.clone(),
+            content: script.text.into_bytes(),
             is_immutable: false,
         });
+        elsewhere.insert(script.name, script.modules);
     }
-    let (made, modules) = site.finish();
+    let (made, mut modules) = site.finish();
+    modules.append(&mut elsewhere);
     served.extend(made);
     served.push(Served {
         name: "scripts.json".into(),
@@ -284,14 +288,19 @@ fn gzip(name: &str, content: &[u8]) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(gzip).filter(|gzip| gzip.len() < content.len() / 10 * 9))
 }
 
-/// What is for visitors: no tests, no notes, nothing hidden.
+/// What is for visitors: no tests, no notes, nothing hidden, nothing for npm.
 fn read_files(folder: &Path, path: &str, found: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string();
         let name = name.map_err(|name| io::Error::other(format!("{name:?} is not UTF-8")))?;
         let path = format!("{path}{name}");
-        if name.starts_with('.') || name.ends_with(".test.js") || name.ends_with(".md") {
+        let is_for_npm = name == "package.json" || name.ends_with(".d.ts");
+        if name.starts_with('.')
+            || name.ends_with(".test.js")
+            || name.ends_with(".md")
+            || is_for_npm
+        {
             continue;
         }
         if entry.file_type()?.is_dir() {

@@ -79,6 +79,18 @@ pub struct RequestHead {
     pub upgrade: Option<UpgradeRequest>,
 }
 
+impl RequestHead {
+    /// Whether the client has this version already (RFC 9110, section 13.1.2).
+    pub fn has_etag(&self, etag: &str) -> bool {
+        self.if_none_match.as_ref().is_some_and(|offered| {
+            offered.split(',').any(|one| {
+                let one = one.trim();
+                one == "*" || one.trim_start_matches("W/") == etag
+            })
+        })
+    }
+}
+
 /// The WebSocket fields of a request, as they came (RFC 6455, 4.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpgradeRequest {

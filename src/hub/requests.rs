@@ -259,7 +259,7 @@ impl<S: Socket> Hub<S> {
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
+                self.respond(exchange, |to| to.asset(page));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
@@ -282,6 +282,9 @@ impl<S: Socket> Hub<S> {
             Route::RecordingPicture { name, file } => {
                 let (stream, file) = (name, file_name(&file)?);
                 return self.recall(exchange, Task::Picture { stream, file });
+            }
+            Route::Segment { name, file } => {
+                return self.serve_segment_file(exchange, &name, file);
             }
             Route::Events => return self.follow(exchange, true),
             Route::Streams | Route::Metrics => {

@@ -124,7 +124,7 @@ impl World {
         settings.hook = hook;
         let now = Instant::now();
         World {
-            hub: Hub::new(settings, || 0, Time { now, unix_s: 0 }),
+            hub: Hub::new(settings, || 0, Time { now, unix_ms: 0 }),
             now,
         }
     }
@@ -147,7 +147,7 @@ impl World {
     pub(super) fn settle(&mut self) {
         for _ in 0..100 {
             let now = self.now;
-            self.hub.begin(Time { now, unix_s: 0 });
+            self.hub.begin(Time { now, unix_ms: 0 });
             self.hub.turn(&|| now);
             if self.hub.next_wake().is_none_or(|wake| wake > now) {
                 return;

@@ -91,7 +91,9 @@ impl<'a> PartViewers<'a> {
         let requests = plan.targets.iter().map(|target| {
             [&[SUBPROTOCOL][..], &[]].map(|protocols| match plan.protocol {
                 Protocol::Ws => client_request(&plan.host, target, NONCE, protocols, key.as_ref()),
-                Protocol::Http => http_request(&plan.host, target, key.as_ref()),
+                Protocol::Http | Protocol::Segments => {
+                    http_request(&plan.host, target, key.as_ref())
+                }
             })
         });
         Ok(PartViewers {
@@ -300,6 +302,7 @@ impl<'a> PartViewers<'a> {
             {
                 viewer.show_presence();
             }
+            viewer.ask_again();
             if !viewer.is_connecting() {
                 continue;
             }

@@ -201,6 +201,8 @@ pub struct Options {
 pub enum Protocol {
     Ws,
     Http,
+    /// One segment after another, as through a cache
+    Segments,
 }
 
 impl Protocol {
@@ -208,6 +210,7 @@ impl Protocol {
         match self {
             Protocol::Ws => "ws",
             Protocol::Http => "http",
+            Protocol::Segments => "segments",
         }
     }
 }

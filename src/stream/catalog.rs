@@ -17,6 +17,9 @@ pub struct Catalog {
     ids: BTreeMap<Arc<str>, StreamId>,
     limits: Limits,
     now_ms: u64,
+    unix_ms: u64,
+    /// Above every segment's number of streams that were removed.
+    number_floor: u64,
 }
 
 impl Catalog {
@@ -26,12 +29,19 @@ impl Catalog {
             ids: BTreeMap::new(),
             limits,
             now_ms: 0,
+            unix_ms: 0,
+            number_floor: 0,
         }
     }
 
     /// The time since any fixed moment. Streams tell by it how long a chunk has been waiting.
     pub fn set_clock(&mut self, now: Duration) {
         self.now_ms = now.as_millis() as u64;
+    }
+
+    /// The time since 1970 in milliseconds. Segments are numbered by it.
+    pub fn set_wall_clock(&mut self, unix_ms: u64) {
+        self.unix_ms = unix_ms;
     }
 
     pub fn limits(&self) -> Limits {
@@ -48,7 +58,9 @@ impl Catalog {
             return id;
         }
         let name: Arc<str> = name.into();
-        let id = StreamId(self.streams.insert(Stream::new(name.clone(), self.limits)));
+        let mut stream = Stream::new(name.clone(), self.limits);
+        stream.number_from(self.number_floor);
+        let id = StreamId(self.streams.insert(stream));
         self.ids.insert(name, id);
         id
     }
@@ -56,6 +68,8 @@ impl Catalog {
     pub fn remove(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.try_remove(id.0) {
             self.ids.remove(stream.name());
+            let next = stream.segments().next_number().unwrap_or(0);
+            self.number_floor = self.number_floor.max(next);
         }
     }
 
@@ -74,6 +88,7 @@ impl Catalog {
     pub fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
         let stream = &mut self.streams[id.0];
         stream.now_ms = self.now_ms;
+        stream.unix_ms = self.unix_ms;
         stream
     }
 

@@ -211,6 +211,8 @@ test('viewers of other players load nothing of it', async () => {
 test('where sound may not begin by itself the picture plays muted, and a tap gives the sound', async () => {
   const [chromium] = viewers;
   await lab.push(server, 'sounding', media.make('sounding.webm', { rate: 20, keyframeEvery: 20 }));
+  // As on a first visit: a person who muted is offered no sound.
+  await chromium.evaluate(() => localStorage.clear());
   await chromium.open(server.url('/live/sounding?player=webcodecs&latency=low#refused'));
   await playsBy(chromium, 'webcodecs');
   await until('muted', async () => (await stats(chromium)).muted);

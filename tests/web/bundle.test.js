@@ -3,6 +3,7 @@
 import test, { before } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { Comparison, exportsOf, importsOf, loading, parse } from './same-script.js';
 import { PAGES, served } from './served.js';
 
@@ -18,11 +19,13 @@ const resolve = (from, place) => new URL(place, new URL(from, WEB)).href.slice(W
 /** @type {Map<string, { path: string, module: any }>} */
 const modules = new Map();
 let pages;
+let player;
 let scripts;
 
 before(async () => {
   const { pages: documents, files, modules: lists } = await served();
   pages = documents;
+  player = files.get('player.js');
   for (const path of all('.js')) modules.set(path, parse(read(path)));
   scripts = new Map();
   for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text, lists[name]));
@@ -112,6 +115,9 @@ test('every module in a script is the one that is written, and gets what it impo
   }
 });
 
+/** The name that leads to a script, from `assets/` or from beside it. */
+const nameAt = (place) => place.replace(/^\.\/(assets\/)?/, '');
+
 /** Modules, by the numbers that they have in a script: `{ path, part }`. */
 function placesOf(script) {
   const found = new Map(script.parts.map((part) => [part.number, { path: part.path, part }]));
@@ -128,7 +134,7 @@ function handedTo(name) {
   for (const other of scripts.values()) {
     walk(other.script.ast, (node) => {
       const loaded = node.type === 'CallExpression' ? loading(node) : null;
-      if (loaded?.name === `./${name}`) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
+      if (loaded?.name && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
     });
   }
   assert.ok(handed.length > 0, `no script loads ${name}`);
@@ -148,7 +154,7 @@ function walk(node, look) {
 function compare(script, part) {
   const written = modules.get(part.path);
   assert.ok(written, 'there is no such module');
-  const begin = (name) => scripts.get(name.slice(2))?.parts.at(-1).path ?? name.slice(2).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
+  const begin = (name) => scripts.get(nameAt(name))?.parts.at(-1).path ?? nameAt(name).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
   const comparison = new Comparison(written, script.script, {
     onDemand: (place, made) => assert.equal(begin(loading(made).name), resolve(part.path, place)),
     url: (place, made) => assert.equal(begin(made), resolve(part.path, place)),
@@ -171,7 +177,13 @@ function compare(script, part) {
     if (made) comparison.pair(variable, made, imported);
   }
   comparison.statements(written.ast.body, statements);
-  if (!part.returned) return;
+  if (!part.returned) {
+    // An entry: what it exports keeps its name.
+    const [own, made] = [exportsOf(written), exportsOf(script.script)];
+    assert.deepEqual([...made.keys()].sort(), [...own.keys()].sort(), 'exports');
+    for (const [name, variable] of made) comparison.pair(own.get(name), variable, name);
+    return;
+  }
   // By name, or by number, which leads to the same variable.
   const exported = exportsOf(written);
   for (const { key, value } of part.returned.properties ?? []) {
@@ -183,6 +195,11 @@ function compare(script, part) {
     return name;
   });
 }
+
+test('the player for other sites is small', () => {
+  const size = gzipSync(player, { level: 9 }).length;
+  assert.ok(size < 25 * 1024, `${size} bytes`);
+});
 
 test('a bundle that does something else is noticed', () => {
   const same = (written, made) => {

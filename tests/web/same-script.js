@@ -72,7 +72,8 @@ export class Comparison {
 
   statements(written, made) {
     const left = written.filter((node) => !isGlue(node)).map(bare);
-    const right = made.map(bare);
+    // What an entry exports by a list is looked at by name.
+    const right = made.filter((node) => !isGlue(node)).map(bare);
     // What no other statement needs may be left out: a name that leads to it would lead nowhere.
     while (left.length > right.length || (left.length && shape(left[0]) !== shape(right[0]))) {
       const at = left.findIndex((node, index) => index >= right.length || shape(node) !== shape(right[index]));

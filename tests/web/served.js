@@ -16,6 +16,9 @@ export const PAGES = {
   '/recordings/demo': 'recordings/stream.html',
 };
 
+/** Scripts with an address of their own. */
+const ELSEWHERE = ['player.js'];
+
 /** Everything that the pages and the scripts name: `{ pages: path → html, files: name → text, modules: name → paths }`. */
 export async function served() {
   const server = spawn(BINARY, ['--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -24,6 +27,13 @@ export async function served() {
     const pages = new Map();
     const files = new Map();
     const wanted = [];
+    const follow = (script) => {
+      for (const [, name] of script.matchAll(/'\.\/(?:assets\/)?([\w-]+-[0-9a-f]{10}\.\w+)'/g)) wanted.push(name);
+    };
+    for (const name of ELSEWHERE) {
+      files.set(name, await text(`${origin}/${name}`));
+      follow(files.get(name));
+    }
     for (const [address, path] of Object.entries(PAGES)) {
       const html = await text(origin + address);
       pages.set(path, html);
@@ -32,7 +42,7 @@ export async function served() {
     for (let name = wanted.pop(); name; name = wanted.pop()) {
       if (files.has(name)) continue;
       files.set(name, await text(`${origin}/assets/${name}`));
-      for (const [, other] of files.get(name).matchAll(/'\.\/([\w-]+-[0-9a-f]{10}\.\w+)'/g)) wanted.push(other);
+      follow(files.get(name));
     }
     const modules = JSON.parse(await text(`${origin}/assets/scripts.json`));
     return { pages, files, modules };

@@ -13,12 +13,14 @@ export function snapshotName(name, time) {
 }
 
 /**
- * A PNG in the picture's own size, or null while there is none.
+ * A file in the picture's own size, or null while there is none.
  *
  * @param {HTMLVideoElement | HTMLCanvasElement} picture
+ * @param {string} [type]
+ * @param {number} [quality]
  * @returns {Promise<Blob | null>}
  */
-export async function snapshot(picture) {
+export async function snapshot(picture, type = 'image/png', quality = undefined) {
   const isVideo = picture instanceof HTMLVideoElement;
   const [width, height] = isVideo ? [picture.videoWidth, picture.videoHeight] : [picture.width, picture.height];
   if (!width || !height) return null;
@@ -26,7 +28,7 @@ export async function snapshot(picture) {
   Object.assign(canvas, { width, height });
   canvas.getContext('2d')?.drawImage(picture, 0, 0, width, height);
   return new Promise((resolve) => {
-    canvas.toBlob(resolve, 'image/png');
+    canvas.toBlob(resolve, type, quality);
   });
 }
 

@@ -3,6 +3,7 @@
 
 import { Broadcast } from '../publisher/broadcast.js';
 import { explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
+import { canRecordByCodecs, CodecsRecorder } from '../publisher/codecs/codecs-recorder.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
@@ -299,6 +300,10 @@ function pick(source) {
   send({ type: 'picked', source });
 }
 
+/** @type {import('../publisher/recorder.js').Make} */
+const makeRecorder = (media, options) =>
+  query.get('recorder') !== 'mediarecorder' && canRecordByCodecs(options.mimeType ?? '') ? new CodecsRecorder(media, options) : null;
+
 /** @param {Capture} shown */
 function recording({ stream }) {
   const tracks = stream.getTracks();
@@ -308,7 +313,7 @@ function recording({ stream }) {
   const { width = 0, height = 0 } = stream.getVideoTracks()[0]?.getSettings?.() ?? {};
   const size = width && height ? { width, height } : edgesOf(choice.size);
   const pixelsPerSecond = size.width * size.height * choice.fps;
-  return { mimeType, videoBitsPerSecond: choice.kbps * 1000, pixelsPerSecond, hasAudio: kinds.hasAudio };
+  return { mimeType, videoBitsPerSecond: choice.kbps * 1000, pixelsPerSecond, hasAudio: kinds.hasAudio, make: makeRecorder };
 }
 
 // --- On air

@@ -4,6 +4,10 @@
 // this page: so that one is taken only once sound may flow. A player that plays through Web Audio
 // has a node to listen to (`soundNode`).
 
+import { make } from '../lib/element.js';
+
+const WIDTH = 640;
+const HEIGHT = 160;
 const BARS = 32;
 const EVERY_MS = 50;
 /** For those who do not want things to move. */
@@ -30,7 +34,7 @@ export function barsOf(spectrum, sampleRate, count = BARS) {
 }
 
 export class SoundView {
-  #canvas;
+  #canvas = make('canvas', { id: 'level', className: 'sound-level', width: WIDTH, height: HEIGHT, 'aria-hidden': 'true' });
   #video;
   #context = new AudioContext();
   #analyser = new AnalyserNode(this.#context, { fftSize: 2048, smoothingTimeConstant: 0.75 });
@@ -42,12 +46,12 @@ export class SoundView {
   #timer = undefined;
 
   /**
-   * @param {HTMLCanvasElement} canvas
    * @param {HTMLVideoElement} video
+   * @param {Element} below what the bars are drawn over
    */
-  constructor(canvas, video) {
-    this.#canvas = canvas;
+  constructor(video, below) {
     this.#video = video;
+    below.after(this.#canvas);
   }
 
   /**

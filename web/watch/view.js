@@ -170,7 +170,7 @@ export class View {
     }
     const loaded = await import('./sound-view.js').catch(() => null);
     if (!loaded || !this.#isHeard) return;
-    this.#soundView ??= new loaded.SoundView(element('level', HTMLCanvasElement), this.#video);
+    this.#soundView ??= new loaded.SoundView(this.#video, this.#still);
     this.#soundView.show(player);
   }
 }

@@ -3,12 +3,13 @@
 
 import { canPlay, mediaSourceClass } from '../player/mse-player.js';
 import { announceMedia } from '../player/media-session.js';
-import { socketUrl, StreamSocket } from '../lib/socket.js';
+import { socketUrl } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
 import { counted } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { wantsCodecs } from '../player/latency.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
@@ -21,6 +22,7 @@ import { Server } from './server.js';
 import { askedBehindMs, furthestBackMs, restartBehindMs, shownBehindMs } from './time-shift.js';
 import { kindsOf, playsOf } from './types.js';
 import { View, write } from './view.js';
+import { WayIn } from './way-in.js';
 import { explainRefusal } from './words.js';
 import { noSuch } from '../lib/no-such.js';
 
@@ -46,12 +48,12 @@ const credentials = new Credentials('watch', name);
 const server = new Server(name, credentials);
 /** @type {import('./states.js').State} */
 let state;
-/** @type {StreamSocket | null} */
+/** @type {WayIn | null} */
 let socket = null;
 let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
-const codecs = query.get('player') === 'webcodecs' ? await loadCodecs() : null;
+const codecs = wantsCodecs(query) ? await loadCodecs() : null;
 const hasMse = Boolean(codecs ?? mediaSourceClass());
 const isPlain = query.get('player') === 'src';
 const isClassic = query.get('player') === 'classic';
@@ -263,7 +265,8 @@ function address() {
 
 function connect() {
   socket?.close();
-  socket = new StreamSocket(address, {
+  const file = (/** @type {string} */ each, extra = {}) => credentials.url(`${watchPath}/${each}`, extra);
+  socket = new WayIn(address, file, {
     message: onMessage,
     data(bytes) {
       send({ type: 'data', hasPicture: players.hasPicture });
@@ -271,7 +274,7 @@ function connect() {
     },
     lost: ({ opened, attempt, retryInMs }) => send({ type: 'lost', opened, attempt, retryInMs }),
   });
-  socket.connect();
+  socket.connect({ bySegments: query.get('via') === 'segments' });
 }
 
 // --- The server

@@ -129,8 +129,8 @@ impl Stage {
         }
         let limits = settings.stream_limits();
         let now = Instant::now();
-        let mut hub = Hub::new(settings, || 0, Time { now, unix_s: 0 });
-        hub.begin(Time { now, unix_s: 0 });
+        let mut hub = Hub::new(settings, || 0, Time { now, unix_ms: 0 });
+        hub.begin(Time { now, unix_ms: 0 });
         let other = role
             .is_publisher()
             .then(|| connect(&mut hub, request(Role::OldViewer, false).as_bytes()));
@@ -291,7 +291,7 @@ impl Stage {
         let was_open = self.is_open();
         let (now, taken) = (self.now, self.peer.line.wire().taken);
         let published = self.published();
-        self.hub.begin(Time { now, unix_s: 0 });
+        self.hub.begin(Time { now, unix_ms: 0 });
         self.hub.turn(&|| now);
         if self.role.is_publisher() {
             let work = self.hub.publishers_work();

@@ -139,7 +139,7 @@ fn references(path: &str, text: &str) -> Vec<String> {
             let reference = &reference[..reference.find(close).unwrap()];
             // What a script fills in, a page's own parts, and what only JavaScript knows.
             if reference.is_empty()
-                || reference.starts_with('#')
+                || reference.starts_with(['#', '?'])
                 || reference.starts_with("http")
                 // It has no end.
                 || reference.ends_with(".webm")

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod answers;
+mod caches;
 mod dashboard;
 mod error_pages;
 mod pages_need_no_key;

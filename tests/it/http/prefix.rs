@@ -18,7 +18,7 @@ fn resolve(path: &str, reference: &str) -> String {
         return path.to_owned();
     }
     let path = path.split('?').next().unwrap();
-    if reference.starts_with('?') {
+    if reference.starts_with(['?', '#']) {
         return format!("{path}{reference}");
     }
     let mut folders: Vec<&str> = path.split('/').collect();

@@ -167,7 +167,7 @@ impl World {
         let wall_s = UNIX_START;
         let time = Time {
             now,
-            unix_s: wall_s,
+            unix_ms: wall_s.saturating_mul(1000),
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
@@ -228,7 +228,8 @@ impl World {
     fn time(&self) -> Time {
         Time {
             now: self.hub_now(),
-            unix_s: self.wall_s + self.elapsed().as_secs(),
+            unix_ms: (self.wall_s.saturating_mul(1000))
+                .saturating_add(self.elapsed().as_millis() as u64),
         }
     }
 
@@ -405,7 +406,7 @@ impl World {
         ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
         self.now = self.now.max(wake);
-        self.books.set_unix_s(self.time().unix_s);
+        self.books.set_unix_s(self.time().unix_ms / 1000);
         self.let_world_act();
         let has_news = self.tell_hub();
         let is_due = self.hub_wake().is_some_and(|wake| wake <= self.now);
