@@ -64,9 +64,9 @@ impl Cached {
 
     /// The list, once it is as wanted.
     fn list_when(&self, is_so: impl Fn(&Value) -> bool) -> Value {
-        let mut http = self.http();
         eventually("a list as wanted", || {
-            let answer = http.get("/live/demo/live.json");
+            // nginx ends a connection after a thousand requests.
+            let answer = self.http().get("/live/demo/live.json");
             let list: Value = serde_json::from_slice(&answer.body).ok()?;
             is_so(&list).then_some(list)
         })
