@@ -36,8 +36,8 @@ pub(super) fn error_page(
         )
         .replace("=\"assets/", &format!("=\"{up}assets/"))
         .replace("href=\"./\"", &format!("href=\"{up}./\""))
-        .replace("id=\"title\">", &format!("id=\"title\">{title}"))
-        .replace("id=\"text\">", &format!("id=\"text\">{reason}{suggested}"));
+        .replace(">TITLE<", &format!(">{title}<"))
+        .replace(">TEXT<", &format!(">{reason}{suggested}<"));
     Some(html)
 }
 
