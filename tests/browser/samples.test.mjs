@@ -86,7 +86,7 @@ async function untilPlaying(t, who, tabs, withinMs) {
 async function assertUntroubled(tab, { hasSound }) {
   assert.equal(await tab.state(), 'playing');
   // A busy machine makes it wait for a moment.
-  await until(`${tab.browserName} is watching live`, async () => /watching live/.test(await tab.words()), { withinMs: 3000 });
+  await until(`${tab.browserName} is watching live`, async () => /watching live/.test(await tab.words()), { withinMs: 10_000 });
   assert.ok(await tab.evaluate(() => window.isTheSamePage), 'the page was reloaded');
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
