@@ -49,7 +49,7 @@ async function findings(name) {
       const frame = () => new Promise((done) => requestAnimationFrame(done));
       await frame();
       await frame();
-      while (document.getAnimations().some(({ playState }) => playState === 'running')) await frame();
+      await Promise.all(document.getAnimations().map((each) => each instanceof CSSTransition && each.finished.catch(() => {})));
     });
     await picture(tab, `axe-${name.replaceAll(/\W+/g, '-')}-${colorScheme}`);
     await tab.evaluate(axe);
