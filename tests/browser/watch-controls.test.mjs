@@ -88,7 +88,7 @@ test('keys work with caps lock, and the help has the focus until Escape', () =>
     await tab.press('Escape');
     await until('no help', () => tab.evaluate(() => !document.querySelector('dialog[open]')));
     await tab.press('M');
-    assert.equal(await label(tab, 'mute'), 'Unmute');
+    await until('muted', async () => (await label(tab, 'mute')) === 'Unmute');
     await tab.press('ArrowUp');
     for (let i = 0; i < 3; i += 1) await tab.press('ArrowDown');
     await tab.press('ArrowUp');
