@@ -1,6 +1,6 @@
 // Recordings with false claims, as people send them: a viewer that was there before the
-// Runs alone: it tells how long sound is away.
 // publisher and one that comes later both see them, in both browsers.
+// Runs alone: it tells how long sound is away.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
