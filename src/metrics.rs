@@ -28,7 +28,7 @@ pub struct Counters {
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
-    /// Segments of which sending began, and those that were cut off because the ring had let go of them.
+    /// Segments whose sending began, and those cut off because the ring had dropped them.
     pub segments: u64,
     pub segments_cut: u64,
     /// Times that a recording's timestamps stepped.

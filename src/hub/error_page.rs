@@ -1,4 +1,4 @@
-//! A refusal as a page, for a person whom an address led there: why, and a way on.
+//! A refusal as a page for people: what is wrong with the address, and a link to go on.
 
 use crate::http::refusal::Refusal;
 use crate::http::{Method, RequestHead};

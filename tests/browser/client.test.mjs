@@ -155,7 +155,7 @@ test('watch() plays in an element of the page, several at once, until it is clos
     await tab.evaluate(() => window.players.forEach((player) => player.close()));
     assert.deepEqual(tab.complaints, [], tab.browserName);
   });
-  await until('nobody', async () => (await viewers('a')) + (await viewers('b')) === 0);
+  await until('no viewer at either stream', async () => (await viewers('a')) + (await viewers('b')) === 0);
 });
 
 test('WebCodecs and the plain stream play there too', () =>
@@ -183,7 +183,7 @@ test('WebCodecs and the plain stream play there too', () =>
     assert.deepEqual([tab.complaints, await tab.violations()], [[], []], tab.browserName);
   }));
 
-test('a missing key and a wrong one are told by `error`, and the right one plays', () =>
+test('a missing key and a wrong key give an `error` event, and the right key plays', () =>
   both(async (tab) => {
     await open(tab, { origin: closed.origin });
     await addTo(tab, closed.url('/live/locked'));
