@@ -10,7 +10,7 @@ export class Media {
 
   /**
    * A test picture, one colour, or no picture, with so many frames a second, a keyframe each so many of
-   * them, and perhaps a tone.
+   * them, and perhaps a tone, which may end before.
    */
   make(
     name,
@@ -18,6 +18,7 @@ export class Media {
       rate = 10,
       seconds = 12,
       hasAudio = true,
+      soundSeconds = seconds,
       keyframeEvery = 9999,
       video = ['libvpx', '-deadline', 'realtime'],
       audio = 'libopus',
@@ -27,7 +28,9 @@ export class Media {
     } = {},
   ) {
     const path = join(this.#dir, name);
-    const sound = hasAudio ? ['-f', 'lavfi', '-i', 'sine=440:sample_rate=48000', '-c:a', audio, '-b:a', '16k'] : [];
+    const sound = hasAudio
+      ? ['-f', 'lavfi', '-i', `sine=440:sample_rate=48000:duration=${soundSeconds}`, '-c:a', audio, '-b:a', '16k']
+      : [];
     const format = name.endsWith('.mkv') ? 'matroska' : 'webm';
     const source = ['-f', 'lavfi', '-i', `${color ? `color=${color}:` : 'testsrc2='}size=${size}:rate=${rate}`];
     const coded = ['-c:v', ...video, '-b:v', '80k', '-g', String(keyframeEvery)];

@@ -1,7 +1,6 @@
 // What a player asks of the server, and what the server says: by the socket or its segments
 // (../player/segments/way-in.js), and by plain requests.
 
-import { socketUrl } from '../lib/socket.js';
 import { WayIn } from '../player/segments/way-in.js';
 import { restartBehindMs } from '../watch/time-shift.js';
 import { playsOf } from '../watch/types.js';
@@ -16,69 +15,56 @@ import { askServer, askWhy } from './refusal.js';
  * @property {(event: import('../watch/states.js').Untimed) => void} send takes what happens
  * @property {(type: string, detail?: unknown) => void} say tells the importer
  * @property {(count: number | null) => void} showViewers
- * @property {() => State | null} state
- * @property {() => import('../watch/players.js').Players | null} players
+ * @property {() => { state: State | null, players: import('../watch/players.js').Players | null }} now
  */
 
 /** From a beginning of the player to its end. */
 export class Connection {
   #address;
   #owner;
-  #bySegments;
-  /** @type {WayIn | null} */
-  #way = null;
+  #via;
   #isOver = false;
+  /** Null while none is wanted. @type {WayIn | null} */
+  way = null;
   /** How long ago the media behind the newest init segment came. */
   toldBehindMs = 0;
 
   /**
    * @param {import('./address.js').Address} address
    * @param {Owner} owner
-   * @param {{ bySegments: boolean }} options
+   * @param {string | null} via `segments` where no socket is to be asked for
    */
-  constructor(address, owner, { bySegments }) {
+  constructor(address, owner, via) {
     this.#address = address;
     this.#owner = owner;
-    this.#bySegments = bySegments;
-  }
-
-  get isOpen() {
-    return this.#way?.isOpen ?? false;
+    this.#via = via;
   }
 
   connect() {
     const { url, credentials } = this.#address;
     this.close();
     const socket = () => {
-      const state = this.#owner.state();
+      const { state } = this.#owner.now();
       const behindMs = state ? restartBehindMs(state.shift) : 0;
-      return socketUrl(url.href, credentials, behindMs ? { t: String(-behindMs / 1000) } : {});
+      return withSecrets(url, credentials, behindMs ? { t: -behindMs / 1000 } : {}).replace('http', 'ws');
     };
     const file = (/** @type {string} */ each, extra = {}) => withSecrets(new URL(`${url.pathname}/${each}`, url), credentials, extra);
-    this.#way = new WayIn(socket, file, {
+    this.way = new WayIn(socket, file, {
       message: (message) => this.#onMessage(message),
       data: (bytes) => {
-        const players = this.#owner.players();
-        this.#owner.send({ type: 'data', hasPicture: players?.hasPicture ?? false });
+        const { players } = this.#owner.now();
+        this.#owner.send({ type: 'data', hasPicture: Boolean(players?.hasPicture) });
         players?.push(bytes);
       },
-      lost: ({ opened, attempt, retryInMs }) => this.#owner.send({ type: 'lost', opened, attempt, retryInMs }),
+      lost: (loss) => this.#owner.send({ type: 'lost', ...loss }),
     });
-    this.#way.connect({ bySegments: this.#bySegments });
-  }
-
-  reconnect() {
-    this.#way?.reconnect();
-  }
-
-  retryNow() {
-    this.#way?.retryNow();
+    this.way.connect({ bySegments: this.#via === 'segments' });
   }
 
   /** It may connect again. */
   close() {
-    this.#way?.close();
-    this.#way = null;
+    this.way?.close();
+    this.way = null;
   }
 
   /** For good: answers that are still on their way are not told. */
@@ -89,9 +75,9 @@ export class Connection {
 
   /** A socket does not say why it was refused. */
   async askWhy() {
-    const asked = this.#way;
+    const asked = this.way;
     const { needsKey, problem } = await askWhy(this.#address);
-    if (asked === this.#way && !this.isOpen) this.#answered(problem, needsKey);
+    if (asked === this.way && !asked?.isOpen) this.#answered(problem, needsKey);
   }
 
   /** Without a socket, what the stream is doing is asked for. */
@@ -131,7 +117,7 @@ export class Connection {
   /** @param {import('../lib/socket.js').Message} message */
   #onMessage(message) {
     const { send, say } = this.#owner;
-    const hasPicture = this.#owner.players()?.hasPicture ?? false;
+    const hasPicture = Boolean(this.#owner.now().players?.hasPicture);
     switch (message.type) {
       case 'hello':
         send({ type: 'hello', live: message.live, hasPicture });
@@ -147,10 +133,8 @@ export class Connection {
         break;
       case 'stalled':
       case 'resumed':
-        send({ type: message.type });
-        break;
       case 'offline':
-        send({ type: 'offline', reason: message.reason });
+        send({ type: message.type, reason: message.reason });
         break;
       case 'viewers':
         this.#owner.showViewers(message.count);
@@ -161,7 +145,7 @@ export class Connection {
 
   /** @param {string} mime */
   #playsOf(mime) {
-    const [state, players] = [this.#owner.state(), this.#owner.players()];
-    return playsOf(mime, (each) => state !== null && players !== null && players.plays(each, state));
+    const { state, players } = this.#owner.now();
+    return playsOf(mime, (each) => Boolean(state && players?.plays(each, state)));
   }
 }

@@ -270,7 +270,7 @@ export class StreamPlayer extends EventTarget {
     this.#isClosed = true;
     this.#abort.abort();
     this.#stop();
-    this.#settle(new DOMException('the player was closed', 'AbortError'));
+    this.#settle(new DOMException('the player is closed', 'AbortError'));
     this.#video.crossOrigin = this.#hadCrossOrigin;
   }
 
@@ -290,10 +290,9 @@ export class StreamPlayer extends EventTarget {
         send: (event) => this.#send(event),
         say: (type, detail) => this.#say(type, detail),
         showViewers: (count) => this.#showViewers(count),
-        state: () => this.#state,
-        players: () => this.#players,
+        now: () => ({ state: this.#state, players: this.#players }),
       },
-      { bySegments: via ? via === 'segments' : address.bySegments },
+      via ?? address.via,
     );
     const step = begin({
       hasMse: mediaSourceClass() !== null || player === 'webcodecs',
@@ -310,7 +309,7 @@ export class StreamPlayer extends EventTarget {
     for (const effect of step.effects) this.#perform(effect);
     this.#timers = [
       setInterval(() => this.#look(), LOOK_MS),
-      setInterval(() => this.#send({ type: 'ticked', isOpen: this.#connection?.isOpen ?? false }), TICK_MS),
+      setInterval(() => this.#send({ type: 'ticked', isOpen: Boolean(this.#connection?.way?.isOpen) }), TICK_MS),
     ];
   }
 
@@ -403,13 +402,12 @@ export class StreamPlayer extends EventTarget {
     if (!state || !players) return;
     switch (effect) {
       case 'connect':
-        this.#connection?.connect();
+      case 'askWhy':
+        this.#connection?.[effect]();
         break;
       case 'reconnect':
-        this.#connection?.reconnect();
-        break;
       case 'retryNow':
-        this.#connection?.retryNow();
+        this.#connection?.way?.[effect]();
         break;
       case 'closeSocket':
         this.#connection?.close();
@@ -424,7 +422,8 @@ export class StreamPlayer extends EventTarget {
         players.seekHere(state.shift.wantedMs);
         break;
       case 'skipped':
-        players.skipped();
+      case 'closePlain':
+        players[effect]();
         break;
       case 'catchUp':
         players.player?.catchUp();
@@ -435,9 +434,6 @@ export class StreamPlayer extends EventTarget {
       case 'openPlain':
         this.#openPlain(players);
         break;
-      case 'closePlain':
-        players.closePlain();
-        break;
       case 'watchPlain':
         players.timePlain(state);
         break;
@@ -446,9 +442,6 @@ export class StreamPlayer extends EventTarget {
         break;
       case 'pause':
         this.#video.pause();
-        break;
-      case 'askWhy':
-        this.#connection?.askWhy();
         break;
       case 'reload':
         this.#begin();

@@ -42,10 +42,6 @@ export class WayIn {
     }
     this.#socket = new StreamSocket(this.#address, {
       ...this.#on,
-      open: () => {
-        this.#refused = 0;
-        this.#on.open?.();
-      },
       lost: (loss) => {
         this.#refused = loss.opened ? 0 : this.#refused + 1;
         if (this.#refused >= REFUSED_MOST) this.#tryOthers();
