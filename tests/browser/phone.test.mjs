@@ -22,6 +22,7 @@ before(async () => {
     Promise.all([lab.chromium({ ...PHONE, touch: true, camera }), lab.firefox(PHONE)]),
     Promise.all([lab.chromium({ ...PHONE, touch: true, autoplay: false }), lab.firefox({ ...PHONE, autoplay: false })]),
   ]);
+  for (const tab of viewers) await tab.beforePages(tellOffers);
 });
 after(async () => {
   await lab.close();
@@ -57,12 +58,18 @@ const shape = (tab, video) =>
     };
   }, video);
 
-/** For Chromium, `evaluate` is a tap. */
-async function untilWithoutTap(tab, expression) {
-  const cdp = await tab.page.context().newCDPSession(tab.page);
-  await until(expression, async () => (await cdp.send('Runtime.evaluate', { expression, userGesture: false })).result.value === true);
-  await cdp.detach();
+/** Runs in the page, and tells by its console: a question of the test's own counts as a tap. */
+function tellOffers() {
+  let told = '';
+  setInterval(() => {
+    const offered = ['unmute', 'play'].find((id) => document.getElementById(id)?.checkVisibility()) ?? '';
+    if (offered !== told) console.warn(`offers ${offered}`);
+    told = offered;
+  }, 50);
 }
+
+const offers = (tab, what) => until(`${tab.browserName} offers ${what}`, () => tab.complaints.includes(`${warned(tab)}: offers ${what}`));
+const warned = ({ browserName }) => (browserName === 'chromium' ? 'warning' : 'warn');
 
 const isPaused = (tab) => tab.evaluate(() => document.getElementById('video').paused);
 
@@ -97,12 +104,13 @@ test('what a browser does not play by itself plays after a tap, with sound', () 
     viewers.map(async (tab) => {
       await tab.open(server.url('/live/phone-chromium'));
       if (tab.browserName === 'chromium') {
-        // It plays without sound, and offers the sound.
-        await untilWithoutTap(tab, `document.getElementById('unmute').checkVisibility() && !document.getElementById('video').paused`);
+        // It plays without sound.
+        await offers(tab, 'unmute');
+        assert.equal(await isPaused(tab), false);
         await picture(tab, 'phone-unmute');
         await tap(tab, '#unmute');
       } else {
-        await until('a large button', () => tab.evaluate(() => document.getElementById('play').checkVisibility()));
+        await offers(tab, 'play');
         assert.equal(await isPaused(tab), true);
         assert.match(await tab.words(), /Tap to watch/);
         await picture(tab, 'phone-blocked');
@@ -110,6 +118,7 @@ test('what a browser does not play by itself plays after a tap, with sound', () 
       }
       await until('sound', () => tab.evaluate(() => !document.getElementById('video').paused && !document.getElementById('video').muted));
       await assertMoves(tab);
+      tab.complaints.length = 0;
     }),
   ));
 
@@ -121,7 +130,8 @@ test('a phone is led to a stream by taps, watches it upright, and fits it in whe
       await tap(tab, 'a[href$="/live/phone-chromium"]');
       await until('the viewer page', () => tab.page.url() === server.url('/live/phone-chromium'));
       await tab.reaches('playing');
-      if (tab.browserName === 'firefox') await tap(tab, '#play');
+      // Firefox may have it that the taps of the page before do not count.
+      if (await isPaused(tab)) await tap(tab, '#play');
       await assertMoves(tab);
       const upright = await shape(tab, 'video');
       assert.ok(upright.isUpright && upright.isSeen && !upright.isWider, JSON.stringify(upright));
@@ -139,6 +149,6 @@ test('a phone is led to a stream by taps, watches it upright, and fits it in whe
       await until('muted', () => tab.evaluate(() => document.getElementById('video').muted));
       await turn(tab, PHONE);
       await assertMoves(tab);
-      assert.deepEqual([tab.complaints, await tab.violations()], [[], []], tab.browserName);
+      assert.deepEqual([tab.complaints.filter((each) => !/: offers /.test(each)), await tab.violations()], [[], []], tab.browserName);
     }),
   ));

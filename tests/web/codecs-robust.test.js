@@ -46,6 +46,7 @@ test('a stream without sound has none, and one without a picture has nothing els
   made.came('video', 500, 0);
   assert.equal(made.hasSound(false), false);
   made.clear();
+  assert.equal(made.newestMs, 0);
   made.came('audio', 9000, 0);
   assert.deepEqual([made.hasSound(true), made.newestMs], [true, 9000]);
 });
@@ -100,4 +101,10 @@ test('after a sleep nothing is stuck yet', () => {
   assert.equal(watchdog.isStuck(0, true), false);
   assert.equal(watchdog.isStuck(3_600_000, true), false);
   assert.equal(watchdog.isStuck(3_600_040, true), false);
+});
+
+test('a page that runs once a second is given more of them', () => {
+  const watchdog = new Watchdog();
+  const looks = Array.from({ length: 20 }, (_, second) => watchdog.isStuck(second * 1000, true));
+  assert.deepEqual([looks.indexOf(true) > 10, looks.at(-1)], [true, true]);
 });
