@@ -68,10 +68,16 @@ def ask(port, path, count):
     """Sockets that have sent a request each."""
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     sockets = []
-    for _ in range(count):
-        one = socket.create_connection(("127.0.0.1", port))
-        one.sendall(request)
-        sockets.append(one)
+    while len(sockets) < count:
+        batch = [socket.socket() for _ in range(min(500, count - len(sockets)))]
+        for one in batch:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        for one in batch:
+            one.setblocking(True)
+            # Waits until it is connected.
+            one.sendall(request)
+        sockets += batch
     return sockets
 
 
