@@ -16,7 +16,10 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     match web::build(Path::new(&root.join("web")), &out) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(hashes) => {
+            println!("cargo::rustc-env=VIDEOSTREAM_INLINE_SCRIPTS={hashes}");
+            ExitCode::SUCCESS
+        }
         Err(fault) => {
             println!("cargo::error={fault}");
             ExitCode::FAILURE

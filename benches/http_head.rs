@@ -67,7 +67,7 @@ fn parse(request: &[u8], piece: usize) -> RequestHead {
 
 fn bench_http_head(criterion: &mut Criterion) {
     let page = parse(PAGE.as_bytes(), PAGE.len());
-    assert!(page.accepts_gzip && page.if_none_match.is_some() && page.upgrade.is_none());
+    assert!(page.codings.gzip && page.if_none_match.is_some() && page.upgrade.is_none());
     let socket = parse(SOCKET.as_bytes(), SOCKET.len());
     assert!(socket.upgrade.is_some() && !socket.keys.is_empty());
     let put = parse(PUT.as_bytes(), PUT.len());

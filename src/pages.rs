@@ -16,14 +16,18 @@ use flate2::read::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
 use sha1::{Digest, Sha1};
 
-/// Nothing from anywhere else, no inline script or style.
+use crate::http::Codings;
+
+/// Nothing from anywhere else, no inline style, and no inline script but those of the build.
 ///
 /// `'self'` covers WebSockets to the same host and port (CSP 3, "match a source expression": `ws`
 /// for `http`), and `script-src` the workers. `blob:` in `media-src` is a MediaSource.
 macro_rules! policy {
     ($ancestors:literal) => {
         concat!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ",
+            "default-src 'none'; script-src 'self' ",
+            env!("VIDEOSTREAM_INLINE_SCRIPTS"),
+            "; style-src 'self'; img-src 'self'; ",
             "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; ",
             "frame-ancestors ",
             $ancestors
@@ -45,6 +49,8 @@ struct Embedded {
     is_immutable: bool,
     is_gzip: bool,
     bytes: &'static [u8],
+    /// Smaller than `gzip`, of what browsers ask for most.
+    brotli: Option<&'static [u8]>,
 }
 
 static EMBEDDED: &[Embedded] = &include!(concat!(env!("OUT_DIR"), "/served.rs"));
@@ -55,9 +61,13 @@ pub struct Page {
     pub content_type: &'static str,
     /// Whether its name changes with its content, so that a browser needs to ask for it once only.
     pub is_immutable: bool,
+    /// Whether it runs on its own: a document, a worker's script, a picture of shapes. Other scripts run under
+    /// the policy of their page.
+    pub needs_policy: bool,
     /// Unpacked when a client first wants it.
     plain: OnceLock<Encoded>,
     gzip: Option<Encoded>,
+    brotli: Option<Encoded>,
     /// What is around its title and its words for browsers without scripts, compressed.
     around: OnceLock<Option<[Vec<u8>; 3]>>,
 }
@@ -108,11 +118,19 @@ impl Page {
         } else {
             (OnceLock::from(stored("")), None)
         };
+        let brotli = file.brotli.map(|bytes| Encoded {
+            etag: format!("\"{hash}-br\""),
+            bytes: Bytes::from_static(bytes),
+        });
+        let needs_policy = [".html", ".svg"].iter().any(|end| file.name.ends_with(end))
+            || file.name.contains("-worker");
         Page {
             content_type: content_type(file.name),
             is_immutable: file.is_immutable,
+            needs_policy,
             plain,
             gzip,
+            brotli,
             around: OnceLock::new(),
         }
     }
@@ -120,12 +138,6 @@ impl Page {
     /// Whether it is what a person opens, rather than a part of that.
     pub fn is_document(&self) -> bool {
         self.content_type.starts_with("text/html")
-    }
-
-    /// Whether it may run something: a document, a worker's script, a picture of shapes.
-    pub fn needs_policy(&self) -> bool {
-        let kinds = ["text/html", "text/javascript", "image/svg+xml"];
-        kinds.iter().any(|kind| self.content_type.starts_with(kind))
     }
 
     /// The page as it is.
@@ -143,11 +155,18 @@ impl Page {
         })
     }
 
-    /// The page for `Content-Encoding: gzip`; `None` where that would save nothing worthwhile.
-    ///
-    /// A page that says `Some` has to be sent with `Vary: Accept-Encoding` in either encoding.
-    pub fn gzip(&self) -> Option<&Encoded> {
-        self.gzip.as_ref()
+    /// The page in the smallest coding that a client takes, with the coding's name; `None` where it takes
+    /// none, or that would save nothing worthwhile.
+    pub fn compressed(&self, codings: Codings) -> Option<(&'static str, &Encoded)> {
+        let brotli = self.brotli.as_ref().filter(|_| codings.brotli);
+        let gzip = || self.gzip.as_ref().filter(|_| codings.gzip);
+        let gzip = || gzip().map(|encoded| ("gzip", encoded));
+        brotli.map(|encoded| ("br", encoded)).or_else(gzip)
+    }
+
+    /// Whether some clients get it compressed: all have to be told (`Vary: Accept-Encoding`).
+    pub fn is_compressible(&self) -> bool {
+        self.gzip.is_some() || self.brotli.is_some()
     }
 
     /// The page with `head` in place of its `<title>` and `body` in place of its `<noscript>`; `None` if it
@@ -185,6 +204,7 @@ impl Page {
         Some(Page {
             content_type: self.content_type,
             is_immutable: false,
+            needs_policy: self.needs_policy,
             plain: OnceLock::from(Encoded {
                 etag: format!("\"{hash}\""),
                 bytes: plain.into(),
@@ -193,6 +213,7 @@ impl Page {
                 etag: format!("\"{hash}-gz\""),
                 bytes: bytes.into(),
             }),
+            brotli: None,
             around: OnceLock::new(),
         })
     }
@@ -257,6 +278,9 @@ mod made_by_the_build;
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
+
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::Sha256;
 
     use super::*;
 
@@ -334,14 +358,7 @@ mod tests {
     #[test]
     fn pages_have_no_script_or_style_that_their_policy_forbids() {
         for (name, html) in documents() {
-            for inline in [
-                "<script>",
-                "<style",
-                " style=",
-                " onclick=",
-                " onload=",
-                "javascript:",
-            ] {
+            for inline in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
                 assert!(!html.contains(inline), "{name}: {inline}");
             }
         }
@@ -375,7 +392,7 @@ mod tests {
     #[test]
     fn long_text_is_compressed_under_an_etag_of_its_own() {
         let page = Page::embedded(EMBEDDED.iter().find(|it| it.name == "style.css").unwrap());
-        let gzip = page.gzip().unwrap();
+        let gzip = page.gzip.as_ref().unwrap();
         let etag = &page.plain().etag;
         assert_eq!(
             gzip.etag,
@@ -386,6 +403,49 @@ mod tests {
             page.plain().bytes.as_ptr(),
             page.plain().bytes.as_ptr(),
             "unpacked once"
+        );
+    }
+
+    #[test]
+    fn what_runs_on_its_own_has_a_policy() {
+        let workers = EMBEDDED.iter().filter(|it| it.name.contains("worker"));
+        for name in workers
+            .map(|it| it.name)
+            .chain(["watch/watch.html", "favicon.svg"])
+        {
+            assert!(page(name).unwrap().needs_policy, "{name}");
+        }
+        for name in ["watch/watch.js", "style.css"] {
+            assert!(!page(name).unwrap().needs_policy, "{name}");
+        }
+    }
+
+    #[test]
+    fn clients_get_the_smallest_coding_that_they_take() {
+        let (gzip, brotli) = (true, true);
+        let name = EMBEDDED.iter().find(|it| it.brotli.is_some()).unwrap().name;
+        let part = page(name).unwrap();
+        let length = |codings| {
+            part.compressed(codings)
+                .map(|(name, it)| (name, it.bytes.len()))
+        };
+        let both = length(Codings { gzip, brotli }).unwrap();
+        let older = length(Codings {
+            gzip,
+            brotli: false,
+        })
+        .unwrap();
+        assert_eq!((both.0, older.0), ("br", "gzip"));
+        assert!(
+            both.1 < older.1 && older.1 < part.plain().bytes.len(),
+            "{name}"
+        );
+        assert_eq!(length(Codings::default()), None);
+        // What differs for each client is compressed as it goes.
+        let document = page("watch/watch.html").unwrap();
+        assert_eq!(
+            document.compressed(Codings { gzip, brotli }).unwrap().0,
+            "gzip"
         );
     }
 
@@ -422,13 +482,13 @@ mod tests {
             assert_ne!(expected, html);
             let other = page.filled(head, body).unwrap();
             assert_eq!(other.plain().bytes, expected);
-            let gzip = other.gzip().unwrap();
+            let gzip = other.gzip.as_ref().unwrap();
             let mut back = String::new();
             let mut decoder = GzDecoder::new(&gzip.bytes[..]);
             decoder.read_to_string(&mut back).unwrap();
             assert_eq!(back, expected);
             let added = head.len() + body.len();
-            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + added + 150);
+            assert!(gzip.bytes.len() < page.gzip.as_ref().unwrap().bytes.len() + added + 150);
             assert_eq!(
                 page.filled(head, body).unwrap().plain().etag,
                 other.plain().etag
@@ -441,12 +501,34 @@ mod tests {
         assert_eq!(etags.len(), count);
         assert!(super::page("style.css").unwrap().filled("b", "").is_none());
         let long = page.filled(&"x".repeat(70_000), "").unwrap();
-        assert!(long.gzip().unwrap().bytes.len() < 4000);
+        assert!(long.gzip.as_ref().unwrap().bytes.len() < 4000);
     }
 
     #[test]
     fn short_text_goes_out_as_it_is() {
-        assert_eq!(page("publisher/ticker-worker.js").unwrap().gzip(), None);
+        assert!(
+            !page("publisher/ticker-worker.js")
+                .unwrap()
+                .is_compressible()
+        );
+    }
+
+    #[test]
+    fn browsers_may_run_the_script_that_a_page_has_in_itself_and_no_other() {
+        let mut hashes = Vec::new();
+        for file in EMBEDDED.iter().filter(|it| it.name.ends_with(".html")) {
+            let plain = page(file.name).unwrap().plain();
+            let html = std::str::from_utf8(&plain.bytes).unwrap();
+            for script in html.split("<script>").skip(1) {
+                let script = script.split("</script>").next().unwrap();
+                let hash = STANDARD.encode(Sha256::digest(script));
+                hashes.push(format!("'sha256-{hash}'"));
+            }
+        }
+        let scripts = format!("script-src 'self' {}; ", hashes.join(" "));
+        for policy in [CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_EMBED] {
+            assert!(policy.contains(&scripts), "{policy} lacks {scripts}");
+        }
     }
 
     #[test]

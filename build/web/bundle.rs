@@ -45,6 +45,8 @@ pub struct Bundler<'a> {
     on_demand: BTreeSet<String>,
     /// Names of scripts, by the modules that they begin with.
     entries: BTreeMap<String, String>,
+    /// Names of the scripts that entries import on demand, by the modules that both begin with.
+    parts: BTreeMap<(String, String), String>,
     made: BTreeMap<String, Script>,
 }
 
@@ -66,6 +68,8 @@ struct Plan<'p> {
     /// Modules that another script hands over, first; then its own.
     numbers: BTreeMap<&'p str, usize>,
     on_demand: BTreeMap<String, String>,
+    /// Of these, the names of scripts.
+    parts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
 }
 
@@ -93,6 +97,7 @@ impl<'a> Bundler<'a> {
             modules,
             naming,
             entries: BTreeMap::new(),
+            parts: BTreeMap::new(),
             made: BTreeMap::new(),
         })
     }
@@ -113,6 +118,11 @@ impl<'a> Bundler<'a> {
         Ok(name)
     }
 
+    /// The name of the script that the script of `entry` imports on demand for the module `path`.
+    pub fn part(&self, entry: &str, path: &str) -> Option<&String> {
+        self.parts.get(&(entry.to_owned(), path.to_owned()))
+    }
+
     /// The same for a script with an address of its own: `others` leads from there to all others.
     pub fn entry_elsewhere(
         &mut self,
@@ -127,12 +137,26 @@ impl<'a> Bundler<'a> {
         })
     }
 
+    /// The text of a script that imports nothing, for a page to have it in itself.
+    pub fn inline(&mut self, entry: &str) -> Result<String, Fault> {
+        let (text, order) = self.script(entry, "./")?;
+        if order.len() > 1 || text.contains("</") {
+            let message = "a script in a page has no imports, and no </";
+            return Err(Fault::new(entry, 1, message));
+        }
+        Ok(text.trim_end().to_owned())
+    }
+
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
         let order = self.order_with_shared(entry)?;
         let needs = Rc::new(self.needs(entry)?);
         let mut plan = plan(needs, &[], &order, others);
         self.resolve_urls(&order, &mut plan)?;
         self.resolve_on_demand(&order, &mut plan)?;
+        for (path, name) in &plan.parts {
+            let key = (entry.to_owned(), path.clone());
+            self.parts.insert(key, name.clone());
+        }
         let mut text = String::new();
         for path in &order {
             let module = self.module(path)?;
@@ -162,7 +186,7 @@ impl<'a> Bundler<'a> {
 
     /// The script for `import(path)` in a script that has the modules `given`, and the expression that
     /// loads it there.
-    fn chunk(&mut self, path: &str, outer: &Plan<'a>) -> Result<String, Fault> {
+    fn chunk(&mut self, path: &str, outer: &mut Plan<'a>) -> Result<String, Fault> {
         let (reached, _) = self.reach(self.order(path)?)?;
         let is_given = |it: &&str| outer.numbers.contains_key(it);
         // Also what it only passes on.
@@ -186,9 +210,9 @@ impl<'a> Bundler<'a> {
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        Ok(format!(
-            "import('{others}{name}').then((it)=>it.default({arguments}))"
-        ))
+        let expression = format!("import('{others}{name}').then((it)=>it.default({arguments}))");
+        outer.parts.insert(path.to_owned(), name);
+        Ok(expression)
     }
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
@@ -419,6 +443,7 @@ fn plan<'a>(needs: Rc<Needs<'a>>, given: &[&'a str], own: &[&'a str], others: &s
         others: others.to_owned(),
         numbers: all.map(|(number, path)| (*path, number)).collect(),
         on_demand: BTreeMap::new(),
+        parts: BTreeMap::new(),
         urls: BTreeMap::new(),
     }
 }

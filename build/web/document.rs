@@ -7,11 +7,17 @@ pub trait References {
     /// The name of one sheet made of these.
     fn sheet(&mut self, paths: &[String]) -> Result<String, Fault>;
     fn script(&mut self, path: &str) -> Result<String, Fault>;
+    /// The name of what the script of `entry` imports on demand.
+    fn part(&mut self, entry: &str, path: &str) -> Result<String, Fault>;
+    /// The text of a script that stands in the page itself.
+    fn inline(&mut self, path: &str) -> Result<String, Fault>;
     fn file(&mut self, path: &str) -> Result<String, Fault>;
 }
 
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";
 const SCRIPT: &str = "<script type=\"module\" src=\"";
+/// A script of the old kind, which a browser waits for: so it stands in the page.
+const INLINE: [&str; 2] = ["<script src=\"", "\"></script>"];
 const ASSETS: &str = "assets/";
 
 /// `source` with its references changed, its indentation and its comments gone.
@@ -30,6 +36,12 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
     }
     let html = without_comments(path, &lines.join("\n"))?;
     let html = join_sheets(path, &html, references)?;
+    let (html, inline) = take_inline(path, &html, references)?;
+    let entry = entry_of(&html);
+    if let Some(entry) = entry {
+        // Before its parts are asked for.
+        references.script(entry)?;
+    }
     let mut written = String::with_capacity(html.len());
     let mut rest = html.as_str();
     // What stands in quotes and leads to `assets/`, from wherever the page is.
@@ -51,10 +63,10 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
         match value[up..].strip_prefix(ASSETS) {
             Some(name) if is_made(name) => written.push_str(value),
             Some(file) => {
-                let name = if written.ends_with(SCRIPT) {
-                    references.script(file)?
-                } else {
-                    references.file(file)?
+                let name = match entry {
+                    Some(entry) if written.ends_with(SCRIPT) => references.script(entry)?,
+                    Some(entry) if file.ends_with(".js") => references.part(entry, file)?,
+                    _ => references.file(file)?,
                 };
                 written.push_str(&format!("{}{ASSETS}{name}", &value[..up]));
             }
@@ -64,7 +76,42 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
     }
     written.push_str(rest);
     written.push('\n');
-    Ok(written)
+    Ok(match inline {
+        Some(script) => written.replacen(PLACE, &script, 1),
+        None => written,
+    })
+}
+
+/// The module that the page's script begins with.
+fn entry_of(html: &str) -> Option<&str> {
+    let (_, behind) = html.split_once(SCRIPT)?;
+    let (value, _) = behind.split_once('"')?;
+    value.trim_start_matches("../").strip_prefix(ASSETS)
+}
+
+/// Where the script of the page goes, so that its quotes are not taken for the page's.
+const PLACE: &str = "<script></script>";
+
+/// A page without its script, and that.
+fn take_inline(
+    path: &str,
+    html: &str,
+    references: &mut dyn References,
+) -> Result<(String, Option<String>), Fault> {
+    let [before, after] = INLINE;
+    let source = |line: &str| Some(line.strip_prefix(before)?.strip_suffix(after)?.to_owned());
+    let mut found = html.lines().filter_map(source);
+    let Some(source) = found.next() else {
+        return Ok((html.to_owned(), None));
+    };
+    if found.next().is_some() {
+        return Err(Fault::new(path, 1, "a page has one script of its own"));
+    }
+    let name = source.trim_start_matches("../").strip_prefix(ASSETS);
+    let name = name.ok_or_else(|| Fault::new(path, 1, "a script is below assets/"))?;
+    let script = references.inline(name)?;
+    let html = html.replacen(&format!("{before}{source}{after}"), PLACE, 1);
+    Ok((html, Some(format!("<script>{script}</script>"))))
 }
 
 /// A sheet that `join_sheets` named.
@@ -131,20 +178,46 @@ mod tests {
             Ok(format!("script-of-{path}"))
         }
 
+        fn part(&mut self, entry: &str, path: &str) -> Result<String, Fault> {
+            Ok(format!("part-of-{entry}:{path}"))
+        }
+
+        fn inline(&mut self, path: &str) -> Result<String, Fault> {
+            Ok(format!("const a=\"assets/{path}\""))
+        }
+
         fn file(&mut self, path: &str) -> Result<String, Fault> {
             Ok(format!("file-of-{path}"))
         }
     }
 
     #[test]
+    fn page_has_its_own_script_in_itself() {
+        let page = |lines: &str| {
+            let html = format!("<link rel=\"stylesheet\" href=\"assets/a.css\">\n{lines}\n<p>\n");
+            write("a.html", &html, &mut Made)
+        };
+        let script = "<script src=\"../assets/a/now.js\"></script>";
+        assert_eq!(
+            page(script).unwrap(),
+            "<link rel=\"stylesheet\" href=\"assets/a.css\">\n\
+             <script>const a=\"assets/a/now.js\"</script>\n<p>\n"
+        );
+        let fault = page(&[script, script].join("\n")).unwrap_err().to_string();
+        assert_eq!(fault, "web/a.html:1: a page has one script of its own");
+        let fault = page("<script src=\"now.js\"></script>").unwrap_err();
+        assert_eq!(fault.to_string(), "web/a.html:1: a script is below assets/");
+    }
+
+    #[test]
     fn page_names_one_sheet_one_script_and_its_files() {
-        let source = "<!doctype html>\n<html lang=\"en\">\n<!-- why\n  so -->\n  <title>A</title>\n  \
+        let source = "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/a/b.js\">\n<!-- why\n  so -->\n  <title>A</title>\n  \
             <link rel=\"icon\" href=\"../assets/favicon.svg\">\n  <link rel=\"stylesheet\" href=\"../assets/style.css\">\n  \
             <link rel=\"stylesheet\" href=\"../assets/a/a.css\">\n  <script type=\"module\" src=\"../assets/a/a.js\"></script>\n  \
             <a href=\"../\">assets/b</a>\n";
         assert_eq!(
             write("a.html", source, &mut Made).unwrap(),
-            "<!doctype html>\n<html lang=\"en\">\n<title>A</title>\n\
+            "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/part-of-a/a.js:a/b.js\">\n<title>A</title>\n\
              <link rel=\"icon\" href=\"../assets/file-of-favicon.svg\">\n\
              <link rel=\"stylesheet\" href=\"../assets/style+a/a.css\">\n\
              <script type=\"module\" src=\"../assets/script-of-a/a.js\"></script>\n<a href=\"../\">assets/b</a>\n"

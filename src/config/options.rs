@@ -206,7 +206,7 @@ pub struct Options {
     pub max_connections: Option<usize>,
 
     /// Connections at once from one address or IPv6 /64 network; through a trusted proxy only
-    /// publishers and viewers count [default: none]
+    /// publishers, viewers and requests for segments count [default: none]
     #[arg(
         long,
         env = "VIDEOSTREAM_MAX_CONNECTIONS_PER_ADDRESS",

@@ -1,6 +1,7 @@
 //! Where we cut never depends on how the bytes arrived.
 
 use super::segmented::{Segmented, segment};
+use super::segments::segments;
 use super::viewer::{Given, bytes_of, drain, play};
 use super::{cut, split_lengths};
 use crate::offline_reason::OfflineReason;
@@ -17,8 +18,8 @@ const STEP_MAX: u64 = work::RECORDING + 1030 * (work::BLOCK + work::CHUNK);
 
 /// However bytes are cut, and however little is worked in a turn, the segmenter finds the same in
 /// them, and the ring holds the same for viewers: valid, and with every frame unchanged. In a ring too
-/// small for the stream nothing panics, and what a viewer got is still valid. Publishers that share
-/// the work of a turn get all of theirs done, and no turn does much more than its budget.
+/// small for the stream nothing panics, and what a viewer got is still valid; so is what a cache gets.
+/// Publishers that share the work of a turn get all of theirs done, and no turn does much more than its budget.
 ///
 /// The WebM comes first in `input`, so that a recording is nearly a seed and a dictionary is of
 /// use. How to cut it stands at the end, read backwards:
@@ -35,6 +36,7 @@ pub fn any_cut(input: &[u8]) {
     let segmented = same_events_however_cut(&bytes, &lengths);
     same_ring_however_cut(&bytes, &lengths, &segmented);
     small_ring_stays_valid(&bytes, &lengths, ring);
+    segments(&cut(&bytes, &lengths), ring);
     publishers_share_each_turn(&bytes, &lengths, 2 + usize::from(ring % 7));
 }
 

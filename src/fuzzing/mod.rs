@@ -6,7 +6,7 @@
 //!
 //! - `any_cut`: [`webm`](crate::webm) and [`stream`](crate::stream), from a publisher's bytes to
 //!   a viewer's, which a strict `reader` of its own reads again.
-//! - `ring`: a stream's ring and cursors, beside a model.
+//! - `ring`: a stream's ring and cursors, beside a model; in both, `segments` reads what caches get.
 //! - `request`, `body`: [`http`](crate::http), from bytes to what they ask; `admission` is
 //!   the access rules, written down again.
 //! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
@@ -27,6 +27,7 @@ mod repair;
 mod request;
 mod ring;
 mod segmented;
+mod segments;
 mod viewer;
 
 pub use admission::tokens;

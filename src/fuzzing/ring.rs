@@ -1,6 +1,7 @@
 //! A stream's ring and its viewers' cursors, beside a model that keeps everything for ever.
 
 use super::recording::{Tracks, block, frame_head, head, sound};
+use super::segments::SegmentLog;
 use crate::offline_reason::OfflineReason;
 use crate::stream::{Catalog, Chunk, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use crate::work::Work;
@@ -14,7 +15,7 @@ const CHUNK_OVERHEAD: usize = 256;
 const VIEWERS_MAX: usize = 6;
 
 /// For any input to a ring, and any viewers that join, read, fall behind or go back: the ring holds
-/// what the model says, and each viewer gets what the model says.
+/// what the model says, each viewer gets what the model says, and segments are parts of it.
 ///
 /// The input is a script: three bytes for the limits, then two bytes a step.
 pub fn ring(input: &[u8]) {
@@ -34,6 +35,7 @@ fn act(script: &mut Unstructured) -> Result<()> {
     while !script.is_empty() && !pair.is_lost {
         pair.step(Step::arbitrary(script)?);
         pair.check_ring();
+        pair.segments.look(pair.catalog.stream(pair.stream));
     }
     Ok(())
 }
@@ -147,6 +149,7 @@ struct Pair {
     blocks: u64,
     model: Model,
     viewers: Vec<Viewer>,
+    segments: SegmentLog,
     /// Several chunks came at once, and the ring dropped some before the model saw them.
     is_lost: bool,
 }
@@ -174,6 +177,7 @@ impl Pair {
             blocks: 0,
             model: Model::new(limits),
             viewers: Vec::new(),
+            segments: SegmentLog::default(),
             is_lost: false,
         }
     }

@@ -1,8 +1,21 @@
 //! What a client wants of what we offer (RFC 9110, 12.5).
 
-pub(super) fn accepts_gzip(codings: &[&str]) -> bool {
-    let weight = weight(codings, "gzip").or_else(|| weight(codings, "*"));
-    weight.is_some_and(|weight| weight > 0.0)
+/// Of the codings that we have, those that a client takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Codings {
+    pub gzip: bool,
+    /// Browsers name it on `https` and for their own machine only.
+    pub brotli: bool,
+}
+
+impl Codings {
+    pub(super) fn of(codings: &[&str]) -> Codings {
+        let is_wanted = |weight: Option<f32>| weight.is_some_and(|weight| weight > 0.0);
+        Codings {
+            gzip: is_wanted(weight(codings, "gzip").or_else(|| weight(codings, "*"))),
+            brotli: is_wanted(weight(codings, "br")),
+        }
+    }
 }
 
 pub(super) fn accepts_openmetrics(types: &[&str]) -> bool {
@@ -34,12 +47,21 @@ mod tests {
     use crate::http::sample::{head, with};
 
     #[test]
-    fn gzip_is_accepted_only_with_a_weight_above_zero() {
-        assert!(accepts_gzip(&["br", "gzip;q=0.5"]));
-        assert!(accepts_gzip(&["*"]));
-        assert!(!accepts_gzip(&[]));
-        assert!(!accepts_gzip(&["gzip; q=0", "*"]));
-        assert!(!accepts_gzip(&["br"]));
+    fn codings_are_accepted_only_with_a_weight_above_zero() {
+        for (codings, gzip, brotli) in [
+            (&["br", "gzip;q=0.5"][..], true, true),
+            (&["*"], true, false),
+            (&[], false, false),
+            (&["gzip; q=0", "*"], false, false),
+            (&["br"], false, true),
+            (&["gzip", "br;q=0"], true, false),
+        ] {
+            assert_eq!(
+                Codings::of(codings),
+                Codings { gzip, brotli },
+                "{codings:?}"
+            );
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub mod response;
 pub(crate) mod sample;
 mod target;
 
+pub use accept::Codings;
 pub use body::Body;
 pub use error::HttpError;
 pub use method::{Method, Version};

@@ -10,6 +10,7 @@
 //!
 //! Cutting the bytes anywhere never changes the answer, only how soon it comes.
 
+use super::accept::Codings;
 use super::credentials::authorization;
 use super::fetch_metadata::{LedBy, is_from_page};
 use super::fields::Fields;
@@ -51,7 +52,7 @@ pub struct RequestHead {
     /// Basic's user, which means nothing to us. May be empty.
     pub user: Option<String>,
     pub content_type: Option<String>,
-    pub accepts_gzip: bool,
+    pub codings: Codings,
     /// For a person to read: a browser goes to an address.
     pub accepts_html: bool,
     /// Whether `Accept` names OpenMetrics: Prometheus does.
@@ -178,7 +179,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         token: target.token,
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
-        accepts_gzip: accept::accepts_gzip(&fields.list("Accept-Encoding")?),
+        codings: Codings::of(&fields.list("Accept-Encoding")?),
         accepts_html: accept::accepts_html(&fields.list("Accept").unwrap_or_default()),
         // An unreadable field names no type.
         accepts_openmetrics: accept::accepts_openmetrics(
@@ -281,7 +282,7 @@ mod tests {
         assert_eq!(head.query.value("embed"), Some(""));
         assert_eq!(head.keys, [Secret::new("s+t")]);
         assert_eq!(head.origin.as_deref(), Some("http://localhost:8080"));
-        assert!(head.keep_alive && head.accepts_gzip);
+        assert!(head.keep_alive && head.codings.gzip && head.codings.brotli);
         let upgrade = head.upgrade.expect("an upgrade");
         assert_eq!(upgrade.version.as_deref(), Some("13"));
         assert_eq!(upgrade.protocols, ["videostream.v1", "other"]);

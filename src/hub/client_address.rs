@@ -2,7 +2,9 @@
 //!
 //! A direct peer is counted as soon as it is accepted. Through a proxy many clients may share one
 //! connection, one request after another: there a client is counted when its request makes the
-//! connection a viewer or a publisher, which it then stays.
+//! connection a viewer or a publisher, which it then stays. A request for a segment is counted until its
+//! answer ends: for the client that the proxy reports, and for none where it reports none, since a cache
+//! asks for all its viewers.
 //!
 //! A PROXY header comes before anything else. The server peeks at it until it is whole, and then
 //! takes exactly its bytes: the protocol behind it finds its first byte.
@@ -68,6 +70,29 @@ impl<S: Socket> Hub<S> {
             .proxies
             .client(session.address(), forwarded_for);
         self.count(id, client)
+    }
+
+    /// Counts the connection while this request waits for a segment, or is sent one. Returns the peer, a
+    /// proxy, where the request counts for the client that it reports: see `count_no_more`.
+    pub(super) fn count_segment_reader(
+        &mut self,
+        id: SessionId,
+        head: &RequestHead,
+    ) -> Result<Option<IpAddr>, Refusal> {
+        let peer = self.sessions[id].client();
+        let proxies = &self.settings.proxies;
+        let client = proxies.client(peer.address(), head.forwarded_for.as_deref());
+        if peer.is_counted() || client == peer.address() {
+            return Ok(None);
+        }
+        self.count(id, client)?;
+        Ok(Some(peer.address()))
+    }
+
+    /// The request that counted has its answer: the next one may be another client's.
+    pub(super) fn count_no_more(&mut self, id: SessionId, proxy: IpAddr) {
+        self.clients.leave(self.sessions[id].address());
+        self.sessions[id].set_client(Client::new(proxy));
     }
 
     fn count(&mut self, id: SessionId, client: IpAddr) -> Result<(), Refusal> {

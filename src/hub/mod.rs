@@ -94,6 +94,8 @@ pub use authorizer::{HookAnswer, QUESTIONS_MAX, Question};
 pub use clock::Time;
 pub use followers::Usage;
 pub use recordings::RecordSettings;
+#[cfg(feature = "testing")]
+pub use segments::{live_json, live_mpd};
 pub use settings::Settings;
 #[cfg(any(test, feature = "testing"))]
 pub use settings::{EventSettings, HookSettings};

@@ -54,10 +54,8 @@ impl ResponseTo<'_> {
             Embedding::SameOrigin => CONTENT_SECURITY_POLICY,
             Embedding::Anyone => CONTENT_SECURITY_POLICY_EMBED,
         };
-        let gzip = page.gzip();
-        let sent = gzip
-            .filter(|_| self.head.accepts_gzip)
-            .unwrap_or_else(|| page.plain());
+        let compressed = page.compressed(self.head.codings);
+        let sent = compressed.map_or_else(|| page.plain(), |(_, encoded)| encoded);
         let cache_control = if page.is_immutable {
             "public, max-age=31536000, immutable"
         } else {
@@ -68,12 +66,12 @@ impl ResponseTo<'_> {
             let mut head = ResponseHead::new(status)
                 .header("ETag", &sent.etag)
                 .header("Cache-Control", cache_control);
-            if page.needs_policy() {
+            if page.needs_policy {
                 head = head
                     .header("Content-Security-Policy", policy)
                     .header("Referrer-Policy", "no-referrer");
             }
-            if gzip.is_some() {
+            if page.is_compressible() {
                 head = head.vary("Accept-Encoding");
             }
             // Pages see no request headers: `web/start-alone.js` reads it here.
@@ -89,8 +87,8 @@ impl ResponseTo<'_> {
             return self.bodiless(head(304));
         }
         let mut head = head(200).header("Content-Type", page.content_type);
-        if gzip.is_some_and(|gzip| std::ptr::eq(gzip, sent)) {
-            head = head.header("Content-Encoding", "gzip");
+        if let Some((coding, _)) = compressed {
+            head = head.header("Content-Encoding", coding);
         }
         self.body(head, sent.bytes.clone())
     }

@@ -120,7 +120,8 @@ impl World {
 
     pub(super) fn with(options: Options, hook: Option<HookSettings>) -> World {
         let config = Serve::resolve(options).expect("these options are good");
-        let mut settings = Settings::new(&config, 100);
+        let most = config.limits.max_connections.unwrap_or(100);
+        let mut settings = Settings::new(&config, most);
         settings.hook = hook;
         let now = Instant::now();
         World {
@@ -145,7 +146,8 @@ impl World {
 
     /// Turns until nothing is left to be done now.
     pub(super) fn settle(&mut self) {
-        for _ in 0..100 {
+        // A turn does a bounded amount of work.
+        for _ in 0..100 + self.hub.sessions() {
             let now = self.now;
             self.hub.begin(Time { now, unix_ms: 0 });
             self.hub.turn(&|| now);

@@ -336,6 +336,7 @@ mod tests {
             mime: String::new(),
             generation: 1,
             behind_ms: 0,
+            backlog: None,
         }
         .to_json()
     }

@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// Connections accepted in one turn, so that a crowd does not delay the sessions that are there.
 const ACCEPTS_MAX: usize = 32;
 
+/// Connections that the kernel keeps until they are accepted, if `net.core.somaxconn` allows so many. It
+/// drops further ones, which try again a second later: mio's 128 are few for viewers that all come at once.
+const BACKLOG: i32 = 1024;
+
 /// How long accepting paused when the process or the system is out of descriptors. Asking again at
 /// once would spin.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -53,7 +57,12 @@ pub struct Listener {
 impl Listener {
     pub fn bind(address: SocketAddr, service: Service) -> Result<Listener, ServeError> {
         // mio sets SO_REUSEADDR, so a restart gets its port at once.
-        let socket = TcpListener::bind(address).map_err(|source| ServeError::Bind {
+        let bound = TcpListener::bind(address);
+        let socket = bound.and_then(|socket| {
+            SockRef::from(&socket).listen(BACKLOG)?;
+            Ok(socket)
+        });
+        let socket = socket.map_err(|source| ServeError::Bind {
             option: match service {
                 Service::Plain | Service::Encrypted => "--listen",
                 Service::Redirect => "--http-redirect",
@@ -158,6 +167,18 @@ fn connections_within(allowed: u64, files: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hundreds_of_connections_wait_to_be_accepted() {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain).unwrap();
+        let connect = |_| {
+            let patience = Duration::from_secs(5);
+            std::net::TcpStream::connect_timeout(&listener.address, patience)
+        };
+        let connected: Vec<io::Result<_>> =
+            (0..300).map(connect).take_while(Result::is_ok).collect();
+        assert_eq!(connected.len(), 300);
+    }
 
     #[test]
     fn accepted_sockets_inherit_the_options_of_their_listener() {

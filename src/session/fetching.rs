@@ -16,6 +16,7 @@ use crate::http::response::Readers;
 use crate::stream::{Segment, Stream, StreamId};
 use bytes::Bytes;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Longest wait for a segment to begin, or to end: proxies give up after a minute.
@@ -63,6 +64,8 @@ pub struct AnswerTo {
     /// Whether everybody may watch the stream.
     pub is_public: bool,
     pub readers: Readers,
+    /// The session's peer, a proxy, while the request counts for the client that the proxy reports.
+    pub proxy: Option<IpAddr>,
     /// What came behind the request.
     pub behind: Bytes,
 }

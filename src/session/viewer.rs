@@ -362,9 +362,7 @@ impl Viewer {
                     }
                     if let Some(init) = stream.init() {
                         let is_replaced = had_begun && chunk.takes_over;
-                        let behind_ms = self.behind_ms(&cursor, stream);
-                        let message =
-                            self.before_init(stream, init, chunk, (is_replaced, behind_ms));
+                        let message = self.before_init(stream, init, chunk, (is_replaced, &cursor));
                         if !message.is_empty() {
                             batch.items.push(Item {
                                 is_whole: false,
@@ -433,17 +431,19 @@ impl Viewer {
         stream: &Stream,
         newest: &Init,
         chunk: &Chunk,
-        (is_replaced, behind_ms): (bool, u64),
+        (is_replaced, cursor): (bool, &Cursor),
     ) -> Vec<u8> {
         match self.transport {
             Transport::WebSocket { v1: false } => Vec::new(),
             Transport::WebSocket { v1: true } => {
                 let mime = chunk.mime.as_ref().unwrap_or(&newest.mime).to_string();
-                let generation = u64::from(chunk.generation);
+                let behind_ms = self.behind_ms(cursor, stream);
+                let is_paced = self.time_shift().is_some();
                 let init = ToViewer::Init {
                     mime,
-                    generation,
+                    generation: u64::from(chunk.generation),
                     behind_ms,
+                    backlog: (!is_paced).then(|| cursor.backlog(stream)).flatten(),
                 };
                 let init = text_frame(&init.to_json());
                 if is_replaced {

@@ -98,6 +98,18 @@ impl Cursor {
         }
     }
 
+    /// How many chunks it is given without a wait, behind the init segment that it was given last; `None`
+    /// where that is not in the ring alone.
+    pub fn backlog(&self, stream: &Stream) -> Option<u64> {
+        let ring = stream.ring();
+        let next = match self.position {
+            Position::Joining { .. } => ring.join_point()?,
+            Position::At { next, .. } => next,
+            Position::Replaying { .. } => return None,
+        };
+        Some(ring.live_edge().saturating_sub(next))
+    }
+
     /// The sequence of the chunk that it was given last; `None` while it joins.
     pub fn taken(&self) -> Option<u64> {
         match self.position {

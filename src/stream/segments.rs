@@ -101,6 +101,8 @@ pub struct Segments {
     floor: u64,
     numbers: Option<Numbers>,
     /// Counts beginnings and ends of segments.
+    changes: u64,
+    /// The same, and segments that are gone.
     version: u64,
 }
 
@@ -128,6 +130,11 @@ impl Segments {
     }
 
     /// Changes when a segment begins or ends.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Changes when a segment begins, ends, or is gone.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -247,7 +254,7 @@ impl Segments {
             came_unix_ms: now.unix_ms,
             bytes,
         });
-        self.version += 1;
+        self.note_change();
     }
 
     /// A further chunk of the GOP that grows.
@@ -267,8 +274,13 @@ impl Segments {
             segment.end = Some(end);
             // Players take no segment of no length.
             segment.duration_ms = end_ms.saturating_sub(segment.start_ms).max(1);
-            self.version += 1;
+            self.note_change();
         }
+    }
+
+    fn note_change(&mut self) {
+        self.changes += 1;
+        self.version += 1;
     }
 
     /// The ring begins with the chunk `oldest`.

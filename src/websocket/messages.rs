@@ -26,13 +26,16 @@ pub enum ToViewer {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         back_ms: Option<u64>,
     },
-    /// The next binary message begins with an init segment. `behind_ms`: how long ago the media behind it
-    /// came; 0 for a viewer that is live.
+    /// The next binary message is an init segment. `behind_ms`: how long ago the media behind it came; 0
+    /// for a viewer that is live. `backlog`: how many binary messages with media are here by now, and come
+    /// at once behind it; none where they are paced.
     Init {
         mime: String,
         generation: u64,
         #[serde(default)]
         behind_ms: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backlog: Option<u64>,
     },
     /// The viewer was too slow: the next binary message is of a newer GOP.
     Skip {
@@ -160,8 +163,18 @@ mod tests {
                     mime: "video/webm; codecs=\"vp8\"".to_owned(),
                     generation: 2,
                     behind_ms: 60_000,
+                    backlog: None,
                 },
                 r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":2,"behind_ms":60000}"#,
+            ),
+            (
+                ToViewer::Init {
+                    mime: "video/webm; codecs=\"vp8\"".to_owned(),
+                    generation: 1,
+                    behind_ms: 0,
+                    backlog: Some(30),
+                },
+                r#"{"type":"init","mime":"video/webm; codecs=\"vp8\"","generation":1,"behind_ms":0,"backlog":30}"#,
             ),
             (
                 ToViewer::Skip {

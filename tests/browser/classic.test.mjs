@@ -86,12 +86,13 @@ test('?player=classic plays a stream file by file, each from where the last one 
   await viewer.reaches('playing');
 });
 
-test('a browser without Media Source Extensions gets it by itself', async (t) => {
+test('a browser without Media Source Extensions and WebCodecs gets it by itself', async (t) => {
   const viewer = await lab.chromium();
   await viewer.beforePages(() => {
     delete window.MediaSource;
     delete window.ManagedMediaSource;
     delete window.SourceBuffer;
+    delete window.VideoDecoder;
   });
   await viewer.beforePages(note);
   const seen = await watch(viewer, '/live/classic');

@@ -1,7 +1,7 @@
 // What "it plays" means: frames keep coming, they differ, and media time goes on.
 
 import assert from 'node:assert/strict';
-import { until } from './lab.mjs';
+import { sleep, until } from './lab.mjs';
 
 const WINDOW_MS = 1500;
 /** Windows to look at, at most: joining may cost a stall, and a busy machine a few more. */
@@ -22,12 +22,13 @@ export async function assertMoves(tab, { framesPerSecond = FRAMES_PER_SECOND } =
 
 /**
  * Asserts that all that came in from here on can be played: a player that loses frames, and be it
- * a whole GOP at a time, has gaps in its buffer however fast the machine is.
+ * a whole GOP at a time, has gaps in its buffer however fast the machine is. It looks for so long at
+ * least, and until `happened` is fulfilled.
  */
-export async function assertWhole(tab, forMs) {
+export async function assertWhole(tab, forMs, happened = () => Promise.resolve()) {
   const ranges = () => tab.evaluate(() => window.videostream.stats().ranges);
   const [from] = (await ranges()).at(-1);
-  await new Promise((resolve) => setTimeout(resolve, forMs));
+  await Promise.all([sleep(forMs), happened()]);
   const since = (await ranges()).filter(([, to]) => to > from);
   assert.equal(since.length, 1, `gaps in the buffer of ${tab.browserName}: ${JSON.stringify(since)}`);
 }
@@ -58,7 +59,7 @@ export async function assertFlows(tab, ms = 3000, { withinMs = 20_000, lagSecond
     async () => {
       const from = await tab.evaluate(look);
       const fromMs = performance.now();
-      await new Promise((resolve) => setTimeout(resolve, ms));
+      await sleep(ms);
       const to = await tab.evaluate(look);
       const passed = (performance.now() - fromMs) / 1000;
       last = { from, to, passed };

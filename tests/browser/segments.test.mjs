@@ -32,6 +32,8 @@ after(async () => {
 
 const both = (each) => Promise.all([chromium, firefox].map(each));
 const latency = (tab) => tab.evaluate(() => window.videostream.stats().latency_ms);
+/** Of GOPs of two seconds, also when a busy machine takes its time. */
+const FOUR_GOPS = { withinMs: 20_000 };
 
 test('both browsers play a segment as it grows', async (t) => {
   await both(async (tab) => {
@@ -44,9 +46,11 @@ test('both browsers play a segment as it grows', async (t) => {
   });
   // Whole segments would be two seconds late at least.
   await both(async (tab) => {
-    const late = await latency(tab);
+    let late;
+    await until(`${tab.browserName} is less than 1500 ms late`, async () => (late = await latency(tab)) < 1500).catch((error) => {
+      throw new Error(`${error.message}; it is ${late} ms late`);
+    });
     t.diagnostic(`${tab.browserName} is ${Math.round(late)} ms late`);
-    assert.ok(late < 1500, `${tab.browserName} is ${late} ms late`);
   });
   await picture(chromium, 'segments');
 });
@@ -57,9 +61,8 @@ test('where no socket opens, segments are found, and play although they come who
     await tab.open(way.url('/live/demo'));
     await tab.reaches('playing', { withinMs: 20_000 });
     await assertMoves(tab);
-    await assertWhole(tab, 3000);
+    await assertWhole(tab, 3000, () => until('five segments were asked for', () => way.segments > 4, FOUR_GOPS));
   });
-  assert.ok(way.segments > 4);
   way.isWhole = false;
 });
 
@@ -68,10 +71,9 @@ test('transfers that break cost no picture', async () => {
   await both(async (tab) => {
     await tab.open(way.url('/live/demo?via=segments'));
     await tab.reaches('playing');
-    await assertWhole(tab, 4000);
+    await assertWhole(tab, 4000, () => until('four segments were broken off', () => way.cuts >= 4, FOUR_GOPS));
     await assertMoves(tab);
   });
-  assert.ok(way.cuts >= 4, `${way.cuts} cuts`);
   way.breaks = false;
 });
 

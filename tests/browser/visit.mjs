@@ -96,6 +96,19 @@ function note() {
     once('appendMs');
     return append.call(this, data);
   };
+  const decode = globalThis.VideoDecoder?.prototype.decode;
+  if (decode) {
+    VideoDecoder.prototype.decode = function decodeFrame(chunk) {
+      once('appendMs');
+      return decode.call(this, chunk);
+    };
+  }
+  // A canvas is shown with the frame in which it is drawn to.
+  const draw = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function drawImage(picture, ...place) {
+    if (picture instanceof (globalThis.VideoFrame ?? Node)) once('frameMs');
+    return draw.call(this, picture, ...place);
+  };
   document.addEventListener('DOMContentLoaded', () => {
     once('parsedMs');
     document.querySelector('video')?.requestVideoFrameCallback((nowMs) => {

@@ -246,6 +246,28 @@ pub fn ring_seeds() -> Vec<(String, Vec<u8>)> {
             .concat(),
         ),
         (
+            "segments",
+            [
+                &COME[..],
+                &gop,
+                &WAIT,
+                &gop,
+                &gop,
+                &WAIT,
+                &gop,
+                &[15, 5],
+                &DELTA,
+                &[13, 0],
+                &COME,
+                &gop,
+                &WAIT,
+                &gop,
+                &[15, 13],
+                &gop,
+            ]
+            .concat(),
+        ),
+        (
             "forgotten",
             [&COME[..], &gop, &JOIN, &READ, &[15, 5], &READ, &gop].concat(),
         ),

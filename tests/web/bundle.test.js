@@ -29,6 +29,11 @@ before(async () => {
   for (const path of all('.js')) modules.set(path, parse(read(path)));
   scripts = new Map();
   for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text, lists[name]));
+  // A script in a page itself is the one beside it.
+  for (const [page, html] of pages) {
+    const path = `${page.split('/')[0]}/early.js`;
+    for (const [, text] of html.matchAll(/<script>(.*?)<\/script>/gs)) scripts.set(path, takenApart(path, text, [path]));
+  }
 });
 
 /**

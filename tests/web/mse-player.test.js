@@ -1,6 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { canPlay, mediaSourceClass, MsePlayer } from '../../web/player/mse-player.js';
+import { canPlay, mediaSourceClass } from '../../web/player/media-source.js';
+import { MsePlayer } from '../../web/player/mse-player.js';
 import { Scanner } from '../../web/player/webm-scan.js';
 import { Clock, FakeMediaSource, FakeVideo, withGlobals } from './fakes.js';
 import { AUDIO, bytes, cluster, frame, init, keyframe, sound, VIDEO } from './webm.js';

@@ -5,10 +5,10 @@
 //
 // Nothing here knows of a page: that is for the importer, or for <video-stream> (video-stream.js).
 
-import { mediaSourceClass } from '../player/mse-player.js';
+import { mediaSourceClass } from '../player/media-source.js';
 import { next } from '../watch/machine.js';
 import { begin, seeks } from '../watch/states.js';
-import { loadClassic, loadCodecs, Players } from '../watch/players.js';
+import { loadClassic, loadCodecs, loadMse, Players } from '../watch/players.js';
 import { isShifted } from '../watch/time-shift.js';
 import { kindsOf } from '../watch/types.js';
 import { wordsFor } from '../watch/words.js';
@@ -304,8 +304,9 @@ export class StreamPlayer extends EventTarget {
     this.#follow({ ...step, effects: [] });
     const codecs = player === 'webcodecs' ? await loadCodecs() : null;
     const classic = step.state.isClassic ? await loadClassic().catch(() => null) : null;
+    const mse = codecs || classic || player === 'src' ? null : await loadMse();
     if (this.#isClosed || run !== this.#run) return;
-    this.#players = new Players(this.#video, (event) => this.#send(event), { codecs, classic, latency });
+    this.#players = new Players(this.#video, (event) => this.#send(event), { codecs, mse, classic, latency });
     for (const effect of step.effects) this.#perform(effect);
     this.#timers = [
       setInterval(() => this.#look(), LOOK_MS),

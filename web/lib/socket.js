@@ -23,6 +23,13 @@ import { withCredentials } from './credentials.js';
  * @property {(loss: Loss) => void} [lost]
  */
 
+/**
+ * One that the page opened before its script was there, with what came meanwhile: `missed` is gone once a
+ * `StreamSocket` has it.
+ *
+ * @typedef {WebSocket & { missed?: Event[] }} EarlySocket
+ */
+
 export const SUBPROTOCOL = 'videostream.v1';
 
 /** The first retry comes after a quarter of a second at most, later ones after 8 s at most. */
@@ -77,6 +84,21 @@ export function parseMessage(text) {
   }
 }
 
+/**
+ * The socket that the page opened already, if it leads to `url`. One that leads elsewhere is closed.
+ *
+ * @param {string} url
+ * @returns {EarlySocket | null}
+ */
+function takeEarly(url) {
+  const page = /** @type {{ earlySocket?: EarlySocket }} */ (globalThis);
+  const early = page.earlySocket ?? null;
+  page.earlySocket = undefined;
+  if (!early || early.url === url) return early;
+  early.close();
+  return null;
+}
+
 export class StreamSocket {
   #url;
   #on;
@@ -127,7 +149,9 @@ export class StreamSocket {
   connect() {
     if (this.#closed || this.#socket) return;
     clearTimeout(this.#retryTimer);
-    const socket = new WebSocket(typeof this.#url === 'string' ? this.#url : this.#url(), SUBPROTOCOL);
+    const url = typeof this.#url === 'string' ? this.#url : this.#url();
+    const early = takeEarly(url);
+    const socket = early ?? new WebSocket(url, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAtMs = null;
@@ -149,6 +173,18 @@ export class StreamSocket {
       if (message) this.#on.message?.(message);
     };
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
+    // Not within the call: who connects may not be ready for what comes.
+    if (early) queueMicrotask(() => this.#catchUp(early));
+  }
+
+  /** @param {EarlySocket} socket */
+  #catchUp(socket) {
+    const { missed = [] } = socket;
+    delete socket.missed;
+    for (const event of missed) {
+      // What came may have closed it.
+      if (socket === this.#socket) /** @type {any} */ (socket)[`on${event.type}`]?.(event);
+    }
   }
 
   /** Drops the connection and comes back at once, as after a wake-up or a stall. */

@@ -13,10 +13,12 @@ export function latencyOf(wished) {
 }
 
 /**
- * Whether WebCodecs are to play: asked for by `?player=webcodecs`, and the way to the least delay.
+ * Whether WebCodecs are to play, where the browser has them: the way to the least delay. An iPhone shows
+ * nothing but a video element on its full screen, so there they are to be asked for.
  *
  * @param {URLSearchParams} query
  */
-export function wantsCodecs(query) {
-  return query.get('player') === 'webcodecs' || (!query.has('player') && latencyOf(query.get('latency')) === 'low');
+export function wantsCodecs(query, canFillScreen = 'requestFullscreen' in Element.prototype) {
+  const player = query.get('player');
+  return player === 'webcodecs' || (player === null && canFillScreen);
 }

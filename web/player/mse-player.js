@@ -13,7 +13,9 @@
 
 import { Lane, planLanes } from './lane.js';
 import { BehindLive, isThere, placeIn } from './behind-live.js';
-import { Lead, LiveEdge, rangesOf } from './live-edge.js';
+import { Lead } from './lead.js';
+import { LiveEdge, rangesOf } from './live-edge.js';
+import { mediaSourceClass } from './media-source.js';
 import { Pictures } from './pictures.js';
 import { RateMeter } from '../lib/rate-meter.js';
 import { readInit, Scanner } from './webm-scan.js';
@@ -31,7 +33,7 @@ import { codecsOf, isAudioCodec, mimeWithoutKind, withoutKind } from './webm-edi
 /** One track this far behind the other has ended: `buffered` is what all tracks cover. */
 const STARVED_AFTER_MS = 2000;
 const TICK_MS = 50;
-/** The backlog that a newcomer gets comes in one burst: after this long without more, it is in. */
+/** The backlog that a newcomer gets comes in one burst: where its length is not known, after this long without more, it is in. */
 const BURST_OVER_MS = 20;
 /** On a slow way in, playback begins although the backlog is still coming. */
 const BURST_MOST_MS = 500;
@@ -69,21 +71,6 @@ const LIVE_SLACK_SECONDS = 2;
 
 const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
-/**
- * The browser's MediaSource, the managed one where that is all there is (iOS), or null.
- *
- * @returns {typeof MediaSource | null}
- */
-export function mediaSourceClass() {
-  const { MediaSource: Usual, ManagedMediaSource: Managed } = /** @type {any} */ (globalThis);
-  return Usual ?? Managed ?? null;
-}
-
-/** @param {string} mime */
-export function canPlay(mime) {
-  return mediaSourceClass()?.isTypeSupported(mime) ?? false;
-}
-
 export class MsePlayer {
   #video;
   #on;
@@ -116,6 +103,12 @@ export class MsePlayer {
   #ignored = null;
   #hasLanded = false;
   #hasStarted = false;
+  /**
+   * How many messages of the backlog are still to come, where that is known.
+   *
+   * @type {number | null}
+   */
+  #awaited = null;
   /**
    * When the first and the newest message came.
    *
@@ -183,13 +176,17 @@ export class MsePlayer {
 
   /**
    * The stream's type, told just before its init segment, and how long ago the media behind that came:
-   * 0 on a connection that is live.
+   * 0 on a connection that is live. `backlog`: how many messages come at once behind the init segment, where
+   * that is known.
    *
    * @param {string} mime
    * @param {number} [behindMs]
+   * @param {number | null} [backlog]
    */
-  announce(mime, behindMs = 0) {
+  announce(mime, behindMs = 0, backlog = null) {
     this.#mime = mime;
+    // And the init segment itself.
+    this.#awaited = backlog === null ? null : backlog + 1;
     this.#toldBehindMs = behindMs;
     this.#toldLeadMs = null;
   }
@@ -229,6 +226,7 @@ export class MsePlayer {
   push(message) {
     const nowMs = performance.now();
     this.#meter.add(message.length, nowMs);
+    if (this.#awaited) this.#awaited -= 1;
     const pieces = this.#scanner.push(message);
     this.#hearAgain(pieces, nowMs);
     for (const piece of pieces) {
@@ -525,7 +523,8 @@ export class MsePlayer {
    */
   #isBacklogIn(nowMs) {
     if (this.#firstPushMs === null || nowMs - this.#firstPushMs >= BURST_MOST_MS) return this.#firstPushMs !== null;
-    return nowMs - this.#lastPushMs >= BURST_OVER_MS && this.#lanes.every(({ isIdle }) => isIdle);
+    const isIn = this.#awaited === null ? nowMs - this.#lastPushMs >= BURST_OVER_MS : this.#awaited === 0;
+    return isIn && this.#lanes.every(({ isIdle }) => isIdle);
   }
 
   /** @param {number} seconds */

@@ -1,6 +1,7 @@
 // The publisher page: wires a source, the broadcast and the controls to the stage. What
 // follows from what is decided in machine.js, and worded in words.js.
 
+import { Awake } from '../lib/awake.js';
 import { Broadcast } from '../publisher/broadcast.js';
 import { explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
 import { canRecordByCodecs, CodecsRecorder } from '../publisher/codecs/codecs-recorder.js';
@@ -66,8 +67,7 @@ let capture = null;
 let broadcast = null;
 const air = new AirWatch(preview);
 const posters = new PosterTimes();
-/** @type {WakeLockSentinel | 'asked' | null} */
-let wakeLock = null;
+const awake = new Awake();
 const settings = new Settings(query, takeSetting);
 const { choice } = settings;
 const meter = new LevelMeter($('level'), $('level-bar'));
@@ -83,7 +83,7 @@ function send(event) {
   state = step.state;
   for (const effect of step.effects) perform(effect, step);
   speak();
-  if (state.name !== former.name) keepAwake();
+  if (state.name !== former.name) awake.want(isSending(state));
 }
 
 /**
@@ -442,21 +442,6 @@ async function sendPoster(nowMs) {
   if (answer?.ok) posters.sent(shown);
 }
 
-async function keepAwake() {
-  const isWanted = isSending(state) && !document.hidden;
-  if (isWanted && !wakeLock) {
-    wakeLock = 'asked';
-    const given = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
-    wakeLock = given;
-    given?.addEventListener('release', () => {
-      wakeLock = null;
-    });
-  } else if (!isWanted && wakeLock && wakeLock !== 'asked') {
-    wakeLock.release();
-    wakeLock = null;
-  }
-}
-
 function showFigures() {
   const nowMs = performance.now();
   const figure = (/** @type {string} */ id, /** @type {string} */ text) => {
@@ -532,7 +517,6 @@ window.addEventListener('beforeunload', (event) => {
 });
 window.addEventListener('pagehide', () => broadcast?.stop());
 window.addEventListener('online', () => broadcast?.retryNow());
-document.addEventListener('visibilitychange', keepAwake);
 navigator.mediaDevices?.addEventListener?.('devicechange', fillDevices);
 
 /** For tests, and for those who look into what happens: what is asked of the encoder now. */

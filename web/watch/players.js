@@ -3,7 +3,7 @@
 
 import { latencyOf } from '../player/latency.js';
 import { rangesOf } from '../player/live-edge.js';
-import { canPlay, MsePlayer } from '../player/mse-player.js';
+import { canPlay } from '../player/media-source.js';
 import { isShifted, LIVE_WITHIN_MS, restartBehindMs } from './time-shift.js';
 import { kindsOf, mseType } from './types.js';
 
@@ -33,13 +33,19 @@ const NO_FIGURES = {
 /** @typedef {import('./states.js').State} State */
 /** @typedef {typeof import('../player/codecs/codecs-player.js')} Codecs */
 /** @typedef {typeof import('../player/classic-player.js')} Classic */
+/** @typedef {typeof import('../player/mse-player.js')} Mse */
 /** @typedef {import('../player/src-player.js').SrcPlayer} SrcPlayer */
-/** @typedef {MsePlayer | SrcPlayer | import('../player/classic-player.js').ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
+/** @typedef {import('../player/mse-player.js').MsePlayer | SrcPlayer | import('../player/classic-player.js').ClassicPlayer | import('../player/codecs/codecs-player.js').CodecsPlayer} Player */
 
 /** The module that plays through WebCodecs, or null where the browser has not what it takes. */
 export async function loadCodecs() {
   const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
   return loaded?.canPlayByCodecs() ? loaded : null;
+}
+
+/** The module that plays by Media Source Extensions, or null where it does not come. */
+export function loadMse() {
+  return import('../player/mse-player.js').catch(() => null);
 }
 
 /** The module that plays a row of files, for browsers without Media Source Extensions. */
@@ -66,6 +72,12 @@ export class Players {
    */
   #codecs;
   #classic;
+  /**
+   * Null until it is needed: behind live, or where WebCodecs do not play.
+   *
+   * @type {Mse | null}
+   */
+  #mse;
   /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
   #timers = { late: undefined, slow: undefined, ask: undefined };
 
@@ -74,12 +86,13 @@ export class Players {
    *
    * @param {HTMLVideoElement} video
    * @param {(event: import('./states.js').Untimed) => void} send
-   * @param {{ codecs: Codecs | null, classic: Classic | null, latency: string | null }} options
+   * @param {{ codecs: Codecs | null, mse: Mse | null, classic: Classic | null, latency: string | null }} options
    */
-  constructor(video, send, { codecs, classic, latency }) {
+  constructor(video, send, { codecs, mse, classic, latency }) {
     this.#video = video;
     this.#send = send;
     this.#codecs = codecs;
+    this.#mse = mse;
     this.#classic = classic;
     this.#latency = latencyOf(latency);
   }
@@ -121,16 +134,33 @@ export class Players {
     if (this.#codecs && !isShifted(shift)) {
       const unable = (/** @type {Error} */ { message }) => {
         this.#codecs = null;
-        this.#send({ type: 'failed', message: `WebCodecs: ${message}` });
+        this.#loadMse(`WebCodecs: ${message}`);
       };
       this.player = new this.#codecs.CodecsPlayer(this.#video, { ready, unable, declared }, { ignore: ignored, latency });
     } else if (isClassic && this.#classic) {
       this.player = new this.#classic.ClassicPlayer(this.#video, { ready, failed });
+    } else if (!this.#mse) {
+      this.#loadMse('');
     } else {
       const starved = (/** @type {import('./states.js').Kind | null} */ kind) => this.#send({ type: 'starved', kind });
       const behindMs = isShifted(shift) ? restartBehindMs(shift) : null;
-      this.player = new MsePlayer(this.#video, { ready, failed, starved, declared }, { ignore: ignored, behindMs, latency });
+      this.player = new this.#mse.MsePlayer(this.#video, { ready, failed, starved, declared }, { ignore: ignored, behindMs, latency });
     }
+  }
+
+  /**
+   * What comes meanwhile is lost, so the page joins afresh then.
+   *
+   * @param {string} message what the console is told
+   */
+  async #loadMse(message) {
+    this.#mse ??= await loadMse();
+    this.#send({ type: 'failed', message: this.#mse ? message : 'a part of the page did not come' });
+  }
+
+  /** Behind live, Media Source Extensions play: before they are there, the socket need not come. */
+  async prepareBack() {
+    this.#mse ??= await loadMse();
   }
 
   drop() {
@@ -147,9 +177,10 @@ export class Players {
   /**
    * @param {string} mime
    * @param {number} behindMs
+   * @param {number | null} [backlog]
    */
-  announce(mime, behindMs) {
-    if (this.player && 'announce' in this.player) this.player.announce(mseType(mime), behindMs);
+  announce(mime, behindMs, backlog = null) {
+    if (this.player && 'announce' in this.player) this.player.announce(mseType(mime), behindMs, backlog);
   }
 
   skipped() {
@@ -158,7 +189,7 @@ export class Players {
 
   /** @param {number} behindMs */
   seekHere(behindMs) {
-    if (this.player instanceof MsePlayer) this.player.seekBehind(behindMs);
+    if (this.player && 'seekBehind' in this.player) this.player.seekBehind(behindMs);
   }
 
   /**
@@ -167,8 +198,9 @@ export class Players {
    * @param {number} behindMs
    */
   has(behindMs) {
-    if (this.#codecs && behindMs < LIVE_WITHIN_MS) return !(this.player instanceof MsePlayer);
-    return this.player instanceof MsePlayer && this.player.has(behindMs);
+    const seeking = this.player && 'seekBehind' in this.player ? this.player : null;
+    if (this.#codecs && behindMs < LIVE_WITHIN_MS) return seeking === null;
+    return seeking?.has(behindMs) ?? false;
   }
 
   /** Whether the element can go on from where it stands. */

@@ -1,7 +1,7 @@
 // The viewer page: wires the socket, a player and the controls to the stage. What follows from what
 // is decided in machine.js, and worded in words.js.
 
-import { canPlay, mediaSourceClass } from '../player/mse-player.js';
+import { canPlay, mediaSourceClass } from '../player/media-source.js';
 import { announceMedia } from '../player/media-session.js';
 import { socketUrl } from '../lib/socket.js';
 import { Credentials } from '../lib/credentials.js';
@@ -14,7 +14,7 @@ import { WayIn } from '../player/segments/way-in.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
-import { loadClassic, loadCodecs, Players } from './players.js';
+import { loadClassic, loadCodecs, loadMse, Players } from './players.js';
 import { wireLinks } from './links.js';
 import { next } from './machine.js';
 import { begin, isPaused, isSoundOnly, seeks } from './states.js';
@@ -53,12 +53,20 @@ let socket = null;
 let askedBackAtMs = -Infinity;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
+/**
+ * How many messages come at once behind it.
+ *
+ * @type {number | null}
+ */
+let toldBacklog = null;
+const beginsBehindMs = askedBehindMs(query.get('t'));
 const codecs = wantsCodecs(query) ? await loadCodecs() : null;
 const hasMse = Boolean(codecs ?? mediaSourceClass());
 const isPlain = query.get('player') === 'src';
 const isClassic = query.get('player') === 'classic';
 const classic = !isPlain && (isClassic || !hasMse) ? await loadClassic() : null;
-const players = new Players(video, send, { codecs, classic, latency: query.get('latency') });
+const needsMse = !isPlain && !classic && (!codecs || beginsBehindMs > 0);
+const players = new Players(video, send, { codecs, mse: needsMse ? await loadMse() : null, classic, latency: query.get('latency') });
 const controls = new Controls({
   toggle,
   seekBy: (byMs) => {
@@ -161,7 +169,7 @@ function perform(effect, step) {
       players.renew(state);
       break;
     case 'announce':
-      players.announce(state.mime, toldBehindMs);
+      players.announce(state.mime, toldBehindMs, toldBacklog);
       break;
     case 'seekHere':
       players.seekHere(state.shift.wantedMs);
@@ -313,6 +321,7 @@ function onMessage(message) {
       break;
     case 'init':
       toldBehindMs = message.behind_ms ?? 0;
+      toldBacklog = message.backlog ?? null;
       send({
         type: 'init',
         mime: message.mime,
@@ -393,6 +402,7 @@ function showPlace() {
 function seek(behindMs) {
   const backMs = furthestBackMs(state.shift, performance.now());
   const withinMs = Math.min(Math.max(0, behindMs), backMs);
+  players.prepareBack();
   send({ type: 'sought', behindMs: withinMs, isBuffered: players.has(withinMs) });
   showPlace();
 }
@@ -473,7 +483,7 @@ follow(
     hasMse,
     isPlain,
     isClassic,
-    behindMs: askedBehindMs(query.get('t')),
+    behindMs: beginsBehindMs,
     nowMs: performance.now(),
   }),
 );

@@ -20,6 +20,10 @@ mod readers;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "testing")]
+pub use list::render as live_json;
+#[cfg(feature = "testing")]
+pub use manifest::render as live_mpd;
 pub use readers::SegmentReaders;
 
 use super::Hub;
@@ -56,6 +60,9 @@ const PRIVATE: Caching = Caching {
     of_media: "private, no-store",
     of_news: "private, no-store",
 };
+
+/// Of what is said to one client alone.
+const UNCACHED: &str = "no-store";
 
 impl Caching {
     fn of(is_public: bool) -> Caching {
@@ -133,8 +140,11 @@ impl<S: Socket> Hub<S> {
             SegmentFile::Media(number) => Wish::Media(number),
         };
         self.check_room(exchange.id)?;
-        let answer = self.answer_to(&exchange, wish, is_public);
         let id = exchange.id;
+        let proxy = self.count_segment_reader(id, exchange.head);
+        let proxy = proxy.map_err(|refusal| refusal.cached(UNCACHED))?;
+        let mut answer = self.answer_to(&exchange, wish, is_public);
+        answer.proxy = proxy;
         let fetching = Fetching::new(stream_id, wish, answer, self.clock.now());
         self.enter(id, State::Fetching(Box::new(fetching)));
         self.join_segment_readers(id, false);
@@ -165,6 +175,7 @@ impl<S: Socket> Hub<S> {
             },
             is_public,
             readers: self.stamp(head).readers,
+            proxy: None,
             behind,
         }
     }
@@ -409,10 +420,14 @@ impl<S: Socket> Hub<S> {
             return;
         };
         let answer = fetching.answer();
+        let proxy = answer.proxy;
         let state = State::Responding {
             keep_alive: answer.keep_alive && is_serving,
             rest: BytesMut::from(&answer.behind[..]),
         };
+        if let Some(proxy) = proxy {
+            self.count_no_more(id, proxy);
+        }
         self.change_state(id, state);
         if self.sessions[id].outbox().is_empty() {
             self.outbox_written(id);

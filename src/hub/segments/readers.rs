@@ -11,7 +11,7 @@ pub struct SegmentReaders {
     sending: Vec<SessionId>,
     /// Whether segments were asked for since the publisher came: they stay for a while when it leaves.
     is_asked_for: bool,
-    /// The stream's version of segments, and its live edge, at the last look.
+    /// How many segments had begun and ended, and the stream's live edge, at the last look.
     seen: (u64, u64),
     /// Of a version.
     list: Option<(u64, Bytes)>,
@@ -66,7 +66,7 @@ impl SegmentReaders {
 
     /// Whether there is something new for readers, and whether a segment has begun or ended.
     pub fn take_news(&mut self, stream: &Stream) -> (bool, bool) {
-        let seen = (stream.segments().version(), stream.ring().live_edge());
+        let seen = (stream.segments().changes(), stream.ring().live_edge());
         let before = std::mem::replace(&mut self.seen, seen);
         (seen != before, seen.0 != before.0)
     }

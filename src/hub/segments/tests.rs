@@ -389,29 +389,56 @@ fn manifest_lists_what_the_list_does() {
     assert_eq!(text.matches("<S t=").count(), 1, "{text}");
 }
 
+/// The phases of a turn up to those that write. Returns how many sessions are to be written to.
+fn writers_of_a_turn(on_air: &mut OnAir) -> usize {
+    let hub = &mut on_air.world.hub;
+    hub.read();
+    hub.fan_out();
+    hub.wake_segment_readers();
+    let writers = hub.queues.writers();
+    on_air.world.settle();
+    writers
+}
+
 #[test]
-fn waiting_request_costs_its_session_and_little_else() {
-    assert!(size_of::<Fetching>() <= 232, "{}", size_of::<Fetching>());
-    let mut on_air = OnAir::new();
+fn ten_thousand_waiting_requests_are_looked_at_when_a_segment_begins_and_not_before() {
+    const WAITING: usize = 10_000;
+    assert!(size_of::<Fetching>() <= 256, "{}", size_of::<Fetching>());
+    let mut on_air = OnAir::with(Options {
+        max_connections: Some(WAITING + 2),
+        ring_duration: Some("3s".parse().unwrap()),
+        ..Options::default()
+    });
     on_air.send_before(1);
     on_air.send_half(1);
-    let peers: Vec<Peer> = (0..90).map(|_| on_air.get("2.webm")).collect();
-    let room_for_nothing = || peers.iter().all(|peer| peer.received().is_empty());
-    // Chunks of the segment before cost them no visit.
-    let (turns, writers) = (&mut 0, &mut 0);
-    for byte in on_air.keyframes[1] + 30_000..on_air.keyframes[1] + 30_050 {
-        on_air
-            .world
-            .send(&on_air.publisher, &RECORDING[byte..=byte]);
-        on_air.world.settle();
-        *turns += 1;
-        *writers += on_air.world.hub.queues.writers();
+    let request = |file: &str| format!("GET /live/demo/{file} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let wanted = ["2.webm", "live.json?after=1"].map(request);
+    let peers: Vec<Peer> = (0..WAITING)
+        .map(|index| {
+            let peer = on_air.world.connect(&wanted[index % 2]);
+            if index % 100 == 99 {
+                on_air.world.settle();
+            }
+            peer
+        })
+        .collect();
+    on_air.world.settle();
+    assert_eq!(on_air.world.hub.segment_figures(), (WAITING as u64, 0));
+    // Chunks of the segment before, and what leaves the ring for them, cost them no visit.
+    let (from, to) = (on_air.keyframes[1], on_air.keyframes[2]);
+    let before = on_air.world.hub.streams.find("demo").unwrap();
+    let version = |on_air: &OnAir| on_air.world.hub.streams.stream(before).segments().version();
+    let known = version(&on_air);
+    for part in RECORDING[from + (to - from) / 2..to].chunks(500) {
+        on_air.world.send(&on_air.publisher, part);
+        assert_eq!(writers_of_a_turn(&mut on_air), 0);
     }
+    assert!(version(&on_air) > known, "no segment has left the ring");
     assert!(
-        room_for_nothing() && *writers == 0,
-        "{turns} turns, {writers} visits"
+        peers
+            .iter()
+            .all(|peer| peer.pipe.borrow().from_server.is_empty())
     );
-    assert_eq!(on_air.world.hub.segment_figures(), (90, 0));
     // Nor does time, but for the look at deadlines four times a second.
     let wakes = std::iter::from_fn(|| {
         let wake = on_air.world.hub.next_wake()?;
@@ -424,5 +451,72 @@ fn waiting_request_costs_its_session_and_little_else() {
     // A client that hangs up is seen at once.
     on_air.world.hub.abandon(peers[0].id);
     on_air.world.settle();
-    assert_eq!(on_air.world.hub.segment_figures(), (89, 0));
+    assert_eq!(on_air.world.hub.segment_figures(), (WAITING as u64 - 1, 0));
+    // One look at each, when its segment begins.
+    on_air
+        .world
+        .send(&on_air.publisher, &RECORDING[to..to + 3000]);
+    assert_eq!(writers_of_a_turn(&mut on_air), WAITING - 1);
+    let answered = |peer: &&Peer| peer.pipe.borrow().from_server.starts_with(b"HTTP/1.1 200");
+    assert_eq!(peers.iter().filter(answered).count(), WAITING - 1);
+    assert_eq!(
+        on_air.world.hub.segment_figures(),
+        (0, WAITING as u64 / 2 - 1)
+    );
+}
+
+#[test]
+fn client_behind_a_proxy_has_so_many_requests_for_segments_at_once() {
+    let mut on_air = OnAir::with(Options {
+        max_connections_per_address: Some(2),
+        trusted_proxy: Some(vec!["127.0.0.1".parse().unwrap()]),
+        publish_open: Some(true),
+        ..Options::default()
+    });
+    on_air.send_before(1);
+    on_air.send_half(1);
+    let ask = |on_air: &mut OnAir, file: &str, client: &str| {
+        on_air.ask(&format!(
+            "GET /live/demo/{file} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {client}"
+        ))
+    };
+    let greedy = "192.0.2.1";
+    let waiting = ["2.webm", "live.json?after=1"].map(|file| ask(&mut on_air, file, greedy));
+    let refused = ask(&mut on_air, "2.webm?again", greedy);
+    let head = head(&refused);
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    // A cache must not give it to others.
+    assert!(head.contains("\r\nCache-Control: no-store\r\n"), "{head}");
+    assert!(head.contains("\r\nConnection: close"), "{head}");
+    on_air.world.hub.abandon(refused.id);
+    // Others have their own, and a cache that reports no client asks for all of them.
+    let mut others = vec![ask(&mut on_air, "2.webm", "192.0.2.2")];
+    others.extend((0..5).map(|_| on_air.get("2.webm")));
+    on_air.send_other_half(1);
+    for peer in waiting.iter().chain(&others) {
+        assert!(
+            peer.received().starts_with("HTTP/1.1 200"),
+            "{}",
+            peer.received()
+        );
+    }
+    // What is answered does not count any more, and its connection is free for another client.
+    let [sending, listed] = waiting;
+    on_air.world.send(
+        &listed,
+        b"GET /live/demo/live.json?after=2 HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.3\r\n\r\n",
+    );
+    on_air.world.settle();
+    assert!(unchunk(&body(&sending)).0.len() > 1000);
+    let again = ask(&mut on_air, "3.webm", greedy);
+    assert_eq!(
+        (again.received(), on_air.world.hub.clients.counted()),
+        (String::new(), 5),
+        "with the publisher"
+    );
+    for peer in [&sending, &listed, &again].into_iter().chain(&others) {
+        on_air.world.hub.abandon(peer.id);
+    }
+    on_air.world.settle();
+    assert_eq!(on_air.world.hub.clients.counted(), 1);
 }

@@ -267,7 +267,7 @@ fn pages_are_compressed_validated_and_locked_down() {
         assert_eq!(anyone, target.ends_with("?embed"), "{target}");
 
         let gzip = http.request("GET", target, &["Accept-Encoding: br, gzip"]);
-        if page.gzip().is_some() {
+        if page.is_compressible() {
             assert_eq!(gzip.field("Content-Encoding"), Some("gzip"));
             assert_eq!(gzip.field("Vary"), Some("Accept-Encoding"));
             assert_eq!(plain.field("Vary"), Some("Accept-Encoding"));
@@ -287,6 +287,27 @@ fn pages_are_compressed_validated_and_locked_down() {
             assert_eq!((again.status, again.field("ETag")), (304, Some(etag)));
         }
     }
+}
+
+#[test]
+fn parts_of_pages_go_out_in_brotli_to_clients_that_name_it() {
+    let server = Server::start();
+    let mut http = Http::open(&server);
+    let html = http.request("GET", "/live/demo", &[]).text();
+    let (_, behind) = html.split_once("src=\"../assets/watch-").unwrap();
+    let target = format!("/assets/watch-{}", behind.split('"').next().unwrap());
+    let plain = http.request("GET", &target, &[]);
+    let brotli = http.request("GET", &target, &["Accept-Encoding: gzip, deflate, br"]);
+    assert_eq!(plain.field("Content-Encoding"), None);
+    assert_eq!(brotli.field("Content-Encoding"), Some("br"));
+    assert_eq!(brotli.field("Vary"), Some("Accept-Encoding"));
+    assert_ne!(plain.field("ETag"), brotli.field("ETag"));
+    let mut unpacked = Vec::new();
+    brotli::BrotliDecompress(&mut &brotli.body[..], &mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+    let etag = format!("If-None-Match: {}", brotli.field("ETag").unwrap());
+    let again = http.request("GET", &target, &["Accept-Encoding: br", &etag]);
+    assert_eq!(again.status, 304);
 }
 
 #[test]

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// Viewers that ask at the same time.
 const VIEWERS: usize = 24;
 
+/// Once a segment is there, who asks later than this does not get the 404 of before.
+const CURED_WITHIN: Duration = Duration::from_secs(2);
+
 struct Cached {
     address: SocketAddr,
     proxy: Proxy,
@@ -111,6 +114,10 @@ fn keeps_its_promises(kind: Kind) {
     let server = restarted_server_takes_other_numbers(&cached, before);
     drop(server);
     streams_with_a_key_are_not_kept(&cached);
+    // nginx reports its own peer, which this server trusts here, so it is no client.
+    if kind == Kind::Varnish {
+        client_with_too_many_requests_is_refused_alone(&cached);
+    }
 }
 
 /// Returns the number that is open at the end.
@@ -176,9 +183,11 @@ fn missing_segment_is_found_when_it_is_there(cached: &Cached, server: &Server, o
     // Without limits, caches would keep a 404 for two minutes, or give it out for ten seconds more.
     let began = Instant::now();
     eventually("the segment", || {
-        (cached.status(&later) == 200).then_some(())
+        let after = began.elapsed();
+        let is_there = cached.status(&later) == 200;
+        assert!(is_there || after < CURED_WITHIN, "404 after {after:?}");
+        is_there.then_some(())
     });
-    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     publisher.finish();
 }
 
@@ -252,6 +261,38 @@ fn streams_with_a_key_are_not_kept(cached: &Cached) {
         assert_eq!(cached.status(&file), 401);
         assert_eq!(cached.status("/live/locked/live.json"), 401);
     }
+}
+
+fn client_with_too_many_requests_is_refused_alone(cached: &Cached) {
+    let server = cached.serve(&[
+        "--max-connections-per-address",
+        "1",
+        "--trusted-proxy",
+        "127.0.0.1",
+        "--publish-open",
+    ]);
+    let (mut publisher, sent) = cached.publish(&server, 1);
+    // The cache may have the list of the server before.
+    let list = Http::open(&server).get("/live/demo/live.json").body;
+    let list: Value = serde_json::from_slice(&list).unwrap();
+    let next = self::address(list["open"].as_u64().unwrap() + 1);
+    let waits = |count| {
+        eventually("a request waits", || {
+            (server.metric("videostream_segments_waiting") == count).then_some(())
+        });
+    };
+    let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|it| format!("X-Forwarded-For: {it}"));
+    // With a query of its own, it is a request of its own at the server.
+    let mut first = cached.http();
+    first.ask("GET", &format!("{next}?1"), &[&one]);
+    waits(1);
+    assert_eq!(cached.http().request("GET", &next, &[&one]).status, 503);
+    let mut second = cached.http();
+    second.ask("GET", &next, &[&other]);
+    waits(2);
+    let end = cached.gop_at(2) + 3000;
+    cached.send(&server, &mut publisher, sent..end);
+    assert_eq!((first.head().status, second.head().status), (200, 200));
 }
 
 #[test]

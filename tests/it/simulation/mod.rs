@@ -8,8 +8,8 @@
 //!
 //! - `world`: wakes the hub as `epoll` would; `link`: one connection; `memory`: what the hub holds.
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
-//! - `checks`: what is true after each turn; `promises`, `limits`, `time_shift`: tests of one promise
-//!   each.
+//! - `checks`: what is true after each turn; `promises`, `limits`, `time_shift`, `waiting`: tests of one
+//!   promise each.
 //! - `disk`: the recording thread, and what recordings must hold; `shelf`: the thread that reads them; `old`:
 //!   the old relay of node-videostream.
 //! - `scenario`: what happens by a seed; `draw`: by which numbers; `shrink`: a shorter scenario that fails as
@@ -37,6 +37,7 @@ mod scenario;
 mod shelf;
 mod shrink;
 mod time_shift;
+mod waiting;
 mod world;
 
 use media::Counts;

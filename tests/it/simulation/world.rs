@@ -157,6 +157,12 @@ pub fn settings_of(options: Options, change: impl FnOnce(&mut Limits)) -> Settin
     Settings::new(&config, 2000)
 }
 
+/// What these options come to, with so many connections.
+pub fn settings_of_many(options: Options, connections: usize) -> Settings {
+    let config = Serve::resolve(options).expect("the options are good");
+    Settings::new(&config, connections)
+}
+
 impl World {
     pub fn new(settings: Settings, seed: u64) -> World {
         World::guarded(settings, Guard::Open, seed)

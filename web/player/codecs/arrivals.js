@@ -9,7 +9,7 @@
 // Lateness is measured against the earliest arrivals of late, so neither the clocks of the two ends
 // nor what the way here always takes is part of it.
 
-import { Lead } from '../live-edge.js';
+import { Lead } from '../lead.js';
 
 /** @typedef {'video' | 'audio'} Kind */
 /** @typedef {import('../latency.js').Latency} Latency */

@@ -5,6 +5,8 @@
 // A canvas has no picture in picture of its own: for that, and only then, the element plays the
 // canvas's stream, at the price of a frame's time.
 
+import { Awake } from '../../lib/awake.js';
+
 /**
  * @typedef {object} Source
  * @property {() => number} positionMs
@@ -26,6 +28,8 @@ export class CanvasScreen {
   #hasPicture = false;
   #hasData = false;
   #abort = new AbortController();
+  /** A video element that plays does that by itself. */
+  #awake = new Awake();
   /** @type {Map<number, VideoFrameRequestCallback>} */
   #callbacks = new Map();
   #callbackId = 0;
@@ -96,6 +100,7 @@ export class CanvasScreen {
 
   destroy() {
     this.#abort.abort();
+    this.#awake.close();
     if (this.#pip && document.pictureInPictureElement === this.#video) document.exitPictureInPicture().catch(() => {});
     this.#leavePip();
     for (const name of Object.keys(this.#properties())) delete (/** @type {any} */ (this.#video)[name]);
@@ -145,12 +150,15 @@ export class CanvasScreen {
       this.isPaused = true;
       throw error;
     }
-    if (!this.isPaused) this.#say('playing');
+    if (this.isPaused) return;
+    this.#awake.want(true);
+    this.#say('playing');
   }
 
   #pause() {
     if (this.isPaused) return;
     this.isPaused = true;
+    this.#awake.want(false);
     this.#source.pause();
     this.#say('pause');
   }
