@@ -36,6 +36,12 @@ const DECODING_MOST = 64;
 const OWED_LEAST = 8;
 /** Until it is known. */
 const LATENCY_MS = 20;
+/**
+ * Firefox asks its sound server for the time to the ear while it keeps its own sound thread waiting, which
+ * the server may wait for: then the page hangs for good (153 ESR with PulseAudio, after some thousand
+ * questions). So it is never asked. These are what it says itself where it hides the machine's own.
+ */
+const UNASKED_LATENCY_MS = /Firefox\//.test(globalThis.navigator?.userAgent ?? '') ? unaskedLatencyMs(navigator.userAgent) : null;
 /** Readings of the time to the ear are uneven. */
 const LATENCY_SHARE = 0.05;
 /** Time for a jump to be reported. */
@@ -307,6 +313,10 @@ export class Sound {
    * @param {number} contextSeconds
    */
   #learnLatency(nowMs, contextSeconds) {
+    if (UNASKED_LATENCY_MS !== null) {
+      this.latencyMs = UNASKED_LATENCY_MS;
+      return;
+    }
     const { contextTime = 0, performanceTime = 0 } = this.#context.getOutputTimestamp?.() ?? {};
     const isTold = contextTime > 0 && performanceTime > 0 && Math.abs(nowMs - performanceTime) < 500;
     const latencyMs = isTold
@@ -315,6 +325,12 @@ export class Sound {
     const likelyMs = Math.max(0, Math.min(400, latencyMs));
     this.latencyMs += (likelyMs - this.latencyMs) * LATENCY_SHARE;
   }
+}
+
+/** @param {string} userAgent */
+function unaskedLatencyMs(userAgent) {
+  if (userAgent.includes('Windows')) return 40;
+  return userAgent.includes('Mac OS') ? 12 : 25;
 }
 
 /**
