@@ -14,8 +14,8 @@ const ARGS = [
   '--disable-sync',
   '--use-fake-ui-for-media-stream',
   '--use-fake-device-for-media-stream',
-  '--autoplay-policy=no-user-gesture-required',
 ];
+const PLAYS_BY_ITSELF = '--autoplay-policy=no-user-gesture-required';
 
 /** Without it a shared tab is a moving test picture, and silent. */
 const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
@@ -23,14 +23,24 @@ const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-fo
 /**
  * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
  * `shares` is the title of the tab that is picked when a page wants to share one. `camera` is a file
- * (MJPEG) that the fake camera plays over and over. `touch` has a screen for fingers.
+ * (MJPEG) that the fake camera plays over and over. `touch` has a screen for fingers. Without `autoplay`
+ * nothing sounds before a tap.
  */
-export async function startChromium({ width = 960, height = 640, trusting = false, shares = null, camera = null, touch = false } = {}) {
+export async function startChromium({
+  width = 960,
+  height = 640,
+  trusting = false,
+  shares = null,
+  camera = null,
+  touch = false,
+  autoplay = true,
+} = {}) {
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
     args: [
       '--headless=new',
+      ...(autoplay ? [PLAYS_BY_ITSELF] : []),
       ...(shares
         ? [...ARGS.filter((each) => !NOT_FOR_SHARING.includes(each)), `--auto-select-tab-capture-source-by-title=${shares}`]
         : ARGS),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Elsewhere } from './elsewhere.mjs';
 import { Lab, picture, until } from './lab.mjs';
 import { recorded } from './publishers.mjs';
+import { Way } from './way.mjs';
 
 const FILE = fileURLToPath(new URL('data/one-keyframe-a-second.webm', import.meta.url));
 /** Browsers want tens of KB of a plain stream before they show a picture. */
@@ -182,6 +183,27 @@ test('WebCodecs and the plain stream play there too', () =>
     }
     assert.deepEqual([tab.complaints, await tab.violations()], [[], []], tab.browserName);
   }));
+
+test('segments play when they are asked for, and where no socket can be had', async () => {
+  const way = await Way.start(server.port);
+  try {
+    await both(async (tab) => {
+      await open(tab, { origin: way.origin });
+      await addTo(tab, way.url('/live/a'), { via: 'segments' });
+      await seen(tab, 'a playing');
+      assert.deepEqual([tab.complaints, await tab.violations()], [[], []], tab.browserName);
+    });
+    assert.equal(way.refused, 0, 'a socket was asked for');
+    await both(async (tab) => {
+      await addTo(tab, way.url('/live/a'), {});
+      await seen(tab, 'a playing');
+      await tab.evaluate(() => document.querySelector('video-stream').remove());
+    });
+    assert.ok(way.refused >= 4 && way.segments > 3, `${way.refused} sockets, ${way.segments} segments`);
+  } finally {
+    way.close();
+  }
+});
 
 test('a missing key and a wrong key give an `error` event, and the right key plays', () =>
   both(async (tab) => {

@@ -7,19 +7,22 @@ const BINARY = process.env.VIDEOSTREAM_FIREFOX ?? '/usr/bin/firefox-esr';
 const PREFERENCES = {
   'media.navigator.permission.disabled': true,
   'media.navigator.streams.fake': true,
-  'media.autoplay.default': 0,
   'app.update.enabled': false,
   'datareporting.policy.dataSubmissionEnabled': false,
 };
 
-export async function startFirefox({ width = 960, height = 640, env = {} } = {}) {
+/** Of `media.autoplay.default`. */
+const [PLAYS_BY_ITSELF, PLAYS_NOTHING] = [0, 5];
+
+/** Without `autoplay` nothing plays before a tap. */
+export async function startFirefox({ width = 960, height = 640, autoplay = true, env = {} } = {}) {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     protocol: 'webDriverBiDi',
     executablePath: BINARY,
     headless: true,
     defaultViewport: { width, height },
-    extraPrefsFirefox: PREFERENCES,
+    extraPrefsFirefox: { ...PREFERENCES, 'media.autoplay.default': autoplay ? PLAYS_BY_ITSELF : PLAYS_NOTHING },
     env: { ...process.env, ...env },
   });
   const tab = new Tab('firefox', browser, await browser.newPage());

@@ -1,6 +1,7 @@
 // What people do from one end to the other that no other file has: two streams in a page of another
-// site, a publisher that loses its network, a phone.
+// site, and publishers that lose their network, their page and their server.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
@@ -77,22 +78,41 @@ test('two embeds on a page of another site play beside each other', async () => 
   }
 });
 
-test('a publisher without a network for 5 s goes on by itself, and its viewers with it', async () => {
-  const publisher = await lab.chromium();
-  await publisher.open(gate.url('/publish/train?source=test&auto&size=320x180'));
-  await publisher.reaches('live');
-  for (const viewer of viewers) {
-    await viewer.open(server.url('/live/train'));
+test('publishers of both browsers go on by themselves after 5 s without a network, a reload and a new server', async () => {
+  const publishers = [await lab.chromium(), await lab.firefox()];
+  const watched = viewers.toReversed();
+  const inAll = (act) => Promise.all(publishers.map((publisher, i) => act(publisher, watched[i])));
+  /** Each is watched in the other browser, in the same page all the time. */
+  const goesOn = () =>
+    inAll(async (publisher, viewer) => {
+      await publisher.reaches('live', { withinMs: 20_000 });
+      await until('watching live', async () => /watching live/.test(await viewer.words()), { withinMs: 20_000 });
+      await assertMoves(viewer);
+      assert.ok(await viewer.evaluate(() => window.isTheSamePage), 'the viewer page was loaded again');
+    });
+  await inAll(async (publisher, viewer) => {
+    const name = `train-${publisher.browserName}`;
+    await publisher.open(gate.url(`/publish/${name}?source=test&auto&size=320x180`));
+    await publisher.reaches('live');
+    await viewer.open(server.url(`/live/${name}`));
     await viewer.reaches('playing');
-    await assertMoves(viewer);
-  }
+    await viewer.evaluate(() => {
+      window.isTheSamePage = true;
+    });
+  });
+  await goesOn();
   gate.hold();
   await sleep(5000);
   gate.release();
-  for (const viewer of viewers) {
-    await assertMoves(viewer);
-    await until('watching live', async () => /watching live/.test(await viewer.words()));
-  }
-  await publisher.reaches('live');
-  await publisher.close();
+  await goesOn();
+  await inAll((publisher) => publisher.reload());
+  await goesOn();
+  const { port } = server;
+  await server.kill();
+  await inAll(async (publisher, viewer) => {
+    await publisher.reaches('reconnecting');
+    await viewer.reaches('reconnecting');
+  });
+  server = await lab.server({ port });
+  await goesOn();
 });

@@ -10,7 +10,7 @@ export class Media {
 
   /**
    * A test picture, one colour, or no picture, with so many frames a second, a keyframe each so many of
-   * them, and perhaps a tone.
+   * them, and perhaps a tone, which may end before.
    */
   make(
     name,
@@ -18,19 +18,23 @@ export class Media {
       rate = 10,
       seconds = 12,
       hasAudio = true,
+      soundSeconds = seconds,
       keyframeEvery = 9999,
       video = ['libvpx', '-deadline', 'realtime'],
       audio = 'libopus',
       color = null,
       size = '160x90',
+      kbps = 80,
       hasVideo = true,
     } = {},
   ) {
     const path = join(this.#dir, name);
-    const sound = hasAudio ? ['-f', 'lavfi', '-i', 'sine=440:sample_rate=48000', '-c:a', audio, '-b:a', '16k'] : [];
+    const sound = hasAudio
+      ? ['-f', 'lavfi', '-i', `sine=440:sample_rate=48000:duration=${soundSeconds}`, '-c:a', audio, '-b:a', '16k']
+      : [];
     const format = name.endsWith('.mkv') ? 'matroska' : 'webm';
     const source = ['-f', 'lavfi', '-i', `${color ? `color=${color}:` : 'testsrc2='}size=${size}:rate=${rate}`];
-    const coded = ['-c:v', ...video, '-b:v', '80k', '-g', String(keyframeEvery)];
+    const coded = ['-c:v', ...video, '-b:v', `${kbps}k`, '-g', String(keyframeEvery)];
     execFileSync('ffmpeg', [
       '-v',
       'error',
@@ -58,6 +62,14 @@ export class Media {
     const codec = ['-c:v', 'libvpx', '-deadline', 'realtime', '-b:v', '500k', '-g', '9999'];
     const output = ['-fps_mode', 'passthrough', '-f', 'webm', '-live', '1', path];
     execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', source, '-t', '20', ...codec, ...output]);
+    return path;
+  }
+
+  /** What a fake camera plays over and over: a picture that moves all over. */
+  camera(name, size) {
+    const path = join(this.#dir, name);
+    const source = `testsrc2=size=${size}:rate=30`;
+    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', source, '-t', '2', '-q:v', '4', '-f', 'mjpeg', path]);
     return path;
   }
 

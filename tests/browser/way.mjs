@@ -18,6 +18,8 @@ export class Way {
   /** Segments asked for, and broken off. */
   segments = 0;
   cuts = 0;
+  /** Sockets asked for. */
+  refused = 0;
   /** Pages of other origins: by their paths, a type and a text. */
   pages = {};
   origin;
@@ -27,7 +29,10 @@ export class Way {
     way.#port = port;
     way.#server = createServer((near, answer) => way.#pass(near, answer));
     // As proxies do that know none.
-    way.#server.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n'));
+    way.#server.on('upgrade', (_, socket) => {
+      way.refused += 1;
+      socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n');
+    });
     way.#server.listen(0, '127.0.0.1');
     await once(way.#server, 'listening');
     way.origin = `http://127.0.0.1:${way.#server.address().port}`;

@@ -7,6 +7,8 @@ import { Media } from './media.mjs';
 import { assertMoves } from './moving.mjs';
 
 const PAGE = '/live/moving?player=webcodecs';
+/** A picture that waited for sound which does not come would stand for longer. */
+const PAUSE_MOST_MS = 400;
 
 const lab = new Lab();
 const media = new Media();
@@ -18,7 +20,11 @@ before(async () => {
   server = await lab.server();
   const file = media.make('moving.webm', { rate: 20, keyframeEvery: 20 });
   // Firefox plays by it as well, but headless it has stopped to answer the test now and then.
-  [viewers, stopPushing] = await Promise.all([Promise.all([lab.chromium()]), lab.push(server, 'moving', file)]);
+  [viewers, stopPushing] = await Promise.all([
+    Promise.all([lab.chromium()]),
+    lab.push(server, 'moving', file),
+    lab.push(server, 'sounding', file),
+  ]);
   // What a browser lacks, or a decoder that breaks, is told by the address.
   for (const viewer of viewers) await viewer.beforePages(breakWhereAsked);
 });
@@ -51,6 +57,11 @@ function breakWhereAsked() {
       },
     });
   }
+  if (broken === 'silent') {
+    // A sound thread that hangs says nothing more.
+    Object.defineProperty(MessagePort.prototype, 'onmessage', { set() {} });
+  }
+  if (broken === 'hung') VideoDecoder.prototype.decode = () => {};
   const { decode } = window.VideoDecoder?.prototype ?? {};
   window.breakDecoder = (times) => {
     VideoDecoder.prototype.decode = function (chunk) {
@@ -192,6 +203,39 @@ test('a browser without the interface or the codec plays by Media Source Extensi
   }
 });
 
+test('where the decoder or the sound hangs another player goes on without a reload', async (t) => {
+  const [chromium] = viewers;
+  for (const hash of ['hung', 'silent']) {
+    chromium.complaints.length = 0;
+    await chromium.open(server.url(`/live/sounding?player=webcodecs&${hash}#${hash}`));
+    await chromium.evaluate(() => {
+      window.wasHere = true;
+    });
+    await playsBy(chromium, 'mse');
+    await goesOn(chromium);
+    assert.equal(await chromium.evaluate(() => window.wasHere), true);
+    assert.match(chromium.complaints.join(), hash === 'hung' ? /WebCodecs: the decoder gives no picture/ : /WebCodecs: the sound stands/);
+    t.diagnostic(`${hash}: ${Math.round((await chromium.first()).frameMs)} ms`);
+  }
+});
+
+test('after its sound has ended the picture goes on, and sound that begins again is in step', async (t) => {
+  const [chromium] = viewers;
+  await lab.push(server, 'ending', media.make('ending.webm', { rate: 20, keyframeEvery: 20, seconds: 4, soundSeconds: 1.5 }));
+  await chromium.open(server.url('/live/ending?player=webcodecs'));
+  await playsBy(chromium, 'webcodecs');
+  let seen;
+  // The first time nothing is known of the stream. A busy machine has pauses of its own.
+  await until('no pause', async () => {
+    seen = await chromium.frames(4500);
+    t.diagnostic(JSON.stringify(seen));
+    return seen.gapMs < PAUSE_MOST_MS;
+  }).catch((error) => {
+    throw new Error(`${error.message} ${JSON.stringify(seen)}`);
+  });
+  await until('in step', async () => Math.abs((await stats(chromium)).lip_sync_ms ?? NaN) < 45);
+});
+
 test('viewers of other players load nothing of it', async () => {
   const [chromium] = viewers;
   const loadsBy = async (player, address) => {
@@ -210,7 +254,6 @@ test('viewers of other players load nothing of it', async () => {
 
 test('where sound may not begin by itself the picture plays muted, and a tap gives the sound', async () => {
   const [chromium] = viewers;
-  await lab.push(server, 'sounding', media.make('sounding.webm', { rate: 20, keyframeEvery: 20 }));
   // As on a first visit: a person who muted is offered no sound.
   await chromium.evaluate(() => localStorage.clear());
   await chromium.open(server.url('/live/sounding?player=webcodecs&latency=low#refused'));

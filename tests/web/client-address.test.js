@@ -66,4 +66,5 @@ test('keys and tokens come from src or from options, and never from the page', (
 
 test('a time in the address begins behind live', () => {
   assert.deepEqual([of('live/a?t=-30').behindMs, of('live/a').behindMs], [30_000, 0]);
+  assert.deepEqual([of('live/a?via=segments').via, of('live/a').via], ['segments', null]);
 });

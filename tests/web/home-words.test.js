@@ -37,6 +37,8 @@ test('endings that are addresses of files are refused with a sentence', () => {
   // What typing it makes of it.
   assert.match(hint('show', { typed: 'show.webm' }).text, /^A name cannot end in \.webm: .*“show\.webm” becomes “show”\. People/);
   assert.equal(hint('a.webm.jpg').suggestion, 'stream-7f3a');
+  // What is left is no name.
+  assert.equal(hint('.hidden.webm').suggestion, 'stream-7f3a');
   assert.ok(hint('show.webm.x').isGood);
 });
 

@@ -191,6 +191,21 @@ test('ended audio is reported after two seconds', (t) => {
   assert.deepEqual(lab.heard, ['ready', 'starved: audio']);
 });
 
+test('over a skip of seconds no kind has ended, though one comes first', (t) => {
+  const lab = player(t);
+  lab.join(VIDEO, AUDIO);
+  lab.it.skipped();
+  lab.push(cluster(9000), keyframe(0));
+  lab.stream(9040, 800, { hasAudio: false });
+  lab.stream(9840, 1000);
+  assert.deepEqual(lab.heard, ['ready']);
+  // One that does not come back has.
+  lab.it.skipped();
+  lab.push(cluster(20_000), keyframe(0));
+  lab.stream(20_040, 2500, { hasAudio: false });
+  assert.deepEqual(lab.heard, ['ready', 'starved: audio']);
+});
+
 test('ended video is no fault: its last frame is repeated', (t) => {
   const lab = player(t);
   lab.join(VIDEO, AUDIO);

@@ -34,7 +34,9 @@ test('what has no end is not given out, and is taken up where it was', () => {
     const cutter = new Cutter();
     const before = cutter.push(whole.slice(0, cut));
     assert.equal(joined(before).length, cutter.given);
+    assert.equal(cutter.isWhole, cutter.given === cut);
     cutter.again();
+    assert.equal(cutter.isWhole, cutter.given === 0);
     const after = [...cutter.push(whole.slice(0, 9)), ...cutter.push(whole.slice(9))];
     assert.deepEqual(joined([...before, ...after]), whole);
     assert.ok(cutter.isWhole);

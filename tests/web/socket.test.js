@@ -1,6 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { parseMessage, retryDelayMs, socketUrl } from '../../web/lib/socket.js';
+import { parseMessage, retryDelayMs, socketUrl, StreamSocket } from '../../web/lib/socket.js';
+import { Clock, FakeSocket, withGlobals } from './fakes.js';
 
 test('retries wait longer each time, up to eight seconds', () => {
   const most = [0, 1, 2, 3, 4, 5, 6, 50].map((attempt) => retryDelayMs(attempt, () => 1));
@@ -28,4 +29,50 @@ test('the socket shares the address of its page and takes only key and token alo
 test('invalid control messages are ignored', () => {
   assert.deepEqual(parseMessage('{"type":"viewers","count":3}'), { type: 'viewers', count: 3 });
   for (const text of ['', 'null', '3', '{}', '{"type":1}', '{']) assert.equal(parseMessage(text), null);
+});
+
+/** A socket, what it tells, and time that passes when the test says so. */
+function socketIn(t) {
+  const clock = new Clock(t);
+  FakeSocket.made.length = 0;
+  withGlobals(t, { WebSocket: FakeSocket });
+  const told = [];
+  const socket = new StreamSocket('ws://a/live/demo', { lost: ({ opened, attempt, reason }) => told.push([opened, attempt, reason]) });
+  t.after(() => socket.close());
+  socket.connect();
+  return { socket, clock, told, newest: () => FakeSocket.made.at(-1), count: () => FakeSocket.made.length };
+}
+
+test('a way that swallows what is sent is given up after ten seconds, and tried again', (t) => {
+  const { clock, told, count } = socketIn(t);
+  clock.pass(9900);
+  assert.deepEqual([told, count()], [[], 1]);
+  clock.pass(500);
+  assert.deepEqual([told, count()], [[[false, 0, 'no answer']], 2]);
+});
+
+test('a socket that opened has no time to keep', (t) => {
+  const { clock, told, newest } = socketIn(t);
+  newest().open();
+  clock.pass(30_000);
+  assert.deepEqual(told, []);
+});
+
+test('a closed socket comes back by nothing', (t) => {
+  const { socket, clock, newest, count } = socketIn(t);
+  newest().open();
+  socket.close();
+  socket.reconnect();
+  socket.retryNow();
+  socket.connect();
+  clock.pass(20_000);
+  assert.equal(count(), 1);
+});
+
+test('a connection is dropped without the word for an end, and made again at once', (t) => {
+  const { socket, told, newest, count } = socketIn(t);
+  const first = newest();
+  first.open();
+  socket.reconnect();
+  assert.deepEqual([first.closedWith, count(), told], [4000, 2, []]);
 });

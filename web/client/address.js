@@ -15,6 +15,7 @@ const STREAM_PATH = /\/live\/[^/]+$/;
  * @property {URL} media the plain stream
  * @property {URL} poster
  * @property {number} behindMs how far behind live to begin
+ * @property {string | null} via how it is to come: `segments` without a WebSocket
  * @property {Secrets} credentials
  */
 
@@ -87,6 +88,7 @@ export function addressOf(src, base, { key = null, token = null } = {}) {
     media: to(`${page}.webm`),
     poster: to(`${page}/poster`),
     behindMs: askedBehindMs(asked.get('t')),
+    via: asked.get('via'),
     credentials,
   };
 }

@@ -1,21 +1,20 @@
-// One stream in one video element: wires a socket, the players and the viewer page's state machine.
+// One stream in one video element: wires a connection, the players and the viewer page's state machine.
 //
-//   StreamSocket ─► machine (../watch/machine.js) ─► Players ─► video element
-//                        └─► events (events.js) ─► the importer
+//   Connection ─► machine (../watch/machine.js) ─► Players ─► video element
+//                      └─► events (events.js) ─► the importer
 //
 // Nothing here knows of a page: that is for the importer, or for <video-stream> (video-stream.js).
 
 import { mediaSourceClass } from '../player/media-source.js';
-import { socketUrl, StreamSocket } from '../lib/socket.js';
 import { next } from '../watch/machine.js';
 import { begin, seeks } from '../watch/states.js';
 import { loadClassic, loadCodecs, loadMse, Players } from '../watch/players.js';
-import { isShifted, restartBehindMs } from '../watch/time-shift.js';
-import { kindsOf, playsOf } from '../watch/types.js';
+import { isShifted } from '../watch/time-shift.js';
+import { kindsOf } from '../watch/types.js';
 import { wordsFor } from '../watch/words.js';
 import { addressOf, AddressError, withSecrets } from './address.js';
+import { Connection } from './connection.js';
 import { eventsBetween, IDLE, viewOf } from './events.js';
-import { askServer, askWhy } from './refusal.js';
 
 /** How often we look whether the picture moves, and whether the connection lives. */
 const LOOK_MS = 100;
@@ -41,6 +40,7 @@ const TICK_MS = 500;
  * @property {string | null} [key] of the stream, where it needs one
  * @property {string | null} [token] of a signed link
  * @property {'mse' | 'webcodecs' | 'src' | 'classic' | null} [player] how it is played, where not by Media Source Extensions
+ * @property {'socket' | 'segments' | null} [via] how it comes: `segments` needs no WebSocket, and is what is tried without one
  * @property {'low' | 'normal' | 'smooth' | null} [latency] how much delay may be spent on smoothness
  */
 
@@ -52,8 +52,8 @@ export class StreamPlayer extends EventTarget {
   #options;
   /** @type {Players | null} */
   #players = null;
-  /** @type {StreamSocket | null} */
-  #socket = null;
+  /** @type {Connection | null} */
+  #connection = null;
   /** @type {import('../watch/states.js').State | null} */
   #state = null;
   /** What the importer was told of last. */
@@ -62,7 +62,6 @@ export class StreamPlayer extends EventTarget {
   #error = null;
   /** @type {number | null} */
   #viewers = null;
-  #toldBehindMs = 0;
   /** Counts beginnings: what was asked for before is over. */
   #run = 0;
   #isClosed = false;
@@ -94,7 +93,7 @@ export class StreamPlayer extends EventTarget {
     // By the browser's own controls, its keys or a headset. What it does to a page in the background is no wish.
     video.addEventListener('pause', () => video.paused && !video.ended && !document.hidden && this.pause(), { signal });
     video.addEventListener('play', () => !video.paused && this.#view.paused && this.#toggle(), { signal });
-    document.addEventListener('securitypolicyviolation', (event) => this.#violated(event), { signal });
+    document.addEventListener('securitypolicyviolation', (event) => this.#connection?.violated(event), { signal });
     document.addEventListener('visibilitychange', () => this.#shown(), { signal });
     globalThis.addEventListener('online', () => this.#send({ type: 'online' }), { signal });
     globalThis.addEventListener('offline', () => this.#look(), { signal });
@@ -271,7 +270,7 @@ export class StreamPlayer extends EventTarget {
     this.#isClosed = true;
     this.#abort.abort();
     this.#stop();
-    this.#settle(new DOMException('the player was closed', 'AbortError'));
+    this.#settle(new DOMException('the player is closed', 'AbortError'));
     this.#video.crossOrigin = this.#hadCrossOrigin;
   }
 
@@ -284,7 +283,17 @@ export class StreamPlayer extends EventTarget {
     this.#run += 1;
     const run = this.#run;
     this.#error = null;
-    const { player, latency = null } = this.#options;
+    const { player, latency = null, via } = this.#options;
+    this.#connection = new Connection(
+      address,
+      {
+        send: (event) => this.#send(event),
+        say: (type, detail) => this.#say(type, detail),
+        showViewers: (count) => this.#showViewers(count),
+        now: () => ({ state: this.#state, players: this.#players }),
+      },
+      via ?? address.via,
+    );
     const step = begin({
       hasMse: mediaSourceClass() !== null || player === 'webcodecs',
       isPlain: player === 'src',
@@ -301,15 +310,15 @@ export class StreamPlayer extends EventTarget {
     for (const effect of step.effects) this.#perform(effect);
     this.#timers = [
       setInterval(() => this.#look(), LOOK_MS),
-      setInterval(() => this.#send({ type: 'ticked', isOpen: Boolean(this.#socket?.isOpen) }), TICK_MS),
+      setInterval(() => this.#send({ type: 'ticked', isOpen: Boolean(this.#connection?.way?.isOpen) }), TICK_MS),
     ];
   }
 
   #stop() {
     this.#timers.forEach(clearInterval);
     this.#timers = [];
-    this.#socket?.close();
-    this.#socket = null;
+    this.#connection?.end();
+    this.#connection = null;
     this.#players?.closePlain();
     this.#players?.drop();
     this.#players = null;
@@ -394,28 +403,28 @@ export class StreamPlayer extends EventTarget {
     if (!state || !players) return;
     switch (effect) {
       case 'connect':
-        this.#connect();
+      case 'askWhy':
+        this.#connection?.[effect]();
         break;
       case 'reconnect':
-        this.#socket?.reconnect();
-        break;
       case 'retryNow':
-        this.#socket?.retryNow();
+        this.#connection?.way?.[effect]();
         break;
       case 'closeSocket':
-        this.#socket?.close();
+        this.#connection?.close();
         break;
       case 'newPlayer':
         players.renew(state);
         break;
       case 'announce':
-        players.announce(state.mime, this.#toldBehindMs);
+        players.announce(state.mime, this.#connection?.toldBehindMs ?? 0, this.#connection?.toldBacklog);
         break;
       case 'seekHere':
         players.seekHere(state.shift.wantedMs);
         break;
       case 'skipped':
-        players.skipped();
+      case 'closePlain':
+        players[effect]();
         break;
       case 'catchUp':
         players.player?.catchUp();
@@ -426,9 +435,6 @@ export class StreamPlayer extends EventTarget {
       case 'openPlain':
         this.#openPlain(players);
         break;
-      case 'closePlain':
-        players.closePlain();
-        break;
       case 'watchPlain':
         players.timePlain(state);
         break;
@@ -437,9 +443,6 @@ export class StreamPlayer extends EventTarget {
         break;
       case 'pause':
         this.#video.pause();
-        break;
-      case 'askWhy':
-        this.#askWhy();
         break;
       case 'reload':
         this.#begin();
@@ -483,91 +486,11 @@ export class StreamPlayer extends EventTarget {
     this.#send({ type: 'looked', position: this.#video.currentTime, behindMs, isOffline: navigator.onLine === false });
   }
 
-  /** @param {SecurityPolicyViolationEvent} event */
-  async #violated({ disposition, effectiveDirective, blockedURI }) {
-    const address = this.#address;
-    if (!address || !this.#state || disposition === 'report') return;
-    const loaded = await import('./policy.js').catch(() => null);
-    const problem = loaded?.policyProblem({ effectiveDirective, blockedURI }, address.url);
-    if (problem) this.#answered(problem, false);
-  }
-
-  /**
-   * @param {import('./refusal.js').Problem | null} problem
-   * @param {boolean} needsKey
-   */
-  #answered(problem, needsKey) {
-    this.#send({ type: 'answered', problem, needsKey, hadKey: this.#address?.credentials.isKnown ?? false });
-  }
-
-  // --- The server
-
-  #connect() {
-    const address = this.#address;
-    if (!address) return;
-    this.#socket?.close();
-    const url = () => {
-      const behindMs = this.#state ? restartBehindMs(this.#state.shift) : 0;
-      return socketUrl(address.url.href, address.credentials, behindMs ? { t: String(-behindMs / 1000) } : {});
-    };
-    this.#socket = new StreamSocket(url, {
-      message: (message) => this.#onMessage(message),
-      data: (bytes) => {
-        this.#send({ type: 'data', hasPicture: this.#players?.hasPicture ?? false });
-        this.#players?.push(bytes);
-      },
-      lost: ({ opened, attempt, retryInMs }) => this.#send({ type: 'lost', opened, attempt, retryInMs }),
-    });
-    this.#socket.connect();
-  }
-
-  /** @param {import('../lib/socket.js').Message} message */
-  #onMessage(message) {
-    const hasPicture = this.#players?.hasPicture ?? false;
-    switch (message.type) {
-      case 'hello':
-        this.#send({ type: 'hello', live: message.live, hasPicture });
-        break;
-      case 'init':
-        this.#toldBehindMs = message.behind_ms ?? 0;
-        this.#say('generation', { generation: message.generation, mime: message.mime });
-        this.#send({ type: 'init', mime: message.mime, plays: playsOf(message.mime, (mime) => this.#plays(mime)), hasPicture });
-        break;
-      case 'skip':
-        this.#say('skip', { from: message.from_ms / 1000, to: message.to_ms / 1000 });
-        this.#send({ type: 'skip' });
-        break;
-      case 'stalled':
-      case 'resumed':
-        this.#send({ type: message.type });
-        break;
-      case 'offline':
-        this.#send({ type: 'offline', reason: message.reason });
-        break;
-      case 'viewers':
-        this.#showViewers(message.count);
-        break;
-      default: // A newer server may say more.
-    }
-  }
-
-  /** @param {string} mime */
-  #plays(mime) {
-    return this.#players !== null && this.#state !== null && this.#players.plays(mime, this.#state);
-  }
-
   /** @param {number | null} count */
   #showViewers(count) {
     if (count === this.#viewers) return;
     this.#viewers = count;
     this.#say('viewerschange');
-  }
-
-  async #askWhy() {
-    const [address, asked] = [this.#address, this.#socket];
-    if (!address) return;
-    const { needsKey, problem } = await askWhy(address);
-    if (asked === this.#socket && !asked?.isOpen) this.#answered(problem, needsKey);
   }
 
   /** @param {Players} players */
@@ -577,26 +500,6 @@ export class StreamPlayer extends EventTarget {
     // Or no screenshot could be made of it.
     if (address.url.origin !== location.origin) this.#video.crossOrigin = 'anonymous';
     const hasPictures = () => kindsOf(this.#state?.mime ?? '').video.length > 0;
-    players.openPlain(withSecrets(address.media, address.credentials), hasPictures, () => this.#askAbout(address));
-  }
-
-  /**
-   * Without a socket, what the stream is doing is asked for.
-   *
-   * @param {import('./address.js').Address} address
-   */
-  async #askAbout(address) {
-    const run = this.#run;
-    const response = await askServer(address);
-    if (run !== this.#run) return;
-    if (response?.status === 401) {
-      this.#answered(null, true);
-      return;
-    }
-    const stream = response?.ok ? await response.json().catch(() => null) : null;
-    const mime = stream?.mime ?? null;
-    this.#showViewers(stream?.viewers ?? null);
-    const plays = playsOf(mime ?? '', (each) => this.#plays(each));
-    this.#send({ type: 'polled', live: Boolean(stream?.live), mime, plays });
+    players.openPlain(withSecrets(address.media, address.credentials), hasPictures, () => this.#connection?.askAbout());
   }
 }

@@ -17,9 +17,21 @@ const FORWARDED = /** @type {const} */ ([
   ...['statechange', 'skip', 'generation', 'viewerschange'],
 ]);
 /** A change of one of these begins anew. */
-const SOURCES = ['src', 'player', 'latency'];
+const SOURCES = ['src', 'player', 'via', 'latency'];
 /** Properties that may have been set before the element was defined. */
-const PROPERTIES = /** @type {const} */ (['src', 'key', 'token', 'player', 'latency', 'poster', 'autoplay', 'controls', 'muted', 'volume']);
+const PROPERTIES = /** @type {const} */ ([
+  'src',
+  'key',
+  'token',
+  'player',
+  'via',
+  'latency',
+  'poster',
+  'autoplay',
+  'controls',
+  'muted',
+  'volume',
+]);
 
 /** @typedef {import('./stream-player.js').PlayerState} PlayerState */
 /** @typedef {import('./stream-player.js').PlayerError} PlayerError */
@@ -149,6 +161,15 @@ export class VideoStreamElement extends Base {
 
   set player(player) {
     this.setAttribute('player', player);
+  }
+
+  /** How it comes: `socket` (as without it), or `segments`, which need no WebSocket. */
+  get via() {
+    return this.getAttribute('via') ?? '';
+  }
+
+  set via(via) {
+    this.setAttribute('via', via);
   }
 
   /** `low`, `normal` or `smooth`. */
@@ -311,7 +332,7 @@ export class VideoStreamElement extends Base {
       this.#show();
       return;
     }
-    const how = /** @type {any} */ ({ player: this.player || null, latency: this.latency || null });
+    const how = /** @type {any} */ ({ player: this.player || null, via: this.via || null, latency: this.latency || null });
     const player = new StreamPlayer(this.#video, src, { ...how, key: this.#key, token: this.#token, autoplay: wantsPlay });
     this.#player = player;
     for (const type of FORWARDED) {

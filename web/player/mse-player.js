@@ -246,6 +246,9 @@ export class MsePlayer {
   /** The next data leaves a gap. */
   skipped() {
     this.#skips += 1;
+    // The first kind that comes behind it is far ahead of what came of the other, which has not ended.
+    this.#newestMs = { video: null, audio: null };
+    this.#oldestMs = null;
   }
 
   /** Back to the live edge, after a pause. */

@@ -10,6 +10,7 @@ import { at } from '../lib/place.js';
 import { counted } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { wantsCodecs } from '../player/latency.js';
+import { WayIn } from '../player/segments/way-in.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { Figures } from './figures.js';
@@ -22,7 +23,6 @@ import { Server } from './server.js';
 import { askedBehindMs, furthestBackMs, restartBehindMs, shownBehindMs } from './time-shift.js';
 import { kindsOf, playsOf } from './types.js';
 import { View, write } from './view.js';
-import { WayIn } from './way-in.js';
 import { explainRefusal } from './words.js';
 import { noSuch } from '../lib/no-such.js';
 

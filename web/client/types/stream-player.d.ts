@@ -22,6 +22,10 @@ export type PlayerOptions = {
      */
     player?: 'mse' | 'webcodecs' | 'src' | 'classic' | null;
     /**
+     * how it comes: `segments` needs no WebSocket, and is what is tried without one
+     */
+    via?: 'socket' | 'segments' | null;
+    /**
      * how much delay may be spent on smoothness
      */
     latency?: 'low' | 'normal' | 'smooth' | null;
@@ -46,6 +50,7 @@ export type PlayerOptions = {
  * @property {string | null} [key] of the stream, where it needs one
  * @property {string | null} [token] of a signed link
  * @property {'mse' | 'webcodecs' | 'src' | 'classic' | null} [player] how it is played, where not by Media Source Extensions
+ * @property {'socket' | 'segments' | null} [via] how it comes: `segments` needs no WebSocket, and is what is tried without one
  * @property {'low' | 'normal' | 'smooth' | null} [latency] how much delay may be spent on smoothness
  */
 /** Plays a stream in a video element. Events are those of `PlayerEvent`. */

@@ -33,6 +33,9 @@ export declare class VideoStreamElement extends Base {
     /** How it is played: `mse` (as without it), `webcodecs`, `src` or `classic`. */
     get player(): string;
     set player(player: string);
+    /** How it comes: `socket` (as without it), or `segments`, which need no WebSocket. */
+    get via(): string;
+    set via(via: string);
     /** `low`, `normal` or `smooth`. */
     get latency(): string;
     set latency(latency: string);

@@ -6,9 +6,9 @@
 //                        └─► Arrivals ─► how far behind ─► speed ┘   │
 //                                             PlayClock ─────────────┘ what is heard now
 //
-// Sound that runs out makes the delay grow, a late picture is shown when it comes. A gap, a skip or an error is
-// left by the next keyframe. What cannot be mended here is reported by `unable`: the page goes on with
-// Media Source Extensions.
+// Sound that runs out makes the delay grow, and once it has ended pictures go by their own clock; a late picture
+// is shown when it comes. A gap, a skip or an error is left by the next keyframe. What cannot be mended here, and
+// what hangs (watchdog.js), is reported by `unable`: the page goes on with Media Source Extensions.
 
 import { RateMeter } from '../../lib/rate-meter.js';
 import { Scanner, readInit } from '../webm-scan.js';
@@ -17,8 +17,10 @@ import { CanvasScreen } from './canvas-screen.js';
 import { FrameQueue } from './frame-queue.js';
 import { KeyframeGate } from './keyframe-gate.js';
 import { PlayClock } from './play-clock.js';
+import { Presence, SILENT_AFTER_MS } from './presence.js';
 import { Sound } from './sound.js';
 import { configsOf, isSameSound } from './track-config.js';
+import { Watchdog } from './watchdog.js';
 
 /**
  * @typedef {object} Listener
@@ -31,12 +33,10 @@ import { configsOf, isSameSound } from './track-config.js';
 const TICK_MS = 40;
 /** Decoders have few frames to give; the rest waits undecoded. */
 const IN_HAND_MOST = 10;
-/** Sound this far behind the picture has ended, and the picture goes on alone. */
-const SILENT_AFTER_MS = 1000;
+/** Of these, some may stay with them until more come. */
+const KEPT_MOST = 3;
 /** A picture this far behind its time was late. */
 const LATE_MS = 60;
-/** The decoder has frames, and gives none. */
-const STUCK_MS = 3000;
 /** Errors within this time: the second one is the last. */
 const ERRORS_WITHIN_MS = 30_000;
 /** Without data the clock goes on for a while, longer where frames are known to be rare. */
@@ -73,11 +73,10 @@ export class CodecsPlayer {
   #tracks = { video: null, audio: null };
   /** When each frame went to the decoder, by its timestamp in microseconds. @type {Map<number, number>} */
   #fed = new Map();
-  #outputAtMs = 0;
+  #watchdog = new Watchdog();
   /** @type {number[]} */
   #errorsAtMs = [];
-  /** @type {{ video: number | null, audio: number | null }} */
-  #newestMs = { video: null, audio: null };
+  #presence = new Presence();
   #lastPushMs = 0;
   /** The longest pause between messages of late. */
   #pauseMs = 0;
@@ -178,7 +177,7 @@ export class CodecsPlayer {
     const nowMs = performance.now();
     const leadMs = this.#arrivals.leadMs(nowMs);
     const positionMs = this.#positionMs(nowMs);
-    const newestMs = Math.max(this.#newestMs.video ?? 0, this.#newestMs.audio ?? 0);
+    const { newestMs } = this.#presence;
     const sorted = [...this.#behindSound].sort((a, b) => a - b);
     return {
       player: 'webcodecs',
@@ -212,7 +211,7 @@ export class CodecsPlayer {
     }
     const former = this.#tracks;
     this.#tracks = { video: this.#ignored === 'video' ? null : video, audio: this.#ignored === 'audio' ? null : audio };
-    this.#newestMs = { video: null, audio: null };
+    this.#presence.clear();
     this.#arrivals.restart();
     // Also of the same type: what comes depends on nothing that came.
     this.#gate.clear();
@@ -281,7 +280,7 @@ export class CodecsPlayer {
     const track = this.#tracks[kind];
     // The track's number is the byte before.
     if (!track || (bytes[timeAt - 1] & 0x7f) !== track.number) return;
-    this.#newestMs[kind] = timestampMs;
+    this.#presence.came(kind, timestampMs, nowMs);
     this.#arrivals.came(kind, timestampMs, nowMs);
     const frame = bytes.subarray(timeAt + 3, frameTo);
     if (kind === 'video') {
@@ -298,7 +297,6 @@ export class CodecsPlayer {
       if (!coded) return;
       const { timestampMs, isKeyframe, bytes } = coded;
       const timestamp = Math.round(timestampMs * 1000);
-      if (!this.#fed.size) this.#outputAtMs = nowMs;
       this.#fed.set(timestamp, nowMs);
       const data = /** @type {Uint8Array<ArrayBuffer>} */ (bytes);
       this.#attempt('video', () => this.#decoder?.decode(new EncodedVideoChunk({ type: isKeyframe ? 'key' : 'delta', timestamp, data })));
@@ -313,7 +311,7 @@ export class CodecsPlayer {
     }
     const nowMs = performance.now();
     const fedAtMs = this.#fed.get(frame.timestamp);
-    this.#outputAtMs = nowMs;
+    this.#watchdog.gave();
     // Those before it came to nothing.
     for (const timestamp of this.#fed.keys()) {
       if (timestamp > frame.timestamp) break;
@@ -363,7 +361,10 @@ export class CodecsPlayer {
     const nowMs = performance.now();
     if (this.#arrivals.leadMs(nowMs) === null) return;
     this.#steer(nowMs);
-    if (this.#fed.size && nowMs - this.#outputAtMs > STUCK_MS) this.#failed('video', new Error('the decoder gives no picture'));
+    // What nothing follows, decoders may keep; and some frames they keep for the next.
+    const isFed = nowMs - this.#lastPushMs < SILENT_AFTER_MS && this.#fed.size > (this.#isReady ? KEPT_MOST : 0);
+    if (this.#watchdog.isStuck(nowMs, isFed)) this.#giveUp(new Error('the decoder gives no picture'));
+    else if (this.#sound?.isStuck(nowMs)) this.#giveUp(new Error('the sound stands'));
     this.#feed(nowMs);
     if (this.#frames.length && !document.hidden) this.#drawId ||= requestAnimationFrame(() => this.#draw());
   }
@@ -374,6 +375,7 @@ export class CodecsPlayer {
     if (leadMs === null || (this.#screen.isPaused && this.#isReady)) return;
     const wishedMs = nowMs + leadMs - this.#arrivals.targetMs(nowMs, this.#soundMs());
     if (!this.#hasSound() || !this.#sound) {
+      this.#sound?.lose();
       this.#clock.steer(nowMs, wishedMs);
       return;
     }
@@ -385,8 +387,7 @@ export class CodecsPlayer {
 
   /** Whether sound comes, also while it is muted. */
   #hasSound() {
-    const { video, audio } = this.#newestMs;
-    return this.#sound !== null && audio !== null && (video ?? audio) - audio < SILENT_AFTER_MS;
+    return this.#sound !== null && this.#presence.hasSound(this.#sound.isDry);
   }
 
   /** @param {number} nowMs */
@@ -415,7 +416,7 @@ export class CodecsPlayer {
    * @param {number} nowMs
    */
   #positionMs(nowMs) {
-    const newestMs = Math.max(this.#newestMs.video ?? 0, this.#newestMs.audio ?? 0);
+    const { newestMs } = this.#presence;
     const goesOnMs = Math.min(CLOCK_LONGEST_MS, Math.max(CLOCK_SHORTEST_MS, 2 * this.#pauseMs));
     return Math.max(0, Math.min(this.#clock.at(nowMs) ?? 0, newestMs + goesOnMs));
   }

@@ -12,6 +12,7 @@ class StreamSound extends scope.AudioWorkletProcessor {
   #ring = null;
   #rate = 1;
   #turn = 0;
+  #moves = 0;
 
   constructor() {
     super();
@@ -27,6 +28,7 @@ class StreamSound extends scope.AudioWorkletProcessor {
     if (rate !== undefined) this.#rate = rate;
     if (moveToMs !== undefined) {
       this.#ring?.moveTo(moveToMs);
+      this.#moves += 1;
       this.#report();
     }
   }
@@ -52,6 +54,7 @@ class StreamSound extends scope.AudioWorkletProcessor {
       endMs: ring?.endMs ?? null,
       isDry: ring?.isDry ?? true,
       underflows: ring?.underflows ?? 0,
+      moves: this.#moves,
     });
   }
 }

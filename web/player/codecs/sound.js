@@ -6,9 +6,12 @@
 
 import { DecodedTimes } from './decoded-times.js';
 import { SOUND, steer } from './play-clock.js';
+import { Watchdog } from './watchdog.js';
 
 /**
- * @typedef {{ contextSeconds: number, positionMs: number | null, endMs: number | null, isDry: boolean, underflows: number }} Report
+ * `moves` counts the moves that came before.
+ *
+ * @typedef {{ contextSeconds: number, positionMs: number | null, endMs: number | null, isDry: boolean, underflows: number, moves: number }} Report
  */
 /**
  * @typedef {object} Listener
@@ -29,6 +32,8 @@ const LATENCY_HINTS = { low: 0, normal: 'interactive', smooth: 'balanced' };
 const REPORT_WITHIN_MS = 500;
 /** What decoders may have in hand. */
 const DECODING_MOST = 64;
+/** Frames that a decoder may keep, for what it makes of the next: AAC keeps two. */
+const OWED_LEAST = 8;
 /** Until it is known. */
 const LATENCY_MS = 20;
 /** Readings of the time to the ear are uneven. */
@@ -37,7 +42,6 @@ const LATENCY_SHARE = 0.05;
 const JUMP_MS = 150;
 
 export class Sound {
-  underflows = 0;
   jumps = 0;
   rate = 1;
   /** From the worklet to the ear. */
@@ -58,6 +62,13 @@ export class Sound {
   #times;
   #isRefused = false;
   #isPlaced = false;
+  /** Moves that the worklet was told of. */
+  #moves = 0;
+  /** How often it had run dry by the last report. */
+  #toldDry = 0;
+  /** Frames that went to the decoder since it last gave something. */
+  #owed = 0;
+  #watchdogs = { decoder: new Watchdog(), thread: new Watchdog() };
   #jumpedAtMs = -Infinity;
   #isClosed = false;
 
@@ -92,13 +103,29 @@ export class Sound {
     return !this.#isRefused || this.#context.state === 'running';
   }
 
+  /** Whether all that came was heard. */
+  get isDry() {
+    return this.#report?.isDry ?? false;
+  }
+
+  /**
+   * Whether it is fed, or runs, and gives nothing. Asked all the time.
+   *
+   * @param {number} nowMs
+   */
+  isStuck(nowMs) {
+    const isRunning = this.#context.state === 'running' && this.#node !== null;
+    const isSilent = this.#watchdogs.thread.isStuck(nowMs, isRunning);
+    return this.#watchdogs.decoder.isStuck(nowMs, this.#owed > OWED_LEAST) || isSilent;
+  }
+
   /**
    * Whether what is heard is known, and goes on.
    *
    * @param {number} nowMs
    */
   isHeard(nowMs) {
-    const isReported = this.#report?.positionMs !== null && nowMs - this.#reportedAtMs < REPORT_WITHIN_MS;
+    const isReported = (this.#report?.positionMs ?? null) !== null && nowMs - this.#reportedAtMs < REPORT_WITHIN_MS;
     return this.#context.state === 'running' && isReported && this.#isPlaced;
   }
 
@@ -112,6 +139,7 @@ export class Sound {
     if (this.#isClosed || this.#decoder.state !== 'configured' || this.#decoder.decodeQueueSize > DECODING_MOST) return;
     const timestamp = Math.round((timestampMs - this.#delayMs) * 1000);
     this.#times.fed(timestamp, performance.now());
+    this.#owed += 1;
     this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: /** @type {Uint8Array<ArrayBuffer>} */ (bytes) }));
   }
 
@@ -172,12 +200,19 @@ export class Sound {
       if (this.#isPlaced) this.jumps += 1;
       this.#isPlaced = true;
       this.#jumpedAtMs = nowMs;
+      this.#moves += 1;
+      this.#report = null;
       this.#send({ moveToMs: placeMs, rate: 1 });
       this.rate = 1;
     } else if (rate !== this.rate) {
       this.rate = rate;
       this.#send({ rate });
     }
+  }
+
+  /** It has ended. Where it goes on, if it does, the next `steer` decides. */
+  lose() {
+    this.#isPlaced = false;
   }
 
   close() {
@@ -191,6 +226,7 @@ export class Sound {
   restart() {
     if (this.#decoder.state !== 'closed') this.#decoder.close();
     this.#times.clear();
+    this.#owed = 0;
     this.#decoder = this.#newDecoder();
   }
 
@@ -229,6 +265,8 @@ export class Sound {
 
   /** @param {AudioData} data */
   #decoded(data) {
+    this.#owed = 0;
+    this.#watchdogs.decoder.gave();
     const { timestamp, atMs } = this.#times.came(data.timestamp);
     if (atMs !== null) this.#on.decoded(performance.now() - atMs);
     const channels = Array.from({ length: data.numberOfChannels }, (_, planeIndex) => {
@@ -242,12 +280,14 @@ export class Sound {
 
   /** @param {Report} report */
   #reported(report) {
-    const fresh = report.underflows - (this.#report?.underflows ?? 0);
+    this.#watchdogs.thread.gave();
+    // From before a move, it tells where the sound was.
+    if (report.moves !== this.#moves) return;
     this.#report = report;
     this.#reportedAtMs = performance.now();
-    if (fresh <= 0 || this.#context.state !== 'running') return;
-    this.underflows += fresh;
-    this.#on.ranDry();
+    const isFresh = report.underflows > this.#toldDry;
+    this.#toldDry = report.underflows;
+    if (isFresh && this.#context.state === 'running') this.#on.ranDry();
   }
 
   /** The context's clock moves in steps of a device's buffer; between two of them ours goes on. */

@@ -1,20 +1,20 @@
 // How the media of a stream come: by its WebSocket, or by its segments where no WebSocket can be had
 // (`?via=segments`, or a way that lets none through).
 //
-//   WebSocket ─► refused twice, and the server has segments ─► segments
+//   WebSocket ─► refused twice, and the server answers what else is asked ─► segments
 
-import { StreamSocket } from '../lib/socket.js';
+import { StreamSocket } from '../../lib/socket.js';
 
 /** Losses in a row of sockets that never opened, before segments are tried. */
 const REFUSED_MOST = 2;
 
-/** @typedef {import('../lib/socket.js').Listener} Listener */
+/** @typedef {import('../../lib/socket.js').Listener} Listener */
 
 export class WayIn {
   #address;
   #file;
   #on;
-  /** @type {StreamSocket | import('../player/segments/segment-socket.js').SegmentSocket | null} */
+  /** @type {StreamSocket | import('./segment-socket.js').SegmentSocket | null} */
   #socket = null;
   #refused = 0;
   #isClosed = false;
@@ -42,10 +42,6 @@ export class WayIn {
     }
     this.#socket = new StreamSocket(this.#address, {
       ...this.#on,
-      open: () => {
-        this.#refused = 0;
-        this.#on.open?.();
-      },
       lost: (loss) => {
         this.#refused = loss.opened ? 0 : this.#refused + 1;
         if (this.#refused >= REFUSED_MOST) this.#tryOthers();
@@ -68,14 +64,14 @@ export class WayIn {
     this.#socket?.close();
   }
 
-  /** Segments are what is left where the server answers, and no socket opens. */
+  /** Segments are what is left where the server answers, and no socket opens. Off air, it answers 404. */
   async #tryOthers() {
     const answer = await fetch(this.#file('live.json'), { cache: 'no-cache' }).catch(() => null);
-    if (answer?.ok && !this.isOpen) await this.#switch();
+    if ((answer?.ok || answer?.status === 404) && !this.isOpen) await this.#switch();
   }
 
   async #switch() {
-    const loaded = await import('../player/segments/segment-socket.js').catch(() => null);
+    const loaded = await import('./segment-socket.js').catch(() => null);
     if (!loaded || this.#isClosed) return;
     this.#socket?.close();
     this.#socket = new loaded.SegmentSocket(this.#file, this.#on);
