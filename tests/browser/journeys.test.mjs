@@ -1,31 +1,25 @@
 // What people do from one end to the other that no other file has: two streams in a page of another
-// site, and publishers that lose their network, their page and their server.
+// site.
 
-import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { Gate } from './gate.mjs';
-import { Lab, picture, sleep, until } from './lab.mjs';
+import { Lab, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
-import { assertMoves } from './moving.mjs';
 
 const SIZES = { wide: '160x90', tall: '90x160' };
 const lab = new Lab();
 const media = new Media();
 let server;
-let gate;
 let viewers;
 
 before(async () => {
   server = await lab.server();
-  gate = await Gate.start(server);
   await Promise.all(Object.entries(SIZES).map(([name, size]) => lab.push(server, name, media.make(`${name}.webm`, { rate: 20, size }))));
   viewers = [await lab.chromium(), await lab.firefox()];
 });
 after(async () => {
   await lab.close();
-  gate.close();
   media.close();
 });
 
@@ -76,43 +70,4 @@ test('two embeds on a page of another site play beside each other', async () => 
     site.close();
     site.closeAllConnections();
   }
-});
-
-test('publishers of both browsers go on by themselves after 5 s without a network, a reload and a new server', async () => {
-  const publishers = [await lab.chromium(), await lab.firefox()];
-  const watched = viewers.toReversed();
-  const inAll = (act) => Promise.all(publishers.map((publisher, i) => act(publisher, watched[i])));
-  /** Each is watched in the other browser, in the same page all the time. */
-  const goesOn = () =>
-    inAll(async (publisher, viewer) => {
-      await publisher.reaches('live', { withinMs: 20_000 });
-      await until('watching live', async () => /watching live/.test(await viewer.words()), { withinMs: 20_000 });
-      await assertMoves(viewer);
-      assert.ok(await viewer.evaluate(() => window.isTheSamePage), 'the viewer page was loaded again');
-    });
-  await inAll(async (publisher, viewer) => {
-    const name = `train-${publisher.browserName}`;
-    await publisher.open(gate.url(`/publish/${name}?source=test&auto&size=320x180`));
-    await publisher.reaches('live');
-    await viewer.open(server.url(`/live/${name}`));
-    await viewer.reaches('playing');
-    await viewer.evaluate(() => {
-      window.isTheSamePage = true;
-    });
-  });
-  await goesOn();
-  gate.hold();
-  await sleep(5000);
-  gate.release();
-  await goesOn();
-  await inAll((publisher) => publisher.reload());
-  await goesOn();
-  const { port } = server;
-  await server.kill();
-  await inAll(async (publisher, viewer) => {
-    await publisher.reaches('reconnecting');
-    await viewer.reaches('reconnecting');
-  });
-  server = await lab.server({ port });
-  await goesOn();
 });
