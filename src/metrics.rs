@@ -10,7 +10,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod histogram;
@@ -76,9 +77,13 @@ impl Refusals {
 }
 
 /// The state of one stream, as `/api/streams/NAME` tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StreamReport {
     pub name: String,
+    /// The node of its publisher, where there are several nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Arc<str>>,
     pub live: bool,
     /// `null` before the first init segment.
     pub mime: Option<String>,
@@ -486,6 +491,12 @@ impl Collector for Snapshot {
     }
 }
 
+/// A stream's name, and its node where there are several.
+fn labels(stream: &StreamReport) -> Vec<(&str, &str)> {
+    let node = stream.node.as_deref().map(|node| ("node", node));
+    [("stream", stream.name.as_str())].into_iter().chain(node).collect()
+}
+
 impl Snapshot {
     fn encode_streams(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
         // Whole numbers are written without a point.
@@ -532,7 +543,7 @@ impl Snapshot {
             let mut metric =
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
-                let labels = [("stream", stream.name.as_str())];
+                let labels = labels(stream);
                 let metric = metric.encode_family(&labels)?;
                 match value(stream) {
                     Whole(value) => ConstGauge::new(value as i64).encode(metric)?,
@@ -563,9 +574,8 @@ impl Snapshot {
             let mut metric =
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
-                let labels = [("stream", stream.name.as_str())];
                 let counter = ConstCounter::new(value(stream));
-                counter.encode(metric.encode_family(&labels)?)?;
+                counter.encode(metric.encode_family(&labels(stream))?)?;
             }
         }
         Ok(())
@@ -580,6 +590,7 @@ mod tests {
     fn the_prometheus_text_names_every_stream() {
         let stream = StreamReport {
             name: "demo".into(),
+            node: None,
             live: true,
             mime: None,
             codecs: None,

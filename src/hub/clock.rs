@@ -15,6 +15,7 @@ pub struct Time {
 #[derive(Debug)]
 pub struct Clock {
     started_at: Instant,
+    started_unix_ms: u64,
     time: Time,
     dates: DateCache,
 }
@@ -23,6 +24,7 @@ impl Clock {
     pub fn new(time: Time) -> Clock {
         Clock {
             started_at: time.now,
+            started_unix_ms: time.unix_s * 1000,
             time,
             dates: DateCache::default(),
         }
@@ -38,6 +40,12 @@ impl Clock {
 
     pub fn unix_s(&self) -> u64 {
         self.time.unix_s
+    }
+
+    /// Milliseconds since 1970. Set at the start: it never goes back, and does not follow a clock that is
+    /// set.
+    pub fn unix_ms(&self) -> u64 {
+        self.started_unix_ms + self.since_start().as_millis() as u64
     }
 
     /// The date of responses.

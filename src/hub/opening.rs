@@ -198,6 +198,9 @@ impl<S: Socket> Hub<S> {
     }
 
     pub(super) fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
+        if self.end_publisher_elsewhere(name.as_str()) {
+            return Ok(());
+        }
         let broadcast = self
             .streams
             .find(name.as_str())

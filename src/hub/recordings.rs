@@ -15,6 +15,7 @@ use crate::http::refusal::Refusal;
 use crate::metrics;
 use crate::record::{Admission, Admitted, Event, Gauge, News, Order, What};
 use crate::session::Socket;
+use crate::session::publisher::Publisher;
 use crate::stream::{Chunk, ChunkKind, Stream, StreamId};
 use crate::stream_name::StreamName;
 use crate::websocket::messages::{ToPublisher, ToViewer};
@@ -234,6 +235,11 @@ impl<S: Socket> Hub<S> {
         let Some((broadcast, stream)) = self.streams.both_mut(id) else {
             return;
         };
+        let publisher = broadcast.publisher().and_then(|id| self.sessions.get(id)?.publisher());
+        // Its own node records it.
+        if publisher.is_some_and(Publisher::is_remote) {
+            return;
+        }
         broadcast.set_kept(recordings.take(id, stream));
         // Only one that waits for a publisher can be one too many.
         if !stream.is_live()

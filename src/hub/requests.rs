@@ -288,8 +288,13 @@ impl<S: Socket> Hub<S> {
                 self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
-                let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
-                let name = self.streams.stream(stream_id).name().clone();
+                let known = self.streams.find(name.as_str());
+                let known = known.map(|id| self.streams.stream(id).name().clone());
+                let name = match known {
+                    Some(name) => name,
+                    None if self.is_published_elsewhere(name.as_str()) => name.as_str().into(),
+                    None => return Err(not_found()),
+                };
                 self.respond_with_streams(exchange, &route, vec![name], false);
             }
             Route::Health => {

@@ -3,6 +3,8 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
+#[cfg(feature = "nats")]
+use super::bus::{Bus, Came};
 use super::events::EventThreads;
 use super::handover::{Handover, Launch};
 use super::hook::HookThreads;
@@ -58,6 +60,9 @@ pub struct Reactor {
     recording: Option<Recording>,
     /// `None` without `--event-url`.
     event_threads: Option<EventThreads>,
+    /// `None` without `--nats`.
+    #[cfg(feature = "nats")]
+    bus: Option<Bus>,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -116,7 +121,7 @@ impl Reactor {
         for ((address, service), index) in served.chain(redirected).chain(old).zip(0..) {
             let mut listener = match inherited.take(address) {
                 Some(socket) => Listener::adopt(address, socket, service)?,
-                None => Listener::bind(address, service)?,
+                None => Listener::bind(address, service, config.reuse_port)?,
             };
             let token = Token(LISTENERS + index);
             poll.registry()
@@ -139,6 +144,11 @@ impl Reactor {
             (Some(events), Some(settings)) => Some(EventThreads::start(events, &settings.tally)?),
             _ => None,
         };
+        #[cfg(feature = "nats")]
+        let bus = match &config.nodes {
+            Some(nodes) => Some(Bus::start(nodes, waker.clone())?),
+            None => None,
+        };
         let recording = match (&settings.record, folder) {
             (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
             _ => None,
@@ -159,6 +169,8 @@ impl Reactor {
             hook,
             recording,
             event_threads,
+            #[cfg(feature = "nats")]
+            bus,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
@@ -185,14 +197,17 @@ impl Reactor {
             self.accept();
             self.take_hook_answers(); // requests that waited for it go on
             self.take_recording_news();
+            self.take_bus_news();
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
             self.order_recordings(false);
             self.send_events();
+            self.send_to_bus();
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
+        self.finish_bus();
         self.finish_recordings();
         self.finish_events();
         Ok(())
@@ -340,7 +355,10 @@ impl Reactor {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         // Closing the descriptor takes it out of epoll.
-        if let Err(error) = registry.register(socket.tcp_mut(), Token(id.slot()), interest) {
+        let registered = socket
+            .tcp_mut()
+            .and_then(|tcp| registry.register(tcp, Token(id.slot()), interest));
+        if let Err(error) = registered {
             tracing::debug!(%error, "a connection does not go into epoll");
             self.hub.abandon(id);
         }
@@ -394,6 +412,47 @@ impl Reactor {
         }
         // Of recordings that were finished just now.
         self.take_recording_news();
+    }
+
+    #[cfg(not(feature = "nats"))]
+    fn take_bus_news(&mut self) {}
+
+    #[cfg(not(feature = "nats"))]
+    fn send_to_bus(&mut self) {}
+
+    #[cfg(not(feature = "nats"))]
+    fn finish_bus(&mut self) {}
+
+    #[cfg(feature = "nats")]
+    fn take_bus_news(&mut self) {
+        let Some(bus) = &self.bus else {
+            return;
+        };
+        bus.begin_turn();
+        self.hub.set_bus_room(bus.room(), bus.take_dropped());
+        while let Some(came) = bus.poll() {
+            match came {
+                Came::Connected(max_payload) => self.hub.bus_connected(max_payload),
+                Came::Disconnected => self.hub.bus_disconnected(),
+                Came::Message(message) => self.hub.bus_came(message),
+            }
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    fn send_to_bus(&mut self) {
+        if let Some(bus) = &self.bus {
+            self.hub.poll_bus().into_iter().for_each(|action| bus.send(action));
+        }
+    }
+
+    /// The other nodes are told that this one leaves.
+    #[cfg(feature = "nats")]
+    fn finish_bus(&mut self) {
+        self.send_to_bus();
+        if let Some(bus) = &mut self.bus {
+            bus.finish();
+        }
     }
 
     fn send_events(&mut self) {

@@ -259,6 +259,13 @@ impl Stream {
         (self.ring.live_edge() - self.ring.oldest()) * work::CHUNK_DROPPED
     }
 
+    /// Media are missing: viewers go on with the next join point, as viewers do that the ring has
+    /// overtaken.
+    pub fn break_off(&mut self) {
+        self.ring.lose();
+        self.joinable_ms = None;
+    }
+
     /// Lets go of the media of a stream that has been offline for long.
     pub fn free_media(&mut self) {
         self.ring.clear();

@@ -1,0 +1,669 @@
+//! Several processes as one service, over a bus (core NATS).
+//!
+//! ```text
+//! node of the publisher                               watching node
+//! Ring ─► Cursor ─► chunks ───── NAME.media ────────► Following ─► Step ─► a Publisher of the hub
+//!                   snapshot ◄── NAME.join ───────── its first viewer
+//! Lease ◄─► bucket               @nodes: each second, what each node has ─► Directory
+//! ```
+//!
+//! - Where the stream is published, the bus is one more viewer: a [`Cursor`] into the ring. Where it is
+//!   watched, the bus is one more publisher, whose bytes go through `Ingest`. So skips, generations and
+//!   restarts have no second code path.
+//! - The publisher's node sends media only while another node asks or watches.
+//! - `subjects`, `message`: how streams and chunks are called on the bus. `parts`: chunks over its limit.
+//!   `age`: how old a chunk is. `following`: one stream from another node, joined by sequence. `lease`: one
+//!   publisher for each stream. `directory`: what other nodes have.
+//!
+//! Pure: messages, the time and the hub's news come in; [`Action`]s for the bus and [`Order`]s for the hub
+//! come out. `net::bus` is the thread that speaks to the server; `tests/it/simulation` has a bus of its own.
+//!
+//! What is bounded: media held for a snapshot and for missing parts, in `following` and `parts`; actions,
+//! by the room that the bus's thread says it has ([`Service::set_room`]); nodes, in `directory`.
+
+pub mod age;
+pub mod directory;
+pub mod following;
+pub mod lease;
+pub mod message;
+pub mod parts;
+mod publishing;
+pub mod subjects;
+
+use crate::metrics::StreamReport;
+use crate::offline_reason::OfflineReason;
+use directory::{Directory, NodeState, Published, Viewers, Watching};
+use following::{Following, Losses, Now, Step};
+use lease::{Change, Holder, Lease, Request};
+use message::{Marks, Message};
+use publishing::Publishing;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use subjects::{Subjects, Topic};
+
+/// How long a node goes on taking a stream in after its last viewer.
+pub const LEAVE_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a publisher whose lease is lost stays on air for its own node's viewers, until the newer one
+/// comes over the bus.
+const REPLACED_AFTER: Duration = Duration::from_secs(2);
+
+/// Requests that wait for an answer. Those of streams that are gone among them.
+const REQUESTS_MAX: usize = 4096;
+
+/// A server's `max_payload` counts headers: so much is left for them.
+const HEADERS_BYTES: usize = 1024;
+
+/// What a node is called, and what its service is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// As reports and metrics name it.
+    pub node: Arc<str>,
+    /// Names this process alone.
+    pub instance: Arc<str>,
+    pub prefix: String,
+    /// Media that are older are never shown.
+    pub max_lag: Duration,
+}
+
+/// What the bus is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Subscribe(String),
+    Unsubscribe(String),
+    /// `is_media`: of no use when it is late.
+    Publish { message: Message, is_media: bool },
+}
+
+/// What the hub is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Media of a stream from another node.
+    Feed { name: Arc<str>, steps: Vec<Step> },
+    /// No viewer wants the stream any more.
+    Leave { name: Arc<str> },
+    /// The stream was taken over on another node, whose media do not come.
+    Replaced { name: Arc<str> },
+    /// Another node asks to end the publisher.
+    EndPublisher { name: Arc<str> },
+    /// Another node joins: answer with [`Service::answer_join`].
+    Join { name: Arc<str>, reply: String },
+    /// Tell the others what this node has: [`Service::tell`].
+    Tell,
+    /// The number of viewers, or the node, of a stream has changed elsewhere.
+    Changed { name: Arc<str> },
+}
+
+/// Counted for `/metrics`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    pub connected: bool,
+    pub nodes: u64,
+    pub following: u64,
+    pub sent_messages: u64,
+    pub sent_bytes: u64,
+    pub received_messages: u64,
+    pub received_bytes: u64,
+    pub joins: u64,
+    pub gaps: u64,
+    pub stale: u64,
+    pub fenced: u64,
+    pub leases_lost: u64,
+    /// Messages that the bus's queues dropped, full or too old.
+    pub dropped: u64,
+}
+
+#[derive(Debug)]
+struct Followed {
+    following: Following,
+    /// Since the last viewer has left: when it ends.
+    leave_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+enum Purpose {
+    Lease(Arc<str>),
+    Join(Arc<str>),
+}
+
+#[derive(Debug)]
+pub struct Service {
+    settings: Settings,
+    subjects: Subjects,
+    /// What a message may hold; `None` while the bus is not there.
+    payload_max: Option<usize>,
+    /// Streams published on this node, under a lease or not yet.
+    published: BTreeMap<Arc<str>, Publishing>,
+    /// Streams taken in from other nodes, or looked for.
+    followed: BTreeMap<Arc<str>, Followed>,
+    /// Viewers of this node, of streams that have some.
+    viewers: BTreeMap<Arc<str>, u64>,
+    directory: Directory,
+    requests: BTreeMap<u64, Purpose>,
+    next_ticket: u64,
+    tell_at: Instant,
+    /// Bytes that the bus's queue takes now.
+    room: usize,
+    actions: Vec<Action>,
+    orders: VecDeque<Order>,
+    figures: Figures,
+}
+
+impl Service {
+    pub fn new(settings: Settings, now: Instant) -> Service {
+        let subjects = Subjects::new(&settings.prefix, &settings.instance);
+        let actions = [subjects.nodes(), subjects.inboxes()].map(Action::Subscribe);
+        Service {
+            subjects,
+            settings,
+            payload_max: None,
+            published: BTreeMap::new(),
+            followed: BTreeMap::new(),
+            viewers: BTreeMap::new(),
+            directory: Directory::default(),
+            requests: BTreeMap::new(),
+            next_ticket: 0,
+            tell_at: now,
+            room: usize::MAX,
+            actions: actions.into(),
+            orders: VecDeque::new(),
+            figures: Figures::default(),
+        }
+    }
+
+    pub fn node(&self) -> &Arc<str> {
+        &self.settings.node
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub fn figures(&self) -> Figures {
+        Figures {
+            connected: self.payload_max.is_some(),
+            nodes: self.directory.nodes() as u64,
+            following: self.followed.len() as u64,
+            ..self.figures
+        }
+    }
+
+    /// The epoch under which a stream is published on this node, if it is.
+    pub fn epoch(&self, name: &str) -> Option<u64> {
+        self.published.get(name)?.lease.epoch()
+    }
+
+    /// Bytes that the bus's queue takes until this is called again.
+    pub fn set_room(&mut self, bytes: usize) {
+        self.room = bytes;
+    }
+
+    /// Messages that the bus dropped from its queues, in and out.
+    pub fn count_dropped(&mut self, messages: u64) {
+        self.figures.dropped += messages;
+    }
+
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        mem::take(&mut self.actions)
+    }
+
+    pub fn poll_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// The bus is there, and takes messages of this size.
+    pub fn connected(&mut self, max_payload: usize, now: Instant) {
+        self.payload_max = Some(max_payload.saturating_sub(HEADERS_BYTES).max(1));
+        self.tell_at = now;
+        for publishing in self.published.values_mut() {
+            publishing.lease.connected(now);
+        }
+        for followed in self.followed.values_mut() {
+            followed.following.connected(now);
+        }
+    }
+
+    pub fn disconnected(&mut self, now: Instant) {
+        self.payload_max = None;
+        self.requests.clear();
+        for publishing in self.published.values_mut() {
+            publishing.lease.disconnected(now);
+        }
+        for followed in self.followed.values_mut() {
+            followed.following.disconnected();
+        }
+        let changed = self.directory.clear();
+        self.note_changed(changed);
+        self.take_steps();
+    }
+
+    /// A message came from the bus.
+    pub fn receive(&mut self, message: Message, now: Now) {
+        self.figures.received_messages += 1;
+        self.figures.received_bytes += message.payload.len() as u64;
+        match self.subjects.topic(&message.subject) {
+            Some(Topic::Media(name)) => self.receive_media(name.as_str(), message, now),
+            Some(Topic::News(name)) => self.receive_news(name.as_str(), &message, now.instant),
+            Some(Topic::Join(name)) => self.receive_join(name.as_str(), message),
+            Some(Topic::Order(name)) => {
+                if let Some((name, _)) = self.published.get_key_value(name.as_str()) {
+                    let name = name.clone();
+                    self.orders.push_back(Order::EndPublisher { name });
+                }
+            }
+            Some(Topic::Nodes) => self.receive_state(&message, now.instant),
+            Some(Topic::Inbox(ticket)) => self.receive_answer(ticket, message, now.instant),
+            None => {}
+        }
+        self.take_steps();
+    }
+
+    fn receive_media(&mut self, name: &str, message: Message, now: Now) {
+        if let (Some(followed), Some(marks)) = (self.followed.get_mut(name), Marks::read(&message)) {
+            followed.following.live(marks, message.payload, now);
+        }
+    }
+
+    fn receive_news(&mut self, name: &str, message: &Message, now: Instant) {
+        if message.header("i") == Some(&*self.settings.instance) {
+            return;
+        }
+        if let Some(epoch) = message.number("e") {
+            self.heard_of(name, epoch, now);
+        }
+    }
+
+    /// Another node publishes a stream with this epoch.
+    fn heard_of(&mut self, name: &str, epoch: u64, now: Instant) {
+        if let Some(followed) = self.followed.get_mut(name) {
+            followed.following.heard(epoch, now);
+        }
+        let publishing = self.published.get_mut(name);
+        if publishing.is_some_and(|publishing| publishing.lease.heard(epoch)) {
+            self.lease_lost(name, now);
+        }
+    }
+
+    fn receive_state(&mut self, message: &Message, now: Instant) {
+        let Ok(state) = serde_json::from_slice::<NodeState>(&message.payload) else {
+            return;
+        };
+        if state.instance == self.settings.instance {
+            return;
+        }
+        for one in &state.streams {
+            self.heard_of(&one.report.name, one.epoch, now);
+        }
+        let is_new = self.directory.is_empty();
+        let changed = self.directory.heard(state, now);
+        if is_new {
+            // It knows nothing of this node yet.
+            self.tell_at = self.tell_at.min(now);
+        }
+        self.note_changed(changed);
+    }
+
+    fn note_changed(&mut self, changed: BTreeSet<Arc<str>>) {
+        let orders = changed.into_iter().map(|name| Order::Changed { name });
+        self.orders.extend(orders);
+    }
+
+    fn receive_answer(&mut self, ticket: u64, message: Message, now: Instant) {
+        match self.requests.get(&ticket).cloned() {
+            None => {}
+            Some(Purpose::Join(name)) => {
+                if let Some(followed) = self.followed.get_mut(&name) {
+                    let marks = Marks::read(&message);
+                    followed.following.answer(ticket, marks, message.payload, now);
+                }
+            }
+            Some(Purpose::Lease(name)) => {
+                self.requests.remove(&ticket);
+                let next = self.next_ticket;
+                let Some(publishing) = self.published.get_mut(&name) else {
+                    return;
+                };
+                let (request, change) = publishing.lease.answer(ticket, &message, next, now);
+                if let Some(request) = request {
+                    self.ask_for_lease(&name, request);
+                }
+                match change {
+                    Some(Change::Taken(epoch)) => self.lease_taken(&name, epoch),
+                    Some(Change::Lost) => self.lease_lost(&name, now),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Makes a request, with the next ticket.
+    fn ask_for_lease(&mut self, name: &Arc<str>, request: Request) {
+        let Some(publishing) = self.published.get(name) else {
+            return;
+        };
+        let message = lease_message(&self.subjects, name, publishing.lease.holder(), &request);
+        self.ask(message, Purpose::Lease(name.clone()));
+    }
+
+    fn ask(&mut self, message: Message, purpose: Purpose) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.requests.insert(ticket, purpose);
+        if self.requests.len() > REQUESTS_MAX {
+            self.requests.pop_first();
+        }
+        let message = message.reply_to(self.subjects.inbox(ticket));
+        self.publish(message, false);
+    }
+
+    fn publish(&mut self, message: Message, is_media: bool) {
+        self.figures.sent_messages += 1;
+        self.figures.sent_bytes += message.payload.len() as u64;
+        self.room = self.room.saturating_sub(message.held_bytes());
+        self.actions.push(Action::Publish { message, is_media });
+    }
+
+    fn lease_taken(&mut self, name: &Arc<str>, epoch: u64) {
+        let Some(publishing) = self.published.get_mut(name) else {
+            return;
+        };
+        publishing.begin_epoch();
+        if !mem::replace(&mut publishing.is_subscribed, true) {
+            let subjects = [self.subjects.join(name), self.subjects.order(name), self.subjects.news(name)];
+            self.actions.extend(subjects.map(Action::Subscribe));
+        }
+        let mut news = Message::new(self.subjects.news(name), Vec::new());
+        news.set("e", epoch);
+        news.set("i", &self.settings.instance);
+        self.publish(news, false);
+    }
+
+    /// The newer publisher's media come over the bus and replace the one here; if they do not come, it
+    /// ends all the same.
+    fn lease_lost(&mut self, name: &str, now: Instant) {
+        let Some((name, publishing)) = self
+            .published
+            .get_mut(name)
+            .map(|publishing| (Arc::<str>::from(name), publishing))
+        else {
+            return;
+        };
+        self.figures.leases_lost += 1;
+        publishing.replaced_at = Some(now + REPLACED_AFTER);
+        Self::unsubscribe_publisher(&self.subjects, &name, publishing, &mut self.actions);
+        self.tend_follower(&name, now);
+    }
+
+    fn unsubscribe_publisher(
+        subjects: &Subjects,
+        name: &str,
+        publishing: &mut Publishing,
+        actions: &mut Vec<Action>,
+    ) {
+        if mem::take(&mut publishing.is_subscribed) {
+            let subjects = [subjects.join(name), subjects.order(name), subjects.news(name)];
+            actions.extend(subjects.map(Action::Unsubscribe));
+        }
+    }
+
+    /// A publisher of this node went on air.
+    pub fn publisher_came(&mut self, name: &Arc<str>, now: Now) {
+        let holder = Holder {
+            node: self.settings.node.to_string(),
+            instance: self.settings.instance.to_string(),
+            since_ms: now.unix_ms,
+        };
+        let lease = Lease::new(holder, self.payload_max.is_some(), now.instant);
+        let before = self.published.insert(name.clone(), Publishing::new(lease));
+        if let Some(mut before) = before {
+            Self::unsubscribe_publisher(&self.subjects, name, &mut before, &mut self.actions);
+        }
+        self.tend_follower(name, now.instant);
+    }
+
+    /// The publisher of this node is gone. Its last chunks have been passed on.
+    pub fn publisher_left(&mut self, name: &Arc<str>, reason: OfflineReason, now: Now) {
+        let Some(mut publishing) = self.published.remove(name) else {
+            return;
+        };
+        if let Some(mut end) = publishing.end(self.subjects.media(name), now) {
+            end.payload = serde_json::to_vec(&reason).unwrap_or_default().into();
+            self.publish(end, true);
+        }
+        if let Some(request) = publishing.lease.release() {
+            let holder = publishing.lease.holder();
+            let message = lease_message(&self.subjects, name, holder, &request);
+            self.publish(message, false);
+        }
+        Self::unsubscribe_publisher(&self.subjects, name, &mut publishing, &mut self.actions);
+        self.tell_at = now.instant;
+        self.tend_follower(name, now.instant);
+    }
+
+    /// A stream has so many viewers on this node.
+    pub fn set_viewers(&mut self, name: &Arc<str>, count: u64, now: Instant) {
+        let before = if count == 0 {
+            self.viewers.remove(name)
+        } else {
+            self.viewers.insert(name.clone(), count)
+        };
+        if before.unwrap_or(0) != count {
+            self.tend_follower(name, now);
+        }
+    }
+
+    /// The hub's publisher for a stream from elsewhere is gone, for whatever reason.
+    pub fn feed_gone(&mut self, name: &str, now: Instant) {
+        if let Some(followed) = self.followed.get_mut(name) {
+            followed.following.feed_gone(now);
+        }
+    }
+
+    /// Begins to follow a stream, goes on, or leaves it.
+    fn tend_follower(&mut self, name: &Arc<str>, now: Instant) {
+        let publishing = self.published.get(name);
+        let is_published_here = publishing.is_some_and(|one| one.replaced_at.is_none());
+        let is_wanted = publishing.is_some() || self.viewers.contains_key(name);
+        if is_published_here {
+            self.leave(name, false);
+        } else if is_wanted {
+            let max_lag = self.settings.max_lag;
+            if !self.followed.contains_key(name) {
+                let subjects = [self.subjects.media(name), self.subjects.news(name)];
+                self.actions.extend(subjects.map(Action::Subscribe));
+                self.tell_at = self.tell_at.min(now);
+            }
+            let followed = self.followed.entry(name.clone()).or_insert_with(|| Followed {
+                following: Following::new(max_lag, now),
+                leave_at: None,
+            });
+            followed.leave_at = None;
+        } else if let Some(followed) = self.followed.get_mut(name) {
+            followed.leave_at.get_or_insert(now + LEAVE_AFTER);
+        }
+    }
+
+    fn leave(&mut self, name: &Arc<str>, is_told: bool) {
+        if self.followed.remove(name).is_some() {
+            let subjects = [self.subjects.media(name), self.subjects.news(name)];
+            self.actions.extend(subjects.map(Action::Unsubscribe));
+            if is_told {
+                self.orders.push_back(Order::Leave { name: name.clone() });
+            }
+        }
+    }
+
+    /// When [`Service::tick`] has something to do.
+    pub fn wake_at(&self) -> Option<Instant> {
+        let followed = self.followed.values();
+        let is_connected = self.payload_max.is_some();
+        let of_followed = followed.flat_map(|one| {
+            let asks = one.following.wake_at().filter(|_| is_connected);
+            [asks, one.leave_at]
+        });
+        let published = self.published.values();
+        let of_published = published.flat_map(|one| [one.lease.wake_at(), one.replaced_at]);
+        let tell = is_connected.then_some(self.tell_at);
+        of_followed.chain(of_published).chain([tell]).flatten().min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Instant) {
+        let names: Vec<Arc<str>> = self.published.keys().cloned().collect();
+        for name in names {
+            let ticket = self.next_ticket;
+            let Some(publishing) = self.published.get_mut(&name) else {
+                continue;
+            };
+            if publishing.replaced_at.is_some_and(|at| at <= now) {
+                publishing.replaced_at = Some(now + REPLACED_AFTER);
+                self.orders.push_back(Order::Replaced { name: name.clone() });
+            }
+            if let Some(request) = publishing.lease.poll(ticket, now) {
+                self.ask_for_lease(&name, request);
+            }
+        }
+        let names: Vec<Arc<str>> = self.followed.keys().cloned().collect();
+        for name in names {
+            self.tick_followed(&name, now);
+        }
+        if self.payload_max.is_some() && self.tell_at <= now {
+            self.tell_at = now + directory::INTERVAL;
+            let changed = self.directory.expire(now);
+            self.note_changed(changed);
+            self.orders.push_back(Order::Tell);
+        }
+        self.take_steps();
+    }
+
+    fn tick_followed(&mut self, name: &Arc<str>, now: Instant) {
+        let Some(followed) = self.followed.get_mut(name) else {
+            return;
+        };
+        if followed.leave_at.is_some_and(|at| at <= now) {
+            self.leave(name, true);
+            return;
+        }
+        let is_connected = self.payload_max.is_some();
+        if is_connected && followed.following.poll_ask(self.next_ticket, now) {
+            self.figures.joins += 1;
+            let message = Message::new(self.subjects.join(name), Vec::new());
+            self.requests.retain(|_, purpose| !matches!(purpose, Purpose::Join(other) if other == name));
+            self.ask(message, Purpose::Join(name.clone()));
+        }
+    }
+
+    fn take_steps(&mut self) {
+        for (name, followed) in &mut self.followed {
+            let Losses { stale, fenced, gaps } = followed.following.take_losses();
+            self.figures.stale += stale;
+            self.figures.fenced += fenced;
+            self.figures.gaps += gaps;
+            let steps = followed.following.take_steps();
+            if !steps.is_empty() {
+                let name = name.clone();
+                self.orders.push_back(Order::Feed { name, steps });
+            }
+        }
+    }
+
+    /// Asks the node of a stream's publisher to end it. Returns whether there is one.
+    pub fn end_publisher(&mut self, name: &str) -> bool {
+        let is_published = self.directory.published(name).is_some();
+        if is_published {
+            let message = Message::new(self.subjects.order(name), Vec::new());
+            self.publish(message, false);
+        }
+        is_published
+    }
+
+    /// Tells the other nodes what this one has: its own streams as it reports them, and the viewers of
+    /// each stream that it has or follows.
+    pub fn tell(&mut self, reports: Vec<StreamReport>, viewers: BTreeMap<Arc<str>, Viewers>) {
+        let streams = reports.into_iter().filter_map(|report| {
+            let epoch = self.epoch(&report.name)?;
+            Some(Published { epoch, report })
+        });
+        let streams: Vec<Published> = streams.collect();
+        let followed = self.followed.keys().map(|name| (name.clone(), Viewers::default()));
+        let mut watching: BTreeMap<Arc<str>, Viewers> = followed.collect();
+        watching.extend(viewers);
+        let watching: Vec<Watching> = watching
+            .into_iter()
+            .map(|(name, audience)| Watching { name, audience })
+            .collect();
+        let (mut streams, mut watching) = (
+            streams.chunks(directory::ENTRIES_MAX),
+            watching.chunks(directory::ENTRIES_MAX),
+        );
+        for part in 0.. {
+            let (streams, watching) = (streams.next(), watching.next());
+            if part > 0 && streams.is_none() && watching.is_none() {
+                break;
+            }
+            self.tell_state(NodeState {
+                streams: streams.unwrap_or_default().to_vec(),
+                watching: watching.unwrap_or_default().to_vec(),
+                is_more: part > 0,
+                ..NodeState::default()
+            });
+        }
+    }
+
+    fn tell_state(&mut self, state: NodeState) {
+        let state = NodeState {
+            node: self.settings.node.clone(),
+            instance: self.settings.instance.clone(),
+            ..state
+        };
+        let text = serde_json::to_vec(&state).unwrap_or_default();
+        let message = Message::new(self.subjects.nodes(), text);
+        self.publish(message, false);
+    }
+
+    /// The node stops: its publishers are gone by now.
+    pub fn say_goodbye(&mut self) {
+        if self.payload_max.is_some() {
+            self.tell_state(NodeState {
+                is_leaving: true,
+                ..NodeState::default()
+            });
+        }
+    }
+}
+
+/// A request for a lease.
+fn lease_message(subjects: &Subjects, name: &str, holder: &Holder, request: &Request) -> Message {
+    let write = |expected: u64, payload: Vec<u8>| {
+        let mut message = Message::new(subjects.lease(name), payload);
+        message.set("Nats-Expected-Last-Subject-Sequence", expected);
+        message
+    };
+    match *request {
+        Request::Read => Message::new(subjects.read_lease(name), Vec::new()),
+        Request::Write { expected } => {
+            write(expected, serde_json::to_vec(holder).unwrap_or_default())
+        }
+        Request::Release { expected } => {
+            let mut message = write(expected, Vec::new());
+            message.set("KV-Operation", "DEL");
+            message
+        }
+        Request::CreateBucket => {
+            let age_ns = lease::MAX_AGE.as_nanos() as u64;
+            let text = serde_json::json!({
+                "name": subjects.bucket(), "subjects": [subjects.bucket_subjects()],
+                "storage": "file", "retention": "limits", "max_msgs_per_subject": 1,
+                "max_age": age_ns, "duplicate_window": age_ns, "discard": "new",
+                "allow_direct": true, "allow_rollup_hdrs": true, "deny_delete": true,
+                "num_replicas": 1, "max_consumers": -1, "max_msgs": -1, "max_bytes": -1,
+            });
+            Message::new(subjects.create_bucket(), text.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Two services on one table: what one sends, the other gets.
