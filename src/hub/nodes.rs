@@ -127,6 +127,13 @@ impl<S: Socket> Hub<S> {
                 }
             }
             Order::Replaced { name } => self.end_replaced(&name),
+            Order::NoLease { name } => {
+                tracing::warn!(
+                    stream = %name,
+                    "NATS gives no lease, so other nodes do not get this stream: run nats-server with \
+                     JetStream (docs/nodes.md)"
+                );
+            }
             Order::EndPublisher { name } => {
                 // It may have left just now.
                 if let Ok(name) = StreamName::try_from(&*name) {

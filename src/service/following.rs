@@ -264,12 +264,15 @@ impl Following {
     }
 
     fn begin_epoch(&mut self, epoch: u64, now: Instant) {
+        let is_first = self.epoch == 0;
         self.epoch = epoch;
         self.feed = None;
         self.drop_held();
         self.ages = Ages::default();
-        // A request that is on its way may be answered by the newer publisher.
-        self.asked = None;
+        // One that is on its way may be for a node that is gone.
+        if !is_first {
+            self.asked = None;
+        }
         self.ask_by(now);
     }
 

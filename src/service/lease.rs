@@ -2,6 +2,7 @@
 //! file.
 //!
 //! ```text
+//!   Create the bucket, where that is not known to be there
 //!   Read ──► free: Write, expecting revision 0 ──► Held ──► renewed each 2 s: Write, expecting its revision
 //!    ▲   └─► another node's: Write, expecting that revision: a takeover      │ refused
 //!    └──────────────────────────────────── refused: another was quicker ◄────┘
@@ -14,7 +15,7 @@
 //! A publisher that has just come takes the stream over, as it does within one process. One that was there
 //! before the bus was goes after a newer one, by the time at which both came.
 
-use super::message::{Message, NO_RESPONDERS};
+use super::message::Message;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,12 @@ const NEWCOMER: Duration = Duration::from_secs(10);
 
 /// JetStream's "wrong last sequence".
 const WRONG_LAST_SEQUENCE: u64 = 10071;
+
+/// JetStream's "stream name already in use with a different configuration": the bucket is an operator's.
+const BUCKET_IS_THERE: u64 = 10058;
+
+/// How long a publisher may be without a lease while the bus is there, before the log says so.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is asked of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +65,8 @@ pub enum Change {
     Taken(u64),
     /// A newer publisher has it.
     Lost,
+    /// The bucket is there.
+    HasBucket,
 }
 
 /// What is written as the lease.
@@ -77,8 +86,10 @@ pub struct Lease {
     state: State,
     /// The epoch that it was taken with, and the revision it has now. Stay while it is not renewed.
     held: Option<Held>,
-    /// The bus is there.
-    is_connected: bool,
+    /// The bus is there since then.
+    connected_at: Option<Instant>,
+    /// Whether the log has said that no lease is to be had.
+    is_missed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +125,8 @@ impl Lease {
             came_at: now,
             state: State::Idle { until: now },
             held: None,
-            is_connected,
+            connected_at: is_connected.then_some(now),
+            is_missed: false,
         }
     }
 
@@ -129,12 +141,12 @@ impl Lease {
     }
 
     pub fn connected(&mut self, now: Instant) {
-        self.is_connected = true;
+        self.connected_at = Some(now);
         self.idle(now);
     }
 
     pub fn disconnected(&mut self, now: Instant) {
-        self.is_connected = false;
+        self.connected_at = None;
         self.idle(now);
     }
 
@@ -146,23 +158,36 @@ impl Lease {
 
     pub fn wake_at(&self) -> Option<Instant> {
         match self.state {
-            State::Idle { until } if self.is_connected => Some(until),
+            State::Idle { until } if self.connected_at.is_some() => Some(until),
             State::Asking { give_up_at, .. } => Some(give_up_at),
             State::Idle { .. } | State::Lost => None,
         }
     }
 
+    /// Whether the server has given no lease for too long. Says so once.
+    pub fn poll_missed(&mut self, now: Instant) -> bool {
+        let since = self.connected_at.filter(|_| self.held.is_none() && self.state != State::Lost);
+        let is_missed = since.is_some_and(|since| now.saturating_duration_since(since) > PATIENCE);
+        is_missed && !std::mem::replace(&mut self.is_missed, true)
+    }
+
+    /// Whether a request has had no answer: the bucket may be gone.
+    pub fn is_unanswered(&self, now: Instant) -> bool {
+        matches!(self.state, State::Asking { give_up_at, .. } if give_up_at <= now)
+    }
+
     /// The request that is due now. `ticket` names its answer.
-    pub fn poll(&mut self, ticket: u64, now: Instant) -> Option<Request> {
+    pub fn poll(&mut self, ticket: u64, has_bucket: bool, now: Instant) -> Option<Request> {
         if let State::Asking { give_up_at, .. } = self.state
             && give_up_at <= now
         {
             self.idle(now);
         }
-        if !self.is_connected || !matches!(self.state, State::Idle { until } if until <= now) {
+        if self.connected_at.is_none() || !matches!(self.state, State::Idle { until } if until <= now) {
             return None;
         }
         let (what, request) = match self.held {
+            _ if !has_bucket => (Asked::Create, Request::CreateBucket),
             None => (Asked::Read, Request::Read),
             Some(Held { revision, .. }) => (Asked::Renew, Request::Write { expected: revision }),
         };
@@ -193,18 +218,16 @@ impl Lease {
         if asked != ticket {
             return (None, None);
         }
-        if message.status == Some(NO_RESPONDERS) && what != Asked::Create {
-            self.ask(Asked::Create, next_ticket, now);
-            return (Some(Request::CreateBucket), None);
-        }
         match what {
             Asked::Read => self.answer_read(message, next_ticket, now),
             Asked::Take | Asked::Renew => (None, self.answer_write(what, message, now)),
             Asked::Create => {
-                let is_made = serde_json::from_slice::<Ack>(&message.payload)
-                    .is_ok_and(|ack| ack.error.is_none());
-                self.idle(if is_made { now } else { now + RETRY });
-                (None, None)
+                let ack = serde_json::from_slice::<Ack>(&message.payload).ok();
+                let is_there = ack.is_some_and(|ack| {
+                    ack.error.is_none_or(|error| error.err_code == BUCKET_IS_THERE)
+                });
+                self.idle(if is_there { now } else { now + RETRY });
+                (None, is_there.then_some(Change::HasBucket))
             }
         }
     }
@@ -276,7 +299,7 @@ impl Lease {
 
     /// The publisher has left. Returns the last request, if there is one.
     pub fn release(&self) -> Option<Request> {
-        let held = self.held.filter(|_| self.state != State::Lost && self.is_connected)?;
+        let held = self.held.filter(|_| self.state != State::Lost && self.connected_at.is_some())?;
         Some(Request::Release {
             expected: held.revision,
         })
@@ -338,12 +361,12 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut lease = Lease::new(holder("a", 5), true, start);
-        assert_eq!((lease.poll(1, start), lease.epoch()), (Some(Request::Read), None));
+        assert_eq!((lease.poll(1, true, start), lease.epoch()), (Some(Request::Read), None));
         assert_eq!(lease.answer(1, &status(404), 2, start), (TAKE(0), None));
         let taken = Some(Change::Taken(7));
         assert_eq!(lease.answer(2, &written(7), 3, start), (None, taken));
-        assert_eq!((lease.poll(3, after(1)), lease.wake_at()), (None, Some(after(2))));
-        assert_eq!(lease.poll(3, after(2)), TAKE(7));
+        assert_eq!((lease.poll(3, true, after(1)), lease.wake_at()), (None, Some(after(2))));
+        assert_eq!(lease.poll(3, true, after(2)), TAKE(7));
         // An answer that is late or another's changes nothing.
         assert_eq!(lease.answer(2, &refused(), 4, after(2)), (None, None));
         assert_eq!(lease.answer(3, &written(9), 4, after(2)), (None, None));
@@ -358,12 +381,12 @@ mod tests {
         let mut second = Lease::new(holder("b", 5), true, now);
         let other = holder("c", 100);
         for lease in [&mut first, &mut second] {
-            assert_eq!(lease.poll(1, now), Some(Request::Read));
+            assert_eq!(lease.poll(1, true, now), Some(Request::Read));
             assert_eq!(lease.answer(1, &found(&other, 3), 2, now), (TAKE(3), None));
         }
         assert_eq!(first.answer(2, &written(4), 3, now).1, Some(Change::Taken(4)));
         assert_eq!(second.answer(2, &refused(), 3, now), (None, None));
-        assert_eq!(second.poll(3, now), Some(Request::Read));
+        assert_eq!(second.poll(3, true, now), Some(Request::Read));
         assert_eq!(second.answer(3, &found(first.holder(), 4), 4, now), (TAKE(4), None));
         assert_eq!(second.answer(4, &written(5), 5, now).1, Some(Change::Taken(5)));
         assert!(first.heard(5) && first.epoch().is_none() && first.release().is_none());
@@ -379,9 +402,9 @@ mod tests {
             (20, (TAKE(3), None)),
         ] {
             let mut lease = Lease::new(holder("a", 30), false, start);
-            assert_eq!((lease.poll(1, later), lease.wake_at()), (None, None));
+            assert_eq!((lease.poll(1, true, later), lease.wake_at()), (None, None));
             lease.connected(later);
-            assert_eq!(lease.poll(1, later), Some(Request::Read));
+            assert_eq!(lease.poll(1, true, later), Some(Request::Read));
             let other = found(&holder("b", since_ms), 3);
             assert_eq!(lease.answer(1, &other, 2, later), outcome);
         }
@@ -391,16 +414,16 @@ mod tests {
     fn lease_that_ran_out_is_taken_with_a_higher_epoch() {
         let now = Instant::now();
         let mut lease = Lease::new(holder("a", 30), true, now);
-        lease.poll(1, now);
+        lease.poll(1, true, now);
         lease.answer(1, &status(404), 2, now);
         lease.answer(2, &written(7), 3, now);
         lease.disconnected(now);
         // It goes on with its epoch while the bus is away.
         assert_eq!((lease.epoch(), lease.wake_at()), (Some(7), None));
         lease.connected(now);
-        assert_eq!(lease.poll(3, now), TAKE(7));
+        assert_eq!(lease.poll(3, true, now), TAKE(7));
         lease.answer(3, &refused(), 4, now);
-        assert_eq!(lease.poll(4, now), Some(Request::Read));
+        assert_eq!(lease.poll(4, true, now), Some(Request::Read));
         assert_eq!(lease.answer(4, &status(404), 5, now), (TAKE(0), None));
         assert_eq!(lease.answer(5, &written(8), 6, now).1, Some(Change::Taken(8)));
     }
@@ -409,14 +432,20 @@ mod tests {
     fn missing_bucket_is_made_and_silence_is_asked_again() {
         let now = Instant::now();
         let mut lease = Lease::new(holder("a", 30), true, now);
-        lease.poll(1, now);
-        let create = (Some(Request::CreateBucket), None);
-        assert_eq!(lease.answer(1, &status(503), 2, now), create);
+        assert_eq!(lease.poll(1, false, now), Some(Request::CreateBucket));
         // JetStream is off.
-        assert_eq!(lease.answer(2, &status(503), 3, now), (None, None));
+        assert_eq!(lease.answer(1, &status(503), 2, now), (None, None));
         let again = now + RETRY;
-        assert_eq!((lease.poll(3, now), lease.poll(3, again)), (None, Some(Request::Read)));
-        assert_eq!(lease.poll(4, again + ANSWER_TIMEOUT), Some(Request::Read));
-        assert_eq!(lease.answer(3, &status(404), 5, again), (None, None));
+        assert_eq!((lease.poll(2, false, now), lease.poll(2, false, again)), (None, Some(Request::CreateBucket)));
+        let made = Message::new("x", r#"{"config":{}}"#);
+        assert_eq!(lease.answer(2, &made, 3, again), (None, Some(Change::HasBucket)));
+        assert_eq!(lease.poll(3, true, again), Some(Request::Read));
+        let late = again + ANSWER_TIMEOUT;
+        assert!(!lease.is_unanswered(again) && lease.is_unanswered(late));
+        assert_eq!(lease.poll(4, true, late), Some(Request::Read));
+        assert_eq!(lease.answer(3, &status(404), 5, late), (None, None));
+        let much_later = now + PATIENCE * 2;
+        assert!(!lease.poll_missed(late) && lease.poll_missed(much_later));
+        assert!(!lease.poll_missed(much_later));
     }
 }

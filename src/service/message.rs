@@ -15,9 +15,6 @@ pub struct Message {
     pub status: Option<u16>,
 }
 
-/// No program listens to the subject.
-pub const NO_RESPONDERS: u16 = 503;
-
 /// Names of headers. They are short, because they go with every chunk.
 const SEQUENCE: &str = "s";
 const GENERATION: &str = "g";

@@ -86,6 +86,8 @@ pub enum Order {
     Leave { name: Arc<str> },
     /// The stream was taken over on another node, whose media do not come.
     Replaced { name: Arc<str> },
+    /// The server gives no lease, so other nodes do not get the stream.
+    NoLease { name: Arc<str> },
     /// Another node asks to end the publisher.
     EndPublisher { name: Arc<str> },
     /// Another node joins: answer with [`Service::answer_join`].
@@ -142,6 +144,8 @@ pub struct Service {
     viewers: BTreeMap<Arc<str>, u64>,
     directory: Directory,
     requests: BTreeMap<u64, Purpose>,
+    /// Whether the bucket of leases is known to be there.
+    has_bucket: bool,
     next_ticket: u64,
     tell_at: Instant,
     /// Bytes that the bus's queue takes now.
@@ -164,6 +168,7 @@ impl Service {
             viewers: BTreeMap::new(),
             directory: Directory::default(),
             requests: BTreeMap::new(),
+            has_bucket: false,
             next_ticket: 0,
             tell_at: now,
             room: usize::MAX,
@@ -227,6 +232,7 @@ impl Service {
 
     pub fn disconnected(&mut self, now: Instant) {
         self.payload_max = None;
+        self.has_bucket = false;
         self.requests.clear();
         for publishing in self.published.values_mut() {
             publishing.lease.disconnected(now);
@@ -332,6 +338,7 @@ impl Service {
                 match change {
                     Some(Change::Taken(epoch)) => self.lease_taken(&name, epoch),
                     Some(Change::Lost) => self.lease_lost(&name, now),
+                    Some(Change::HasBucket) => self.has_bucket = true,
                     None => {}
                 }
             }
@@ -521,7 +528,11 @@ impl Service {
                 publishing.replaced_at = Some(now + REPLACED_AFTER);
                 self.orders.push_back(Order::Replaced { name: name.clone() });
             }
-            if let Some(request) = publishing.lease.poll(ticket, now) {
+            if publishing.lease.poll_missed(now) {
+                self.orders.push_back(Order::NoLease { name: name.clone() });
+            }
+            self.has_bucket &= !publishing.lease.is_unanswered(now);
+            if let Some(request) = publishing.lease.poll(ticket, self.has_bucket, now) {
                 self.ask_for_lease(&name, request);
             }
         }
