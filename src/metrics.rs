@@ -15,8 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod histogram;
+mod nodes;
 
 pub use histogram::{Sizes, Times};
+pub use nodes::Nodes;
 
 /// Counts since the server started.
 #[derive(Debug, Clone, Default)]
@@ -135,6 +137,8 @@ pub struct Snapshot {
     pub compat_kept_bytes: u64,
     pub recordings: Recordings,
     pub events: Events,
+    /// `None` without `--nats`.
+    pub nodes: Option<Nodes>,
     pub streams: Vec<StreamReport>,
 }
 
@@ -487,6 +491,9 @@ impl Collector for Snapshot {
             let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
+        if let Some(nodes) = &self.nodes {
+            nodes.encode(&mut encoder)?;
+        }
         self.encode_streams(&mut encoder)
     }
 }
@@ -639,6 +646,7 @@ mod tests {
                 written_bytes: 15,
                 queued_bytes: 16,
             },
+            nodes: Some(Nodes::default()),
             events: Events {
                 delivered: 17,
                 dropped: 18,

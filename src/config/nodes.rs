@@ -18,6 +18,8 @@ pub struct Nodes {
     pub servers: Vec<Secret>,
     /// Of all subjects. Services with different ones share a NATS server.
     pub prefix: String,
+    /// Of JetStream, for nodes behind a leaf server.
+    pub domain: Option<String>,
     /// What this node is called.
     pub node: String,
     /// Names this process alone.
@@ -45,6 +47,7 @@ impl Nodes {
         let Some(servers) = &options.nats else {
             return match () {
                 () if options.nats_prefix.is_some() => Err(needs_nats("--nats-prefix")),
+                () if options.nats_domain.is_some() => Err(needs_nats("--nats-domain")),
                 () if options.nats_credentials.is_some() => Err(needs_nats("--nats-credentials")),
                 () if options.nats_ca.is_some() => Err(needs_nats("--nats-ca")),
                 () if options.node.is_some() => Err(needs_nats("--node")),
@@ -65,6 +68,11 @@ impl Nodes {
             let reason = "must be 1 to 64 of A-Z a-z 0-9 _ -";
             return Err(value_error("--nats-prefix", prefix, reason));
         }
+        let domain = options.nats_domain.clone();
+        if let Some(domain) = domain.as_deref().filter(|domain| !Subjects::is_prefix(domain)) {
+            let reason = "must be 1 to 64 of A-Z a-z 0-9 _ -";
+            return Err(value_error("--nats-domain", domain, reason));
+        }
         let instance = instance()?;
         let node = match &options.node {
             Some(node) if is_node(node) => node.clone(),
@@ -77,6 +85,7 @@ impl Nodes {
         Ok(Some(Nodes {
             servers: servers.clone(),
             prefix: prefix.to_owned(),
+            domain,
             node,
             instance,
             credentials: credentials(options)?,

@@ -409,6 +409,10 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_NATS_PREFIX", value_name = "NAME", help_heading = NODES)]
     pub nats_prefix: Option<String>,
 
+    /// Domain of the NATS servers' JetStream, if it has one [default: none]
+    #[arg(long, env = "VIDEOSTREAM_NATS_DOMAIN", value_name = "NAME", help_heading = NODES)]
+    pub nats_domain: Option<String>,
+
     /// File with what NATS asks for: a token, or USER:PASSWORD, in one line; a .creds file or an nkey
     /// seed in a build with nkeys [default: none]
     #[arg(long, env = "VIDEOSTREAM_NATS_CREDENTIALS", value_name = "FILE", help_heading = NODES)]
@@ -537,6 +541,7 @@ impl Options {
             event_secret_file: self.event_secret_file.or(other.event_secret_file),
             nats: self.nats.or(other.nats),
             nats_prefix: self.nats_prefix.or(other.nats_prefix),
+            nats_domain: self.nats_domain.or(other.nats_domain),
             nats_credentials: self.nats_credentials.or(other.nats_credentials),
             nats_ca: self.nats_ca.or(other.nats_ca),
             node: self.node.or(other.node),

@@ -10,12 +10,14 @@ pub struct Time {
     pub now: Instant,
     /// Seconds since 1970, by a clock that may be set. Tokens expire by it.
     pub unix_s: u64,
+    /// Milliseconds since 1970 by a clock that never goes back, is not set, and goes on while the process
+    /// stands still: other nodes see how old media are by it.
+    pub unix_ms: u64,
 }
 
 #[derive(Debug)]
 pub struct Clock {
     started_at: Instant,
-    started_unix_ms: u64,
     time: Time,
     dates: DateCache,
 }
@@ -24,7 +26,6 @@ impl Clock {
     pub fn new(time: Time) -> Clock {
         Clock {
             started_at: time.now,
-            started_unix_ms: time.unix_s * 1000,
             time,
             dates: DateCache::default(),
         }
@@ -42,10 +43,8 @@ impl Clock {
         self.time.unix_s
     }
 
-    /// Milliseconds since 1970. Set at the start: it never goes back, and does not follow a clock that is
-    /// set.
     pub fn unix_ms(&self) -> u64 {
-        self.started_unix_ms + self.since_start().as_millis() as u64
+        self.time.unix_ms
     }
 
     /// The date of responses.

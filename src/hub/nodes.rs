@@ -9,12 +9,12 @@
 use super::Hub;
 use super::renderings::Names;
 use crate::http::base_path::BasePath;
-use crate::metrics::StreamReport;
+use crate::metrics::{self, StreamReport};
 use crate::offline_reason::OfflineReason;
 use crate::service::directory::Viewers;
 use crate::service::following::{Now, Step};
 use crate::service::message::Message;
-use crate::service::{Action, Figures, Order, Service, Settings};
+use crate::service::{Action, Order, Service, Settings};
 use crate::session::publisher::{Publisher, RemotePiece};
 use crate::session::{Client, IncomingHead, SessionId, Socket, State};
 use crate::stream::{Ingest, StreamId};
@@ -186,7 +186,7 @@ impl<S: Socket> Hub<S> {
         let id = self.sessions.insert(S::detached(), client, head, now);
         let stream_id = self.streams.open(&stream_name, now);
         self.add_candidate(id, stream_id);
-        let ingest = Ingest::candidate(self.streams.limits());
+        let ingest = Ingest::candidate(self.streams.limits()).trusting();
         let publisher = Publisher::remote(stream_id, ingest, now);
         self.enter(id, State::Publishing(Box::new(publisher)));
         if let Some(nodes) = &mut self.nodes {
@@ -354,21 +354,19 @@ impl<S: Socket> Hub<S> {
         let service = self.service()?;
         let here = self.streams.find(name);
         let elsewhere = service.directory().viewers(name);
+        let viewers = here.and_then(|id| self.viewers_here(id)).unwrap_or_default();
         let remote = service.directory().published(name);
         let remote = remote.filter(|_| service.epoch(name).is_none());
         let Some((published, node)) = remote else {
             let mut report = self.report(here?, prefix)?;
             report.node = report.live.then(|| service.node().clone());
-            elsewhere.add_to(&mut report);
+            elsewhere.report(viewers, &mut report);
             return Some(report);
         };
         let mut report = published.report.clone();
         report.node = Some(node.clone());
         report.poster = format!("{prefix}/live/{name}/poster");
-        elsewhere.add_to(&mut report);
-        if let Some(viewers) = here.and_then(|id| self.viewers_here(id)) {
-            viewers.add_to(&mut report);
-        }
+        elsewhere.report(viewers, &mut report);
         Some(report)
     }
 
@@ -384,7 +382,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    pub(super) fn node_figures(&self) -> Option<Figures> {
+    pub(super) fn node_figures(&self) -> Option<metrics::Nodes> {
         self.service().map(Service::figures)
     }
 }

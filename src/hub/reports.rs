@@ -79,6 +79,7 @@ impl<S: Socket> Hub<S> {
                     compat_kept_bytes,
                     recordings: self.recording_figures(),
                     events: self.event_figures(),
+                    nodes: self.node_figures(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()

@@ -97,6 +97,7 @@ impl Settings {
                 node: nodes.node.as_str().into(),
                 instance: nodes.instance.as_str().into(),
                 prefix: nodes.prefix.clone(),
+                domain: nodes.domain.clone(),
                 max_lag: Duration::from_millis(config.limits.lag_ms),
             }),
             limits: config.limits.clone(),

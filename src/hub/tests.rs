@@ -128,7 +128,7 @@ impl World {
         settings.hook = hook;
         let now = Instant::now();
         World {
-            hub: Hub::new(settings, || 0, Time { now, unix_s: 0 }),
+            hub: Hub::new(settings, || 0, at(now)),
             now,
         }
     }
@@ -151,7 +151,7 @@ impl World {
     pub(super) fn settle(&mut self) {
         for _ in 0..100 {
             let now = self.now;
-            self.hub.begin(Time { now, unix_s: 0 });
+            self.hub.begin(at(now));
             self.hub.turn(&|| now);
             if self.hub.next_wake().is_none_or(|wake| wake > now) {
                 return;
@@ -264,4 +264,12 @@ fn request_waits_only_for_the_hook() {
         "{}",
         other.received()
     );
+}
+
+fn at(now: Instant) -> Time {
+    Time {
+        now,
+        unix_s: 0,
+        unix_ms: 0,
+    }
 }

@@ -141,7 +141,10 @@ impl Reactor {
             .map_or(0, |_| config.limits.max_streams.saturating_mul(2));
         let settings = Settings::new(&config, connections_allowed(files));
         let event_threads = match (&config.events, &settings.events) {
-            (Some(events), Some(settings)) => Some(EventThreads::start(events, &settings.tally)?),
+            (Some(events), Some(settings)) => {
+                let node = config.nodes.as_ref().map(|nodes| nodes.node.clone());
+                Some(EventThreads::start(events, &settings.tally, node)?)
+            }
             _ => None,
         };
         #[cfg(feature = "nats")]
@@ -528,6 +531,8 @@ impl Reactor {
 /// The clock of the loop: the monotonic one, which cannot be set, less the time for which the server
 /// stood still. No deadline counts that time.
 pub(super) struct LoopClock {
+    started: Instant,
+    started_unix_ms: u64,
     stood_still: Duration,
     /// When this turn began.
     pub(super) began: Instant,
@@ -538,6 +543,8 @@ pub(super) struct LoopClock {
 impl LoopClock {
     fn new() -> LoopClock {
         LoopClock {
+            started: Instant::now(),
+            started_unix_ms: since_1970().as_millis() as u64,
             stood_still: Duration::ZERO,
             began: Instant::now(),
             worked: cpu_time(),
@@ -555,6 +562,7 @@ impl LoopClock {
         Time {
             now: self.began,
             unix_s: since_1970.map_or(u64::MAX, |since| since.as_secs()),
+            unix_ms: self.started_unix_ms + self.started.elapsed().as_millis() as u64,
         }
     }
 
@@ -578,6 +586,12 @@ impl LoopClock {
         self.began = self.now();
         still
     }
+}
+
+/// A clock on the wall before 1970 says 1970.
+fn since_1970() -> Duration {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
 }
 
 /// Time that was neither work nor an asked-for wait, if it is long: of a wait, and of the turn before it.

@@ -64,6 +64,17 @@ pub struct Viewers {
 }
 
 impl Viewers {
+    /// The audience at the node of the publisher.
+    fn of(report: &StreamReport) -> Viewers {
+        Viewers {
+            websocket: report.viewers_ws,
+            http: report.viewers_http,
+            behind: report.viewers_behind,
+            sent_bytes: report.sent_bytes,
+            skips: report.skips,
+        }
+    }
+
     pub fn count(self) -> u64 {
         self.websocket + self.http
     }
@@ -76,15 +87,16 @@ impl Viewers {
         self.skips += other.skips;
     }
 
-    /// Adds these viewers to what a report says.
-    pub fn add_to(self, report: &mut StreamReport) {
-        report.viewers += self.count();
-        report.viewers_ws += self.websocket;
-        report.viewers_http += self.http;
-        report.viewers_behind += self.behind;
+    /// Has a report say these, and those of this node that `here` is about.
+    pub fn report(mut self, here: Viewers, report: &mut StreamReport) {
+        self.add(here);
+        report.viewers = self.count();
+        report.viewers_ws = self.websocket;
+        report.viewers_http = self.http;
+        report.viewers_behind = self.behind;
         report.viewers_peak = report.viewers_peak.max(report.viewers);
-        report.sent_bytes += self.sent_bytes;
-        report.skips += self.skips;
+        report.sent_bytes = self.sent_bytes;
+        report.skips = self.skips;
     }
 }
 
@@ -158,6 +170,8 @@ impl Directory {
                 if one.epoch >= place.0 {
                     *place = (one.epoch, instance.clone());
                 }
+                let name: Arc<str> = one.report.name.as_str().into();
+                viewers.entry(name).or_default().add(Viewers::of(&one.report));
             }
             for one in &heard.state.watching {
                 viewers.entry(one.name.clone()).or_default().add(one.audience);

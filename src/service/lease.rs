@@ -31,7 +31,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long after an error the next try comes.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A publisher that came so lately takes the stream over, whatever other nodes' clocks say.
+/// A publisher that came so lately, while the bus was there, takes the stream over, whatever other nodes'
+/// clocks say.
 const NEWCOMER: Duration = Duration::from_secs(10);
 
 /// JetStream's "wrong last sequence".
@@ -83,6 +84,8 @@ pub struct Holder {
 pub struct Lease {
     holder: Holder,
     came_at: Instant,
+    /// Whether the bus has been there since the publisher came.
+    is_newcomer: bool,
     state: State,
     /// The epoch that it was taken with, and the revision it has now. Stay while it is not renewed.
     held: Option<Held>,
@@ -123,6 +126,7 @@ impl Lease {
         Lease {
             holder,
             came_at: now,
+            is_newcomer: is_connected,
             state: State::Idle { until: now },
             held: None,
             connected_at: is_connected.then_some(now),
@@ -147,6 +151,7 @@ impl Lease {
 
     pub fn disconnected(&mut self, now: Instant) {
         self.connected_at = None;
+        self.is_newcomer = false;
         self.idle(now);
     }
 
@@ -246,7 +251,8 @@ impl Lease {
                 let other = other.filter(|other| {
                     !is_deleted && other.instance != self.holder.instance
                 });
-                let is_newcomer = now.saturating_duration_since(self.came_at) < NEWCOMER;
+                let is_newcomer = self.is_newcomer
+                    && now.saturating_duration_since(self.came_at) < NEWCOMER;
                 if other.is_some_and(|other| !is_newcomer && other.since_ms > self.holder.since_ms)
                 {
                     self.state = State::Lost;

@@ -30,7 +30,7 @@ pub mod parts;
 mod publishing;
 pub mod subjects;
 
-use crate::metrics::StreamReport;
+use crate::metrics::{Nodes as Figures, StreamReport};
 use crate::offline_reason::OfflineReason;
 use directory::{Directory, NodeState, Published, Viewers, Watching};
 use following::{Following, Losses, Now, Step};
@@ -64,6 +64,8 @@ pub struct Settings {
     /// Names this process alone.
     pub instance: Arc<str>,
     pub prefix: String,
+    /// JetStream's domain, where it has one.
+    pub domain: Option<String>,
     /// Media that are older are never shown.
     pub max_lag: Duration,
 }
@@ -96,25 +98,6 @@ pub enum Order {
     Tell,
     /// The number of viewers, or the node, of a stream has changed elsewhere.
     Changed { name: Arc<str> },
-}
-
-/// Counted for `/metrics`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Figures {
-    pub connected: bool,
-    pub nodes: u64,
-    pub following: u64,
-    pub sent_messages: u64,
-    pub sent_bytes: u64,
-    pub received_messages: u64,
-    pub received_bytes: u64,
-    pub joins: u64,
-    pub gaps: u64,
-    pub stale: u64,
-    pub fenced: u64,
-    pub leases_lost: u64,
-    /// Messages that the bus's queues dropped, full or too old.
-    pub dropped: u64,
 }
 
 #[derive(Debug)]
@@ -157,7 +140,7 @@ pub struct Service {
 
 impl Service {
     pub fn new(settings: Settings, now: Instant) -> Service {
-        let subjects = Subjects::new(&settings.prefix, &settings.instance);
+        let subjects = Subjects::new(&settings.prefix, &settings.instance, settings.domain.as_deref());
         let actions = [subjects.nodes(), subjects.inboxes()].map(Action::Subscribe);
         Service {
             subjects,

@@ -20,6 +20,8 @@ pub struct Subjects {
     prefix: String,
     /// Names this process alone.
     instance: String,
+    /// Where JetStream takes requests.
+    api: String,
 }
 
 /// What a subject is about.
@@ -35,10 +37,15 @@ pub enum Topic {
 }
 
 impl Subjects {
-    pub fn new(prefix: &str, instance: &str) -> Subjects {
+    /// `domain` is JetStream's, where it has one.
+    pub fn new(prefix: &str, instance: &str, domain: Option<&str>) -> Subjects {
         Subjects {
             prefix: prefix.to_owned(),
             instance: instance.to_owned(),
+            api: match domain {
+                Some(domain) => format!("$JS.{domain}.API"),
+                None => "$JS.API".to_owned(),
+            },
         }
     }
 
@@ -97,12 +104,12 @@ impl Subjects {
 
     /// Where it is read.
     pub fn read_lease(&self, name: &str) -> String {
-        format!("$JS.API.DIRECT.GET.{}.{}", self.bucket(), self.lease(name))
+        format!("{}.DIRECT.GET.{}.{}", self.api, self.bucket(), self.lease(name))
     }
 
     /// Where the bucket is made.
     pub fn create_bucket(&self) -> String {
-        format!("$JS.API.STREAM.CREATE.{}", self.bucket())
+        format!("{}.STREAM.CREATE.{}", self.api, self.bucket())
     }
 
     /// `None`: not one of ours.
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_name_makes_one_token() {
-        let subjects = Subjects::new("videostream", "n1");
+        let subjects = Subjects::new("videostream", "n1", None);
         for name in ["demo", "a..b", "a.", "-", "A_1.x"] {
             let name = StreamName::try_from(name).unwrap();
             let media = subjects.media(name.as_str());
@@ -155,7 +162,7 @@ mod tests {
 
     #[test]
     fn subjects_of_others_are_none_of_ours() {
-        let subjects = Subjects::new("v", "n1");
+        let subjects = Subjects::new("v", "n1", Some("hub"));
         assert_eq!(subjects.topic(&subjects.inbox(7)), Some(Topic::Inbox(7)));
         assert_eq!(subjects.topic("v.@nodes"), Some(Topic::Nodes));
         for other in [

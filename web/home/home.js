@@ -149,7 +149,8 @@ function makeCard(name) {
  * @param {import('./machine.js').Stream} stream
  */
 function fillCard(card, stream) {
-  const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}`;
+  const node = stream.node ? ` · ${stream.node}` : '';
+  const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}${node}`;
   const metaLine = within(card.item, '.card-meta', HTMLElement);
   if (metaLine.textContent !== meta) metaLine.textContent = meta;
   if (performance.now() - card.posterAtMs < POSTER_MS) return;

@@ -12,7 +12,7 @@ import { noSuch } from '../lib/no-such.js';
 export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked', 'unreachable']);
 
 /** @typedef {(typeof STATES)[number]} Name */
-/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number }} Stream */
+/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, node?: string }} Stream */
 
 /**
  * @typedef {object} State

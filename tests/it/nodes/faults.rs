@@ -27,9 +27,9 @@ fn killed_nats_costs_viewers_beside_the_publisher_nothing_and_the_others_a_wait(
     remote.text("resumed");
     watch_to(&mut remote, 1, lost_at + 2 * GOP);
     assert!(age_ms(&remote) < 1000, "{} ms", age_ms(&remote));
-    assert_legal(&remote);
+    assert_legal(&remote.screen);
     watch_to(&mut beside, 1, lost_at + 2 * GOP);
-    assert_eq!((assert_legal(&beside), beside.told()), (0, vec!["hello", "hello", "init"]));
+    assert_eq!((assert_legal(&beside.screen), beside.told()), (0, vec!["hello", "hello", "init"]));
     // The lease is in a file.
     let report = b.report_when("demo", |report| report["node"] == "a");
     assert_eq!(report["live"], true);
@@ -49,9 +49,9 @@ fn node_serves_alone_until_nats_is_there() {
     watch_to(&mut beside, 1, 5);
     nats.run();
     watch_to(&mut remote, 1, 15);
-    assert_legal(&remote);
+    assert_legal(&remote.screen);
     watch_to(&mut beside, 1, 15);
-    assert_eq!(assert_legal(&beside), 0);
+    assert_eq!(assert_legal(&beside.screen), 0);
     drop(publisher);
 }
 
@@ -70,7 +70,7 @@ fn of_two_publishers_that_came_while_nats_was_away_the_newer_one_stays() {
     eventually("both are on air", || (newer.sent() > 3).then_some(()));
     nats.run();
     watch_to(&mut viewer, 2, 20);
-    assert_legal(&viewer);
+    assert_legal(&viewer.screen);
     assert!(older.stop().is_none_or(|mut publisher| publisher.client.closed().0 == 1000));
     drop(newer);
 }
@@ -91,7 +91,7 @@ fn killed_node_leaves_its_stream_to_the_next_publisher_at_once() {
     // Not after the lease has run out.
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     watch_to(&mut viewer, 2, 12);
-    assert_legal(&viewer);
+    assert_legal(&viewer.screen);
     drop((first, second));
 }
 
@@ -111,8 +111,8 @@ fn stopped_node_delays_no_other_and_goes_on_with_what_is_new() {
     stopped.signal(Signal::CONT);
     watch_to(&mut left_out, 1, begun + 75);
     assert!(age_ms(&left_out) < 1500, "{} ms", age_ms(&left_out));
-    assert!(assert_legal(&left_out) > 0 && left_out.told().contains(&"skip"));
-    assert_eq!(assert_legal(&served), 0);
+    assert!(assert_legal(&left_out.screen) > 0 && left_out.told().contains(&"skip"));
+    assert_eq!(assert_legal(&served.screen), 0);
     drop(publisher);
 }
 
@@ -134,7 +134,7 @@ fn node_cut_off_shows_nothing_stale_when_it_is_back() {
     let begun = publisher.sent();
     watch_to(&mut viewer, 1, begun);
     assert!(age_ms(&viewer) < 1000, "{} ms", age_ms(&viewer));
-    assert_eq!(assert_legal(&viewer), 1);
+    assert_eq!(assert_legal(&viewer.screen), 1);
     assert!(viewer.told().contains(&"skip"), "{:?}", viewer.told());
     drop(publisher);
 }

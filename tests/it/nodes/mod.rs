@@ -1,8 +1,9 @@
 //! Several nodes as one service, with a real `nats-server`.
 
+mod balancer;
 mod faults;
 mod nats;
-mod numbered;
+pub mod numbered;
 mod whole;
 
 use crate::common::server::Server;

@@ -5,6 +5,7 @@ use crate::common::proxy::free_address;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
@@ -47,7 +48,7 @@ impl Nats {
 
     pub fn run(&mut self) {
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
-        let mut child = Command::new("nats-server")
+        let mut child = Command::new(program())
             .arg("-c")
             .arg(self.folder.path().join("nats.conf"))
             .stdin(Stdio::null())
@@ -81,6 +82,13 @@ impl Nats {
             child.wait().unwrap();
         }
     }
+}
+
+/// Where a user's PATH may not lead.
+fn program() -> &'static str {
+    let found = ["/usr/sbin/nats-server", "/usr/local/sbin/nats-server"];
+    let found = found.into_iter().find(|path| Path::new(path).exists());
+    found.unwrap_or("nats-server")
 }
 
 impl Drop for Nats {

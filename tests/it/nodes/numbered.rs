@@ -1,5 +1,6 @@
 //! A publisher whose frames are numbered and come at a steady rate, and what viewers may see of it.
 
+use crate::common::media::{Screen, Shown};
 use crate::common::server::Server;
 use crate::common::viewer::Viewer;
 use crate::common::websocket::{Heard, Publisher};
@@ -14,11 +15,11 @@ pub const GOP: u64 = 10;
 const FRAME: Duration = Duration::from_millis(40);
 
 /// One track of VP8, of which only bit 0 of the first byte of a frame is looked at.
-const HEAD: &[u8] = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b\x97\
+pub const HEAD: &[u8] = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b\x97\
     \xae\x95\xd7\x81\x01\x83\x81\x01\x86\x85V_VP8\x23\xe3\x83\x84\x02\x62\x5a\x00";
 
 /// A frame: whether it is a delta frame, its publisher, its number, and when it was made.
-fn frame(publisher: u8, number: u64, size: usize) -> Vec<u8> {
+pub fn frame(publisher: u8, number: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![u8::from(!number.is_multiple_of(GOP)), publisher];
     bytes.extend(number.to_be_bytes());
     bytes.extend(now_ms().to_be_bytes());
@@ -32,7 +33,7 @@ fn now_ms() -> u64 {
 }
 
 /// The next frame's element, with a Cluster before it where a GOP begins.
-fn element(number: u64, frame: &[u8]) -> Vec<u8> {
+pub fn element(number: u64, frame: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     if number.is_multiple_of(GOP) {
         let ms = number * 40;
@@ -116,33 +117,36 @@ pub struct Seen {
     pub made_ms: u64,
 }
 
-pub fn seen(viewer: &Viewer) -> Vec<Seen> {
+pub fn seen(screen: &Screen) -> Vec<Seen> {
+    screen.frames.iter().map(read).collect()
+}
+
+fn read(frame: &Shown) -> Seen {
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
-    let frames = viewer.screen.frames.iter();
-    frames
-        .map(|frame| Seen {
-            publisher: frame.bytes[1],
-            number: number(&frame.bytes[2..10]),
-            made_ms: number(&frame.bytes[10..18]),
-        })
-        .collect()
+    Seen {
+        publisher: frame.bytes[1],
+        number: number(&frame.bytes[2..10]),
+        made_ms: number(&frame.bytes[10..18]),
+    }
 }
 
 /// Each publisher's frames in order and once, with leaps to keyframes alone, and the publishers one after
 /// another. Returns the number of leaps within a publisher's stream.
-pub fn assert_legal(viewer: &Viewer) -> usize {
-    let seen = seen(viewer);
+pub fn assert_legal(screen: &Screen) -> usize {
+    let seen = seen(screen);
     let mut leaps = 0;
-    assert!(seen[0].number.is_multiple_of(GOP), "{:?}", seen[0]);
-    for pair in seen.windows(2) {
-        let (before, after) = (pair[0], pair[1]);
-        if before.publisher == after.publisher && after.number == before.number + 1 {
+    for (before, after) in [None].into_iter().chain(seen.iter().map(Some)).zip(&seen) {
+        let follows = |before: &Seen| {
+            before.publisher == after.publisher && after.number == before.number + 1
+        };
+        if before.is_some_and(follows) {
             continue;
         }
-        let is_later = before.publisher < after.publisher
-            || before.publisher == after.publisher && after.number > before.number;
+        let is_later = before.is_none_or(|before| {
+            (before.publisher, before.number) < (after.publisher, after.number)
+        });
         assert!(is_later && after.number.is_multiple_of(GOP), "{after:?} after {before:?}");
-        leaps += usize::from(before.publisher == after.publisher);
+        leaps += usize::from(before.is_some_and(|before| before.publisher == after.publisher));
     }
     leaps
 }
@@ -164,13 +168,7 @@ pub fn watch_to(viewer: &mut Viewer, publisher: u8, number: u64) {
 
 /// The last frame that a viewer has seen.
 pub fn last(viewer: &Viewer) -> Seen {
-    let frame = viewer.screen.frames.last().unwrap();
-    let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
-    Seen {
-        publisher: frame.bytes[1],
-        number: number(&frame.bytes[2..10]),
-        made_ms: number(&frame.bytes[10..18]),
-    }
+    read(viewer.screen.frames.last().unwrap())
 }
 
 /// Milliseconds from the making of the newest frame until now.

@@ -168,6 +168,7 @@ impl World {
         let time = Time {
             now,
             unix_s: wall_s,
+            unix_ms: wall_s * 1000,
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
@@ -229,6 +230,7 @@ impl World {
         Time {
             now: self.hub_now(),
             unix_s: self.wall_s + self.elapsed().as_secs(),
+            unix_ms: self.wall_s * 1000 + self.elapsed().as_millis() as u64,
         }
     }
 
