@@ -501,7 +501,10 @@ impl Collector for Snapshot {
 /// A stream's name, and its node where there are several.
 fn labels(stream: &StreamReport) -> Vec<(&str, &str)> {
     let node = stream.node.as_deref().map(|node| ("node", node));
-    [("stream", stream.name.as_str())].into_iter().chain(node).collect()
+    [("stream", stream.name.as_str())]
+        .into_iter()
+        .chain(node)
+        .collect()
 }
 
 impl Snapshot {

@@ -69,7 +69,10 @@ impl Nodes {
             return Err(value_error("--nats-prefix", prefix, reason));
         }
         let domain = options.nats_domain.clone();
-        if let Some(domain) = domain.as_deref().filter(|domain| !Subjects::is_prefix(domain)) {
+        if let Some(domain) = domain
+            .as_deref()
+            .filter(|domain| !Subjects::is_prefix(domain))
+        {
             let reason = "must be 1 to 64 of A-Z a-z 0-9 _ -";
             return Err(value_error("--nats-domain", domain, reason));
         }
@@ -178,7 +181,9 @@ mod tests {
     #[test]
     fn nodes_need_a_server_and_have_names() {
         assert!(resolve("").unwrap().is_none());
-        let nodes = resolve("nats = ['nats://u:hush@a:4222', 'tls://b']").unwrap().unwrap();
+        let nodes = resolve("nats = ['nats://u:hush@a:4222', 'tls://b']")
+            .unwrap()
+            .unwrap();
         assert_eq!((nodes.servers.len(), &*nodes.prefix), (2, "videostream"));
         assert!(super::is_node(&nodes.node) && nodes.instance.len() == 16);
         assert!(!format!("{nodes:?}").contains("hush"));
@@ -189,7 +194,10 @@ mod tests {
             let text = format!("nats = ['nats://a']\nnode = 'n.1'\nnats_credentials = '{path}'");
             let nodes = resolve(&text).unwrap().unwrap();
             let shown = format!("{:?}", nodes.credentials);
-            assert!(shown.contains(expected) && !shown.contains("hush"), "{shown}");
+            assert!(
+                shown.contains(expected) && !shown.contains("hush"),
+                "{shown}"
+            );
             assert_eq!(nodes.node, "n.1");
         }
     }
@@ -199,7 +207,10 @@ mod tests {
         for (text, start) in [
             ("nats_prefix = 'v'", "--nats-prefix: needs --nats"),
             ("node = 'a'", "--node: needs --nats"),
-            ("nats_credentials = '/x'", "--nats-credentials: needs --nats"),
+            (
+                "nats_credentials = '/x'",
+                "--nats-credentials: needs --nats",
+            ),
             ("nats_ca = '/x'", "--nats-ca: needs --nats"),
         ] {
             let refusal = resolve(text).unwrap_err();
@@ -214,9 +225,18 @@ mod tests {
             ("nats = ['http://a']", "--nats: must be nats://HOST"),
             ("nats = []", "--nats: must be nats://HOST"),
             ("nats = ['nats://']", "--nats: must be nats://HOST"),
-            ("nats = ['nats://a']\nnats_prefix = 'a.b'", "--nats-prefix a.b: must be 1 to 64"),
-            ("nats = ['nats://a']\nnode = 'a b'", "--node a b: must be 1 to 64"),
-            ("nats = ['nats://a']\nnats_credentials = '/none'", "--nats-credentials /none: "),
+            (
+                "nats = ['nats://a']\nnats_prefix = 'a.b'",
+                "--nats-prefix a.b: must be 1 to 64",
+            ),
+            (
+                "nats = ['nats://a']\nnode = 'a b'",
+                "--node a b: must be 1 to 64",
+            ),
+            (
+                "nats = ['nats://a']\nnats_credentials = '/none'",
+                "--nats-credentials /none: ",
+            ),
         ] {
             let refusal = resolve(text).unwrap_err();
             assert!(refusal.starts_with(start), "{refusal}");

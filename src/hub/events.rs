@@ -139,7 +139,8 @@ impl<S: Socket> Hub<S> {
     /// A publisher came on air, with no other on air before.
     pub(super) fn tell_publisher_came(&mut self, id: StreamId) {
         // The publisher's own node tells; and of one that moves nothing is told.
-        if self.is_from_elsewhere(id) || self.is_published_elsewhere(self.streams.stream(id).name()) {
+        if self.is_from_elsewhere(id) || self.is_published_elsewhere(self.streams.stream(id).name())
+        {
             return;
         }
         if let Some(events) = &mut self.events {

@@ -354,7 +354,9 @@ impl<S: Socket> Hub<S> {
         let service = self.service()?;
         let here = self.streams.find(name);
         let elsewhere = service.directory().viewers(name);
-        let viewers = here.and_then(|id| self.viewers_here(id)).unwrap_or_default();
+        let viewers = here
+            .and_then(|id| self.viewers_here(id))
+            .unwrap_or_default();
         let remote = service.directory().published(name);
         let remote = remote.filter(|_| service.epoch(name).is_none());
         let Some((published, node)) = remote else {
@@ -373,7 +375,10 @@ impl<S: Socket> Hub<S> {
     /// Asks the node of a stream's publisher to end it. Returns whether there is one.
     pub(super) fn end_publisher_elsewhere(&mut self, name: &str) -> bool {
         let is_elsewhere = self.is_published_elsewhere(name);
-        is_elsewhere && self.service_mut().is_some_and(|service| service.end_publisher(name))
+        is_elsewhere
+            && self
+                .service_mut()
+                .is_some_and(|service| service.end_publisher(name))
     }
 
     pub(super) fn say_goodbye_to_nodes(&mut self) {

@@ -235,7 +235,9 @@ impl<S: Socket> Hub<S> {
         let Some((broadcast, stream)) = self.streams.both_mut(id) else {
             return;
         };
-        let publisher = broadcast.publisher().and_then(|id| self.sessions.get(id)?.publisher());
+        let publisher = broadcast
+            .publisher()
+            .and_then(|id| self.sessions.get(id)?.publisher());
         // Its own node records it.
         if publisher.is_some_and(Publisher::is_remote) {
             return;

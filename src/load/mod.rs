@@ -206,7 +206,11 @@ fn check(options: &Options) -> Result<(), LoadError> {
         let option = options.url.url(Protocol::Ws);
         return refuse(option, "of several URLs none may be encrypted");
     }
-    if let Some(other) = options.also.iter().find(|other| !other.is_same_stream(&options.url)) {
+    if let Some(other) = options
+        .also
+        .iter()
+        .find(|other| !other.is_same_stream(&options.url))
+    {
         let option = other.url(Protocol::Ws);
         return refuse(option, "must name the same stream as the first URL");
     }

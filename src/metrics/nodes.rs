@@ -28,8 +28,16 @@ pub struct Nodes {
 impl Nodes {
     pub(super) fn encode(&self, encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let gauges = [
-            ("nats_connected", "Whether NATS is there", self.connected.into()),
-            ("nodes_known", "Other nodes that were heard of lately", self.nodes),
+            (
+                "nats_connected",
+                "Whether NATS is there",
+                self.connected.into(),
+            ),
+            (
+                "nodes_known",
+                "Other nodes that were heard of lately",
+                self.nodes,
+            ),
             (
                 "nodes_following",
                 "Streams taken in from other nodes, or looked for",
@@ -43,15 +51,30 @@ impl Nodes {
         }
         let bytes = Some(Unit::Bytes);
         let counters = [
-            ("nats_sent_messages", "Messages for NATS", None, self.sent_messages),
-            ("nats_sent", "Payloads for NATS", bytes.clone(), self.sent_bytes),
+            (
+                "nats_sent_messages",
+                "Messages for NATS",
+                None,
+                self.sent_messages,
+            ),
+            (
+                "nats_sent",
+                "Payloads for NATS",
+                bytes.clone(),
+                self.sent_bytes,
+            ),
             (
                 "nats_received_messages",
                 "Messages from NATS",
                 None,
                 self.received_messages,
             ),
-            ("nats_received", "Payloads from NATS", bytes, self.received_bytes),
+            (
+                "nats_received",
+                "Payloads from NATS",
+                bytes,
+                self.received_bytes,
+            ),
             (
                 "nats_dropped",
                 "Messages dropped from the queues to and from NATS: full, too old, or NATS was gone",

@@ -347,7 +347,11 @@ async fn follow_events(
             Event::Connected => {
                 inbox.shared.connection.fetch_add(1, Ordering::AcqRel);
                 let info = client.server_info();
-                tracing::info!(server = info.server_name, version = info.version, "connected to NATS");
+                tracing::info!(
+                    server = info.server_name,
+                    version = info.version,
+                    "connected to NATS"
+                );
                 if is_known.set(()).is_ok() {
                     tracing::info!(
                         "NATS does not tell its write_deadline and max_pending: with its defaults (10s, \
@@ -424,11 +428,7 @@ async fn publish(client: &Client, message: Message) -> Result<(), async_nats::Pu
     } = message;
     match (reply, headers.is_empty()) {
         (None, true) => client.publish(subject, payload).await,
-        (None, false) => {
-            client
-                .publish_with_headers(subject, headers, payload)
-                .await
-        }
+        (None, false) => client.publish_with_headers(subject, headers, payload).await,
         (Some(reply), true) => client.publish_with_reply(subject, reply, payload).await,
         (Some(reply), false) => {
             client

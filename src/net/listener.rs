@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn accepted_sockets_inherit_the_options_of_their_listener() {
-        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain, false).unwrap();
+        let mut listener =
+            Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain, false).unwrap();
         let _peer = std::net::TcpStream::connect(listener.address).unwrap();
         let mut accepted = Vec::new();
         while accepted.is_empty() {

@@ -445,7 +445,10 @@ impl Reactor {
     #[cfg(feature = "nats")]
     fn send_to_bus(&mut self) {
         if let Some(bus) = &self.bus {
-            self.hub.poll_bus().into_iter().for_each(|action| bus.send(action));
+            self.hub
+                .poll_bus()
+                .into_iter()
+                .for_each(|action| bus.send(action));
         }
     }
 

@@ -31,7 +31,8 @@ impl TcpSocket {
 }
 
 fn attached(tcp: &mut Option<TcpStream>) -> io::Result<&mut TcpStream> {
-    tcp.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    tcp.as_mut()
+        .ok_or_else(|| io::ErrorKind::NotConnected.into())
 }
 
 impl From<TcpStream> for TcpSocket {

@@ -171,10 +171,16 @@ impl Directory {
                     *place = (one.epoch, instance.clone());
                 }
                 let name: Arc<str> = one.report.name.as_str().into();
-                viewers.entry(name).or_default().add(Viewers::of(&one.report));
+                viewers
+                    .entry(name)
+                    .or_default()
+                    .add(Viewers::of(&one.report));
             }
             for one in &heard.state.watching {
-                viewers.entry(one.name.clone()).or_default().add(one.audience);
+                viewers
+                    .entry(one.name.clone())
+                    .or_default()
+                    .add(one.audience);
             }
         }
         let published: BTreeMap<_, _> = published
@@ -268,8 +274,15 @@ mod tests {
         assert_eq!(&**directory.published("x").unwrap().1, "B");
         assert_eq!(directory.viewers("y").count(), 7);
         // Nothing new.
-        assert!(directory.heard(state("b", &[("x", 4)], &[("y", 5)]), now).is_empty());
-        let leaving = NodeState { is_leaving: true, ..state("b", &[], &[]) };
+        assert!(
+            directory
+                .heard(state("b", &[("x", 4)], &[("y", 5)]), now)
+                .is_empty()
+        );
+        let leaving = NodeState {
+            is_leaving: true,
+            ..state("b", &[], &[])
+        };
         assert_eq!(names(&directory.heard(leaving, now)), ["x", "y"]);
         assert_eq!(&**directory.published("x").unwrap().1, "A");
     }
@@ -279,7 +292,10 @@ mod tests {
         let start = Instant::now();
         let mut directory = Directory::default();
         directory.heard(state("a", &[("x", 3)], &[]), start);
-        let more = NodeState { is_more: true, ..state("a", &[("z", 3)], &[]) };
+        let more = NodeState {
+            is_more: true,
+            ..state("a", &[("z", 3)], &[])
+        };
         directory.heard(more, start);
         assert_eq!(directory.names().count(), 2);
         assert!(directory.expire(start + INTERVAL * 3).is_empty());

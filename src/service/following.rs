@@ -131,14 +131,6 @@ impl Following {
         std::mem::take(&mut self.losses)
     }
 
-    pub fn has_feed(&self) -> bool {
-        self.feed.is_some()
-    }
-
-    pub fn epoch(&self) -> u64 {
-        self.epoch
-    }
-
     /// The hub's publisher for it is gone: what comes begins anew.
     pub fn feed_gone(&mut self, now: Instant) {
         if self.feed.take().is_some() {

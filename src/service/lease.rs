@@ -106,7 +106,11 @@ enum State {
     /// Until then nothing is asked.
     Idle { until: Instant },
     /// A request is on its way.
-    Asking { ticket: u64, what: Asked, give_up_at: Instant },
+    Asking {
+        ticket: u64,
+        what: Asked,
+        give_up_at: Instant,
+    },
     /// Another publisher has the stream.
     Lost,
 }
@@ -171,7 +175,9 @@ impl Lease {
 
     /// Whether the server has given no lease for too long. Says so once.
     pub fn poll_missed(&mut self, now: Instant) -> bool {
-        let since = self.connected_at.filter(|_| self.held.is_none() && self.state != State::Lost);
+        let since = self
+            .connected_at
+            .filter(|_| self.held.is_none() && self.state != State::Lost);
         let is_missed = since.is_some_and(|since| now.saturating_duration_since(since) > PATIENCE);
         is_missed && !std::mem::replace(&mut self.is_missed, true)
     }
@@ -188,7 +194,9 @@ impl Lease {
         {
             self.idle(now);
         }
-        if self.connected_at.is_none() || !matches!(self.state, State::Idle { until } if until <= now) {
+        if self.connected_at.is_none()
+            || !matches!(self.state, State::Idle { until } if until <= now)
+        {
             return None;
         }
         let (what, request) = match self.held {
@@ -217,7 +225,12 @@ impl Lease {
         next_ticket: u64,
         now: Instant,
     ) -> (Option<Request>, Option<Change>) {
-        let State::Asking { ticket: asked, what, .. } = self.state else {
+        let State::Asking {
+            ticket: asked,
+            what,
+            ..
+        } = self.state
+        else {
             return (None, None);
         };
         if asked != ticket {
@@ -229,7 +242,8 @@ impl Lease {
             Asked::Create => {
                 let ack = serde_json::from_slice::<Ack>(&message.payload).ok();
                 let is_there = ack.is_some_and(|ack| {
-                    ack.error.is_none_or(|error| error.err_code == BUCKET_IS_THERE)
+                    ack.error
+                        .is_none_or(|error| error.err_code == BUCKET_IS_THERE)
                 });
                 self.idle(if is_there { now } else { now + RETRY });
                 (None, is_there.then_some(Change::HasBucket))
@@ -248,11 +262,10 @@ impl Lease {
             (None, Some(revision)) => {
                 let is_deleted = message.header("KV-Operation").is_some();
                 let other: Option<Holder> = serde_json::from_slice(&message.payload).ok();
-                let other = other.filter(|other| {
-                    !is_deleted && other.instance != self.holder.instance
-                });
-                let is_newcomer = self.is_newcomer
-                    && now.saturating_duration_since(self.came_at) < NEWCOMER;
+                let other =
+                    other.filter(|other| !is_deleted && other.instance != self.holder.instance);
+                let is_newcomer =
+                    self.is_newcomer && now.saturating_duration_since(self.came_at) < NEWCOMER;
                 if other.is_some_and(|other| !is_newcomer && other.since_ms > self.holder.since_ms)
                 {
                     self.state = State::Lost;
@@ -274,7 +287,10 @@ impl Lease {
     fn answer_write(&mut self, what: Asked, message: &Message, now: Instant) -> Option<Change> {
         let ack: Option<Ack> = serde_json::from_slice(&message.payload).ok();
         match ack {
-            Some(Ack { seq: Some(revision), error: None }) => {
+            Some(Ack {
+                seq: Some(revision),
+                error: None,
+            }) => {
                 let renewed = self.held.filter(|_| what == Asked::Renew);
                 let epoch = renewed.map_or(revision, |held| held.epoch);
                 self.held = Some(Held { epoch, revision });
@@ -282,7 +298,9 @@ impl Lease {
                 renewed.is_none().then_some(Change::Taken(epoch))
             }
             // It ran out, or another publisher has it: reading tells.
-            Some(Ack { error: Some(error), .. }) if error.err_code == WRONG_LAST_SEQUENCE => {
+            Some(Ack {
+                error: Some(error), ..
+            }) if error.err_code == WRONG_LAST_SEQUENCE => {
                 self.held = None;
                 self.idle(now);
                 None
@@ -305,7 +323,9 @@ impl Lease {
 
     /// The publisher has left. Returns the last request, if there is one.
     pub fn release(&self) -> Option<Request> {
-        let held = self.held.filter(|_| self.state != State::Lost && self.connected_at.is_some())?;
+        let held = self
+            .held
+            .filter(|_| self.state != State::Lost && self.connected_at.is_some())?;
         Some(Request::Release {
             expected: held.revision,
         })
@@ -367,11 +387,17 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut lease = Lease::new(holder("a", 5), true, start);
-        assert_eq!((lease.poll(1, true, start), lease.epoch()), (Some(Request::Read), None));
+        assert_eq!(
+            (lease.poll(1, true, start), lease.epoch()),
+            (Some(Request::Read), None)
+        );
         assert_eq!(lease.answer(1, &status(404), 2, start), (TAKE(0), None));
         let taken = Some(Change::Taken(7));
         assert_eq!(lease.answer(2, &written(7), 3, start), (None, taken));
-        assert_eq!((lease.poll(3, true, after(1)), lease.wake_at()), (None, Some(after(2))));
+        assert_eq!(
+            (lease.poll(3, true, after(1)), lease.wake_at()),
+            (None, Some(after(2)))
+        );
         assert_eq!(lease.poll(3, true, after(2)), TAKE(7));
         // An answer that is late or another's changes nothing.
         assert_eq!(lease.answer(2, &refused(), 4, after(2)), (None, None));
@@ -390,11 +416,20 @@ mod tests {
             assert_eq!(lease.poll(1, true, now), Some(Request::Read));
             assert_eq!(lease.answer(1, &found(&other, 3), 2, now), (TAKE(3), None));
         }
-        assert_eq!(first.answer(2, &written(4), 3, now).1, Some(Change::Taken(4)));
+        assert_eq!(
+            first.answer(2, &written(4), 3, now).1,
+            Some(Change::Taken(4))
+        );
         assert_eq!(second.answer(2, &refused(), 3, now), (None, None));
         assert_eq!(second.poll(3, true, now), Some(Request::Read));
-        assert_eq!(second.answer(3, &found(first.holder(), 4), 4, now), (TAKE(4), None));
-        assert_eq!(second.answer(4, &written(5), 5, now).1, Some(Change::Taken(5)));
+        assert_eq!(
+            second.answer(3, &found(first.holder(), 4), 4, now),
+            (TAKE(4), None)
+        );
+        assert_eq!(
+            second.answer(4, &written(5), 5, now).1,
+            Some(Change::Taken(5))
+        );
         assert!(first.heard(5) && first.epoch().is_none() && first.release().is_none());
         assert!(!second.heard(4));
     }
@@ -403,10 +438,7 @@ mod tests {
     fn publisher_of_before_goes_after_a_newer_one_and_takes_an_older_ones_lease() {
         let start = Instant::now();
         let later = start + NEWCOMER;
-        for (since_ms, outcome) in [
-            (50, (None, Some(Change::Lost))),
-            (20, (TAKE(3), None)),
-        ] {
+        for (since_ms, outcome) in [(50, (None, Some(Change::Lost))), (20, (TAKE(3), None))] {
             let mut lease = Lease::new(holder("a", 30), false, start);
             assert_eq!((lease.poll(1, true, later), lease.wake_at()), (None, None));
             lease.connected(later);
@@ -431,7 +463,10 @@ mod tests {
         lease.answer(3, &refused(), 4, now);
         assert_eq!(lease.poll(4, true, now), Some(Request::Read));
         assert_eq!(lease.answer(4, &status(404), 5, now), (TAKE(0), None));
-        assert_eq!(lease.answer(5, &written(8), 6, now).1, Some(Change::Taken(8)));
+        assert_eq!(
+            lease.answer(5, &written(8), 6, now).1,
+            Some(Change::Taken(8))
+        );
     }
 
     #[test]
@@ -442,9 +477,15 @@ mod tests {
         // JetStream is off.
         assert_eq!(lease.answer(1, &status(503), 2, now), (None, None));
         let again = now + RETRY;
-        assert_eq!((lease.poll(2, false, now), lease.poll(2, false, again)), (None, Some(Request::CreateBucket)));
+        assert_eq!(
+            (lease.poll(2, false, now), lease.poll(2, false, again)),
+            (None, Some(Request::CreateBucket))
+        );
         let made = Message::new("x", r#"{"config":{}}"#);
-        assert_eq!(lease.answer(2, &made, 3, again), (None, Some(Change::HasBucket)));
+        assert_eq!(
+            lease.answer(2, &made, 3, again),
+            (None, Some(Change::HasBucket))
+        );
         assert_eq!(lease.poll(3, true, again), Some(Request::Read));
         let late = again + ANSWER_TIMEOUT;
         assert!(!lease.is_unanswered(again) && lease.is_unanswered(late));

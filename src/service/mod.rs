@@ -76,7 +76,10 @@ pub enum Action {
     Subscribe(String),
     Unsubscribe(String),
     /// `is_media`: of no use when it is late.
-    Publish { message: Message, is_media: bool },
+    Publish {
+        message: Message,
+        is_media: bool,
+    },
 }
 
 /// What the hub is to do.
@@ -140,7 +143,11 @@ pub struct Service {
 
 impl Service {
     pub fn new(settings: Settings, now: Instant) -> Service {
-        let subjects = Subjects::new(&settings.prefix, &settings.instance, settings.domain.as_deref());
+        let subjects = Subjects::new(
+            &settings.prefix,
+            &settings.instance,
+            settings.domain.as_deref(),
+        );
         let actions = [subjects.nodes(), subjects.inboxes()].map(Action::Subscribe);
         Service {
             subjects,
@@ -250,7 +257,8 @@ impl Service {
     }
 
     fn receive_media(&mut self, name: &str, message: Message, now: Now) {
-        if let (Some(followed), Some(marks)) = (self.followed.get_mut(name), Marks::read(&message)) {
+        if let (Some(followed), Some(marks)) = (self.followed.get_mut(name), Marks::read(&message))
+        {
             followed.following.live(marks, message.payload, now);
         }
     }
@@ -305,7 +313,9 @@ impl Service {
             Some(Purpose::Join(name)) => {
                 if let Some(followed) = self.followed.get_mut(&name) {
                     let marks = Marks::read(&message);
-                    followed.following.answer(ticket, marks, message.payload, now);
+                    followed
+                        .following
+                        .answer(ticket, marks, message.payload, now);
                 }
             }
             Some(Purpose::Lease(name)) => {
@@ -361,7 +371,11 @@ impl Service {
         };
         publishing.begin_epoch();
         if !mem::replace(&mut publishing.is_subscribed, true) {
-            let subjects = [self.subjects.join(name), self.subjects.order(name), self.subjects.news(name)];
+            let subjects = [
+                self.subjects.join(name),
+                self.subjects.order(name),
+                self.subjects.news(name),
+            ];
             self.actions.extend(subjects.map(Action::Subscribe));
         }
         let mut news = Message::new(self.subjects.news(name), Vec::new());
@@ -393,7 +407,11 @@ impl Service {
         actions: &mut Vec<Action>,
     ) {
         if mem::take(&mut publishing.is_subscribed) {
-            let subjects = [subjects.join(name), subjects.order(name), subjects.news(name)];
+            let subjects = [
+                subjects.join(name),
+                subjects.order(name),
+                subjects.news(name),
+            ];
             actions.extend(subjects.map(Action::Unsubscribe));
         }
     }
@@ -465,10 +483,13 @@ impl Service {
                 self.actions.extend(subjects.map(Action::Subscribe));
                 self.tell_at = self.tell_at.min(now);
             }
-            let followed = self.followed.entry(name.clone()).or_insert_with(|| Followed {
-                following: Following::new(max_lag, now),
-                leave_at: None,
-            });
+            let followed = self
+                .followed
+                .entry(name.clone())
+                .or_insert_with(|| Followed {
+                    following: Following::new(max_lag, now),
+                    leave_at: None,
+                });
             followed.leave_at = None;
         } else if let Some(followed) = self.followed.get_mut(name) {
             followed.leave_at.get_or_insert(now + LEAVE_AFTER);
@@ -496,7 +517,11 @@ impl Service {
         let published = self.published.values();
         let of_published = published.flat_map(|one| [one.lease.wake_at(), one.replaced_at]);
         let tell = is_connected.then_some(self.tell_at);
-        of_followed.chain(of_published).chain([tell]).flatten().min()
+        of_followed
+            .chain(of_published)
+            .chain([tell])
+            .flatten()
+            .min()
     }
 
     /// Time has passed.
@@ -509,7 +534,8 @@ impl Service {
             };
             if publishing.replaced_at.is_some_and(|at| at <= now) {
                 publishing.replaced_at = Some(now + REPLACED_AFTER);
-                self.orders.push_back(Order::Replaced { name: name.clone() });
+                self.orders
+                    .push_back(Order::Replaced { name: name.clone() });
             }
             if publishing.lease.poll_missed(now) {
                 self.orders.push_back(Order::NoLease { name: name.clone() });
@@ -544,14 +570,19 @@ impl Service {
         if is_connected && followed.following.poll_ask(self.next_ticket, now) {
             self.figures.joins += 1;
             let message = Message::new(self.subjects.join(name), Vec::new());
-            self.requests.retain(|_, purpose| !matches!(purpose, Purpose::Join(other) if other == name));
+            self.requests
+                .retain(|_, purpose| !matches!(purpose, Purpose::Join(other) if other == name));
             self.ask(message, Purpose::Join(name.clone()));
         }
     }
 
     fn take_steps(&mut self) {
         for (name, followed) in &mut self.followed {
-            let Losses { stale, fenced, gaps } = followed.following.take_losses();
+            let Losses {
+                stale,
+                fenced,
+                gaps,
+            } = followed.following.take_losses();
             self.figures.stale += stale;
             self.figures.fenced += fenced;
             self.figures.gaps += gaps;
@@ -581,7 +612,10 @@ impl Service {
             Some(Published { epoch, report })
         });
         let streams: Vec<Published> = streams.collect();
-        let followed = self.followed.keys().map(|name| (name.clone(), Viewers::default()));
+        let followed = self
+            .followed
+            .keys()
+            .map(|name| (name.clone(), Viewers::default()));
         let mut watching: BTreeMap<Arc<str>, Viewers> = followed.collect();
         watching.extend(viewers);
         let watching: Vec<Watching> = watching
@@ -658,6 +692,3 @@ fn lease_message(subjects: &Subjects, name: &str, holder: &Holder, request: &Req
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -51,7 +51,10 @@ impl Publishing {
             Some(uplink) => uplink.wanted_until = wanted_until,
             None => {
                 let cursor = Cursor::join_now(stream);
-                self.uplink = Some(Uplink { cursor, wanted_until });
+                self.uplink = Some(Uplink {
+                    cursor,
+                    wanted_until,
+                });
             }
         }
     }
@@ -166,7 +169,8 @@ impl Service {
     }
 
     pub(super) fn receive_join(&mut self, name: &str, message: Message) {
-        if let (Some(reply), Some((name, _))) = (message.reply, self.published.get_key_value(name)) {
+        if let (Some(reply), Some((name, _))) = (message.reply, self.published.get_key_value(name))
+        {
             let name = name.clone();
             self.orders.push_back(super::Order::Join { name, reply });
         }
@@ -185,7 +189,10 @@ impl Service {
             return;
         };
         publishing.want(stream, now.instant);
-        let taken = publishing.uplink.as_ref().and_then(|uplink| uplink.cursor.taken());
+        let taken = publishing
+            .uplink
+            .as_ref()
+            .and_then(|uplink| uplink.cursor.taken());
         let ring = stream.ring();
         let first = ring.join_point().unwrap_or(ring.live_edge());
         let until = taken.map_or(first, |taken| first.max(taken + 1));
@@ -204,8 +211,9 @@ impl Service {
             part: (0, 1),
             count: until - first,
         };
-        let mut messages: Vec<Message> =
-            letter.write_marked(head, init.chunk.framed.payload()).collect();
+        let mut messages: Vec<Message> = letter
+            .write_marked(head, init.chunk.framed.payload())
+            .collect();
         let chunks = (first..until).filter_map(|sequence| ring.chunk(sequence));
         messages.extend(chunks.flat_map(|chunk| letter.write(chunk)));
         if messages.iter().map(Message::held_bytes).sum::<usize>() > self.room {

@@ -104,7 +104,12 @@ impl Subjects {
 
     /// Where it is read.
     pub fn read_lease(&self, name: &str) -> String {
-        format!("{}.DIRECT.GET.{}.{}", self.api, self.bucket(), self.lease(name))
+        format!(
+            "{}.DIRECT.GET.{}.{}",
+            self.api,
+            self.bucket(),
+            self.lease(name)
+        )
     }
 
     /// Where the bucket is made.

@@ -68,10 +68,12 @@ impl Bench {
             ..self.marks(sequences.start)
         };
         let now = self.now().instant;
-        self.following.answer(self.ticket, Some(head), "init".into(), now);
+        self.following
+            .answer(self.ticket, Some(head), "init".into(), now);
         for sequence in sequences {
             let marks = self.marks(sequence);
-            self.following.answer(self.ticket, Some(marks), text(sequence), now);
+            self.following
+                .answer(self.ticket, Some(marks), text(sequence), now);
         }
     }
 
@@ -183,7 +185,9 @@ fn request_without_an_answer_is_made_again_and_one_without_a_publisher_waits_for
     bench.ms = 1250;
     assert!(bench.ask());
     let now = bench.now().instant;
-    bench.following.answer(bench.ticket, None, Bytes::new(), now);
+    bench
+        .following
+        .answer(bench.ticket, None, Bytes::new(), now);
     bench.ms = 4000;
     assert!(!bench.ask());
     bench.following.heard(7, bench.now().instant);
@@ -226,8 +230,12 @@ fn new_tracks_after_a_gap_come_with_their_init_segment() {
         count: 1,
         ..newer(&bench, 20)
     };
-    bench.following.answer(bench.ticket, Some(head), "init2".into(), now.instant);
-    bench.following.answer(bench.ticket, Some(marks), text(20), now.instant);
+    bench
+        .following
+        .answer(bench.ticket, Some(head), "init2".into(), now.instant);
+    bench
+        .following
+        .answer(bench.ticket, Some(marks), text(20), now.instant);
     let init = Marks {
         kind: Kind::Init,
         generation: 3,

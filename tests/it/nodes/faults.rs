@@ -29,7 +29,10 @@ fn killed_nats_costs_viewers_beside_the_publisher_nothing_and_the_others_a_wait(
     assert!(age_ms(&remote) < 1000, "{} ms", age_ms(&remote));
     assert_legal(&remote.screen);
     watch_to(&mut beside, 1, lost_at + 2 * GOP);
-    assert_eq!((assert_legal(&beside.screen), beside.told()), (0, vec!["hello", "hello", "init"]));
+    assert_eq!(
+        (assert_legal(&beside.screen), beside.told()),
+        (0, vec!["hello", "hello", "init"])
+    );
     // The lease is in a file.
     let report = b.report_when("demo", |report| report["node"] == "a");
     assert_eq!(report["live"], true);
@@ -71,7 +74,11 @@ fn of_two_publishers_that_came_while_nats_was_away_the_newer_one_stays() {
     nats.run();
     watch_to(&mut viewer, 2, 20);
     assert_legal(&viewer.screen);
-    assert!(older.stop().is_none_or(|mut publisher| publisher.client.closed().0 == 1000));
+    assert!(
+        older
+            .stop()
+            .is_none_or(|mut publisher| publisher.client.closed().0 == 1000)
+    );
     drop(newer);
 }
 
@@ -89,7 +96,11 @@ fn killed_node_leaves_its_stream_to_the_next_publisher_at_once() {
     let second = Numbered::publish(&b, "demo", 2);
     watch_to(&mut viewer, 2, 0);
     // Not after the lease has run out.
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
     watch_to(&mut viewer, 2, 12);
     assert_legal(&viewer.screen);
     drop((first, second));

@@ -15,7 +15,8 @@ pub const GOP: u64 = 10;
 const FRAME: Duration = Duration::from_millis(40);
 
 /// One track of VP8, of which only bit 0 of the first byte of a frame is looked at.
-pub const HEAD: &[u8] = b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b\x97\
+pub const HEAD: &[u8] =
+    b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\xff\x16\x54\xae\x6b\x97\
     \xae\x95\xd7\x81\x01\x83\x81\x01\x86\x85V_VP8\x23\xe3\x83\x84\x02\x62\x5a\x00";
 
 /// A frame: whether it is a delta frame, its publisher, its number, and when it was made.
@@ -65,7 +66,10 @@ impl Numbered {
 
     /// With frames of this size.
     pub fn of_size(server: &Server, name: &str, publisher: u8, size: usize) -> Numbered {
-        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (stop, sent) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
         let mut client = Publisher::open(server, name);
         let (ours, count) = (stop.clone(), sent.clone());
         let thread = thread::spawn(move || {
@@ -76,7 +80,11 @@ impl Numbered {
                     return Some(client);
                 }
                 let bytes = element(number, &frame(publisher, number, size));
-                if client.client.try_send(tungstenite::Message::Binary(bytes.into())).is_err() {
+                if client
+                    .client
+                    .try_send(tungstenite::Message::Binary(bytes.into()))
+                    .is_err()
+                {
                     return None;
                 }
                 count.store(number + 1, Ordering::Relaxed);
@@ -145,7 +153,10 @@ pub fn assert_legal(screen: &Screen) -> usize {
         let is_later = before.is_none_or(|before| {
             (before.publisher, before.number) < (after.publisher, after.number)
         });
-        assert!(is_later && after.number.is_multiple_of(GOP), "{after:?} after {before:?}");
+        assert!(
+            is_later && after.number.is_multiple_of(GOP),
+            "{after:?} after {before:?}"
+        );
         leaps += usize::from(before.is_some_and(|before| before.publisher == after.publisher));
     }
     leaps

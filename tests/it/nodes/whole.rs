@@ -67,7 +67,10 @@ fn publisher_moves_to_another_node_without_an_interruption() {
     for viewer in &mut viewers {
         watch_to(viewer, 2, 12);
         assert_legal(&viewer.screen);
-        assert_eq!((viewer.screen.inits, viewer.told()), (1, vec!["hello", "hello", "init"]));
+        assert_eq!(
+            (viewer.screen.inits, viewer.told()),
+            (1, vec!["hello", "hello", "init"])
+        );
     }
     // The old publisher was closed.
     assert!(first.stop().is_none_or(|mut publisher| {
@@ -97,7 +100,11 @@ fn reports_counts_metrics_and_orders_are_those_of_the_whole_service() {
     for server in [&a, &b] {
         let report = server.report_when("demo", |report| report["viewers"] == 3);
         assert_eq!(
-            (&report["node"], &report["viewers_ws"], &report["viewers_http"]),
+            (
+                &report["node"],
+                &report["viewers_ws"],
+                &report["viewers_http"]
+            ),
             (&"a".into(), &2.into(), &1.into())
         );
         assert_eq!(report["live"], true);
@@ -132,8 +139,17 @@ fn blocks_over_the_servers_limit_travel_in_parts() {
     watch_to(&mut viewer, 1, 15);
     let mut late = Viewer::v1(&b, "demo.x");
     watch_to(&mut late, 1, 15);
-    assert_eq!((assert_legal(&viewer.screen), seen(&viewer.screen)[0].number), (0, 0));
-    assert!(viewer.screen.frames.iter().all(|frame| frame.bytes.len() == 60_000));
+    assert_eq!(
+        (assert_legal(&viewer.screen), seen(&viewer.screen)[0].number),
+        (0, 0)
+    );
+    assert!(
+        viewer
+            .screen
+            .frames
+            .iter()
+            .all(|frame| frame.bytes.len() == 60_000)
+    );
     assert_legal(&late.screen);
     drop(publisher);
 }

@@ -147,7 +147,8 @@ impl Bus {
             self.counts.doubled += 1;
             let again = at + Duration::from_millis(self.chance.u64(0..50));
             self.count += 1;
-            self.flying.insert((again, self.count), (to, message.clone()));
+            self.flying
+                .insert((again, self.count), (to, message.clone()));
         }
         self.count += 1;
         self.flying.insert((at, self.count), (to, message));
@@ -156,7 +157,10 @@ impl Bus {
     /// The next message that has arrived by now. What arrives at a node that is cut off is lost.
     pub fn arrive(&mut self, now: Duration) -> Option<(usize, Message)> {
         loop {
-            let first = self.flying.first_entry().filter(|first| first.key().0 <= now)?;
+            let first = self
+                .flying
+                .first_entry()
+                .filter(|first| first.key().0 <= now)?;
             let (to, message) = first.remove();
             if !self.ways[to].is_cut {
                 return Some((to, message));
@@ -166,9 +170,11 @@ impl Bus {
 
     /// JetStream.
     fn serve(&mut self, node: usize, message: &Message, now: Duration) {
-        self.leases.retain(|_, (_, _, written)| now.saturating_sub(*written) < LEASE);
+        self.leases
+            .retain(|_, (_, _, written)| now.saturating_sub(*written) < LEASE);
         let subject = message.subject.as_str();
-        let answer = |payload: String| Message::new(message.reply.clone().unwrap_or_default(), payload);
+        let answer =
+            |payload: String| Message::new(message.reply.clone().unwrap_or_default(), payload);
         let answer = if subject.starts_with("$JS.API.STREAM.CREATE.") {
             self.has_bucket = true;
             answer(r#"{"config":{}}"#.to_owned())
@@ -193,7 +199,10 @@ impl Bus {
             }
         } else {
             let expected = message.number("Nats-Expected-Last-Subject-Sequence");
-            let current = self.leases.get(subject).map_or(0, |(_, revision, _)| *revision);
+            let current = self
+                .leases
+                .get(subject)
+                .map_or(0, |(_, revision, _)| *revision);
             if expected == Some(current) {
                 self.revision += 1;
                 let stored = (message.clone(), self.revision, now);

@@ -60,7 +60,9 @@ impl Write for ServerEnd {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut pipe = self.0.0.borrow_mut();
-        slices.iter().for_each(|slice| pipe.from_server.extend_from_slice(slice));
+        slices
+            .iter()
+            .for_each(|slice| pipe.from_server.extend_from_slice(slice));
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
@@ -255,13 +257,16 @@ impl World {
                 publisher.plug.0.borrow_mut().to_server.extend(bytes);
                 publisher.sent += 1;
                 publisher.due += FRAME;
-                self.nodes[publisher.node].hub.ready(publisher.id, true, false);
+                self.nodes[publisher.node]
+                    .hub
+                    .ready(publisher.id, true, false);
             }
         }
         for index in 0..NODES {
             self.turn(index);
         }
-        self.publishers.retain(|publisher| !publisher.plug.0.borrow().is_dropped);
+        self.publishers
+            .retain(|publisher| !publisher.plug.0.borrow().is_dropped);
         for viewer in &mut self.viewers {
             viewer.look();
         }
@@ -367,7 +372,11 @@ impl Viewer {
         if !self.head {
             let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
             let end = end.expect("a head is written at once") + 4;
-            assert!(bytes.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&bytes));
+            assert!(
+                bytes.starts_with(b"HTTP/1.1 200"),
+                "{}",
+                String::from_utf8_lossy(&bytes)
+            );
             bytes.drain(..end);
             self.head = true;
         }
@@ -404,8 +413,13 @@ fn play(seed: u64) -> Outcome {
         outcome.frames += seen.len() as u64;
         let newest = seen.last().expect("each viewer sees something");
         let publisher = world.publishers.last().expect("the last one is there");
-        let is_up_to_date = newest.publisher == world.published && newest.number + 25 > publisher.sent;
-        assert!(is_up_to_date, "node {}: {newest:?} of {}", viewer.node, publisher.sent);
+        let is_up_to_date =
+            newest.publisher == world.published && newest.number + 25 > publisher.sent;
+        assert!(
+            is_up_to_date,
+            "node {}: {newest:?} of {}",
+            viewer.node, publisher.sent
+        );
     }
     assert_eq!(world.publishers.len(), 1, "one publisher is left");
     outcome
@@ -453,7 +467,11 @@ fn of_two_nodes_that_believe_they_hold_the_lease_the_newer_one_has_the_viewers()
     let seen = seen(&world.viewers[0].screen);
     assert_legal(&world.viewers[0].screen);
     let of_first = seen.iter().filter(|one| one.publisher == 1).count();
-    assert!(of_first > 50 && seen.len() > of_first + 200, "{of_first} of {}", seen.len());
+    assert!(
+        of_first > 50 && seen.len() > of_first + 200,
+        "{of_first} of {}",
+        seen.len()
+    );
 }
 
 #[test]

@@ -1,1 +1,0 @@
-//! Two services on one table: what one sends, the other gets.
