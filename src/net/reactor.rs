@@ -3,14 +3,13 @@
 //! Events only mark sockets ready; the work is done by [`Hub::turn`].
 
 use super::ServeError;
-#[cfg(feature = "nats")]
-use super::bus::{Bus, Came};
 use super::events::EventThreads;
 use super::handover::{Handover, Launch};
 use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::recording::Recording;
+use super::service_bus::ServiceBus;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
@@ -60,9 +59,7 @@ pub struct Reactor {
     recording: Option<Recording>,
     /// `None` without `--event-url`.
     event_threads: Option<EventThreads>,
-    /// `None` without `--nats`.
-    #[cfg(feature = "nats")]
-    bus: Option<Bus>,
+    bus: ServiceBus,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -147,11 +144,7 @@ impl Reactor {
             }
             _ => None,
         };
-        #[cfg(feature = "nats")]
-        let bus = match &config.nodes {
-            Some(nodes) => Some(Bus::start(nodes, waker.clone())?),
-            None => None,
-        };
+        let bus = ServiceBus::start(config.nodes.as_ref(), &waker)?;
         let recording = match (&settings.record, folder) {
             (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
             _ => None,
@@ -172,7 +165,6 @@ impl Reactor {
             hook,
             recording,
             event_threads,
-            #[cfg(feature = "nats")]
             bus,
             manager: ServiceManager::new(clock.began),
             clock,
@@ -200,17 +192,17 @@ impl Reactor {
             self.accept();
             self.take_hook_answers(); // requests that waited for it go on
             self.take_recording_news();
-            self.take_bus_news();
+            self.bus.take_news(&mut self.hub);
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
             self.order_recordings(false);
             self.send_events();
-            self.send_to_bus();
+            self.bus.send(&mut self.hub);
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
-        self.finish_bus();
+        self.bus.finish(&mut self.hub);
         self.finish_recordings();
         self.finish_events();
         Ok(())
@@ -415,50 +407,6 @@ impl Reactor {
         }
         // Of recordings that were finished just now.
         self.take_recording_news();
-    }
-
-    #[cfg(not(feature = "nats"))]
-    fn take_bus_news(&mut self) {}
-
-    #[cfg(not(feature = "nats"))]
-    fn send_to_bus(&mut self) {}
-
-    #[cfg(not(feature = "nats"))]
-    fn finish_bus(&mut self) {}
-
-    #[cfg(feature = "nats")]
-    fn take_bus_news(&mut self) {
-        let Some(bus) = &self.bus else {
-            return;
-        };
-        bus.begin_turn();
-        self.hub.set_bus_room(bus.room(), bus.take_dropped());
-        while let Some(came) = bus.poll() {
-            match came {
-                Came::Connected(max_payload) => self.hub.bus_connected(max_payload),
-                Came::Disconnected => self.hub.bus_disconnected(),
-                Came::Message(message) => self.hub.bus_came(message),
-            }
-        }
-    }
-
-    #[cfg(feature = "nats")]
-    fn send_to_bus(&mut self) {
-        if let Some(bus) = &self.bus {
-            self.hub
-                .poll_bus()
-                .into_iter()
-                .for_each(|action| bus.send(action));
-        }
-    }
-
-    /// The other nodes are told that this one leaves.
-    #[cfg(feature = "nats")]
-    fn finish_bus(&mut self) {
-        self.send_to_bus();
-        if let Some(bus) = &mut self.bus {
-            bus.finish();
-        }
     }
 
     fn send_events(&mut self) {

@@ -62,8 +62,10 @@ pub struct Following {
     max_lag: Duration,
     /// The highest that was seen; 0 before the first.
     epoch: u64,
-    /// What the hub has of this epoch.
+    /// What the hub has of it.
     feed: Option<Feed>,
+    /// Of a feed that is over: its origin, and the sequence that would have come.
+    before: Option<(u64, u64)>,
     /// The request that is not answered to its end.
     asked: Option<Asked>,
     /// When to ask again.
@@ -80,6 +82,8 @@ pub struct Following {
 
 #[derive(Debug, Clone, Copy)]
 struct Feed {
+    /// Of its sequences and generations.
+    origin: u64,
     generation: u32,
     /// Sequence of the chunk to come.
     next: u64,
@@ -110,6 +114,7 @@ impl Following {
             max_lag,
             epoch: 0,
             feed: None,
+            before: None,
             asked: None,
             ask_at: Some(now),
             held: BTreeMap::new(),
@@ -133,7 +138,7 @@ impl Following {
 
     /// The hub's publisher for it is gone: what comes begins anew.
     pub fn feed_gone(&mut self, now: Instant) {
-        if self.feed.take().is_some() {
+        if self.drop_feed() {
             self.asked = None;
             self.ask_at = Some(now + RETRY);
         }
@@ -166,7 +171,8 @@ impl Following {
     /// A publisher was heard of: on the news, or in a node's list.
     pub fn heard(&mut self, epoch: u64, now: Instant) {
         if epoch > self.epoch {
-            self.begin_epoch(epoch, now);
+            self.asked = None;
+            self.ask_by(now);
         } else if epoch == self.epoch && self.feed.is_none() {
             self.ask_by(now + RETRY);
         }
@@ -192,7 +198,7 @@ impl Following {
             return;
         }
         if marks.epoch > self.epoch {
-            self.begin_epoch(marks.epoch, now.instant);
+            self.begin_epoch(&marks, now.instant);
         }
         let age = self.ages.age(marks.came_ms, now.unix_ms);
         if marks.kind != Kind::End && age > self.max_lag {
@@ -255,10 +261,14 @@ impl Following {
         self.ask_at = Some(now + RETRY);
     }
 
-    fn begin_epoch(&mut self, epoch: u64, now: Instant) {
+    /// A publisher has a newer lease. Where it is the same ring that goes on, its sequences do.
+    fn begin_epoch(&mut self, marks: &Marks, now: Instant) {
         let is_first = self.epoch == 0;
-        self.epoch = epoch;
-        self.feed = None;
+        self.epoch = marks.epoch;
+        if self.feed.is_some_and(|feed| feed.origin == marks.origin) {
+            return;
+        }
+        self.drop_feed();
         self.drop_held();
         self.ages = Ages::default();
         // One that is on its way may be for a node that is gone.
@@ -266,6 +276,15 @@ impl Following {
             self.asked = None;
         }
         self.ask_by(now);
+    }
+
+    /// Returns whether there was one.
+    fn drop_feed(&mut self) -> bool {
+        let dropped = self.feed.take();
+        if let Some(feed) = dropped {
+            self.before = Some((feed.origin, feed.next));
+        }
+        dropped.is_some()
     }
 
     fn drop_held(&mut self) {
@@ -362,7 +381,7 @@ impl Following {
     fn end(&mut self, reason: &[u8]) {
         let reason = serde_json::from_slice(reason).unwrap_or_default();
         self.steps.push(Step::End(reason));
-        self.feed = None;
+        self.drop_feed();
         self.asked = None;
         self.ask_at = None;
         self.drop_held();
@@ -371,7 +390,7 @@ impl Following {
     fn begin_snapshot(&mut self, marks: Marks, init: Bytes, now: Instant) {
         if marks.epoch > self.epoch {
             let asked = self.asked;
-            self.begin_epoch(marks.epoch, now);
+            self.begin_epoch(&marks, now);
             (self.asked, self.ask_at) = (asked, None);
         }
         let Some(asked) = &mut self.asked else {
@@ -382,9 +401,13 @@ impl Following {
             None => {
                 self.steps.push(Step::Begin(marks.epoch));
                 self.steps.push(Step::Bytes(init));
+                // What the feed before has had does not come twice.
+                let before = self.before.filter(|(origin, _)| *origin == marks.origin);
+                let next = before.map_or(0, |(_, next)| next).max(marks.sequence);
                 self.feed = Some(Feed {
+                    origin: marks.origin,
                     generation: marks.generation,
-                    next: marks.sequence,
+                    next,
                     is_broken: false,
                 });
             }
@@ -392,6 +415,7 @@ impl Following {
                 self.steps.push(Step::Gap);
                 self.steps.push(Step::Bytes(init));
                 *feed = Feed {
+                    origin: marks.origin,
                     generation: marks.generation,
                     next: marks.sequence.max(feed.next),
                     is_broken: false,

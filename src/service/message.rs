@@ -23,6 +23,7 @@ const CAME: &str = "t";
 const EPOCH: &str = "e";
 const PART: &str = "p";
 const COUNT: &str = "n";
+const ORIGIN: &str = "o";
 
 /// What a message of media is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Marks {
     pub came_ms: u64,
     /// The lease under which it was published.
     pub epoch: u64,
+    /// Names the ring that sequences and generations count in: a stream of one process.
+    pub origin: u64,
     /// Index and number of parts; (0, 1) of a message that is whole.
     pub part: (u32, u32),
     /// Of the head of an answer to a join request: how many chunks follow.
@@ -86,6 +89,7 @@ impl Marks {
         message.set(GENERATION, self.generation);
         message.set(CAME, self.came_ms);
         message.set(EPOCH, self.epoch);
+        message.set(ORIGIN, format_args!("{:x}", self.origin));
         if self.part.1 != 1 {
             message.set(PART, format_args!("{}/{}", self.part.0, self.part.1));
         }
@@ -112,6 +116,7 @@ impl Marks {
             generation: u32::try_from(message.number(GENERATION)?).ok()?,
             came_ms: message.number(CAME)?,
             epoch: message.number(EPOCH)?,
+            origin: u64::from_str_radix(message.header(ORIGIN)?, 16).ok()?,
             part,
             count: message.number(COUNT).unwrap_or(0),
         })
@@ -174,6 +179,7 @@ mod tests {
                 generation,
                 came_ms: numbers[1],
                 epoch: numbers[2],
+                origin: numbers[0] ^ numbers[1],
                 part: (part.0.min(part.1 - 1), part.1),
                 count: if kind.0 == Kind::Snapshot { numbers[2] } else { 0 },
             };
@@ -186,7 +192,14 @@ mod tests {
     #[test]
     fn message_with_a_part_beyond_the_last_is_refused() {
         let mut message = Message::new("x", &b""[..]);
-        for (name, value) in [("k", "c"), ("s", "1"), ("g", "1"), ("t", "1"), ("e", "1")] {
+        for (name, value) in [
+            ("k", "c"),
+            ("s", "1"),
+            ("g", "1"),
+            ("t", "1"),
+            ("e", "1"),
+            ("o", "f"),
+        ] {
             message.set(name, value);
         }
         assert!(Marks::read(&message).is_some());

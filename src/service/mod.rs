@@ -13,7 +13,7 @@
 //! - The publisher's node sends media only while another node asks or watches.
 //! - `subjects`, `message`: how streams and chunks are called on the bus. `parts`: chunks over its limit.
 //!   `age`: how old a chunk is. `following`: one stream from another node, joined by sequence. `lease`: one
-//!   publisher for each stream. `directory`: what other nodes have.
+//!   publisher for each stream; `leases`: those of this node. `directory`, `telling`: what other nodes have.
 //!
 //! Pure: messages, the time and the hub's news come in; [`Action`]s for the bus and [`Order`]s for the hub
 //! come out. `net::bus` is the thread that speaks to the server; `tests/it/simulation` has a bus of its own.
@@ -25,16 +25,16 @@ pub mod age;
 pub mod directory;
 pub mod following;
 pub mod lease;
+mod leases;
 pub mod message;
 pub mod parts;
 mod publishing;
 pub mod subjects;
+mod telling;
 
-use crate::metrics::{Nodes as Figures, StreamReport};
-use crate::offline_reason::OfflineReason;
-use directory::{Directory, NodeState, Published, Viewers, Watching};
+use crate::metrics::Nodes as Figures;
+use directory::{Directory, NodeState};
 use following::{Following, Losses, Now, Step};
-use lease::{Change, Holder, Lease, Request};
 use message::{Marks, Message};
 use publishing::Publishing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -320,31 +320,9 @@ impl Service {
             }
             Some(Purpose::Lease(name)) => {
                 self.requests.remove(&ticket);
-                let next = self.next_ticket;
-                let Some(publishing) = self.published.get_mut(&name) else {
-                    return;
-                };
-                let (request, change) = publishing.lease.answer(ticket, &message, next, now);
-                if let Some(request) = request {
-                    self.ask_for_lease(&name, request);
-                }
-                match change {
-                    Some(Change::Taken(epoch)) => self.lease_taken(&name, epoch),
-                    Some(Change::Lost) => self.lease_lost(&name, now),
-                    Some(Change::HasBucket) => self.has_bucket = true,
-                    None => {}
-                }
+                self.receive_lease(ticket, &name, &message, now);
             }
         }
-    }
-
-    /// Makes a request, with the next ticket.
-    fn ask_for_lease(&mut self, name: &Arc<str>, request: Request) {
-        let Some(publishing) = self.published.get(name) else {
-            return;
-        };
-        let message = lease_message(&self.subjects, name, publishing.lease.holder(), &request);
-        self.ask(message, Purpose::Lease(name.clone()));
     }
 
     fn ask(&mut self, message: Message, purpose: Purpose) {
@@ -363,91 +341,6 @@ impl Service {
         self.figures.sent_bytes += message.payload.len() as u64;
         self.room = self.room.saturating_sub(message.held_bytes());
         self.actions.push(Action::Publish { message, is_media });
-    }
-
-    fn lease_taken(&mut self, name: &Arc<str>, epoch: u64) {
-        let Some(publishing) = self.published.get_mut(name) else {
-            return;
-        };
-        publishing.begin_epoch();
-        if !mem::replace(&mut publishing.is_subscribed, true) {
-            let subjects = [
-                self.subjects.join(name),
-                self.subjects.order(name),
-                self.subjects.news(name),
-            ];
-            self.actions.extend(subjects.map(Action::Subscribe));
-        }
-        let mut news = Message::new(self.subjects.news(name), Vec::new());
-        news.set("e", epoch);
-        news.set("i", &self.settings.instance);
-        self.publish(news, false);
-    }
-
-    /// The newer publisher's media come over the bus and replace the one here; if they do not come, it
-    /// ends all the same.
-    fn lease_lost(&mut self, name: &str, now: Instant) {
-        let Some((name, publishing)) = self
-            .published
-            .get_mut(name)
-            .map(|publishing| (Arc::<str>::from(name), publishing))
-        else {
-            return;
-        };
-        self.figures.leases_lost += 1;
-        publishing.replaced_at = Some(now + REPLACED_AFTER);
-        Self::unsubscribe_publisher(&self.subjects, &name, publishing, &mut self.actions);
-        self.tend_follower(&name, now);
-    }
-
-    fn unsubscribe_publisher(
-        subjects: &Subjects,
-        name: &str,
-        publishing: &mut Publishing,
-        actions: &mut Vec<Action>,
-    ) {
-        if mem::take(&mut publishing.is_subscribed) {
-            let subjects = [
-                subjects.join(name),
-                subjects.order(name),
-                subjects.news(name),
-            ];
-            actions.extend(subjects.map(Action::Unsubscribe));
-        }
-    }
-
-    /// A publisher of this node went on air.
-    pub fn publisher_came(&mut self, name: &Arc<str>, now: Now) {
-        let holder = Holder {
-            node: self.settings.node.to_string(),
-            instance: self.settings.instance.to_string(),
-            since_ms: now.unix_ms,
-        };
-        let lease = Lease::new(holder, self.payload_max.is_some(), now.instant);
-        let before = self.published.insert(name.clone(), Publishing::new(lease));
-        if let Some(mut before) = before {
-            Self::unsubscribe_publisher(&self.subjects, name, &mut before, &mut self.actions);
-        }
-        self.tend_follower(name, now.instant);
-    }
-
-    /// The publisher of this node is gone. Its last chunks have been passed on.
-    pub fn publisher_left(&mut self, name: &Arc<str>, reason: OfflineReason, now: Now) {
-        let Some(mut publishing) = self.published.remove(name) else {
-            return;
-        };
-        if let Some(mut end) = publishing.end(self.subjects.media(name), now) {
-            end.payload = serde_json::to_vec(&reason).unwrap_or_default().into();
-            self.publish(end, true);
-        }
-        if let Some(request) = publishing.lease.release() {
-            let holder = publishing.lease.holder();
-            let message = lease_message(&self.subjects, name, holder, &request);
-            self.publish(message, false);
-        }
-        Self::unsubscribe_publisher(&self.subjects, name, &mut publishing, &mut self.actions);
-        self.tell_at = now.instant;
-        self.tend_follower(name, now.instant);
     }
 
     /// A stream has so many viewers on this node.
@@ -526,25 +419,7 @@ impl Service {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
-        let names: Vec<Arc<str>> = self.published.keys().cloned().collect();
-        for name in names {
-            let ticket = self.next_ticket;
-            let Some(publishing) = self.published.get_mut(&name) else {
-                continue;
-            };
-            if publishing.replaced_at.is_some_and(|at| at <= now) {
-                publishing.replaced_at = Some(now + REPLACED_AFTER);
-                self.orders
-                    .push_back(Order::Replaced { name: name.clone() });
-            }
-            if publishing.lease.poll_missed(now) {
-                self.orders.push_back(Order::NoLease { name: name.clone() });
-            }
-            self.has_bucket &= !publishing.lease.is_unanswered(now);
-            if let Some(request) = publishing.lease.poll(ticket, self.has_bucket, now) {
-                self.ask_for_lease(&name, request);
-            }
-        }
+        self.tick_leases(now);
         let names: Vec<Arc<str>> = self.followed.keys().cloned().collect();
         for name in names {
             self.tick_followed(&name, now);
@@ -602,93 +477,5 @@ impl Service {
             self.publish(message, false);
         }
         is_published
-    }
-
-    /// Tells the other nodes what this one has: its own streams as it reports them, and the viewers of
-    /// each stream that it has or follows.
-    pub fn tell(&mut self, reports: Vec<StreamReport>, viewers: BTreeMap<Arc<str>, Viewers>) {
-        let streams = reports.into_iter().filter_map(|report| {
-            let epoch = self.epoch(&report.name)?;
-            Some(Published { epoch, report })
-        });
-        let streams: Vec<Published> = streams.collect();
-        let followed = self
-            .followed
-            .keys()
-            .map(|name| (name.clone(), Viewers::default()));
-        let mut watching: BTreeMap<Arc<str>, Viewers> = followed.collect();
-        watching.extend(viewers);
-        let watching: Vec<Watching> = watching
-            .into_iter()
-            .map(|(name, audience)| Watching { name, audience })
-            .collect();
-        let (mut streams, mut watching) = (
-            streams.chunks(directory::ENTRIES_MAX),
-            watching.chunks(directory::ENTRIES_MAX),
-        );
-        for part in 0.. {
-            let (streams, watching) = (streams.next(), watching.next());
-            if part > 0 && streams.is_none() && watching.is_none() {
-                break;
-            }
-            self.tell_state(NodeState {
-                streams: streams.unwrap_or_default().to_vec(),
-                watching: watching.unwrap_or_default().to_vec(),
-                is_more: part > 0,
-                ..NodeState::default()
-            });
-        }
-    }
-
-    fn tell_state(&mut self, state: NodeState) {
-        let state = NodeState {
-            node: self.settings.node.clone(),
-            instance: self.settings.instance.clone(),
-            ..state
-        };
-        let text = serde_json::to_vec(&state).unwrap_or_default();
-        let message = Message::new(self.subjects.nodes(), text);
-        self.publish(message, false);
-    }
-
-    /// The node stops: its publishers are gone by now.
-    pub fn say_goodbye(&mut self) {
-        if self.payload_max.is_some() {
-            self.tell_state(NodeState {
-                is_leaving: true,
-                ..NodeState::default()
-            });
-        }
-    }
-}
-
-/// A request for a lease.
-fn lease_message(subjects: &Subjects, name: &str, holder: &Holder, request: &Request) -> Message {
-    let write = |expected: u64, payload: Vec<u8>| {
-        let mut message = Message::new(subjects.lease(name), payload);
-        message.set("Nats-Expected-Last-Subject-Sequence", expected);
-        message
-    };
-    match *request {
-        Request::Read => Message::new(subjects.read_lease(name), Vec::new()),
-        Request::Write { expected } => {
-            write(expected, serde_json::to_vec(holder).unwrap_or_default())
-        }
-        Request::Release { expected } => {
-            let mut message = write(expected, Vec::new());
-            message.set("KV-Operation", "DEL");
-            message
-        }
-        Request::CreateBucket => {
-            let age_ns = lease::MAX_AGE.as_nanos() as u64;
-            let text = serde_json::json!({
-                "name": subjects.bucket(), "subjects": [subjects.bucket_subjects()],
-                "storage": "file", "retention": "limits", "max_msgs_per_subject": 1,
-                "max_age": age_ns, "duplicate_window": age_ns, "discard": "new",
-                "allow_direct": true, "allow_rollup_hdrs": true, "deny_delete": true,
-                "num_replicas": 1, "max_consumers": -1, "max_msgs": -1, "max_bytes": -1,
-            });
-            Message::new(subjects.create_bucket(), text.to_string())
-        }
     }
 }

@@ -105,6 +105,7 @@ mod tests {
             generation: 1,
             came_ms: 0,
             epoch: 1,
+            origin: 1,
             part,
             count: 0,
         }

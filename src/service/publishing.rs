@@ -6,6 +6,7 @@ use super::message::{Kind, Marks, Message};
 use super::{Service, parts};
 use crate::stream::{Chunk, ChunkKind, Cursor, Next, Stream};
 use bytes::Bytes;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ pub struct Publishing {
 #[derive(Debug)]
 struct Uplink {
     cursor: Cursor,
+    origin: u64,
     wanted_until: Instant,
 }
 
@@ -45,7 +47,7 @@ impl Publishing {
         self.uplink = None;
     }
 
-    fn want(&mut self, stream: &Stream, now: Instant) {
+    fn want(&mut self, stream: &Stream, origin: u64, now: Instant) {
         let wanted_until = now + WANTED_FOR;
         match &mut self.uplink {
             Some(uplink) => uplink.wanted_until = wanted_until,
@@ -53,6 +55,7 @@ impl Publishing {
                 let cursor = Cursor::join_now(stream);
                 self.uplink = Some(Uplink {
                     cursor,
+                    origin,
                     wanted_until,
                 });
             }
@@ -70,6 +73,7 @@ impl Publishing {
             generation: uplink.cursor.generation(),
             came_ms: now.unix_ms,
             epoch,
+            origin: uplink.origin,
             part: (0, 1),
             count: 0,
         };
@@ -82,6 +86,7 @@ impl Publishing {
 struct Letter {
     subject: String,
     epoch: u64,
+    origin: u64,
     part_bytes: usize,
     /// Our clock, less the one that chunks are stamped by, in milliseconds.
     offset_ms: u64,
@@ -101,6 +106,7 @@ impl Letter {
             generation: chunk.generation,
             came_ms: chunk.came_ms.wrapping_add(self.offset_ms),
             epoch: self.epoch,
+            origin: self.origin,
             part: (0, 1),
             count: 0,
         };
@@ -127,12 +133,13 @@ impl Service {
             return;
         };
         let is_watched = self.directory.is_watched(name);
+        let origin = self.origin(stream);
         let subject = self.subjects.media(name);
         let Some(publishing) = self.published.get_mut(stream.name()) else {
             return;
         };
         if is_watched {
-            publishing.want(stream, now.instant);
+            publishing.want(stream, origin, now.instant);
         }
         let Some(mut uplink) = publishing.uplink.take() else {
             return;
@@ -143,6 +150,7 @@ impl Service {
         let letter = Letter {
             subject,
             epoch,
+            origin,
             part_bytes,
             offset_ms: now.unix_ms.wrapping_sub(stream.now_ms()),
         };
@@ -182,13 +190,14 @@ impl Service {
         let (Some(part_bytes), Some(init)) = (self.payload_max, stream.init()) else {
             return;
         };
+        let origin = self.origin(stream);
         let Some(publishing) = self.published.get_mut(stream.name()) else {
             return;
         };
         let Some(epoch) = publishing.lease.epoch() else {
             return;
         };
-        publishing.want(stream, now.instant);
+        publishing.want(stream, origin, now.instant);
         let taken = publishing
             .uplink
             .as_ref()
@@ -199,6 +208,7 @@ impl Service {
         let letter = Letter {
             subject: reply,
             epoch,
+            origin,
             part_bytes,
             offset_ms: now.unix_ms.wrapping_sub(stream.now_ms()),
         };
@@ -208,6 +218,7 @@ impl Service {
             generation: init.chunk.generation,
             came_ms: now.unix_ms,
             epoch,
+            origin,
             part: (0, 1),
             count: until - first,
         };
@@ -222,6 +233,13 @@ impl Service {
         for message in messages {
             self.publish(message, true);
         }
+    }
+
+    /// Names the ring of a stream for all nodes.
+    fn origin(&self, stream: &Stream) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&*self.settings.instance, stream.incarnation()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Streams that are published on this node.

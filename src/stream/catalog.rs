@@ -17,6 +17,8 @@ pub struct Catalog {
     ids: BTreeMap<Arc<str>, StreamId>,
     limits: Limits,
     now_ms: u64,
+    /// Streams opened so far.
+    opened: u64,
 }
 
 impl Catalog {
@@ -26,6 +28,7 @@ impl Catalog {
             ids: BTreeMap::new(),
             limits,
             now_ms: 0,
+            opened: 0,
         }
     }
 
@@ -48,7 +51,12 @@ impl Catalog {
             return id;
         }
         let name: Arc<str> = name.into();
-        let id = StreamId(self.streams.insert(Stream::new(name.clone(), self.limits)));
+        self.opened += 1;
+        let stream = Stream {
+            incarnation: self.opened,
+            ..Stream::new(name.clone(), self.limits)
+        };
+        let id = StreamId(self.streams.insert(stream));
         self.ids.insert(name, id);
         id
     }

@@ -91,6 +91,8 @@ pub struct Init {
 #[derive(Debug)]
 pub struct Stream {
     name: Arc<str>,
+    /// Tells it from other streams of the process, also of the same name.
+    incarnation: u64,
     /// `None` until the first recording's Tracks have come. Stays when the publisher goes.
     init: Option<Init>,
     ring: Ring,
@@ -117,6 +119,7 @@ impl Stream {
     pub fn new(name: Arc<str>, limits: Limits) -> Stream {
         Stream {
             name,
+            incarnation: 0,
             init: None,
             ring: Ring::new(limits.ring_bytes, limits.ring_ms),
             timeline: Timeline::new(),
@@ -135,6 +138,11 @@ impl Stream {
 
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Tells it from other streams of the process, also of the same name.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     pub fn init(&self) -> Option<&Init> {

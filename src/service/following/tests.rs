@@ -10,6 +10,7 @@ struct Bench {
     ms: u64,
     ticket: u64,
     epoch: u64,
+    origin: u64,
 }
 
 impl Bench {
@@ -21,6 +22,7 @@ impl Bench {
             ms: 0,
             ticket: 0,
             epoch: 5,
+            origin: 1,
         }
     }
 
@@ -44,6 +46,7 @@ impl Bench {
             generation: 1,
             came_ms: self.ms,
             epoch: self.epoch,
+            origin: self.origin,
             part: (0, 1),
             count: 0,
         }
@@ -162,18 +165,36 @@ fn higher_epoch_is_asked_for_and_the_lower_one_is_over() {
     let mut bench = Bench::new();
     bench.ask();
     bench.answer(10..12);
-    bench.epoch = 8;
+    (bench.epoch, bench.origin) = (8, 2);
     bench.live(3);
     assert!(bench.ask());
-    bench.epoch = 5;
+    (bench.epoch, bench.origin) = (5, 1);
     bench.live(12);
     bench.answer(10..13);
-    bench.epoch = 8;
+    (bench.epoch, bench.origin) = (8, 2);
     assert_eq!(bench.following.take_losses().fenced, 2);
     bench.ms = 300;
     assert!(bench.ask());
     bench.answer(0..3);
     assert_eq!(bench.steps(), "begin 5 init 10 11 begin 8 init 0 1 2 3");
+}
+
+#[test]
+fn newer_lease_of_the_same_ring_goes_on_where_it_was() {
+    let mut bench = Bench::new();
+    bench.ask();
+    bench.answer(10..13);
+    bench.epoch = 8;
+    for sequence in 10..15 {
+        bench.live(sequence);
+    }
+    assert_eq!(bench.steps(), "begin 5 init 10 11 12 13 14");
+    // Its publisher was closed here for silence: what was shown does not come again.
+    bench.following.feed_gone(bench.now().instant);
+    bench.ms = 300;
+    assert!(bench.ask());
+    bench.answer(10..16);
+    assert_eq!(bench.steps(), "begin 8 init 15");
 }
 
 #[test]
