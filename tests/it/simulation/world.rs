@@ -230,7 +230,7 @@ impl World {
         Time {
             now: self.hub_now(),
             unix_s: self.wall_s + self.elapsed().as_secs(),
-            unix_ms: self.wall_s * 1000 + self.elapsed().as_millis() as u64,
+            unix_ms: UNIX_START * 1000 + self.elapsed().as_millis() as u64,
         }
     }
 
