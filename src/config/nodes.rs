@@ -3,8 +3,10 @@
 use super::{ConfigError, Options, option_error, value_error};
 use crate::secret::Secret;
 use crate::service::subjects::Subjects;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+const CREDENTIALS: &str = "--nats-credentials";
 
 const PREFIX_DEFAULT: &str = "videostream";
 
@@ -37,8 +39,10 @@ pub enum Credentials {
     Token(Secret),
     UserPassword(Secret, Secret),
     /// A file of `nsc`, with a token and the seed of its key.
+    #[cfg(feature = "nkeys")]
     Creds(Secret),
     /// The seed of a key.
+    #[cfg(feature = "nkeys")]
     Seed(Secret),
 }
 
@@ -138,32 +142,45 @@ fn node_default(instance: &str) -> String {
 
 /// The file holds a token, `USER:PASSWORD`, or what `nsc` has written: told apart by what is in it.
 fn credentials(options: &Options) -> Result<Option<Credentials>, ConfigError> {
-    const OPTION: &str = "--nats-credentials";
     let Some(path) = &options.nats_credentials else {
         return Ok(None);
     };
     let text = std::fs::read_to_string(path)
-        .map_err(|error| value_error(OPTION, path.display(), error.to_string()))?;
+        .map_err(|error| value_error(CREDENTIALS, path.display(), error.to_string()))?;
     let secret = |text: &str| Secret::from(text.to_owned());
     let line = text.trim();
-    let found = if line.contains("-----BEGIN NATS USER JWT-----") {
-        Credentials::Creds(secret(&text))
-    } else if line.is_empty() || line.lines().count() > 1 {
-        let reason = "must hold one line, a token or USER:PASSWORD, or be a .creds file";
-        return Err(value_error(OPTION, path.display(), reason));
-    } else if line.starts_with("SU") && line.len() == 58 {
-        Credentials::Seed(secret(line))
-    } else if let Some((user, password)) = line.split_once(':') {
-        Credentials::UserPassword(secret(user), secret(password))
-    } else {
-        Credentials::Token(secret(line))
-    };
-    let needs_keys = matches!(found, Credentials::Creds(_) | Credentials::Seed(_));
-    if needs_keys && !cfg!(feature = "nkeys") {
-        let reason = "holds an nkey: use the build with the cargo feature nkeys, or a token";
-        return Err(value_error(OPTION, path.display(), reason));
+    if line.contains("-----BEGIN NATS USER JWT-----") {
+        return keys(path, &text, true).map(Some);
     }
+    if line.is_empty() || line.lines().count() > 1 {
+        let reason = "must hold one line, a token or USER:PASSWORD, or be a .creds file";
+        return Err(value_error(CREDENTIALS, path.display(), reason));
+    }
+    if line.starts_with("SU") && line.len() == 58 {
+        return keys(path, line, false).map(Some);
+    }
+    let found = match line.split_once(':') {
+        Some((user, password)) => Credentials::UserPassword(secret(user), secret(password)),
+        None => Credentials::Token(secret(line)),
+    };
     Ok(Some(found))
+}
+
+/// A key, or with `is_file` a file of `nsc`.
+#[cfg(feature = "nkeys")]
+fn keys(_: &Path, text: &str, is_file: bool) -> Result<Credentials, ConfigError> {
+    let text = Secret::from(text.to_owned());
+    Ok(if is_file {
+        Credentials::Creds(text)
+    } else {
+        Credentials::Seed(text)
+    })
+}
+
+#[cfg(not(feature = "nkeys"))]
+fn keys(path: &Path, _: &str, _: bool) -> Result<Credentials, ConfigError> {
+    let reason = "holds an nkey: use the build with the cargo feature nkeys, or a token";
+    Err(value_error(CREDENTIALS, path.display(), reason))
 }
 
 #[cfg(test)]

@@ -321,10 +321,6 @@ fn connect_options(options: &Nodes) -> Result<ConnectOptions, String> {
         Some(Credentials::Creds(text)) => connect
             .credentials(text.expose())
             .map_err(|error| error.to_string()),
-        #[cfg(not(feature = "nkeys"))]
-        Some(Credentials::Seed(_) | Credentials::Creds(_)) => {
-            Err("this build knows no nkeys".to_owned())
-        }
     }
 }
 
