@@ -31,6 +31,9 @@ pub struct Counters {
     pub received_bytes: u64,
     pub sent_bytes: u64,
     pub skips: u64,
+    /// Segments of which sending began, and those that were cut off because the ring had let go of them.
+    pub segments: u64,
+    pub segments_cut: u64,
     /// Times that a recording's timestamps stepped.
     pub timestamp_steps: u64,
     pub publishers_rejected: u64,
@@ -96,6 +99,8 @@ pub struct StreamReport {
     pub audio: bool,
     /// The path of the best picture that there is of it: there is one always.
     pub poster: String,
+    /// Another one stands for another picture; `null` for that of the name.
+    pub poster_version: Option<String>,
     pub viewers: u64,
     pub viewers_ws: u64,
     pub viewers_http: u64,
@@ -130,6 +135,9 @@ pub struct Snapshot {
     pub resident_bytes: u64,
     /// Requests that wait for the hook's answer.
     pub auth_waiting: u64,
+    /// Requests that wait for a segment, and those that one is being sent to.
+    pub segments_waiting: u64,
+    pub segments_sending: u64,
     /// Lines of the log that standard error did not take.
     pub log_lines_lost: u64,
     /// Of the old protocol: listeners, and bytes kept for them.
@@ -290,6 +298,18 @@ impl Collector for Snapshot {
                 counters.skips,
             ),
             (
+                "segments",
+                "Segments sent, whole or as they grow",
+                None,
+                counters.segments,
+            ),
+            (
+                "segments_cut",
+                "Segments cut off because their reader was too slow",
+                None,
+                counters.segments_cut,
+            ),
+            (
                 "timestamp_steps",
                 "Times that a publisher's timestamps stepped and were anchored anew",
                 None,
@@ -436,6 +456,16 @@ impl Collector for Snapshot {
                 "auth_waiting",
                 "Requests that wait for an answer of --auth-url",
                 self.auth_waiting,
+            ),
+            (
+                "segments_waiting",
+                "Requests that wait for a segment to begin or to end",
+                self.segments_waiting,
+            ),
+            (
+                "segments_sending",
+                "Requests that a segment is being sent to",
+                self.segments_sending,
             ),
             (
                 "compat_listeners",
@@ -608,6 +638,7 @@ mod tests {
             height: None,
             audio: false,
             poster: "/live/demo/poster".to_owned(),
+            poster_version: None,
             viewers: 3,
             viewers_ws: 2,
             viewers_http: 1,
@@ -638,6 +669,8 @@ mod tests {
             cpu: Duration::from_millis(1500),
             resident_bytes: 91,
             auth_waiting: 2,
+            segments_waiting: 3,
+            segments_sending: 4,
             compat_listeners: 0,
             compat_kept_bytes: 0,
             log_lines_lost: 7,
@@ -669,6 +702,8 @@ mod tests {
             "videostream_process_cpu_seconds_total 1.5",
             "videostream_process_resident_memory_bytes 91",
             "videostream_auth_waiting 2",
+            "videostream_segments_waiting 3",
+            "videostream_segments_sending 4",
             "videostream_log_lines_lost_total 7",
             "videostream_recordings_open 11",
             "videostream_recordings_finished_total 12",

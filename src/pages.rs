@@ -1,20 +1,19 @@
 //! The pages of `web/`, inside the binary: a path goes in, a type and bytes come out.
 //!
-//! `home/home.html` and the other `.html` files have addresses of their own. All other files are at
-//! `/assets/PATH`. Bytes are those of the executable itself, never copied. The compressed form of a
-//! page is made on the first request for it and then kept: start-up does no work here.
+//! `home/home.html` and the other `.html` files have addresses of their own. All else is at
+//! `/assets/NAME`: what the pages refer to, under names that change with the content, and each file of
+//! `web/` as it is, for people with a debugger. The build makes and compresses all of it
+//! (`build/web`): start-up does no work here, and only a client that takes no gzip costs the unpacking.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::Read as _;
 use std::sync::{LazyLock, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use flate2::write::GzEncoder;
+use flate2::read::GzDecoder;
 use flate2::{Compress, Compression, FlushCompress};
-use rust_embed::RustEmbed;
 use sha1::{Digest, Sha1};
 
 /// Nothing from anywhere else, no inline script or style.
@@ -25,7 +24,7 @@ macro_rules! policy {
     ($ancestors:literal) => {
         concat!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; ",
-            "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; ",
+            "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; ",
             "frame-ancestors ",
             $ancestors
         )
@@ -38,33 +37,29 @@ pub const CONTENT_SECURITY_POLICY: &str = policy!("'self'");
 /// The same for the bare player (`/live/NAME?embed`), which any site may put into a frame.
 pub const CONTENT_SECURITY_POLICY_EMBED: &str = policy!("*");
 
-/// Below one packet, compression saves no round trip.
-const GZIP_LEAST_BYTES: usize = 1024;
+/// One file that the build made.
+struct Embedded {
+    name: &'static str,
+    /// Of its content, 128 bits of SHA-256.
+    hash: [u8; 16],
+    is_immutable: bool,
+    is_gzip: bool,
+    bytes: &'static [u8],
+}
 
-#[derive(RustEmbed)]
-#[folder = "web/"]
-#[exclude = "*.test.js"]
-#[exclude = "*.md"]
-#[exclude = ".*"]
-struct Web;
+static EMBEDDED: &[Embedded] = &include!(concat!(env!("OUT_DIR"), "/served.rs"));
 
-/// One file of `web/`.
+/// One file that clients get.
 #[derive(Debug)]
 pub struct Page {
     pub content_type: &'static str,
-    pub plain: Encoded,
-    /// Whether compression may pay: the type is text and there is enough of it.
-    is_compressible: bool,
-    gzip: OnceLock<Option<Encoded>>,
-    /// What is in front of the title and behind it, compressed.
-    around_title: OnceLock<Option<[Vec<u8>; 2]>>,
-}
-
-impl Page {
-    /// Whether it is what a person opens, rather than a part of that.
-    pub fn is_document(&self) -> bool {
-        self.content_type.starts_with("text/html")
-    }
+    /// Whether its name changes with its content, so that a browser needs to ask for it once only.
+    pub is_immutable: bool,
+    /// Unpacked when a client first wants it.
+    plain: OnceLock<Encoded>,
+    gzip: Option<Encoded>,
+    /// What is around its title and its words for browsers without scripts, compressed.
+    around: OnceLock<Option<[Vec<u8>; 3]>>,
 }
 
 /// The bytes of a page as they go out, and their strong validator.
@@ -75,76 +70,70 @@ pub struct Encoded {
     pub bytes: Bytes,
 }
 
-/// The file `name` of `web/`, such as `home/home.html` or `player/lane.js`.
+/// The page `home/home.html`, or what is at `/assets/NAME`, such as `player/lane.js`.
 pub fn page(name: &str) -> Option<&'static Page> {
-    static PAGES: LazyLock<BTreeMap<Cow<'static, str>, Page>> = LazyLock::new(|| {
-        Web::iter()
-            .filter_map(|name| Some((name.clone(), Page::embedded(&name)?)))
-            .collect()
+    static PAGES: LazyLock<BTreeMap<&'static str, Page>> = LazyLock::new(|| {
+        let pages = EMBEDDED.iter().map(|it| (it.name, Page::embedded(it)));
+        pages.collect()
     });
     PAGES.get(name)
 }
 
-/// The page at `/assets/PATH`: any file but the `.html` ones, which have addresses of their own.
-pub fn asset(path: &str) -> Option<&'static Page> {
-    page(path).filter(|_| !path.ends_with(".html"))
+/// The file at `/assets/NAME`: any but the `.html` ones, which have addresses of their own.
+pub fn asset(name: &str) -> Option<&'static Page> {
+    page(name).filter(|page| !page.is_document())
+}
+
+/// Unpacks all there is, for tests that count memory: what clients without gzip would have unpacked
+/// stays, whatever else has gone.
+#[cfg(feature = "testing")]
+pub fn unpack_all() {
+    for file in EMBEDDED {
+        if let Some(page) = page(file.name) {
+            page.plain();
+        }
+    }
 }
 
 impl Page {
-    fn embedded(name: &str) -> Option<Page> {
-        let file = Web::get(name)?;
-        let content_type = content_type(name);
-        let bytes = match file.data {
-            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            Cow::Owned(bytes) => Bytes::from(bytes),
+    fn embedded(file: &Embedded) -> Page {
+        let hash = URL_SAFE_NO_PAD.encode(file.hash);
+        let bytes = Bytes::from_static(file.bytes);
+        let stored = |end: &str| Encoded {
+            etag: format!("\"{hash}{end}\""),
+            bytes: bytes.clone(),
         };
-        // Hashed when it was embedded. 128 of its bits are plenty.
-        let hash = URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..16]);
-        Some(Page {
-            content_type,
-            is_compressible: is_text(content_type) && bytes.len() >= GZIP_LEAST_BYTES,
-            plain: Encoded {
-                etag: format!("\"{hash}\""),
-                bytes,
-            },
-            gzip: OnceLock::new(),
-            around_title: OnceLock::new(),
-        })
+        let (plain, gzip) = if file.is_gzip {
+            (OnceLock::new(), Some(stored("-gz")))
+        } else {
+            (OnceLock::from(stored("")), None)
+        };
+        Page {
+            content_type: content_type(file.name),
+            is_immutable: file.is_immutable,
+            plain,
+            gzip,
+            around: OnceLock::new(),
+        }
     }
 
-    /// The page with `head` in place of its `<title>`; `None` if it has none.
-    ///
-    /// Its compressed form is joined from parts that are compressed once and one that is not, so that a
-    /// page which differs for each client costs no more than copying it.
-    pub fn with_title(&self, head: &str) -> Option<Page> {
-        let html = &self.plain.bytes;
-        let [before, after] = around_title(html)?;
-        let plain = [before, head.as_bytes(), after].concat();
-        let mut hash = Sha1::new();
-        hash.update(&self.plain.etag);
-        hash.update(head);
-        let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
-        let deflated = self.around_title.get_or_init(|| {
-            Some([
-                deflate(before, FlushCompress::Sync)?,
-                deflate(after, FlushCompress::Finish)?,
-            ])
-        });
-        let gzip = deflated
-            .as_ref()
-            .and_then(|[before, after]| join_gzip([before, head.as_bytes(), after], &plain));
-        Some(Page {
-            content_type: self.content_type,
-            is_compressible: self.is_compressible,
-            plain: Encoded {
-                etag: format!("\"{hash}\""),
-                bytes: plain.into(),
-            },
-            gzip: OnceLock::from(gzip.map(|bytes| Encoded {
-                etag: format!("\"{hash}-gz\""),
+    /// Whether it is what a person opens, rather than a part of that.
+    pub fn is_document(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+
+    /// The page as it is.
+    pub fn plain(&self) -> &Encoded {
+        self.plain.get_or_init(|| {
+            let gzip = self.gzip.as_ref().expect("a page is there in one encoding");
+            let mut bytes = Vec::new();
+            GzDecoder::new(&gzip.bytes[..])
+                .read_to_end(&mut bytes)
+                .expect("the build compressed it");
+            Encoded {
+                etag: gzip.etag.replace("-gz\"", "\""),
                 bytes: bytes.into(),
-            })),
-            around_title: OnceLock::new(),
+            }
         })
     }
 
@@ -152,30 +141,62 @@ impl Page {
     ///
     /// A page that says `Some` has to be sent with `Vary: Accept-Encoding` in either encoding.
     pub fn gzip(&self) -> Option<&Encoded> {
-        let compress = || {
-            let bytes = gzip(&self.plain.bytes)?;
-            let etag = format!("{}-gz\"", self.plain.etag.trim_end_matches('"'));
-            // A tenth less is not worth unpacking.
-            (bytes.len() < self.plain.bytes.len() / 10 * 9).then_some(Encoded { etag, bytes })
-        };
-        let compress = || {
-            if self.is_compressible {
-                compress()
-            } else {
-                None
-            }
-        };
-        self.gzip.get_or_init(compress).as_ref()
+        self.gzip.as_ref()
+    }
+
+    /// The page with `head` in place of its `<title>` and `body` in place of its `<noscript>`; `None` if it
+    /// lacks one of them.
+    ///
+    /// Its compressed form is joined from parts that are compressed once and two that are not, so that a
+    /// page which differs for each client costs no more than copying it.
+    pub fn filled(&self, head: &str, body: &str) -> Option<Page> {
+        let parts = around(&self.plain().bytes)?;
+        let [before, between, after] = parts;
+        let plain = [before, head.as_bytes(), between, body.as_bytes(), after].concat();
+        let mut hash = Sha1::new();
+        hash.update(&self.plain().etag);
+        hash.update(head);
+        hash.update([0]);
+        hash.update(body);
+        let hash = URL_SAFE_NO_PAD.encode(hash.finalize());
+        let deflated = self.around.get_or_init(|| {
+            Some([
+                deflate(before, FlushCompress::Sync)?,
+                deflate(between, FlushCompress::Sync)?,
+                deflate(after, FlushCompress::Finish)?,
+            ])
+        });
+        let gzip = deflated
+            .as_ref()
+            .and_then(|parts| join_gzip(parts, [head, body], &plain));
+        Some(Page {
+            content_type: self.content_type,
+            is_immutable: false,
+            plain: OnceLock::from(Encoded {
+                etag: format!("\"{hash}\""),
+                bytes: plain.into(),
+            }),
+            gzip: gzip.map(|bytes| Encoded {
+                etag: format!("\"{hash}-gz\""),
+                bytes: bytes.into(),
+            }),
+            around: OnceLock::new(),
+        })
     }
 }
 
-/// What is in front of a page's title, and what is behind it.
-fn around_title(html: &[u8]) -> Option<[&[u8]; 2]> {
-    const BEGIN: &[u8] = b"<title>";
-    const END: &[u8] = b"</title>";
-    let find = |wanted: &[u8]| html.windows(wanted.len()).position(|part| part == wanted);
-    let (begin, end) = (find(BEGIN)?, find(END)? + END.len());
-    Some([&html[..begin], html.get(end..)?])
+/// What is in front of a page's title, between that and its `<noscript>`, and behind.
+fn around(html: &[u8]) -> Option<[&[u8]; 3]> {
+    let find = |wanted: &str| {
+        let mut places = html.windows(wanted.len());
+        places.position(|part| part == wanted.as_bytes())
+    };
+    let after = |wanted: &str| Some(find(wanted)? + wanted.len());
+    Some([
+        &html[..find("<title>")?],
+        html.get(after("</title>")?..find("<noscript>")?)?,
+        html.get(after("</noscript>")?..)?,
+    ])
 }
 
 /// A part of a DEFLATE stream that refers to no other part. After a sync flush it ends at a whole byte.
@@ -187,31 +208,28 @@ fn deflate(plain: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
     (compress.total_in() == plain.len() as u64).then_some(bytes)
 }
 
-/// One gzip member (RFC 1952, 2.3) of two parts by [`deflate`] and, between them, one that is stored
-/// (RFC 1951, 3.2.4). `plain` is all three, uncompressed.
-fn join_gzip([before, stored, after]: [&[u8]; 3], plain: &[u8]) -> Option<Vec<u8>> {
+/// One gzip member (RFC 1952, 2.3) of parts by [`deflate`] and, between them, two that are stored
+/// (RFC 1951, 3.2.4). `plain` is all of it, uncompressed.
+fn join_gzip(deflated: &[Vec<u8>; 3], stored: [&str; 2], plain: &[u8]) -> Option<Vec<u8>> {
     const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
     const NOT_LAST_STORED: u8 = 0;
-    let length = u16::try_from(stored.len()).ok()?;
     let mut crc = flate2::Crc::new();
     crc.update(plain);
-    let mut bytes = Vec::with_capacity(before.len() + stored.len() + after.len() + 23);
+    let mut bytes = Vec::with_capacity(plain.len() / 2);
     bytes.extend_from_slice(&HEAD);
-    bytes.extend_from_slice(before);
-    bytes.push(NOT_LAST_STORED);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&(!length).to_le_bytes());
-    bytes.extend_from_slice(stored);
-    bytes.extend_from_slice(after);
+    let [first, others @ ..] = deflated;
+    bytes.extend_from_slice(first);
+    for (stored, deflated) in stored.into_iter().zip(others) {
+        let length = u16::try_from(stored.len()).ok()?;
+        bytes.push(NOT_LAST_STORED);
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&(!length).to_le_bytes());
+        bytes.extend_from_slice(stored.as_bytes());
+        bytes.extend_from_slice(deflated);
+    }
     bytes.extend_from_slice(&crc.sum().to_le_bytes());
     bytes.extend_from_slice(&crc.amount().to_le_bytes());
     Some(bytes)
-}
-
-fn gzip(plain: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(plain).ok()?;
-    encoder.finish().ok().map(Bytes::from)
 }
 
 /// By extension: these are the kinds of file that `web/` has.
@@ -233,35 +251,23 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-fn is_text(content_type: &str) -> bool {
-    content_type.starts_with("text/")
-        || [
-            "application/json",
-            "application/manifest+json",
-            "image/svg+xml",
-        ]
-        .contains(&content_type)
-}
+#[cfg(test)]
+#[path = "../build/web/mod.rs"]
+mod made_by_the_build;
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::path::{Path, PathBuf};
 
     use super::*;
 
-    fn page_of(name: &str, bytes: Vec<u8>) -> Page {
-        let content_type = content_type(name);
-        Page {
-            content_type,
-            is_compressible: is_text(content_type) && bytes.len() >= GZIP_LEAST_BYTES,
-            plain: Encoded {
-                etag: "\"abc\"".into(),
-                bytes: bytes.into(),
-            },
-            gzip: OnceLock::new(),
-            around_title: OnceLock::new(),
-        }
+    /// The pages of `web/`, by their paths.
+    fn documents() -> impl Iterator<Item = (&'static str, String)> {
+        let documents = EMBEDDED.iter().filter(|it| it.name.ends_with(".html"));
+        documents.map(|it| {
+            let html = page(it.name).unwrap().plain().bytes.to_vec();
+            (it.name, String::from_utf8(html).unwrap())
+        })
     }
 
     fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -289,12 +295,17 @@ mod tests {
                 .to_str()
                 .unwrap()
                 .replace('\\', "/");
-            if name.ends_with(".test.js") || name.ends_with(".md") || name.contains("/.") {
+            let ends = [".test.js", ".md", ".d.ts", "package.json"];
+            if ends.iter().any(|end| name.ends_with(end)) || name.contains("/.") {
                 assert!(page(&name).is_none(), "{name} is not for visitors");
                 continue;
             }
             let page = page(&name).unwrap_or_else(|| panic!("{name} is not embedded"));
-            assert_eq!(page.plain.bytes, std::fs::read(&file).unwrap(), "{name}");
+            // Of a page, only what its visitors need is there.
+            if !page.is_document() {
+                assert_eq!(page.plain().bytes, std::fs::read(&file).unwrap(), "{name}");
+                assert!(!page.is_immutable, "{name}");
+            }
             assert_ne!(
                 page.content_type, "application/octet-stream",
                 "{name} needs a type"
@@ -306,12 +317,12 @@ mod tests {
     /// A page that disappears fails here, and one that is new belongs here.
     #[test]
     fn these_are_the_pages_of_web() {
-        let mut pages: Vec<_> = Web::iter().filter(|name| name.ends_with(".html")).collect();
-        pages.sort();
+        let pages: Vec<_> = documents().map(|(name, _)| name).collect();
         assert_eq!(
             pages,
             [
                 "dashboard/dashboard.html",
+                "errors/error.html",
                 "home/home.html",
                 "publish/publish.html",
                 "recordings/recordings.html",
@@ -323,11 +334,7 @@ mod tests {
 
     #[test]
     fn pages_have_no_script_or_style_that_their_policy_forbids() {
-        for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
-            if !name.ends_with(".html") {
-                continue;
-            }
-            let html = String::from_utf8(html.plain.bytes.to_vec()).unwrap();
+        for (name, html) in documents() {
             for inline in [
                 "<script>",
                 "<style",
@@ -344,11 +351,7 @@ mod tests {
     /// A page may be below a path prefix that only its reader knows.
     #[test]
     fn pages_refer_to_nothing_by_its_path_from_the_root() {
-        for (name, html) in Web::iter().filter_map(|name| Some((name.clone(), page(&name)?))) {
-            if !name.ends_with(".html") {
-                continue;
-            }
-            let html = String::from_utf8(html.plain.bytes.to_vec()).unwrap();
+        for (name, html) in documents() {
             for absolute in ["href=\"/", "src=\"/", "action=\"/", "content=\"/"] {
                 assert!(!html.contains(absolute), "{name}: {absolute}");
             }
@@ -372,63 +375,80 @@ mod tests {
 
     #[test]
     fn long_text_is_compressed_under_an_etag_of_its_own() {
-        let text = b"export const stage = document.querySelector('main');\n".repeat(50);
-        let page = page_of("a.js", text.clone());
+        let page = Page::embedded(EMBEDDED.iter().find(|it| it.name == "style.css").unwrap());
         let gzip = page.gzip().unwrap();
-        assert_eq!(gzip.etag, "\"abc-gz\"");
-        let mut back = Vec::new();
-        flate2::read::GzDecoder::new(&gzip.bytes[..])
-            .read_to_end(&mut back)
-            .unwrap();
-        assert_eq!(back, text);
+        let etag = &page.plain().etag;
         assert_eq!(
-            page.gzip().unwrap().bytes.as_ptr(),
-            gzip.bytes.as_ptr(),
-            "made once"
+            gzip.etag,
+            format!("{}-gz\"", etag.strip_suffix('"').unwrap())
         );
+        assert!(gzip.bytes.len() < page.plain().bytes.len() / 3);
+        assert_eq!(
+            page.plain().bytes.as_ptr(),
+            page.plain().bytes.as_ptr(),
+            "unpacked once"
+        );
+    }
+
+    /// A visitor of a page loads each part of it once in its life: it has another name when it has changed.
+    #[test]
+    fn what_pages_refer_to_is_immutable_and_theirs_alone() {
+        let mut named = std::collections::BTreeSet::new();
+        for (name, html) in documents() {
+            assert!(!page(name).unwrap().is_immutable, "{name}");
+            for reference in html.split("assets/").skip(1) {
+                let reference = reference.split('"').next().unwrap();
+                let page = asset(reference).unwrap_or_else(|| panic!("{name}: {reference}"));
+                assert!(page.is_immutable, "{name}: {reference}");
+                named.insert(reference.to_owned());
+            }
+        }
+        for kind in [".js", ".css", ".svg"] {
+            assert!(named.iter().any(|name| name.ends_with(kind)), "{named:?}");
+        }
     }
 
     #[test]
     fn page_with_another_title_is_the_same_in_both_encodings() {
         let page = page("watch/watch.html").unwrap();
-        let html = String::from_utf8(page.plain.bytes.to_vec()).unwrap();
-        let mut etags = vec![page.plain.etag.clone()];
-        for head in ["<title>a</title>", "<title>b</title><meta name=\"c\">", ""] {
+        let html = String::from_utf8(page.plain().bytes.to_vec()).unwrap();
+        let mut etags = vec![page.plain().etag.clone()];
+        for (head, body) in [
+            ("<title>a</title>", "<noscript>b</noscript>"),
+            ("<title>b</title><meta name=\"c\">", ""),
+            ("", "<title>b</title>"),
+        ] {
             let expected = html.replace("<title>Live · videostream</title>", head);
+            let expected = expected.replace("<noscript></noscript>", body);
             assert_ne!(expected, html);
-            let other = page.with_title(head).unwrap();
-            assert_eq!(other.plain.bytes, expected);
+            let other = page.filled(head, body).unwrap();
+            assert_eq!(other.plain().bytes, expected);
             let gzip = other.gzip().unwrap();
             let mut back = String::new();
-            let mut decoder = flate2::read::GzDecoder::new(&gzip.bytes[..]);
+            let mut decoder = GzDecoder::new(&gzip.bytes[..]);
             decoder.read_to_string(&mut back).unwrap();
             assert_eq!(back, expected);
-            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + head.len() + 100);
-            assert_eq!(page.with_title(head).unwrap().plain.etag, other.plain.etag);
-            etags.extend([other.plain.etag.clone(), gzip.etag.clone()]);
+            let added = head.len() + body.len();
+            assert!(gzip.bytes.len() < page.gzip().unwrap().bytes.len() + added + 150);
+            assert_eq!(
+                page.filled(head, body).unwrap().plain().etag,
+                other.plain().etag
+            );
+            etags.extend([other.plain().etag.clone(), gzip.etag.clone()]);
         }
         let count = etags.len();
         etags.sort();
         etags.dedup();
         assert_eq!(etags.len(), count);
-        assert!(
-            page_of("a.js", b"let a;".to_vec())
-                .with_title("b")
-                .is_none()
-        );
+        assert!(super::page("style.css").unwrap().filled("b", "").is_none());
         // Too long to be stored in one block: it goes out as it is.
-        assert!(
-            page.with_title(&"x".repeat(70_000))
-                .unwrap()
-                .gzip()
-                .is_none()
-        );
+        let long = page.filled(&"x".repeat(70_000), "").unwrap();
+        assert!(long.gzip().is_none());
     }
 
     #[test]
-    fn short_text_and_pictures_go_out_as_they_are() {
-        assert_eq!(page_of("a.js", b"let a;".to_vec()).gzip(), None);
-        assert_eq!(page_of("a.png", vec![0; 5000]).gzip(), None);
+    fn short_text_goes_out_as_it_is() {
+        assert_eq!(page("publisher/ticker-worker.js").unwrap().gzip(), None);
     }
 
     #[test]

@@ -10,6 +10,11 @@ pub(super) fn accepts_openmetrics(types: &[&str]) -> bool {
     wanted > 0.0 && wanted >= weight(types, "text/plain").unwrap_or(0.0)
 }
 
+/// Browsers name it where a person is to read the answer.
+pub(super) fn accepts_html(types: &[&str]) -> bool {
+    weight(types, "text/html").is_some_and(|weight| weight > 0.0)
+}
+
 /// How much a client wants what it offers by this name (RFC 9110, 12.4.2); `None` when it does not
 /// name it.
 fn weight(offers: &[&str], name: &str) -> Option<f32> {
@@ -35,6 +40,14 @@ mod tests {
         assert!(!accepts_gzip(&[]));
         assert!(!accepts_gzip(&["gzip; q=0", "*"]));
         assert!(!accepts_gzip(&["br"]));
+    }
+
+    #[test]
+    fn html_is_for_clients_that_name_it() {
+        assert!(accepts_html(&["text/html", "*/*;q=0.8"]));
+        assert!(!accepts_html(&["*/*"]));
+        assert!(!accepts_html(&["text/html;q=0", "*/*"]));
+        assert!(!accepts_html(&[]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub mod refusal;
 mod request;
 pub mod response;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod target;
 
 pub use body::Body;

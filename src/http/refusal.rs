@@ -64,6 +64,8 @@ pub struct Refusal {
     /// `None` for what is neither logged nor counted: redirects, streams that are off air, and bytes
     /// that are no request.
     pub cause: Option<Cause>,
+    /// What caches may do with it; `None`: nothing.
+    pub cache_control: Option<&'static str>,
 }
 
 impl Refusal {
@@ -78,6 +80,7 @@ impl Refusal {
             reason: reason.into(),
             headers: Vec::new(),
             cause: None,
+            cache_control: None,
         };
         match status {
             503 => refusal.with("Retry-After", Self::RETRY_AFTER_S.to_string()),
@@ -87,6 +90,12 @@ impl Refusal {
 
     pub fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((header, value.into()));
+        self
+    }
+
+    /// What caches may do with it.
+    pub fn cached(mut self, cache_control: &'static str) -> Self {
+        self.cache_control = Some(cache_control);
         self
     }
 

@@ -32,6 +32,8 @@ pub struct RequestHead {
     pub method: Method,
     /// Percent-decoded. Invariant: begins with `/` (or is `*`), and has no control characters.
     pub path: String,
+    /// Slashes of the path as it was written: what leads to a page's neighbours depends on them.
+    pub levels: usize,
     pub query: Query,
     pub raw_query: RawQuery,
     pub version: Version,
@@ -50,6 +52,8 @@ pub struct RequestHead {
     pub user: Option<String>,
     pub content_type: Option<String>,
     pub accepts_gzip: bool,
+    /// For a person to read: a browser goes to an address.
+    pub accepts_html: bool,
     /// Whether `Accept` names OpenMetrics: Prometheus does.
     pub accepts_openmetrics: bool,
     pub if_none_match: Option<String>,
@@ -73,6 +77,18 @@ pub struct RequestHead {
     /// Present when the request asks to become a WebSocket; not yet checked: see
     /// [`handshake`](crate::websocket::handshake()).
     pub upgrade: Option<UpgradeRequest>,
+}
+
+impl RequestHead {
+    /// Whether the client has this version already (RFC 9110, section 13.1.2).
+    pub fn has_etag(&self, etag: &str) -> bool {
+        self.if_none_match.as_ref().is_some_and(|offered| {
+            offered.split(',').any(|one| {
+                let one = one.trim();
+                one == "*" || one.trim_start_matches("W/") == etag
+            })
+        })
+    }
 }
 
 /// The WebSocket fields of a request, as they came (RFC 6455, 4.2.1).
@@ -140,6 +156,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
     Ok(RequestHead {
         method,
         path: target.path,
+        levels: target.levels,
         is_from_page: is_from_page(&fields, &target.query),
         led_by: fields
             .single("Sec-Fetch-Site")
@@ -162,6 +179,7 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<RequestHead, HttpEr
         user,
         content_type: fields.single("Content-Type")?.map(str::to_owned),
         accepts_gzip: accept::accepts_gzip(&fields.list("Accept-Encoding")?),
+        accepts_html: accept::accepts_html(&fields.list("Accept").unwrap_or_default()),
         // An unreadable field names no type.
         accepts_openmetrics: accept::accepts_openmetrics(
             &fields.list("Accept").unwrap_or_default(),

@@ -26,8 +26,7 @@ use super::{Method, date::HttpDate, refusal::Refusal};
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a page elsewhere may read of an answer, beside what every page may (Fetch, 3.3.3).
-const EXPOSED: &str =
-    "Accept-Ranges, Allow, Content-Range, Date, ETag, Retry-After, WWW-Authenticate";
+const EXPOSED: &str = "Accept-Ranges, Allow, Content-Range, Date, ETag, Retry-After, WWW-Authenticate, X-Videostream-Generation";
 
 /// What the fields of every answer to a request have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +46,8 @@ pub enum Readers {
     OwnThisTime,
     /// Pages of the requesting origin, too.
     Origin(String),
+    /// Pages of any origin.
+    Any,
 }
 
 /// What happens to the connection after this response.
@@ -121,6 +122,7 @@ impl ResponseHead {
                 .header("Access-Control-Allow-Origin", origin)
                 .header("Access-Control-Expose-Headers", EXPOSED)
                 .vary("Origin"),
+            Readers::Any => self.header("Access-Control-Allow-Origin", "*"),
         }
     }
 
@@ -172,18 +174,19 @@ impl ResponseHead {
 /// `to` is the method of the request, because HEAD gets no body; for bytes that were no request,
 /// give [`Method::Other`].
 pub fn refuse(refusal: &Refusal, to: Method, connection: Connection, stamp: &Stamp) -> Vec<u8> {
-    let body = format!("{}\n", refusal.reason);
-    let mut head = ResponseHead::new(refusal.status)
-        .header("Content-Type", "text/plain; charset=utf-8")
-        .header("Cache-Control", "no-store")
-        .stamp(stamp);
+    let head =
+        ResponseHead::new(refusal.status).header("Content-Type", "text/plain; charset=utf-8");
+    let head = head.connection(connection).stamp(stamp);
+    refuse_with(refusal, head, &format!("{}\n", refusal.reason), to)
+}
+
+/// The same with a body of another type, which is all that `head` says so far.
+pub fn refuse_with(refusal: &Refusal, head: ResponseHead, body: &str, to: Method) -> Vec<u8> {
+    let mut head = head.header("Cache-Control", refusal.cache_control.unwrap_or("no-store"));
     for (name, value) in &refusal.headers {
         head = head.header(name, value);
     }
-    let mut bytes = head
-        .length(body.len() as u64)
-        .connection(connection)
-        .into_bytes();
+    let mut bytes = head.length(body.len() as u64).into_bytes();
     if to != Method::Head {
         bytes.extend_from_slice(body.as_bytes());
     }

@@ -2,24 +2,24 @@
 
 use super::{HEAD_BYTES_DEFAULT, HttpError, RequestHead, parse_request};
 
-pub(super) fn parse(text: &str) -> Result<Option<(RequestHead, usize)>, HttpError> {
+pub(crate) fn parse(text: &str) -> Result<Option<(RequestHead, usize)>, HttpError> {
     parse_request(text.as_bytes(), HEAD_BYTES_DEFAULT)
 }
 
-pub(super) fn head(text: &str) -> RequestHead {
+pub(crate) fn head(text: &str) -> RequestHead {
     let (head, length) = parse(text).expect("a valid head").expect("a whole head");
     assert_eq!(length, text.len());
     head
 }
 
 /// A head with these field lines, each given without its line end.
-pub(super) fn with(start: &str, lines: &[&str]) -> String {
+pub(crate) fn with(start: &str, lines: &[&str]) -> String {
     format!(
         "{start}\r\nHost: a\r\n{}\r\n",
         lines.iter().map(|l| format!("{l}\r\n")).collect::<String>()
     )
 }
 
-pub(super) fn status(text: &str) -> u16 {
+pub(crate) fn status(text: &str) -> u16 {
     parse(text).expect_err("a refusal").status()
 }

@@ -48,6 +48,8 @@ impl fmt::Debug for RawQuery {
 /// The request target (RFC 9112, 3.2): `/path?query`, `http://host/path?query` or `*`.
 pub(super) struct Target<'a> {
     pub(super) path: String,
+    /// Slashes in it as it was written.
+    pub(super) levels: usize,
     pub(super) query: Query,
     pub(super) raw_query: RawQuery,
     /// The first `?key=` that is not empty, as a form writes it: `+` is a space. And where it has
@@ -71,6 +73,7 @@ impl<'a> Target<'a> {
             _ => (None, target),
         };
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let levels = path.matches('/').count();
         let path = match (path, authority) {
             ("", Some(_)) => "/".to_owned(),
             ("*", None) => "*".to_owned(),
@@ -81,6 +84,7 @@ impl<'a> Target<'a> {
         let (query, token) = parse_query(query);
         Ok(Self {
             path,
+            levels,
             query,
             raw_query,
             keys,

@@ -1,7 +1,6 @@
 //! What a test sees of a hub between two turns: the simulation checks its promises against this.
 
 use super::Hub;
-use super::broadcast::Broadcast;
 use crate::session::{Session, SessionId, Socket, State};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -96,7 +95,7 @@ pub struct StreamAudit {
     pub ring_bytes: usize,
     pub init_bytes: usize,
     pub skips: u64,
-    /// Whether it stays without a publisher and viewers, for its recording.
+    /// Whether it stays without a publisher and viewers, for its recording or its segments.
     pub is_kept: bool,
 }
 
@@ -145,6 +144,11 @@ impl<S: Socket> Hub<S> {
                 viewer.has_output(self.streams.stream(viewer.stream()))
             }
             State::Gone => false,
+            State::Fetching(fetching) => {
+                !session.outbox().is_empty()
+                    || fetching.has_output(self.streams.stream(fetching.stream()))
+                    || !self.waits_for_segment(fetching)
+            }
             State::Relaying(relaying) => {
                 let compat = self.compat.as_ref();
                 compat.is_some_and(|compat| relaying.has_news(compat.kept()))
@@ -193,7 +197,7 @@ impl<S: Socket> Hub<S> {
                 State::Responding { .. } | State::Recalling(_) | State::Gone => false,
                 State::Closing { is_shut, .. } => *is_shut,
                 // It only looks whether the peer has left.
-                State::Pending(_) => false,
+                State::Pending(_) | State::Fetching(_) => false,
                 State::Requesting(_)
                 | State::Draining(_)
                 | State::Posting(_)
@@ -239,6 +243,7 @@ impl<S: Socket> Hub<S> {
                 Wait::Event("its turn")
             }
             State::Recalling(_) => Wait::Event("the archive"),
+            State::Fetching(_) if is_level => Wait::Event("media"),
             State::Following(_) if is_level => Wait::Event("the next second"),
             State::Gone if self.sessions.has_gone() => Wait::Event("its slot to be freed"),
             _ => Wait::Nothing,
@@ -257,7 +262,8 @@ impl<S: Socket> Hub<S> {
                 ring_bytes: stream.ring().byte_len(),
                 init_bytes: stream.init_bytes(),
                 skips: broadcast.map_or(0, |one| one.traffic().skips()),
-                is_kept: broadcast.is_some_and(Broadcast::is_kept),
+                is_kept: broadcast
+                    .is_some_and(|one| one.is_kept() || one.segment_readers().keep_stream()),
             }
         });
         streams.collect()

@@ -3,6 +3,7 @@
 use super::audience::Audience;
 use super::candidate::Candidates;
 use super::keyframe_requests::KeyframeRequests;
+use super::segments::SegmentReaders;
 use super::stall::Arrivals;
 use super::traffic::Traffic;
 use super::unsent::Unsent;
@@ -29,6 +30,7 @@ pub struct Broadcast {
     /// Publishers that have sent no media yet.
     candidates: Candidates,
     audience: Audience,
+    segment_readers: SegmentReaders,
     traffic: Traffic,
     keyframes: KeyframeRequests,
     /// Whether the stream stays without a publisher and viewers: its recording may go on.
@@ -65,6 +67,7 @@ impl Broadcast {
             publication: 0,
             candidates: Candidates::default(),
             audience: Audience::new(unsent),
+            segment_readers: SegmentReaders::default(),
             traffic: Traffic::new(now),
             keyframes: KeyframeRequests::new(now),
             is_kept: false,
@@ -86,6 +89,14 @@ impl Broadcast {
 
     pub fn audience_mut(&mut self) -> &mut Audience {
         &mut self.audience
+    }
+
+    pub fn segment_readers(&self) -> &SegmentReaders {
+        &self.segment_readers
+    }
+
+    pub fn segment_readers_mut(&mut self) -> &mut SegmentReaders {
+        &mut self.segment_readers
     }
 
     pub fn traffic(&self) -> &Traffic {
@@ -202,9 +213,13 @@ impl Broadcast {
         self.audience.join(viewer, is_websocket)
     }
 
-    /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording.
+    /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording or its
+    /// segments.
     pub fn is_unused(&self) -> bool {
-        !self.has_publisher() && self.audience.is_empty() && !self.is_kept
+        !self.has_publisher()
+            && self.audience.is_empty()
+            && !self.is_kept
+            && !self.segment_readers.keep_stream()
     }
 
     pub fn uptime(&self, now: Instant) -> Duration {

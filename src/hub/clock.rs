@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 pub struct Time {
     /// Of a clock that never goes back. Deadlines are counted by it.
     pub now: Instant,
-    /// Seconds since 1970, by a clock that may be set. Tokens expire by it.
-    pub unix_s: u64,
-    /// Milliseconds since 1970 by a clock that never goes back, is not set, and goes on while the process
-    /// stands still: other nodes see how old media are by it.
+    /// Milliseconds since 1970, by a clock that may be set. Tokens expire by it.
     pub unix_ms: u64,
+    /// Milliseconds by a clock that never goes back, is not set, and goes on while the process stands
+    /// still: other nodes see how old media are by it. It begins with the wall clock's.
+    pub steady_ms: u64,
 }
 
 #[derive(Debug)]
@@ -39,17 +39,21 @@ impl Clock {
         self.time.now
     }
 
-    pub fn unix_s(&self) -> u64 {
-        self.time.unix_s
-    }
-
     pub fn unix_ms(&self) -> u64 {
         self.time.unix_ms
     }
 
+    pub fn unix_s(&self) -> u64 {
+        self.time.unix_ms / 1000
+    }
+
+    pub fn steady_ms(&self) -> u64 {
+        self.time.steady_ms
+    }
+
     /// The date of responses.
     pub fn date(&mut self) -> HttpDate {
-        self.dates.at(self.time.unix_s)
+        self.dates.at(self.unix_s())
     }
 
     /// The media clock: time since the start.

@@ -157,6 +157,7 @@ impl<S: Socket> Hub<S> {
                 self.sessions[id].ping(self.clock.now());
                 self.queue_write(id);
             }
+            Due::NoSegment => self.give_up_segment(id),
             Due::Media => self.queue_write(id),
             Due::Stalled => {
                 self.books.counters.viewers_timed_out += 1;
@@ -189,6 +190,9 @@ impl<S: Socket> Hub<S> {
                 work.spend(stream.ring_price());
                 stream.free_media();
             }
+            if is_stale {
+                broadcast.segment_readers_mut().forget_asking();
+            }
             let count = broadcast.audience_mut().count_for_publishers();
             let count = count.map(|count| ToPublisher::Viewers { count });
             let keyframes = broadcast.keyframe_message(self.clock.now());
@@ -206,6 +210,9 @@ impl<S: Socket> Hub<S> {
             }
             if sends_counts {
                 self.send_count(stream_id);
+            }
+            if is_stale {
+                self.remove_if_unused(stream_id);
             }
         }
     }

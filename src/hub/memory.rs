@@ -213,6 +213,13 @@ impl<S: Socket> Hub<S> {
                     let outbox = if is_in_ring { &none } else { session.outbox() };
                     holdings.add(id, own_bytes(session), outbox);
                 }
+                State::Fetching(fetching) => {
+                    let oldest = self.streams.stream(fetching.stream()).ring().oldest();
+                    let is_in_ring = fetching.taken().is_some_and(|taken| taken >= oldest);
+                    let none = Outbox::default();
+                    let outbox = if is_in_ring { &none } else { session.outbox() };
+                    holdings.add(id, own_bytes(session), outbox);
+                }
                 _ => holdings.add(id, own_bytes(session), session.outbox()),
             }
         }

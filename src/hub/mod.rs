@@ -23,6 +23,7 @@
 //! - `recordings`: which chunks go to the recording thread. `archive`: recordings over HTTP. `time_shift`:
 //!   viewers behind live.
 //! - `events`: what `--event-url` gets. `followers`: what `/api/events` gets.
+//! - `segments`: GOPs by number, for caches.
 //! - `read`, `write`: the two halves of a turn; `sweep`: the way through an audience;
 //!   `write_queue`: sessions written to by themselves.
 //! - `roles`: how a session leaves its role; `deadlines`: what must happen by when; `memory`: what is
@@ -47,6 +48,7 @@ mod clients;
 mod clock;
 mod compat;
 mod deadlines;
+mod error_page;
 mod events;
 mod followers;
 mod keyframe_requests;
@@ -55,6 +57,7 @@ mod look;
 mod media_clock;
 mod memory;
 mod nodes;
+mod oembed;
 mod opening;
 mod pending;
 mod posters;
@@ -67,6 +70,7 @@ mod reports;
 mod requests;
 mod response;
 mod roles;
+mod segments;
 mod sessions;
 mod settings;
 mod stall;
@@ -236,7 +240,8 @@ impl<S: Socket> Hub<S> {
     /// Begins a turn. All that happens until the next one happens at this time.
     pub fn begin(&mut self, time: Time) {
         self.clock.set(time);
-        self.streams.set_clock(self.clock.since_start());
+        self.streams
+            .set_clock(self.clock.since_start(), self.clock.unix_ms());
     }
 
     /// Takes a new connection. `redirects_to` is the port of https: all requests are answered with
@@ -324,6 +329,7 @@ impl<S: Socket> Hub<S> {
         self.pass_on_ordinary(); // to old listeners
         self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
+        self.wake_segment_readers(); // and so do readers of segments
         let _left = self.write(clock);
         #[cfg(feature = "testing")]
         self.audit_write(_left);
@@ -343,7 +349,8 @@ impl<S: Socket> Hub<S> {
         if !self.queues.is_empty() || self.sessions.has_gone() || self.ticks.is_interrupted() {
             return Some(now);
         }
-        let tick = (!self.sessions.is_empty()).then(|| self.ticks.next());
+        let has_deadlines = !self.sessions.is_empty() || self.streams.keep_segments();
+        let tick = has_deadlines.then(|| self.ticks.next());
         let wakes = [
             tick,
             self.streams.sweep_at(now),

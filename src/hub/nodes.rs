@@ -45,7 +45,7 @@ impl<S: Socket> Hub<S> {
     fn now(&self) -> Now {
         Now {
             instant: self.clock.now(),
-            unix_ms: self.clock.unix_ms(),
+            unix_ms: self.clock.steady_ms(),
         }
     }
 

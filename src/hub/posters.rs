@@ -2,6 +2,7 @@
 //! name and colour.
 
 use super::Hub;
+use super::broadcast::Broadcast;
 use super::requests::{Exchange, not_live};
 use crate::access::Shown;
 use crate::http::refusal::{Cause, Refusal};
@@ -18,6 +19,9 @@ use std::mem;
 
 /// The first bytes of a JPEG: start of image, and the marker after it.
 const JPEG_MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
+
+/// Frames of this codec can be wrapped as pictures.
+const CODEC_ID_VP8: &str = "V_VP8";
 
 /// Chunks of a GOP that are looked through for its keyframe.
 const KEYFRAME_CHUNKS_MAX: usize = 4;
@@ -162,11 +166,23 @@ impl<S: Socket> Hub<S> {
     }
 }
 
+/// Names the picture of a stream without making it: the picture is the same while the version is.
+pub(super) fn poster_version(stream: &Stream, broadcast: &Broadcast) -> Option<String> {
+    if let Some(poster) = broadcast.poster() {
+        return Some(poster.etag.trim_matches('"').to_owned());
+    }
+    let recording = &stream.init().filter(|_| stream.is_live())?.recording;
+    let is_vp8 = recording.tracks[recording.video()?].codec_id == CODEC_ID_VP8;
+    let sequence = stream.ring().join_point()?;
+    let publication = broadcast.publication()?;
+    is_vp8.then(|| format!("{publication}-{sequence}"))
+}
+
 /// The keyframe of a live stream that begins with this chunk, or soon behind it.
 fn wrap_keyframe(stream: &Stream, sequence: u64) -> Option<Picture> {
     let recording = &stream.init().filter(|_| stream.is_live())?.recording;
     let video = recording.video()?;
-    if recording.tracks[video].codec_id != "V_VP8" {
+    if recording.tracks[video].codec_id != CODEC_ID_VP8 {
         return None;
     }
     // Tracks are numbered anew, from 1.

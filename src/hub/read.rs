@@ -77,6 +77,13 @@ impl<S: Socket> Hub<S> {
                 self.read_pending(id);
                 false
             }
+            // It only looks whether the peer has left.
+            State::Fetching(_) => {
+                if self.sessions[id].has_peer_left() {
+                    self.drop_session(id);
+                }
+                false
+            }
             // What comes behind the request waits in the kernel.
             State::Responding { .. } | State::Recalling(_) | State::Gone => false,
             // The client gets the reason first. Its bytes no longer matter, except those of the

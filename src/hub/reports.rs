@@ -1,6 +1,7 @@
 //! Reports about streams, for programs that ask and for people who watch over the server.
 
 use super::Hub;
+use super::posters::poster_version;
 use super::renderings::{Names, What};
 use super::requests::Exchange;
 use crate::access::Shown;
@@ -67,6 +68,7 @@ impl<S: Socket> Hub<S> {
                 let streams = self.reports(&names, &self.settings.base_path);
                 let (compat_listeners, compat_kept_bytes) = self.compat_figures();
                 let usage = self.usage().unwrap_or_default();
+                let (segments_waiting, segments_sending) = self.segment_figures();
                 let snapshot = Snapshot {
                     counters: self.books.counters.clone(),
                     connections: self.sessions.len() as u64,
@@ -74,6 +76,8 @@ impl<S: Socket> Hub<S> {
                     cpu: usage.cpu,
                     resident_bytes: usage.memory_bytes,
                     auth_waiting: self.pending_requests(),
+                    segments_waiting,
+                    segments_sending,
                     log_lines_lost: crate::log::lines_lost(),
                     compat_listeners,
                     compat_kept_bytes,
@@ -132,6 +136,7 @@ impl<S: Socket> Hub<S> {
                 tracks.any(|track| track.kind == TrackKind::Audio)
             }),
             poster: format!("{prefix}/live/{}/poster", stream.name()),
+            poster_version: poster_version(stream, broadcast),
             viewers: broadcast.audience().len(),
             viewers_ws: viewers.websocket,
             viewers_http: viewers.http,

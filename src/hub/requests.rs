@@ -9,11 +9,12 @@
 use super::Hub;
 use super::archive::file_name;
 use super::authorizer::{Asked, Asking};
+use super::error_page::error_page;
 use super::response::{Embedding, ResponseTo, WholeResponse};
 use crate::access::Shown;
 use crate::http::base_path::BasePath;
 use crate::http::refusal::{Cause, Refusal};
-use crate::http::response::{Connection, Stamp, refuse};
+use crate::http::response::{Connection, ResponseHead, Stamp, refuse, refuse_with};
 use crate::http::{Body, Method, RequestHead};
 use crate::pages;
 use crate::picture::Picture;
@@ -258,7 +259,7 @@ impl<S: Socket> Hub<S> {
             }
             Route::Asset(path) => {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
-                self.respond(exchange, |to| to.page(page, Embedding::SameOrigin));
+                self.respond(exchange, |to| to.asset(page));
             }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
@@ -282,6 +283,9 @@ impl<S: Socket> Hub<S> {
                 let (stream, file) = (name, file_name(&file)?);
                 return self.recall(exchange, Task::Picture { stream, file });
             }
+            Route::Segment { name, file } => {
+                return self.serve_segment_file(exchange, &name, file);
+            }
             Route::Events => return self.follow(exchange, true),
             Route::Streams | Route::Metrics => {
                 let (names, locked) = self.listed_for(&self.shown(head));
@@ -296,6 +300,10 @@ impl<S: Socket> Hub<S> {
                     None => return Err(not_found()),
                 };
                 self.respond_with_streams(exchange, &route, vec![name], false);
+            }
+            Route::Oembed => {
+                let json = self.oembed(id, head)?;
+                self.respond(exchange, |to| to.text("application/json", json));
             }
             Route::Health => {
                 let media_type = "text/plain; charset=utf-8";
@@ -368,9 +376,32 @@ impl<S: Socket> Hub<S> {
             )
         };
         let header = Connection::keep_alive(keep_alive);
-        let bytes = refuse(&refusal, head.method, header, &stamp);
+        let (path, levels) = self.place_in_site(id, head);
+        let bytes = match error_page(&refusal, head, path, levels) {
+            Some(html) => {
+                let fields = ResponseHead::new(refusal.status)
+                    .header("Content-Type", "text/html; charset=utf-8")
+                    .header("Content-Security-Policy", pages::CONTENT_SECURITY_POLICY)
+                    .header("Referrer-Policy", "no-referrer");
+                let fields = fields.connection(header).stamp(&stamp);
+                refuse_with(&refusal, fields, &html, head.method)
+            }
+            None => refuse(&refusal, head.method, header, &stamp),
+        };
         self.sessions[id].send(bytes);
         self.go_on_after_answer(id, after);
+    }
+
+    /// A request's path below the prefix that it may have, and how many slashes lead there.
+    fn place_in_site<'h>(&self, id: SessionId, head: &'h RequestHead) -> (&'h str, usize) {
+        let prefix = self.link_prefix(id, head);
+        match prefix.strip(&head.path) {
+            Some(path) if !path.is_empty() => {
+                let above = prefix.as_str().matches('/').count();
+                (path, head.levels.saturating_sub(above))
+            }
+            _ => (&head.path, head.levels),
+        }
     }
 
     /// What happens to the connection after a whole answer, and whether it may make another

@@ -29,6 +29,16 @@ pub enum Embedding {
     Anyone,
 }
 
+/// Something that caches may keep.
+#[derive(Debug)]
+pub struct Kept {
+    pub media_type: String,
+    /// `None` for what changes.
+    pub etag: Option<String>,
+    pub cache_control: &'static str,
+    pub bytes: Bytes,
+}
+
 /// What a response needs to know of its request.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseTo<'a> {
@@ -47,12 +57,17 @@ impl ResponseTo<'_> {
         let gzip = page.gzip();
         let sent = gzip
             .filter(|_| self.head.accepts_gzip)
-            .unwrap_or(&page.plain);
+            .unwrap_or_else(|| page.plain());
+        let cache_control = if page.is_immutable {
+            "public, max-age=31536000, immutable"
+        } else {
+            // A browser asks for it again each time and gets 304: a new server is seen at once.
+            "no-cache"
+        };
         let head = |status| {
             let mut head = ResponseHead::new(status)
                 .header("ETag", &sent.etag)
-                // A browser asks for it again each time and gets 304: a new server is seen at once.
-                .header("Cache-Control", "no-cache")
+                .header("Cache-Control", cache_control)
                 .header("Content-Security-Policy", policy)
                 .header("Referrer-Policy", "no-referrer");
             if gzip.is_some() {
@@ -71,10 +86,23 @@ impl ResponseTo<'_> {
             return self.bodiless(head(304));
         }
         let mut head = head(200).header("Content-Type", page.content_type);
-        if !std::ptr::eq(sent, &page.plain) {
+        if gzip.is_some_and(|gzip| std::ptr::eq(gzip, sent)) {
             head = head.header("Content-Encoding", "gzip");
         }
         self.body(head, sent.bytes.clone())
+    }
+
+    /// A part of a page. Pages elsewhere may read it: `/player.js` is a module for them, and imports others.
+    pub fn asset(self, page: &Page) -> WholeResponse {
+        let stamp = Stamp {
+            readers: Readers::Any,
+            ..self.stamp.clone()
+        };
+        let to = ResponseTo {
+            stamp: &stamp,
+            ..self
+        };
+        to.page(page, Embedding::SameOrigin)
     }
 
     /// A picture. With `no-cache` a client asks for it again each time, and gets 304 while it is the same.
@@ -95,6 +123,22 @@ impl ResponseTo<'_> {
         }
         let head = head(200).header("Content-Type", picture.media_type);
         self.body(head, picture.bytes.clone())
+    }
+
+    /// What caches keep.
+    pub fn kept(self, kept: Kept) -> WholeResponse {
+        let head = |status| {
+            let head = ResponseHead::new(status).header("Cache-Control", kept.cache_control);
+            match &kept.etag {
+                Some(etag) => head.header("ETag", etag),
+                None => head,
+            }
+        };
+        if kept.etag.as_deref().is_some_and(|etag| self.has(etag)) {
+            return self.bodiless(head(304));
+        }
+        let head = head(200).header("Content-Type", &kept.media_type);
+        self.body(head, kept.bytes)
     }
 
     /// The answer to OPTIONS: `allow` are the methods of the address. A page of an allowed origin
@@ -143,11 +187,6 @@ impl ResponseTo<'_> {
 
     /// Whether the client has this version already (RFC 9110, section 13.1.2).
     fn has(self, etag: &str) -> bool {
-        self.head.if_none_match.as_ref().is_some_and(|offered| {
-            offered.split(',').any(|one| {
-                let one = one.trim();
-                one == "*" || one.trim_start_matches("W/") == etag
-            })
-        })
+        self.head.has_etag(etag)
     }
 }

@@ -91,12 +91,13 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Takes a connection out of its role, and gives it another.
-    fn change_state(&mut self, id: SessionId, state: State) {
+    pub(super) fn change_state(&mut self, id: SessionId, state: State) {
         match self.sessions[id].enter(state, self.clock.now()) {
             State::Viewing { viewer, .. } => self.viewer_left(&viewer),
             State::Publishing(publisher) => self.publisher_left(id, *publisher),
             State::Relaying(relaying) => self.old_left(id, *relaying),
             State::Following(_) => self.followers.left(id),
+            State::Fetching(fetching) => self.segment_reader_left(&fetching),
             State::Requesting(_)
             | State::Pending(_)
             | State::Responding { .. }
@@ -193,6 +194,7 @@ impl<S: Socket> Hub<S> {
                 | State::Pending(_)
                 | State::Draining(_)
                 | State::Recalling(_)
+                | State::Fetching(_)
                 | State::Following(_)
                 | State::Posting(_) => {
                     self.drop_session(id);

@@ -1,6 +1,7 @@
 //! All streams: the media of each, and beside them its publisher, its viewers and its counts.
 
 use super::broadcast::Broadcast;
+use super::segments::SegmentReaders;
 use super::sweep::Swept;
 use super::unsent::Unsent;
 use crate::session::SessionId;
@@ -35,8 +36,9 @@ impl Streams {
         self.catalog.limits()
     }
 
-    pub fn set_clock(&mut self, since_start: Duration) {
+    pub fn set_clock(&mut self, since_start: Duration, unix_ms: u64) {
         self.catalog.set_clock(since_start);
+        self.catalog.set_wall_clock(unix_ms);
     }
 
     pub fn find(&self, name: &str) -> Option<StreamId> {
@@ -76,6 +78,28 @@ impl Streams {
 
     pub fn broadcasts(&self) -> impl Iterator<Item = &Broadcast> {
         self.broadcasts.values()
+    }
+
+    /// Whether a stream stays for its segments, for a while.
+    pub fn keep_segments(&self) -> bool {
+        let mut broadcasts = self.broadcasts.values();
+        broadcasts.any(|broadcast| broadcast.segment_readers().keep_stream())
+    }
+
+    /// Calls `news` for each stream that has something new for readers of its segments: the stream, the
+    /// readers, and whether a segment has begun or ended.
+    pub fn each_segment_news(&mut self, mut news: impl FnMut(&Stream, &SegmentReaders, bool)) {
+        for (&id, broadcast) in &mut self.broadcasts {
+            let readers = broadcast.segment_readers_mut();
+            if readers.waiting().is_empty() && readers.sending().is_empty() {
+                continue;
+            }
+            let stream = self.catalog.stream(id);
+            let (has_news, has_begun) = readers.take_news(stream);
+            if has_news {
+                news(stream, readers, has_begun);
+            }
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (StreamId, &Stream)> {

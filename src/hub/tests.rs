@@ -269,7 +269,7 @@ fn request_waits_only_for_the_hook() {
 fn at(now: Instant) -> Time {
     Time {
         now,
-        unix_s: 0,
         unix_ms: 0,
+        steady_ms: 0,
     }
 }

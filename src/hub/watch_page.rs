@@ -21,7 +21,8 @@ impl<S: Socket> Hub<S> {
         let page = pages::page("watch/watch.html").ok_or_else(not_found)?;
         let still = self.public_still(name);
         let site = self.site(exchange.id, exchange.head);
-        let page = page.with_title(&link_preview(name, site.as_deref(), still.as_ref()));
+        let preview = link_preview(name, site.as_deref(), still.as_ref());
+        let page = page.filled(&preview, &without_scripts(name));
         let page = page.ok_or_else(not_found)?;
         self.respond(exchange, |to| to.page(&page, embedding));
         Ok(())
@@ -29,7 +30,7 @@ impl<S: Socket> Hub<S> {
 
     /// A picture of a stream that everybody may watch. The page is for everybody: of another stream it
     /// does not say even that it is on air.
-    fn public_still(&mut self, name: &StreamName) -> Option<Picture> {
+    pub(super) fn public_still(&mut self, name: &StreamName) -> Option<Picture> {
         if self.is_public(name) {
             self.still(name)
         } else {
@@ -39,7 +40,7 @@ impl<S: Socket> Hub<S> {
 
     /// Where this server begins for this client: `https://host/prefix`. `None` for a request without a
     /// host.
-    fn site(&self, id: SessionId, head: &RequestHead) -> Option<String> {
+    pub(super) fn site(&self, id: SessionId, head: &RequestHead) -> Option<String> {
         let host = head.host.as_deref().filter(|host| !host.is_empty())?;
         let session = &self.sessions[id];
         let is_forwarded =
@@ -76,21 +77,63 @@ fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) 
     add("title", name);
     add("description", &format_args!("Watch {name} live."));
     add("url", &address);
-    let Some(still) = still else {
-        return html;
-    };
-    add("image", &format_args!("{address}/poster"));
-    add("image:type", &still.media_type);
-    if let Some(size) = still.size {
-        add("image:width", &size.width);
-        add("image:height", &size.height);
+    // The bare player, in a frame.
+    let size = still.and_then(|still| still.size);
+    let (width, height) = size.map_or(SIZE_DEFAULT, |size| (size.width, size.height));
+    add("video", &format_args!("{address}?embed"));
+    add("video:type", &"text/html");
+    add("video:width", &width);
+    add("video:height", &height);
+    if let Some(still) = still {
+        add("image", &format_args!("{address}/poster"));
+        add("image:type", &still.media_type);
+        if size.is_some() {
+            add("image:width", &width);
+            add("image:height", &height);
+        }
+        add("image:alt", &format_args!("A picture of {name}"));
     }
-    add("image:alt", &format_args!("A picture of {name}"));
-    html + "\n  <meta name=\"twitter:card\" content=\"summary_large_image\">"
+    let mut add = |name: &str, value: &dyn std::fmt::Display| {
+        write!(
+            html,
+            "\n  <meta name=\"twitter:{name}\" content=\"{value}\">"
+        )
+        .expect("text takes all");
+    };
+    add("title", name);
+    add("description", &format_args!("Watch {name} live."));
+    if still.is_some() {
+        add("card", &"summary_large_image");
+        add("image", &format_args!("{address}/poster"));
+    } else {
+        add("card", &"summary");
+    }
+    let asked: String =
+        form_urlencoded::byte_serialize(format!("{site}/live/{name}").as_bytes()).collect();
+    write!(
+        html,
+        "\n  <link rel=\"alternate\" type=\"application/json+oembed\" title=\"{name}\" \
+         href=\"{}/oembed?url={asked}\">",
+        attribute(site)
+    )
+    .expect("text takes all");
+    html
+}
+
+/// Of a picture that is not known yet.
+pub(super) const SIZE_DEFAULT: (u16, u16) = (1280, 720);
+
+/// The stream as a browser shows it by itself, for those without scripts. The link is relative, so that it
+/// is right below any path prefix.
+fn without_scripts(name: &StreamName) -> String {
+    format!(
+        "<noscript><p class=\"no-script\">Scripts are turned off in this browser. Watch {name} without them, a few \
+         seconds later: <a href=\"{name}.webm\">{name}.webm</a></p></noscript>"
+    )
 }
 
 /// As the value of an attribute in quotes.
-fn attribute(text: &str) -> String {
+pub(super) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('"', "&quot;")
         .replace('<', "&lt;")
@@ -113,11 +156,20 @@ mod tests {
             "<meta property=\"og:image:type\" content=\"image/jpeg\">",
             "<meta property=\"og:image:width\" content=\"640\">",
             "<meta property=\"og:image:height\" content=\"360\">",
+            "<meta property=\"og:video\" content=\"https://h:1/a&amp;&quot;&lt;b/live/demo?embed\">",
+            "<meta property=\"og:video:width\" content=\"640\">",
+            "<meta name=\"twitter:card\" content=\"summary_large_image\">",
+            "<link rel=\"alternate\" type=\"application/json+oembed\" title=\"demo\" \
+             href=\"https://h:1/a&amp;&quot;&lt;b/oembed?url=https%3A%2F%2Fh%3A1%2Fa%26%22%3Cb%2Flive%2Fdemo\">",
         ] {
             assert!(html.lines().any(|it| it.trim() == line), "{line} in {html}");
         }
         let without = link_preview(&name, Some("http://h"), None);
         assert!(without.contains("og:title") && !without.contains("image"));
+        assert!(
+            without.contains("\"og:video:width\" content=\"1280\"")
+                && without.contains("content=\"summary\"")
+        );
         assert!(!link_preview(&name, None, Some(&jpeg)).contains("og:"));
     }
 }

@@ -141,6 +141,7 @@ impl<S: Socket> Hub<S> {
             State::Gone => 0,
             State::Viewing { .. } => self.write_viewer(id),
             State::Relaying(_) => self.write_old(id),
+            State::Fetching(_) => self.write_segment(id),
             _ => self.write_outbox(id),
         };
         self.sessions[id].note_unsent(self.clock.now());

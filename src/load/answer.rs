@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use bytes::Bytes;
 
 use super::options::Protocol;
+use super::segments::SegmentReader;
 use super::unframe::Unframer;
 use super::wire::Wire;
 use crate::http::chunked::Decoder;
@@ -22,9 +23,18 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub(super) fn ask(
     socket: &mut Wire,
     answer: &mut Vec<u8>,
-    protocol: Protocol,
+    (protocol, request): (Protocol, &[u8]),
     scratch: &mut [u8],
 ) -> Result<Option<(Unframer, bool, Bytes)>, String> {
+    if protocol == Protocol::Segments {
+        // Each of its answers has a head of its own.
+        let segments = SegmentReader::new(request)?;
+        return Ok(Some((
+            Unframer::Segments(Box::new(segments)),
+            false,
+            Bytes::new(),
+        )));
+    }
     loop {
         match socket.read(scratch) {
             Ok(0) => {
@@ -47,7 +57,7 @@ pub(super) fn ask(
                     })
                 })
                 .map_err(|error| error.to_string())?,
-            Protocol::Http => {
+            Protocol::Http | Protocol::Segments => {
                 check_stream(answer)?.map(|(unframer, length)| (unframer, false, length))
             }
         };

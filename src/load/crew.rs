@@ -93,7 +93,7 @@ impl<'a> PartViewers<'a> {
             let of_stream = plan.targets.iter().map(|target| {
                 [&[SUBPROTOCOL][..], &[]].map(|protocols| match plan.protocol {
                     Protocol::Ws => client_request(host, target, NONCE, protocols, key.as_ref()),
-                    Protocol::Http => http_request(host, target, key.as_ref()),
+                    Protocol::Http | Protocol::Segments => http_request(host, target, key.as_ref()),
                 })
             });
             of_stream.collect()
@@ -306,6 +306,7 @@ impl<'a> PartViewers<'a> {
             {
                 viewer.show_presence();
             }
+            viewer.ask_again();
             if !viewer.is_connecting() {
                 continue;
             }

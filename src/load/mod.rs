@@ -33,6 +33,7 @@ mod plan;
 mod progress;
 mod publisher;
 mod report;
+mod segments;
 mod server;
 mod socket;
 mod stamp;

@@ -206,6 +206,8 @@ pub struct Options {
 pub enum Protocol {
     Ws,
     Http,
+    /// One segment after another, as through a cache
+    Segments,
 }
 
 impl Protocol {
@@ -213,6 +215,7 @@ impl Protocol {
         match self {
             Protocol::Ws => "ws",
             Protocol::Http => "http",
+            Protocol::Segments => "segments",
         }
     }
 }

@@ -14,6 +14,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const LIVE: &str = "/live/";
 const SUFFIX: &str = ".webm";
+const LIST: &str = "/live.json";
 
 /// What was asked to be watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,7 @@ impl Target {
         let suffix = match protocol {
             Protocol::Ws => "",
             Protocol::Http => SUFFIX,
+            Protocol::Segments => LIST,
         };
         match names {
             None => vec![format!("{}{}", self.path, self.query)],
@@ -111,14 +113,14 @@ impl Target {
     pub(super) fn url(&self, protocol: Protocol) -> String {
         let path = match &self.name {
             Some(name) => match protocol {
-                Protocol::Ws => format!("{LIVE}{name}"),
+                Protocol::Ws | Protocol::Segments => format!("{LIVE}{name}"),
                 Protocol::Http => format!("{LIVE}{name}{SUFFIX}"),
             },
             None => self.path.split('&').next().unwrap_or_default().to_owned(),
         };
         let scheme = match protocol {
             Protocol::Ws => Scheme::WebSocket,
-            Protocol::Http => Scheme::Http,
+            Protocol::Http | Protocol::Segments => Scheme::Http,
         };
         let scheme = scheme.name(self.is_encrypted);
         format!("{scheme}://{}{path}", self.authority)

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+use super::segments::SegmentReader;
 use crate::http::chunked::{Decoded, Decoder};
 
 /// Bytes of a text message, or of a frame's head.
@@ -23,6 +24,8 @@ pub(super) enum Piece {
     Ping(Bytes),
     /// The server's end of the stream, and its reason.
     End(String),
+    /// The next request, to be sent.
+    Ask(Bytes),
 }
 
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub(super) enum Unframer {
     WebSocket(FrameReader),
     Chunked(Decoder),
     UntilClose,
+    Segments(Box<SegmentReader>),
 }
 
 impl Unframer {
@@ -41,6 +45,7 @@ impl Unframer {
     pub fn next(&mut self, input: &mut Bytes) -> Result<Option<Piece>, String> {
         match self {
             Unframer::WebSocket(frames) => frames.next(input),
+            Unframer::Segments(segments) => segments.next(input),
             Unframer::Chunked(decoder) => match decoder.decode(input) {
                 Ok(Decoded::Data(bytes)) => Ok(Some(Piece::Media(bytes))),
                 Ok(Decoded::Partial) => Ok(None),

@@ -190,6 +190,20 @@ impl Viewer {
         }
     }
 
+    /// Asks again for a stream that was not there, where it has to ask.
+    pub fn ask_again(&mut self) {
+        if let Life::Watching {
+            socket,
+            screen: Screen::Lit(reader),
+        } = &mut self.life
+            && let Unframer::Segments(segments) = &mut reader.unframer
+            && let Some(request) = segments.ask_again()
+        {
+            // If it cannot be written, reading will tell why.
+            let _ = socket.write_all(&request);
+        }
+    }
+
     /// Its socket has news, or its time has come. Reads `allowed` bytes at most.
     pub fn turn(&mut self, request: &[u8], allowed: usize, shared: &mut Shared) -> Outcome {
         if let Life::Connecting(socket) = &mut self.life {
@@ -215,7 +229,7 @@ impl Viewer {
         let mut just_connected = false;
         let mut rest = Bytes::new();
         if let Life::Asking { socket, answer } = &mut self.life {
-            match ask(socket, answer, shared.protocol, shared.scratch) {
+            match ask(socket, answer, (shared.protocol, request), shared.scratch) {
                 Ok(None) => return Outcome::Nothing,
                 Ok(Some((unframer, is_v1, after))) => {
                     just_connected = true;
@@ -305,6 +319,8 @@ impl Viewer {
                 Ok(true) => {
                     self.is_settled = true;
                     match self.assignment.role {
+                        // It has to see where a segment ends.
+                        Role::Crowd if shared.protocol == Protocol::Segments => {}
                         Role::Crowd => *screen = Screen::Blank,
                         Role::Stalled => screen.freeze(shared),
                         Role::Sampled | Role::Slow => {}
@@ -367,6 +383,12 @@ impl Reader {
                 Ok(Some(Piece::Ping(payload))) => {
                     // A socket too full for a pong is already slow.
                     let _ = socket.write(&masked_pong(&payload));
+                }
+                Ok(Some(Piece::Ask(request))) => {
+                    // A request is shorter than any socket's buffer.
+                    socket
+                        .write_all(&request)
+                        .map_err(|error| error.to_string())?;
                 }
                 Ok(Some(Piece::End(reason))) => {
                     return Err(format!("the server ended it: {reason}"));

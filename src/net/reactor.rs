@@ -512,8 +512,8 @@ impl LoopClock {
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Time {
             now: self.began,
-            unix_s: since_1970.map_or(u64::MAX, |since| since.as_secs()),
-            unix_ms: self.started_unix_ms + self.started.elapsed().as_millis() as u64,
+            unix_ms: since_1970.map_or(u64::MAX, |since| since.as_millis() as u64),
+            steady_ms: self.started_unix_ms + self.started.elapsed().as_millis() as u64,
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod other_servers;
 mod refusals;
+mod segments;
 mod time_shift;
 
 use crate::compat::Port;
@@ -20,6 +21,8 @@ use crate::stream_name::StreamName;
 use crate::websocket::{Handshake, handshake};
 use other_servers::{foreign_file, refuse_foreign_file, refuse_unfit_upload};
 use refusals::refuse_socket_to_file;
+pub use segments::SegmentFile;
+use segments::{is_segment_file, route_segment};
 use std::time::Duration;
 use time_shift::how_far_back;
 
@@ -61,6 +64,11 @@ pub enum Route {
         /// On a picture of its name.
         words: Words,
     },
+    /// What caches keep of a stream.
+    Segment {
+        name: StreamName,
+        file: SegmentFile,
+    },
     Streams,
     Stream(StreamName),
     EndPublisher(StreamName),
@@ -92,6 +100,8 @@ pub enum Route {
     Events,
     Metrics,
     Health,
+    /// What other sites show of a link to a stream (oembed.com).
+    Oembed,
     /// The path below `/assets/`.
     Asset(String),
     /// Which methods an address takes: what a browser asks before a page elsewhere may use them.
@@ -138,6 +148,7 @@ impl Route {
             | Self::Poster(name)
             | Self::Keyframe(name)
             | Self::Picture { name, .. }
+            | Self::Segment { name, .. }
             | Self::Recording { name, .. }
             | Self::RecordingPicture { name, .. }
             | Self::Stream(name) => Some(Permission::Watch(name)),
@@ -150,6 +161,7 @@ impl Route {
             | Self::RecordingsPage(_)
             | Self::Dashboard
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => None,
         }
@@ -172,6 +184,7 @@ impl Route {
             | Self::Poster(_)
             | Self::Keyframe(_)
             | Self::Picture { .. }
+            | Self::Segment { .. }
             | Self::Streams
             | Self::Stream(_)
             | Self::RecordingsPage(_)
@@ -182,6 +195,7 @@ impl Route {
             | Self::Events
             | Self::Metrics
             | Self::Health
+            | Self::Oembed
             | Self::Asset(_)
             | Self::Options { .. } => false,
         }
@@ -262,8 +276,10 @@ const POSTER: &str = "/poster";
 fn methods(path: &str) -> Option<&'static str> {
     let is_name = |last: &str| StreamName::try_from(last).is_ok() && foreign_file(last).is_none();
     match path {
-        "/" | "/dashboard" | "/metrics" | "/healthz" | "/api/streams" | "/favicon.ico"
-        | "/recordings" | "/api/recordings" | "/api/events" => Some(READ),
+        "/" | "/dashboard" | "/metrics" | "/healthz" | "/oembed" | "/player.js"
+        | "/api/streams" | "/favicon.ico" | "/recordings" | "/api/recordings" | "/api/events" => {
+            Some(READ)
+        }
         path => match split_room(path)? {
             ("/assets/", _) => Some(READ),
             ("/recordings/", last) => match last.split_once('/') {
@@ -280,6 +296,7 @@ fn methods(path: &str) -> Option<&'static str> {
             ("/publish/", last) => {
                 is_name(last.strip_suffix(".webm").unwrap_or(last)).then_some(READ_AND_UPLOAD)
             }
+            ("/live/", path) if is_segment_file(path) => Some(READ),
             ("/live/", last) => {
                 let upload = [".webm", ".jpg"];
                 if let Some(name) = upload.iter().find_map(|end| last.strip_suffix(end)) {
@@ -320,10 +337,12 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
         "/dashboard" => only_get(Route::Dashboard),
         "/metrics" => only_get(Route::Metrics),
         "/healthz" => only_get(Route::Health),
+        "/oembed" => only_get(Route::Oembed),
         "/api/streams" => only_get(Route::Streams),
         "/api/events" => only_get(Route::Events),
         "/recordings" => only_get(Route::RecordingsPage(None)),
         "/api/recordings" => only_get(list_of_recordings(head)?),
+        "/player.js" => only_get(Route::Asset("player.js".to_owned())),
         // Browsers ask for it unasked.
         "/favicon.ico" => only_get(Route::Asset("favicon.svg".to_owned())),
         path => {
@@ -374,6 +393,7 @@ fn route_exact(head: &RequestHead, path: &str) -> Result<Route, Refusal> {
                     };
                     only_get(Route::Picture { name, words })
                 }
+                "/live/" if let Some(route) = route_segment(head, rest) => route,
                 // No name has a slash, so this is no bad name but an address that we do not have.
                 _ if rest.is_empty() || rest.contains('/') => Err(nowhere()),
                 "/publish/" => route_publish(head, rest),

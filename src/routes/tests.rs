@@ -114,6 +114,7 @@ fn every_address_of_the_contract_has_its_route() {
         ("PUT /live/a.jpg", Route::PutPoster(name("a"))),
         ("POST /live/a.jpg", Route::PutPoster(name("a"))),
         ("GET /dashboard", Route::Dashboard),
+        ("GET /player.js", Route::Asset("player.js".to_owned())),
         ("GET /api/events", Route::Events),
         ("GET /api/streams", Route::Streams),
         ("GET /api/streams/a.b", Route::Stream(name("a.b"))),

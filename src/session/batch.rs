@@ -20,6 +20,18 @@ pub struct Item {
 #[derive(Debug, Default)]
 pub struct Batch {
     pub(super) items: Vec<Item>,
+    /// The same for a reader of a segment.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A part of a segment's body.
+#[derive(Debug)]
+pub struct Piece {
+    pub bytes: Bytes,
+    /// Whether the reader may stop behind it: a chunk's two HTTP parts belong together.
+    pub ends_chunk: bool,
+    /// Whether it is a part of a chunk of the ring.
+    pub is_media: bool,
 }
 
 impl Batch {

@@ -1,5 +1,6 @@
 //! What a session's deadlines ask for.
 
+use super::fetching::SEGMENT_WAIT;
 use super::publisher::Publisher;
 use super::{Session, State};
 use crate::config::Limits;
@@ -22,6 +23,8 @@ pub enum Due {
     Stalled,
     /// No media from the publisher.
     SilentPublisher,
+    /// The segment that it waits for did not come.
+    NoSegment,
     /// Media of a viewer behind live are due, or it may ask for them again.
     Media,
     /// Time to send a ping.
@@ -69,6 +72,15 @@ impl<S> Session<S> {
             | State::Draining(_)
             | State::Recalling(_)
             | State::Posting(_) => is_stalled.then_some(Due::Stalled),
+            State::Fetching(fetching) if !fetching.is_sending() => {
+                is_over(self.since, SEGMENT_WAIT).then_some(Due::NoSegment)
+            }
+            State::Fetching(fetching) => {
+                let is_trickling = self.readiness.blocked_since().is_some()
+                    && !self.outbox.is_empty()
+                    && fetching.has_stood_still(limits.viewer_timeout, now);
+                (is_stalled || is_trickling).then_some(Due::Stalled)
+            }
             State::Following(_) if is_stalled => Some(Due::Stalled),
             State::Following(follower) => {
                 let is_trickling =

@@ -10,7 +10,7 @@
 //! - `publisher`, `viewer`: the two roles; `time_shift`: what a viewer behind live has besides;
 //!   `batch`: what one write offers to a viewer; `keyframes`: the messages to publishers without a keyframe;
 //!   `pending`: a request that waits for the web hook; `recall`: a recording that is being sent;
-//!   `follower`: a client of `/api/events`.
+//!   `fetching`: a reader of a segment; `follower`: a client of `/api/events`.
 //! - `relaying`: a publisher or a listener of the old protocol.
 //! - `client`, `readiness`, `liveness`, `due`: the client address, what the socket can do, signs of
 //!   life, and what deadlines ask for; `socket`: what a session needs of its socket.
@@ -25,6 +25,7 @@ pub(crate) mod body;
 pub(crate) mod bucket;
 mod client;
 mod due;
+pub(crate) mod fetching;
 pub(crate) mod follower;
 mod head;
 mod id;
@@ -57,6 +58,7 @@ pub use time_shift::TimeShift;
 
 use crate::compat::Port;
 use bytes::{Bytes, BytesMut};
+use fetching::Fetching;
 use follower::Follower;
 use outbox::Outbox;
 use publisher::Publisher;
@@ -220,6 +222,20 @@ impl<S> Session<S> {
         }
     }
 
+    pub fn fetching(&self) -> Option<&Fetching> {
+        match &self.state {
+            State::Fetching(fetching) => Some(fetching),
+            _ => None,
+        }
+    }
+
+    pub fn fetching_mut(&mut self) -> Option<&mut Fetching> {
+        match &mut self.state {
+            State::Fetching(fetching) => Some(fetching),
+            _ => None,
+        }
+    }
+
     pub fn follower(&self) -> Option<&Follower> {
         match &self.state {
             State::Following(follower) => Some(follower),
@@ -302,6 +318,7 @@ impl<S> Session<S> {
             }
             State::Relaying(relaying) => relaying.held_bytes(),
             State::Recalling(recall) => recall.held_bytes(),
+            State::Fetching(fetching) => fetching.held_bytes(),
             State::Draining(_) | State::Following(_) | State::Closing { .. } | State::Gone => 0,
         }
     }
@@ -318,6 +335,7 @@ impl<S> Session<S> {
             | State::Responding { .. }
             | State::Recalling(_)
             | State::Posting(_)
+            | State::Fetching(_)
             | State::Following(_)
             | State::Closing { .. }
             | State::Gone => {}

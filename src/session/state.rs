@@ -1,6 +1,7 @@
 //! The states of a session.
 
 use super::body::BodyReader;
+use super::fetching::Fetching;
 use super::follower::Follower;
 use super::head::IncomingHead;
 use super::inbound::Inbound;
@@ -39,6 +40,8 @@ pub enum State {
         viewer: Viewer,
         inbound: Option<Box<Inbound>>,
     },
+    /// Being sent a segment, or waiting for it. The session is not read.
+    Fetching(Box<Fetching>),
     /// Getting events, one after another.
     Following(Box<Follower>),
     /// Speaking the old protocol of node-videostream.
@@ -62,6 +65,7 @@ impl State {
             State::Posting(_) => "posting",
             State::Publishing(_) => "publishing",
             State::Viewing { .. } => "viewing",
+            State::Fetching(_) => "fetching",
             State::Following(_) => "following",
             State::Relaying(_) => "relaying",
             State::Closing { .. } => "closing",

@@ -193,6 +193,30 @@ impl<S: Socket> Session<S> {
         Ok(sent)
     }
 
+    /// Writes what waits for a reader of a segment, and the chunks that there are.
+    pub fn write_fetching(
+        &mut self,
+        stream: &Stream,
+        batch: &mut Batch,
+        now: Instant,
+    ) -> io::Result<Sent> {
+        let State::Fetching(fetching) = &mut self.state else {
+            return Ok(Sent::nothing(WriteProgress::Level));
+        };
+        let sent = fetching.write(&mut self.socket, &mut self.outbox, (stream, now), batch)?;
+        if sent.bytes > 0 {
+            self.readiness.unblock();
+        }
+        match sent.progress {
+            WriteProgress::Level => {
+                self.readiness.unblock();
+            }
+            WriteProgress::Blocked => self.readiness.write_blocked(now),
+            WriteProgress::More | WriteProgress::Held(_) | WriteProgress::Ended => {}
+        }
+        Ok(sent)
+    }
+
     /// Writes what waits for a session that is no viewer. Returns the number of bytes, and whether that
     /// was all.
     pub fn write_outbox(&mut self, now: Instant) -> (usize, io::Result<bool>) {

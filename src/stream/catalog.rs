@@ -19,6 +19,9 @@ pub struct Catalog {
     now_ms: u64,
     /// Streams opened so far.
     opened: u64,
+    unix_ms: u64,
+    /// Above every segment's number of streams that were removed.
+    number_floor: u64,
 }
 
 impl Catalog {
@@ -29,12 +32,19 @@ impl Catalog {
             limits,
             now_ms: 0,
             opened: 0,
+            unix_ms: 0,
+            number_floor: 0,
         }
     }
 
     /// The time since any fixed moment. Streams tell by it how long a chunk has been waiting.
     pub fn set_clock(&mut self, now: Duration) {
         self.now_ms = now.as_millis() as u64;
+    }
+
+    /// The time since 1970 in milliseconds. Segments are numbered by it.
+    pub fn set_wall_clock(&mut self, unix_ms: u64) {
+        self.unix_ms = unix_ms;
     }
 
     pub fn limits(&self) -> Limits {
@@ -52,10 +62,11 @@ impl Catalog {
         }
         let name: Arc<str> = name.into();
         self.opened += 1;
-        let stream = Stream {
+        let mut stream = Stream {
             incarnation: self.opened,
             ..Stream::new(name.clone(), self.limits)
         };
+        stream.number_from(self.number_floor);
         let id = StreamId(self.streams.insert(stream));
         self.ids.insert(name, id);
         id
@@ -64,6 +75,8 @@ impl Catalog {
     pub fn remove(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.try_remove(id.0) {
             self.ids.remove(stream.name());
+            let next = stream.segments().next_number().unwrap_or(0);
+            self.number_floor = self.number_floor.max(next);
         }
     }
 
@@ -82,6 +95,7 @@ impl Catalog {
     pub fn stream_mut(&mut self, id: StreamId) -> &mut Stream {
         let stream = &mut self.streams[id.0];
         stream.now_ms = self.now_ms;
+        stream.unix_ms = self.unix_ms;
         stream
     }
 

@@ -101,6 +101,10 @@ impl Framed {
         self.bytes.slice(Self::PAYLOAD_AT..end)
     }
 
+    pub fn payload_length(&self) -> usize {
+        self.bytes.len() - Self::PAYLOAD_AT - CRLF.len()
+    }
+
     /// Bytes of memory that the whole buffer takes.
     pub fn memory(&self) -> usize {
         self.bytes.len()

@@ -20,6 +20,7 @@ mod ingest;
 mod interleave;
 mod opening;
 mod ring;
+mod segments;
 mod timeline;
 mod tracks;
 mod trail;
@@ -31,6 +32,7 @@ pub use cursor::{Cursor, Held, Next, Replay};
 pub use framed::{Framed, Framer};
 pub use ingest::Ingest;
 pub use ring::{Chunk, ChunkKind, Ring};
+pub use segments::{Found, Now, Segment, SegmentInit, Segments};
 pub use timeline::{Anchor, Timeline};
 pub use trail::Trail;
 pub use warning::Warning;
@@ -113,6 +115,9 @@ pub struct Stream {
     lag_ms: u64,
     /// The time since any fixed moment, as it was set last.
     now_ms: u64,
+    /// The time since 1970, the same.
+    unix_ms: u64,
+    segments: Segments,
 }
 
 impl Stream {
@@ -133,7 +138,14 @@ impl Stream {
             joinable_ms: None,
             lag_ms: limits.lag_ms,
             now_ms: 0,
+            unix_ms: 0,
+            segments: Segments::default(),
         }
+    }
+
+    /// Its segments have no number below `floor`: a stream of the same name may have had those.
+    fn number_from(&mut self, floor: u64) {
+        self.segments = Segments::from_number(floor);
     }
 
     pub fn name(&self) -> &Arc<str> {
@@ -151,6 +163,11 @@ impl Stream {
 
     pub fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// The GOPs that are in the ring from their beginning.
+    pub fn segments(&self) -> &Segments {
+        &self.segments
     }
 
     pub fn is_live(&self) -> bool {
@@ -229,18 +246,21 @@ impl Stream {
     /// Bytes of memory that the init segment takes, and what is known of its tracks. They stay when
     /// the ring has dropped the chunk.
     pub fn init_bytes(&self) -> usize {
-        self.init.as_ref().map_or(0, |init| {
+        let newest = self.init.as_ref().map_or(0, |init| {
             init.chunk.framed.memory() + init.recording.memory()
-        })
+        });
+        newest + self.segments.init_bytes()
     }
 
     /// Lets go of the oldest media beyond so many bytes.
     pub fn shorten(&mut self, byte_len: usize) {
         self.ring.shorten(byte_len);
+        self.segments.forget_before(self.ring.oldest());
     }
 
     /// The publisher is gone. Viewers are given what there is, and wait.
     pub fn go_offline(&mut self, reason: OfflineReason) {
+        self.end_segment();
         self.air = Air::Offline(reason);
     }
 
@@ -270,18 +290,23 @@ impl Stream {
     /// Media are missing: viewers go on with the next join point, as viewers do that the ring has
     /// overtaken.
     pub fn break_off(&mut self) {
+        self.end_segment();
         self.ring.lose();
+        self.segments.forget_before(self.ring.oldest());
         self.joinable_ms = None;
     }
 
     /// Lets go of the media of a stream that has been offline for long.
     pub fn free_media(&mut self) {
         self.ring.clear();
+        self.segments.forget_before(self.ring.oldest());
         self.joinable_ms = None;
     }
 
     /// A recording begins: the first, or one that follows another.
     fn begin_recording(&mut self, recording: &Recording) {
+        self.end_segment();
+        self.segments.begin_recording();
         self.recordings += 1;
         self.recording_at = self.ring.live_edge();
         self.timeline.begin(recording);
@@ -309,8 +334,10 @@ impl Stream {
 
     /// Time begins anew, at 0: viewers cannot go on from where they are.
     fn restart_time(&mut self, recording: &Recording) -> Vec<u8> {
+        self.end_segment();
         self.timeline.restart();
         self.ring.clear();
+        self.segments.forget_before(self.ring.oldest());
         self.joinable_ms = None;
         self.begin_generation(recording)
     }
@@ -330,8 +357,12 @@ impl Stream {
             mime: Some(mime.clone()),
             takes_over: mem::take(&mut self.takes_over),
         };
+        self.end_segment();
+        self.segments
+            .begin_generation(chunk.framed.clone(), mime.clone());
         // In the ring as well, so that viewers meet it in its place.
         self.ring.push(chunk.clone());
+        self.segments.forget_before(self.ring.oldest());
         self.init = Some(Init {
             chunk,
             codecs: recording.codecs().into(),
@@ -339,6 +370,12 @@ impl Stream {
             mime,
         });
         (1..=recording.tracks.len() as u8).collect()
+    }
+
+    /// What comes next is no part of the segment that grows.
+    fn end_segment(&mut self) {
+        let end_ms = self.timeline.latest_ms() + 1;
+        self.segments.finish(self.ring.live_edge(), end_ms);
     }
 
     fn push_chunk(&mut self, framer: Framer, kind: ChunkKind, timestamp_ms: u64) {
@@ -359,6 +396,18 @@ impl Stream {
             mime: None,
             takes_over: false,
         };
+        let bytes = chunk.framed.payload_length() as u64;
+        if kind == ChunkKind::JoinPoint {
+            let now = Now {
+                ms: self.now_ms,
+                unix_ms: self.unix_ms,
+            };
+            let first = self.ring.live_edge();
+            self.segments.begin(first, timestamp_ms, bytes, now);
+        } else {
+            self.segments.extend(bytes);
+        }
         self.ring.push(chunk);
+        self.segments.forget_before(self.ring.oldest());
     }
 }

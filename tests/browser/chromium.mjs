@@ -23,9 +23,9 @@ const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-fo
 /**
  * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
  * `shares` is the title of the tab that is picked when a page wants to share one. `camera` is a file
- * (MJPEG) that the fake camera plays over and over.
+ * (MJPEG) that the fake camera plays over and over. `touch` has a screen for fingers.
  */
-export async function startChromium({ width = 960, height = 640, trusting = false, shares = null, camera = null } = {}) {
+export async function startChromium({ width = 960, height = 640, trusting = false, shares = null, camera = null, touch = false } = {}) {
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
@@ -38,7 +38,7 @@ export async function startChromium({ width = 960, height = 640, trusting = fals
     ],
     ...(shares ? { ignoreDefaultArgs: ['--headless', '--mute-audio'] } : {}),
   });
-  const context = await browser.newContext({ viewport: { width, height }, ignoreHTTPSErrors: trusting });
+  const context = await browser.newContext({ viewport: { width, height }, ignoreHTTPSErrors: trusting, hasTouch: touch });
   const tab = new Tab('chromium', browser, await context.newPage());
   await tab.install();
   return tab;

@@ -3,8 +3,11 @@
 //   node delay.mjs [--audio] [--viewer chromium|firefox] [--player mse|webcodecs]
 //                  [--latency low|normal|smooth] [--size 1280x720] [--json]
 //   node delay.mjs --table [--audio|--silent] [--viewer chromium|firefox] [--seconds 20]
+//                  [--recorder webcodecs|mediarecorder] [--timeslice 50]
+//   node delay.mjs --minutes 60 [--size 320x180] [--fps 10]
 //
-// The table has every player in every browser, with sound and without; or those asked for
+// The table has every player in every browser, with sound and without; or those asked for. The third
+// command watches one Chromium viewer for each player, with sound, and has a line for each minute.
 //
 // The publisher page's test picture carries the wall clock as a strip of cells, which the viewer
 // page reads from each shown frame: the difference is the delay from drawing to showing. Both
@@ -27,7 +30,11 @@ const { values: options } = parseArgs({
     player: { type: 'string', default: 'mse' },
     latency: { type: 'string', default: 'normal' },
     table: { type: 'boolean', default: false },
+    recorder: { type: 'string', default: 'webcodecs' },
+    timeslice: { type: 'string' },
     size: { type: 'string', default: '640x360' },
+    fps: { type: 'string', default: '30' },
+    minutes: { type: 'string' },
     settle: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '20' },
     joins: { type: 'string', default: '5' },
@@ -40,6 +47,10 @@ const NAME = 'delay';
 const PAUSE_MS = 500;
 const PAUSE_SPREAD_MS = 1000;
 
+const MINUTE_MS = 60_000;
+/** The rest of a minute is for the figures. */
+const WATCHED_MS = 50_000;
+
 const PLAYERS = [
   ['mse', 'normal'],
   ['webcodecs', 'low'],
@@ -51,6 +62,8 @@ const lab = new Lab();
 try {
   if (options.table) {
     await measureAll();
+  } else if (options.minutes) {
+    await measureLong(Number(options.minutes));
   } else {
     const result = await measure();
     if (options.json) console.log(JSON.stringify(result, null, 2));
@@ -94,12 +107,73 @@ async function measureAll() {
   }
 }
 
-async function publish(server, hasSound) {
+/** What changes while a viewer watches for long. */
+async function measureLong(minutes) {
+  const server = await lab.server();
+  const publisher = await publish(server, true);
+  const viewers = [];
+  for (const [player, latency] of [
+    ['mse', 'normal'],
+    ['webcodecs', 'normal'],
+  ]) {
+    const viewer = await lab.chromium();
+    await viewer.beforePages(tapSound);
+    await viewer.open(server.url(`/live/${NAME}?player=${player}&latency=${latency}`));
+    await viewer.reaches('playing');
+    viewers.push({ player, viewer });
+  }
+  console.log(
+    '| minute | page | picture, median | 95 % | sound, median | picture ahead of sound | underflows | seeks | heap | nodes | load |',
+  );
+  console.log(`|${' --- |'.repeat(11)}`);
+  const beganMs = performance.now();
+  for (let minute = 1; minute <= minutes; minute += 1) {
+    const load = loadavg()[0].toFixed(1);
+    const seen = await Promise.all(viewers.map(({ viewer }) => viewer.evaluate(watchClock, WATCHED_MS)));
+    for (const [i, { player, viewer }] of viewers.entries()) {
+      const { ages, heard, player: stats } = seen[i];
+      const [median, p95, sound] = [percentile(ages, 50), percentile(ages, 95), percentile(heard, 50)];
+      const ahead = sound === null ? null : sound - median;
+      const { heap, nodes } = await memoryOf(viewer);
+      console.log(`| ${[minute, player, median, p95, sound, ahead, stats.underflows, stats.seeks, heap, nodes, load].join(' | ')} |`);
+    }
+    const { heap, nodes } = await memoryOf(publisher);
+    console.log(`| ${[minute, 'publisher', '', '', '', '', '', '', heap, nodes, load].join(' | ')} |`);
+    if (minute < minutes) await sleep(Math.max(0, beganMs + minute * MINUTE_MS - performance.now()));
+  }
+}
+
+/** In a Chromium page, after a collection: the heap in MB, and the DOM's nodes. */
+async function memoryOf({ page }) {
+  const session = await page.context().newCDPSession(page);
+  try {
+    await session.send('Performance.enable');
+    await session.send('HeapProfiler.collectGarbage');
+    const { metrics } = await session.send('Performance.getMetrics');
+    const value = (wanted) => metrics.find(({ name }) => name === wanted).value;
+    return { heap: (value('JSHeapUsedSize') / 1e6).toFixed(2), nodes: value('Nodes') };
+  } finally {
+    await session.detach();
+  }
+}
+
+async function publish(server, hasSound, recorder = options.recorder) {
   const publisher = await lab.chromium();
-  await publisher.open(server.url(`/publish/${NAME}?source=test&auto&size=${options.size}${hasSound ? '&audio=1' : ''}`));
+  if (options.timeslice) await publisher.page.addInitScript(holdTimeslice, Number(options.timeslice));
+  await publisher.open(
+    server.url(
+      `/publish/${NAME}?source=test&auto&recorder=${recorder}&size=${options.size}&fps=${options.fps}${hasSound ? '&audio=1' : ''}`,
+    ),
+  );
   await publisher.reaches('live');
-  const { audio, codecs } = await until('tracks', () => server.stream(NAME));
-  if (audio !== hasSound) throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}`);
+  const { audio, codecs } = await until('tracks', async () => {
+    const stream = await server.stream(NAME);
+    return stream?.codecs && stream;
+  });
+  if (audio !== hasSound) {
+    const note = await publisher.evaluate(() => document.getElementById('note').textContent);
+    throw new Error(`asked for sound: ${hasSound}, sent: ${codecs}. ${note}`);
+  }
   return publisher;
 }
 
@@ -171,6 +245,19 @@ async function joinLate(server) {
     hello_to_first_frame_ms: summary(socketFrames),
     bytes_before_first_live_chunk: summary(bytes.map(({ total }) => total)),
     ms_of_media_before_first_live_chunk: summary(bytes.map(({ mediaMs }) => mediaMs)),
+  };
+}
+
+/** Runs in the publisher page before its own scripts: another timeslice for its recorder. */
+function holdTimeslice(sliceMs) {
+  const { start } = MediaRecorder.prototype;
+  MediaRecorder.prototype.start = function () {
+    return start.call(this, sliceMs);
+  };
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message?.start) message.start.sliceMs = sliceMs;
+    return postMessage.call(this, message, ...rest);
   };
 }
 

@@ -38,7 +38,7 @@ export class Lab {
   }
 
   /** Publishes a file over and over, with the program itself, until what is returned is called. */
-  async push(server, name, file) {
+  async push(server, name, file, options) {
     const child = spawn(BINARY, ['push', '--loop', file, server.url(`/publish/${name}`)], { stdio: 'ignore' });
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
@@ -48,7 +48,7 @@ export class Lab {
         kill();
       },
     });
-    await until(`${name} on air`, async () => (await server.stream(name))?.live);
+    await until(`${name} on air`, async () => (await server.stream(name, options))?.live);
     return kill;
   }
 

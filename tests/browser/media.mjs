@@ -8,30 +8,37 @@ import { join } from 'node:path';
 export class Media {
   #dir = mkdtempSync(join(tmpdir(), 'videostream-media-'));
 
-  /** A test picture with so many frames a second, a keyframe each so many of them, and perhaps a tone. */
+  /**
+   * A test picture, one colour, or no picture, with so many frames a second, a keyframe each so many of
+   * them, and perhaps a tone.
+   */
   make(
     name,
-    { rate = 10, seconds = 12, hasAudio = true, keyframeEvery = 9999, video = ['libvpx', '-deadline', 'realtime'], audio = 'libopus' } = {},
+    {
+      rate = 10,
+      seconds = 12,
+      hasAudio = true,
+      keyframeEvery = 9999,
+      video = ['libvpx', '-deadline', 'realtime'],
+      audio = 'libopus',
+      color = null,
+      size = '160x90',
+      hasVideo = true,
+    } = {},
   ) {
     const path = join(this.#dir, name);
     const sound = hasAudio ? ['-f', 'lavfi', '-i', 'sine=440:sample_rate=48000', '-c:a', audio, '-b:a', '16k'] : [];
     const format = name.endsWith('.mkv') ? 'matroska' : 'webm';
+    const source = ['-f', 'lavfi', '-i', `${color ? `color=${color}:` : 'testsrc2='}size=${size}:rate=${rate}`];
+    const coded = ['-c:v', ...video, '-b:v', '80k', '-g', String(keyframeEvery)];
     execFileSync('ffmpeg', [
       '-v',
       'error',
-      '-f',
-      'lavfi',
-      '-i',
-      `testsrc2=size=160x90:rate=${rate}`,
+      ...(hasVideo ? source : []),
       ...sound,
       '-t',
       String(seconds),
-      '-c:v',
-      ...video,
-      '-b:v',
-      '80k',
-      '-g',
-      String(keyframeEvery),
+      ...(hasVideo ? coded : []),
       '-f',
       format,
       '-live',

@@ -37,8 +37,8 @@ export class Server {
   }
 
   /** The JSON state of a stream, or null. */
-  async stream(name) {
-    const response = await fetch(this.url(`/api/streams/${name}`));
+  async stream(name, { headers = {} } = {}) {
+    const response = await fetch(this.url(`/api/streams/${name}`), { headers });
     return response.ok ? response.json() : null;
   }
 

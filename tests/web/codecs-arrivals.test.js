@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { Arrivals, PLANS } from '../../web/player/codecs/arrivals.js';
-import { latencyOf } from '../../web/player/latency.js';
+import { latencyOf, wantsCodecs } from '../../web/player/latency.js';
 
 /** Frames of 20 ms, each as much later than at best as `lateMs` says, from `fromMs` on. */
 function feed(arrivals, { fromMs = 0, forMs = 10_000, kind = 'video', lateMs = () => 0 }) {
@@ -11,6 +11,14 @@ function feed(arrivals, { fromMs = 0, forMs = 10_000, kind = 'video', lateMs = (
 
 test('?latency= names a plan, and anything else is the normal one', () => {
   assert.deepEqual(['low', 'smooth', 'normal', 'high', '', null].map(latencyOf), ['low', 'smooth', 'normal', 'normal', 'normal', 'normal']);
+});
+
+test('WebCodecs play where they are asked for, and where the least delay is', () => {
+  const asks = ['player=webcodecs', 'latency=low', 'latency=low&player=mse', 'latency=smooth', ''];
+  assert.deepEqual(
+    asks.map((query) => wantsCodecs(new URLSearchParams(query))),
+    [true, true, false, false, false],
+  );
 });
 
 test('lead is measured at the earliest arrivals', () => {

@@ -1,5 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { DecodedTimes } from '../../web/player/codecs/decoded-times.js';
 import { SampleRing } from '../../web/player/codecs/sample-ring.js';
 import { configsOf, isSameSound } from '../../web/player/codecs/track-config.js';
 import { AUDIO, init, VIDEO } from './webm.js';
@@ -136,4 +137,27 @@ test('sound of the same codec, rate and head needs no other decoder', () => {
   assert.ok(isSameSound(of(codecPrivate(0x12, 0x10)), of(codecPrivate(0x12, 0x10))));
   assert.ok(!isSameSound(of(codecPrivate(0x12, 0x10)), of(codecPrivate(0x12, 0x08))));
   assert.ok(!isSameSound(null, of(codecPrivate(0x12, 0x10))));
+});
+
+test('after a lost packet sound has the time of its frame, whatever the decoder counts', () => {
+  const times = new DecodedTimes('opus');
+  [0, 20_000, 520_000, 540_000].forEach((timestamp, i) => times.fed(timestamp, i));
+  const counted = [0, 20_000, 40_000, 60_000];
+  assert.deepEqual(
+    counted.map((timestamp) => times.came(timestamp).timestamp),
+    [0, 20_000, 520_000, 540_000],
+  );
+  assert.deepEqual(times.came(80_000), { timestamp: 80_000, atMs: null });
+});
+
+test('sound of other codecs goes by what the decoder says, which may leave frames out', () => {
+  const times = new DecodedTimes('vorbis');
+  [0, 10_000, 20_000].forEach((timestamp, i) => times.fed(timestamp, i));
+  assert.deepEqual(
+    [times.came(10_000), times.came(15_000)],
+    [
+      { timestamp: 10_000, atMs: 1 },
+      { timestamp: 15_000, atMs: null },
+    ],
+  );
 });

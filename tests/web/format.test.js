@@ -43,4 +43,5 @@ test('an unknown latency is a dash', () => {
   assert.equal(milliseconds(null), '–');
   assert.equal(plain(milliseconds(240.4)), '240 ms');
   assert.equal(plain(milliseconds(2300)), '2.3 s');
+  assert.deepEqual([999, 1000, 1700].map(milliseconds).map(plain), ['999 ms', '1.0 s', '1.7 s']);
 });

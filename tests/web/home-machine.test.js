@@ -40,9 +40,32 @@ test('an event that is none throws', () => {
   assert.throws(() => next(before, { type: 'listened' }), /no event/);
 });
 
-test('streams that have been on air longest stand first, and those off air do not', () => {
-  const state = next(before, listed([stream('new', 5), stream('off', 99, { live: false }), stream('old', 50)]));
-  assert.deepEqual(names(state), ['old', 'new']);
+test('streams stand by name, whatever the order of the list, and those off air do not', () => {
+  const state = next(before, listed([stream('stream-10', 50), stream('off', 99, { live: false }), stream('stream-2', 5)]));
+  assert.deepEqual(names(state), ['stream-2', 'stream-10']);
+});
+
+test('cards stay where they are while a person is at the list', () => {
+  const cardNames = ({ cards }) => cards.map(({ stream: { name }, isGone }) => (isGone ? `(${name})` : name));
+  let state = next(before, listed([stream('b', 1), stream('d', 1)]));
+  state = next(state, { type: 'held', isHeld: true });
+  state = next(state, listed([stream('d', 5), stream('c', 1), stream('a', 1)]));
+  assert.deepEqual(cardNames(state), ['(b)', 'd', 'a', 'c']);
+  assert.equal(state.cards[1].stream.uptime_s, 5);
+  // The last one ends too.
+  assert.deepEqual(cardNames(next(state, listed([]))), ['(b)', '(d)', '(a)', '(c)']);
+  state = next(state, listed([stream('b', 0), stream('d', 6)]));
+  assert.deepEqual(cardNames(state), ['b', 'd', '(a)', '(c)']);
+  assert.deepEqual(cardNames(next(state, { type: 'held', isHeld: false })), ['b', 'd']);
+});
+
+test('a key that was given is being tried until the list answers', () => {
+  const locked = next(before, listed([], { isLocked: true }));
+  const trying = next(locked, { type: 'keyGiven' });
+  assert.ok(trying.isTrying && !locked.isTrying);
+  for (const event of [listed([]), { type: 'refused', hasKey: true }, { type: 'unanswered' }]) {
+    assert.ok(!next(trying, event).isTrying, event.type);
+  }
 });
 
 test('a server that does not answer leaves the streams that were seen', () => {

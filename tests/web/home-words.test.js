@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { hintFor, lockOf, summaryOf } from '../../web/home/words.js';
+import { announcementOf, hintFor, lockOf, noMatch, summaryOf } from '../../web/home/words.js';
 import { next, start, STATES } from '../../web/home/machine.js';
 
 const hint = (name, more = {}) =>
@@ -60,12 +60,31 @@ test('a missing key and a wrong key each have a sentence', () => {
   const before = start('show', 'stream-7f3a');
   assert.equal(lockOf(before), null);
   const locked = next(before, { type: 'refused', hasKey: false });
-  assert.deepEqual(lockOf(locked), { title: 'Streams here need a key.', text: 'Enter the key that you were given.' });
+  assert.deepEqual(lockOf(locked), { title: 'Streams here need a key.', text: 'Enter the key that you were given.', isWrong: false });
   const streams = [{ name: 'open', viewers: 3 }];
   const more = next(before, { type: 'listed', streams, isLocked: true, hasKey: true });
   assert.equal(summaryOf(more), '1 stream, 3 viewers');
   assert.deepEqual(lockOf(more), {
     title: 'More streams here need a key.',
     text: 'The key you gave does not open them. Try another one.',
+    isWrong: true,
   });
+  const trying = lockOf(next(more, { type: 'keyGiven' }));
+  assert.deepEqual([trying.text, trying.isWrong], ['Checking the key…', false]);
+});
+
+test('viewers who come and go are not read out, and a search is', () => {
+  const list = (viewers) => ({
+    type: 'listed',
+    streams: ['cam-1', 'cam-2', 'studio'].map((name) => ({ name, live: true, viewers })),
+    isLocked: false,
+    hasKey: false,
+  });
+  const state = next(start('show', 'stream-7f3a'), list(1));
+  assert.equal(announcementOf(state), '3 streams on air');
+  assert.equal(announcementOf(next(state, list(5))), '3 streams on air');
+  const searched = (search) => announcementOf(next(state, { type: 'searched', search }));
+  assert.equal(searched(' CAM '), '2 of 3 streams found');
+  assert.equal(searched('roof'), noMatch('roof'));
+  assert.equal(noMatch('roof'), 'No stream on air has “roof” in its name.');
 });

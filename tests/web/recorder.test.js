@@ -1,5 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { withGlobals } from './fakes.js';
 import { keyframeCount, Recorder, recordableCodecs, typeFor } from '../../web/publisher/recorder.js';
 
 /** A MediaRecorder whose data comes when told to. As the real one, `state` runs ahead of events. */
@@ -169,4 +170,79 @@ test('keyframes are asked for by frames, about one a second of motion', () => {
   it.start({ getVideoTracks: () => [{ getSettings: () => ({ frameRate: 25 }) }] }, OPTIONS);
   assert.equal(made[0].options.videoKeyFrameIntervalCount, 24);
   assert.ok(!('videoKeyFrameIntervalDuration' in made[0].options));
+});
+
+/** One that can change its bit rates, and fails when told to. */
+class FakeCodecs extends FakeRecorder {
+  rates = [];
+  slices = [];
+
+  setRates(rates) {
+    this.rates.push(rates);
+  }
+
+  setSlice(sliceMs) {
+    this.slices.push(sliceMs);
+  }
+
+  fail() {
+    this.state = 'inactive';
+    this.onerror?.({ error: new Error('no encoder') });
+  }
+}
+
+/** A recorder of the other kind, with a MediaRecorder behind it. */
+function byCodecs(t) {
+  const made = [];
+  const heard = [];
+  const keep = (each) => made.push(each) && each;
+  withGlobals(t, {
+    MediaRecorder: class {
+      constructor(media, options) {
+        return keep(new FakeRecorder(media, options));
+      }
+    },
+  });
+  t.mock.method(console, 'warn', () => {});
+  const on = { data: ({ data }) => heard.push(data), failed: () => heard.push('FAILED') };
+  return { it: new Recorder(on, (media, options) => keep(new FakeCodecs(media, options))), made, heard };
+}
+
+test('after a failure of WebCodecs a MediaRecorder goes on', (t) => {
+  const { it, made, heard } = byCodecs(t);
+  it.start('a', OPTIONS);
+  made[0].give('a1');
+  made[0].fail();
+  made[1].give('b1');
+  assert.deepEqual(
+    [heard, made.map(({ setRates }) => Boolean(setRates))],
+    [
+      ['a1', 'b1'],
+      [true, false],
+    ],
+  );
+  it.start('c', OPTIONS);
+  assert.deepEqual([made.length, Boolean(made[2].setRates)], [3, false]);
+  made[1].end();
+  assert.deepEqual(heard, ['a1', 'b1']);
+});
+
+test('other bit rates need no new recording where the recorder can change them', (t) => {
+  const { it, made } = byCodecs(t);
+  const rates = { ...OPTIONS, videoBitsPerSecond: 500_000, audioBitsPerSecond: 48_000 };
+  assert.equal(it.setRates(rates), false);
+  it.start('a', OPTIONS);
+  assert.equal(it.setRates(rates), true);
+  assert.deepEqual(made[0].rates, [{ videoBitsPerSecond: 500_000, audioBitsPerSecond: 48_000 }]);
+  made[0].fail();
+  assert.equal(made[1].options.videoBitsPerSecond, 500_000);
+  assert.equal(it.setRates(rates), false);
+});
+
+test('with many viewers blocks go out together', (t) => {
+  const { it, made } = byCodecs(t);
+  it.start('a', OPTIONS);
+  it.setViewers(3);
+  it.setViewers(1000);
+  assert.deepEqual(made[0].slices, [0, 50]);
 });

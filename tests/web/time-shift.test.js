@@ -65,10 +65,10 @@ test('a new connection begins where the person is, or wants to be', () => {
   assert.equal(shownBehindMs({ ...there, behindMs: null }), 20_000);
 });
 
-test('arrows move by five seconds, j and l by ten, and the bar has keys of its own', () => {
+test('arrows move by five seconds, j by ten, l leads to live, and the bar has keys of its own', () => {
   assert.deepEqual(
     ['ArrowLeft', 'ArrowRight', 'j', 'l'].map((key) => stepOf(key, false)),
-    [5000, -5000, 10_000, -10_000],
+    [5000, -5000, 10_000, -Infinity],
   );
   assert.deepEqual(
     ['Home', 'End', 'PageUp'].map((key) => stepOf(key, true)),

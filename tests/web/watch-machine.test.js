@@ -1,9 +1,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { FAULTS_MOST, FAULTS_WITHIN_MS } from '../../web/watch/by-server.js';
 import * as machine from '../../web/watch/machine.js';
+import { begin, EVENTS, isHitched, isPaused, isSlow, isSoundOnly, STATES } from '../../web/watch/states.js';
 import { mseType, playsOf } from '../../web/watch/types.js';
 
-const { begin, EVENTS, isHitched, isPaused, STATES } = machine;
 const ALL = { all: true, withoutAudio: false, withoutVideo: false };
 const NONE = { all: false, withoutAudio: false, withoutVideo: false };
 const VP8 = 'video/webm;codecs="vp8,opus"';
@@ -19,7 +20,7 @@ const eventFor = {
   stalled: {},
   resumed: {},
   offline: { reason: 'lost' },
-  lost: { opened: true, attempt: 0 },
+  lost: { opened: true, attempt: 0, retryInMs: 200 },
   answered: { problem: { title: 'There is no such stream.', text: 'Check the address.' }, needsKey: false, hadKey: false },
   polled: { live: false, mime: null, plays: NONE },
   ready: {},
@@ -197,7 +198,7 @@ test('a missing key is requested once, a wrong key is reported, and a right key 
 
 test('faults cause a new join, a limited number of times', () => {
   let state = playing;
-  for (let i = 0; i < machine.FAULTS_MOST; i += 1) {
+  for (let i = 0; i < FAULTS_MOST; i += 1) {
     const step = next(state, 'failed', { nowMs: 2000 + i });
     assert.deepEqual([step.state.name, step.effects], ['reconnecting', ['warn', 'newPlayer', 'reconnect']]);
     assert.equal(step.warning, 'joining afresh: decode error');
@@ -206,7 +207,7 @@ test('faults cause a new join, a limited number of times', () => {
   const last = next(state, 'failed', { nowMs: 3000 });
   assert.deepEqual([last.state.name, last.effects], ['error', ['warn', 'closeSocket']]);
   assert.match(last.state.error.text, /^The browser says: decode error\. Press Try again/);
-  const later = next(state, 'failed', { nowMs: 2000 + machine.FAULTS_WITHIN_MS + machine.FAULTS_MOST });
+  const later = next(state, 'failed', { nowMs: 2000 + FAULTS_WITHIN_MS + FAULTS_MOST });
   assert.equal(later.state.name, 'reconnecting');
 });
 
@@ -315,6 +316,41 @@ test('many skips in a short time mean a slow connection', () => {
   const slow = run(skipped.state, 'skip', 'skip', ['looked', { position: 1 }]);
   assert.deepEqual([slow.hitch, isHitched(slow)], ['slow', false]);
   assert.equal(run(playing, ...Array(30).fill('skip')).skipsAtMs.length, 10);
+});
+
+test('three stops in a short time may mean a slow connection, unless the publisher made them', () => {
+  let nowMs = START_MS;
+  let position = 0;
+  const stop = (state) => {
+    position += 1;
+    const moving = run(state, ['data', { nowMs }], ['looked', { position, nowMs }]);
+    nowMs += 500;
+    const standing = run(moving, ['looked', { position, nowMs }]);
+    nowMs += 500;
+    return standing;
+  };
+  const twice = stop(stop(playing));
+  assert.deepEqual([twice.stopsAtMs.length, twice.hitch, twice.isStill], [2, 'dry', true]);
+  const slow = stop(twice);
+  assert.deepEqual([slow.hitch, slow.isStill, isSlow(slow), isHitched(slow)], ['stops', true, true, false]);
+  const theirs = run(twice, ['looked', { position: 90, nowMs }], 'stalled', ['looked', { position: 90, nowMs: nowMs + 500 }]);
+  assert.deepEqual([theirs.stopsAtMs.length, theirs.hitch], [2, 'publisher']);
+  const later = run(run(playing, ['looked', { nowMs: START_MS + 500 }]), 'stalled', ['looked', { nowMs: START_MS + 600 }]);
+  assert.deepEqual(later.stopsAtMs, []);
+});
+
+test('a stream without a picture, or without one that plays, is sound only', () => {
+  const { state } = next(fresh, 'init', { mime: 'audio/webm;codecs="opus"' });
+  assert.ok(isSoundOnly(state) && !isSoundOnly(playing) && !isSoundOnly(fresh));
+  assert.ok(isSoundOnly({ ...playing, ignored: 'video' }));
+});
+
+test('a retry that is far off has a countdown, which ends with it', () => {
+  const lost = run(playing, ['lost', { retryInMs: 4000 }]);
+  assert.equal(lost.retryAtMs, START_MS + 4000);
+  assert.equal(run(playing, 'lost').retryAtMs, null);
+  assert.equal(run(lost, 'retried').retryAtMs, null);
+  assert.equal(run(lost, 'ready').retryAtMs, null);
 });
 
 test('trying again reloads a player that cannot continue by itself', () => {

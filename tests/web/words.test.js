@@ -1,12 +1,13 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import * as watch from '../../web/watch/words.js';
-import { STATES as WATCH_STATES } from '../../web/watch/machine.js';
+import { STATES as WATCH_STATES } from '../../web/watch/states.js';
+import { smoother } from '../../web/watch/links.js';
 import * as publish from '../../web/publish/words.js';
 import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
 import { explainCaptureError, explainMissing } from '../../web/publisher/capture.js';
 import { choiceFrom, edgesOf } from '../../web/publish/settings.js';
-import { embedCode } from '../../web/publish/share-panel.js';
+import { embedCode } from '../../web/lib/share-panel.js';
 import { statsRows } from '../../web/watch/stats-panel.js';
 import { PosterTimes, posterSize } from '../../web/publisher/poster.js';
 
@@ -206,6 +207,36 @@ test('posters are sent while the picture changes, and to each new connection', (
   assert.ok(!times.wants(picture(104), 60_000));
   times.begin(60_000);
   assert.ok(times.isDue(61_500) && times.wants(picture(104), 61_500));
+});
+
+test('a viewer without a picture listens', () => {
+  assert.equal(watch.wordsFor('playing', { name: 'show', isSound: true }).title, 'You are listening live.');
+  assert.equal(
+    watch.wordsFor('playing', { name: 'show', isSound: true, behindMs: 5000 }).title,
+    'You are listening 5 seconds behind live.',
+  );
+  assert.equal(watch.wordsFor('playing', { name: 'show', isSound: true, isPaused: true, isBlocked: true }).title, 'Tap to listen.');
+});
+
+test('a slow connection has a way to more delay, which keeps the rest of the address', () => {
+  assert.equal(smoother('?embed=&latency=low'), '?embed=&latency=smooth');
+  assert.equal(smoother(''), '?latency=smooth');
+});
+
+test('a far retry counts down in whole seconds, and a near one does not', () => {
+  assert.deepEqual([3900, 1000, 0, -5, null].map(watch.countdown), ['Trying again in 4 s.', 'Trying again in 1 s.', '', '', '']);
+});
+
+test('viewers and time on air are told as far as they are known', () => {
+  const plain = (facts) => watch.factsOf(facts).replace(/\u202f/g, ' ');
+  assert.equal(plain({ viewers: 1, uptimeS: 600 }), '1 viewer · on air for 10 min');
+  assert.equal(plain({ viewers: null, uptimeS: 5 }), 'just started');
+  assert.equal(plain({ viewers: null, uptimeS: null }), '');
+});
+
+test('the delay beside the badge is in seconds', () => {
+  const plain = (ms) => watch.delayText(ms).replace('\u202f', ' ');
+  assert.deepEqual([null, 20, 249, 1740, 12_400].map(plain), ['', '0.1 s', '0.2 s', '1.7 s', '12 s']);
 });
 
 test('a picture that takes long to begin is explained', () => {

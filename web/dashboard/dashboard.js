@@ -137,7 +137,7 @@ function makeBoard(name) {
   link.textContent = name;
   item.setAttribute('aria-label', name);
   const end = within(item, '.end', HTMLButtonElement);
-  end.setAttribute('aria-label', `End ${name}`);
+  end.setAttribute('aria-label', `End stream ${name}`);
   end.addEventListener('click', () => {
     element('sure-title', HTMLElement).textContent = `End ${name}?`;
     removal.ask({ stream: name, path: at(`api/streams/${encodeURIComponent(name)}`), text: WHAT_ENDS });

@@ -1,34 +1,40 @@
 // The home page: the streams that are on air, and the way to go live.
 //
-// The list is asked for every few seconds while the page is visible. Cards stay where they are
-// and only their figures change, so nothing jumps under a finger. What the page shows is decided
-// in machine.js and worded in words.js.
+// The list is asked for every few seconds while the page is visible. What the page shows is decided in
+// machine.js, where it stands in arrange.js, and it is worded in words.js.
 
 import { Credentials } from '../lib/credentials.js';
 import { element, within } from '../lib/element.js';
 import { counted, since } from '../lib/format.js';
 import { at } from '../lib/place.js';
 import { plainName, suggestName } from '../lib/stream-name.js';
+import { isSearchable, matching } from './arrange.js';
 import { next, start } from './machine.js';
-import { hintFor, lockOf, summaryOf } from './words.js';
+import { PosterShelf } from './poster-shelf.js';
+import { announcementOf, hintFor, lockOf, noMatch, summaryOf } from './words.js';
 
 const REFRESH_MS = 4000;
-const POSTER_MS = 15_000;
-
-/** @typedef {{ item: HTMLElement, posterAtMs: number }} Card */
+/** So few streams have larger cards. */
+const FEW = 3;
 
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const nameField = element('name', HTMLInputElement);
 const keyField = element('key', HTMLInputElement);
+const useKeyButton = element('use-key', HTMLButtonElement);
 const useButton = element('use', HTMLButtonElement);
+const searchField = element('search', HTMLInputElement);
+const list = $('streams');
+const posters = new PosterShelf();
 
 /** A key typed here is tried for whatever this session opens: it may be for watching, or for both. */
 const watching = new Credentials('watch', '');
 const publishing = new Credentials('publish', '');
 
 let state = start(suggestName(), plainName());
-/** @type {Map<string, Card>} */
-const cards = new Map();
+/** @type {Map<string, HTMLElement>} */
+const items = new Map();
+/** Answers to older questions than the last are not looked at. */
+let asked = 0;
 
 /** @param {import('./machine.js').Event} event */
 function send(event) {
@@ -41,23 +47,27 @@ function send(event) {
 
 async function refresh() {
   const hasKey = watching.isKnown;
+  asked += 1;
+  const question = asked;
+  /** @param {import('./machine.js').Event} event */
+  const answer = (event) => {
+    if (question === asked) send(event);
+  };
   try {
     const response = await fetch(at('api/streams'), {
       cache: 'no-store',
       credentials: 'omit',
       headers: { accept: 'application/json', ...watching.headers() },
     });
-    // A server of an older kind refuses the whole list.
     if (response.status === 401 || response.status === 403) {
-      send({ type: 'refused', hasKey });
+      answer({ type: 'refused', hasKey });
       return;
     }
     if (!response.ok) throw new Error(`status ${response.status}`);
-    const answer = await response.json();
-    const streams = Array.isArray(answer) ? answer : (answer.streams ?? []);
-    send({ type: 'listed', streams, isLocked: Boolean(answer.locked), hasKey });
+    const { streams = [], locked = false } = await response.json();
+    answer({ type: 'listed', streams, isLocked: locked, hasKey });
   } catch {
-    send({ type: 'unanswered' });
+    answer({ type: 'unanswered' });
   }
 }
 
@@ -84,28 +94,52 @@ function write(id, text) {
 function show() {
   document.documentElement.dataset.state = state.name;
   write('summary', summaryOf(state));
+  write('announcement', announcementOf(state));
   showCards();
-  $('nothing').hidden = state.name !== 'empty';
+  $('nothing').hidden = state.name !== 'empty' || state.cards.length > 0;
+  showSearch();
   showLock();
   showName();
 }
 
 function showCards() {
-  const names = new Set(state.streams.map(({ name }) => name));
-  for (const [name, { item }] of cards) {
+  const shown = matching(state.cards, state.search);
+  const names = new Set(state.cards.map(({ stream }) => stream.name));
+  for (const [name, item] of items) {
     if (names.has(name)) continue;
+    posters.remove(item);
     item.remove();
-    cards.delete(name);
+    items.delete(name);
   }
-  for (const stream of state.streams) {
-    let card = cards.get(stream.name);
-    if (!card) {
-      card = { item: makeCard(stream.name), posterAtMs: -Infinity };
-      cards.set(stream.name, card);
-      $('streams').append(card.item);
-    }
-    fillCard(card, stream);
+  list.classList.toggle('few', state.cards.length <= FEW);
+  const found = new Set(shown);
+  let before = list.firstElementChild;
+  for (const card of state.cards) {
+    const item = itemOf(card.stream.name);
+    if (item === before) before = item.nextElementSibling;
+    // Only what is new or out of place is moved: a move costs the focus.
+    else list.insertBefore(item, before);
+    item.hidden = !found.has(card);
+    if (!item.hidden) fill(item, card);
   }
+}
+
+/** @param {string} name */
+function itemOf(name) {
+  const known = items.get(name);
+  if (known) return known;
+  const item = makeItem(name);
+  items.set(name, item);
+  const path = at(`live/${encodeURIComponent(name)}/poster`);
+  posters.add(item, (version) => watching.url(path, { bare: '', v: version }));
+  return item;
+}
+
+function showSearch() {
+  $('search-box').hidden = !isSearchable(state);
+  const isFound = state.search === '' || matching(state.cards, state.search).length > 0;
+  $('no-match').hidden = isFound;
+  write('no-match-text', isFound ? '' : noMatch(state.search));
 }
 
 /** The field for the key, where one would show more. */
@@ -115,6 +149,10 @@ function showLock() {
   $('lock').classList.toggle('small', state.streams.length > 0);
   write('lock-title', lock?.title ?? '');
   write('lock-text', lock?.text ?? '');
+  useKeyButton.disabled = state.isTrying;
+  const isWrong = lock?.isWrong ?? false;
+  if (isWrong === (keyField.getAttribute('aria-invalid') === 'true')) return;
+  keyField.setAttribute('aria-invalid', String(isWrong));
 }
 
 function showName() {
@@ -136,33 +174,28 @@ function showName() {
 }
 
 /** @param {string} name */
-function makeCard(name) {
+function makeItem(name) {
   const copy = element('card', HTMLTemplateElement).content.cloneNode(true);
   const item = within(/** @type {DocumentFragment} */ (copy), 'li', HTMLElement);
-  within(item, 'a', HTMLAnchorElement).href = at(`live/${encodeURIComponent(name)}`);
+  const link = within(item, 'a', HTMLAnchorElement);
+  link.href = at(`live/${encodeURIComponent(name)}`);
+  // A long one is cut off.
+  link.title = name;
   within(item, '.card-name', HTMLElement).textContent = name;
   return item;
 }
 
 /**
- * @param {Card} card
- * @param {import('./machine.js').Stream} stream
+ * @param {HTMLElement} item
+ * @param {import('./arrange.js').Card} card
  */
-function fillCard(card, stream) {
+function fill(item, { stream, isGone }) {
   const node = stream.node ? ` · ${stream.node}` : '';
-  const meta = `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}${node}`;
-  const metaLine = within(card.item, '.card-meta', HTMLElement);
-  if (metaLine.textContent !== meta) metaLine.textContent = meta;
-  if (performance.now() - card.posterAtMs < POSTER_MS) return;
-  card.posterAtMs = performance.now();
-  // Loaded out of sight first: the old poster stays until the new one is whole.
-  const picture = new Image();
-  picture.onload = () => {
-    const image = within(card.item, 'img', HTMLImageElement);
-    image.src = picture.src;
-    image.hidden = false;
-  };
-  picture.src = watching.url(at(`live/${encodeURIComponent(stream.name)}/poster`), { cache: Date.now() });
+  const text = isGone ? 'Has ended' : `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}${node}`;
+  const line = within(item, '.card-meta', HTMLElement);
+  if (line.textContent !== text) line.textContent = text;
+  item.classList.toggle('gone', isGone);
+  if (!isGone) posters.update(item, stream.poster_version ?? 'name');
 }
 
 nameField.addEventListener('input', (event) => {
@@ -187,11 +220,56 @@ $('compose').addEventListener('submit', (event) => {
 
 $('lock').addEventListener('submit', (event) => {
   event.preventDefault();
-  keep(keyField.value);
-  keyField.value = '';
-  refresh();
-  lookForRecordings();
+  tryKey(keyField.value);
 });
+
+/** @param {string} key */
+async function tryKey(key) {
+  keep(key);
+  send({ type: 'keyGiven' });
+  lookForRecordings();
+  await refresh();
+  const lock = lockOf(state);
+  if (!lock) keyField.value = '';
+  // It may be mistyped by a letter.
+  else if (lock.isWrong) keyField.select();
+}
+
+searchField.addEventListener('input', () => send({ type: 'searched', search: searchField.value }));
+$('show-all').addEventListener('click', clearSearch);
+
+function clearSearch() {
+  searchField.value = '';
+  send({ type: 'searched', search: '' });
+  if (!$('search-box').hidden) searchField.focus();
+}
+
+document.addEventListener('keydown', (event) => {
+  const { key, ctrlKey, metaKey, altKey, target } = event;
+  if (target === searchField && key === 'Escape') {
+    event.preventDefault();
+    clearSearch();
+  }
+  const isField = target instanceof Element && target.closest('input, select, textarea');
+  if (key !== '/' || ctrlKey || metaKey || altKey || isField || $('search-box').hidden) return;
+  event.preventDefault();
+  searchField.focus();
+  searchField.select();
+});
+
+// Nothing moves under a pointer, nor away from the focus.
+/** @type {Set<'pointer' | 'focus'>} */
+const holders = new Set();
+/** @param {'pointer' | 'focus'} holder @param {boolean} isHolding */
+function hold(holder, isHolding) {
+  if (isHolding) holders.add(holder);
+  else holders.delete(holder);
+  if (state.isHeld !== holders.size > 0) send({ type: 'held', isHeld: holders.size > 0 });
+}
+list.addEventListener('pointerenter', () => hold('pointer', true));
+list.addEventListener('pointerleave', () => hold('pointer', false));
+list.addEventListener('focusin', () => hold('focus', true));
+list.addEventListener('focusout', () => hold('focus', false));
 
 /**
  * For this session, and for the pages that are opened from here.

@@ -6,20 +6,25 @@
 //   let state = start('quiet-harbor-27', 'stream-7f3a');
 //   state = next(state, { type: 'listed', streams, isLocked: false, hasKey: false });
 
+import { arrange, byName } from './arrange.js';
 import { isStreamName, toStreamName } from '../lib/stream-name.js';
 import { noSuch } from '../lib/no-such.js';
 
 export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked', 'unreachable']);
 
 /** @typedef {(typeof STATES)[number]} Name */
-/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, node?: string }} Stream */
+/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, node?: string, poster_version?: string | null }} Stream */
 
 /**
  * @typedef {object} State
  * @property {Name} name
- * @property {Stream[]} streams those on air, the newest last
+ * @property {Stream[]} streams those on air, by name
+ * @property {import('./arrange.js').Card[]} cards what is shown of them, and where
+ * @property {boolean} isHeld a person is at the list: no card moves
+ * @property {string} search what the streams are searched for
  * @property {boolean} isLocked there are more, for a key
  * @property {boolean} hasKey the list was asked for with a key
+ * @property {boolean} isTrying a key has been given, and there is no answer yet
  * @property {string} value what the name's field holds
  * @property {string} typed what was typed for it, which may have become something else there
  * @property {string} spare a name to suggest for one that cannot be written
@@ -27,13 +32,17 @@ export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked
 
 /**
  * `listed`: the server's list. `refused`: it gives none without (another) key. `unanswered`: there
- * is no answer. `typed`: what the field holds now. `named`: the page fills it.
+ * is no answer. `typed`: what the field holds now. `named`: the page fills it. `keyGiven`: the list is
+ * asked for with it. `searched`: what for. `held`: a pointer or the focus is at the list, or not.
  *
  * @typedef {{ type: 'listed', streams: Stream[], isLocked: boolean, hasKey: boolean }
  *   | { type: 'refused', hasKey: boolean }
  *   | { type: 'unanswered' }
  *   | { type: 'typed', value: string }
- *   | { type: 'named', name: string }} Event
+ *   | { type: 'named', name: string }
+ *   | { type: 'keyGiven' }
+ *   | { type: 'searched', search: string }
+ *   | { type: 'held', isHeld: boolean }} Event
  */
 
 /**
@@ -42,7 +51,19 @@ export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked
  * @returns {State}
  */
 export function start(name, spare) {
-  return { name: 'looking', streams: [], isLocked: false, hasKey: false, value: name, typed: name, spare };
+  return {
+    name: 'looking',
+    streams: [],
+    cards: [],
+    isHeld: false,
+    search: '',
+    isLocked: false,
+    hasKey: false,
+    isTrying: false,
+    value: name,
+    typed: name,
+    spare,
+  };
 }
 
 /**
@@ -58,11 +79,17 @@ export function next(state, event) {
       return listed(state, [], true, event.hasKey);
     case 'unanswered':
       // What was seen last stays: it may still be so.
-      return { ...state, name: 'unreachable' };
+      return { ...state, name: 'unreachable', isTrying: false };
     case 'typed':
       return typed(state, event.value);
     case 'named':
       return { ...state, value: event.name, typed: event.name };
+    case 'keyGiven':
+      return { ...state, isTrying: true };
+    case 'searched':
+      return { ...state, search: event.search.trim() };
+    case 'held':
+      return { ...state, isHeld: event.isHeld, cards: arrange(state.cards, state.streams, event.isHeld) };
     default:
       return noSuch('event', event);
   }
@@ -76,11 +103,10 @@ export function next(state, event) {
  * @returns {State}
  */
 function listed(state, all, isLocked, hasKey) {
-  const streams = all.filter((stream) => stream.live !== false);
-  // New ones stand last: the order of a list in use must not change.
-  streams.sort((a, b) => (b.uptime_s ?? 0) - (a.uptime_s ?? 0));
+  const streams = byName(all.filter((stream) => stream.live !== false));
   const name = streams.length ? 'live' : isLocked ? 'locked' : 'empty';
-  return { ...state, name, streams, isLocked, hasKey };
+  const cards = arrange(state.cards, streams, state.isHeld);
+  return { ...state, name, streams, cards, isLocked, hasKey, isTrying: false };
 }
 
 /**

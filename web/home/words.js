@@ -1,5 +1,6 @@
 // What the home page says in each of its states, and about a name in its field. Pure.
 
+import { matching } from './arrange.js';
 import { counted } from '../lib/format.js';
 import { isStreamName } from '../lib/stream-name.js';
 import { noSuch } from '../lib/no-such.js';
@@ -33,16 +34,39 @@ export function summaryOf({ name, streams }) {
 }
 
 /**
+ * What is read out: not each viewer that comes or goes.
+ *
+ * @param {State} state
+ */
+export function announcementOf(state) {
+  const { name, streams, search } = state;
+  if (name !== 'live') return summaryOf(state);
+  if (!search) return `${counted(streams.length, 'stream')} on air`;
+  const found = matching(state.cards, search).length;
+  return found ? `${found} of ${counted(streams.length, 'stream')} found` : noMatch(search);
+}
+
+/** @param {string} search */
+export function noMatch(search) {
+  return `No stream on air has “${search}” in its name.`;
+}
+
+/**
  * What the key's field says, or null where it is not wanted. A key that was tried and did not open
  * all is wrong.
  *
  * @param {State} state
  */
-export function lockOf({ streams, isLocked, hasKey }) {
+export function lockOf({ streams, isLocked, hasKey, isTrying }) {
   if (!isLocked) return null;
   return {
     title: streams.length ? 'More streams here need a key.' : 'Streams here need a key.',
-    text: hasKey ? 'The key you gave does not open them. Try another one.' : 'Enter the key that you were given.',
+    text: isTrying
+      ? 'Checking the key…'
+      : hasKey
+        ? 'The key you gave does not open them. Try another one.'
+        : 'Enter the key that you were given.',
+    isWrong: hasKey && !isTrying,
   };
 }
 

@@ -69,11 +69,11 @@ export function counted(count, one, many = `${one}s`) {
 }
 
 /**
- * Milliseconds: `240 ms`, from two seconds on `2.3 s`.
+ * Milliseconds: `240 ms`, from one second on `2.3 s`.
  *
  * @param {number | null | undefined} ms
  */
 export function milliseconds(ms) {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return '–';
-  return Math.abs(ms) < 2000 ? `${Math.round(ms)}${THIN}ms` : `${(ms / 1000).toFixed(1)}${THIN}s`;
+  return Math.abs(ms) < 999.5 ? `${Math.round(ms)}${THIN}ms` : `${(ms / 1000).toFixed(1)}${THIN}s`;
 }

@@ -51,7 +51,7 @@ export function retryDelayMs(attempt, random = Math.random) {
  * of the address itself, or those that `credentials` (see credentials.js) knows. `extra` is added.
  *
  * @param {string} pageUrl
- * @param {import('./credentials.js').Credentials | null} [credentials]
+ * @param {Pick<import('./credentials.js').Credentials, 'url'> | null} [credentials]
  * @param {Record<string, string>} [extra]
  */
 export function socketUrl(pageUrl, credentials = null, extra = {}) {

@@ -113,7 +113,10 @@ const GREEK = {
   αυ: 'av',
   ευ: 'ev',
 };
-const SPELLINGS = new Map(Object.entries({ ...LATIN, ...CYRILLIC, ...GREEK }));
+/** @type {Map<string, string> | null} */
+let known = null;
+/** Made when it is needed: a script that only looks at names has no use for it. */
+const spellings = () => (known ??= new Map(Object.entries({ ...LATIN, ...CYRILLIC, ...GREEK })));
 const PAIRS = /^(ου|αυ|ευ)$/;
 
 /** @param {string} text */
@@ -123,7 +126,7 @@ function inLatin(text) {
   for (let i = 0; i < letters.length; i += 1) {
     const pair = bare(letters[i] + (letters[i + 1] ?? ''));
     if (PAIRS.test(pair)) {
-      latin += cased(SPELLINGS.get(pair) ?? '', letters[i]);
+      latin += cased(spellings().get(pair) ?? '', letters[i]);
       i += 1;
     } else {
       latin += spelled(letters[i]);
@@ -139,7 +142,7 @@ function inLatin(text) {
  */
 function spelled(letter) {
   // Some letters of the tables look like a letter with an accent: they come first.
-  const spelling = SPELLINGS.get(letter.toLowerCase()) ?? SPELLINGS.get(bare(letter));
+  const spelling = spellings().get(letter.toLowerCase()) ?? spellings().get(bare(letter));
   return spelling === undefined ? letter.normalize('NFKD').replace(/\p{M}+/gu, '') : cased(spelling, letter);
 }
 

@@ -11,3 +11,12 @@
 export function latencyOf(wished) {
   return wished === 'low' || wished === 'smooth' ? wished : 'normal';
 }
+
+/**
+ * Whether WebCodecs are to play: asked for by `?player=webcodecs`, and the way to the least delay.
+ *
+ * @param {URLSearchParams} query
+ */
+export function wantsCodecs(query) {
+  return query.get('player') === 'webcodecs' || (!query.has('player') && latencyOf(query.get('latency')) === 'low');
+}

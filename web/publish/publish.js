@@ -3,6 +3,7 @@
 
 import { Broadcast } from '../publisher/broadcast.js';
 import { explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
+import { canRecordByCodecs, CodecsRecorder } from '../publisher/codecs/codecs-recorder.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { bitRate, clock, counted } from '../lib/format.js';
@@ -12,9 +13,9 @@ import { at } from '../lib/place.js';
 import { lookAt, PosterTimes, takePoster } from '../publisher/poster.js';
 import { recordableCodecs, typeFor } from '../publisher/recorder.js';
 import { socketUrl } from '../lib/socket.js';
-import { copiesOnClick } from './copy.js';
+import { copiesOnClick } from '../lib/copy.js';
 import { edgesOf, Settings } from './settings.js';
-import { wireSharePanel } from './share-panel.js';
+import { openSharePanel } from '../lib/share-panel.js';
 import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { isOnAir, isSending, next, start } from './machine.js';
@@ -299,6 +300,10 @@ function pick(source) {
   send({ type: 'picked', source });
 }
 
+/** @type {import('../publisher/recorder.js').Make} */
+const makeRecorder = (media, options) =>
+  query.get('recorder') !== 'mediarecorder' && canRecordByCodecs(options.mimeType ?? '') ? new CodecsRecorder(media, options) : null;
+
 /** @param {Capture} shown */
 function recording({ stream }) {
   const tracks = stream.getTracks();
@@ -308,7 +313,7 @@ function recording({ stream }) {
   const { width = 0, height = 0 } = stream.getVideoTracks()[0]?.getSettings?.() ?? {};
   const size = width && height ? { width, height } : edgesOf(choice.size);
   const pixelsPerSecond = size.width * size.height * choice.fps;
-  return { mimeType, videoBitsPerSecond: choice.kbps * 1000, pixelsPerSecond, hasAudio: kinds.hasAudio };
+  return { mimeType, videoBitsPerSecond: choice.kbps * 1000, pixelsPerSecond, hasAudio: kinds.hasAudio, make: makeRecorder };
 }
 
 // --- On air
@@ -544,7 +549,7 @@ host.className = 'wide';
 host.textContent = location.host;
 link.replaceChildren(host, watchPath);
 copiesOnClick($('copy'), () => link.href);
-wireSharePanel(name, link.href);
+$('share-button').onclick = () => openSharePanel(name, link.href);
 settings.fill(isTypeSupported);
 fillDevices();
 setInterval(look, LOOK_MS);

@@ -1,6 +1,6 @@
 // One stream on its way to the server: recorder, uplink and socket together.
 //
-//   media ─► Recorder ─► Blobs ─► StreamSocket
+//   media ─► Recorder ─► data ──► StreamSocket
 //               ▲                    │ bufferedAmount
 //               └── Uplink ◄── Delivery ◄── what the server says that it received
 //
@@ -8,7 +8,7 @@
 // server must see an EBML header first.
 
 import { Delivery } from './delivery.js';
-import { Recorder } from './recorder.js';
+import { Recorder, sizeOf } from './recorder.js';
 import { StreamSocket } from '../lib/socket.js';
 import { Uplink } from './uplink.js';
 
@@ -22,7 +22,7 @@ import { Uplink } from './uplink.js';
  * @property {(warning: { code?: string, message?: string }) => void} warning
  * @property {(quality: import('./uplink.js').Quality) => void} quality
  */
-/** @typedef {import('./uplink.js').Wanted & { mimeType: string }} Wanted */
+/** `make`: see recorder.js. @typedef {import('./uplink.js').Wanted & { mimeType: string, make?: import('./recorder.js').Make | null }} Wanted */
 
 const TICK_MS = 250;
 /** How often the server is asked what it received, and how long we wait for that. */
@@ -85,13 +85,16 @@ export class Broadcast {
     this.#media = media;
     this.#mimeType = wanted.mimeType;
     this.#uplink = new Uplink(wanted);
-    this.#recorder = new Recorder({
-      data: (blob) => this.#send(blob),
-      failed: (error) => this.#give({ code: 0, reason: error.message }),
-      finished: () => {
-        if (this.#isOver) this.#socket.close();
+    this.#recorder = new Recorder(
+      {
+        data: (data) => this.#send(data),
+        failed: (error) => this.#give({ code: 0, reason: error.message }),
+        finished: () => {
+          if (this.#isOver) this.#socket.close();
+        },
       },
-    });
+      wanted.make,
+    );
     this.#socket = new StreamSocket(url, {
       open: () => this.#record(),
       message: (message) => this.#hear(message),
@@ -201,23 +204,28 @@ export class Broadcast {
     this.#on.failed(problem);
   }
 
+  get #settings() {
+    const { videoBitsPerSecond, audioBitsPerSecond } = this.#uplink.quality;
+    return { mimeType: this.#mimeType, videoBitsPerSecond, audioBitsPerSecond };
+  }
+
   #record() {
     this.#recordedBytes = 0;
-    const { videoBitsPerSecond, audioBitsPerSecond } = this.#uplink.quality;
     try {
-      this.#recorder.start(this.#media, { mimeType: this.#mimeType, videoBitsPerSecond, audioBitsPerSecond });
+      this.#recorder.start(this.#media, this.#settings);
     } catch (error) {
       this.#give({ code: 0, reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
-  /** @param {Blob} blob */
-  #send(blob) {
-    if (!this.#socket.send(blob)) return;
+  /** @param {import('./recorder.js').Data} data */
+  #send(data) {
+    if (!this.#socket.send(data)) return;
     const nowMs = performance.now();
-    this.#recordedBytes += blob.size;
-    this.#uplink.recorded(blob.size, nowMs);
-    this.#delivery.handed(blob.size, nowMs);
+    const size = sizeOf(data);
+    this.#recordedBytes += size;
+    this.#uplink.recorded(size, nowMs);
+    this.#delivery.handed(size, nowMs);
   }
 
   /** @param {import('../lib/socket.js').Message} message */
@@ -229,6 +237,7 @@ export class Broadcast {
         break;
       case 'viewers':
         this.viewers = message.count;
+        this.#recorder.setViewers(message.count);
         break;
       case 'recording':
         this.isRecorded = message.on;
@@ -279,7 +288,7 @@ export class Broadcast {
         break;
       case 'change':
         this.#on.quality(this.quality);
-        this.#record();
+        if (!this.#recorder.setRates(this.#settings)) this.#record();
         break;
       default:
         if (this.#drainingSinceMs !== null && nowMs - this.#drainingSinceMs > DRAIN_MOST_MS) {

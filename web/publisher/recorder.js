@@ -7,18 +7,37 @@
 //   new          └ start … first data, data   (kept) ──┴─► handed on, then directly
 //
 // Blobs are handed on as they come and never opened: a WebSocket takes them in order.
+//
+// There are two kinds of recorder: MediaRecorder, and codecs/codecs-recorder.js, which has less delay. When
+// that fails, a MediaRecorder goes on.
 
 /** @typedef {{ mimeType: string, videoBitsPerSecond: number, audioBitsPerSecond?: number }} Settings */
+/** @typedef {Blob | Uint8Array<ArrayBuffer>} Data */
+/**
+ * What is used of a MediaRecorder. The other kind can change its bit rates, and how much goes out together.
+ *
+ * @typedef {object} AnyRecorder
+ * @property {string} state
+ * @property {string} mimeType
+ * @property {((event: any) => void) | null} ondataavailable
+ * @property {((event: any) => void) | null} onstop
+ * @property {((event: any) => void) | null} onerror
+ * @property {(sliceMs: number) => void} start
+ * @property {() => void} stop
+ * @property {(rates: { videoBitsPerSecond: number, audioBitsPerSecond: number }) => void} [setRates]
+ * @property {(sliceMs: number) => void} [setSlice]
+ */
+/** @typedef {(media: MediaStream, options: MediaRecorderOptions) => AnyRecorder | null} Make null: not this type */
 /**
  * @typedef {object} Listener
- * @property {(blob: Blob) => void} data
+ * @property {(data: Data) => void} data
  * @property {(error: Error) => void} failed
  * @property {() => void} [finished]
  */
 /**
  * `kept`: the data of one that has not taken over yet.
  *
- * @typedef {{ recorder: MediaRecorder, kept: Blob[] | null, hasStopped: boolean }} Recording
+ * @typedef {{ recorder: AnyRecorder, kept: Data[] | null, hasStopped: boolean }} Recording
  */
 
 /** Below the 60 ms of an Opus packet nothing is gained, above it latency is lost. */
@@ -26,6 +45,11 @@ const TIMESLICE_MS = 50;
 /** Frames per second where a track does not tell, and the bounds of what is believed. */
 const FRAME_RATE = { usual: 30, least: 10, most: 60 };
 const AUDIO_BITS_PER_SECOND = 96_000;
+/**
+ * A recorder that hands out each block at once costs the server a message to each viewer for it. From so
+ * many viewers on, what comes within a MediaRecorder's time goes out together.
+ */
+const VIEWERS_MANY = 200;
 
 /** In the order in which we prefer them: VP8 costs least to encode, and plays everywhere. */
 export const CODECS = [
@@ -85,9 +109,21 @@ export function typeFor(codecId, { hasVideo, hasAudio }, isTypeSupported) {
   return null;
 }
 
+/** @param {Data} data */
+export function sizeOf(data) {
+  return 'size' in data ? data.size : data.byteLength;
+}
+
+/** @type {Make} */
+const makeMediaRecorder = (media, options) => new MediaRecorder(media, options);
+
 export class Recorder {
   #on;
-  #make;
+  /** The first one that can is taken. @type {Make[]} */
+  #makes;
+  /** @type {{ media: MediaStream, settings: Settings } | null} */
+  #asked = null;
+  #sliceMs = 0;
   /**
    * The recording whose data is handed on.
    *
@@ -103,15 +139,14 @@ export class Recorder {
   #isFinishing = false;
 
   /**
-   * `on.data(blob)` in order, `on.failed(error)`, `on.finished()`. `make(media, options)` builds a MediaRecorder;
-   * tests bring their own.
+   * `on.data(data)` in order, `on.failed(error)`, `on.finished()`. `make` is tried before a MediaRecorder.
    *
    * @param {Listener} on
-   * @param {(media: MediaStream, options: MediaRecorderOptions) => MediaRecorder} [make]
+   * @param {Make | null} [make]
    */
-  constructor(on, make = (media, options) => new MediaRecorder(media, options)) {
+  constructor(on, make = null) {
     this.#on = on;
-    this.#make = make;
+    this.#makes = [...(make ? [make] : []), makeMediaRecorder];
   }
 
   get isRecording() {
@@ -127,9 +162,11 @@ export class Recorder {
    * Begins a recording; when one runs, the new one takes over as soon as it has data.
    *
    * @param {MediaStream} media
-   * @param {Settings} options
+   * @param {Settings} settings
    */
-  start(media, { mimeType, videoBitsPerSecond, audioBitsPerSecond = AUDIO_BITS_PER_SECOND }) {
+  start(media, settings) {
+    this.#asked = { media, settings };
+    const { mimeType, videoBitsPerSecond, audioBitsPerSecond = AUDIO_BITS_PER_SECOND } = settings;
     const [picture] = media.getVideoTracks?.() ?? [];
     // `videoKeyFrameIntervalCount` is newer than the types.
     const options = {
@@ -140,6 +177,7 @@ export class Recorder {
     };
     this.#dropNext();
     const recorder = this.#make(media, options);
+    if (!recorder) throw new Error('no recorder takes this type');
     /** @type {Recording} */
     const recording = { recorder, kept: null, hasStopped: false };
     recorder.ondataavailable = ({ data }) => this.#data(recording, data);
@@ -151,7 +189,26 @@ export class Recorder {
     } else {
       this.#current = recording;
     }
-    recorder.start(TIMESLICE_MS);
+    recorder.start(recorder.setSlice ? this.#sliceMs : TIMESLICE_MS);
+  }
+
+  /**
+   * Whether the recording goes on with other bit rates. If not, they need a new one.
+   *
+   * @param {Settings} settings
+   */
+  setRates({ videoBitsPerSecond, audioBitsPerSecond = AUDIO_BITS_PER_SECOND }) {
+    const recorder = this.#current?.recorder;
+    if (!recorder?.setRates || !this.#asked || this.#next || this.#isFinishing) return false;
+    Object.assign(this.#asked.settings, { videoBitsPerSecond, audioBitsPerSecond });
+    recorder.setRates({ videoBitsPerSecond, audioBitsPerSecond });
+    return true;
+  }
+
+  /** @param {number} count */
+  setViewers(count) {
+    this.#sliceMs = count < VIEWERS_MANY ? 0 : TIMESLICE_MS;
+    for (const each of [this.#current, this.#next]) each?.recorder.setSlice?.(this.#sliceMs);
   }
 
   /** Ends recording after the last block; `on.finished()` follows its last data. */
@@ -171,17 +228,29 @@ export class Recorder {
   }
 
   /**
-   * @param {Recording} recording
-   * @param {Blob} blob
+   * @param {MediaStream} media
+   * @param {MediaRecorderOptions} options
    */
-  #data(recording, blob) {
-    if (!blob.size) return;
+  #make(media, options) {
+    for (const make of this.#makes) {
+      const recorder = make(media, options);
+      if (recorder) return recorder;
+    }
+    return null;
+  }
+
+  /**
+   * @param {Recording} recording
+   * @param {Data} data
+   */
+  #data(recording, data) {
+    if (!sizeOf(data)) return;
     if (recording === this.#current) {
-      this.#on.data(blob);
+      this.#on.data(data);
       return;
     }
     if (recording !== this.#next || !recording.kept) return;
-    recording.kept.push(blob);
+    recording.kept.push(data);
     if (recording.kept.length > 1) return;
     // Its first data is here: let the old one finish its last block. `state` says inactive as
     // soon as stop() is called, before the last data has come, so it cannot be relied on.
@@ -215,7 +284,7 @@ export class Recorder {
     this.#next = null;
     this.#isFinishing = false;
     recording.kept = null;
-    kept.forEach((blob) => this.#on.data(blob));
+    kept.forEach((data) => this.#on.data(data));
   }
 
   /**
@@ -224,8 +293,21 @@ export class Recorder {
    */
   #failed(recording, error) {
     if (recording !== this.#current && recording !== this.#next) return;
+    const reason = error instanceof Error ? error : new Error('the recorder stopped');
+    const wasFinishing = this.#isFinishing;
     this.stop();
-    this.#on.failed(error instanceof Error ? error : new Error('the recorder stopped'));
+    if (recording.recorder.setRates && this.#asked && !wasFinishing) {
+      console.warn(`recording by MediaRecorder: ${reason.message}`);
+      this.#makes = [makeMediaRecorder];
+      try {
+        this.start(this.#asked.media, this.#asked.settings);
+        return;
+      } catch (second) {
+        this.#on.failed(second instanceof Error ? second : reason);
+        return;
+      }
+    }
+    this.#on.failed(reason);
   }
 
   #dropNext() {
@@ -234,7 +316,7 @@ export class Recorder {
   }
 }
 
-/** @param {MediaRecorder} recorder */
+/** @param {AnyRecorder} recorder */
 function silence(recorder) {
   recorder.ondataavailable = recorder.onstop = recorder.onerror = null;
   if (recorder.state !== 'inactive') recorder.stop();

@@ -6,8 +6,9 @@
 //   publisher   the server says that nothing comes from the publisher
 //   line        nothing comes from the server, which does not say why
 //   slow        it plays, but leaves out more and more: the way here is too slow
+//   stops       it plays, but stops again and again
 
-/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow'} Hitch */
+/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow' | 'stops'} Hitch */
 /**
  * @typedef {object} Signs
  * @property {number} nowMs
@@ -17,24 +18,25 @@
  * @property {boolean} isOffline
  * @property {boolean} isStalled
  * @property {number[]} [skipsAtMs]
+ * @property {number[]} [stopsAtMs]
  */
 
 /** Shorter stops are no matter of words. */
 const DRY_MS = 400;
 /** On air, and yet nothing comes. The server tells of a silent publisher after 2 s. */
 const SILENT_MS = 2500;
-/** This many skips within this time are no accident. The page shows them for as long again. */
+/** This many skips, or stops, within this time are no accident. The page shows them for as long again. */
 const SKIPS = 3;
 const SKIPS_WITHIN_MS = 20_000;
 
 /**
- * Whether the way here is too slow, by when the server left something out (ascending).
+ * Whether the way here is too slow, by when the server left something out, or the picture stood (ascending).
  *
- * @param {number[]} skipsAtMs
+ * @param {number[]} timesMs
  * @param {number} nowMs
  */
-export function isTooSlow(skipsAtMs, nowMs) {
-  return skipsAtMs.filter((atMs) => nowMs - atMs < SKIPS_WITHIN_MS).length >= SKIPS;
+export function isTooSlow(timesMs, nowMs) {
+  return timesMs.filter((atMs) => nowMs - atMs < SKIPS_WITHIN_MS).length >= SKIPS;
 }
 
 /**
@@ -45,11 +47,12 @@ export function isTooSlow(skipsAtMs, nowMs) {
  * @param {Signs} options
  * @returns {{ hitch: Hitch, isStill: boolean }}
  */
-export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [] }) {
+export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [], stopsAtMs = [] }) {
   const isStill = nowMs - movedAtMs >= DRY_MS;
   if (isOffline) return { hitch: 'offline', isStill };
   if (isOnAir && isStalled) return { hitch: 'publisher', isStill };
   if (isOnAir && nowMs - dataAtMs >= SILENT_MS) return { hitch: 'line', isStill };
   if (isTooSlow(skipsAtMs, nowMs)) return { hitch: 'slow', isStill };
+  if (isTooSlow(stopsAtMs, nowMs)) return { hitch: 'stops', isStill };
   return { hitch: isStill ? 'dry' : '', isStill };
 }

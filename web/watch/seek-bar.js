@@ -11,7 +11,7 @@ const STEPS = /** @type {Record<string, number>} */ ({
   ArrowLeft: 5000,
   ArrowRight: -5000,
   j: 10_000,
-  l: -10_000,
+  l: -Infinity,
   Home: Infinity,
   End: -Infinity,
 });

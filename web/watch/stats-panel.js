@@ -1,6 +1,6 @@
 // The figures about playback that a viewer may ask for.
 
-import { bitRate, milliseconds } from '../lib/format.js';
+import { bitRate, counted, milliseconds } from '../lib/format.js';
 import { CELLS, stripAgeMs } from '../lib/time-strip.js';
 
 /**
@@ -38,7 +38,7 @@ export function statsRows(stats) {
     ['Picture', stats.width ? `${stats.width} × ${stats.height}` : '–'],
     ['Frames', `${whole(stats.frames)}, ${whole(stats.dropped)} dropped`],
     ['Codecs', stats.codecs || '–'],
-    ['Ran dry', `${stats.underflows} times, ${stats.skips} skips`],
+    ['Stops', `${counted(stats.underflows, 'stop')}, ${counted(stats.skips, 'skip')}`],
   ];
   const { lip_sync_ms: lipSyncMs = null } = stats;
   if (lipSyncMs !== null) rows.push(['Sound', `${milliseconds(Math.abs(lipSyncMs))} ${lipSyncMs < 0 ? 'behind' : 'ahead of'} the picture`]);

@@ -1,6 +1,7 @@
 // What the viewer page says in each of its states (see machine.js). Pure.
 
 import { codecName, listed } from './codec-names.js';
+import { counted, since } from '../lib/format.js';
 import { lengthInWords } from './time-shift.js';
 import { noSuch } from '../lib/no-such.js';
 
@@ -18,16 +19,19 @@ import { noSuch } from '../lib/no-such.js';
  * @property {string} [missing]
  * @property {string[]} [slowCodecs]
  * @property {number} [behindMs] how far behind live the person wants to be
+ * @property {boolean} [isSound] there is no picture to watch
  */
 
+const SLOW_HELP = 'Move nearer to your router, close other downloads, or ask for a lower quality.';
+
 /** Why a picture that plays stands still or stutters: see hitch.js. */
-export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow'];
+export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow', 'stops'];
 
 /**
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
  * that the browser has been asked to begin with for a while.
  *
- * @param {import('./machine.js').Name} state
+ * @param {import('./states.js').Name} state
  * @param {Facts} options
  * @returns {Words}
  */
@@ -45,6 +49,7 @@ export function wordsFor(
     missing = '',
     slowCodecs = [],
     behindMs = 0,
+    isSound = false,
   },
 ) {
   switch (state) {
@@ -59,10 +64,9 @@ export function wordsFor(
       if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };
       return { title: `${name} is not on air right now.`, text: 'Stay here: it starts by itself.' };
     case 'playing':
-      if (isBlocked) return { title: 'Tap to watch.', text: 'This browser starts no stream by itself.' };
-      if (isPaused)
-        return { title: 'Paused.', text: behindMs ? 'Press play to go on from here.' : 'Press play to return to the live picture.' };
-      return { ...playingWords(hitch, name, { missing, behindMs }) };
+      if (isBlocked) return { title: `Tap to ${isSound ? 'listen' : 'watch'}.`, text: 'This browser starts no stream by itself.' };
+      if (isPaused) return { title: 'Paused.', text: behindMs ? 'Press play to go on from here.' : 'Press play to return to live.' };
+      return { ...playingWords(hitch, name, { missing, behindMs, isSound }) };
     case 'reconnecting':
       return { title: 'The connection was lost.', text: 'Trying to get it back.' };
     case 'ended':
@@ -79,11 +83,22 @@ export function wordsFor(
 }
 
 /**
+ * What stands in the text's place while a retry is far off; empty where it is near. Not read out.
+ *
+ * @param {number | null} retryInMs
+ */
+export function countdown(retryInMs) {
+  if (retryInMs === null || retryInMs <= 0) return '';
+  return `Trying again in ${Math.ceil(retryInMs / 1000)} s.`;
+}
+
+/**
  * @param {string} hitch
  * @param {string} name
- * @param {{ missing: string, behindMs: number }} facts
+ * @param {{ missing: string, behindMs: number, isSound: boolean }} facts
  */
-function playingWords(hitch, name, { missing, behindMs }) {
+function playingWords(hitch, name, { missing, behindMs, isSound }) {
+  const does = isSound ? 'listening' : 'watching';
   switch (hitch) {
     case 'offline':
       return { title: 'You are offline.', text: 'Check your network: the stream goes on by itself.' };
@@ -92,16 +107,36 @@ function playingWords(hitch, name, { missing, behindMs }) {
     case 'line':
       return { title: 'Nothing comes in right now.', text: 'The stream goes on as soon as your connection does.' };
     case 'slow':
-      return {
-        title: 'Your connection is too slow for this stream.',
-        text: 'Move nearer to your router, close other downloads, or ask for a lower quality.',
-      };
+      return { title: 'Your connection is too slow for this stream.', text: SLOW_HELP };
+    case 'stops':
+      return { title: 'Your connection may be too slow for this stream.', text: SLOW_HELP };
     case 'dry':
       return { title: 'Waiting for the stream.', text: '' };
     default:
-      if (behindMs) return { title: `You are watching ${lengthInWords(behindMs)} behind live.`, text: missing };
-      return { title: 'You are watching live.', text: missing };
+      if (behindMs) return { title: `You are ${does} ${lengthInWords(behindMs)} behind live.`, text: missing };
+      return { title: `You are ${does} live.`, text: missing };
   }
+}
+
+/**
+ * Who else watches, and since when the stream is on air.
+ *
+ * @param {{ viewers: number | null, uptimeS: number | null }} facts
+ */
+export function factsOf({ viewers, uptimeS }) {
+  const time = uptimeS !== null && (uptimeS < 60 ? since(uptimeS) : `on air for ${since(uptimeS)}`);
+  return [viewers !== null && counted(viewers, 'viewer'), time].filter(Boolean).join(' · ');
+}
+
+/**
+ * The delay as the badge shows it, in seconds: `0.2 s`, `12 s`.
+ *
+ * @param {number | null} ms
+ */
+export function delayText(ms) {
+  if (ms === null) return '';
+  const seconds = Math.max(0.1, ms / 1000);
+  return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)}\u202fs`;
 }
 
 /**

@@ -402,7 +402,7 @@ fn behind_101(bytes: &[u8]) -> &[u8] {
 fn at(now: Instant) -> Time {
     Time {
         now,
-        unix_s: 0,
         unix_ms: 0,
+        steady_ms: 0,
     }
 }

@@ -126,7 +126,6 @@ fn allowed_origin_reads_every_answer_and_other_origins_none() {
         }
         for (target, status) in [
             ("/", 200),
-            ("/assets/lib/socket.js", 200),
             ("/api/streams", 200),
             ("/api/streams/demo", 200),
             ("/api/streams/nobody", 404),
@@ -173,6 +172,40 @@ fn allowed_origin_reads_every_answer_and_other_origins_none() {
     let compressed = ["Accept-Encoding: gzip", &field];
     let page = Http::open(&server).request("GET", "/", &compressed);
     assert_eq!(page.field("Vary"), Some("Accept-Encoding, Origin"));
+}
+
+#[test]
+fn every_origin_may_import_the_player_and_no_more() {
+    for options in [&[][..], &["--allow-origin", FRIEND]] {
+        let server = Server::with(options);
+        let field = from(FOE);
+        let get = |target: &str, fields: &[&str]| {
+            let fields = [&[&*field], fields].concat();
+            Http::open(&server).request("GET", target, &fields)
+        };
+        let module = get("/player.js", &[]);
+        assert_eq!(
+            (module.status, module.field("Content-Type")),
+            (200, Some("text/javascript; charset=utf-8"))
+        );
+        assert_eq!(module.field("Access-Control-Allow-Origin"), Some("*"));
+        assert_eq!(module.field("Cache-Control"), Some("no-cache"));
+        assert!(!varies_by_origin(&module));
+        let none_match = format!("If-None-Match: {}", module.field("ETag").unwrap());
+        let same = get("/player.js", &[&none_match]);
+        assert_eq!(
+            (same.status, same.field("Access-Control-Allow-Origin")),
+            (304, Some("*"))
+        );
+        for target in [
+            "/",
+            "/api/streams",
+            "/api/streams/none",
+            "/live/none/poster",
+        ] {
+            assert!(!is_readable(&get(target, &[]), FOE), "{target}");
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,11 @@ use std::time::{Duration, Instant};
 /// Far more than anything here takes, even while other builds run on the same machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
+/// GOPs that come within one millisecond share a segment.
+pub fn next_millisecond() {
+    thread::sleep(Duration::from_millis(2));
+}
+
 /// Asks until there is an answer.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;

@@ -19,6 +19,9 @@ pub enum Kind {
     NginxStripping,
     /// The same, but the prefix `/video` reaches the server as well.
     NginxBelow,
+    /// A cache of segments, and so is Varnish.
+    NginxCache,
+    Varnish,
 }
 
 /// A running proxy, ended when dropped.
@@ -55,6 +58,15 @@ impl Proxy {
                 let below = [("location / {", "location /video/ {")];
                 nginx(folder.path(), address, server, &below)
             }
+            Kind::NginxCache => {
+                let cache = folder.path().join("cache").display().to_string();
+                let changed = [
+                    ("server 127.0.0.1:8080;", &*format!("server {server};")),
+                    ("/var/cache/nginx/live", &cache),
+                ];
+                nginx_cache(folder.path(), address, &changed)
+            }
+            Kind::Varnish => varnish(folder.path(), address, server),
             Kind::Caddy => caddy(folder.path(), address, server),
             Kind::HaProxy => haproxy(folder.path(), address, servers),
         };
@@ -137,6 +149,20 @@ fn nginx(
         ("/var/log/nginx", &path),
     ];
     let site = shipped("nginx.conf", &[&replaced, changed].concat());
+    nginx_with(folder, &site)
+}
+
+fn nginx_cache(folder: &Path, address: SocketAddr, changed: &[(&str, &str)]) -> Command {
+    let path = folder.display().to_string();
+    let listen = format!("listen {address};");
+    let replaced = [("listen 80;", &*listen), ("/var/log/nginx", &path)];
+    let name = "nginx/videostream-cache.conf";
+    let site = shipped(name, &[&replaced, changed].concat());
+    nginx_with(folder, &site)
+}
+
+fn nginx_with(folder: &Path, site: &str) -> Command {
+    let path = folder.display().to_string();
     // What Debian's own file says around it, without its user and its folders.
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {path}/{name};"))
@@ -178,6 +204,23 @@ fn haproxy(folder: &Path, address: SocketAddr, servers: &[SocketAddr]) -> Comman
         .find(|path| Path::new(path).exists());
     let mut command = Command::new(program.unwrap_or("haproxy"));
     command.args(["-db", "-n", "200", "-f"]).arg(path);
+    command
+}
+
+fn varnish(folder: &Path, address: SocketAddr, server: SocketAddr) -> Command {
+    let port = format!(".port = \"{}\";", server.port());
+    let site = shipped("varnish/videostream.vcl", &[(".port = \"8080\";", &port)]);
+    let file = folder.join("videostream.vcl");
+    fs::write(&file, site).unwrap();
+    let program = ["/usr/sbin/varnishd", "/usr/local/sbin/varnishd"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let mut command = Command::new(program.unwrap_or("varnishd"));
+    // Without its own user, which may not read this folder, and without a port for orders.
+    command.args(["-F", "-j", "none", "-T", "none", "-s", "malloc,64m"]);
+    command.args(["-a", &address.to_string()]);
+    command.arg("-f").arg(file);
+    command.arg("-n").arg(folder.join("work"));
     command
 }
 

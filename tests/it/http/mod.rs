@@ -2,7 +2,9 @@
 
 mod addresses;
 mod answers;
+mod caches;
 mod dashboard;
+mod error_pages;
 mod pages_need_no_key;
 mod posters;
 mod prefix;

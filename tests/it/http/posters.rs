@@ -107,6 +107,8 @@ fn unchanged_picture_is_not_sent_again() {
         );
     }
     // The next keyframe is another picture.
+    let version = |report: &serde_json::Value| report["poster_version"].as_str().map(str::to_owned);
+    let first = version(&server.report("demo").unwrap()).expect("a version");
     let old = get(&server, "/live/demo.webp", &[]);
     let none_match = format!("If-None-Match: {}", old.field("ETag").unwrap());
     publisher.client.send(sample.bytes.slice(first_gop..));
@@ -114,6 +116,16 @@ fn unchanged_picture_is_not_sent_again() {
     let new = get(&server, "/live/demo.webp", &[&none_match]);
     assert_eq!(new.status, 200);
     assert_ne!(new.body, old.body);
+    let report = server.report_when("demo", |report| version(report).as_ref() != Some(&first));
+    let second = version(&report).expect("a version");
+    // The publisher's own is told by its bytes.
+    let jpeg = jpeg("64x36");
+    let put = || Http::open(&server).upload("PUT", "/live/demo.jpg", &[], &jpeg);
+    assert_eq!(put().status, 204);
+    let report = server.report_when("demo", |report| version(report).as_ref() != Some(&second));
+    let etag = get(&server, "/live/demo/poster", &[]);
+    let etag = etag.field("ETag").unwrap().trim_matches('"').to_owned();
+    assert_eq!(version(&report), Some(etag));
 }
 
 /// The value of an `og:` property on a page.

@@ -18,6 +18,9 @@ fn resolve(path: &str, reference: &str) -> String {
         return path.to_owned();
     }
     let path = path.split('?').next().unwrap();
+    if reference.starts_with(['?', '#']) {
+        return format!("{path}{reference}");
+    }
     let mut folders: Vec<&str> = path.split('/').collect();
     folders.pop();
     let (place, query) = reference.split_once('?').unwrap_or((reference, ""));
@@ -54,7 +57,8 @@ fn references(html: &str) -> Vec<String> {
         value.split('"').next()
     });
     let values: Vec<String> = values
-        .filter(|it| !it.starts_with('#'))
+        // Programs that read a whole link get one: see `error_pages`.
+        .filter(|it| !it.starts_with('#') && !it.starts_with("http") && !it.ends_with(".webm"))
         .map(str::to_owned)
         .collect();
     assert!(values.len() > 3, "{values:?}");

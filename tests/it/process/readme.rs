@@ -156,7 +156,7 @@ const CHANGED: [(&str, &str); 19] = [
 type Check = fn(&Ground, &str);
 
 /// How each block begins, and what is done with it.
-const BLOCKS: [(&str, Check); 24] = [
+const BLOCKS: [(&str, Check); 26] = [
     // Takes minutes to build.
     ("cargo install ", can_be_built_from_here),
     ("videostream\n", serves_on_loopback),
@@ -209,12 +209,16 @@ const BLOCKS: [(&str, Check); 24] = [
         "cargo run --release --locked --manifest-path benches/compare/Cargo.toml -- --svg",
         names_a_program_that_is_there,
     ),
+    // Needs browsers, and takes minutes.
+    ("node tests/browser/", names_a_script_that_is_there),
+    ("videostream --allow-origin", serves_on_loopback),
     // Needs root, and memory limits of its own.
     ("sudo -E env", names_a_program_that_is_there),
 ];
 
 /// Long options in the text that are of other programs, and of which.
-const FOREIGN: [(&str, &str); 10] = [
+const FOREIGN: [(&str, &str); 11] = [
+    ("--videostream-accent", "CSS"),
     ("--profile", "mpv"),
     ("--network-caching", "VLC"),
     ("--bench", "cargo"),
@@ -633,6 +637,17 @@ fn names_benches_that_are_there(_: &Ground, text: &str) {
         // It measures with criterion, which knows the options behind the dashes.
         assert!(bench.contains("criterion_group!"), "{name}");
         assert!(rest.contains("baseline before"), "{line}");
+    }
+}
+
+fn names_a_script_that_is_there(_: &Ground, text: &str) {
+    for line in text.lines() {
+        let mut words = line.split_whitespace().skip(1);
+        let source = repository(words.next().unwrap());
+        for option in words.filter_map(|word| word.trim_start_matches('[').strip_prefix("--")) {
+            let option = option.trim_end_matches(']');
+            assert!(source.contains(option), "{line}: no --{option}");
+        }
     }
 }
 

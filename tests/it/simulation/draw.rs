@@ -7,6 +7,7 @@ use super::peers::client::ClientSpec;
 use super::peers::download::DownloadSpec;
 use super::peers::old::{ListenerSpec, PageSpec};
 use super::peers::publisher::{How as PublishBy, Leave, PublisherSpec};
+use super::peers::segments::SegmentsSpec;
 use super::peers::stranger::{GREEDY, KINDS, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, ViewerSpec};
 use super::scenario::{Action, BUSY, OTHERS, Server, What};
@@ -64,6 +65,27 @@ pub fn returning(chance: &mut fastrand::Rng, server: &Server) -> Vec<Action> {
         at += spec.lasts + ms(chance.u64(300..6_000));
     }
     actions
+}
+
+pub fn segments(chance: &mut fastrand::Rng, server: &Server) -> Action {
+    let ms = Duration::from_millis;
+    let stream = ["honest", "honest", OTHERS[0], OTHERS[1]][chance.usize(..4)];
+    let spec = SegmentsSpec {
+        stream,
+        lasts: ms(chance.u64(5_000..60_000)),
+        pause: (chance.u8(..4) == 0).then(|| ms(chance.u64(100..40_000))),
+        is_old: chance.u8(..4) == 0,
+        credential: any_credential(chance, server, Right::Watch, stream),
+    };
+    let link = if chance.bool() {
+        LinkSpec::good()
+    } else {
+        link(chance)
+    };
+    Action {
+        at: ms(chance.u64(..BUSY.as_millis() as u64 / 2)),
+        what: What::Segments(spec, link),
+    }
 }
 
 pub fn download(chance: &mut fastrand::Rng, server: &Server) -> Action {

@@ -447,3 +447,61 @@ fn connection_without_a_tls_handshake_is_dropped_after_ten_seconds() {
     world.check_that_all_is_given_back();
     world.assert_sound();
 }
+
+#[test]
+fn request_that_waits_for_a_segment_costs_its_connection_and_no_turn() {
+    /// The simulated network looks at each connection in each step: more take minutes.
+    const WAITING: usize = 400;
+    let options = Options {
+        max_connections: Some(2 * WAITING),
+        ..Options::default()
+    };
+    let mut world = World::new(settings_of(options, |_| {}), 1);
+    // Its GOP lasts for longer than this test.
+    let spec = PublisherSpec {
+        gop_frames: 100_000,
+        ..PublisherSpec::honest("honest", LONG)
+    };
+    publish(&mut world, spec);
+    world.run(s(2));
+    let line = world.connect(LinkSpec::good());
+    line.borrow_mut()
+        .send(b"GET /live/honest/live.json HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    world.run(ms(200));
+    let list = text(&line);
+    let (_, open) = list.split_once("\"open\":").expect("a list");
+    let open: u64 = open.trim_end_matches('}').parse().expect("a number");
+    let turns_in_a_second = |world: &mut World| {
+        let before = world.turns;
+        world.run(s(1));
+        world.turns - before
+    };
+    let turns = turns_in_a_second(&mut world);
+    let held = world.memory.held();
+    let request = format!(
+        "GET /live/honest/{}.webm HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        open + 1
+    );
+    let lines: Vec<Line> = (0..WAITING)
+        .map(|_| {
+            let line = world.connect(LinkSpec::good());
+            line.borrow_mut().send(request.as_bytes());
+            line
+        })
+        .collect();
+    world.run(s(1));
+    let waiting = world.hub.audit().sessions.into_iter();
+    let waiting = waiting
+        .filter(|session| session.state == "fetching")
+        .count();
+    assert_eq!(waiting, WAITING);
+    let each = (world.memory.held() - held) / WAITING;
+    assert!(each < 1024, "{each} bytes for each");
+    // The media of the segment before wake none of them.
+    let beside = turns_in_a_second(&mut world);
+    assert!(
+        beside <= turns + 1,
+        "{beside} turns a second, {turns} before"
+    );
+    assert!(lines.iter().all(|line| text(line).is_empty()));
+}

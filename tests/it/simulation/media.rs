@@ -2,7 +2,7 @@
 
 use super::guards::{Guard, Pass, Right};
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use videostream::fuzzing::recording::block;
@@ -21,6 +21,9 @@ pub struct Mark {
     pub number: u32,
     pub is_keyframe: bool,
 }
+
+/// A stream, and a number of it.
+type SegmentName = (&'static str, u64);
 
 /// Everything that was sent, and every fault that was seen.
 #[derive(Debug)]
@@ -46,6 +49,11 @@ pub struct Ledger {
     is_stopping: RefCell<bool>,
     /// The newest recording of an old page.
     page_recording: Cell<u32>,
+    /// What each number of a stream meant: its generation and its bytes.
+    segments: RefCell<HashMap<SegmentName, (u64, Vec<u8>)>>,
+    /// By their first pictures: whole GOPs as viewers got them, and as segments have them.
+    gops: RefCell<HashMap<(u32, u32), Vec<u8>>>,
+    segment_gops: RefCell<HashMap<(u32, u32), Vec<u8>>>,
 }
 
 pub type Books = Rc<Ledger>;
@@ -82,6 +90,9 @@ pub struct Counts {
     pub overtaken: u64,
     /// Pictures that viewers behind live were given.
     pub behind: u64,
+    /// Segments read to their end, and those compared with what viewers got.
+    pub segments: u64,
+    pub compared_gops: u64,
 }
 
 impl Counts {
@@ -103,6 +114,8 @@ impl Counts {
         self.old_messages += other.old_messages;
         self.overtaken += other.overtaken;
         self.behind += other.behind;
+        self.segments += other.segments;
+        self.compared_gops += other.compared_gops;
     }
 }
 
@@ -136,6 +149,61 @@ impl Ledger {
             counts: Cell::default(),
             is_stopping: RefCell::default(),
             page_recording: Cell::default(),
+            segments: RefCell::default(),
+            gops: RefCell::default(),
+            segment_gops: RefCell::default(),
+        }
+    }
+
+    /// A number means the same bytes for ever.
+    pub fn note_segment(&self, stream: &'static str, number: u64, generation: u64, bytes: &[u8]) {
+        let mut segments = self.segments.borrow_mut();
+        let is_same = match segments.get(&(stream, number)) {
+            Some((of, before)) => *of == generation && before == bytes,
+            None => {
+                segments.insert((stream, number), (generation, bytes.to_vec()));
+                true
+            }
+        };
+        if !is_same {
+            self.fault(format!(
+                "segment {number} of {stream} is another than before"
+            ));
+        }
+    }
+
+    /// A viewer got a whole GOP.
+    pub fn note_gop(&self, bytes: &[u8]) {
+        let (marks, _) = marks(bytes);
+        let Some(first) = marks.first().filter(|mark| mark.is_keyframe) else {
+            return;
+        };
+        let place = (first.recording, first.number);
+        if let Some(of_segment) = self.segment_gops.borrow().get(&place) {
+            self.compare_gops(place, bytes, of_segment);
+        }
+        self.gops.borrow_mut().insert(place, bytes.to_vec());
+    }
+
+    /// The same of a segment. Where keyframes come faster than numbers, it has several.
+    pub fn note_gop_of_segment(&self, first: Mark, bytes: &[u8], marks: &[Mark]) {
+        if marks.iter().filter(|mark| mark.is_keyframe).count() > 1 {
+            return;
+        }
+        let place = (first.recording, first.number);
+        if let Some(of_viewer) = self.gops.borrow().get(&place) {
+            self.compare_gops(place, of_viewer, bytes);
+        }
+        self.segment_gops.borrow_mut().insert(place, bytes.to_vec());
+    }
+
+    fn compare_gops(&self, place: (u32, u32), of_viewer: &[u8], of_segment: &[u8]) {
+        self.count(|counts| counts.compared_gops += 1);
+        if of_viewer != of_segment {
+            let lengths = (of_viewer.len(), of_segment.len());
+            self.fault(format!(
+                "the GOP of {place:?} is another for viewers than in its segment: {lengths:?}"
+            ));
         }
     }
 

@@ -176,7 +176,9 @@ fn play_fixed(seeds: std::ops::Range<u64>) {
         && tried.recording_warnings > 0
         && tried.parts > 10
         && tried.old_messages > 1000
-        && tried.behind > 1000;
+        && tried.behind > 1000
+        && tried.segments > 100
+        && tried.compared_gops > 50;
     assert!(is_enough, "too little was tried: {tried:?}");
 }
 

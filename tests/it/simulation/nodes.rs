@@ -199,8 +199,8 @@ impl World {
         let now = self.start + self.now;
         Time {
             now,
-            unix_s: 1_000_000 + self.now.as_secs(),
-            unix_ms: 1_000_000_000 + skew_ms + self.now.as_millis() as u64,
+            unix_ms: 1_000_000_000 + self.now.as_millis() as u64,
+            steady_ms: 1_000_000_000 + skew_ms + self.now.as_millis() as u64,
         }
     }
 

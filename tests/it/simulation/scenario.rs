@@ -11,6 +11,7 @@ use super::peers::client::{Client, ClientSpec};
 use super::peers::download::{Download, DownloadSpec};
 use super::peers::old::{ListenerSpec, OldListener, OldPublisher, PageSpec};
 use super::peers::publisher::{Publisher, PublisherSpec};
+use super::peers::segments::{SegmentReader, SegmentsSpec};
 use super::peers::stranger::{Stranger, StrangerSpec};
 use super::peers::viewer::{Habit, How as WatchBy, Viewer, ViewerSpec};
 use super::world::{Address, HookMood, Naming, World, hook, settings_of};
@@ -87,6 +88,8 @@ pub enum What {
     Annoy(StrangerSpec),
     /// A client that reads a recording.
     Download(DownloadSpec, LinkSpec),
+    /// A reader of segments.
+    Segments(SegmentsSpec, LinkSpec),
     /// A page of the old protocol.
     Page(PageSpec),
     /// A listener of the old protocol.
@@ -170,6 +173,10 @@ impl Scenario {
             }
             actions.extend(draw::returning(&mut more, &server));
         }
+        let mut more = fastrand::Rng::with_seed(seed.rotate_left(32));
+        for _ in 0..more.usize(1..8) {
+            actions.push(draw::segments(&mut more, &server));
+        }
         let end = match chance.u8(..6) {
             0 => Some(What::Stop),
             1 | 2 => Some(What::HandOver),
@@ -197,6 +204,7 @@ impl Scenario {
             | What::Annoy(_)
             | What::Page(_)
             | What::Listen(..)
+            | What::Segments(..)
             | What::Download(..) => false,
             What::StandStill(_) | What::SetWall(_) | What::HandOver | What::Stop => true,
         });
@@ -349,6 +357,9 @@ fn begin(world: &mut World, index: usize, what: What, (server, original): (&Serv
         }
         What::Download(spec, link) => {
             world.invite_from(link, own, Download::new(spec, books));
+        }
+        What::Segments(spec, link) => {
+            world.invite_from(link, own, SegmentReader::new(spec, books));
         }
         What::Page(spec) => {
             let good = LinkSpec::good();

@@ -22,6 +22,7 @@ use videostream::config::{Limits, Options, Serve};
 use videostream::hub::{
     Audit, HookAnswer, HookSettings, Hub, Question, RecordSettings, Settings, Time,
 };
+use videostream::pages;
 use videostream::record::News;
 use videostream::session::{SessionId, Verdict};
 
@@ -167,12 +168,13 @@ impl World {
         let wall_s = UNIX_START;
         let time = Time {
             now,
-            unix_s: wall_s,
-            unix_ms: wall_s * 1000,
+            unix_ms: wall_s.saturating_mul(1000),
+            steady_ms: wall_s * 1000,
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
         let drain_timeout = settings.limits.drain_timeout;
+        pages::unpack_all();
         let mut memory = Meter::new();
         let allocated = memory.allocated();
         let mut hub = memory.count(|| Hub::new(settings, allocated, time));
@@ -229,8 +231,9 @@ impl World {
     fn time(&self) -> Time {
         Time {
             now: self.hub_now(),
-            unix_s: self.wall_s + self.elapsed().as_secs(),
-            unix_ms: UNIX_START * 1000 + self.elapsed().as_millis() as u64,
+            unix_ms: (self.wall_s.saturating_mul(1000))
+                .saturating_add(self.elapsed().as_millis() as u64),
+            steady_ms: UNIX_START * 1000 + self.elapsed().as_millis() as u64,
         }
     }
 
@@ -407,7 +410,7 @@ impl World {
         ];
         let wake = wakes.into_iter().flatten().min().unwrap_or(limit);
         self.now = self.now.max(wake);
-        self.books.set_unix_s(self.time().unix_s);
+        self.books.set_unix_s(self.time().unix_ms / 1000);
         self.let_world_act();
         let has_news = self.tell_hub();
         let is_due = self.hub_wake().is_some_and(|wake| wake <= self.now);

@@ -3,5 +3,6 @@
 mod batching;
 mod late_join;
 mod segmenter;
+mod segments;
 mod slow_viewer;
 mod stream;

@@ -23,9 +23,9 @@ import { Lead } from '../live-edge.js';
 
 /** @type {Record<Latency, Plan>} */
 export const PLANS = {
-  low: { video: 0.4, audio: 0.92, videoMarginMs: 0, audioMarginMs: 4, aheadMs: 30, mostMs: 400, jumpMs: 150 },
-  normal: { video: 0.8, audio: 0.98, videoMarginMs: 0, audioMarginMs: 8, aheadMs: 0, mostMs: 800, jumpMs: 250 },
-  smooth: { video: 0.995, audio: 0.995, videoMarginMs: 80, audioMarginMs: 100, aheadMs: 0, mostMs: 2000, jumpMs: 700 },
+  low: { video: 0.4, audio: 0.92, videoMarginMs: 0, audioMarginMs: 4, aheadMs: 30, mostMs: 600, jumpMs: 150 },
+  normal: { video: 0.8, audio: 0.98, videoMarginMs: 0, audioMarginMs: 8, aheadMs: 0, mostMs: 1500, jumpMs: 250 },
+  smooth: { video: 0.995, audio: 0.995, videoMarginMs: 80, audioMarginMs: 100, aheadMs: 0, mostMs: 2500, jumpMs: 700 },
 };
 
 /** Before there is anything to measure by. */

@@ -122,6 +122,11 @@ export class CodecsPlayer {
     return this.#screen.canvas;
   }
 
+  /** Where its sound passes, or null. */
+  get soundNode() {
+    return this.#sound?.node ?? null;
+  }
+
   /**
    * The stream's type, told just before its init segment.
    *

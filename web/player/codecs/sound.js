@@ -4,6 +4,7 @@
 //   frames ─► AudioDecoder ─► sound-worklet.js ─► volume ─► loudspeaker
 //                                  └─► reports ─► heardMs
 
+import { DecodedTimes } from './decoded-times.js';
 import { SOUND, steer } from './play-clock.js';
 
 /**
@@ -54,8 +55,7 @@ export class Sound {
   /** @type {Report | null} */
   #report = null;
   #reportedAtMs = -Infinity;
-  /** When each frame went to the decoder, by its timestamp in microseconds. @type {Map<number, number>} */
-  #fed = new Map();
+  #times;
   #isRefused = false;
   #isPlaced = false;
   #jumpedAtMs = -Infinity;
@@ -68,6 +68,7 @@ export class Sound {
    */
   constructor({ config, delayMs }, latency, on) {
     this.#config = config;
+    this.#times = new DecodedTimes(config.codec);
     this.#delayMs = delayMs;
     this.#on = on;
     this.#context = new AudioContext({ latencyHint: LATENCY_HINTS[latency] });
@@ -80,6 +81,11 @@ export class Sound {
   /** Whether it sounds, or is about to: not so once the browser refused. */
   get isExpected() {
     return !this.#isRefused;
+  }
+
+  /** What is heard, for others to listen to. */
+  get node() {
+    return this.#volume;
   }
 
   get decodes() {
@@ -105,7 +111,7 @@ export class Sound {
   decode(timestampMs, bytes) {
     if (this.#isClosed || this.#decoder.state !== 'configured' || this.#decoder.decodeQueueSize > DECODING_MOST) return;
     const timestamp = Math.round((timestampMs - this.#delayMs) * 1000);
-    this.#fed.set(timestamp, performance.now());
+    this.#times.fed(timestamp, performance.now());
     this.#decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp, data: /** @type {Uint8Array<ArrayBuffer>} */ (bytes) }));
   }
 
@@ -159,11 +165,14 @@ export class Sound {
     if (nowMs - this.#jumpedAtMs < JUMP_MS) return;
     const heardMs = this.heardMs(nowMs);
     const { rate, isJump } = steer(heardMs === null ? Infinity : wishedMs - heardMs, { ...SOUND, jumpMs });
-    if (isJump || !this.#isPlaced) {
+    // Where there is no sound yet, it would only run out again.
+    const placeMs = wishedMs + this.latencyMs;
+    const isThere = placeMs < this.#report.endMs + (nowMs - this.#reportedAtMs);
+    if ((isJump && isThere) || !this.#isPlaced) {
       if (this.#isPlaced) this.jumps += 1;
       this.#isPlaced = true;
       this.#jumpedAtMs = nowMs;
-      this.#send({ moveToMs: wishedMs + this.latencyMs, rate: 1 });
+      this.#send({ moveToMs: placeMs, rate: 1 });
       this.rate = 1;
     } else if (rate !== this.rate) {
       this.rate = rate;
@@ -181,7 +190,7 @@ export class Sound {
   /** Another beginning, or after an error. */
   restart() {
     if (this.#decoder.state !== 'closed') this.#decoder.close();
-    this.#fed.clear();
+    this.#times.clear();
     this.#decoder = this.#newDecoder();
   }
 
@@ -220,19 +229,14 @@ export class Sound {
 
   /** @param {AudioData} data */
   #decoded(data) {
-    const fedAtMs = this.#fed.get(data.timestamp);
-    // Those before it came to nothing.
-    for (const timestamp of this.#fed.keys()) {
-      if (timestamp > data.timestamp) break;
-      this.#fed.delete(timestamp);
-    }
-    if (fedAtMs !== undefined) this.#on.decoded(performance.now() - fedAtMs);
+    const { timestamp, atMs } = this.#times.came(data.timestamp);
+    if (atMs !== null) this.#on.decoded(performance.now() - atMs);
     const channels = Array.from({ length: data.numberOfChannels }, (_, planeIndex) => {
       const samples = new Float32Array(data.numberOfFrames);
       data.copyTo(samples, { planeIndex, format: 'f32-planar' });
       return samples;
     });
-    this.#send({ startMs: data.timestamp / 1000, sampleRate: data.sampleRate, channels });
+    this.#send({ startMs: timestamp / 1000, sampleRate: data.sampleRate, channels });
     data.close();
   }
 

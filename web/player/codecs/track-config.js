@@ -8,9 +8,23 @@ const TRACK_TYPE = 0x83;
 const CODEC_ID = 0x86;
 const CODEC_PRIVATE = 0x63a2;
 const CODEC_DELAY = 0x56aa;
+const VIDEO = 0xe0;
+const COLOUR = 0x55b0;
+const MATRIX = 0x55b1;
+const RANGE = 0x55b9;
+const TRANSFER = 0x55ba;
+const PRIMARIES = 0x55bb;
 const AUDIO = 0xe1;
 const SAMPLING_FREQUENCY = 0xb5;
 const CHANNELS = 0x9f;
+
+/** What the numbers of H.273 are to WebCodecs. */
+/** @type {Record<number, VideoMatrixCoefficients>} */
+const MATRICES = { 0: 'rgb', 1: 'bt709', 5: 'bt470bg', 6: 'smpte170m' };
+/** @type {Record<number, VideoColorPrimaries>} */
+const PRIMARY_COLOURS = { 1: 'bt709', 5: 'bt470bg', 6: 'smpte170m' };
+/** @type {Record<number, VideoTransferCharacteristics>} */
+const TRANSFERS = { 1: 'bt709', 6: 'smpte170m', 13: 'iec61966-2-1' };
 
 /** @typedef {{ number: number, config: VideoDecoderConfig }} VideoTrack */
 /** @typedef {{ number: number, config: AudioDecoderConfig, delayMs: number }} AudioTrack */
@@ -23,6 +37,7 @@ const CHANNELS = 0x9f;
  * @property {number} delayMs how much later than its timestamp each block's sound begins
  * @property {number} sampleRate
  * @property {number} channels
+ * @property {VideoColorSpaceInit | null} colour
  */
 
 /**
@@ -83,7 +98,7 @@ function* entriesOf(init) {
  */
 function entryOf(init, element) {
   /** @type {Entry} */
-  const entry = { number: 0, type: 0, codecId: '', codecPrivate: null, delayMs: 0, sampleRate: 8000, channels: 1 };
+  const entry = { number: 0, type: 0, codecId: '', codecPrivate: null, delayMs: 0, sampleRate: 8000, channels: 1, colour: null };
   for (const { id, body, end } of children(init, element.body, element.end)) {
     const bytes = init.subarray(body, end);
     if (id === TRACK_NUMBER) entry.number = unsigned(bytes);
@@ -91,6 +106,7 @@ function entryOf(init, element) {
     if (id === CODEC_ID) entry.codecId = String.fromCharCode(...bytes);
     if (id === CODEC_PRIVATE) entry.codecPrivate = bytes.slice();
     if (id === CODEC_DELAY) entry.delayMs = unsigned(bytes) / 1e6;
+    if (id === VIDEO) entry.colour = colourOf(init, body, end);
     if (id !== AUDIO) continue;
     for (const field of children(init, body, end)) {
       const value = init.subarray(field.body, field.end);
@@ -102,14 +118,36 @@ function entryOf(init, element) {
 }
 
 /**
+ * What the picture's colours mean; null where that is not told whole.
+ *
+ * @param {Uint8Array} init
+ * @param {number} from
+ * @param {number} to
+ * @returns {VideoColorSpaceInit | null}
+ */
+function colourOf(init, from, to) {
+  const colour = [...children(init, from, to)].find(({ id }) => id === COLOUR);
+  if (!colour) return null;
+  const numbers = new Map(
+    [...children(init, colour.body, colour.end)].map(({ id, body, end }) => [id, unsigned(init.subarray(body, end))]),
+  );
+  const matrix = MATRICES[numbers.get(MATRIX) ?? -1];
+  const range = numbers.get(RANGE);
+  if (!matrix || (range !== 1 && range !== 2)) return null;
+  const primaries = PRIMARY_COLOURS[numbers.get(PRIMARIES) ?? -1] ?? null;
+  return { matrix, fullRange: range === 2, primaries, transfer: TRANSFERS[numbers.get(TRANSFER) ?? -1] ?? null };
+}
+
+/**
  * @param {Entry} entry
  * @param {string} announced
  * @returns {VideoDecoderConfig | null}
  */
-function videoConfigOf({ codecId, codecPrivate }, announced) {
+function videoConfigOf({ codecId, codecPrivate, colour }, announced) {
   const config = (/** @type {string} */ codec, /** @type {Uint8Array<ArrayBuffer> | null} */ description = null) => ({
     codec,
     ...(description ? { description } : {}),
+    ...(colour ? { colorSpace: colour } : {}),
     optimizeForLatency: true,
   });
   switch (codecId) {

@@ -4,6 +4,7 @@ pub mod client;
 pub mod download;
 pub mod old;
 pub mod publisher;
+pub mod segments;
 pub mod stranger;
 pub mod viewer;
 

@@ -371,6 +371,11 @@ impl Viewer {
                 }
             }
             self.check_media();
+            // Of a skip, the GOP before is a part.
+            let is_whole = self.spec.how == How::V1 && !self.screen.has_skipped;
+            if is_whole && begins_with_keyframe(bytes) {
+                self.books.note_gop(&self.screen.gop);
+            }
             self.screen.before = std::mem::take(&mut self.screen.gop);
         } else if self.screen.skips_to.is_some() {
             self.fault("is told of a skip, and goes on".to_owned());
@@ -503,6 +508,12 @@ impl Viewer {
             }
         };
     }
+}
+
+/// Whether a Cluster is a join point, and no further one of a long GOP.
+fn begins_with_keyframe(bytes: &[u8]) -> bool {
+    let (marks, _) = marks(bytes);
+    marks.first().is_some_and(|mark| mark.is_keyframe)
 }
 
 /// The timestamp of the Cluster that these bytes begin with.

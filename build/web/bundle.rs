@@ -1,0 +1,593 @@
+//! One script with all modules that an entry imports, in the order in which they run.
+//!
+//! ```text
+//! const $0=(()=>{
+//! function a(b){…}
+//! return[a]})();
+//! const{0:a}=$0;                          the entry; its exports are exported
+//! import('./codecs-player-0d1e2f.js').then((it)=>it.default($0))
+//! ```
+//!
+//! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
+//! demand becomes a script of its own, with the modules that the entry lacks; those that it has are
+//! handed over, so that no module runs twice in one page. A module that two such scripts want goes
+//! into the entry's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use super::fault::Fault;
+use super::module::{Live, Module, Places, Written};
+
+/// A script that is there under its own name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// `watch-0d1e2f3a4b.js`.
+    pub name: String,
+    pub text: String,
+    /// What it is made of.
+    pub modules: Vec<String>,
+}
+
+/// Names a file by its content, so that a browser may keep it for good.
+pub trait Naming {
+    fn name(&self, path: &str, content: &[u8]) -> String;
+    /// The name of what is no script.
+    fn file(&self, path: &str) -> Option<String>;
+}
+
+/// Makes scripts of entries.
+pub struct Bundler<'a> {
+    modules: BTreeMap<&'a str, Module<'a>>,
+    naming: &'a dyn Naming,
+    /// What modules import on demand: its exports have their names.
+    on_demand: BTreeSet<String>,
+    /// Names of scripts, by the modules that they begin with.
+    entries: BTreeMap<String, String>,
+    made: BTreeMap<String, Script>,
+}
+
+/// What is needed of each module in a script and in all that it loads on demand.
+#[derive(Default)]
+struct Needs<'a> {
+    lives: BTreeMap<&'a str, Live<'a>>,
+    /// Of each module, which exports.
+    exports: BTreeMap<String, BTreeSet<&'a str>>,
+}
+
+type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
+
+/// Where the modules of one script are.
+struct Plan<'p> {
+    needs: Rc<Needs<'p>>,
+    /// What leads from this script to the others.
+    others: String,
+    /// Modules that another script hands over, first; then its own.
+    numbers: BTreeMap<&'p str, usize>,
+    on_demand: BTreeMap<String, String>,
+    urls: BTreeMap<String, String>,
+}
+
+impl Places for Plan<'_> {
+    fn on_demand(&self, path: &str) -> String {
+        self.on_demand.get(path).cloned().unwrap_or_default()
+    }
+
+    fn url(&self, path: &str) -> String {
+        self.urls.get(path).cloned().unwrap_or_default()
+    }
+}
+
+impl<'a> Bundler<'a> {
+    pub fn new(
+        sources: impl IntoIterator<Item = (&'a str, &'a str)>,
+        naming: &'a dyn Naming,
+    ) -> Result<Self, Fault> {
+        let parse = |(path, source)| Ok((path, Module::parse(path, source)?));
+        let modules = sources.into_iter().map(parse);
+        let modules = modules.collect::<Result<BTreeMap<_, _>, Fault>>()?;
+        let on_demand = modules.values().flat_map(|it| it.on_demand.iter().cloned());
+        Ok(Self {
+            on_demand: on_demand.collect(),
+            modules,
+            naming,
+            entries: BTreeMap::new(),
+            made: BTreeMap::new(),
+        })
+    }
+
+    /// All scripts that were made, each once.
+    pub fn finish(self) -> Vec<Script> {
+        self.made.into_values().collect()
+    }
+
+    /// The name of the script that begins with the module `entry`, and is beside all others.
+    pub fn entry(&mut self, entry: &str) -> Result<String, Fault> {
+        if let Some(name) = self.entries.get(entry) {
+            return Ok(name.clone());
+        }
+        let (text, order) = self.script(entry, "./")?;
+        let name = self.keep_by_name(text, &order);
+        self.entries.insert(entry.to_owned(), name.clone());
+        Ok(name)
+    }
+
+    /// The same for a script with an address of its own: `others` leads from there to all others.
+    pub fn entry_elsewhere(
+        &mut self,
+        (name, entry): (&str, &str),
+        others: &str,
+    ) -> Result<Script, Fault> {
+        let (text, order) = self.script(entry, others)?;
+        Ok(Script {
+            name: name.to_owned(),
+            text,
+            modules: order.iter().map(|path| path.to_string()).collect(),
+        })
+    }
+
+    fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
+        let order = self.order_with_shared(entry)?;
+        let needs = Rc::new(self.needs(entry)?);
+        let mut plan = plan(needs, &[], &order, others);
+        self.resolve_urls(&order, &mut plan)?;
+        self.resolve_on_demand(&order, &mut plan)?;
+        let mut text = String::new();
+        for path in &order {
+            let module = self.module(path)?;
+            // What is beside the names in a scope of its own cannot clash with the entry's names.
+            if *path == entry {
+                let written = module.write(true, &plan.needs.lives[path], &plan);
+                self.write_imports(&mut text, module, &written, &plan);
+                text.push_str(&written.text);
+            } else {
+                self.write_module(&mut text, path, &plan)?;
+            }
+        }
+        Ok((text, order))
+    }
+
+    fn keep_by_name(&mut self, text: String, order: &[&'a str]) -> String {
+        let path = order.last().copied().unwrap_or_default();
+        let script = Script {
+            name: self.naming.name(path, text.as_bytes()),
+            text,
+            modules: order.iter().map(|path| path.to_string()).collect(),
+        };
+        let name = script.name.clone();
+        self.made.insert(name.clone(), script);
+        name
+    }
+
+    /// The script for `import(path)` in a script that has the modules `given`, and the expression that
+    /// loads it there.
+    fn chunk(&mut self, path: &str, outer: &Plan<'a>) -> Result<String, Fault> {
+        let (reached, _) = self.reach(self.order(path)?)?;
+        let is_given = |it: &&str| outer.numbers.contains_key(it);
+        // Also what it only passes on.
+        let given: Vec<&str> = reached.into_iter().filter(is_given).collect();
+        let own = self.order(path)?;
+        let own: Vec<&str> = own.into_iter().filter(|it| !is_given(it)).collect();
+        if own.is_empty() {
+            return Ok(format!("Promise.resolve(${})", outer.numbers[path]));
+        }
+        let mut plan = plan(Rc::clone(&outer.needs), &given, &own, "./");
+        self.resolve_urls(&own, &mut plan)?;
+        self.resolve_on_demand(&own, &mut plan)?;
+        let parameters = (0..given.len()).map(|number| format!("${number}"));
+        let parameters = parameters.collect::<Vec<_>>().join(",");
+        let mut text = format!("let made;\nexport default({parameters})=>made??=(()=>{{\n");
+        for module in &own {
+            self.write_module(&mut text, module, &plan)?;
+        }
+        writeln!(text, "return ${};\n}})();", plan.numbers[path]).expect("text takes all");
+        let name = self.keep_by_name(text, &own);
+        let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
+        let arguments = arguments.collect::<Vec<_>>().join(",");
+        let others = &outer.others;
+        Ok(format!(
+            "import('{others}{name}').then((it)=>it.default({arguments}))"
+        ))
+    }
+
+    fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
+        let module = self.module(path)?;
+        writeln!(text, "const ${}=(()=>{{", plan.numbers[path]).expect("text takes all");
+        let written = module.write(false, &plan.needs.lives[path], plan);
+        self.write_imports(text, module, &written, plan);
+        text.push_str(&written.text);
+        let needed = self.needed_exports(path, plan);
+        let names = needed.map(|(exported, local)| (exported, written.name(local)));
+        let returned = if self.on_demand.contains(path) {
+            let pairs = names.map(|(exported, local)| format!("{exported}:{local}"));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        } else {
+            format!("[{}]", names.map(|it| it.1).collect::<Vec<_>>().join(","))
+        };
+        writeln!(text, "return{returned}}})();").expect("text takes all");
+        Ok(())
+    }
+
+    /// Exports of a module that others need, and what it calls them.
+    fn needed_exports<'p>(
+        &'p self,
+        path: &str,
+        plan: &'p Plan<'_>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + 'p {
+        let needed = plan.needs.exports.get(path);
+        let exports = self
+            .modules
+            .get(path)
+            .into_iter()
+            .flat_map(|it| &it.exports);
+        let is_needed =
+            move |it: &&(&str, &str)| needed.is_some_and(|needed| needed.contains(it.0));
+        exports.filter(is_needed).copied()
+    }
+
+    /// Takes what a module needs out of what others return.
+    fn write_imports(
+        &self,
+        text: &mut String,
+        module: &Module<'_>,
+        written: &Written,
+        plan: &Plan<'_>,
+    ) {
+        let live = &plan.needs.lives[module.path].variables;
+        for import in &module.imports {
+            let is_named = self.on_demand.contains(&import.path);
+            let place = |wanted: &str| {
+                let mut exports = self.needed_exports(&import.path, plan);
+                let at = exports.position(|(exported, _)| exported == wanted);
+                let at = at.map(|at| at.to_string());
+                at.filter(|_| !is_named)
+                    .unwrap_or_else(|| wanted.to_owned())
+            };
+            let used = import
+                .names
+                .iter()
+                .filter(|(_, local)| live.contains(local));
+            let pairs = used
+                .map(|(imported, local)| format!("{}:{}", place(imported), written.name(local)));
+            let pairs = pairs.collect::<Vec<_>>().join(",");
+            if !pairs.is_empty() {
+                let number = plan.numbers[import.path.as_str()];
+                writeln!(text, "const{{{pairs}}}=${number};").expect("text takes all");
+            }
+        }
+    }
+
+    /// What is needed where `entry` runs.
+    fn needs(&self, entry: &str) -> Result<Needs<'a>, Fault> {
+        let (_, wanted) = self.reach(self.order(entry)?)?;
+        let mut order = self.order(entry)?;
+        for on_demand in wanted.keys() {
+            self.visit(on_demand, &mut Vec::new(), &mut order)?;
+        }
+        let mut needs = Needs::default();
+        // Those that import first.
+        for path in order.into_iter().rev() {
+            let module = self.module(path)?;
+            let is_whole = path == entry || wanted.contains_key(path);
+            let needed = needs.exports.entry(path.to_owned()).or_default();
+            if is_whole {
+                needed.extend(module.exports.iter().map(|(exported, _)| *exported));
+            }
+            let live = module.live(|exported| needed.contains(exported));
+            for import in &module.imports {
+                let used = import
+                    .names
+                    .iter()
+                    .filter(|(_, local)| live.variables.contains(local));
+                let exports = needs.exports.entry(import.path.clone()).or_default();
+                for (imported, _) in used {
+                    let exporter = self.module(&import.path)?;
+                    if !exporter
+                        .exports
+                        .iter()
+                        .any(|(exported, _)| exported == imported)
+                    {
+                        let message = format!("web/{} exports no {imported}", import.path);
+                        return Err(Fault::new(path, 1, message));
+                    }
+                    exports.insert(imported);
+                }
+            }
+            needs.lives.insert(module.path, live);
+        }
+        Ok(needs)
+    }
+
+    fn resolve_urls(&mut self, order: &[&str], plan: &mut Plan<'a>) -> Result<(), Fault> {
+        for path in order {
+            for url in self.module(path)?.urls.clone() {
+                let name = match self.naming.file(&url) {
+                    Some(name) => name,
+                    // A worker, or a worklet.
+                    None => self.entry(&url).map_err(|fault| self.at(path, fault))?,
+                };
+                plan.urls.insert(url, format!("{}{name}", plan.others));
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve_on_demand(&mut self, order: &[&str], plan: &mut Plan<'a>) -> Result<(), Fault> {
+        for path in order {
+            for wanted in self.module(path)?.on_demand.clone() {
+                let expression = self.chunk(&wanted, plan)?;
+                plan.on_demand.insert(wanted, expression);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that is missing is a fault of the file that names it.
+    fn at(&self, path: &str, fault: Fault) -> Fault {
+        if fault.line == 0 {
+            Fault::new(path, 1, fault.message)
+        } else {
+            fault
+        }
+    }
+
+    fn module(&self, path: &str) -> Result<&Module<'a>, Fault> {
+        self.modules
+            .get(path)
+            .ok_or_else(|| Fault::new(path, 0, format!("there is no web/{path}")))
+    }
+
+    /// `entry` and what it imports, each behind all that it imports itself.
+    fn order(&self, entry: &str) -> Result<Vec<&'a str>, Fault> {
+        let mut order = Vec::new();
+        self.visit(entry, &mut Vec::new(), &mut order)?;
+        Ok(order)
+    }
+
+    fn visit(
+        &self,
+        path: &str,
+        importing: &mut Vec<&'a str>,
+        order: &mut Vec<&'a str>,
+    ) -> Result<(), Fault> {
+        let module = self.module(path)?;
+        if order.contains(&module.path) {
+            return Ok(());
+        }
+        if importing.contains(&module.path) {
+            let circle = [&importing[..], &[module.path]].concat().join(" imports ");
+            return Err(Fault::new(
+                path,
+                1,
+                format!("modules in a circle: {circle}"),
+            ));
+        }
+        importing.push(module.path);
+        for import in &module.imports {
+            self.visit(&import.path, importing, order)
+                .map_err(|fault| self.at(path, fault))?;
+        }
+        importing.pop();
+        order.push(module.path);
+        Ok(())
+    }
+
+    /// All modules that may come to run where these do; and by each that is imported on demand, those
+    /// that this one imports.
+    fn reach(&self, mut to_look_at: Vec<&'a str>) -> Result<Reach<'a>, Fault> {
+        let mut wanted = BTreeMap::new();
+        let mut reached = BTreeSet::new();
+        while let Some(path) = to_look_at.pop() {
+            if !reached.insert(path) {
+                continue;
+            }
+            for on_demand in &self.module(path)?.on_demand {
+                let modules = self
+                    .order(on_demand)
+                    .map_err(|fault| self.at(path, fault))?;
+                to_look_at.extend(&modules);
+                wanted.insert(on_demand.clone(), modules);
+            }
+        }
+        Ok((reached, wanted))
+    }
+
+    /// The same as `order`, with the modules that more than one of the scripts on demand would have.
+    fn order_with_shared(&self, entry: &str) -> Result<Vec<&'a str>, Fault> {
+        let mut order = self.order(entry)?;
+        let (_, wanted) = self.reach(order.clone())?;
+        let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+        for path in wanted.values().flatten() {
+            *times.entry(path).or_default() += 1;
+        }
+        order.pop();
+        for path in wanted.values().flatten() {
+            if times[path] > 1 {
+                self.visit(path, &mut Vec::new(), &mut order)?;
+            }
+        }
+        order.push(self.module(entry)?.path);
+        Ok(order)
+    }
+}
+
+fn plan<'a>(needs: Rc<Needs<'a>>, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
+    let all = given.iter().chain(own).enumerate();
+    Plan {
+        needs,
+        others: others.to_owned(),
+        numbers: all.map(|(number, path)| (*path, number)).collect(),
+        on_demand: BTreeMap::new(),
+        urls: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plain;
+
+    impl Naming for Plain {
+        fn name(&self, path: &str, _: &[u8]) -> String {
+            format!("made/{path}")
+        }
+
+        fn file(&self, path: &str) -> Option<String> {
+            path.ends_with(".svg").then(|| format!("made/{path}"))
+        }
+    }
+
+    fn bundle(sources: &[(&str, &str)], entry: &str) -> Result<BTreeMap<String, Script>, Fault> {
+        let mut bundler = Bundler::new(sources.iter().copied(), &Plain)?;
+        bundler.entry(entry)?;
+        let scripts = bundler.finish();
+        Ok(scripts
+            .into_iter()
+            .map(|it| (it.name.clone(), it))
+            .collect())
+    }
+
+    #[test]
+    fn modules_run_once_in_the_order_of_their_imports() {
+        let made = bundle(
+            &[
+                ("a.js", "import { c } from './c.js';\nimport { b as d } from './b.js';\nimport './e.js';\nexport const a = c + d;"),
+                ("b.js", "import { c } from './c.js';\nexport const b = c();\nexport const unused = 1;"),
+                ("c.js", "let state = 0;\nexport function c() { return state++; }"),
+                ("e.js", "e();"),
+                ("f.js", "unused();"),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        assert_eq!(made.len(), 1);
+        let script = &made["made/a.js"];
+        assert_eq!(script.modules, ["c.js", "b.js", "e.js", "a.js"]);
+        assert_eq!(
+            script.text,
+            "const $0=(()=>{\nlet a=0;function b(){return a++}\nreturn[b]})();\n\
+             const $1=(()=>{\nconst{0:b}=$0;\nconst a=b();\nreturn[a]})();\n\
+             const $2=(()=>{\ne();\nreturn[]})();\n\
+             const{0:b}=$0;\nconst{0:c}=$1;\nexport const a=b+c;\n"
+        );
+    }
+
+    #[test]
+    fn script_on_demand_gets_what_its_page_has() {
+        let made = bundle(
+            &[
+                ("a.js", "import { s } from './s.js';\nconst b = await import('./b.js');"),
+                ("b.js", "import { t } from './t.js';\nimport { s } from './s.js';\nexport const b = [s, t];"),
+                ("s.js", "export const s = {};"),
+                ("t.js", "export const t = {};"),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        assert_eq!(made["made/a.js"].modules, ["s.js", "a.js"]);
+        assert!(
+            made["made/a.js"]
+                .text
+                .ends_with("const a=await import('./made/b.js').then((it)=>it.default($0));\n")
+        );
+        assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
+        assert_eq!(
+            made["made/b.js"].text,
+            "let made;\nexport default($0)=>made??=(()=>{\nconst $1=(()=>{\nconst a={};\nreturn[a]})();\n\
+             const $2=(()=>{\nconst{0:c}=$1;\nconst{0:b}=$0;\nconst a=[b,c];\nreturn{b:a}})();\nreturn $2;\n})();\n"
+        );
+    }
+
+    #[test]
+    fn module_that_two_scripts_on_demand_want_is_the_pages() {
+        let made = bundle(
+            &[
+                ("a.js", "import('./b.js');\nimport('./c.js');"),
+                ("b.js", "import { s } from './s.js';\nexport const b = s;"),
+                ("c.js", "import('./d.js');\nexport const c = 1;"),
+                (
+                    "d.js",
+                    "import('./s.js');\nimport { s } from './s.js';\nexport const d = s;",
+                ),
+                ("s.js", "export const s = {};"),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        assert_eq!(made["made/a.js"].modules, ["s.js", "a.js"]);
+        assert_eq!(made["made/b.js"].modules, ["b.js"]);
+        assert_eq!(made["made/c.js"].modules, ["c.js"]);
+        // Which has it from the page, through the script between them.
+        assert!(
+            made["made/d.js"].text.contains("Promise.resolve($0)"),
+            "{made:?}"
+        );
+    }
+
+    #[test]
+    fn workers_and_files_are_named_anew() {
+        let made = bundle(
+            &[
+                ("a/a.js", "new Worker(new URL('./w.js', import.meta.url));\nnew URL('../i.svg', import.meta.url);"),
+                ("a/w.js", "import { s } from '../s.js';\ns();"),
+                ("s.js", "export const s = () => {};"),
+            ],
+            "a/a.js",
+        )
+        .unwrap();
+        assert_eq!(
+            made["made/a/a.js"].text,
+            "new Worker(new URL('./made/a/w.js',import.meta.url));new URL('./made/i.svg',import.meta.url);\n"
+        );
+        assert_eq!(made["made/a/w.js"].modules, ["s.js", "a/w.js"]);
+    }
+
+    #[test]
+    fn script_elsewhere_finds_the_others() {
+        let sources = [
+            (
+                "a.js",
+                "import('./b.js');\nnew URL('./i.svg', import.meta.url);\nexport class A {}",
+            ),
+            ("b.js", "new URL('./i.svg', import.meta.url);"),
+        ];
+        let mut bundler = Bundler::new(sources, &Plain).unwrap();
+        let script = bundler
+            .entry_elsewhere(("made.js", "a.js"), "./assets/")
+            .unwrap();
+        assert_eq!(
+            (&*script.name, &script.modules[..]),
+            ("made.js", &["a.js".to_owned()][..])
+        );
+        assert_eq!(
+            script.text,
+            "import('./assets/made/b.js').then((it)=>it.default());\
+             new URL('./assets/made/i.svg',import.meta.url);export class A{}\n"
+        );
+        let scripts = bundler.finish();
+        assert_eq!(scripts.len(), 1);
+        assert!(scripts[0].text.contains("new URL('./made/i.svg',"));
+    }
+
+    #[test]
+    fn circles_and_missing_modules_end_the_build() {
+        let circle = [
+            ("a.js", "import { b } from './b.js';"),
+            ("b.js", "import { a } from './a.js';"),
+        ];
+        assert_eq!(
+            bundle(&circle, "a.js").unwrap_err().message,
+            "modules in a circle: a.js imports b.js imports a.js"
+        );
+        for source in [
+            "import { b } from './b.js';",
+            "import('./b.js');",
+            "new URL('./b.js', import.meta.url);",
+        ] {
+            let fault = bundle(&[("a.js", source)], "a.js").unwrap_err();
+            assert_eq!(fault.to_string(), "web/a.js:1: there is no web/b.js");
+        }
+    }
+}

@@ -1,0 +1,678 @@
+//! Which names of a module are variables, which of them the module declares, and what it does not need.
+//!
+//! ```text
+//! const{a,b:c}=d.e;     declares a and c; d is a variable of elsewhere; b and e are properties
+//! ```
+//!
+//! What is not surely declared here counts as declared elsewhere, and keeps its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tokens::{Kind, Token};
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// No name, a keyword, a property or a label.
+    Other,
+    Variable,
+    /// `{ a }`: a property and a variable.
+    Shorthand,
+    Private,
+}
+
+#[derive(Debug)]
+pub struct Names<'a> {
+    /// Of each token.
+    pub roles: Vec<Role>,
+    pub declared: BTreeSet<&'a str>,
+    /// The bracket that closes the one at an index.
+    pub partners: BTreeMap<usize, usize>,
+}
+
+/// Never the name of a variable.
+const RESERVED: [&str; 45] = [
+    "arguments",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "globalThis",
+    "if",
+    "import",
+    "in",
+    "instanceof",
+    "let",
+    "new",
+    "null",
+    "return",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
+    "Infinity",
+    "NaN",
+];
+
+/// Of two letters, and words in some places.
+const SHORT_WORDS: [&str; 6] = ["as", "of", "do", "if", "in", "is"];
+
+/// Behind these an object begins, rather than a block.
+const BEFORE_OBJECT: [&str; 19] = [
+    "return",
+    "typeof",
+    "case",
+    "in",
+    "of",
+    "void",
+    "delete",
+    "throw",
+    "new",
+    "instanceof",
+    "await",
+    "yield",
+    "const",
+    "let",
+    "var",
+    "default",
+    "extends",
+    "import",
+    "export",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// `is_case`: between `case` and its colon.
+    Block {
+        is_case: bool,
+    },
+    Object {
+        at_key: bool,
+    },
+    Class {
+        at: Member,
+    },
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Member {
+    Name,
+    /// A method's parameters and block, or a field's end or value.
+    AfterName,
+    Value,
+}
+
+/// What is open.
+#[derive(Debug, Clone, Copy)]
+struct Context {
+    within: Within,
+    /// In a pattern, whether a variable to be declared comes next.
+    pattern: Option<bool>,
+    /// In `const a = …, b = …;`, whether another declaration comes next.
+    declarators: Option<bool>,
+}
+
+impl Context {
+    fn new(within: Within) -> Self {
+        Self {
+            within,
+            pattern: None,
+            declarators: None,
+        }
+    }
+}
+
+pub fn names<'a>(tokens: &[Token<'a>]) -> Names<'a> {
+    let mut reader = Reader {
+        tokens,
+        names: Names {
+            roles: vec![Role::Other; tokens.len()],
+            declared: BTreeSet::new(),
+            partners: partners(tokens),
+        },
+        open: vec![Context::new(Within::Block { is_case: false })],
+        classes: Vec::new(),
+        is_block_colon: false,
+    };
+    for at in 0..tokens.len() {
+        reader.look(at);
+    }
+    reader.names
+}
+
+fn partners(tokens: &[Token<'_>]) -> BTreeMap<usize, usize> {
+    let mut open = Vec::new();
+    let mut partners = BTreeMap::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let is_middle = token.kind == Kind::Template && token.text.starts_with('}');
+        if is_middle || is_one_of(token, &[")", "]", "}"]) {
+            partners.extend(open.pop().map(|begin| (begin, at)));
+        }
+        let opens_code = token.kind == Kind::Template && opens(token);
+        if opens_code || is_one_of(token, &["(", "[", "{"]) {
+            open.push(at);
+        }
+    }
+    partners
+}
+
+/// Whether code follows in a template.
+fn opens(template: &Token<'_>) -> bool {
+    template.text.ends_with("${")
+}
+
+fn is_one_of(token: &Token<'_>, signs: &[&str]) -> bool {
+    token.kind == Kind::Sign && signs.contains(&token.text)
+}
+
+struct Reader<'t, 'a> {
+    tokens: &'t [Token<'a>],
+    names: Names<'a>,
+    open: Vec<Context>,
+    /// How much is open where a class began whose body has not.
+    classes: Vec<usize>,
+    /// Whether the last colon was of a `case` or a label.
+    is_block_colon: bool,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn token(&self, at: usize) -> Option<&Token<'a>> {
+        self.tokens.get(at)
+    }
+
+    fn before(&self, at: usize) -> Option<&Token<'a>> {
+        self.token(at.checked_sub(1)?)
+    }
+
+    fn is_sign_at(&self, at: usize, signs: &[&str]) -> bool {
+        self.token(at).is_some_and(|it| is_one_of(it, signs))
+    }
+
+    fn is_property(&self, at: usize) -> bool {
+        self.before(at)
+            .is_some_and(|it| is_one_of(it, &[".", "?."]))
+    }
+
+    fn is_word_at(&self, at: usize, words: &[&str]) -> bool {
+        self.token(at)
+            .is_some_and(|it| it.kind == Kind::Name && words.contains(&it.text))
+            && !self.is_property(at)
+    }
+
+    fn top(&mut self) -> &mut Context {
+        self.open.last_mut().expect("the module itself stays open")
+    }
+
+    fn look(&mut self, at: usize) {
+        let token = self.tokens[at];
+        match token.kind {
+            Kind::Name => self.name(at, token),
+            Kind::Sign => self.sign(at, token),
+            Kind::Template => {
+                if token.text.starts_with('}') && self.open.len() > 1 {
+                    self.open.pop();
+                }
+                if opens(&token) {
+                    self.open.push(Context::new(Within::Other));
+                }
+                self.value();
+            }
+            Kind::Number | Kind::Text | Kind::Regex => self.value(),
+        }
+    }
+
+    /// Something that is no name stands where a key or a member may stand.
+    fn value(&mut self) {
+        match &mut self.top().within {
+            Within::Object { at_key } => *at_key = false,
+            Within::Class { at } if *at == Member::Name => *at = Member::AfterName,
+            _ => {}
+        }
+    }
+
+    fn name(&mut self, at: usize, token: Token<'a>) {
+        if token.text.starts_with('#') {
+            self.names.roles[at] = Role::Private;
+            if let Within::Class { at } = &mut self.top().within
+                && *at == Member::Name
+            {
+                *at = Member::AfterName;
+            }
+            return;
+        }
+        if self.is_property(at) {
+            return;
+        }
+        match self.top().within {
+            Within::Object { at_key: true } => return self.key(at, token),
+            Within::Class { at: Member::Name } => {
+                // `static a`, `get a()`, but also `get()`.
+                let is_modifier = ["static", "async", "get", "set"].contains(&token.text)
+                    && !self.is_sign_at(at + 1, &["(", "=", ";", "}"]);
+                if !is_modifier {
+                    self.top().within = Within::Class {
+                        at: Member::AfterName,
+                    };
+                }
+                return;
+            }
+            _ => {}
+        }
+        let is_of = token.text == "of"
+            && self.top().declarators.is_some()
+            && self.ends_value(at.wrapping_sub(1));
+        if is_of || RESERVED.contains(&token.text) {
+            return self.word(token);
+        }
+        // A label, and what leads to it.
+        let begins = self.is_sign_at(at.wrapping_sub(1), &[";", "{", "}"]) || at == 0;
+        let is_block = matches!(self.top().within, Within::Block { is_case: false });
+        if is_block && begins && self.is_sign_at(at + 1, &[":"])
+            || self.is_word_at(at.wrapping_sub(1), &["break", "continue"])
+                && !token.follows_line_end
+        {
+            return;
+        }
+        self.names.roles[at] = Role::Variable;
+        let is_declared = self.expects()
+            || self.is_word_at(at.wrapping_sub(1), &["function", "class"])
+            || self.is_sign_at(at.wrapping_sub(1), &["*"])
+                && self.is_word_at(at.wrapping_sub(2), &["function"])
+            || self.is_sign_at(at + 1, &["=>"]);
+        if is_declared {
+            self.names.declared.insert(token.text);
+        }
+    }
+
+    /// Whether a variable or a pattern ends with this token, so that `of` behind it is no variable.
+    fn ends_value(&self, at: usize) -> bool {
+        self.token(at).is_some_and(|it| match it.kind {
+            Kind::Name if it.text == "of" => self.names.roles[at] == Role::Variable,
+            Kind::Name => !RESERVED.contains(&it.text),
+            Kind::Sign => ["]", "}"].contains(&it.text),
+            _ => false,
+        })
+    }
+
+    /// Whether a declared variable comes here; it has come then.
+    fn expects(&mut self) -> bool {
+        let top = self.top();
+        let pattern = top.pattern.as_mut().or(top.declarators.as_mut());
+        pattern.is_some_and(std::mem::take)
+    }
+
+    fn word(&mut self, token: Token<'a>) {
+        let depth = self.open.len();
+        let top = self.top();
+        match token.text {
+            "const" | "let" | "var" => top.declarators = Some(true),
+            "of" | "in" => top.declarators = None,
+            "class" => self.classes.push(depth),
+            "case" | "default" => {
+                if let Within::Block { is_case } = &mut top.within {
+                    *is_case = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A name where an object has its keys.
+    fn key(&mut self, at: usize, token: Token<'a>) {
+        let is_shorthand = self.is_sign_at(at + 1, &[",", "}", "="]);
+        let is_key = is_shorthand || self.is_sign_at(at + 1, &[":", "("]);
+        if is_key {
+            self.top().within = Within::Object { at_key: false };
+        }
+        if is_shorthand && !RESERVED.contains(&token.text) {
+            self.names.roles[at] = Role::Shorthand;
+            if self.expects() {
+                self.names.declared.insert(token.text);
+            }
+        }
+    }
+
+    fn sign(&mut self, at: usize, token: Token<'a>) {
+        match token.text {
+            "{" | "(" | "[" => self.begin(at, token.text),
+            "}" | ")" | "]" => {
+                if self.open.len() > 1 {
+                    self.open.pop();
+                }
+                let ends_block = token.text == "}";
+                if let Within::Class { at } = &mut self.top().within
+                    && *at == Member::AfterName
+                    && ends_block
+                {
+                    *at = Member::Name;
+                }
+            }
+            _ => {
+                let top = self.top();
+                match (token.text, &mut top.within) {
+                    (",", Within::Object { at_key }) => *at_key = true,
+                    ("...", Within::Object { at_key }) => *at_key = false,
+                    (":", Within::Block { is_case }) if *is_case => {
+                        *is_case = false;
+                        self.is_block_colon = true;
+                        return;
+                    }
+                    ("=", Within::Class { at }) => *at = Member::Value,
+                    (";", Within::Class { at }) => *at = Member::Name,
+                    _ => {}
+                }
+                match token.text {
+                    "," | "..." => {
+                        top.pattern = top.pattern.map(|_| true);
+                        top.declarators = top.declarators.map(|_| true);
+                    }
+                    // The value's pattern is what declares: `{ a: b }`.
+                    ":" => top.pattern = top.pattern.map(|_| true),
+                    "=" => {
+                        top.pattern = top.pattern.map(|_| false);
+                        top.declarators = top.declarators.map(|_| false);
+                    }
+                    ";" => top.declarators = None,
+                    _ => {}
+                }
+                self.is_block_colon = false;
+            }
+        }
+    }
+
+    fn begin(&mut self, at: usize, sign: &str) {
+        let expects = self.expects();
+        let is_parameters = sign == "(" && self.is_parameters(at);
+        let within = if sign == "{" {
+            self.curly(at)
+        } else {
+            Within::Other
+        };
+        if sign == "[" {
+            // A computed key, or an element's index.
+            self.value();
+        }
+        let is_pattern = is_parameters || expects && sign != "(";
+        self.open.push(Context {
+            within,
+            pattern: is_pattern.then_some(true),
+            declarators: None,
+        });
+    }
+
+    fn is_parameters(&self, at: usize) -> bool {
+        let partner = self.names.partners.get(&at).copied().unwrap_or(at);
+        if self.is_sign_at(partner + 1, &["=>"]) {
+            return true;
+        }
+        let Some(before) = at.checked_sub(1) else {
+            return false;
+        };
+        let follows_function = |at: usize| {
+            self.is_word_at(at, &["function"])
+                || self.is_sign_at(at, &["*"]) && self.is_word_at(at.wrapping_sub(1), &["function"])
+        };
+        let is_method = match self.open.last().map(|it| it.within) {
+            // The block of a method follows its parameters; no call has one.
+            Some(Within::Object { .. } | Within::Class { .. }) => {
+                self.is_sign_at(partner + 1, &["{"])
+            }
+            _ => false,
+        };
+        is_method
+            || follows_function(before)
+            || before > 0 && follows_function(before - 1)
+            || self.is_word_at(before, &["catch"])
+    }
+
+    fn curly(&mut self, at: usize) -> Within {
+        let depth = self.open.len();
+        let block = Within::Block { is_case: false };
+        if self.classes.last() == Some(&depth) {
+            self.classes.pop();
+            return Within::Class { at: Member::Name };
+        }
+        let Some(before) = self.before(at).copied() else {
+            return block;
+        };
+        let top = self.open.last().map(|it| it.within);
+        let is_object = match before.kind {
+            Kind::Name => self.is_word_at(at - 1, &BEFORE_OBJECT),
+            Kind::Sign => match before.text {
+                ")" | "=>" | ";" | "}" => false,
+                "{" => !matches!(top, Some(Within::Block { .. } | Within::Class { .. })),
+                ":" => !self.is_block_colon,
+                _ => true,
+            },
+            Kind::Template => opens(&before),
+            Kind::Number | Kind::Text | Kind::Regex => false,
+        };
+        if is_object {
+            Within::Object { at_key: true }
+        } else {
+            block
+        }
+    }
+}
+
+/// Names that browsers give to all scripts, and that a function may well give to a variable: what leads
+/// where depends on the place, so that they stay.
+const GLOBALS: [&str; 50] = [
+    "alert",
+    "blur",
+    "caches",
+    "close",
+    "closed",
+    "confirm",
+    "console",
+    "crypto",
+    "currentFrame",
+    "currentTime",
+    "customElements",
+    "document",
+    "event",
+    "external",
+    "fetch",
+    "find",
+    "focus",
+    "frames",
+    "history",
+    "indexedDB",
+    "innerHeight",
+    "innerWidth",
+    "length",
+    "localStorage",
+    "location",
+    "matchMedia",
+    "menubar",
+    "name",
+    "navigator",
+    "open",
+    "opener",
+    "origin",
+    "parent",
+    "performance",
+    "postMessage",
+    "print",
+    "prompt",
+    "queueMicrotask",
+    "registerProcessor",
+    "sampleRate",
+    "screen",
+    "scroll",
+    "self",
+    "sessionStorage",
+    "setInterval",
+    "setTimeout",
+    "status",
+    "stop",
+    "top",
+    "window",
+];
+
+/// Whether a variable of this name is the module's own wherever it is named.
+pub fn may_change(name: &str) -> bool {
+    !GLOBALS.contains(&name)
+}
+
+/// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
+pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = String> + 's {
+    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let one = LETTERS.iter().map(|it| (*it as char).to_string());
+    let two = LETTERS.iter().flat_map(|first| {
+        LETTERS.iter().map(move |second| {
+            let pair = [*first, *second].map(char::from);
+            pair.into_iter().collect()
+        })
+    });
+    let is_free =
+        |name: &String| !taken.contains(name.as_str()) && !SHORT_WORDS.contains(&name.as_str());
+    one.chain(two).filter(is_free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::tokens;
+    use super::*;
+
+    /// `a` for a variable, `a!` for a declared one, `{a}` for a shorthand, `#a` for a private name.
+    fn told(source: &str) -> String {
+        let tokens = tokens("a.js", source).unwrap();
+        let names = names(&tokens);
+        let tell = |(token, role): (&Token<'_>, &Role)| {
+            let mark = if names.declared.contains(token.text) {
+                "!"
+            } else {
+                ""
+            };
+            match role {
+                Role::Other => None,
+                Role::Variable => Some(format!("{}{mark}", token.text)),
+                Role::Shorthand => Some(format!("{{{}{mark}}}", token.text)),
+                Role::Private => Some(token.text.to_owned()),
+            }
+        };
+        let told = tokens.iter().zip(&names.roles).filter_map(tell);
+        told.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn declarations_are_found_and_other_names_are_not() {
+        for (source, expected) in [
+            ("const a = b, c = d;", "a! b c! d"),
+            (
+                "let { a, b: c, d = e, f: { g }, ...h } = i;",
+                "{a!} c! {d!} e {g!} h! i",
+            ),
+            ("const [a, , b = c] = d;", "a! b! c d"),
+            ("for (const a of b) c(a);", "a! b c a!"),
+            (
+                "for (const of of of) of(`${of}`, [of]);",
+                "of! of! of! of! of!",
+            ),
+            (
+                "const set = (get) => get; set(as);",
+                "set! get! get! set! as",
+            ),
+            ("for (const [a, b] of c) {}", "a! b! c"),
+            (
+                "for (let i = 0, n = a.b; i < n; i++) {}",
+                "i! n! a i! n! i!",
+            ),
+            (
+                "function a(b, { c }, [d], e = f.g, ...h) {}",
+                "a! b! {c!} d! e! f h!",
+            ),
+            ("function* a(b) { yield b; }", "a! b! b!"),
+            ("async function a(b) { await b; }", "async a! b! b!"),
+            ("const a = (b, c = d) => b;", "a! b! c! d b!"),
+            ("a(b => b.c);", "a b! b!"),
+            ("a((b), c);", "a b c"),
+            ("a(({ b }) => b);", "a {b!} b!"),
+            ("try {} catch (a) { b(a); }", "a! b a!"),
+            ("try {} catch ({ a }) { b(a); }", "{a!} b a!"),
+            ("if (a) { b = 1; }", "a b"),
+            ("class A extends B { }", "A! B"),
+        ] {
+            assert_eq!(told(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn properties_and_labels_are_no_variables() {
+        for (source, expected) in [
+            ("a.b?.c[d].e;", "a d"),
+            (
+                "a = { b: c, d, e() { f; }, get g() { h; }, async i(j) {}, 'k': l, [m]: n, ...o };",
+                "a c {d} f h j! l m n o",
+            ),
+            ("a = { get: b, async: c, set };", "a b c {set}"),
+            ("a = { get() {}, set(b) {} };", "a b!"),
+            ("a = { *b(c) {} };", "a c!"),
+            ("a = b ? c : { d };", "a b c {d}"),
+            ("a = { b: c ? d : e, f };", "a c d e {f}"),
+            ("({ a, b: c } = d);", "{a} c d"),
+            ("return { a };", "{a}"),
+            ("() => ({ a });", "{a}"),
+            ("`${a.b} ${{ c }} ${d}`;", "a {c} d"),
+            (
+                "switch (a) { case b: { c; } case d.e: f; default: { g; } }",
+                "a b c d f g",
+            ),
+            ("a: for (;;) { break a; continue a; }", ""),
+            ("{ a; b = 1; }", "a b"),
+            ("if (a) b; else { c, d; }", "a b c d"),
+            ("new.target; import.meta.url; new A();", "A"),
+        ] {
+            assert_eq!(told(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_class_are_no_variables() {
+        let source = "class A { a = b; static c = () => { d; }; #e = { f }; static #g; constructor(h) { this.#e = h; } \
+            get i() { return j; } static async k(l, { m } = {}) { n; } *o() {} async *p() {} static { q; } r; [s]() {} 't'() {} get() {} }";
+        assert_eq!(told(source), "A! b d #e {f} #g h! #e h! j l! {m!} n q s");
+        assert_eq!(told("const a = class { b() { c; } };"), "a! c");
+        assert_eq!(told("a(class extends B { c = d; });"), "a B d");
+    }
+
+    #[test]
+    fn short_names_are_no_words_and_not_taken() {
+        let taken = BTreeSet::from(["a", "ab"]);
+        let names: Vec<String> = short_names(&taken).collect();
+        assert_eq!((names[0].as_str(), names[50].as_str()), ("b", "Z"));
+        assert!(
+            !names
+                .iter()
+                .any(|it| ["a", "ab", "do", "if", "in", "is"].contains(&it.as_str()))
+        );
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+}
