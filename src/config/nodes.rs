@@ -50,7 +50,6 @@ impl Nodes {
     pub(super) fn check(options: &Options, max_lag_ms: u64) -> Result<Option<Nodes>, ConfigError> {
         let Some(servers) = &options.nats else {
             return match () {
-                () if options.nats_prefix.is_some() => Err(needs_nats("--nats-prefix")),
                 () if options.nats_domain.is_some() => Err(needs_nats("--nats-domain")),
                 () if options.nats_credentials.is_some() => Err(needs_nats("--nats-credentials")),
                 () if options.nats_ca.is_some() => Err(needs_nats("--nats-ca")),
@@ -222,7 +221,7 @@ mod tests {
     #[test]
     fn option_that_is_of_no_use_is_refused() {
         for (text, start) in [
-            ("nats_prefix = 'v'", "--nats-prefix: needs --nats"),
+            ("nats_domain = 'v'", "--nats-domain: needs --nats"),
             ("node = 'a'", "--node: needs --nats"),
             (
                 "nats_credentials = '/x'",
