@@ -122,6 +122,12 @@ impl Page {
         self.content_type.starts_with("text/html")
     }
 
+    /// Whether it may run something: a document, a worker's script, a picture of shapes.
+    pub fn needs_policy(&self) -> bool {
+        let kinds = ["text/html", "text/javascript", "image/svg+xml"];
+        kinds.iter().any(|kind| self.content_type.starts_with(kind))
+    }
+
     /// The page as it is.
     pub fn plain(&self) -> &Encoded {
         self.plain.get_or_init(|| {
@@ -147,8 +153,8 @@ impl Page {
     /// The page with `head` in place of its `<title>` and `body` in place of its `<noscript>`; `None` if it
     /// lacks one of them.
     ///
-    /// Its compressed form is joined from parts that are compressed once and two that are not, so that a
-    /// page which differs for each client costs no more than copying it.
+    /// Its compressed form is joined from parts that are compressed once and these two, about 2 KB: a page
+    /// that differs for each client costs little more than copying it.
     pub fn filled(&self, head: &str, body: &str) -> Option<Page> {
         let parts = around(&self.plain().bytes)?;
         let [before, between, after] = parts;
@@ -166,9 +172,16 @@ impl Page {
                 deflate(after, FlushCompress::Finish)?,
             ])
         });
-        let gzip = deflated
-            .as_ref()
-            .and_then(|parts| join_gzip(parts, [head, body], &plain));
+        let gzip = deflated.as_ref().and_then(|parts| {
+            let filled = [head, body].map(|text| deflate(text.as_bytes(), FlushCompress::Sync));
+            let [Some(head), Some(body)] = filled else {
+                return None;
+            };
+            Some(join_gzip(
+                [&parts[0], &head, &parts[1], &body, &parts[2]],
+                &plain,
+            ))
+        });
         Some(Page {
             content_type: self.content_type,
             is_immutable: false,
@@ -208,28 +221,14 @@ fn deflate(plain: &[u8], flush: FlushCompress) -> Option<Vec<u8>> {
     (compress.total_in() == plain.len() as u64).then_some(bytes)
 }
 
-/// One gzip member (RFC 1952, 2.3) of parts by [`deflate`] and, between them, two that are stored
-/// (RFC 1951, 3.2.4). `plain` is all of it, uncompressed.
-fn join_gzip(deflated: &[Vec<u8>; 3], stored: [&str; 2], plain: &[u8]) -> Option<Vec<u8>> {
+/// One gzip member (RFC 1952, 2.3) of parts by [`deflate`]. `plain` is all of them, uncompressed.
+fn join_gzip(deflated: [&[u8]; 5], plain: &[u8]) -> Vec<u8> {
     const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff];
-    const NOT_LAST_STORED: u8 = 0;
     let mut crc = flate2::Crc::new();
     crc.update(plain);
-    let mut bytes = Vec::with_capacity(plain.len() / 2);
-    bytes.extend_from_slice(&HEAD);
-    let [first, others @ ..] = deflated;
-    bytes.extend_from_slice(first);
-    for (stored, deflated) in stored.into_iter().zip(others) {
-        let length = u16::try_from(stored.len()).ok()?;
-        bytes.push(NOT_LAST_STORED);
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&(!length).to_le_bytes());
-        bytes.extend_from_slice(stored.as_bytes());
-        bytes.extend_from_slice(deflated);
-    }
-    bytes.extend_from_slice(&crc.sum().to_le_bytes());
-    bytes.extend_from_slice(&crc.amount().to_le_bytes());
-    Some(bytes)
+    let (sum, amount) = (crc.sum().to_le_bytes(), crc.amount().to_le_bytes());
+    let [a, b, c, d, e] = deflated;
+    [&HEAD[..], a, b, c, d, e, &sum, &amount].concat()
 }
 
 /// By extension: these are the kinds of file that `web/` has.
@@ -441,9 +440,8 @@ mod tests {
         etags.dedup();
         assert_eq!(etags.len(), count);
         assert!(super::page("style.css").unwrap().filled("b", "").is_none());
-        // Too long to be stored in one block: it goes out as it is.
         let long = page.filled(&"x".repeat(70_000), "").unwrap();
-        assert!(long.gzip().is_none());
+        assert!(long.gzip().unwrap().bytes.len() < 4000);
     }
 
     #[test]

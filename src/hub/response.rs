@@ -67,9 +67,12 @@ impl ResponseTo<'_> {
         let head = |status| {
             let mut head = ResponseHead::new(status)
                 .header("ETag", &sent.etag)
-                .header("Cache-Control", cache_control)
-                .header("Content-Security-Policy", policy)
-                .header("Referrer-Policy", "no-referrer");
+                .header("Cache-Control", cache_control);
+            if page.needs_policy() {
+                head = head
+                    .header("Content-Security-Policy", policy)
+                    .header("Referrer-Policy", "no-referrer");
+            }
             if gzip.is_some() {
                 head = head.vary("Accept-Encoding");
             }

@@ -64,11 +64,12 @@ impl Page {
         for part in self.text.split("```").skip(1).step_by(2) {
             let (language, text) = part.split_once('\n').unwrap();
             assert!(
-                ["sh", "toml", "json", "text"].contains(&language),
+                ["sh", "toml", "json", "text", "html", "js"].contains(&language),
                 "{}: a block of the unknown language {language:?}",
                 self.path.display()
             );
-            if language != "text" {
+            // Scripts of pages are for browsers: `tests/browser` has their like.
+            if ["sh", "toml", "json"].contains(&language) {
                 blocks.push(text);
             }
         }
@@ -217,8 +218,10 @@ const BLOCKS: [(&str, Check); 26] = [
 ];
 
 /// Long options in the text that are of other programs, and of which.
-const FOREIGN: [(&str, &str); 11] = [
+const FOREIGN: [(&str, &str); 13] = [
     ("--videostream-accent", "CSS"),
+    ("--videostream-background", "CSS"),
+    ("--videostream-fit", "CSS"),
     ("--profile", "mpv"),
     ("--network-caching", "VLC"),
     ("--bench", "cargo"),

@@ -1,0 +1,69 @@
+// What a visit of each page costs on the wire, heads and bodies, and how far things move while it comes. A
+// page that outgrows its budget wants something loaded on demand: see `import()` in web/watch/figures.js.
+
+import test, { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { Lab } from './lab.mjs';
+import { Media } from './media.mjs';
+import { hasPicture, newPerson, visit } from './visit.mjs';
+
+/** Bytes and requests of a first visit, without pictures of streams; a second one may cost `again` bytes; and things may move by `shift`. */
+const BUDGETS = {
+  '/': { bytes: 16_000, requests: 6, again: 1900 },
+  '/live/demo': { bytes: 39_000, requests: 5, again: 1500 },
+  '/live/demo?embed': { bytes: 39_000, requests: 5, again: 1500 },
+  // Something moves by 0.020 while it comes, or a hair less.
+  '/publish/other': { bytes: 35_500, requests: 5, again: 1500, shift: 0.025 },
+  '/dashboard': { bytes: 15_000, requests: 6, again: 2500 },
+  '/recordings': { bytes: 11_000, requests: 6, again: 2500 },
+};
+const SHIFT = 0.02;
+/** Some of a page comes a moment later. */
+const SETTLE_MS = 700;
+
+const lab = new Lab();
+const media = new Media();
+let server;
+let browser;
+
+before(async () => {
+  server = await lab.server();
+  await lab.push(server, 'demo', media.make('demo.webm', { rate: 20, keyframeEvery: 20 }));
+  browser = (await lab.chromium()).page.context().browser();
+});
+after(async () => {
+  await lab.close();
+  media.close();
+});
+
+/** Pictures of streams are as large as their publishers make them. */
+const withoutPictures = ({ requests, ...noted }) => {
+  const own = requests.filter(({ path }) => !path.endsWith('/poster'));
+  return { ...noted, requests: own, bytes: own.reduce((sum, { bytes }) => sum + bytes, 0) };
+};
+
+const listed = ({ requests }) => requests.map(({ path, bytes }) => `${bytes} ${path}`).join('\n');
+
+/** Two visits of one person, within the page's budget. */
+async function keepsWithin(path, t) {
+  const budget = BUDGETS[path];
+  const person = await newPerson(browser);
+  const how = { settleMs: SETTLE_MS, ...(path.startsWith('/live/') ? { isThere: hasPicture } : {}) };
+  const first = withoutPictures(await visit(person, server.url(path), how));
+  const second = withoutPictures(await visit(person, server.url(path), how));
+  await person.close();
+  t.diagnostic(`${path}: ${first.bytes} bytes in ${first.requests.length} requests, again ${second.bytes}, shift ${first.shift}`);
+  assert.ok(first.bytes <= budget.bytes, `${path}, ${first.bytes} bytes:\n${listed(first)}`);
+  assert.ok(first.requests.length <= budget.requests, `${path}:\n${listed(first)}`);
+  assert.ok(second.bytes <= budget.again, `${path}, ${second.bytes} bytes again:\n${listed(second)}`);
+  assert.ok(first.requests.length > 2, 'the visit was not seen');
+  assert.ok(first.shift < (budget.shift ?? SHIFT), `${path}: things moved by ${first.shift}`);
+}
+
+// A browser plays only what it shows.
+for (const path of ['/live/demo', '/live/demo?embed']) test(`${path} keeps within its budget`, (t) => keepsWithin(path, t));
+
+test('the other pages keep within theirs', async (t) => {
+  const others = Object.keys(BUDGETS).filter((path) => !path.startsWith('/live/'));
+  await Promise.all(others.map((path) => keepsWithin(path, t)));
+});
