@@ -52,7 +52,7 @@ enum Piece {
 struct Unit<'a> {
     /// The first of its pieces; the last is in front of the next unit's.
     begin: usize,
-    /// What nobody needs unless this name is needed: its only statement declares it and does no more.
+    /// Can be left out where nothing uses this name: its only statement declares it and does no more.
     declares: Option<&'a str>,
 }
 

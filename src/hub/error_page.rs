@@ -1,4 +1,4 @@
-//! A refusal as a page, for a person whom an address led there: why, and a way on.
+//! A refusal as a page for people: what is wrong with the address, and a link to go on.
 
 use crate::http::refusal::Refusal;
 use crate::http::{Method, RequestHead};
@@ -36,8 +36,8 @@ pub(super) fn error_page(
         )
         .replace("=\"assets/", &format!("=\"{up}assets/"))
         .replace("href=\"./\"", &format!("href=\"{up}./\""))
-        .replace("id=\"title\">", &format!("id=\"title\">{title}"))
-        .replace("id=\"text\">", &format!("id=\"text\">{reason}{suggested}"));
+        .replace(">TITLE<", &format!(">{title}<"))
+        .replace(">TEXT<", &format!(">{reason}{suggested}<"));
     Some(html)
 }
 

@@ -43,9 +43,14 @@ after(async () => {
 async function findings(name) {
   const found = [];
   for (const colorScheme of ['light', 'dark']) {
-    // Without motion no colour is on its way for longer than a frame.
+    // No colour is on its way any more.
     await tab.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await tab.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await tab.evaluate(async () => {
+      const frame = () => new Promise((done) => requestAnimationFrame(done));
+      await frame();
+      await frame();
+      await Promise.all(document.getAnimations().map((each) => each instanceof CSSTransition && each.finished.catch(() => {})));
+    });
     await picture(tab, `axe-${name.replaceAll(/\W+/g, '-')}-${colorScheme}`);
     await tab.evaluate(axe);
     // What it cannot judge is contrast over pictures, which is judged below.

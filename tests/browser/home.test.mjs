@@ -135,7 +135,7 @@ test('a poster is asked for again only when there is another', async () => {
   await Promise.all(tabs.map(look));
 });
 
-test('a wrong key is told, marked and kept, and the right one shows the streams', async () => {
+test('the page says that a key is wrong, keeps it marked in the field, and shows the streams with the right key', async () => {
   const locked = await lab.server({ args: ['--watch-key', 'right'] });
   const own = new Publishers(locked);
   try {

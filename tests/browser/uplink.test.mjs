@@ -18,7 +18,7 @@ after(async () => {
   camera?.remove();
 });
 
-test(`an uplink held at ${KBPS} kbit/s gets a smaller stream, viewers go on, and quality returns when it is let go`, async (t) => {
+test(`an uplink held at ${KBPS} kbit/s gets a smaller stream, viewers play on, and the quality returns when the limit is removed`, async (t) => {
   const { gate, publisher, viewer } = await onAirThroughGate(lab, camera.file);
   try {
     gate.slow(KBPS * 125);
@@ -32,7 +32,7 @@ test(`an uplink held at ${KBPS} kbit/s gets a smaller stream, viewers go on, and
     gate.slow(Infinity);
     const frames = viewer.frames(3000);
     const raised = (await watchPublisher(publisher, 20_000, ({ bits }) => bits > lower.bits)).at(-1);
-    t.diagnostic(`raised ${Math.round(performance.now() - freedAt)} ms after it was let go: ${lower.bits} to ${raised.bits}`);
+    t.diagnostic(`raised ${Math.round(performance.now() - freedAt)} ms after the limit was removed: ${lower.bits} to ${raised.bits}`);
     assert.ok(raised.bits > lower.bits, `${lower.bits} to ${raised.bits}`);
     const { shown, changed } = await frames;
     t.diagnostic(`${shown} frames in 3 s, ${changed} of them differ`);

@@ -59,7 +59,9 @@ export async function visit({ page, cdp }, url, { isThere = () => document.ready
   await page.waitForTimeout(settleMs);
   const noted = await page.evaluate(() => window.noted);
   for (const [event, listener] of Object.entries(on)) cdp.off(event, listener);
-  const fetched = [...requests.values()].filter(({ url: address, isCached }) => !isCached && !address.startsWith('blob:'));
+  // What came from the memory of the page itself is not always said to, and has no bytes.
+  const isOnTheWire = ({ url: address, isCached, bytes }) => !isCached && bytes > 0 && !address.startsWith('blob:');
+  const fetched = [...requests.values()].filter(isOnTheWire);
   return {
     requests: fetched.map(({ url: address, bytes }) => ({ path: new URL(address).pathname, bytes })),
     bytes: fetched.reduce((sum, { bytes }) => sum + bytes, 0),

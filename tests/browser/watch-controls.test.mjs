@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Lab, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
+import { assertMoves } from './moving.mjs';
 
 const lab = new Lab();
 const media = new Media();
@@ -87,7 +88,7 @@ test('keys work with caps lock, and the help has the focus until Escape', () =>
     await tab.press('Escape');
     await until('no help', () => tab.evaluate(() => !document.querySelector('dialog[open]')));
     await tab.press('M');
-    assert.equal(await label(tab, 'mute'), 'Unmute');
+    await until('muted', async () => (await label(tab, 'mute')) === 'Unmute');
     await tab.press('ArrowUp');
     for (let i = 0; i < 3; i += 1) await tab.press('ArrowDown');
     await tab.press('ArrowUp');
@@ -106,6 +107,7 @@ test('a picture is saved in its own size, named after the stream, from the eleme
     for (const query of tab.browserName === 'chromium' ? ['', '?player=webcodecs'] : ['']) {
       await tab.open(server.url(`/live/moving${query}`));
       await tab.reaches('playing');
+      await assertMoves(tab, { framesPerSecond: 3 });
       await tab.evaluate(() => document.getElementById('snapshot').click());
       await until('a picture', () => tab.evaluate(() => window.savedName));
       const saved = await tab.evaluate(async () => {
@@ -171,7 +173,11 @@ test('the share panel copies the link without a clipboard', () =>
     await tab.click('#copy-link');
     assert.equal(await tab.evaluate(() => window.copied), server.url('/live/tall'));
     assert.ok((await tab.evaluate(() => document.querySelector('#share-code path').getAttribute('d').length)) > 1000);
-    assert.deepEqual(tab.complaints, []);
+    // The level's canvas was read by this test alone.
+    assert.deepEqual(
+      tab.complaints.filter((each) => !each.includes('willReadFrequently')),
+      [],
+    );
     assert.deepEqual(await tab.violations(), []);
   }));
 

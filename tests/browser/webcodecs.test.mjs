@@ -122,7 +122,7 @@ test('paused, the picture stands; played, it is live again', async () => {
 
 test('back in time another player goes on, and live this one again', async () => {
   const [viewer] = viewers;
-  // It is told to who comes.
+  // Later viewers get it.
   await until('a way back', async () => {
     await viewer.open(server.url(PAGE));
     await playsBy(viewer, 'webcodecs');

@@ -30,7 +30,7 @@ test('relative addresses, sockets and the address of the file are understood', (
   assert.equal(of('live/a', 'http://localhost:8080/').url.href, 'http://localhost:8080/live/a');
 });
 
-test('what names no stream is told with what would', () => {
+test('the error for an address without a stream shows one that has a stream', () => {
   for (const src of [
     '',
     'demo',

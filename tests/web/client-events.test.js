@@ -6,7 +6,7 @@ import { begin, STATES } from '../../web/watch/states.js';
 
 const plays = { all: true, withoutAudio: true, withoutVideo: true };
 
-/** What an importer is told while these events happen to the machine. */
+/** The events that an importer gets while these happen to the machine. */
 function told(events) {
   let { state } = begin({ hasMse: true, nowMs: 0 });
   let view = viewOf(state);
@@ -25,7 +25,7 @@ const STARTED = [
   { type: 'ready' },
 ];
 
-test('a stream that plays is told as a video is', () => {
+test('a stream that plays gives the events of a video', () => {
   assert.deepEqual(told(STARTED).all, ['play waiting statechange', '', '', 'playing statechange']);
 });
 

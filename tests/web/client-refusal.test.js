@@ -7,7 +7,7 @@ import { askWhy } from '../../web/client/refusal.js';
 const address = addressOf('https://video.example/live/demo?key=k', 'https://site.example/');
 globalThis.location = { origin: 'https://site.example' };
 
-/** What is told when the server answers so: a status that the page may read, `hidden`, or nothing. */
+/** The error for an answer of the server: a status that the page may read, `hidden`, or nothing. */
 async function why(answer) {
   const asked = [];
   globalThis.fetch = async (url, { mode = 'cors' }) => {
@@ -35,12 +35,12 @@ test('a server that is away, or has no such stream yet, is tried again', async (
   }
 });
 
-test('a key that is wanted and a refusal are told', async () => {
+test('a missing key and a refusal give errors of their own', async () => {
   assert.equal((await why(401)).needsKey, true);
   assert.equal((await why(403)).problem.code, 'refused');
 });
 
-test('a policy that blocks the stream is told with what to add', () => {
+test('the error for a policy that blocks the stream names what to add to it', () => {
   const { url } = address;
   const problem = (effectiveDirective, blockedURI) => policyProblem({ effectiveDirective, blockedURI }, url)?.text ?? null;
   assert.equal(

@@ -172,7 +172,7 @@ test('keyframes are asked for by frames, about one a second of motion', () => {
   assert.ok(!('videoKeyFrameIntervalDuration' in made[0].options));
 });
 
-/** One that can change its bit rates, and fails when told to. */
+/** A recorder that can change its bit rates, and fails when the test says so. */
 class FakeCodecs extends FakeRecorder {
   rates = [];
   slices = [];

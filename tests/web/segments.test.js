@@ -136,7 +136,7 @@ async function heard(length) {
   return { types: messages.map(({ type }) => type), messages, data: joined(data) };
 }
 
-test('segments are told as a socket tells a stream', async (t) => {
+test('segments give the messages and data of a socket', async (t) => {
   const never = new Promise(() => {});
   const asked = serve(t, {
     'live.json': () => Response.json(LIST),
@@ -196,7 +196,7 @@ test('a server that has begun anew is joined anew', async (t) => {
   assert.equal(messages[2].opened, true);
 });
 
-test('a stream that is off air is waited for, and its end is told', async (t) => {
+test('a stream that is off air is waited for, and its end gives a message', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.after(() => mock.timers.reset());
   const ticking = setImmediateLoop(() => mock.timers.tick(100));

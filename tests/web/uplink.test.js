@@ -54,7 +54,7 @@ const changes = (log) => log.filter(({ decision }) => decision !== null).length;
 const longest = (log) => Math.max(...log.map(({ behindMs }) => behindMs));
 
 for (const kbps of [300, 600, 1200]) {
-  test(`an uplink of ${kbps} kbit/s is used, and not overrun, and its full rate again when it is let go`, () => {
+  test(`an uplink of ${kbps} kbit/s is used and not overrun, and its full rate returns when the limit is removed`, () => {
     const { uplink, log } = simulate((s) => (s < 10 || s >= 70 ? 10_000_000 : kbps * 1000), 150);
     assert.equal(changes(between(log, 0, 10)), 0);
     // Down within 2 s, and the backlog is gone soon after.

@@ -227,7 +227,7 @@ test('a far retry counts down in whole seconds, and a near one does not', () => 
   assert.deepEqual([3900, 1000, 0, -5, null].map(watch.countdown), ['Trying again in 4 s.', 'Trying again in 1 s.', '', '', '']);
 });
 
-test('viewers and time on air are told as far as they are known', () => {
+test('viewers and time on air are shown as far as they are known', () => {
   const plain = (facts) => watch.factsOf(facts).replace(/\u202f/g, ' ');
   assert.equal(plain({ viewers: 1, uptimeS: 600 }), '1 viewer · on air for 10 min');
   assert.equal(plain({ viewers: null, uptimeS: 5 }), 'just started');

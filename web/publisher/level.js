@@ -2,7 +2,7 @@
 
 /** What the meter shows at its left end; a quiet room lies a little above. */
 const FLOOR_DB = -60;
-/** Below this nobody would hear a voice; digital silence is far below. */
+/** A voice below this cannot be heard; digital silence is far below. */
 const SILENCE = 10 ** (-57 / 20);
 const SILENT_MS = 6000;
 /** Cut off at the top, and so often in so long: a cough is not worth a word. */

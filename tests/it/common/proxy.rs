@@ -167,8 +167,14 @@ fn nginx_with(folder: &Path, site: &str) -> Command {
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {path}/{name};"))
         .concat();
+    // Its workers are of the user that runs the test, or could not reach a folder that is that user's alone.
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
     let main = format!(
-        "daemon off; pid {path}/pid; error_log {path}/main.log;
+        "{user} daemon off; pid {path}/pid; error_log {path}/main.log;
          events {{ worker_connections 768; }}
          http {{ {paths} sendfile on; tcp_nopush on; gzip on; access_log {path}/other.log;
          include {path}/site.conf; }}"

@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Viewers that ask at the same time.
 const VIEWERS: usize = 24;
@@ -64,12 +64,20 @@ impl Cached {
 
     /// The list, once it is as wanted.
     fn list_when(&self, is_so: impl Fn(&Value) -> bool) -> Value {
-        let mut http = self.http();
-        eventually("a list as wanted", || {
-            let answer = http.get("/live/demo/live.json");
-            let list: Value = serde_json::from_slice(&answer.body).ok()?;
-            is_so(&list).then_some(list)
-        })
+        let mut last = String::new();
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            // nginx ends a connection after a thousand requests.
+            let answer = self.http().get("/live/demo/live.json");
+            last = format!("{answer:?}");
+            if let Ok(list) = serde_json::from_slice(&answer.body)
+                && is_so(&list)
+            {
+                return list;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no list as wanted; the last was {last}");
     }
 
     fn status(&self, target: &str) -> u16 {

@@ -1,4 +1,4 @@
-//! The promise: a person whom an address leads nowhere gets a page with a way on, a program a line of text,
+//! The promise: at a wrong address a person gets a page with a link to go on, a program a line of text,
 //! and a link to a stream brings along what other sites show of it.
 
 use crate::common::http::{Http, Response};

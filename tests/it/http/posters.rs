@@ -118,7 +118,7 @@ fn unchanged_picture_is_not_sent_again() {
     assert_ne!(new.body, old.body);
     let report = server.report_when("demo", |report| version(report).as_ref() != Some(&first));
     let second = version(&report).expect("a version");
-    // The publisher's own is told by its bytes.
+    // The publisher's own poster is known by its bytes.
     let jpeg = jpeg("64x36");
     let put = || Http::open(&server).upload("PUT", "/live/demo.jpg", &[], &jpeg);
     assert_eq!(put().status, 204);

@@ -3,8 +3,8 @@
 //   sound     ├─ 20 ms ─┤├─ 20 ms ─┤├─ …        complete at its end: so a picture waits for the
 //   picture        │           │                sound of its time, which it is shown with anyway
 //
-// Sound waits only for pictures that are in the encoder. One that comes later than its sound is told
-// a few milliseconds later, which nobody sees.
+// Sound waits only for pictures that are in the encoder. A picture that comes later than its
+// sound gets a time a few milliseconds later, too few to see.
 
 /** @typedef {import('./webm-writer.js').Block} Block */
 

@@ -16,7 +16,7 @@
 /** @typedef {{ channels: number }} Audio always Opus */
 
 const TRACK = { video: 1, audio: 2 };
-/** A block's time is told as the 16-bit distance to its Cluster's. */
+/** A block's time is written as a 16-bit distance from its Cluster's. */
 const CLUSTER_MS_MOST = 30_000;
 /** Without a picture any block is a place to join at. */
 const AUDIO_CLUSTER_MS = 1000;
