@@ -108,11 +108,11 @@ pub struct Now {
 }
 
 impl Following {
-    /// Asks at once.
-    pub fn new(max_lag: Duration, now: Instant) -> Following {
+    /// Asks at once. Chunks below this epoch are dropped.
+    pub fn above(epoch: u64, max_lag: Duration, now: Instant) -> Following {
         Following {
             max_lag,
-            epoch: 0,
+            epoch,
             feed: None,
             before: None,
             asked: None,

@@ -13,7 +13,8 @@
 //! [`MAX_AGE`].
 //!
 //! A publisher that has just come takes the stream over, as it does within one process. One that was there
-//! before the bus was goes after a newer one, by the time at which both came.
+//! before the bus was goes after a newer one, by the time at which both came. So does one that was cut off and
+//! finds another publisher's lease when it is back, unless that one has come meanwhile and taken it over.
 
 use super::message::Message;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct Holder {
     pub instance: String,
     /// When the publisher came, in milliseconds since 1970.
     pub since_ms: u64,
+    /// Whether it had just come when it took the lease: so it is newer than all that had it before.
+    #[serde(default)]
+    pub takes_over: bool,
 }
 
 #[derive(Debug)]
@@ -89,6 +93,8 @@ pub struct Lease {
     state: State,
     /// The epoch that it was taken with, and the revision it has now. Stay while it is not renewed.
     held: Option<Held>,
+    /// The epoch that it was held with last; 0 before.
+    last_epoch: u64,
     /// The bus is there since then.
     connected_at: Option<Instant>,
     /// Whether the log has said that no lease is to be had.
@@ -133,6 +139,7 @@ impl Lease {
             is_newcomer: is_connected,
             state: State::Idle { until: now },
             held: None,
+            last_epoch: 0,
             connected_at: is_connected.then_some(now),
             is_missed: false,
         }
@@ -146,6 +153,11 @@ impl Lease {
     pub fn epoch(&self) -> Option<u64> {
         let is_lost = self.state == State::Lost;
         self.held.filter(|_| !is_lost).map(|held| held.epoch)
+    }
+
+    /// The epoch of what was published under it last; 0 where nothing was.
+    pub fn last_epoch(&self) -> u64 {
+        self.last_epoch
     }
 
     pub fn connected(&mut self, now: Instant) {
@@ -258,16 +270,15 @@ impl Lease {
         now: Instant,
     ) -> (Option<Request>, Option<Change>) {
         let revision = message.number("Nats-Sequence");
+        let is_newcomer =
+            self.is_newcomer && now.saturating_duration_since(self.came_at) < NEWCOMER;
         let expected = match (message.status, revision) {
             (None, Some(revision)) => {
                 let is_deleted = message.header("KV-Operation").is_some();
                 let other: Option<Holder> = serde_json::from_slice(&message.payload).ok();
                 let other =
                     other.filter(|other| !is_deleted && other.instance != self.holder.instance);
-                let is_newcomer =
-                    self.is_newcomer && now.saturating_duration_since(self.came_at) < NEWCOMER;
-                if other.is_some_and(|other| !is_newcomer && other.since_ms > self.holder.since_ms)
-                {
+                if other.is_some_and(|other| self.goes_after(&other, is_newcomer)) {
                     self.state = State::Lost;
                     return (None, Some(Change::Lost));
                 }
@@ -280,8 +291,15 @@ impl Lease {
                 return (None, None);
             }
         };
+        self.holder.takes_over = is_newcomer;
         self.ask(Asked::Take, next_ticket, now);
         (Some(Request::Write { expected }), None)
+    }
+
+    /// Whether the publisher that has the lease now is newer than ours.
+    fn goes_after(&self, other: &Holder, is_newcomer: bool) -> bool {
+        let was_taken_over = other.takes_over && self.last_epoch > 0;
+        was_taken_over || (!is_newcomer && other.since_ms > self.holder.since_ms)
     }
 
     fn answer_write(&mut self, what: Asked, message: &Message, now: Instant) -> Option<Change> {
@@ -294,6 +312,7 @@ impl Lease {
                 let renewed = self.held.filter(|_| what == Asked::Renew);
                 let epoch = renewed.map_or(revision, |held| held.epoch);
                 self.held = Some(Held { epoch, revision });
+                self.last_epoch = epoch;
                 self.idle(now + RENEWAL);
                 renewed.is_none().then_some(Change::Taken(epoch))
             }
@@ -312,13 +331,18 @@ impl Lease {
         }
     }
 
-    /// Another node tells of a lease of its own, with this epoch. Returns whether ours is lost by that.
-    pub fn heard(&mut self, epoch: u64) -> bool {
-        let is_lost = self.epoch().is_some_and(|own| own < epoch);
-        if is_lost {
-            self.state = State::Lost;
+    /// Another node tells of a lease of its own, with this epoch, and whether its publisher takes the stream
+    /// over. Returns whether ours is lost by that; otherwise the server is asked at once.
+    pub fn heard(&mut self, epoch: u64, takes_over: bool, now: Instant) -> bool {
+        if self.epoch().is_none_or(|own| own >= epoch) {
+            return false;
         }
-        is_lost
+        if takes_over {
+            self.state = State::Lost;
+        } else if matches!(self.state, State::Idle { .. }) {
+            self.idle(now);
+        }
+        takes_over
     }
 
     /// The publisher has left. Returns the last request, if there is one.
@@ -346,153 +370,4 @@ struct AckError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holder(instance: &str, since_ms: u64) -> Holder {
-        Holder {
-            node: instance.to_uppercase(),
-            instance: instance.to_owned(),
-            since_ms,
-        }
-    }
-
-    /// The server's answer to a read.
-    fn found(holder: &Holder, revision: u64) -> Message {
-        let mut message = Message::new("x", serde_json::to_vec(holder).unwrap());
-        message.set("Nats-Sequence", revision);
-        message
-    }
-
-    fn status(status: u16) -> Message {
-        Message {
-            status: Some(status),
-            ..Message::new("x", &b""[..])
-        }
-    }
-
-    fn written(revision: u64) -> Message {
-        Message::new("x", format!(r#"{{"stream":"KV_v","seq":{revision}}}"#))
-    }
-
-    fn refused() -> Message {
-        let text = r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence"}}"#;
-        Message::new("x", text)
-    }
-
-    const TAKE: fn(u64) -> Option<Request> = |expected| Some(Request::Write { expected });
-
-    #[test]
-    fn free_lease_is_taken_renewed_and_given_back() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        let mut lease = Lease::new(holder("a", 5), true, start);
-        assert_eq!(
-            (lease.poll(1, true, start), lease.epoch()),
-            (Some(Request::Read), None)
-        );
-        assert_eq!(lease.answer(1, &status(404), 2, start), (TAKE(0), None));
-        let taken = Some(Change::Taken(7));
-        assert_eq!(lease.answer(2, &written(7), 3, start), (None, taken));
-        assert_eq!(
-            (lease.poll(3, true, after(1)), lease.wake_at()),
-            (None, Some(after(2)))
-        );
-        assert_eq!(lease.poll(3, true, after(2)), TAKE(7));
-        // An answer that is late or another's changes nothing.
-        assert_eq!(lease.answer(2, &refused(), 4, after(2)), (None, None));
-        assert_eq!(lease.answer(3, &written(9), 4, after(2)), (None, None));
-        assert_eq!(lease.epoch(), Some(7));
-        assert_eq!(lease.release(), Some(Request::Release { expected: 9 }));
-    }
-
-    #[test]
-    fn newcomer_takes_the_lease_of_another_node_and_of_two_the_later_write_wins() {
-        let now = Instant::now();
-        let mut first = Lease::new(holder("a", 9), true, now);
-        let mut second = Lease::new(holder("b", 5), true, now);
-        let other = holder("c", 100);
-        for lease in [&mut first, &mut second] {
-            assert_eq!(lease.poll(1, true, now), Some(Request::Read));
-            assert_eq!(lease.answer(1, &found(&other, 3), 2, now), (TAKE(3), None));
-        }
-        assert_eq!(
-            first.answer(2, &written(4), 3, now).1,
-            Some(Change::Taken(4))
-        );
-        assert_eq!(second.answer(2, &refused(), 3, now), (None, None));
-        assert_eq!(second.poll(3, true, now), Some(Request::Read));
-        assert_eq!(
-            second.answer(3, &found(first.holder(), 4), 4, now),
-            (TAKE(4), None)
-        );
-        assert_eq!(
-            second.answer(4, &written(5), 5, now).1,
-            Some(Change::Taken(5))
-        );
-        assert!(first.heard(5) && first.epoch().is_none() && first.release().is_none());
-        assert!(!second.heard(4));
-    }
-
-    #[test]
-    fn publisher_of_before_goes_after_a_newer_one_and_takes_an_older_ones_lease() {
-        let start = Instant::now();
-        let later = start + NEWCOMER;
-        for (since_ms, outcome) in [(50, (None, Some(Change::Lost))), (20, (TAKE(3), None))] {
-            let mut lease = Lease::new(holder("a", 30), false, start);
-            assert_eq!((lease.poll(1, true, later), lease.wake_at()), (None, None));
-            lease.connected(later);
-            assert_eq!(lease.poll(1, true, later), Some(Request::Read));
-            let other = found(&holder("b", since_ms), 3);
-            assert_eq!(lease.answer(1, &other, 2, later), outcome);
-        }
-    }
-
-    #[test]
-    fn lease_that_ran_out_is_taken_with_a_higher_epoch() {
-        let now = Instant::now();
-        let mut lease = Lease::new(holder("a", 30), true, now);
-        lease.poll(1, true, now);
-        lease.answer(1, &status(404), 2, now);
-        lease.answer(2, &written(7), 3, now);
-        lease.disconnected(now);
-        // It goes on with its epoch while the bus is away.
-        assert_eq!((lease.epoch(), lease.wake_at()), (Some(7), None));
-        lease.connected(now);
-        assert_eq!(lease.poll(3, true, now), TAKE(7));
-        lease.answer(3, &refused(), 4, now);
-        assert_eq!(lease.poll(4, true, now), Some(Request::Read));
-        assert_eq!(lease.answer(4, &status(404), 5, now), (TAKE(0), None));
-        assert_eq!(
-            lease.answer(5, &written(8), 6, now).1,
-            Some(Change::Taken(8))
-        );
-    }
-
-    #[test]
-    fn missing_bucket_is_made_and_silence_is_asked_again() {
-        let now = Instant::now();
-        let mut lease = Lease::new(holder("a", 30), true, now);
-        assert_eq!(lease.poll(1, false, now), Some(Request::CreateBucket));
-        // JetStream is off.
-        assert_eq!(lease.answer(1, &status(503), 2, now), (None, None));
-        let again = now + RETRY;
-        assert_eq!(
-            (lease.poll(2, false, now), lease.poll(2, false, again)),
-            (None, Some(Request::CreateBucket))
-        );
-        let made = Message::new("x", r#"{"config":{}}"#);
-        assert_eq!(
-            lease.answer(2, &made, 3, again),
-            (None, Some(Change::HasBucket))
-        );
-        assert_eq!(lease.poll(3, true, again), Some(Request::Read));
-        let late = again + ANSWER_TIMEOUT;
-        assert!(!lease.is_unanswered(again) && lease.is_unanswered(late));
-        assert_eq!(lease.poll(4, true, late), Some(Request::Read));
-        assert_eq!(lease.answer(3, &status(404), 5, late), (None, None));
-        let much_later = now + PATIENCE * 2;
-        assert!(!lease.poll_missed(late) && lease.poll_missed(much_later));
-        assert!(!lease.poll_missed(much_later));
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use super::lease::{self, Change, Holder, Lease, Request};
 use super::message::Message;
 use super::publishing::Publishing;
 use super::subjects::Subjects;
-use super::{Action, Order, Purpose, REPLACED_AFTER, Service};
+use super::{Action, Order, Purpose, REPLACED_AFTER, Service, TAKES_OVER};
 use crate::offline_reason::OfflineReason;
 use std::mem;
 use std::sync::Arc;
@@ -73,6 +73,7 @@ impl Service {
             return;
         };
         publishing.begin_epoch();
+        let takes_over = publishing.lease.holder().takes_over;
         if !mem::replace(&mut publishing.is_subscribed, true) {
             let subjects = [
                 self.subjects.join(name),
@@ -84,6 +85,9 @@ impl Service {
         let mut news = Message::new(self.subjects.news(name), Vec::new());
         news.set("e", epoch);
         news.set("i", &self.settings.instance);
+        if takes_over {
+            news.set(TAKES_OVER, 1);
+        }
         self.publish(news, false);
     }
 
@@ -100,7 +104,7 @@ impl Service {
         self.figures.leases_lost += 1;
         publishing.replaced_at = Some(now + REPLACED_AFTER);
         Self::unsubscribe_publisher(&self.subjects, &name, publishing, &mut self.actions);
-        self.tend_follower(&name, now);
+        self.tend_follower(&name, 0, now);
     }
 
     fn unsubscribe_publisher(
@@ -125,13 +129,14 @@ impl Service {
             node: self.settings.node.to_string(),
             instance: self.settings.instance.to_string(),
             since_ms: now.unix_ms,
+            takes_over: false,
         };
         let lease = Lease::new(holder, self.payload_max.is_some(), now.instant);
         let before = self.published.insert(name.clone(), Publishing::new(lease));
         if let Some(mut before) = before {
             Self::unsubscribe_publisher(&self.subjects, name, &mut before, &mut self.actions);
         }
-        self.tend_follower(name, now.instant);
+        self.tend_follower(name, 0, now.instant);
     }
 
     /// The publisher of this node is gone. Its last chunks have been passed on.
@@ -150,7 +155,7 @@ impl Service {
         }
         Self::unsubscribe_publisher(&self.subjects, name, &mut publishing, &mut self.actions);
         self.tell_at = now.instant;
-        self.tend_follower(name, now.instant);
+        self.tend_follower(name, publishing.lease.last_epoch(), now.instant);
     }
 }
 

@@ -53,6 +53,9 @@ const REPLACED_AFTER: Duration = Duration::from_secs(2);
 /// Requests that wait for an answer. Those of streams that are gone among them.
 const REQUESTS_MAX: usize = 4096;
 
+/// The header of news that a publisher takes the stream over.
+const TAKES_OVER: &str = "w";
+
 /// A server's `max_payload` counts headers: so much is left for them.
 const HEADERS_BYTES: usize = 1024;
 
@@ -268,17 +271,18 @@ impl Service {
             return;
         }
         if let Some(epoch) = message.number("e") {
-            self.heard_of(name, epoch, now);
+            let takes_over = message.header(TAKES_OVER).is_some();
+            self.heard_of(name, epoch, takes_over, now);
         }
     }
 
     /// Another node publishes a stream with this epoch.
-    fn heard_of(&mut self, name: &str, epoch: u64, now: Instant) {
+    fn heard_of(&mut self, name: &str, epoch: u64, takes_over: bool, now: Instant) {
         if let Some(followed) = self.followed.get_mut(name) {
             followed.following.heard(epoch, now);
         }
         let publishing = self.published.get_mut(name);
-        if publishing.is_some_and(|publishing| publishing.lease.heard(epoch)) {
+        if publishing.is_some_and(|publishing| publishing.lease.heard(epoch, takes_over, now)) {
             self.lease_lost(name, now);
         }
     }
@@ -291,7 +295,7 @@ impl Service {
             return;
         }
         for one in &state.streams {
-            self.heard_of(&one.report.name, one.epoch, now);
+            self.heard_of(&one.report.name, one.epoch, false, now);
         }
         let is_new = self.directory.is_empty();
         let changed = self.directory.heard(state, now);
@@ -351,7 +355,7 @@ impl Service {
             self.viewers.insert(name.clone(), count)
         };
         if before.unwrap_or(0) != count {
-            self.tend_follower(name, now);
+            self.tend_follower(name, 0, now);
         }
     }
 
@@ -362,9 +366,11 @@ impl Service {
         }
     }
 
-    /// Begins to follow a stream, goes on, or leaves it.
-    fn tend_follower(&mut self, name: &Arc<str>, now: Instant) {
+    /// Begins to follow a stream, goes on, or leaves it. What was published here under the lease of `epoch`,
+    /// or of the publisher that is still here, is not followed by media of a lower one.
+    fn tend_follower(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
         let publishing = self.published.get(name);
+        let epoch = publishing.map_or(epoch, |one| one.lease.last_epoch().max(epoch));
         let is_published_here = publishing.is_some_and(|one| one.replaced_at.is_none());
         let is_wanted = publishing.is_some() || self.viewers.contains_key(name);
         if is_published_here {
@@ -380,7 +386,7 @@ impl Service {
                 .followed
                 .entry(name.clone())
                 .or_insert_with(|| Followed {
-                    following: Following::new(max_lag, now),
+                    following: Following::above(epoch, max_lag, now),
                     leave_at: None,
                 });
             followed.leave_at = None;

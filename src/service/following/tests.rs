@@ -17,7 +17,7 @@ impl Bench {
     fn new() -> Bench {
         let start = Instant::now();
         Bench {
-            following: Following::new(LAG, start),
+            following: Following::above(0, LAG, start),
             start,
             ms: 0,
             ticket: 0,
@@ -177,6 +177,22 @@ fn higher_epoch_is_asked_for_and_the_lower_one_is_over() {
     assert!(bench.ask());
     bench.answer(0..3);
     assert_eq!(bench.steps(), "begin 5 init 10 11 begin 8 init 0 1 2 3");
+}
+
+#[test]
+fn media_of_a_lease_below_the_one_of_a_former_publisher_here_are_never_shown() {
+    let mut bench = Bench::new();
+    bench.following = Following::above(6, LAG, bench.start);
+    assert!(bench.ask());
+    bench.live(0);
+    bench.answer(0..3);
+    assert_eq!(bench.following.take_steps(), []);
+    assert_eq!(bench.following.take_losses().fenced, 2);
+    bench.epoch = 7;
+    bench.ms += 1000;
+    assert!(bench.ask());
+    bench.answer(0..3);
+    assert_eq!(bench.following.take_steps()[0], Step::Begin(7));
 }
 
 #[test]

@@ -141,23 +141,31 @@ fn read(frame: &Shown) -> Seen {
 /// Each publisher's frames in order and once, with leaps to keyframes alone, and the publishers one after
 /// another. Returns the number of leaps within a publisher's stream.
 pub fn assert_legal(screen: &Screen) -> usize {
-    let seen = seen(screen);
+    assert_in_order(&seen(screen), |before, after| {
+        before.publisher < after.publisher
+    })
+}
+
+/// The same, where `follows` tells whether a publisher's frame may come after another's.
+pub fn assert_in_order(seen: &[Seen], mut follows: impl FnMut(Seen, Seen) -> bool) -> usize {
     let mut leaps = 0;
-    for (before, after) in [None].into_iter().chain(seen.iter().map(Some)).zip(&seen) {
-        let follows = |before: &Seen| {
-            before.publisher == after.publisher && after.number == before.number + 1
-        };
-        if before.is_some_and(follows) {
+    for (before, &after) in [None].into_iter().chain(seen.iter().map(Some)).zip(seen) {
+        let is_same = before.is_some_and(|before| before.publisher == after.publisher);
+        if is_same && before.is_some_and(|before| after.number == before.number + 1) {
             continue;
         }
-        let is_later = before.is_none_or(|before| {
-            (before.publisher, before.number) < (after.publisher, after.number)
+        let is_later = before.is_none_or(|&before| {
+            if is_same {
+                before.number < after.number
+            } else {
+                follows(before, after)
+            }
         });
         assert!(
             is_later && after.number.is_multiple_of(GOP),
             "{after:?} after {before:?}"
         );
-        leaps += usize::from(before.is_some_and(|before| before.publisher == after.publisher));
+        leaps += usize::from(is_same);
     }
     leaps
 }

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use videostream::service::Action;
-use videostream::service::message::Message;
+use videostream::service::message::{Kind, Marks, Message};
+
+/// The size of each frame, by which it is found in a chunk.
+pub const FRAME_BYTES: usize = 60;
 
 /// Leases that are not renewed are gone: as the bucket says that nodes make.
 const LEASE: Duration = Duration::from_secs(6);
@@ -39,6 +42,8 @@ pub struct Bus {
     /// By subject: value, headers that say it was deleted, revision, when it was written.
     leases: BTreeMap<String, (Message, u64, Duration)>,
     revision: u64,
+    /// Epochs under which a frame of numbered publishers was sent: see [`Bus::epochs`].
+    epochs: BTreeMap<(u8, u64), BTreeSet<u64>>,
     pub counts: Counts,
 }
 
@@ -70,6 +75,7 @@ impl Bus {
             has_bucket: false,
             leases: BTreeMap::new(),
             revision: 0,
+            epochs: BTreeMap::new(),
             counts: Counts::default(),
         }
     }
@@ -101,7 +107,31 @@ impl Bus {
         }
     }
 
+    /// The leases under which a frame of a publisher was sent: none where only its own node had it.
+    pub fn epochs(&self, publisher: u8, number: u64) -> Vec<u64> {
+        let from_here = self
+            .epochs
+            .range((publisher, number)..=(publisher, u64::MAX));
+        let first = from_here.map(|(_, epochs)| epochs).next();
+        first.into_iter().flatten().copied().collect()
+    }
+
+    /// The last frame of a chunk tells the publisher.
+    fn note_epoch(&mut self, message: &Message) {
+        let is_media = |marks: &Marks| matches!(marks.kind, Kind::JoinPoint | Kind::Continuation);
+        let Some(marks) = Marks::read(message).filter(is_media) else {
+            return;
+        };
+        let frame = &message.payload[message.payload.len() - FRAME_BYTES..];
+        let number = u64::from_be_bytes(frame[2..10].try_into().expect("eight bytes"));
+        self.epochs
+            .entry((frame[1], number))
+            .or_default()
+            .insert(marks.epoch);
+    }
+
     fn spread(&mut self, from: usize, message: &Message, came: Duration) {
+        self.note_epoch(message);
         let mut is_heard = false;
         for to in 0..self.ways.len() {
             // Nodes ask for no echo.

@@ -1,9 +1,9 @@
 //! Several hubs as one service: whatever the bus does, each viewer's bytes are a legal cut of the newest
 //! publisher's stream, no block comes twice, and in the end all see the newest publisher.
 
-use super::bus::{Bus, Counts, Weather};
+use super::bus::{Bus, Counts, FRAME_BYTES, Weather};
 use crate::common::media::Screen;
-use crate::nodes::numbered::{HEAD, assert_legal, element, frame, seen};
+use crate::nodes::numbered::{HEAD, Seen, assert_in_order, assert_legal, element, frame, seen};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -138,6 +138,8 @@ struct World {
     publishers: Vec<Publisher>,
     instances: u64,
     published: u8,
+    /// The node of each publisher that there was, by its number less one.
+    places: Vec<usize>,
 }
 
 /// What a run came to.
@@ -161,6 +163,7 @@ impl World {
             publishers: Vec::new(),
             instances: 0,
             published: 0,
+            places: Vec::new(),
         };
         for node in 0..NODES {
             let one = world.node(node);
@@ -229,6 +232,7 @@ impl World {
         let (id, plug) = self.connect(node, request).expect("there is room");
         plug.0.borrow_mut().to_server.extend(HEAD);
         self.published += 1;
+        self.places.push(node);
         self.publishers.push(Publisher {
             number: self.published,
             node,
@@ -253,7 +257,10 @@ impl World {
         }
         for publisher in &mut self.publishers {
             while publisher.due <= self.now {
-                let bytes = element(publisher.sent, &frame(publisher.number, publisher.sent, 60));
+                let bytes = element(
+                    publisher.sent,
+                    &frame(publisher.number, publisher.sent, FRAME_BYTES),
+                );
                 publisher.plug.0.borrow_mut().to_server.extend(bytes);
                 publisher.sent += 1;
                 publisher.due += FRAME;
@@ -355,6 +362,28 @@ impl World {
         }
     }
 
+    /// A lease's epoch never goes back for a viewer: a publisher that was cut off may take the stream again
+    /// while the newer one is cut off, but under a newer lease. At a publisher's own node the newer publisher
+    /// counts, leased or not yet.
+    fn assert_legal(&self, viewer: &Viewer, seen: &[Seen]) -> usize {
+        let mut floor = 0;
+        assert_in_order(seen, |before, after| {
+            let sent = self.bus.epochs(before.publisher, before.number);
+            floor = sent
+                .into_iter()
+                .find(|&epoch| epoch >= floor)
+                .unwrap_or(floor);
+            let mut epochs = self.bus.epochs(after.publisher, after.number).into_iter();
+            let is_here = self.places[usize::from(after.publisher) - 1] == viewer.node;
+            if is_here {
+                return before.publisher < after.publisher;
+            }
+            let newer = epochs.find(|&epoch| epoch > floor);
+            floor = newer.unwrap_or(floor);
+            newer.is_some()
+        })
+    }
+
     fn make_peace(&mut self) {
         self.bus.weather = Weather::default();
         for node in 0..NODES {
@@ -397,8 +426,11 @@ fn play(seed: u64) -> Outcome {
         let time = Duration::from_millis(world.chance.u64(1100..3000));
         world.run(time);
     }
+    let newest = world.publishers.iter().map(|one| one.number).max();
     world.make_peace();
     world.run(Duration::from_secs(7));
+    let left: Vec<u8> = world.publishers.iter().map(|one| one.number).collect();
+    assert_eq!(left, Vec::from_iter(newest), "the newest publisher stays");
     let last = world.chance.usize(0..NODES);
     world.publish(last);
     world.run(CALM);
@@ -408,8 +440,8 @@ fn play(seed: u64) -> Outcome {
         ..Outcome::default()
     };
     for viewer in &world.viewers {
-        outcome.leaps += assert_legal(&viewer.screen) as u64;
         let seen = seen(&viewer.screen);
+        outcome.leaps += world.assert_legal(viewer, &seen) as u64;
         outcome.frames += seen.len() as u64;
         let newest = seen.last().expect("each viewer sees something");
         let publisher = world.publishers.last().expect("the last one is there");
@@ -489,6 +521,11 @@ fn of_two_nodes_that_believe_they_hold_the_lease_the_newer_one_has_the_viewers()
         "{of_first} of {}",
         seen.len()
     );
+}
+
+#[test]
+fn publisher_whose_rival_is_cut_off_takes_the_stream_again_under_a_newer_lease() {
+    play(618_669_140_603);
 }
 
 #[test]
