@@ -48,6 +48,7 @@ mod clients;
 mod clock;
 mod compat;
 mod deadlines;
+mod errands;
 mod error_page;
 mod events;
 mod followers;

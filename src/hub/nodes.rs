@@ -7,6 +7,7 @@
 //! Without `--nats` nothing here costs anything.
 
 use super::Hub;
+use super::errands::AwaitedPictures;
 use super::renderings::Names;
 use crate::http::base_path::BasePath;
 use crate::metrics::{self, StreamReport};
@@ -30,6 +31,8 @@ pub struct Nodes {
     service: Service,
     /// The sessions that streams from other nodes come through.
     remote: BTreeMap<Arc<str>, SessionId>,
+    /// Clients that wait for a picture from another node.
+    pub(super) pictures: AwaitedPictures,
 }
 
 impl Nodes {
@@ -37,6 +40,7 @@ impl Nodes {
         Nodes {
             service: Service::new(settings, now),
             remote: BTreeMap::new(),
+            pictures: AwaitedPictures::default(),
         }
     }
 }
@@ -53,7 +57,7 @@ impl<S: Socket> Hub<S> {
         self.nodes.as_ref().map(|nodes| &nodes.service)
     }
 
-    fn service_mut(&mut self) -> Option<&mut Service> {
+    pub(super) fn service_mut(&mut self) -> Option<&mut Service> {
         self.nodes.as_mut().map(|nodes| &mut nodes.service)
     }
 
@@ -134,15 +138,13 @@ impl<S: Socket> Hub<S> {
                      JetStream (docs/nodes.md)"
                 );
             }
-            Order::EndPublisher { name } => {
-                // It may have left just now.
-                if let Ok(name) = StreamName::try_from(&*name) {
-                    let _gone = self.end_publisher(&name);
-                }
-            }
+            Order::Do { name, errand } => self.run_errand(&name, errand),
+            Order::Picture { name, which, reply } => self.answer_picture(&name, which, reply),
+            Order::PictureCame { number, picture } => self.picture_came(number, picture),
             Order::Join { name, reply } => {
                 let now = self.now();
                 if let (Some(id), Some(nodes)) = (self.streams.find(&name), &mut self.nodes) {
+                    self.streams.want_keyframe_if_far(id);
                     let stream = self.streams.stream_mut(id);
                     nodes.service.answer_join(stream, reply, now);
                     nodes.service.pass_on(stream, now);
@@ -234,6 +236,7 @@ impl<S: Socket> Hub<S> {
         }
         let (is_remote, now) = (self.is_remote(id), self.now());
         let name = self.streams.stream(stream_id).name().clone();
+        self.move_recording(stream_id, is_remote);
         if let Some(service) = self.service_mut() {
             if is_remote {
                 service.publisher_left(&name, OfflineReason::Replaced, now);
@@ -370,15 +373,6 @@ impl<S: Socket> Hub<S> {
         report.poster = format!("{prefix}/live/{name}/poster");
         elsewhere.report(viewers, &mut report);
         Some(report)
-    }
-
-    /// Asks the node of a stream's publisher to end it. Returns whether there is one.
-    pub(super) fn end_publisher_elsewhere(&mut self, name: &str) -> bool {
-        let is_elsewhere = self.is_published_elsewhere(name);
-        is_elsewhere
-            && self
-                .service_mut()
-                .is_some_and(|service| service.end_publisher(name))
     }
 
     pub(super) fn say_goodbye_to_nodes(&mut self) {

@@ -78,6 +78,7 @@ impl Service {
             let subjects = [
                 self.subjects.join(name),
                 self.subjects.order(name),
+                self.subjects.picture(name),
                 self.subjects.news(name),
             ];
             self.actions.extend(subjects.map(Action::Subscribe));
@@ -117,6 +118,7 @@ impl Service {
             let subjects = [
                 subjects.join(name),
                 subjects.order(name),
+                subjects.picture(name),
                 subjects.news(name),
             ];
             actions.extend(subjects.map(Action::Unsubscribe));

@@ -14,6 +14,7 @@
 //! - `subjects`, `message`: how streams and chunks are called on the bus. `parts`: chunks over its limit.
 //!   `age`: how old a chunk is. `following`: one stream from another node, joined by sequence. `lease`: one
 //!   publisher for each stream; `leases`: those of this node. `directory`, `telling`: what other nodes have.
+//!   `errands`: what the publisher's node does for clients of another.
 //!
 //! Pure: messages, the time and the hub's news come in; [`Action`]s for the bus and [`Order`]s for the hub
 //! come out. `net::bus` is the thread that speaks to the server; `tests/it/simulation` has a bus of its own.
@@ -23,6 +24,7 @@
 
 pub mod age;
 pub mod directory;
+pub mod errands;
 pub mod following;
 pub mod lease;
 mod leases;
@@ -34,6 +36,7 @@ mod telling;
 
 use crate::metrics::Nodes as Figures;
 use directory::{Directory, NodeState};
+use errands::{Errand, Sent, Which};
 use following::{Following, Losses, Now, Step};
 use message::{Marks, Message};
 use publishing::Publishing;
@@ -45,6 +48,9 @@ use subjects::{Subjects, Topic};
 
 /// How long a node goes on taking a stream in after its last viewer.
 pub const LEAVE_AFTER: Duration = Duration::from_secs(10);
+
+/// The same after the last request for one of its segments: a request may wait for 30 s.
+const READERS_STAY: Duration = Duration::from_secs(40);
 
 /// How long a publisher whose lease is lost stays on air for its own node's viewers, until the newer one
 /// comes over the bus.
@@ -96,8 +102,16 @@ pub enum Order {
     Replaced { name: Arc<str> },
     /// The server gives no lease, so other nodes do not get the stream.
     NoLease { name: Arc<str> },
-    /// Another node asks to end the publisher.
-    EndPublisher { name: Arc<str> },
+    /// Another node asks for this.
+    Do { name: Arc<str>, errand: Errand },
+    /// Another node asks for a picture: answer with [`Service::answer_picture`].
+    Picture {
+        name: Arc<str>,
+        which: Which,
+        reply: String,
+    },
+    /// What [`Service::ask_picture`] has asked for; `None`: there is no picture, or no answer.
+    PictureCame { number: u64, picture: Option<Sent> },
     /// Another node joins: answer with [`Service::answer_join`].
     Join { name: Arc<str>, reply: String },
     /// Tell the others what this node has: [`Service::tell`].
@@ -111,12 +125,25 @@ struct Followed {
     following: Following,
     /// Since the last viewer has left: when it ends.
     leave_at: Option<Instant>,
+    /// It goes on until then for readers of its segments.
+    read_until: Option<Instant>,
+}
+
+impl Followed {
+    fn ends_at(&self) -> Option<Instant> {
+        let leave_at = self.leave_at?;
+        Some(
+            self.read_until
+                .map_or(leave_at, |until| until.max(leave_at)),
+        )
+    }
 }
 
 #[derive(Debug, Clone)]
 enum Purpose {
     Lease(Arc<str>),
     Join(Arc<str>),
+    Picture,
 }
 
 #[derive(Debug)]
@@ -133,6 +160,8 @@ pub struct Service {
     viewers: BTreeMap<Arc<str>, u64>,
     directory: Directory,
     requests: BTreeMap<u64, Purpose>,
+    /// Pictures that clients wait for, and until when.
+    pictures: BTreeMap<u64, Instant>,
     /// Whether the bucket of leases is known to be there.
     has_bucket: bool,
     next_ticket: u64,
@@ -161,6 +190,7 @@ impl Service {
             viewers: BTreeMap::new(),
             directory: Directory::default(),
             requests: BTreeMap::new(),
+            pictures: BTreeMap::new(),
             has_bucket: false,
             next_ticket: 0,
             tell_at: now,
@@ -227,6 +257,7 @@ impl Service {
         self.payload_max = None;
         self.has_bucket = false;
         self.requests.clear();
+        self.give_up_pictures(None);
         for publishing in self.published.values_mut() {
             publishing.lease.disconnected(now);
         }
@@ -246,12 +277,8 @@ impl Service {
             Some(Topic::Media(name)) => self.receive_media(name.as_str(), message, now),
             Some(Topic::News(name)) => self.receive_news(name.as_str(), &message, now.instant),
             Some(Topic::Join(name)) => self.receive_join(name.as_str(), message),
-            Some(Topic::Order(name)) => {
-                if let Some((name, _)) = self.published.get_key_value(name.as_str()) {
-                    let name = name.clone();
-                    self.orders.push_back(Order::EndPublisher { name });
-                }
-            }
+            Some(Topic::Order(name)) => self.receive_errand(name.as_str(), &message),
+            Some(Topic::Picture(name)) => self.receive_picture_request(name.as_str(), message),
             Some(Topic::Nodes) => self.receive_state(&message, now.instant),
             Some(Topic::Inbox(ticket)) => self.receive_answer(ticket, message, now.instant),
             None => {}
@@ -314,6 +341,10 @@ impl Service {
     fn receive_answer(&mut self, ticket: u64, message: Message, now: Instant) {
         match self.requests.get(&ticket).cloned() {
             None => {}
+            Some(Purpose::Picture) => {
+                self.requests.remove(&ticket);
+                self.receive_picture(ticket, message);
+            }
             Some(Purpose::Join(name)) => {
                 if let Some(followed) = self.followed.get_mut(&name) {
                     let marks = Marks::read(&message);
@@ -359,6 +390,19 @@ impl Service {
         }
     }
 
+    /// A client reads segments of a stream from elsewhere.
+    pub fn note_reader(&mut self, name: &Arc<str>, now: Instant) {
+        if !self.followed.contains_key(name) && !self.published.contains_key(name) {
+            self.follow(name, 0, now);
+        }
+        if let Some(followed) = self.followed.get_mut(name) {
+            followed.read_until = Some(now + READERS_STAY);
+            if !self.viewers.contains_key(name) {
+                followed.leave_at.get_or_insert(now + LEAVE_AFTER);
+            }
+        }
+    }
+
     /// The hub's publisher for a stream from elsewhere is gone, for whatever reason.
     pub fn feed_gone(&mut self, name: &str, now: Instant) {
         if let Some(followed) = self.followed.get_mut(name) {
@@ -376,23 +420,27 @@ impl Service {
         if is_published_here {
             self.leave(name, false);
         } else if is_wanted {
-            let max_lag = self.settings.max_lag;
             if !self.followed.contains_key(name) {
-                let subjects = [self.subjects.media(name), self.subjects.news(name)];
-                self.actions.extend(subjects.map(Action::Subscribe));
-                self.tell_at = self.tell_at.min(now);
+                self.follow(name, epoch, now);
             }
-            let followed = self
-                .followed
-                .entry(name.clone())
-                .or_insert_with(|| Followed {
-                    following: Following::above(epoch, max_lag, now),
-                    leave_at: None,
-                });
-            followed.leave_at = None;
+            if let Some(followed) = self.followed.get_mut(name) {
+                followed.leave_at = None;
+            }
         } else if let Some(followed) = self.followed.get_mut(name) {
             followed.leave_at.get_or_insert(now + LEAVE_AFTER);
         }
+    }
+
+    fn follow(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
+        let subjects = [self.subjects.media(name), self.subjects.news(name)];
+        self.actions.extend(subjects.map(Action::Subscribe));
+        self.tell_at = self.tell_at.min(now);
+        let followed = Followed {
+            following: Following::above(epoch, self.settings.max_lag, now),
+            leave_at: None,
+            read_until: None,
+        };
+        self.followed.insert(name.clone(), followed);
     }
 
     fn leave(&mut self, name: &Arc<str>, is_told: bool) {
@@ -411,14 +459,14 @@ impl Service {
         let is_connected = self.payload_max.is_some();
         let of_followed = followed.flat_map(|one| {
             let asks = one.following.wake_at().filter(|_| is_connected);
-            [asks, one.leave_at]
+            [asks, one.ends_at()]
         });
         let published = self.published.values();
         let of_published = published.flat_map(|one| [one.lease.wake_at(), one.replaced_at]);
         let tell = is_connected.then_some(self.tell_at);
         of_followed
             .chain(of_published)
-            .chain([tell])
+            .chain([tell, self.picture_at()])
             .flatten()
             .min()
     }
@@ -426,6 +474,7 @@ impl Service {
     /// Time has passed.
     pub fn tick(&mut self, now: Instant) {
         self.tick_leases(now);
+        self.give_up_pictures(Some(now));
         let names: Vec<Arc<str>> = self.followed.keys().cloned().collect();
         for name in names {
             self.tick_followed(&name, now);
@@ -443,7 +492,7 @@ impl Service {
         let Some(followed) = self.followed.get_mut(name) else {
             return;
         };
-        if followed.leave_at.is_some_and(|at| at <= now) {
+        if followed.ends_at().is_some_and(|at| at <= now) {
             self.leave(name, true);
             return;
         }
@@ -473,15 +522,5 @@ impl Service {
                 self.orders.push_back(Order::Feed { name, steps });
             }
         }
-    }
-
-    /// Asks the node of a stream's publisher to end it. Returns whether there is one.
-    pub fn end_publisher(&mut self, name: &str) -> bool {
-        let is_published = self.directory.published(name).is_some();
-        if is_published {
-            let message = Message::new(self.subjects.order(name), Vec::new());
-            self.publish(message, false);
-        }
-        is_published
     }
 }

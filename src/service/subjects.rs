@@ -4,7 +4,8 @@
 //! PREFIX.NAME.media        chunks of a stream          publisher's node → watching nodes
 //! PREFIX.NAME.news         a lease was taken           publisher's node → all that care
 //! PREFIX.NAME.join         init and newest GOP, please watching node → publisher's node
-//! PREFIX.NAME.order        end the publisher           any node → publisher's node
+//! PREFIX.NAME.order        end it, record it, …        any node → publisher's node
+//! PREFIX.NAME.picture      a picture of it, please     any node → publisher's node
 //! PREFIX.@nodes            what a node has, each second any node → all
 //! PREFIX.@inbox.NODE.N     answers to request N        → the node that asked
 //! ```
@@ -31,6 +32,7 @@ pub enum Topic {
     News(StreamName),
     Join(StreamName),
     Order(StreamName),
+    Picture(StreamName),
     Nodes,
     /// An answer to this request of ours.
     Inbox(u64),
@@ -73,6 +75,10 @@ impl Subjects {
 
     pub fn order(&self, name: &str) -> String {
         self.of_stream(name, "order")
+    }
+
+    pub fn picture(&self, name: &str) -> String {
+        self.of_stream(name, "picture")
     }
 
     pub fn nodes(&self) -> String {
@@ -137,6 +143,7 @@ impl Subjects {
                     "news" => Some(Topic::News(name)),
                     "join" => Some(Topic::Join(name)),
                     "order" => Some(Topic::Order(name)),
+                    "picture" => Some(Topic::Picture(name)),
                     _ => None,
                 }
             }
