@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""What NATS costs between nodes: delay, CPU for each GB, a stopped node's effect, idle memory.
+"""What NATS costs between nodes: delay, CPU for each GB, a stopped node's effect, size and idle memory.
 
-    benches/nodes/measure.py [PROGRAM]
+    benches/nodes/measure.py [PROGRAM [WITHOUT]]
 
-PROGRAM is the server, target/release/videostream by default. Needs nats-server, from Debian's package.
-All processes share this machine, so figures are upper bounds. Prints a table.
+PROGRAM is the server, target/release/videostream by default; WITHOUT is one that was built with
+--no-default-features, to compare its size and memory. Needs nats-server, from Debian's package. All processes
+share this machine, so figures are upper bounds. Prints a table. PARTS=delay,cost,stopped has only these
+measured; SECONDS_EACH=8 is how long each takes.
 """
 
 import json
@@ -15,9 +17,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else 'target/release/videostream'
+WITHOUT = sys.argv[2] if len(sys.argv) > 2 else None
+PARTS = os.environ.get('PARTS', 'delay,cost,stopped').split(',')
 SECONDS = os.environ.get('SECONDS_EACH', '8')
 LIMITS = 'write_deadline: "2s"\nmax_pending: 268435456\n'
 NATS = next((path for path in ['/usr/sbin/nats-server'] if os.path.exists(path)), 'nats-server')
@@ -65,9 +70,9 @@ class Nats(Process):
 
 
 class Node(Process):
-    def __init__(self, nats=None, name='n'):
+    def __init__(self, nats=None, name='n', program=PROGRAM):
         joined = ['--nats', f'nats://127.0.0.1:{nats.port}', '--node', name] if nats else []
-        super().__init__([PROGRAM, '--listen', '127.0.0.1:0', *joined])
+        super().__init__([program, '--listen', '127.0.0.1:0', *joined])
         self.address = self.child.stdout.readline().split('http://')[1].strip()
         time.sleep(0.3)
 
@@ -90,6 +95,47 @@ def delay(report):
     return f"{found['p50']:.2f} / {found['p99']:.2f} ms, {report['skips']} skips, {report['invalid']} invalid"
 
 
+def measure_delay(origin, edge, beyond):
+    print("delay at the publisher's node:", delay(load([origin], 8)))
+    print('delay at another node:', delay(load([edge], 8, origin)))
+    print('delay behind a leaf:', delay(load([beyond], 8, origin)))
+
+
+def measure_cost(origin, nats, edges):
+    """One viewer of each stream at each edge, and one at the publishers' node, which has that to do anyway."""
+    streams = 32
+    for count in [0, 1, 2, 4]:
+        watching = [origin, *edges[:count]]
+        processes = [origin, nats, *edges[:count]]
+        before = [one.cpu_s() for one in processes]
+        report = load(watching, streams * len(watching), streams=streams)
+        spent = [one.cpu_s() - then for one, then in zip(processes, before)]
+        # Each node's viewers have had each stream once.
+        published_gb = report['bytes']['total'] / 1e9 / len(watching)
+        per_gb = [cpu_s / published_gb for cpu_s in spent]
+        words = f'{count} edges: CPU-s per GB published: publisher node {per_gb[0]:.2f}, NATS {per_gb[1]:.2f}'
+        if count:
+            words += f', each edge {sum(per_gb[2:]) / count:.2f}'
+        print(f'{words}; {published_gb:.3f} GB in {streams} streams; delay {delay(report)}')
+
+
+def measure_stopped(origin, healthy, stopped):
+    streams = 32
+    print('32 streams, no stopped node: delay', delay(load([origin, healthy], 2 * streams, streams=streams)))
+    # It takes all streams in, and then stands still.
+    urls = [f'http://{stopped.address}/live/x-{number}.webm' for number in range(1, streams + 1)]
+    viewers = [subprocess.Popen(['curl', '-s', '-o', '/dev/null', url]) for url in urls]
+    time.sleep(1)
+    timer = threading.Timer(2, lambda: stopped.signal(signal.SIGSTOP))
+    timer.start()
+    print('32 streams, one node stops: delay', delay(load([origin, healthy], 2 * streams, streams=streams)))
+    timer.join()
+    stopped.signal(signal.SIGCONT)
+    for viewer in viewers:
+        viewer.kill()
+        viewer.wait()
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         hub_port = free_port()
@@ -100,34 +146,24 @@ def main():
         origin = Node(nats, 'a')
         edges = [Node(nats, f'e{n}') for n in range(4)]
         beyond = Node(leaf, 'l')
+        processes = [alone, origin, *edges, beyond, leaf, nats]
         time.sleep(1)
-        print(f'binary: {os.path.getsize(PROGRAM):,} bytes')
-        print(f'idle: {alone.resident_mb():.1f} MB, with --nats {origin.resident_mb():.1f} MB')
-        print('delay at the publisher\'s node:', delay(load([origin], 8)))
-        print('delay at another node:', delay(load([edges[0]], 8, origin)))
-        print('delay behind a leaf:', delay(load([beyond], 8, origin)))
-        for count in [1, 2, 4]:
-            watching = [origin, *edges[:count]]
-            all_of_them = [origin, nats, *edges[:count]]
-            before = [one.cpu_s() for one in all_of_them]
-            streams = 16
-            report = load(watching, streams * len(watching), streams=streams)
-            spent = [one.cpu_s() - then for one, then in zip(all_of_them, before)]
-            published_gb = report['bytes']['total'] / 1e9 / len(watching)
-            edge = sum(spent[2:]) / count
-            print(
-                f'{count} edges, {streams} streams: CPU-s per GB published: publisher node '
-                f'{spent[0] / published_gb:.2f}, NATS {spent[1] / published_gb:.2f}, edge '
-                f'{edge / published_gb:.2f}; {delay(report)}'
-            )
-        viewer = subprocess.Popen(
-            ['curl', '-s', '-o', '/dev/null', f'http://{edges[1].address}/live/x.webm'])
-        time.sleep(1)
-        edges[1].signal(signal.SIGSTOP)
-        print('delay beside a stopped node:', delay(load([edges[0]], 8, origin)))
-        viewer.kill()
-        viewer.wait()
-        for one in [alone, origin, *edges, beyond, leaf, nats]:
+        sizes = f'binary: {os.path.getsize(PROGRAM):,} bytes'
+        idle = f'idle: {alone.resident_mb():.1f} MB, with --nats {origin.resident_mb():.1f} MB'
+        if WITHOUT:
+            without = Node(program=WITHOUT)
+            processes.append(without)
+            sizes += f', without NATS {os.path.getsize(WITHOUT):,}'
+            idle += f', built without NATS {without.resident_mb():.1f} MB'
+        print(sizes)
+        print(idle)
+        if 'delay' in PARTS:
+            measure_delay(origin, edges[0], beyond)
+        if 'cost' in PARTS:
+            measure_cost(origin, nats, edges)
+        if 'stopped' in PARTS:
+            measure_stopped(origin, edges[0], edges[1])
+        for one in processes:
             one.end()
 
 

@@ -120,6 +120,10 @@ impl Recordings {
             .or_insert_with(|| Tap::new(stream, is_asked_for));
         let queue_bytes = self.settings.record.queue_bytes;
         let ring = stream.ring();
+        if tap.is_elsewhere {
+            tap.next = ring.live_edge();
+            return tap.is_kept;
+        }
         if tap.next < ring.oldest() {
             tap.next = ring.oldest();
             if tap.admission.cut() {

@@ -24,11 +24,12 @@ impl Ages {
             self.window_began_ms = now_ms;
             self.least_ms = [None, self.least_ms[0]];
         }
-        let distance_ms = now_ms as i64 - came_ms as i64;
+        // Whatever a header says: a chunk whose age makes no sense is dropped as too old, or is not.
+        let distance_ms = (now_ms as i64).wrapping_sub(came_ms as i64);
         let newest_ms = self.least_ms[0].map_or(distance_ms, |least_ms| least_ms.min(distance_ms));
         self.least_ms[0] = Some(newest_ms);
         let least_ms = self.least_ms[1].map_or(newest_ms, |least_ms| least_ms.min(newest_ms));
-        Duration::from_millis((distance_ms - least_ms).unsigned_abs())
+        Duration::from_millis(distance_ms.abs_diff(least_ms))
     }
 }
 

@@ -20,6 +20,9 @@ const NODES_MAX: usize = 4096;
 /// Streams and audiences in one message: some 300 KB, under every server's `max_payload`.
 pub const ENTRIES_MAX: usize = 400;
 
+/// Streams, and audiences, of one node: some 40 MB of each. What it has beyond is not shown.
+const NODE_ENTRIES_MAX: usize = 50_000;
+
 /// One node's state, or a part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeState {
@@ -128,7 +131,9 @@ impl Directory {
                 && let Some(before) = self.nodes.remove(&state.instance)
             {
                 state.streams.extend(before.state.streams);
+                state.streams.truncate(NODE_ENTRIES_MAX);
                 state.watching.extend(before.state.watching);
+                state.watching.truncate(NODE_ENTRIES_MAX);
             }
             let heard = Heard { at: now, state };
             self.nodes.insert(heard.state.instance.clone(), heard);

@@ -33,6 +33,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Live media that are held until the snapshot is through.
 const HELD_BYTES_MAX: usize = 16 << 20;
 
+/// What a held chunk takes besides its bytes.
+const HELD_CHUNK_BYTES: usize = 256;
+
 /// What the hub is to do, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -293,14 +296,15 @@ impl Following {
     }
 
     fn hold(&mut self, marks: Marks, bytes: Bytes) {
-        let length = bytes.len();
+        let length = bytes.len() + HELD_CHUNK_BYTES;
         if self.held.insert(marks.sequence, (marks, bytes)).is_none() {
             self.held_bytes += length;
         }
         while self.held_bytes > HELD_BYTES_MAX
             && let Some((_, (_, oldest))) = self.held.pop_first()
         {
-            self.held_bytes = self.held_bytes.saturating_sub(oldest.len());
+            let length = oldest.len() + HELD_CHUNK_BYTES;
+            self.held_bytes = self.held_bytes.saturating_sub(length);
         }
     }
 
@@ -374,7 +378,7 @@ impl Following {
             }
             _ => {}
         }
-        feed.next = marks.sequence + 1;
+        feed.next = marks.sequence.saturating_add(1);
         self.steps.push(Step::Bytes(bytes));
     }
 
@@ -443,7 +447,7 @@ impl Following {
             self.fail(now);
             return;
         }
-        feed.next += 1;
+        feed.next = feed.next.saturating_add(1);
         self.steps.push(Step::Bytes(bytes));
     }
 

@@ -524,3 +524,6 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

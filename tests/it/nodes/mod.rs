@@ -1,7 +1,10 @@
 //! Several nodes as one service, with a real `nats-server`.
 
+mod access;
 mod balancer;
+mod elsewhere;
 mod faults;
+mod leaf;
 mod nats;
 pub mod numbered;
 mod whole;

@@ -15,6 +15,8 @@ const LIMITS: &str = "write_deadline: \"2s\"\nmax_pending: 268435456\n";
 pub struct Nats {
     pub address: SocketAddr,
     folder: TempDir,
+    /// The network namespace that it runs in.
+    namespace: Option<String>,
     child: Option<Child>,
 }
 
@@ -32,23 +34,52 @@ impl Nats {
 
     /// One that does not run yet.
     pub fn absent(lines: &str) -> Nats {
-        let address = free_address();
+        Nats::new(free_address(), Some(""), lines)
+    }
+
+    /// One whose JetStream is the domain `hub`.
+    pub fn hub(lines: &str) -> Nats {
+        let mut nats = Nats::new(free_address(), Some("domain: hub"), lines);
+        nats.run();
+        nats
+    }
+
+    /// One without JetStream, in a network namespace.
+    pub fn leaf_in(namespace: &str, address: &str, lines: &str) -> Nats {
+        let mut nats = Nats::new(address.parse().unwrap(), None, lines);
+        nats.namespace = Some(namespace.to_owned());
+        nats.run();
+        nats
+    }
+
+    /// `jetstream`: further lines about it, where it has it.
+    fn new(address: SocketAddr, jetstream: Option<&str>, lines: &str) -> Nats {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("js");
-        let text = format!(
-            "listen: \"{address}\"\n{LIMITS}jetstream {{ store_dir: {store:?}, max_file_store: 64MB }}\n{lines}\n"
-        );
+        let jetstream = jetstream.map_or_else(String::new, |further| {
+            format!("jetstream {{ store_dir: {store:?}, max_file_store: 64MB\n{further} }}\n")
+        });
+        let text = format!("listen: \"{address}\"\n{LIMITS}{jetstream}{lines}\n");
         fs::write(folder.path().join("nats.conf"), text).unwrap();
         Nats {
             address,
             folder,
+            namespace: None,
             child: None,
         }
     }
 
     pub fn run(&mut self) {
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
-        let mut child = Command::new(program())
+        let mut command = match &self.namespace {
+            None => Command::new(program()),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace, program()]);
+                command
+            }
+        };
+        let mut child = command
             .arg("-c")
             .arg(self.folder.path().join("nats.conf"))
             .stdin(Stdio::null())

@@ -130,11 +130,16 @@ pub fn seen(screen: &Screen) -> Vec<Seen> {
 }
 
 fn read(frame: &Shown) -> Seen {
+    read_frame(&frame.bytes)
+}
+
+/// What a frame says of itself.
+pub fn read_frame(frame: &[u8]) -> Seen {
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
     Seen {
-        publisher: frame.bytes[1],
-        number: number(&frame.bytes[2..10]),
-        made_ms: number(&frame.bytes[10..18]),
+        publisher: frame[1],
+        number: number(&frame[2..10]),
+        made_ms: number(&frame[10..18]),
     }
 }
 
