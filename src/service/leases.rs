@@ -164,7 +164,7 @@ impl Service {
 /// A request for a lease.
 fn lease_message(subjects: &Subjects, name: &str, holder: &Holder, request: &Request) -> Message {
     let write = |expected: u64, payload: Vec<u8>| {
-        let mut message = Message::new(subjects.lease(name), payload);
+        let mut message = Message::new(subjects.write_lease(name), payload);
         message.set("Nats-Expected-Last-Subject-Sequence", expected);
         message
     };

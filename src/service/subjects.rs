@@ -23,6 +23,7 @@ pub struct Subjects {
     instance: String,
     /// Where JetStream takes requests.
     api: String,
+    has_domain: bool,
 }
 
 /// What a subject is about.
@@ -48,6 +49,7 @@ impl Subjects {
                 Some(domain) => format!("$JS.{domain}.API"),
                 None => "$JS.API".to_owned(),
             },
+            has_domain: domain.is_some(),
         }
     }
 
@@ -103,9 +105,20 @@ impl Subjects {
         format!("$KV.{}.>", self.prefix)
     }
 
-    /// Where the lease of a stream is written.
-    pub fn lease(&self, name: &str) -> String {
+    /// What the bucket calls the lease of a stream.
+    fn lease(&self, name: &str) -> String {
         format!("$KV.{}.{}", self.prefix, token(name))
+    }
+
+    /// Where it is written. A leaf server without JetStream lets nothing through on the bucket's own
+    /// subjects: what has a domain goes by that.
+    pub fn write_lease(&self, name: &str) -> String {
+        let lease = self.lease(name);
+        if self.has_domain {
+            format!("{}.{lease}", self.api)
+        } else {
+            lease
+        }
     }
 
     /// Where it is read.
@@ -188,6 +201,16 @@ mod tests {
         ] {
             assert_eq!(subjects.topic(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn lease_of_a_domain_is_written_and_read_through_it() {
+        let own = Subjects::new("v", "n1", None);
+        let other = Subjects::new("v", "n1", Some("hub"));
+        assert_eq!(own.write_lease("a.b"), "$KV.v.a/b");
+        assert_eq!(other.write_lease("a"), "$JS.hub.API.$KV.v.a");
+        assert_eq!(own.read_lease("a"), "$JS.API.DIRECT.GET.KV_v.$KV.v.a");
+        assert_eq!(other.read_lease("a"), "$JS.hub.API.DIRECT.GET.KV_v.$KV.v.a");
     }
 
     #[test]
