@@ -21,7 +21,7 @@ use mio::Waker;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,9 +31,8 @@ use tokio::task::JoinHandle;
 /// Bytes that wait for the thread: some seconds of ten streams.
 const OUT_BYTES_MAX: usize = 8 << 20;
 
-/// Bytes and messages that wait for the loop.
+/// Bytes that wait for the loop; a message counts with its overhead.
 const IN_BYTES_MAX: usize = 16 << 20;
-const IN_MESSAGES_MAX: usize = 16 << 10;
 
 /// Messages that wait in the client, past our queue: few, so that age is seen here.
 const CLIENT_MESSAGES: usize = 16;
@@ -124,7 +123,7 @@ impl Bus {
             max_lag: options.max_lag,
         });
         let (out, outgoing) = unbounded_channel();
-        let (inbound, incoming) = mpsc::sync_channel(IN_MESSAGES_MAX);
+        let (inbound, incoming) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -219,7 +218,7 @@ fn is_media(message: &Message) -> bool {
 /// The thread's end of the queue to the loop.
 #[derive(Clone)]
 struct Inbox {
-    queue: SyncSender<Incoming>,
+    queue: Sender<Incoming>,
     shared: Arc<Shared>,
 }
 
@@ -235,20 +234,9 @@ impl Inbox {
             came,
             at: Instant::now(),
         };
-        let pushed = if is_full {
-            false
-        } else {
-            match self.queue.try_send(incoming) {
-                Ok(()) => true,
-                // News of the connection must not be lost, and is rare.
-                Err(TrySendError::Full(incoming)) if length == 0 => {
-                    self.shared.wake();
-                    self.queue.send(incoming).is_ok()
-                }
-                Err(_) => false,
-            }
-        };
-        if !pushed {
+        // News of the connection are never lost. Sending fails when the loop has ended.
+        let is_pushed = !is_full && self.queue.send(incoming).is_ok();
+        if !is_pushed {
             self.shared.in_bytes.fetch_sub(length, Ordering::Relaxed);
             self.shared.drop_one();
         }

@@ -14,7 +14,7 @@
 //! - `subjects`, `message`: how streams and chunks are called on the bus. `parts`: chunks over its limit.
 //!   `age`: how old a chunk is. `following`: one stream from another node, joined by sequence. `lease`: one
 //!   publisher for each stream; `leases`: those of this node. `directory`, `telling`: what other nodes have.
-//!   `errands`: what the publisher's node does for clients of another.
+//!   `errands`: what the publisher's node does for clients of another. `watching`: which streams are followed.
 //!
 //! Pure: messages, the time and the hub's news come in; [`Action`]s for the bus and [`Order`]s for the hub
 //! come out. `net::bus` is the thread that speaks to the server; `tests/it/simulation` has a bus of its own.
@@ -33,6 +33,7 @@ pub mod parts;
 mod publishing;
 pub mod subjects;
 mod telling;
+mod watching;
 
 use crate::metrics::Nodes as Figures;
 use directory::{Directory, NodeState};
@@ -376,81 +377,6 @@ impl Service {
         self.figures.sent_bytes += message.payload.len() as u64;
         self.room = self.room.saturating_sub(message.held_bytes());
         self.actions.push(Action::Publish { message, is_media });
-    }
-
-    /// A stream has so many viewers on this node.
-    pub fn set_viewers(&mut self, name: &Arc<str>, count: u64, now: Instant) {
-        let before = if count == 0 {
-            self.viewers.remove(name)
-        } else {
-            self.viewers.insert(name.clone(), count)
-        };
-        if before.unwrap_or(0) != count {
-            self.tend_follower(name, 0, now);
-        }
-    }
-
-    /// A client reads segments of a stream from elsewhere.
-    pub fn note_reader(&mut self, name: &Arc<str>, now: Instant) {
-        if !self.followed.contains_key(name) && !self.published.contains_key(name) {
-            self.follow(name, 0, now);
-        }
-        if let Some(followed) = self.followed.get_mut(name) {
-            followed.read_until = Some(now + READERS_STAY);
-            if !self.viewers.contains_key(name) {
-                followed.leave_at.get_or_insert(now + LEAVE_AFTER);
-            }
-        }
-    }
-
-    /// The hub's publisher for a stream from elsewhere is gone, for whatever reason.
-    pub fn feed_gone(&mut self, name: &str, now: Instant) {
-        if let Some(followed) = self.followed.get_mut(name) {
-            followed.following.feed_gone(now);
-        }
-    }
-
-    /// Begins to follow a stream, goes on, or leaves it. What was published here under the lease of `epoch`,
-    /// or of the publisher that is still here, is not followed by media of a lower one.
-    fn tend_follower(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
-        let publishing = self.published.get(name);
-        let epoch = publishing.map_or(epoch, |one| one.lease.last_epoch().max(epoch));
-        let is_published_here = publishing.is_some_and(|one| one.replaced_at.is_none());
-        let is_wanted = publishing.is_some() || self.viewers.contains_key(name);
-        if is_published_here {
-            self.leave(name, false);
-        } else if is_wanted {
-            if !self.followed.contains_key(name) {
-                self.follow(name, epoch, now);
-            }
-            if let Some(followed) = self.followed.get_mut(name) {
-                followed.leave_at = None;
-            }
-        } else if let Some(followed) = self.followed.get_mut(name) {
-            followed.leave_at.get_or_insert(now + LEAVE_AFTER);
-        }
-    }
-
-    fn follow(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
-        let subjects = [self.subjects.media(name), self.subjects.news(name)];
-        self.actions.extend(subjects.map(Action::Subscribe));
-        self.tell_at = self.tell_at.min(now);
-        let followed = Followed {
-            following: Following::above(epoch, self.settings.max_lag, now),
-            leave_at: None,
-            read_until: None,
-        };
-        self.followed.insert(name.clone(), followed);
-    }
-
-    fn leave(&mut self, name: &Arc<str>, is_told: bool) {
-        if self.followed.remove(name).is_some() {
-            let subjects = [self.subjects.media(name), self.subjects.news(name)];
-            self.actions.extend(subjects.map(Action::Unsubscribe));
-            if is_told {
-                self.orders.push_back(Order::Leave { name: name.clone() });
-            }
-        }
     }
 
     /// When [`Service::tick`] has something to do.
