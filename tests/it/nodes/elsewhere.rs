@@ -178,7 +178,7 @@ fn viewer_at_another_node_has_the_publisher_asked_for_a_keyframe() {
     // Delta frames of seconds: a long way for a viewer that comes now.
     let delta = |number: u16| {
         let frame = frame(1, 1, 100);
-        let mut bytes = vec![0xa3, 0x40 | 0, u8::try_from(frame.len() + 4).unwrap(), 0x81];
+        let mut bytes = vec![0xa3, 0x40, u8::try_from(frame.len() + 4).unwrap(), 0x81];
         bytes.extend((number * 100).to_be_bytes());
         bytes.push(0);
         bytes.extend(frame);
