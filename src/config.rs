@@ -16,6 +16,7 @@ mod file;
 mod hook;
 mod interfaces;
 mod limits;
+mod nodes;
 mod options;
 mod period;
 mod record;
@@ -28,6 +29,9 @@ pub use events::Events;
 pub use hook::Hook;
 pub use interfaces::reachable;
 pub use limits::Limits;
+#[cfg(feature = "nats")]
+pub use nodes::Credentials;
+pub use nodes::Nodes;
 pub use options::Options;
 #[cfg(any(test, feature = "testing"))]
 pub use options::StreamOptions;
@@ -74,6 +78,10 @@ pub struct Serve {
     pub record: Option<Record>,
     /// The web address that gets events, if there is one.
     pub events: Option<Events>,
+    /// The service that this process is a node of.
+    pub nodes: Option<Nodes>,
+    /// Whether other processes may listen on the same addresses.
+    pub reuse_port: bool,
     pub limits: Limits,
     pub log: LogFormat,
     pub log_level: LogLevel,
@@ -172,6 +180,8 @@ impl Serve {
         let base_path = options.base_path.clone().unwrap_or_default();
         let record = Record::check(&options)?;
         let events = Events::check(&options)?;
+        let nodes = Nodes::check(&options, limits.lag_ms)?;
+        let reuse_port = options.reuse_port.unwrap_or(false);
         let rules = access::check(options, &listen)?;
         Ok(Serve {
             listen,
@@ -186,6 +196,8 @@ impl Serve {
             compat,
             record,
             events,
+            nodes,
+            reuse_port,
             limits,
             log: log.unwrap_or_default(),
             log_level: log_level.unwrap_or_default(),

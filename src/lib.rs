@@ -11,6 +11,7 @@
 //!       │                 │            ├─► routes ─► websocket ─► http ─► secret, stream_name
 //!       │                 │            └─► record ─► stream, webm
 //!       │                 ├─► access ────► routes
+//!       │                 ├─► service ───► stream, metrics
 //!       │                 └─► metrics, pages, picture, config, events, record
 //!       ├─► load ──► client ─► webm, websocket, http, config
 //!       └─► inspect, repair ─► webm
@@ -24,6 +25,7 @@
 //! - `compat`: messages of the old protocol of node-videostream, and where each listener stands.
 //! - `session`: one connection over any socket. `hub`: all sessions and all streams.
 //! - `net`: the only room where sockets meet the clock; it drives the hub.
+//! - `service`: several nodes as one service: leases, media from node to node, what each node has.
 //! - `record`: recordings: a thread whose viewer is a file.
 //! - `history`: the last hour in figures, for `/api/events`.
 //! - `events`: what happens to streams, as JSON for `--event-url`: what is sent next, and when again.
@@ -40,10 +42,13 @@
 //! Rooms are private: [`run`] is all that the program needs. The feature `testing`, for tests, benches and
 //! fuzz targets alone, shows them the rooms that they look into, and `fuzzing`.
 //!
-//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes`, `access`, `history` and `events` do no I/O and read no clock: bytes and
+//! `webm`, `stream`, `http`, `websocket`, `compat`, `routes`, `access`, `history`,
+//! `events` and `service` do no I/O and read no clock: bytes and
 //! the time come in, bytes and decisions go out. `session` and `hub` read no clock and know no real socket.
 
 #![forbid(unsafe_code)]
+// Without it no thread speaks to other nodes, and what only that thread needs is not called.
+#![cfg_attr(not(feature = "nats"), allow(dead_code))]
 // `println!` and its like end the program when no one reads its output.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
@@ -108,6 +113,10 @@ mod routes;
 pub mod secret;
 #[cfg(not(feature = "testing"))]
 mod secret;
+#[cfg(feature = "testing")]
+pub mod service;
+#[cfg(not(feature = "testing"))]
+mod service;
 #[cfg(feature = "testing")]
 pub mod session;
 #[cfg(not(feature = "testing"))]

@@ -19,7 +19,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::MakeWriterExt as _;
 
 use crate::config::{LogFormat, LogLevel};
 
@@ -79,11 +81,16 @@ pub fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let writer = log.clone();
+    // What libraries tell of themselves is for who looks for faults.
+    let writer = (move || writer.clone()).with_filter(move |event: &Metadata<'_>| {
+        let is_ours = event.target().starts_with(env!("CARGO_CRATE_NAME"));
+        is_ours || *event.level() <= Level::WARN || level > LevelFilter::INFO
+    });
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         // Its own words about a failed write would go to standard error, past the queue.
         .log_internal_errors(false)
-        .with_writer(move || writer.clone());
+        .with_writer(writer);
     match format {
         LogFormat::Text => {
             subscriber.with_ansi(io::stderr().is_terminal()).init();

@@ -10,12 +10,15 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod histogram;
+mod nodes;
 
 pub use histogram::{Sizes, Times};
+pub use nodes::Nodes;
 
 /// Counts since the server started.
 #[derive(Debug, Clone, Default)]
@@ -79,9 +82,13 @@ impl Refusals {
 }
 
 /// The state of one stream, as `/api/streams/NAME` tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StreamReport {
     pub name: String,
+    /// The node of its publisher, where there are several nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Arc<str>>,
     pub live: bool,
     /// `null` before the first init segment.
     pub mime: Option<String>,
@@ -138,6 +145,8 @@ pub struct Snapshot {
     pub compat_kept_bytes: u64,
     pub recordings: Recordings,
     pub events: Events,
+    /// `None` without `--nats`.
+    pub nodes: Option<Nodes>,
     pub streams: Vec<StreamReport>,
 }
 
@@ -512,8 +521,20 @@ impl Collector for Snapshot {
             let metric = encoder.encode_descriptor(name, help, unit, gauge.metric_type())?;
             gauge.encode(metric)?;
         }
+        if let Some(nodes) = &self.nodes {
+            nodes.encode(&mut encoder)?;
+        }
         self.encode_streams(&mut encoder)
     }
+}
+
+/// A stream's name, and its node where there are several.
+fn labels(stream: &StreamReport) -> Vec<(&str, &str)> {
+    let node = stream.node.as_deref().map(|node| ("node", node));
+    [("stream", stream.name.as_str())]
+        .into_iter()
+        .chain(node)
+        .collect()
 }
 
 impl Snapshot {
@@ -562,7 +583,7 @@ impl Snapshot {
             let mut metric =
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
-                let labels = [("stream", stream.name.as_str())];
+                let labels = labels(stream);
                 let metric = metric.encode_family(&labels)?;
                 match value(stream) {
                     Whole(value) => ConstGauge::new(value as i64).encode(metric)?,
@@ -593,9 +614,8 @@ impl Snapshot {
             let mut metric =
                 encoder.encode_descriptor(name, help, unit.as_ref(), none.metric_type())?;
             for stream in &self.streams {
-                let labels = [("stream", stream.name.as_str())];
                 let counter = ConstCounter::new(value(stream));
-                counter.encode(metric.encode_family(&labels)?)?;
+                counter.encode(metric.encode_family(&labels(stream))?)?;
             }
         }
         Ok(())

@@ -63,6 +63,20 @@ impl Picture {
         })
     }
 
+    /// A JPEG or a WebP file that another node has sent; `None` for anything else.
+    pub fn from_node(media_type: &str, bytes: Bytes) -> Option<Picture> {
+        match media_type {
+            "image/jpeg" => Some(Picture::jpeg(bytes)),
+            "image/webp" => Some(Picture {
+                media_type: "image/webp",
+                etag: etag(&[&bytes]),
+                bytes,
+                size: None,
+            }),
+            _ => None,
+        }
+    }
+
     /// The name on a ground of its own colour; or only its first letter, for pages that have the name
     /// in words of their own.
     pub fn of_name(name: &StreamName, words: Words) -> Picture {

@@ -30,6 +30,7 @@ const LIMITS: &str =
 const COMPAT: &str = "The old protocol of node-videostream";
 const RECORD: &str = "Recording";
 const EVENTS: &str = "Events";
+const NODES: &str = "Several nodes as one service";
 const LOG: &str = "Log";
 
 #[derive(Debug, Clone, Default, clap::Args, Deserialize)]
@@ -390,6 +391,48 @@ pub struct Options {
     #[arg(long, env = "VIDEOSTREAM_EVENT_SECRET_FILE", value_name = "FILE", help_heading = EVENTS)]
     pub event_secret_file: Option<PathBuf>,
 
+    /// Make all processes with this NATS server one service: publish to any, watch at any. A URL such as
+    /// nats://127.0.0.1:4222 or tls://host; further servers of the same cluster after commas
+    /// [default: none]
+    #[arg(
+        long,
+        env = "VIDEOSTREAM_NATS",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    #[arg(help_heading = NODES)]
+    pub nats: Option<Vec<Secret>>,
+
+    /// First part of all NATS subjects, and the name of the bucket of leases: one for each service
+    /// [default: videostream]
+    #[arg(long, env = "VIDEOSTREAM_NATS_PREFIX", value_name = "NAME", help_heading = NODES)]
+    pub nats_prefix: Option<String>,
+
+    /// Domain of the NATS servers' JetStream, if it has one [default: none]
+    #[arg(long, env = "VIDEOSTREAM_NATS_DOMAIN", value_name = "NAME", help_heading = NODES)]
+    pub nats_domain: Option<String>,
+
+    /// File with what NATS asks for: a token, or USER:PASSWORD, in one line; a .creds file or an nkey
+    /// seed in a build with nkeys [default: none]
+    #[arg(long, env = "VIDEOSTREAM_NATS_CREDENTIALS", value_name = "FILE", help_heading = NODES)]
+    pub nats_credentials: Option<PathBuf>,
+
+    /// Certificate of the authority that signed NATS's certificate (PEM) [default: the system's]
+    #[arg(long, env = "VIDEOSTREAM_NATS_CA", value_name = "FILE", help_heading = NODES)]
+    pub nats_ca: Option<PathBuf>,
+
+    /// Name of this node in reports, metrics and logs [default: the host's name and four letters]
+    #[arg(long, env = "VIDEOSTREAM_NODE", value_name = "NAME", help_heading = NODES)]
+    pub node: Option<String>,
+
+    /// Share the --listen ports with other processes on this host: the kernel spreads connections over
+    /// them [default: false]
+    #[arg(long, env = "VIDEOSTREAM_REUSE_PORT", value_name = "BOOL", help_heading = NODES)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = BoolishValueParser::new())]
+    pub reuse_port: Option<bool>,
+
     /// Format of the log on standard error [default: text]
     #[arg(long, env = "VIDEOSTREAM_LOG", value_name = "FORMAT", help_heading = LOG)]
     pub log: Option<LogFormat>,
@@ -496,6 +539,13 @@ impl Options {
             event_url: self.event_url.or(other.event_url),
             event_secret: self.event_secret.or(other.event_secret),
             event_secret_file: self.event_secret_file.or(other.event_secret_file),
+            nats: self.nats.or(other.nats),
+            nats_prefix: self.nats_prefix.or(other.nats_prefix),
+            nats_domain: self.nats_domain.or(other.nats_domain),
+            nats_credentials: self.nats_credentials.or(other.nats_credentials),
+            nats_ca: self.nats_ca.or(other.nats_ca),
+            node: self.node.or(other.node),
+            reuse_port: self.reuse_port.or(other.reuse_port),
             log: self.log.or(other.log),
             log_level: self.log_level.or(other.log_level),
             handed_publish_key: self.handed_publish_key.or(other.handed_publish_key),

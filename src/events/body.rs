@@ -17,6 +17,8 @@ pub const SIGNATURE: &str = "X-Videostream-Signature";
 pub struct Stamps {
     process: String,
     count: u64,
+    /// The name of this node, where there are several.
+    node: Option<String>,
 }
 
 /// What is sent.
@@ -24,14 +26,16 @@ struct Body<'a> {
     id: &'a str,
     time: &'a str,
     event: &'a Event,
+    node: Option<&'a str>,
 }
 
 impl Stamps {
     /// `random` tells this process from all others.
-    pub fn new(random: [u8; 12]) -> Stamps {
+    pub fn new(random: [u8; 12], node: Option<String>) -> Stamps {
         Stamps {
             process: hex(&random),
             count: 0,
+            node,
         }
     }
 
@@ -42,6 +46,7 @@ impl Stamps {
             id: &format!("{}-{}", self.process, self.count),
             time: &humantime::format_rfc3339_millis(time).to_string(),
             event,
+            node: self.node.as_deref(),
         };
         let text = serde_json::to_vec(&body).expect("its keys are strings");
         text.into()
@@ -56,6 +61,9 @@ impl Serialize for Body<'_> {
         map.serialize_entry("time", self.time)?;
         map.serialize_entry("event", self.event.what.name())?;
         map.serialize_entry("stream", &*self.event.stream)?;
+        if let Some(node) = self.node {
+            map.serialize_entry("node", node)?;
+        }
         match &self.event.what {
             What::PublishEnded { reason } => map.serialize_entry("reason", reason)?,
             What::RecordingFinished {
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn body_tells_what_happened_when_and_to_which_stream() {
-        let mut stamps = Stamps::new([0xab; 12]);
+        let mut stamps = Stamps::new([0xab; 12], None);
         let start = |count, event| {
             format!(
                 r#"{{"id":"abababababababababababab-{count}","time":"2025-11-22T19:32:05.042Z","event":"{event}","stream":"garden""#

@@ -287,7 +287,7 @@ mod tests {
         fn new() -> Bench {
             let (tally, now) = (Tally::default(), Instant::now());
             Bench {
-                outbox: Outbox::new(Stamps::new([0; 12]), tally.clone()),
+                outbox: Outbox::new(Stamps::new([0; 12], None), tally.clone()),
                 tally,
                 start: now,
                 now,

@@ -123,6 +123,10 @@ impl Write for ServerEnd {
 }
 
 impl Socket for ServerEnd {
+    fn detached() -> ServerEnd {
+        unreachable!("without a service all sessions have peers")
+    }
+
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.wire();
         let length = wire.readable(buffer.len())?;

@@ -11,12 +11,14 @@
 //!   the access rules, written down again.
 //! - `connection`: a WebSocket from its first frame to its last, to a whole [`hub`](crate::hub), on a
 //!   [`Line`] in memory; `frames` is RFC 6455 written down again.
+//! - `bus`: messages between nodes, to a [`service`](crate::service).
 //! - `repair`: copies of any file, and files that were cut off.
 //! - `control`: messages, configuration, command lines, addresses.
 
 mod admission;
 mod any_cut;
 mod body;
+mod bus;
 mod connection;
 mod control;
 pub mod frames;
@@ -33,6 +35,7 @@ mod viewer;
 pub use admission::tokens;
 pub use any_cut::any_cut;
 pub use body::body;
+pub use bus::bus;
 pub use connection::connection;
 pub use control::control;
 pub use line::{Line, ServerEnd, Wire};

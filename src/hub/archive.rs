@@ -191,7 +191,7 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    fn refuse_recall(&mut self, id: SessionId, recall: &Recall, refusal: Refusal) {
+    pub(super) fn refuse_recall(&mut self, id: SessionId, recall: &Recall, refusal: Refusal) {
         self.refuse_request(id, refusal, recall.head(), recall.behind().clone());
     }
 
@@ -286,7 +286,7 @@ const PRIVATE: Caching = Caching {
 };
 
 /// The request that the archive thread has answered.
-fn exchange(id: SessionId, recall: &Recall) -> Exchange<'_> {
+pub(super) fn exchange(id: SessionId, recall: &Recall) -> Exchange<'_> {
     Exchange {
         id,
         head: recall.head(),

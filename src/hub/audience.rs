@@ -18,6 +18,8 @@ pub struct Audience {
     is_fresh: bool,
     /// What the kernel may hold for each viewer.
     unsent: Unsent,
+    /// Viewers on other nodes.
+    elsewhere: u64,
     /// The viewer count that publishers got last.
     count_at_publishers: Option<u64>,
     /// The viewer count that viewers got last.
@@ -53,6 +55,7 @@ impl Audience {
             is_sweeping: false,
             is_fresh: false,
             unsent,
+            elsewhere: 0,
             count_at_publishers: None,
             count_at_viewers: None,
         }
@@ -60,6 +63,15 @@ impl Audience {
 
     pub fn len(&self) -> u64 {
         self.viewers.len() as u64
+    }
+
+    pub fn set_elsewhere(&mut self, viewers: u64) {
+        self.elsewhere = viewers;
+    }
+
+    /// The viewers of all nodes.
+    pub fn count(&self) -> u64 {
+        self.len() + self.elsewhere
     }
 
     pub fn is_empty(&self) -> bool {
@@ -101,7 +113,7 @@ impl Audience {
 
     /// The viewer count, if publishers have not got it yet: then they get it now.
     pub fn count_for_publishers(&mut self) -> Option<u64> {
-        let count = self.len();
+        let count = self.count();
         (self.count_at_publishers.replace(count) != Some(count)).then_some(count)
     }
 
@@ -112,7 +124,7 @@ impl Audience {
 
     /// The same for viewers.
     pub fn count_for_viewers(&mut self) -> Option<u64> {
-        let count = self.len();
+        let count = self.count();
         (self.count_at_viewers.replace(count) != Some(count)).then_some(count)
     }
 

@@ -205,12 +205,20 @@ impl Broadcast {
 
     /// Adds a viewer; returns its index in the audience.
     pub fn join(&mut self, viewer: SessionId, is_websocket: bool, stream: &Stream) -> usize {
-        // A new keyframe helps a viewer that waits for one or would get a long backlog.
+        self.want_keyframe_if_far(stream);
+        self.audience.join(viewer, is_websocket)
+    }
+
+    /// A new keyframe helps a viewer that waits for one or would get a long backlog.
+    pub fn want_keyframe_if_far(&mut self, stream: &Stream) {
         let is_far = |backlog_ms| backlog_ms > BACKLOG_MS_MAX;
         if stream.backlog_ms().is_none_or(is_far) {
             self.keyframes.want();
         }
-        self.audience.join(viewer, is_websocket)
+    }
+
+    pub fn want_keyframe(&mut self) {
+        self.keyframes.want();
     }
 
     /// Whether the stream has neither a publisher nor viewers, and is not kept for its recording or its

@@ -121,6 +121,7 @@ impl<S: Socket> Hub<S> {
             }
         }
         self.note_newcomer_on_air(id, stream_id);
+        self.note_on_air(id, stream_id);
         let stream = self.streams.stream_mut(stream_id);
         stream.go_live();
         tracing::info!(

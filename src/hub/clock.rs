@@ -10,6 +10,9 @@ pub struct Time {
     pub now: Instant,
     /// Milliseconds since 1970, by a clock that may be set. Tokens expire by it.
     pub unix_ms: u64,
+    /// Milliseconds by a clock that never goes back, is not set, and goes on while the process stands
+    /// still: other nodes see how old media are by it. It begins with the wall clock's.
+    pub steady_ms: u64,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,10 @@ impl Clock {
 
     pub fn unix_s(&self) -> u64 {
         self.time.unix_ms / 1000
+    }
+
+    pub fn steady_ms(&self) -> u64 {
+        self.time.steady_ms
     }
 
     /// The date of responses.

@@ -7,7 +7,6 @@ use super::Hub;
 use crate::http::Method;
 use crate::http::refusal::Refusal;
 use crate::offline_reason::OfflineReason;
-use crate::session::keyframes::KeyframeMessage;
 use crate::session::publisher::PublisherEnd;
 use crate::session::{Due, SessionId, Socket};
 use crate::stream::StreamId;
@@ -196,11 +195,10 @@ impl<S: Socket> Hub<S> {
             let count = broadcast.audience_mut().count_for_publishers();
             let count = count.map(|count| ToPublisher::Viewers { count });
             let keyframes = broadcast.keyframe_message(self.clock.now());
-            let keyframes = keyframes.map(KeyframeMessage::to_publisher);
             let publisher = broadcast.publisher();
             let candidates: Vec<SessionId> = broadcast.candidates().iter().collect();
             if let Some(id) = publisher {
-                self.send_to_publisher(id, keyframes.as_slice());
+                self.send_keyframe_message(stream_id, id, keyframes);
                 self.send_to_publisher(id, count.as_slice());
                 self.look_for_stall(stream_id, id);
             }

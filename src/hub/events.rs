@@ -138,11 +138,16 @@ impl<S: Socket> Hub<S> {
 
     /// A publisher came on air, with no other on air before.
     pub(super) fn tell_publisher_came(&mut self, id: StreamId) {
+        // The publisher's own node tells; and of one that moves nothing is told.
+        if self.is_from_elsewhere(id) || self.is_published_elsewhere(self.streams.stream(id).name())
+        {
+            return;
+        }
         if let Some(events) = &mut self.events {
             let (name, now) = (self.streams.stream(id).name(), self.clock.now());
             events.publisher_came(name, now);
             let broadcast = self.streams.broadcast(id);
-            if broadcast.is_some_and(|one| !one.audience().is_empty()) {
+            if broadcast.is_some_and(|one| one.audience().count() > 0) {
                 events.watched(name, now);
             }
         }
@@ -150,6 +155,9 @@ impl<S: Socket> Hub<S> {
 
     /// A publisher went off air, with no other on air behind it.
     pub(super) fn tell_publisher_left(&mut self, id: StreamId, reason: OfflineReason) {
+        if self.is_published_elsewhere(self.streams.stream(id).name()) {
+            return;
+        }
         if let Some(events) = &mut self.events {
             let name = self.streams.stream(id).name();
             events.publisher_left(name, reason, self.clock.now());
@@ -169,12 +177,16 @@ impl<S: Socket> Hub<S> {
 
     /// A viewer came or left. Makes `first-viewer` or `last-viewer-left`, if it was the first or the last.
     pub(super) fn tell_viewers(&mut self, id: StreamId) {
+        self.note_viewers(id);
+        if self.is_from_elsewhere(id) {
+            return;
+        }
         let Some(events) = &mut self.events else {
             return;
         };
         // Any visitor can make up a name. Only names that have had a publisher cause events.
         let (stream, now) = (self.streams.stream(id), self.clock.now());
-        let viewers = self.streams.broadcast(id).map(|one| one.audience().len());
+        let viewers = self.streams.broadcast(id).map(|one| one.audience().count());
         if viewers == Some(0) {
             events.unwatched(stream.name(), now);
         } else if stream.generation() > 0 {

@@ -31,7 +31,7 @@
 //! - `broadcast`: one stream beside its media: its publisher; `candidate`: publishers before their first
 //!   media; `audience`: its viewers; `traffic`: its bytes; `keyframe_requests`: what its publisher is asked
 //!   for; `stall`, `unsent`, `media_clock`, `throttle`, `waited`: further rules of streams.
-//! - `compat`: the old protocol of node-videostream.
+//! - `compat`: the old protocol of node-videostream. `nodes`: streams of other nodes, and ours for them.
 //! - `audit`: what the simulation in `tests/it/simulation` sees of all this.
 //! - `response`, `posters`, `watch_page`, `reports`, `renderings`: whole responses; `refusals`: their
 //!   counts and lines.
@@ -48,6 +48,7 @@ mod clients;
 mod clock;
 mod compat;
 mod deadlines;
+mod errands;
 mod error_page;
 mod events;
 mod followers;
@@ -56,6 +57,7 @@ mod keyframe_requests;
 mod look;
 mod media_clock;
 mod memory;
+mod nodes;
 mod oembed;
 mod opening;
 mod pending;
@@ -116,6 +118,7 @@ use deadlines::Ticks;
 use events::Events;
 use followers::Followers;
 use memory::Memory;
+use nodes::Nodes;
 use queues::Queues;
 use recordings::Recordings;
 use refusals::RefusalLog;
@@ -154,6 +157,8 @@ pub struct Hub<S> {
     lifecycle: Lifecycle,
     /// `None` unless the old protocol is spoken.
     compat: Option<Box<Compat>>,
+    /// `None` without `--nats`.
+    nodes: Option<Box<Nodes>>,
 }
 
 /// What is counted, logged and reported.
@@ -222,6 +227,10 @@ impl<S: Socket> Hub<S> {
             },
             lifecycle: Lifecycle::Serving,
             compat: compat.map(|compat| Box::new(Compat::new(compat, limits.init_bytes))),
+            nodes: settings
+                .service
+                .clone()
+                .map(|service| Box::new(Nodes::new(service, time.now))),
             settings,
         }
     }
@@ -317,7 +326,9 @@ impl<S: Socket> Hub<S> {
 
     /// The phases of a turn. `clock` is asked only to count how long things take.
     pub fn turn(&mut self, clock: &dyn Fn() -> Instant) {
+        self.tend_nodes(); // media of other nodes
         self.read(); // publishers' bytes become chunks
+        self.pass_on_to_nodes();
         self.pass_on_ordinary(); // to old listeners
         self.record(); // of recorded streams they become orders
         self.fan_out(); // audiences with new chunks become due
@@ -350,6 +361,7 @@ impl<S: Socket> Hub<S> {
             self.media_at(),
             self.books.refusals.wake_at(),
             self.events_at(),
+            self.service_at(),
         ];
         wakes.into_iter().flatten().min()
     }

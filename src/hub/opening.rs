@@ -8,6 +8,7 @@ use crate::http::response::CONTINUE;
 use crate::http::{Body, Method, RequestHead};
 use crate::offline_reason::OfflineReason;
 use crate::routes::Via;
+use crate::service::errands::Errand;
 use crate::session::bucket::RateLimit;
 use crate::session::inbound::Inbound;
 use crate::session::publisher::{Publisher, PublisherEnd, Upload};
@@ -198,6 +199,9 @@ impl<S: Socket> Hub<S> {
     }
 
     pub(super) fn end_publisher(&mut self, name: &StreamName) -> Result<(), Refusal> {
+        if self.send_errand(name.as_str(), Errand::End) {
+            return Ok(());
+        }
         let broadcast = self
             .streams
             .find(name.as_str())

@@ -9,6 +9,7 @@ use crate::http::refusal::{Cause, Refusal};
 use crate::http::response::CONTINUE;
 use crate::http::{Body, Method};
 use crate::picture::Picture;
+use crate::service::errands::Errand;
 use crate::session::body::BodyReader;
 use crate::session::{Posting, SessionId, Socket, State};
 use crate::stream::Stream;
@@ -94,15 +95,10 @@ impl<S: Socket> Hub<S> {
         if !posting.jpeg.starts_with(&JPEG_MAGIC) {
             return Err(Refusal::new(415, "a poster is a JPEG picture").because(Cause::Media));
         }
-        let poster = Picture::jpeg(mem::take(&mut posting.jpeg).freeze());
+        let jpeg = mem::take(&mut posting.jpeg).freeze();
         let (name, mut head) = (posting.name.clone(), posting.head.clone());
         let publication = posting.publication;
-        let stream_id = self.streams.find(name.as_str());
-        let broadcast = stream_id.and_then(|id| self.streams.broadcast_mut(id));
-        let broadcast = broadcast.ok_or_else(not_live)?;
-        if !broadcast.set_poster(publication, poster) {
-            return Err(not_live());
-        }
+        self.set_poster(&name, publication, jpeg)?;
         // The upload has been read to its end, so the connection may go on.
         head.body = Body::None;
         let exchange = Exchange {
@@ -114,12 +110,45 @@ impl<S: Socket> Hub<S> {
         Ok(())
     }
 
+    fn set_poster(
+        &mut self,
+        name: &StreamName,
+        publication: u64,
+        jpeg: Bytes,
+    ) -> Result<(), Refusal> {
+        if self.is_published_elsewhere(name.as_str()) {
+            let is_sent = self.send_errand(name.as_str(), Errand::Poster(jpeg));
+            let reason = "too large for NATS between nodes: raise its max_payload";
+            return is_sent.then_some(()).ok_or(Refusal::new(413, reason));
+        }
+        let stream_id = self.streams.find(name.as_str());
+        let broadcast = stream_id.and_then(|id| self.streams.broadcast_mut(id));
+        let is_set = broadcast.is_some_and(|one| one.set_poster(publication, Picture::jpeg(jpeg)));
+        is_set.then_some(()).ok_or_else(not_live)
+    }
+
+    /// Sets the poster that its publisher's page sent to another node.
+    pub(super) fn take_poster(&mut self, name: &StreamName, jpeg: Bytes) {
+        let limit = self.settings.limits.poster_bytes;
+        if jpeg.starts_with(&JPEG_MAGIC)
+            && jpeg.len() <= limit
+            && let Some(publication) = self.publication(name)
+        {
+            // It may have left just now.
+            let _gone = self.set_poster(name, publication, jpeg);
+        }
+    }
+
     fn poster_too_large(&self) -> Refusal {
         let limit = self.settings.limits.poster_bytes;
         Refusal::new(413, format!("a poster has at most {limit} bytes")).because(Cause::Limit)
     }
 
     fn publication(&self, name: &StreamName) -> Option<u64> {
+        if self.is_published_elsewhere(name.as_str()) {
+            // Its own node knows.
+            return Some(0);
+        }
         let stream_id = self.streams.find(name.as_str())?;
         self.streams.broadcast(stream_id)?.publication()
     }

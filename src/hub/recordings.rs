@@ -14,7 +14,9 @@ use crate::config::Record;
 use crate::http::refusal::Refusal;
 use crate::metrics;
 use crate::record::{Admission, Admitted, Event, Gauge, News, Order, What};
+use crate::service::errands::Errand;
 use crate::session::Socket;
+use crate::session::publisher::Publisher;
 use crate::stream::{Chunk, ChunkKind, Stream, StreamId};
 use crate::stream_name::StreamName;
 use crate::websocket::messages::{ToPublisher, ToViewer};
@@ -73,6 +75,8 @@ struct Tap {
     is_live: bool,
     /// Whether the stream is kept for a publisher that may come back.
     is_kept: bool,
+    /// Whether the publisher is on another node.
+    is_elsewhere: bool,
     /// GOPs lost since the disk became too slow.
     lost: u64,
 }
@@ -116,6 +120,10 @@ impl Recordings {
             .or_insert_with(|| Tap::new(stream, is_asked_for));
         let queue_bytes = self.settings.record.queue_bytes;
         let ring = stream.ring();
+        if tap.is_elsewhere {
+            tap.next = ring.live_edge();
+            return tap.is_kept;
+        }
         if tap.next < ring.oldest() {
             tap.next = ring.oldest();
             if tap.admission.cut() {
@@ -143,6 +151,29 @@ impl Recordings {
             self.orders.push(tap.order(What::Left));
         }
         tap.is_kept
+    }
+
+    /// Its publisher is on another node now, which records it; or on this one again, and what came from there
+    /// is no part of its recording.
+    fn move_to(&mut self, is_elsewhere: bool, id: StreamId, stream: &Stream) {
+        if is_elsewhere && self.taps.contains_key(&id) {
+            self.take(id, stream);
+        }
+        if !is_elsewhere || !self.is_wanted(stream.name()) {
+            if let Some(tap) = self.taps.get_mut(&id)
+                && mem::take(&mut tap.is_elsewhere)
+            {
+                tap.next = stream.ring().live_edge();
+            }
+            return;
+        }
+        let tap = self.taps.entry(id);
+        let tap = tap.or_insert_with(|| Tap::new(stream, false));
+        tap.is_elsewhere = true;
+        tap.admission.cut();
+        if mem::take(&mut tap.is_live) {
+            self.orders.push(tap.order(What::Left));
+        }
     }
 
     /// The stream is recorded no longer. Its next recording is another file.
@@ -180,6 +211,7 @@ impl Tap {
             admission: Admission::default(),
             is_live: false,
             is_kept: false,
+            is_elsewhere: false,
             lost: 0,
         }
     }
@@ -234,12 +266,26 @@ impl<S: Socket> Hub<S> {
         let Some((broadcast, stream)) = self.streams.both_mut(id) else {
             return;
         };
+        let publisher = broadcast
+            .publisher()
+            .and_then(|id| self.sessions.get(id)?.publisher());
+        // Its own node records it.
+        if publisher.is_some_and(Publisher::is_remote) {
+            return;
+        }
         broadcast.set_kept(recordings.take(id, stream));
         // Only one that waits for a publisher can be one too many.
         if !stream.is_live()
             && let Some(excess) = recordings.excess()
         {
             self.release(excess);
+        }
+    }
+
+    /// A publisher of this node or of another goes on air; its media have not come yet.
+    pub(super) fn move_recording(&mut self, id: StreamId, is_elsewhere: bool) {
+        if let Some(recordings) = &mut self.recordings {
+            recordings.move_to(is_elsewhere, id, self.streams.stream(id));
         }
     }
 
@@ -397,9 +443,15 @@ impl<S: Socket> Hub<S> {
 
     /// Records a stream, or no longer, because its publisher says so.
     pub(super) fn set_recording(&mut self, name: &StreamName, on: bool) -> Result<(), Refusal> {
-        let Some(recordings) = &mut self.recordings else {
+        if self.recordings.is_none() {
             let reason = "this server does not record: start it with --record DIR";
             return Err(Refusal::new(409, reason));
+        }
+        if self.send_errand(name.as_str(), Errand::Record(on)) {
+            return Ok(());
+        }
+        let Some(recordings) = &mut self.recordings else {
+            return Ok(());
         };
         let id = self.streams.find(name.as_str()).ok_or_else(not_live)?;
         let name = self.streams.stream(id).name().clone();

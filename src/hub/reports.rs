@@ -15,6 +15,7 @@ use crate::webm::TrackKind;
 use crate::work;
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The body of `/api/streams`.
 #[derive(Serialize)]
@@ -82,6 +83,7 @@ impl<S: Socket> Hub<S> {
                     compat_kept_bytes,
                     recordings: self.recording_figures(),
                     events: self.event_figures(),
+                    nodes: self.node_figures(),
                     streams,
                 };
                 format.text(snapshot, &mut texts).as_bytes()
@@ -97,23 +99,25 @@ impl<S: Socket> Hub<S> {
 
     /// All live streams that a client with these keys or this token may watch.
     pub(super) fn visible(&self, shown: &Shown<'_>) -> Names {
-        self.streams
-            .iter()
-            .filter(|(_, stream)| stream.is_live())
-            .filter(|(_, stream)| {
-                StreamName::try_from(&**stream.name())
-                    .is_ok_and(|name| self.settings.access.may_watch(&name, shown))
-            })
-            .map(|(_, stream)| stream.name().clone())
-            .collect()
+        let live = self.streams.iter().filter(|(_, stream)| stream.is_live());
+        let names = live.map(|(_, stream)| stream.name().clone()).collect();
+        let mut names = self.with_names_elsewhere(names);
+        names.retain(|name| {
+            StreamName::try_from(&**name)
+                .is_ok_and(|name| self.settings.access.may_watch(&name, shown))
+        });
+        names
     }
 
     pub(super) fn reports(&self, names: &Names, prefix: &BasePath) -> Vec<StreamReport> {
-        let ids = names.iter().filter_map(|name| self.streams.find(name));
-        ids.filter_map(|id| self.report(id, prefix)).collect()
+        let report = |name: &Arc<str>| match self.nodes {
+            None => self.report(self.streams.find(name)?, prefix),
+            Some(_) => self.report_of_service(name, prefix),
+        };
+        names.iter().filter_map(report).collect()
     }
 
-    fn report(&self, stream_id: StreamId, prefix: &BasePath) -> Option<StreamReport> {
+    pub(super) fn report(&self, stream_id: StreamId, prefix: &BasePath) -> Option<StreamReport> {
         let stream = self.streams.stream(stream_id);
         let broadcast = self.streams.broadcast(stream_id)?;
         let recording = stream.init().map(|init| &init.recording);
@@ -121,6 +125,7 @@ impl<S: Socket> Hub<S> {
         let (viewers, traffic) = (broadcast.audience().counts(), broadcast.traffic());
         Some(StreamReport {
             name: stream.name().to_string(),
+            node: None,
             live: stream.is_live(),
             mime: stream.init().map(|init| init.mime.to_string()),
             codecs: stream.init().map(|init| init.codecs.to_string()),

@@ -9,6 +9,7 @@
 use super::Hub;
 use super::archive::file_name;
 use super::authorizer::{Asked, Asking};
+use super::errands::AskedPicture;
 use super::error_page::error_page;
 use super::response::{Embedding, ResponseTo, WholeResponse};
 use crate::access::Shown;
@@ -261,15 +262,22 @@ impl<S: Socket> Hub<S> {
                 let page = pages::asset(&path).ok_or_else(not_found)?;
                 self.respond(exchange, |to| to.asset(page));
             }
+            Route::Poster(name) if self.is_published_elsewhere(name.as_str()) => {
+                return self.ask_picture(exchange, AskedPicture::Poster(name));
+            }
+            Route::Keyframe(name) if self.is_published_elsewhere(name.as_str()) => {
+                return self.ask_picture(exchange, AskedPicture::Keyframe(name));
+            }
+            Route::Picture { name, words } if self.is_published_elsewhere(name.as_str()) => {
+                return self.ask_picture(exchange, AskedPicture::Still(name, words));
+            }
             Route::Poster(name) => {
                 let poster = self.poster(&name).ok_or_else(not_found)?;
                 let caching = self.cache_control(&name);
                 self.respond(exchange, |to| to.picture(&poster, caching));
             }
             Route::Keyframe(name) => {
-                let picture = self.keyframe(&name).ok_or_else(|| {
-                    Refusal::new(404, "no picture: the stream is off air or not VP8")
-                })?;
+                let picture = self.keyframe(&name).ok_or_else(no_keyframe)?;
                 let caching = self.cache_control(&name);
                 self.respond(exchange, |to| to.picture(&picture, caching));
             }
@@ -292,8 +300,13 @@ impl<S: Socket> Hub<S> {
                 self.respond_with_streams(exchange, &route, names, locked);
             }
             Route::Stream(ref name) => {
-                let stream_id = self.streams.find(name.as_str()).ok_or_else(not_found)?;
-                let name = self.streams.stream(stream_id).name().clone();
+                let known = self.streams.find(name.as_str());
+                let known = known.map(|id| self.streams.stream(id).name().clone());
+                let name = match known {
+                    Some(name) => name,
+                    None if self.is_published_elsewhere(name.as_str()) => name.as_str().into(),
+                    None => return Err(not_found()),
+                };
                 self.respond_with_streams(exchange, &route, vec![name], false);
             }
             Route::Oembed => {
@@ -484,6 +497,10 @@ pub(super) enum AfterAnswer {
 
 pub(super) fn not_found() -> Refusal {
     Refusal::new(404, "there is nothing at this address")
+}
+
+pub(super) fn no_keyframe() -> Refusal {
+    Refusal::new(404, "no picture: the stream is off air or not VP8")
 }
 
 pub(super) fn not_live() -> Refusal {

@@ -129,8 +129,11 @@ impl<S: Socket> Hub<S> {
 
     pub(super) fn publisher_left(&mut self, id: SessionId, mut publisher: Publisher) {
         let stream_id = publisher.stream();
-        let stream = self.streams.stream_mut(stream_id);
         let client = self.sessions[id].address();
+        if publisher.is_remote() {
+            self.note_remote_gone(id, stream_id);
+        }
+        let stream = self.streams.stream_mut(stream_id);
         if publisher.is_candidate() {
             tracing::info!(stream = %stream.name(), %client, "publisher left before its first media");
             if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
@@ -154,7 +157,10 @@ impl<S: Socket> Hub<S> {
             broadcast.publisher_left(self.clock.now());
             self.streams.stream_mut(stream_id).go_offline(reason);
             self.queue_audience(stream_id);
-            self.tell_publisher_left(stream_id, reason);
+            if !publisher.is_remote() {
+                self.note_off_air(stream_id, reason);
+                self.tell_publisher_left(stream_id, reason);
+            }
         }
         // Before the ring goes with the stream.
         self.record_stream(stream_id);
@@ -196,5 +202,6 @@ impl<S: Socket> Hub<S> {
                 State::Closing { .. } | State::Gone => {}
             }
         }
+        self.say_goodbye_to_nodes();
     }
 }

@@ -8,7 +8,7 @@ use crate::http::base_path::BasePath;
 use crate::http::forwarded::TrustedProxies;
 use crate::record::Gauge;
 use crate::stream_name::StreamName;
-use crate::{stream, webm, work};
+use crate::{service, stream, webm, work};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub record: Option<RecordSettings>,
     /// `None` without `--event-url`.
     pub events: Option<EventSettings>,
+    /// The service that this process is a node of; `None` without `--nats`.
+    pub service: Option<service::Settings>,
     pub limits: Limits,
     /// Connections at once.
     pub max_connections: usize,
@@ -90,6 +92,13 @@ impl Settings {
             events: config.events.as_ref().map(|events| EventSettings {
                 grace: events.grace,
                 tally: Tally::default(),
+            }),
+            service: config.nodes.as_ref().map(|nodes| service::Settings {
+                node: nodes.node.as_str().into(),
+                instance: nodes.instance.as_str().into(),
+                prefix: nodes.prefix.clone(),
+                domain: nodes.domain.clone(),
+                max_lag: Duration::from_millis(config.limits.lag_ms),
             }),
             limits: config.limits.clone(),
             max_connections: asked.map_or(most, |asked| asked.min(most)),

@@ -124,6 +124,13 @@ impl Streams {
         broadcast.map_or(0, |broadcast| broadcast.join(viewer, is_websocket, stream))
     }
 
+    /// A node joins, as a viewer does.
+    pub fn want_keyframe_if_far(&mut self, id: StreamId) {
+        if let Some((broadcast, stream)) = self.both_mut(id) {
+            broadcast.want_keyframe_if_far(stream);
+        }
+    }
+
     /// Notes what a publisher's last bytes brought.
     pub fn note_media(&mut self, id: StreamId, received: u64, now: Instant) {
         if let Some(broadcast) = self.broadcasts.get_mut(&id) {

@@ -68,6 +68,10 @@ impl Write for Plug {
 }
 
 impl Socket for Plug {
+    fn detached() -> Plug {
+        Plug(Rc::default())
+    }
+
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let pipe = self.0.borrow();
         let length = buffer.len().min(pipe.to_server.len());
@@ -125,7 +129,7 @@ impl World {
         settings.hook = hook;
         let now = Instant::now();
         World {
-            hub: Hub::new(settings, || 0, Time { now, unix_ms: 0 }),
+            hub: Hub::new(settings, || 0, at(now)),
             now,
         }
     }
@@ -149,7 +153,7 @@ impl World {
         // A turn does a bounded amount of work.
         for _ in 0..100 + self.hub.sessions() {
             let now = self.now;
-            self.hub.begin(Time { now, unix_ms: 0 });
+            self.hub.begin(at(now));
             self.hub.turn(&|| now);
             if self.hub.next_wake().is_none_or(|wake| wake > now) {
                 return;
@@ -262,4 +266,12 @@ fn request_waits_only_for_the_hook() {
         "{}",
         other.received()
     );
+}
+
+fn at(now: Instant) -> Time {
+    Time {
+        now,
+        unix_ms: 0,
+        steady_ms: 0,
+    }
 }

@@ -48,8 +48,8 @@ pub(super) struct PartViewers<'a> {
     tls: Option<WireTls>,
     poll: Poll,
     viewers: Vec<Viewer>,
-    /// Per stream: the request of the judged viewers, and of the others.
-    requests: Vec<[Vec<u8>; 2]>,
+    /// Per server and stream: the request of the judged viewers, and of the others.
+    requests: Vec<Vec<[Vec<u8>; 2]>>,
     started: Instant,
     /// Index of the next viewer to come.
     next: usize,
@@ -88,13 +88,15 @@ impl<'a> PartViewers<'a> {
         let now = Instant::now();
         let assignments = plan.assignments();
         let key = plan.key.as_deref().map(Secret::new);
-        let requests = plan.targets.iter().map(|target| {
-            [&[SUBPROTOCOL][..], &[]].map(|protocols| match plan.protocol {
-                Protocol::Ws => client_request(&plan.host, target, NONCE, protocols, key.as_ref()),
-                Protocol::Http | Protocol::Segments => {
-                    http_request(&plan.host, target, key.as_ref())
-                }
-            })
+        let requests = plan.servers.iter().map(|server| {
+            let host = &server.host;
+            let of_stream = plan.targets.iter().map(|target| {
+                [&[SUBPROTOCOL][..], &[]].map(|protocols| match plan.protocol {
+                    Protocol::Ws => client_request(host, target, NONCE, protocols, key.as_ref()),
+                    Protocol::Http | Protocol::Segments => http_request(host, target, key.as_ref()),
+                })
+            });
+            of_stream.collect()
         });
         Ok(PartViewers {
             plan,
@@ -174,7 +176,9 @@ impl<'a> PartViewers<'a> {
         };
         let was_settled = viewer.is_settled;
         let is_judged = viewer.assignment.role != Role::Crowd;
-        let request = &self.requests[viewer.assignment.stream][usize::from(!is_judged)];
+        let assignment = viewer.assignment;
+        let requests = &self.requests[assignment.server][assignment.stream];
+        let request = &requests[usize::from(!is_judged)];
         let mut shared = Shared {
             protocol: self.plan.protocol,
             run: self.plan.run,
@@ -225,7 +229,7 @@ impl<'a> PartViewers<'a> {
         let registry = self.poll.registry();
         let viewer = &mut self.viewers[index];
         match viewer.connect(
-            self.plan.server,
+            self.plan.servers[viewer.assignment.server].address,
             self.tls.as_ref(),
             (registry, Token(index)),
             now,

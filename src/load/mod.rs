@@ -123,16 +123,8 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
         None => None,
     };
     let url = options.url.url(protocol);
-    let server = options
-        .url
-        .find_server()
-        .map_err(|source| LoadError::Connect {
-            url: url.clone(),
-            source,
-        })?;
     let plan = Plan {
-        server,
-        host: options.url.authority.clone(),
+        servers: find_servers(options, protocol)?,
         targets: options.url.watch(names.as_deref(), protocol),
         key: options.key.as_ref().map(|key| key.expose().to_owned()),
         protocol,
@@ -183,6 +175,22 @@ pub fn load(options: &Options) -> Result<Ended, LoadError> {
     Ok(Ended { report, failures })
 }
 
+fn find_servers(options: &Options, protocol: Protocol) -> Result<Vec<plan::Server>, LoadError> {
+    let targets = [&options.url].into_iter().chain(&options.also);
+    let found = targets.map(|target| {
+        let address = target.find_server();
+        let address = address.map_err(|source| LoadError::Connect {
+            url: target.url(protocol),
+            source,
+        });
+        Ok(plan::Server {
+            address: address?,
+            host: target.authority.clone(),
+        })
+    });
+    found.collect()
+}
+
 /// What no single option can know of itself.
 fn check(options: &Options) -> Result<(), LoadError> {
     let refuse = |option: String, reason: &str| {
@@ -194,6 +202,19 @@ fn check(options: &Options) -> Result<(), LoadError> {
     let has_publisher = options.publish.is_some() || options.publish_rate.is_some();
     let has_name = options.url.names(None).is_some();
     let finds_stream = has_name || options.publish_to.is_some();
+    let mut all = [&options.url].into_iter().chain(&options.also);
+    if !options.also.is_empty() && all.any(|target| target.is_encrypted) {
+        let option = options.url.url(Protocol::Ws);
+        return refuse(option, "of several URLs none may be encrypted");
+    }
+    if let Some(other) = options
+        .also
+        .iter()
+        .find(|other| !other.is_same_stream(&options.url))
+    {
+        let option = other.url(Protocol::Ws);
+        return refuse(option, "must name the same stream as the first URL");
+    }
     if options.stall + slow_viewers(options) > options.viewers {
         let option = format!("--viewers {}", options.viewers);
         return refuse(option, "fewer than are to be stalled and slow");

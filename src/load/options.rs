@@ -39,6 +39,11 @@ pub struct Options {
     /// decrypts all that comes
     pub url: Target,
 
+    /// The same stream at further nodes of the service, http:// or ws://: viewers are spread over all in
+    /// turn, and its own publisher sends to the first
+    #[arg(value_name = "URL")]
+    pub also: Vec<Target>,
+
     /// Number of viewers
     #[arg(long, env = "VIDEOSTREAM_VIEWERS", value_name = "N", help_heading = VIEWERS)]
     #[arg(value_parser = whole_number::<u64>(1..=1_000_000))]

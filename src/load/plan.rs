@@ -14,8 +14,8 @@ use crate::client::Trust;
 /// What all viewers of one load test have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Plan {
-    pub server: SocketAddr,
-    pub host: String,
+    /// Each viewer has one of these, in turn.
+    pub servers: Vec<Server>,
     /// Path and query of each stream.
     pub targets: Vec<String>,
     pub key: Option<String>,
@@ -34,6 +34,13 @@ pub(super) struct Plan {
     /// TLS, if the server is encrypted.
     pub tls: Option<TlsPlan>,
     pub part: Part,
+}
+
+/// Where viewers connect to, and what they call it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Server {
+    pub address: SocketAddr,
+    pub host: String,
 }
 
 /// A server that has to prove its name.
@@ -78,6 +85,8 @@ pub(super) struct Assignment {
     /// Its number among all viewers.
     pub index: u64,
     pub role: Role,
+    /// Index into [`Plan::servers`].
+    pub server: usize,
     /// Index into [`Plan::targets`].
     pub stream: usize,
     /// From the start of the load test.
@@ -110,12 +119,19 @@ impl Plan {
                 assignments.push(Assignment {
                     index,
                     role,
+                    server: self.server_of(index),
                     stream: (index % self.targets.len() as u64) as usize,
                     comes_at: self.ramp.mul_f64(index as f64 / self.viewers as f64),
                 });
             }
         }
         assignments
+    }
+
+    /// The server of a viewer: of each stream's viewers, one after another goes to the next server.
+    fn server_of(&self, index: u64) -> usize {
+        let of_stream = index / self.targets.len() as u64;
+        (of_stream % self.servers.len() as u64) as usize
     }
 
     /// Viewers of the crowd.
@@ -150,8 +166,10 @@ pub(super) mod tests {
 
     pub fn plan() -> Plan {
         Plan {
-            server: ([127, 0, 0, 1], 8080).into(),
-            host: "127.0.0.1:8080".into(),
+            servers: vec![Server {
+                address: ([127, 0, 0, 1], 8080).into(),
+                host: "127.0.0.1:8080".into(),
+            }],
             targets: vec!["/live/a".into()],
             key: None,
             protocol: Protocol::Ws,
@@ -167,6 +185,26 @@ pub(super) mod tests {
             tls: None,
             part: Part::Watched,
         }
+    }
+
+    #[test]
+    fn viewers_of_each_stream_are_spread_over_all_servers() {
+        let one = plan().servers.remove(0);
+        let plan = Plan {
+            servers: vec![one.clone(), one.clone(), one],
+            targets: vec!["/live/a".into(), "/live/b".into()],
+            viewers: 12,
+            sample: 12,
+            ..plan()
+        };
+        let mut places: Vec<(usize, usize)> = plan
+            .assignments()
+            .iter()
+            .map(|one| (one.stream, one.server))
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
     }
 
     #[test]

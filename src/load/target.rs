@@ -65,6 +65,11 @@ impl FromStr for Target {
 }
 
 impl Target {
+    /// Whether another server is asked for the same.
+    pub(super) fn is_same_stream(&self, other: &Target) -> bool {
+        (&self.path, &self.query) == (&other.path, &other.query)
+    }
+
     /// What the address itself says.
     pub(super) fn protocol(&self) -> Protocol {
         match self.scheme {

@@ -4,6 +4,7 @@ use super::*;
 fn the_prometheus_text_names_every_stream() {
     let stream = StreamReport {
         name: "demo".into(),
+        node: None,
         live: true,
         mime: None,
         codecs: None,
@@ -55,6 +56,7 @@ fn the_prometheus_text_names_every_stream() {
             written_bytes: 15,
             queued_bytes: 16,
         },
+        nodes: Some(Nodes::default()),
         events: Events {
             delivered: 17,
             dropped: 18,

@@ -33,11 +33,16 @@ struct Shared {
 }
 
 impl EventThreads {
-    pub fn start(options: &config::Events, tally: &Tally) -> io::Result<EventThreads> {
+    /// `node` is this node's name, where there are several.
+    pub fn start(
+        options: &config::Events,
+        tally: &Tally,
+        node: Option<String>,
+    ) -> io::Result<EventThreads> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let shared = Arc::new(Shared {
-            outbox: Mutex::new(Outbox::new(Stamps::new(random), tally.clone())),
+            outbox: Mutex::new(Outbox::new(Stamps::new(random, node), tally.clone())),
             changed: Condvar::new(),
             hook: WebHook::new(&options.url, THREADS),
             secret: options.secret.clone(),

@@ -3,7 +3,7 @@
 use super::ServeError;
 use crate::compat::Port;
 use mio::net::{TcpListener, TcpStream};
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -55,9 +55,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub fn bind(address: SocketAddr, service: Service) -> Result<Listener, ServeError> {
+    /// `is_shared`: other processes may listen on the same address, and the kernel spreads connections.
+    pub fn bind(
+        address: SocketAddr,
+        service: Service,
+        is_shared: bool,
+    ) -> Result<Listener, ServeError> {
         // mio sets SO_REUSEADDR, so a restart gets its port at once.
-        let bound = TcpListener::bind(address);
+        let bound = if is_shared {
+            bind_shared(address)
+        } else {
+            TcpListener::bind(address)
+        };
         let socket = bound.and_then(|socket| {
             SockRef::from(&socket).listen(BACKLOG)?;
             Ok(socket)
@@ -149,6 +158,17 @@ impl Listener {
     }
 }
 
+/// `SO_REUSEPORT` has to be set before the socket is bound, by each process.
+fn bind_shared(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
 /// Raises the limit of open descriptors as far as it goes, and returns how many connections that
 /// allows beside so many files.
 pub fn connections_allowed(files: usize) -> usize {
@@ -170,7 +190,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_connections_wait_to_be_accepted() {
-        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain).unwrap();
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain, false).unwrap();
         let connect = |_| {
             let patience = Duration::from_secs(5);
             std::net::TcpStream::connect_timeout(&listener.address, patience)
@@ -182,7 +202,8 @@ mod tests {
 
     #[test]
     fn accepted_sockets_inherit_the_options_of_their_listener() {
-        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain).unwrap();
+        let mut listener =
+            Listener::bind(([127, 0, 0, 1], 0).into(), Service::Plain, false).unwrap();
         let _peer = std::net::TcpStream::connect(listener.address).unwrap();
         let mut accepted = Vec::new();
         while accepted.is_empty() {
@@ -192,6 +213,13 @@ mod tests {
         let options = SockRef::from(&accepted[0].0);
         assert!(options.tcp_nodelay().unwrap() && options.keepalive().unwrap());
         assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_TIME);
+    }
+
+    #[test]
+    fn shared_port_is_bound_twice_and_another_one_is_not() {
+        let bind = |address, is_shared| Listener::bind(address, Service::Plain, is_shared);
+        let first = bind(([127, 0, 0, 1], 0).into(), true).unwrap();
+        assert!(bind(first.address, true).is_ok() && bind(first.address, false).is_err());
     }
 
     #[test]

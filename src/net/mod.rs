@@ -10,10 +10,13 @@
 //! - `listener`, `socket`, `tls`: listening sockets, and accepted ones, encrypted or not.
 //! - `hook`: the threads that ask the web hook. `events`: those that send events. `web_hook`: the requests
 //!   of both. `recording`: the thread that records.
+//! - `bus`, `service_bus`: the thread that speaks to NATS, and the loop's side of it.
 //! - `usage`: what this process has used.
 //! - `service_manager`, `inherited`, `handover`: messages to a service manager, and how one process
 //!   takes over from another.
 
+#[cfg(feature = "nats")]
+mod bus;
 mod events;
 mod handover;
 mod hook;
@@ -21,6 +24,7 @@ mod inherited;
 mod listener;
 mod reactor;
 mod recording;
+mod service_bus;
 mod service_manager;
 mod socket;
 mod tls;

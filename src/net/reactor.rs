@@ -9,6 +9,7 @@ use super::hook::HookThreads;
 use super::inherited::Inherited;
 use super::listener::{Listener, Service, connections_allowed};
 use super::recording::Recording;
+use super::service_bus::ServiceBus;
 use super::service_manager::ServiceManager;
 use super::socket::TcpSocket;
 use super::tls::Acceptor;
@@ -58,6 +59,7 @@ pub struct Reactor {
     recording: Option<Recording>,
     /// `None` without `--event-url`.
     event_threads: Option<EventThreads>,
+    bus: ServiceBus,
     pub(super) clock: LoopClock,
     /// When the server must be done with stopping, by the clock on the wall: the service manager that
     /// stops it has a deadline, too.
@@ -116,7 +118,7 @@ impl Reactor {
         for ((address, service), index) in served.chain(redirected).chain(old).zip(0..) {
             let mut listener = match inherited.take(address) {
                 Some(socket) => Listener::adopt(address, socket, service)?,
-                None => Listener::bind(address, service)?,
+                None => Listener::bind(address, service, config.reuse_port)?,
             };
             let token = Token(LISTENERS + index);
             poll.registry()
@@ -136,9 +138,13 @@ impl Reactor {
             .map_or(0, |_| config.limits.max_streams.saturating_mul(2));
         let settings = Settings::new(&config, connections_allowed(files));
         let event_threads = match (&config.events, &settings.events) {
-            (Some(events), Some(settings)) => Some(EventThreads::start(events, &settings.tally)?),
+            (Some(events), Some(settings)) => {
+                let node = config.nodes.as_ref().map(|nodes| nodes.node.clone());
+                Some(EventThreads::start(events, &settings.tally, node)?)
+            }
             _ => None,
         };
+        let bus = ServiceBus::start(config.nodes.as_ref(), &waker)?;
         let recording = match (&settings.record, folder) {
             (Some(record), Some(folder)) => Some(Recording::start(record, folder, waker)?),
             _ => None,
@@ -159,6 +165,7 @@ impl Reactor {
             hook,
             recording,
             event_threads,
+            bus,
             manager: ServiceManager::new(clock.began),
             clock,
             stopping: None,
@@ -185,14 +192,17 @@ impl Reactor {
             self.accept();
             self.take_hook_answers(); // requests that waited for it go on
             self.take_recording_news();
+            self.bus.take_news(&mut self.hub);
             let clock = &self.clock;
             self.hub.turn(&|| clock.now());
             self.ask_hook();
             self.order_recordings(false);
             self.send_events();
+            self.bus.send(&mut self.hub);
             self.tend_succession();
             self.manager.tend(self.clock.began);
         }
+        self.bus.finish(&mut self.hub);
         self.finish_recordings();
         self.finish_events();
         Ok(())
@@ -340,7 +350,10 @@ impl Reactor {
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         // Closing the descriptor takes it out of epoll.
-        if let Err(error) = registry.register(socket.tcp_mut(), Token(id.slot()), interest) {
+        let registered = socket
+            .tcp_mut()
+            .and_then(|tcp| registry.register(tcp, Token(id.slot()), interest));
+        if let Err(error) = registered {
             tracing::debug!(%error, "a connection does not go into epoll");
             self.hub.abandon(id);
         }
@@ -469,6 +482,8 @@ impl Reactor {
 /// The clock of the loop: the monotonic one, which cannot be set, less the time for which the server
 /// stood still. No deadline counts that time.
 pub(super) struct LoopClock {
+    started: Instant,
+    started_unix_ms: u64,
     stood_still: Duration,
     /// When this turn began.
     pub(super) began: Instant,
@@ -479,6 +494,8 @@ pub(super) struct LoopClock {
 impl LoopClock {
     fn new() -> LoopClock {
         LoopClock {
+            started: Instant::now(),
+            started_unix_ms: since_1970().as_millis() as u64,
             stood_still: Duration::ZERO,
             began: Instant::now(),
             worked: cpu_time(),
@@ -496,6 +513,7 @@ impl LoopClock {
         Time {
             now: self.began,
             unix_ms: since_1970.map_or(u64::MAX, |since| since.as_millis() as u64),
+            steady_ms: self.started_unix_ms + self.started.elapsed().as_millis() as u64,
         }
     }
 
@@ -519,6 +537,12 @@ impl LoopClock {
         self.began = self.now();
         still
     }
+}
+
+/// A clock on the wall before 1970 says 1970.
+fn since_1970() -> Duration {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default()
 }
 
 /// Time that was neither work nor an asked-for wait, if it is long: of a wait, and of the turn before it.

@@ -11,37 +11,53 @@ use std::net::Shutdown;
 
 #[derive(Debug)]
 pub struct TcpSocket {
-    tcp: TcpStream,
+    /// `None`: detached.
+    tcp: Option<TcpStream>,
     tls: Option<Box<TlsStream>>,
 }
 
 impl TcpSocket {
     pub fn encrypted(tcp: TcpStream, tls: TlsStream) -> TcpSocket {
         TcpSocket {
-            tcp,
+            tcp: Some(tcp),
             tls: Some(Box::new(tls)),
         }
     }
 
-    /// What the kernel knows it as.
-    pub fn tcp_mut(&mut self) -> &mut TcpStream {
-        &mut self.tcp
+    /// What the kernel knows it as; an error if it is detached.
+    pub fn tcp_mut(&mut self) -> io::Result<&mut TcpStream> {
+        attached(&mut self.tcp)
     }
+}
+
+fn attached(tcp: &mut Option<TcpStream>) -> io::Result<&mut TcpStream> {
+    tcp.as_mut()
+        .ok_or_else(|| io::ErrorKind::NotConnected.into())
 }
 
 impl From<TcpStream> for TcpSocket {
     fn from(tcp: TcpStream) -> TcpSocket {
-        TcpSocket { tcp, tls: None }
+        TcpSocket {
+            tcp: Some(tcp),
+            tls: None,
+        }
     }
 }
 
 impl Socket for TcpSocket {
+    fn detached() -> TcpSocket {
+        TcpSocket {
+            tcp: None,
+            tls: None,
+        }
+    }
+
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.tcp.peek(buffer)
+        self.tcp_mut()?.peek(buffer)
     }
 
     fn discard_raw(&mut self, length: usize) -> io::Result<()> {
-        let copied = io::copy(&mut (&self.tcp).take(length as u64), &mut io::sink())?;
+        let copied = io::copy(&mut self.tcp_mut()?.take(length as u64), &mut io::sink())?;
         if copied < length as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -51,19 +67,19 @@ impl Socket for TcpSocket {
     /// Announces the end first in TLS, and then in TCP.
     fn shut(&mut self) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
-            tls.send_close_notify(&mut self.tcp)?;
+            tls.send_close_notify(attached(&mut self.tcp)?)?;
             if tls.has_unsent() {
                 return Ok(false);
             }
         }
-        self.tcp.shutdown(Shutdown::Write)?;
+        self.tcp_mut()?.shutdown(Shutdown::Write)?;
         Ok(true)
     }
 
     fn peek(&mut self) -> io::Result<usize> {
         match &mut self.tls {
-            None => self.tcp.peek(&mut [0]),
-            Some(tls) => tls.peek(&mut self.tcp),
+            None => self.tcp_mut()?.peek(&mut [0]),
+            Some(tls) => tls.peek(attached(&mut self.tcp)?),
         }
     }
 
@@ -71,7 +87,9 @@ impl Socket for TcpSocket {
     /// memory.
     #[cfg(target_os = "linux")]
     fn limit_unsent(&mut self, bytes: u32) {
-        if let Err(error) = socket2::SockRef::from(&self.tcp).set_tcp_notsent_lowat(bytes) {
+        if let Some(tcp) = &self.tcp
+            && let Err(error) = socket2::SockRef::from(tcp).set_tcp_notsent_lowat(bytes)
+        {
             tracing::debug!(%error, "TCP_NOTSENT_LOWAT");
         }
     }
@@ -104,7 +122,7 @@ impl Socket for TcpSocket {
     fn flush_unsent(&mut self) -> io::Result<usize> {
         match &mut self.tls {
             None => Ok(0),
-            Some(tls) => tls.flush(&mut self.tcp),
+            Some(tls) => tls.flush(attached(&mut self.tcp)?),
         }
     }
 }
@@ -112,8 +130,8 @@ impl Socket for TcpSocket {
 impl Read for TcpSocket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => self.tcp.read(buffer),
-            Some(tls) => tls.read(&mut self.tcp, buffer),
+            None => self.tcp_mut()?.read(buffer),
+            Some(tls) => tls.read(attached(&mut self.tcp)?, buffer),
         }
     }
 }
@@ -121,15 +139,15 @@ impl Read for TcpSocket {
 impl Write for TcpSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.tls {
-            None => self.tcp.write(bytes),
-            Some(tls) => tls.write(&mut self.tcp, &[IoSlice::new(bytes)]),
+            None => self.tcp_mut()?.write(bytes),
+            Some(tls) => tls.write(attached(&mut self.tcp)?, &[IoSlice::new(bytes)]),
         }
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match &mut self.tls {
-            None => self.tcp.write_vectored(slices),
-            Some(tls) => tls.write(&mut self.tcp, slices),
+            None => self.tcp_mut()?.write_vectored(slices),
+            Some(tls) => tls.write(attached(&mut self.tcp)?, slices),
         }
     }
 

@@ -50,6 +50,8 @@ pub enum Wish {
     Media(u64),
     /// The list, once this number is finished.
     List(u64),
+    /// The manifest, once there is a segment.
+    Manifest,
 }
 
 /// What an answer needs to know of its request, once the request is gone.

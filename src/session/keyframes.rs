@@ -13,7 +13,7 @@ const WARNING_WAIT: Duration = Duration::from_secs(10);
 /// A message that a publisher should get now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyframeMessage {
-    /// KeyframeMessagese start a new recording.
+    /// Please start a new recording.
     Restart,
     /// No keyframe for so long that new viewers wait.
     Warning,

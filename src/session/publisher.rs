@@ -18,6 +18,7 @@ use crate::websocket::messages::ToPublisher;
 use crate::websocket::{CloseCode, close_frame, text_frame};
 use crate::work::{self, Debt, Work};
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::mem;
 use std::time::Instant;
@@ -74,6 +75,24 @@ enum Feed {
     Body(Upload),
     /// Others read for it: see [`Publisher::hand`].
     Handed,
+    /// From another node: what has come, and is not read yet.
+    Remote(RemoteFeed),
+}
+
+/// What came from another node for a stream that is published there.
+#[derive(Debug, Default)]
+struct RemoteFeed {
+    pieces: VecDeque<RemotePiece>,
+    byte_len: usize,
+}
+
+#[derive(Debug)]
+pub enum RemotePiece {
+    Bytes(Bytes),
+    /// What follows is not what came next.
+    Gap,
+    /// Its publisher has left.
+    End(OfflineReason),
 }
 
 /// A publisher's request body, and the answer to it.
@@ -185,6 +204,26 @@ impl Publisher {
     /// Publishes what it is handed: see [`Publisher::hand`].
     pub fn handed(stream: StreamId, ingest: Ingest, now: Instant) -> Publisher {
         Publisher::new(stream, ingest, Feed::Handed, now)
+    }
+
+    /// Publishes what another node sends: see [`Publisher::push_remote`].
+    pub fn remote(stream: StreamId, ingest: Ingest, now: Instant) -> Publisher {
+        Publisher::new(stream, ingest, Feed::Remote(RemoteFeed::default()), now)
+    }
+
+    /// Whether it publishes what another node sends.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.feed, Feed::Remote(_))
+    }
+
+    /// Queues what another node has sent. It is read in the publisher's turns.
+    pub fn push_remote(&mut self, piece: RemotePiece) {
+        if let Feed::Remote(feed) = &mut self.feed {
+            if let RemotePiece::Bytes(bytes) = &piece {
+                feed.byte_len += bytes.len();
+            }
+            feed.pieces.push_back(piece);
+        }
     }
 
     /// Hands it its next bytes. There must be no input left. `begins`: they begin with an EBML header,
@@ -322,6 +361,7 @@ impl Publisher {
             Feed::WebSocket { inbound, .. } => inbound.held_bytes(),
             Feed::Body(upload) => upload.undecoded.len(),
             Feed::Handed => 0,
+            Feed::Remote(feed) => feed.byte_len,
         };
         feed + self.ingest.held_bytes()
     }
@@ -337,7 +377,8 @@ impl Publisher {
     /// Whether bytes that have been read wait for more work. Then the socket is not read, so that
     /// no more than one read or message ever waits here.
     pub fn has_input(&self) -> bool {
-        self.is_interrupted
+        let is_queued = matches!(&self.feed, Feed::Remote(feed) if !feed.pieces.is_empty());
+        self.is_interrupted || is_queued
     }
 
     /// Takes one turn's bytes into the stream: first those that wait, then some from the socket, until
@@ -425,6 +466,29 @@ impl Publisher {
                 (step, came)
             }
             Feed::Handed => (Err(Fed::Blocked), 0),
+            Feed::Remote(feed) => match feed.pieces.pop_front() {
+                Some(RemotePiece::Bytes(bytes)) => {
+                    let came = bytes.len();
+                    turn.work.spend(work::MESSAGE + came as u64 * work::BYTE);
+                    feed.byte_len -= came;
+                    self.fed_at = turn.now;
+                    self.ingest.give(bytes);
+                    (Ok(Came::Input), came as u64)
+                }
+                Some(RemotePiece::Gap) => {
+                    turn.work.spend(work::CHUNK);
+                    if !self.ingest.is_candidate() {
+                        self.ingest.flush(turn.stream);
+                        turn.stream.break_off();
+                    }
+                    (Ok(Came::Input), 0)
+                }
+                Some(RemotePiece::End(reason)) => {
+                    self.offline_reason = reason;
+                    (Err(Fed::Gone), 0)
+                }
+                None => (Err(Fed::Blocked), 0),
+            },
             Feed::Body(upload) => match turn.buffer.read(socket) {
                 Ok(bytes) if bytes.is_empty() && upload.body.ends_with_connection() => {
                     (Err(self.finish()), 0)
@@ -531,7 +595,7 @@ impl Publisher {
     /// request may follow.
     pub fn answer(&mut self, fed: &Fed, date: HttpDate, is_serving: bool) -> Vec<u8> {
         match &mut self.feed {
-            Feed::Handed => Vec::new(),
+            Feed::Handed | Feed::Remote(_) => Vec::new(),
             Feed::WebSocket { .. } => self.answer_websocket(fed),
             Feed::Body(upload) => {
                 upload.stamp.date = Some(date);
@@ -570,6 +634,7 @@ impl Publisher {
     pub fn closing(&mut self, end: PublisherEnd<'_>, date: HttpDate) -> Vec<u8> {
         match &mut self.feed {
             Feed::WebSocket { .. } | Feed::Handed => close_frame(end.code, end.reason),
+            Feed::Remote(_) => Vec::new(),
             Feed::Body(upload) => {
                 upload.stamp.date = Some(date);
                 upload.refuse(&Refusal::new(end.status, end.reason.to_owned()))

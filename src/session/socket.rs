@@ -13,6 +13,11 @@ use std::io::{self, Read, Write};
 /// The methods with a default are for encryption, where written bytes may wait above the kernel, and for
 /// buffers of a real kernel. A simulated socket needs none of them. Dropping a socket closes it.
 pub trait Socket: Read + Write {
+    /// Of a session without a peer: a publisher whose media another node sends. Reads and writes fail.
+    fn detached() -> Self
+    where
+        Self: Sized;
+
     /// Copies what could be read, below any encryption, and leaves it there. 0 at the end.
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 

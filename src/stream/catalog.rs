@@ -17,6 +17,8 @@ pub struct Catalog {
     ids: BTreeMap<Arc<str>, StreamId>,
     limits: Limits,
     now_ms: u64,
+    /// Streams opened so far.
+    opened: u64,
     unix_ms: u64,
     /// Above every segment's number of streams that were removed.
     number_floor: u64,
@@ -29,6 +31,7 @@ impl Catalog {
             ids: BTreeMap::new(),
             limits,
             now_ms: 0,
+            opened: 0,
             unix_ms: 0,
             number_floor: 0,
         }
@@ -58,7 +61,11 @@ impl Catalog {
             return id;
         }
         let name: Arc<str> = name.into();
-        let mut stream = Stream::new(name.clone(), self.limits);
+        self.opened += 1;
+        let mut stream = Stream {
+            incarnation: self.opened,
+            ..Stream::new(name.clone(), self.limits)
+        };
         stream.number_from(self.number_floor);
         let id = StreamId(self.streams.insert(stream));
         self.ids.insert(name, id);

@@ -93,6 +93,8 @@ pub struct Init {
 #[derive(Debug)]
 pub struct Stream {
     name: Arc<str>,
+    /// Tells it from other streams of the process, also of the same name.
+    incarnation: u64,
     /// `None` until the first recording's Tracks have come. Stays when the publisher goes.
     init: Option<Init>,
     ring: Ring,
@@ -122,6 +124,7 @@ impl Stream {
     pub fn new(name: Arc<str>, limits: Limits) -> Stream {
         Stream {
             name,
+            incarnation: 0,
             init: None,
             ring: Ring::new(limits.ring_bytes, limits.ring_ms),
             timeline: Timeline::new(),
@@ -147,6 +150,11 @@ impl Stream {
 
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Tells it from other streams of the process, also of the same name.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
     }
 
     pub fn init(&self) -> Option<&Init> {
@@ -277,6 +285,15 @@ impl Stream {
     /// What it costs to drop all chunks.
     pub fn ring_price(&self) -> u64 {
         (self.ring.live_edge() - self.ring.oldest()) * work::CHUNK_DROPPED
+    }
+
+    /// Media are missing: viewers go on with the next join point, as viewers do that the ring has
+    /// overtaken.
+    pub fn break_off(&mut self) {
+        self.end_segment();
+        self.ring.lose();
+        self.segments.forget_before(self.ring.oldest());
+        self.joinable_ms = None;
     }
 
     /// Lets go of the media of a stream that has been offline for long.

@@ -176,6 +176,12 @@ impl Ring {
         self.join_points.clear();
     }
 
+    /// The next chunk is lost, and all before it with it: every place in the ring is overtaken.
+    pub fn lose(&mut self) {
+        self.clear();
+        self.oldest += 1;
+    }
+
     /// Bytes of memory kept, framing and bookkeeping included.
     pub fn byte_len(&self) -> usize {
         self.byte_len

@@ -44,7 +44,7 @@ test('an unplayable video codec is named, with a link for VLC', async () => {
 test('an unplayable audio codec is named, and the video plays', async () => {
   await lab.push(server, 'aac', media.make('aac.mkv', { audio: 'aac' }));
   for (const viewer of viewers) {
-    await viewer.open(server.url('/live/aac'));
+    await viewer.open(server.url('/live/aac?player=mse'));
     await viewer.reaches('playing');
     await said(viewer, /watching live\. There is no sound: it is in AAC/);
     assert.ok((await viewer.evaluate(() => document.querySelector('video').videoWidth)) > 0);
@@ -53,4 +53,9 @@ test('an unplayable audio codec is named, and the video plays', async () => {
       [],
     );
   }
+  // WebCodecs play more than Media Source Extensions do.
+  const [chromium] = viewers;
+  await chromium.open(server.url('/live/aac'));
+  await chromium.reaches('playing');
+  await until('the sound in AAC', () => chromium.evaluate(() => window.videostream.stats().sound_ms !== null));
 });

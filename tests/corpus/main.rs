@@ -9,7 +9,7 @@ mod texts;
 
 use bytes::Bytes;
 use recordings::{any_cut_seeds, odd_ones, repair_seeds};
-use scripts::{connection_seeds, ring_seeds};
+use scripts::{bus_seeds, connection_seeds, ring_seeds};
 use std::path::{Path, PathBuf};
 use texts::{body_seeds, control_seeds, request_seeds};
 use videostream::fuzzing;
@@ -22,10 +22,11 @@ fn project(path: &str) -> PathBuf {
 /// A promise of `fuzz/`, and inputs to begin with.
 type Target = (&'static str, fn(&[u8]), Vec<(String, Vec<u8>)>);
 
-fn targets() -> [Target; 7] {
+fn targets() -> [Target; 8] {
     [
         ("any_cut", fuzzing::any_cut, any_cut_seeds()),
         ("body", fuzzing::body, body_seeds()),
+        ("bus", fuzzing::bus, bus_seeds()),
         ("connection", fuzzing::connection, connection_seeds()),
         ("control", fuzzing::control, control_seeds()),
         ("repair", fuzzing::repair, repair_seeds()),

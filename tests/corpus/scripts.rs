@@ -1,4 +1,16 @@
-//! Inputs of `connection` and `ring`.
+//! Inputs of `bus`, `connection` and `ring`.
+
+/// Inputs of `bus`: events by chance.
+pub fn bus_seeds() -> Vec<(String, Vec<u8>)> {
+    let seeds = 0..48_u64;
+    seeds
+        .map(|seed| {
+            let mut chance = fastrand::Rng::with_seed(seed);
+            let bytes = std::iter::repeat_with(|| chance.u8(..)).take(2000);
+            (format!("chance-{seed}"), bytes.collect())
+        })
+        .collect()
+}
 
 /// Inputs of `connection`: see `Step` there.
 pub fn connection_seeds() -> Vec<(String, Vec<u8>)> {

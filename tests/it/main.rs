@@ -7,6 +7,7 @@ mod compat;
 mod events;
 mod faults;
 mod http;
+mod nodes;
 mod process;
 mod publish;
 mod record;

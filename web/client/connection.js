@@ -28,6 +28,8 @@ export class Connection {
   way = null;
   /** How long ago the media behind the newest init segment came. */
   toldBehindMs = 0;
+  /** How many messages come at once behind it, where that is known. @type {number | null} */
+  toldBacklog = null;
 
   /**
    * @param {import('./address.js').Address} address
@@ -124,6 +126,7 @@ export class Connection {
         break;
       case 'init':
         this.toldBehindMs = message.behind_ms ?? 0;
+        this.toldBacklog = message.backlog ?? null;
         say('generation', { generation: message.generation, mime: message.mime });
         send({ type: 'init', mime: message.mime, plays: this.#playsOf(message.mime), hasPicture });
         break;

@@ -417,7 +417,7 @@ export class StreamPlayer extends EventTarget {
         players.renew(state);
         break;
       case 'announce':
-        players.announce(state.mime, this.#connection?.toldBehindMs ?? 0);
+        players.announce(state.mime, this.#connection?.toldBehindMs ?? 0, this.#connection?.toldBacklog);
         break;
       case 'seekHere':
         players.seekHere(state.shift.wantedMs);

@@ -7,6 +7,7 @@ import { bitRate, bytes, counted, milliseconds, since } from '../lib/format.js';
  *
  * @typedef {object} Stream
  * @property {string} name
+ * @property {string} [node] of its publisher, where there are several
  * @property {number} viewers
  * @property {number} viewers_peak
  * @property {number} uptime_s
@@ -75,7 +76,7 @@ export function summaryOf({ state, streams }) {
  *
  * @param {Stream} stream
  */
-export function metaOf({ width, height, codecs, uptime_s: uptimeS, viewers_peak: peak, skips, recording }) {
+export function metaOf({ node, width, height, codecs, uptime_s: uptimeS, viewers_peak: peak, skips, recording }) {
   const size = width && height ? `${width} × ${height}` : '';
   const parts = [
     uptimeS < 60 ? since(uptimeS) : `on air ${since(uptimeS)}`,
@@ -84,6 +85,7 @@ export function metaOf({ width, height, codecs, uptime_s: uptimeS, viewers_peak:
     `${count(peak)} viewers at most`,
     skips ? counted(skips, 'skip') : '',
     recording ? 'recording' : '',
+    node ? `on ${node}` : '',
   ];
   return parts.filter(Boolean).join(' · ');
 }

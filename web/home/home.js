@@ -190,7 +190,8 @@ function makeItem(name) {
  * @param {import('./arrange.js').Card} card
  */
 function fill(item, { stream, isGone }) {
-  const text = isGone ? 'Has ended' : `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}`;
+  const node = stream.node ? ` · ${stream.node}` : '';
+  const text = isGone ? 'Has ended' : `${counted(stream.viewers, 'viewer')} · ${since(stream.uptime_s)}${node}`;
   const line = within(item, '.card-meta', HTMLElement);
   if (line.textContent !== text) line.textContent = text;
   item.classList.toggle('gone', isGone);

@@ -13,7 +13,7 @@ import { noSuch } from '../lib/no-such.js';
 export const STATES = /** @type {const} */ (['looking', 'live', 'empty', 'locked', 'unreachable']);
 
 /** @typedef {(typeof STATES)[number]} Name */
-/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, poster_version?: string | null }} Stream */
+/** @typedef {{ name: string, live?: boolean, viewers?: number, uptime_s?: number, node?: string, poster_version?: string | null }} Stream */
 
 /**
  * @typedef {object} State

@@ -13,12 +13,12 @@ export function latencyOf(wished) {
 }
 
 /**
- * Whether WebCodecs are to play, where the browser has them: the way to the least delay. An iPhone shows
- * nothing but a video element on its full screen, so there they are to be asked for.
+ * Whether WebCodecs are to play, where the browser has them: the way to the least delay. Without being asked
+ * for, in Chromium and its relatives alone: others play longest by Media Source Extensions.
  *
  * @param {URLSearchParams} query
  */
-export function wantsCodecs(query, canFillScreen = 'requestFullscreen' in Element.prototype) {
+export function wantsCodecs(query, isChromium = 'userAgentData' in navigator) {
   const player = query.get('player');
-  return player === 'webcodecs' || (player === null && canFillScreen);
+  return player === 'webcodecs' || (player === null && (isChromium || query.get('latency') === 'low'));
 }

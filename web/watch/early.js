@@ -17,7 +17,7 @@
     const { codecs, mse } = document.documentElement.dataset;
     const link = document.createElement('link');
     link.rel = 'modulepreload';
-    link.href = ('VideoDecoder' in globalThis ? codecs : mse) ?? '';
+    link.href = ('VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse) ?? '';
     document.head.append(link);
 
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${location.pathname}`;

@@ -129,8 +129,8 @@ impl Stage {
         }
         let limits = settings.stream_limits();
         let now = Instant::now();
-        let mut hub = Hub::new(settings, || 0, Time { now, unix_ms: 0 });
-        hub.begin(Time { now, unix_ms: 0 });
+        let mut hub = Hub::new(settings, || 0, at(now));
+        hub.begin(at(now));
         let other = role
             .is_publisher()
             .then(|| connect(&mut hub, request(Role::OldViewer, false).as_bytes()));
@@ -291,7 +291,7 @@ impl Stage {
         let was_open = self.is_open();
         let (now, taken) = (self.now, self.peer.line.wire().taken);
         let published = self.published();
-        self.hub.begin(Time { now, unix_ms: 0 });
+        self.hub.begin(at(now));
         self.hub.turn(&|| now);
         if self.role.is_publisher() {
             let work = self.hub.publishers_work();
@@ -397,4 +397,12 @@ fn behind_101(bytes: &[u8]) -> &[u8] {
     assert!(bytes.starts_with(b"HTTP/1.1 101 "), "no WebSocket");
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     &bytes[end.expect("it was written at once") + 4..]
+}
+
+fn at(now: Instant) -> Time {
+    Time {
+        now,
+        unix_ms: 0,
+        steady_ms: 0,
+    }
 }

@@ -41,6 +41,9 @@ use crate::stream_name::StreamName;
 use bytes::{Bytes, BytesMut};
 use std::io;
 
+const LIST_TYPE: &str = "application/json";
+const MANIFEST_TYPE: &str = "application/dash+xml";
+
 /// What each answer tells caches.
 #[derive(Debug, Clone, Copy)]
 struct Caching {
@@ -99,7 +102,19 @@ impl<S: Socket> Hub<S> {
         let caching = Caching::of(is_public);
         let stream_id = self.streams.find(name.as_str());
         let stream_id = stream_id.filter(|&id| self.has_segments(id));
-        let stream_id = stream_id.ok_or_else(|| no_segment(caching))?;
+        let is_elsewhere = self.note_reader_elsewhere(name);
+        let Some(stream_id) = stream_id else {
+            let first = match file {
+                SegmentFile::List { after: None } => Wish::List(0),
+                SegmentFile::Manifest => Wish::Manifest,
+                _ => return Err(no_segment(caching)),
+            };
+            if !is_elsewhere {
+                return Err(no_segment(caching));
+            }
+            let stream_id = self.streams.open(name, self.clock.now());
+            return self.await_segment(exchange, stream_id, first);
+        };
         if let Some(broadcast) = self.streams.broadcast_mut(stream_id) {
             broadcast.segment_readers_mut().note_asking();
         }
@@ -118,7 +133,7 @@ impl<S: Socket> Hub<S> {
             }
             SegmentFile::Manifest => {
                 let kept = Kept {
-                    media_type: "application/dash+xml".to_owned(),
+                    media_type: MANIFEST_TYPE.to_owned(),
                     etag: None,
                     cache_control: caching.of_news,
                     bytes: self.segment_manifest(stream_id),
@@ -128,7 +143,7 @@ impl<S: Socket> Hub<S> {
             }
             SegmentFile::List { after: None } => {
                 let kept = Kept {
-                    media_type: "application/json".to_owned(),
+                    media_type: LIST_TYPE.to_owned(),
                     etag: None,
                     cache_control: caching.of_news,
                     bytes: self.segment_list(stream_id),
@@ -139,7 +154,19 @@ impl<S: Socket> Hub<S> {
             SegmentFile::List { after: Some(after) } => Wish::List(after),
             SegmentFile::Media(number) => Wish::Media(number),
         };
+        self.await_segment(exchange, stream_id, wish)
+    }
+
+    fn await_segment(
+        &mut self,
+        exchange: Exchange<'_>,
+        stream_id: StreamId,
+        wish: Wish,
+    ) -> Result<(), Refusal> {
         self.check_room(exchange.id)?;
+        let name = self.streams.stream(stream_id).name();
+        let name = StreamName::try_from(&**name);
+        let is_public = name.is_ok_and(|name| self.is_public(&name));
         let id = exchange.id;
         let proxy = self.count_segment_reader(id, exchange.head);
         let proxy = proxy.map_err(|refusal| refusal.cached(UNCACHED))?;
@@ -171,7 +198,7 @@ impl<S: Socket> Hub<S> {
             keep_alive,
             is_known: match wish {
                 Wish::Media(number) => head.has_etag(&etag(number)),
-                Wish::List(_) => false,
+                Wish::List(_) | Wish::Manifest => false,
             },
             is_public,
             readers: self.stamp(head).readers,
@@ -252,6 +279,8 @@ impl<S: Socket> Hub<S> {
                 Found::Next => Ready::NotYet,
                 Found::Missing => Ready::Missing,
             },
+            Wish::Manifest if segments.next_number().is_some() => Ready::List,
+            Wish::Manifest => Ready::NotYet,
             Wish::List(after) => {
                 let next = segments.next_number().unwrap_or(0);
                 let unfinished = segments.growing().map_or(next, |growing| growing.number);
@@ -317,6 +346,7 @@ impl<S: Socket> Hub<S> {
     pub(super) fn give_up_segment(&mut self, id: SessionId) {
         match self.sessions[id].fetching().map(Fetching::wish) {
             Some(Wish::Media(_)) => self.refuse_segment(id),
+            Some(Wish::Manifest) => self.refuse_segment(id),
             Some(Wish::List(_)) => self.send_list(id),
             None => {}
         }
@@ -366,9 +396,13 @@ impl<S: Socket> Hub<S> {
         };
         let (stream_id, is_head) = (fetching.stream(), fetching.answer().is_head);
         let caching = Caching::of(fetching.answer().is_public);
-        let list = self.segment_list(stream_id);
+        let (media_type, list) = if fetching.wish() == Wish::Manifest {
+            (MANIFEST_TYPE, self.segment_manifest(stream_id))
+        } else {
+            (LIST_TYPE, self.segment_list(stream_id))
+        };
         let head = ResponseHead::new(200)
-            .header("Content-Type", "application/json")
+            .header("Content-Type", media_type)
             .header("Cache-Control", caching.of_news)
             .length(list.len() as u64);
         self.send_head(id, head);

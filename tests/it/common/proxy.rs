@@ -13,6 +13,8 @@ use tempfile::TempDir;
 pub enum Kind {
     Nginx,
     Caddy,
+    /// In front of two servers.
+    HaProxy,
     /// nginx with all of it below `/video/`, which it takes off what it sends on, and says so.
     NginxStripping,
     /// The same, but the prefix `/video` reaches the server as well.
@@ -32,6 +34,12 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one that sends all on to `server`.
     pub fn before(server: SocketAddr, kind: Kind) -> Proxy {
+        Proxy::before_all(&[server], kind)
+    }
+
+    /// Starts one that spreads all over `servers`.
+    pub fn before_all(servers: &[SocketAddr], kind: Kind) -> Proxy {
+        let server = servers[0];
         let address = free_address();
         let folder = tempfile::tempdir().unwrap();
         let mut command = match kind {
@@ -60,6 +68,7 @@ impl Proxy {
             }
             Kind::Varnish => varnish(folder.path(), address, server),
             Kind::Caddy => caddy(folder.path(), address, server),
+            Kind::HaProxy => haproxy(folder.path(), address, servers),
         };
         let log = fs::File::create(folder.path().join("output")).unwrap();
         command
@@ -179,6 +188,28 @@ fn nginx_with(folder: &Path, site: &str) -> Command {
     let mut command = Command::new(program.unwrap_or("nginx"));
     command.args(["-p", &path, "-e", &format!("{path}/main.log")]);
     command.args(["-c", &format!("{path}/main.conf")]);
+    command
+}
+
+fn haproxy(folder: &Path, address: SocketAddr, servers: &[SocketAddr]) -> Command {
+    let (bind, first, second) = (
+        format!("bind {address}"),
+        servers[0].to_string(),
+        servers[1].to_string(),
+    );
+    let replaced = [
+        ("bind :80", &*bind),
+        ("192.0.2.11:8080", &first),
+        ("192.0.2.12:8080", &second),
+    ];
+    let path = folder.join("haproxy.cfg");
+    fs::write(&path, shipped("haproxy.cfg", &replaced)).unwrap();
+    // Where a user's PATH may not lead.
+    let program = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"]
+        .into_iter()
+        .find(|path| Path::new(path).exists());
+    let mut command = Command::new(program.unwrap_or("haproxy"));
+    command.args(["-db", "-n", "200", "-f"]).arg(path);
     command
 }
 

@@ -719,6 +719,25 @@ fn has_word(text: &str, name: &str) -> bool {
         .any(|rest| !rest.starts_with(is_of_a_name))
 }
 
+/// The commands for each size start as they stand there, but for addresses. Those that name a NATS
+/// server find none, and serve alone.
+#[test]
+fn every_set_up_for_a_size_starts() {
+    let ground = Ground::new();
+    fs::write(ground.path().join("nats-token"), "a long secret\n").unwrap();
+    let page = repository("docs/scaling.md");
+    let lines = page.lines().filter(|line| line.starts_with("videostream "));
+    let mut count = 0;
+    for line in lines {
+        let command = line.replace("0.0.0.0:8080", "127.0.0.1:0");
+        let command = command.replace("127.0.0.1:4222", "127.0.0.1:1");
+        let command = command.replace("NATS:4222", "127.0.0.1:1");
+        Server::run(ground.shell(&format!("exec {command}")));
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
+}
+
 /// Every option, variable and command in the text, outside of the blocks.
 #[test]
 fn every_option_in_the_text_is_one() {
@@ -881,7 +900,8 @@ fn every_room_is_in_the_architecture() {
 /// Every metric that the text names.
 #[test]
 fn every_metric_in_the_text_is_one() {
-    let server = Server::start();
+    // No server is there: the node serves alone.
+    let server = Server::with(&["--nats", "nats://127.0.0.1:1"]);
     let metrics = Http::open(&server).request("GET", "/metrics", &[]);
     let metrics = String::from_utf8(metrics.body).unwrap();
     let mut count = 0;

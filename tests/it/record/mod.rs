@@ -98,8 +98,8 @@ fn assert_finished(path: &Path) -> Value {
 }
 
 /// What is in a file.
-struct Film {
-    frames: Vec<(TrackKind, Bytes)>,
+pub struct Film {
+    pub frames: Vec<(TrackKind, Bytes)>,
     /// In milliseconds.
     times: Vec<i64>,
     /// Whether each Cluster begins with a keyframe of the picture, if there is one.
@@ -107,7 +107,7 @@ struct Film {
 }
 
 /// Reads a recording to its end. With a picture, each of its Clusters is a GOP.
-fn film(path: &Path) -> Film {
+pub fn film(path: &Path) -> Film {
     let film = read(path);
     assert!(film.has_gops, "one Cluster per GOP");
     film

@@ -423,6 +423,12 @@ impl Write for Plug {
 }
 
 impl Socket for Plug {
+    fn detached() -> Plug {
+        let line = Wire::new(LinkSpec::good(), 0, Instant::now());
+        line.borrow_mut().up.end = Some(End::Reset);
+        Plug(line)
+    }
+
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
         wire.calls += 1;

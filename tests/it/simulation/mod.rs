@@ -10,6 +10,7 @@
 //! - `peers`: the other ends; `guards`: what each of them may do; `media`: what was sent and seen.
 //! - `checks`: what is true after each turn; `promises`, `limits`, `time_shift`, `waiting`: tests of one
 //!   promise each.
+//! - `bus`, `nodes`: several hubs as one service, over a bus that loses, delays and reorders.
 //! - `disk`: the recording thread, and what recordings must hold; `shelf`: the thread that reads them; `old`:
 //!   the old relay of node-videostream.
 //! - `scenario`: what happens by a seed; `draw`: by which numbers; `shrink`: a shorter scenario that fails as
@@ -22,6 +23,7 @@
 //!
 //! A failing seed prints the command that repeats it, and the shortest scenario that still fails.
 
+mod bus;
 mod checks;
 mod disk;
 mod draw;
@@ -30,6 +32,7 @@ mod limits;
 mod link;
 mod media;
 mod memory;
+mod nodes;
 mod old;
 mod peers;
 mod promises;

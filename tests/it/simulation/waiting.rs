@@ -43,6 +43,10 @@ impl Write for Client {
 }
 
 impl Socket for Client {
+    fn detached() -> Client {
+        unreachable!("without a service all sessions have peers")
+    }
+
     fn peek_raw(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let sent = &self.0.borrow().0;
         let length = buffer.len().min(sent.len());
@@ -59,6 +63,14 @@ impl Socket for Client {
 
     fn shut(&mut self) -> io::Result<bool> {
         Ok(true)
+    }
+}
+
+fn time(now: Instant) -> Time {
+    Time {
+        now,
+        unix_ms: 0,
+        steady_ms: 0,
     }
 }
 
@@ -79,7 +91,7 @@ impl Server {
         let mut memory = Meter::new();
         let allocated = memory.allocated();
         let settings = settings_of_many(options, WAITING + 1);
-        let hub = memory.count(|| Hub::new(settings, allocated, Time { now, unix_ms: 0 }));
+        let hub = memory.count(|| Hub::new(settings, allocated, time(now)));
         memory.start();
         Server { hub, memory, now }
     }
@@ -97,10 +109,7 @@ impl Server {
         let Server { hub, memory, now } = self;
         memory.count(|| {
             loop {
-                hub.begin(Time {
-                    now: *now,
-                    unix_ms: 0,
-                });
+                hub.begin(time(*now));
                 hub.turn(&|| *now);
                 if hub.next_wake().is_none_or(|wake| wake > *now) {
                     return;

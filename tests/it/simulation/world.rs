@@ -175,6 +175,7 @@ impl World {
         let time = Time {
             now,
             unix_ms: wall_s.saturating_mul(1000),
+            steady_ms: wall_s * 1000,
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
         let checks = Checks::new(&settings, &books);
@@ -238,6 +239,7 @@ impl World {
             now: self.hub_now(),
             unix_ms: (self.wall_s.saturating_mul(1000))
                 .saturating_add(self.elapsed().as_millis() as u64),
+            steady_ms: UNIX_START * 1000 + self.elapsed().as_millis() as u64,
         }
     }
 

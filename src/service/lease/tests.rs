@@ -1,0 +1,194 @@
+use super::*;
+
+fn holder(instance: &str, since_ms: u64) -> Holder {
+    Holder {
+        node: instance.to_uppercase(),
+        instance: instance.to_owned(),
+        since_ms,
+        takes_over: false,
+    }
+}
+
+/// The server's answer to a read.
+fn found(holder: &Holder, revision: u64) -> Message {
+    let mut message = Message::new("x", serde_json::to_vec(holder).unwrap());
+    message.set("Nats-Sequence", revision);
+    message
+}
+
+fn status(status: u16) -> Message {
+    Message {
+        status: Some(status),
+        ..Message::new("x", &b""[..])
+    }
+}
+
+fn written(revision: u64) -> Message {
+    Message::new("x", format!(r#"{{"stream":"KV_v","seq":{revision}}}"#))
+}
+
+fn refused() -> Message {
+    let text = r#"{"error":{"code":400,"err_code":10071,"description":"wrong last sequence"}}"#;
+    Message::new("x", text)
+}
+
+const TAKE: fn(u64) -> Option<Request> = |expected| Some(Request::Write { expected });
+
+#[test]
+fn free_lease_is_taken_renewed_and_given_back() {
+    let start = Instant::now();
+    let after = |seconds| start + Duration::from_secs(seconds);
+    let mut lease = Lease::new(holder("a", 5), true, start);
+    assert_eq!(
+        (lease.poll(1, true, start), lease.epoch()),
+        (Some(Request::Read), None)
+    );
+    assert_eq!(lease.answer(1, &status(404), 2, start), (TAKE(0), None));
+    let taken = Some(Change::Taken(7));
+    assert_eq!(lease.answer(2, &written(7), 3, start), (None, taken));
+    assert_eq!(
+        (lease.poll(3, true, after(1)), lease.wake_at()),
+        (None, Some(after(2)))
+    );
+    assert_eq!(lease.poll(3, true, after(2)), TAKE(7));
+    // An answer that is late or another's changes nothing.
+    assert_eq!(lease.answer(2, &refused(), 4, after(2)), (None, None));
+    assert_eq!(lease.answer(3, &written(9), 4, after(2)), (None, None));
+    assert_eq!(lease.epoch(), Some(7));
+    assert_eq!(lease.release(), Some(Request::Release { expected: 9 }));
+}
+
+#[test]
+fn newcomer_takes_the_lease_of_another_node_and_of_two_the_later_write_wins() {
+    let now = Instant::now();
+    let mut first = Lease::new(holder("a", 9), true, now);
+    let mut second = Lease::new(holder("b", 5), true, now);
+    let other = holder("c", 100);
+    for lease in [&mut first, &mut second] {
+        assert_eq!(lease.poll(1, true, now), Some(Request::Read));
+        assert_eq!(lease.answer(1, &found(&other, 3), 2, now), (TAKE(3), None));
+    }
+    assert_eq!(
+        first.answer(2, &written(4), 3, now).1,
+        Some(Change::Taken(4))
+    );
+    assert_eq!(second.answer(2, &refused(), 3, now), (None, None));
+    assert_eq!(second.poll(3, true, now), Some(Request::Read));
+    assert_eq!(
+        second.answer(3, &found(first.holder(), 4), 4, now),
+        (TAKE(4), None)
+    );
+    assert_eq!(
+        second.answer(4, &written(5), 5, now).1,
+        Some(Change::Taken(5))
+    );
+    assert!(first.heard(5, true, now) && first.epoch().is_none() && first.release().is_none());
+    assert!(!second.heard(4, true, now));
+}
+
+#[test]
+fn publisher_of_before_goes_after_a_newer_one_and_takes_an_older_ones_lease() {
+    let start = Instant::now();
+    let later = start + NEWCOMER;
+    for (since_ms, outcome) in [(50, (None, Some(Change::Lost))), (20, (TAKE(3), None))] {
+        let mut lease = Lease::new(holder("a", 30), false, start);
+        assert_eq!((lease.poll(1, true, later), lease.wake_at()), (None, None));
+        lease.connected(later);
+        assert_eq!(lease.poll(1, true, later), Some(Request::Read));
+        let other = found(&holder("b", since_ms), 3);
+        assert_eq!(lease.answer(1, &other, 2, later), outcome);
+    }
+}
+
+#[test]
+fn lease_that_ran_out_is_taken_with_a_higher_epoch() {
+    let now = Instant::now();
+    let mut lease = Lease::new(holder("a", 30), true, now);
+    lease.poll(1, true, now);
+    lease.answer(1, &status(404), 2, now);
+    lease.answer(2, &written(7), 3, now);
+    lease.disconnected(now);
+    // It goes on with its epoch while the bus is away.
+    assert_eq!((lease.epoch(), lease.wake_at()), (Some(7), None));
+    lease.connected(now);
+    assert_eq!(lease.poll(3, true, now), TAKE(7));
+    lease.answer(3, &refused(), 4, now);
+    assert_eq!(lease.poll(4, true, now), Some(Request::Read));
+    assert_eq!(lease.answer(4, &status(404), 5, now), (TAKE(0), None));
+    assert_eq!(
+        lease.answer(5, &written(8), 6, now).1,
+        Some(Change::Taken(8))
+    );
+}
+
+#[test]
+fn missing_bucket_is_made_and_silence_is_asked_again() {
+    let now = Instant::now();
+    let mut lease = Lease::new(holder("a", 30), true, now);
+    assert_eq!(lease.poll(1, false, now), Some(Request::CreateBucket));
+    // JetStream is off.
+    assert_eq!(lease.answer(1, &status(503), 2, now), (None, None));
+    let again = now + RETRY;
+    assert_eq!(
+        (lease.poll(2, false, now), lease.poll(2, false, again)),
+        (None, Some(Request::CreateBucket))
+    );
+    let made = Message::new("x", r#"{"config":{}}"#);
+    assert_eq!(
+        lease.answer(2, &made, 3, again),
+        (None, Some(Change::HasBucket))
+    );
+    assert_eq!(lease.poll(3, true, again), Some(Request::Read));
+    let late = again + ANSWER_TIMEOUT;
+    assert!(!lease.is_unanswered(again) && lease.is_unanswered(late));
+    assert_eq!(lease.poll(4, true, late), Some(Request::Read));
+    assert_eq!(lease.answer(3, &status(404), 5, late), (None, None));
+    let much_later = now + PATIENCE * 2;
+    assert!(!lease.poll_missed(late) && lease.poll_missed(much_later));
+    assert!(!lease.poll_missed(much_later));
+}
+
+#[test]
+fn news_of_a_takeover_are_enough_and_those_of_another_lease_are_looked_into() {
+    let now = Instant::now();
+    for takes_over in [false, true] {
+        let mut lease = Lease::new(holder("a", 30), true, now);
+        lease.poll(1, true, now);
+        lease.answer(1, &status(404), 2, now);
+        lease.answer(2, &written(7), 3, now);
+        assert_eq!(lease.heard(9, takes_over, now), takes_over);
+        let renewal = lease.poll(3, true, now);
+        assert_eq!(renewal, TAKE(7).filter(|_| !takes_over));
+    }
+}
+
+#[test]
+fn of_a_lease_that_was_lost_while_cut_off_the_newer_publisher_gets_it() {
+    let now = Instant::now();
+    let others = [
+        // It was there before, and took the lease when it had run out.
+        (20, false, (TAKE(9), None)),
+        // It came later.
+        (40, false, (None, Some(Change::Lost))),
+        // It has just come; its clock is behind.
+        (20, true, (None, Some(Change::Lost))),
+    ];
+    for (since_ms, takes_over, outcome) in others {
+        let mut lease = Lease::new(holder("a", 30), true, now);
+        lease.poll(1, true, now);
+        lease.answer(1, &status(404), 2, now);
+        assert!(lease.holder().takes_over);
+        lease.answer(2, &written(7), 3, now);
+        lease.disconnected(now);
+        lease.connected(now);
+        assert_eq!(lease.poll(3, true, now), TAKE(7));
+        lease.answer(3, &refused(), 4, now);
+        assert_eq!(lease.poll(4, true, now), Some(Request::Read));
+        let other = Holder {
+            takes_over,
+            ..holder("b", since_ms)
+        };
+        assert_eq!(lease.answer(4, &found(&other, 9), 5, now), outcome);
+        assert!(!lease.holder().takes_over || outcome.0.is_none());
+    }
+}
