@@ -7,7 +7,7 @@
 //! Lease ◄─► bucket               @nodes: each second, what each node has ─► Directory
 //! ```
 //!
-//! - Where the stream is published, the bus is one more viewer: a [`Cursor`] into the ring. Where it is
+//! - Where the stream is published, the bus is one more viewer: a `Cursor` into the ring. Where it is
 //!   watched, the bus is one more publisher, whose bytes go through `Ingest`. So skips, generations and
 //!   restarts have no second code path.
 //! - The publisher's node sends media only while another node asks or watches.
