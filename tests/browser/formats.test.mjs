@@ -44,6 +44,8 @@ test('an unplayable video codec is named, with a link for VLC', async () => {
 test('an unplayable audio codec is named, and the video plays', async () => {
   await lab.push(server, 'aac', media.make('aac.mkv', { audio: 'aac' }));
   for (const viewer of viewers) {
+    // Of what was before.
+    viewer.complaints.length = 0;
     await viewer.open(server.url('/live/aac?player=mse'));
     await viewer.reaches('playing');
     await said(viewer, /watching live\. There is no sound: it is in AAC/);
