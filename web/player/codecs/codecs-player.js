@@ -44,6 +44,12 @@ const CLOCK_SHORTEST_MS = 1100;
 const CLOCK_LONGEST_MS = 2500;
 const PAUSE_FADES = 0.96;
 const SYNC_SAMPLES = 90;
+/**
+ * Sound is opened behind the first picture: it costs a browser up to a tenth of a second, once. So long and
+ * so many frames are waited for at most.
+ */
+const HELD_MS = 300;
+const HELD_MOST = 60;
 
 /** Whether this browser has what it takes. Only secure pages have. */
 export function canPlayByCodecs() {
@@ -68,6 +74,12 @@ export class CodecsPlayer {
   #decoder = null;
   /** @type {Sound | null} */
   #sound = null;
+  /**
+   * Until the first picture is there: sound as it came, and since when it waits.
+   *
+   * @type {{ sinceMs: number, frames: { timestampMs: number, bytes: Uint8Array }[] } | null}
+   */
+  #heldSound = null;
   #mime = '';
   /** @type {{ video: import('./track-config.js').VideoTrack | null, audio: import('./track-config.js').AudioTrack | null }} */
   #tracks = { video: null, audio: null };
@@ -218,10 +230,13 @@ export class CodecsPlayer {
     if (this.#tracks.video) this.#openDecoder();
     else this.#closeDecoder();
     if (this.#sound && isSameSound(former.audio, this.#tracks.audio)) this.#attempt('audio', () => this.#sound?.restart());
+    else if (this.#tracks.video && !this.#isReady) this.#heldSound = { sinceMs: performance.now(), frames: [] };
     else this.#openSound();
   }
 
   #openSound() {
+    const held = this.#heldSound?.frames ?? [];
+    this.#heldSound = null;
     this.#sound?.close();
     this.#sound = null;
     const { audio } = this.#tracks;
@@ -237,6 +252,7 @@ export class CodecsPlayer {
       });
       this.#sound.setVolume(this.#screen.volume);
       if (!this.#screen.isPaused && !this.#screen.isMuted) this.#sound.start();
+      for (const { timestampMs, bytes } of held) this.#sound.decode(timestampMs, bytes);
     });
   }
 
@@ -285,6 +301,9 @@ export class CodecsPlayer {
     const frame = bytes.subarray(timeAt + 3, frameTo);
     if (kind === 'video') {
       this.#gate.push({ timestampMs, isKeyframe, bytes: frame });
+    } else if (this.#heldSound) {
+      this.#heldSound.frames.push({ timestampMs, bytes: frame });
+      if (this.#heldSound.frames.length > HELD_MOST) this.#heldSound.frames.shift();
     } else if (this.#sound?.decodes && !(this.#screen.isPaused && this.#isReady)) {
       this.#attempt('audio', () => this.#sound?.decode(timestampMs, frame));
     }
@@ -344,15 +363,18 @@ export class CodecsPlayer {
       }
       this.#screen.show(frame);
       frame.close();
-      this.#begin();
+      // The first one is to be seen before sound is opened. No display asks a hidden tab for a picture.
+      if (this.#isReady || document.hidden) this.#begin();
+      else setTimeout(() => this.#begin());
       this.#feed(nowMs);
     }
     if (this.#frames.length && !document.hidden) this.#drawId = requestAnimationFrame(() => this.#draw());
   }
 
   #begin() {
-    if (this.#isReady) return;
+    if (this.#isReady || this.#isOver) return;
     this.#isReady = true;
+    if (this.#heldSound) this.#openSound();
     this.#screen.ready();
     this.#on.ready();
   }
@@ -360,6 +382,7 @@ export class CodecsPlayer {
   #tick() {
     const nowMs = performance.now();
     if (this.#arrivals.leadMs(nowMs) === null) return;
+    if (this.#heldSound && nowMs - this.#heldSound.sinceMs > HELD_MS) this.#openSound();
     this.#steer(nowMs);
     // What nothing follows, decoders may keep; and some frames they keep for the next.
     const isFed = nowMs - this.#lastPushMs < SILENT_AFTER_MS && this.#fed.size > (this.#isReady ? KEPT_MOST : 0);
