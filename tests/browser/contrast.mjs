@@ -5,10 +5,14 @@
  * behind them where that is least: gradients, shadows and the picture itself count as they are.
  */
 export async function contrasts(tab) {
+  const before = await tab.evaluate(measure, null);
   await tab.evaluate(fillWords, 'transparent');
   const png = await tab.page.screenshot();
   await tab.evaluate(fillWords, '');
-  return tab.evaluate(measure, Buffer.from(png).toString('base64'));
+  const found = await tab.evaluate(measure, Buffer.from(png).toString('base64'));
+  // Words that came or went meanwhile may not be in the picture.
+  const said = (all) => all.map(({ words }) => words).join('\n');
+  return said(before) === said(found) ? found : [];
 }
 
 function fillWords(color) {
@@ -18,9 +22,10 @@ function fillWords(color) {
   }
 }
 
+/** Without a picture only the words, with a contrast of 0. */
 async function measure(png) {
-  const bytes = Uint8Array.from(atob(png), (character) => character.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+  const bytes = Uint8Array.from(atob(png ?? ''), (character) => character.charCodeAt(0));
+  const bitmap = png ? await createImageBitmap(new Blob([bytes], { type: 'image/png' })) : new OffscreenCanvas(1, 1);
   const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d', { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   const scale = bitmap.width / innerWidth;
@@ -53,6 +58,10 @@ async function measure(png) {
       range.selectNodeContents(node);
       const { x, y, width, height } = range.getBoundingClientRect();
       if (width < 1 || height < 1) continue;
+      if (!png) {
+        least = 0;
+        continue;
+      }
       const { data } = context.getImageData(x * scale, y * scale, Math.ceil(width * scale), Math.ceil(height * scale));
       for (let at = 0; at < data.length; at += 4 * 7) {
         const ground = [...data.subarray(at, at + 3)];

@@ -25,10 +25,13 @@ const inBoth = (tryIn) => Promise.all([chromium, firefox].map(tryIn));
 async function received(name) {
   const stop = new AbortController();
   const answer = await fetch(server.url(`/live/${name}.webm`), { signal: stop.signal });
-  setTimeout(() => stop.abort(), HEARD_MS);
   const parts = [];
   try {
-    for await (const part of answer.body) parts.push(part);
+    for await (const part of answer.body) {
+      // From its first bytes on, which a busy machine may take its time for.
+      if (parts.length === 0) setTimeout(() => stop.abort(), HEARD_MS);
+      parts.push(part);
+    }
   } catch {
     // It never ends by itself.
   }
