@@ -1,4 +1,5 @@
 // The player for browsers without Media Source Extensions: a row of files, as node-videostream's page had.
+// Runs alone: it tells how far the time of pictures jumps.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
