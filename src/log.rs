@@ -81,7 +81,7 @@ pub fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let writer = log.clone();
-    // What libraries tell of themselves is for who looks for faults.
+    // Messages of libraries help in the search for a fault, and appear from `debug` on.
     let writer = (move || writer.clone()).with_filter(move |event: &Metadata<'_>| {
         let is_ours = event.target().starts_with(env!("CARGO_CRATE_NAME"));
         is_ours || *event.level() <= Level::WARN || level > LevelFilter::INFO

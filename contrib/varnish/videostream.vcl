@@ -54,7 +54,7 @@ sub vcl_backend_response {
     if (beresp.status >= 400 || bereq.url ~ "/live\.(json|mpd)") {
         set beresp.grace = 0s;
     }
-    # Said to one client, which has too many requests: whoever else asks for the same asks the server.
+    # For one client, which has too many requests: other clients' requests go to the server.
     if (beresp.status == 503 && beresp.http.Cache-Control ~ "no-store") {
         set beresp.ttl = 0s;
         return (deliver);

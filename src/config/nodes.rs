@@ -33,7 +33,7 @@ pub struct Nodes {
     pub max_lag: Duration,
 }
 
-/// How this node shows the server who it is. Read once, at start.
+/// What this node logs in to the NATS server with. Read once, at start.
 #[derive(Debug, Clone)]
 pub enum Credentials {
     Token(Secret),

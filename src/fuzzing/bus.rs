@@ -137,7 +137,7 @@ const PAYLOADS: [&str; 8] = [
 ];
 
 /// Whatever comes from the bus, in whatever order: the hub gets the media of a stream from its beginning,
-/// and the bus is asked for nothing without end.
+/// and the hub does not ask the bus for ever.
 pub fn bus(input: &[u8]) {
     let mut input = Unstructured::new(input);
     let start = Instant::now();

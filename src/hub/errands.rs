@@ -83,7 +83,8 @@ impl<S: Socket> Hub<S> {
         }
     }
 
-    /// Tells a publisher about its keyframes. One on another node is told by that one.
+    /// Sends a publisher a message about its keyframes. For a publisher on another node, asks that node
+    /// for a keyframe.
     pub(super) fn send_keyframe_message(
         &mut self,
         stream_id: StreamId,

@@ -138,7 +138,7 @@ impl<S: Socket> Hub<S> {
 
     /// A publisher came on air, with no other on air before.
     pub(super) fn tell_publisher_came(&mut self, id: StreamId) {
-        // The publisher's own node tells; and of one that moves nothing is told.
+        // Only the publisher's own node sends this event, and a move between nodes sends none.
         if self.is_from_elsewhere(id) || self.is_published_elsewhere(self.streams.stream(id).name())
         {
             return;

@@ -222,7 +222,7 @@ impl<S: Socket> Hub<S> {
         publisher.is_some_and(Publisher::is_remote)
     }
 
-    /// Whether another node is known to have a stream's publisher.
+    /// Whether the publisher of a stream is on another node, as far as this one knows.
     pub(super) fn is_published_elsewhere(&self, name: &str) -> bool {
         self.service().is_some_and(|service| {
             service.epoch(name).is_none() && service.directory().published(name).is_some()

@@ -65,7 +65,7 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// Whether another server is asked for the same.
+    /// Whether both ask for the same stream, of whatever server.
     pub(super) fn is_same_stream(&self, other: &Target) -> bool {
         (&self.path, &self.query) == (&other.path, &other.query)
     }

@@ -9,7 +9,7 @@ use prometheus_client::registry::Unit;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nodes {
     pub connected: bool,
-    /// Others that were heard of lately.
+    /// Other nodes whose report is not too old.
     pub nodes: u64,
     /// Streams taken in from other nodes, or looked for.
     pub following: u64,

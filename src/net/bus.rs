@@ -6,9 +6,9 @@
 //!    └── waker, Came ◄─ [16 MiB] ◄────────────┘
 //! ```
 //!
-//! The loop is told how much room the queue has and gives no more; media that wait for longer than
-//! `--max-lag`, on either side, are dropped and counted, and so is all that was queued for a connection that
-//! is gone. What the server then lacks is seen by its sequence.
+//! Both queues are bounded. The loop reads how much room the queue to the thread has, and puts no more into
+//! it. Media that wait in either queue for longer than `--max-lag` are dropped and counted, and so is all that
+//! was queued for a connection that is gone. Other nodes see by the sequence numbers what is missing.
 
 use crate::config::{Credentials, Nodes};
 use crate::secret::Secret;
@@ -151,7 +151,7 @@ impl Bus {
         OUT_BYTES_MAX.saturating_sub(queued)
     }
 
-    /// Messages dropped by the queues since this was asked last.
+    /// The number of messages that the queues have dropped since the last call.
     pub fn take_dropped(&self) -> u64 {
         self.shared.dropped.swap(0, Ordering::Relaxed)
     }
@@ -249,7 +249,7 @@ async fn serve(options: &Nodes, outgoing: UnboundedReceiver<Outgoing>, inbox: In
     let connect = match connect_options(options) {
         Ok(connect) => connect,
         Err(error) => {
-            tracing::error!(%error, "--nats-credentials: this node serves alone");
+            tracing::error!(%error, "--nats-credentials cannot be used, so this node serves alone: mend the file and start again");
             return;
         }
     };
@@ -261,7 +261,7 @@ async fn serve(options: &Nodes, outgoing: UnboundedReceiver<Outgoing>, inbox: In
     let client = match async_nats::connect_with_options(servers, connect).await {
         Ok(client) => client,
         Err(error) => {
-            tracing::error!(%error, "--nats: this node serves alone");
+            tracing::error!(%error, "--nats cannot be used, so this node serves alone: check its address and start again");
             return;
         }
     };
@@ -347,12 +347,16 @@ async fn follow_events(
             }
             Event::Disconnected => {
                 inbox.shared.connection.fetch_add(1, Ordering::AcqRel);
-                tracing::warn!("NATS is gone: this node serves its own publishers' viewers alone");
+                tracing::warn!(
+                    "NATS is gone: until it is back, viewers at this node see only what is published here"
+                );
                 inbox.push(Came::Disconnected);
             }
             Event::SlowConsumer(_) => inbox.shared.drop_one(),
-            Event::ServerError(error) => tracing::warn!(%error, "NATS"),
-            Event::ClientError(error) => tracing::warn!(%error, "NATS"),
+            Event::ServerError(error) => tracing::warn!(%error, "the NATS server reports an error"),
+            Event::ClientError(error) => {
+                tracing::warn!(%error, "the connection to NATS has an error")
+            }
             Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }
     }
@@ -375,7 +379,9 @@ async fn send_all(client: &Client, mut outgoing: UnboundedReceiver<Outgoing>, in
                         before.abort();
                     }
                 }
-                Err(error) => tracing::warn!(%error, subject, "NATS takes no subscription"),
+                Err(error) => {
+                    tracing::warn!(%error, subject, "NATS refuses a subscription: the node needs the permissions in docs/nodes.md")
+                }
             },
             // The end of its task drops the subscriber, which unsubscribes.
             Action::Unsubscribe(subject) => {

@@ -59,7 +59,7 @@ impl ServiceBus {
         }
     }
 
-    /// The other nodes are told that this one leaves.
+    /// Tells the other nodes that this node leaves.
     pub fn finish(&mut self, hub: &mut Hub<TcpSocket>) {
         self.send(hub);
         if let Some(bus) = &mut self.0 {

@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How long a join point is waited for on the live subject before the newest GOP is asked for.
 const GAP_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a publisher is looked for while none is known: its news may have been lost.
+/// How often a node looks for a publisher while it knows none: news of one may have been lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Live media that are held until the snapshot is through.
@@ -171,7 +171,7 @@ impl Following {
         true
     }
 
-    /// A publisher was heard of: on the news, or in a node's list.
+    /// News, or a node's report, name a publisher.
     pub fn heard(&mut self, epoch: u64, now: Instant) {
         if epoch > self.epoch {
             self.asked = None;

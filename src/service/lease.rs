@@ -45,7 +45,7 @@ const BUCKET_IS_THERE: u64 = 10058;
 /// How long a publisher may be without a lease while the bus is there, before the log says so.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is asked of the server.
+/// A request to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     Read,
@@ -109,7 +109,7 @@ struct Held {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Until then nothing is asked.
+    /// No request before then.
     Idle { until: Instant },
     /// A request is on its way.
     Asking {
@@ -332,7 +332,7 @@ impl Lease {
     }
 
     /// Another node tells of a lease of its own, with this epoch, and whether its publisher takes the stream
-    /// over. Returns whether ours is lost by that; otherwise the server is asked at once.
+    /// over. Returns whether our lease is lost by that; if not, reads the server's at once.
     pub fn heard(&mut self, epoch: u64, takes_over: bool, now: Instant) -> bool {
         if self.epoch().is_none_or(|own| own >= epoch) {
             return false;

@@ -16,7 +16,7 @@ fn service(now: Instant) -> Service {
     service
 }
 
-/// Whether the node has left since this was asked last.
+/// Whether the node has left since the last call.
 fn has_left(service: &mut Service, now: Instant) -> bool {
     if service.wake_at().is_some_and(|at| at <= now) {
         service.tick(now);

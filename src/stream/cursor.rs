@@ -98,8 +98,8 @@ impl Cursor {
         }
     }
 
-    /// How many chunks it is given without a wait, behind the init segment that it was given last; `None`
-    /// where that is not in the ring alone.
+    /// The number of chunks from here to the live edge, which a viewer gets without a wait; `None` where some
+    /// of them are in a recording.
     pub fn backlog(&self, stream: &Stream) -> Option<u64> {
         let ring = stream.ring();
         let next = match self.position {

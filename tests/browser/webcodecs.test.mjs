@@ -239,7 +239,7 @@ test('after its sound has ended the picture goes on, and sound that begins again
   await chromium.open(server.url('/live/ending?player=webcodecs'));
   await playsBy(chromium, 'webcodecs');
   let seen;
-  // The first time nothing is known of the stream. A busy machine has pauses of its own.
+  // On a busy machine pauses have other causes, too.
   await until('no pause', async () => {
     seen = await chromium.frames(4500);
     t.diagnostic(JSON.stringify(seen));

@@ -173,7 +173,7 @@ export class StreamSocket {
       if (message) this.#on.message?.(message);
     };
     socket.onclose = ({ code, reason }) => this.#lost(code, reason);
-    // Not within the call: who connects may not be ready for what comes.
+    // Not within the call: the caller may not be ready for messages yet.
     if (early) queueMicrotask(() => this.#catchUp(early));
   }
 

@@ -149,16 +149,16 @@ export class Players {
   }
 
   /**
-   * What comes meanwhile is lost, so the page joins afresh then.
+   * Media that come while the script loads are lost, so the page joins afresh then.
    *
-   * @param {string} message what the console is told
+   * @param {string} message the warning in the browser's console
    */
   async #loadMse(message) {
     this.#mse ??= await loadMse();
-    this.#send({ type: 'failed', message: this.#mse ? message : 'a part of the page did not come' });
+    this.#send({ type: 'failed', message: this.#mse ? message : 'the script of the player did not load' });
   }
 
-  /** Behind live, Media Source Extensions play: before they are there, the socket need not come. */
+  /** Loads what plays behind live: the seek waits for a moment, and so does its socket. */
   async prepareBack() {
     this.#mse ??= await loadMse();
   }

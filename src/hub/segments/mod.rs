@@ -64,7 +64,7 @@ const PRIVATE: Caching = Caching {
     of_news: "private, no-store",
 };
 
-/// Of what is said to one client alone.
+/// `Cache-Control` of an answer that is for one client alone.
 const UNCACHED: &str = "no-store";
 
 impl Caching {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Viewers that ask at the same time.
 const VIEWERS: usize = 24;
 
-/// Once a segment is there, who asks later than this does not get the 404 of before.
+/// A cached 404 is gone so long after the segment is there.
 const CURED_WITHIN: Duration = Duration::from_secs(2);
 
 struct Cached {

@@ -183,7 +183,7 @@ impl World {
             domain: None,
             max_lag: Duration::from_secs(1),
         });
-        // Which publisher is newer is told by clocks where the bus was away.
+        // While the bus is away, nodes find the newer publisher by their clocks, which differ.
         let skew_ms = self.chance.u64(0..300);
         let mut node = Node {
             hub: Hub::new(settings, || 0, self.time(skew_ms)),

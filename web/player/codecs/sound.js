@@ -68,7 +68,7 @@ export class Sound {
   #times;
   #isRefused = false;
   #isPlaced = false;
-  /** Moves that the worklet was told of. */
+  /** The number of moves sent to the worklet. */
   #moves = 0;
   /** How often it had run dry by the last report. */
   #toldDry = 0;
