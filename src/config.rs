@@ -21,6 +21,7 @@ mod options;
 mod period;
 mod record;
 mod secrets;
+mod stream_tables;
 
 pub use bit_rate::BitRate;
 pub use certificate::{SelfSigned, Tls};
@@ -33,10 +34,10 @@ pub use limits::Limits;
 pub use nodes::Credentials;
 pub use nodes::Nodes;
 pub use options::Options;
-#[cfg(any(test, feature = "testing"))]
-pub use options::StreamOptions;
 pub use period::Period;
 pub use record::Record;
+#[cfg(any(test, feature = "testing"))]
+pub use stream_tables::StreamOptions;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -11,12 +11,10 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::secrets::{WHAT_A_KEY_IS, is_key};
+use super::stream_tables::{StreamOptions, stream_name, streams};
 use super::{BitRate, FirstPort, LogFormat, LogLevel, Period, SelfSigned, whole_number};
-use crate::access::StreamKeys;
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::Network;
 use crate::secret::Secret;
@@ -462,14 +460,6 @@ pub struct Options {
     pub streams: BTreeMap<StreamName, StreamOptions>,
 }
 
-/// What the file says of one stream.
-#[derive(Debug, Clone)]
-pub struct StreamOptions {
-    pub keys: StreamKeys,
-    /// Whether it is recorded, whatever holds for the others.
-    pub record: Option<bool>,
-}
-
 impl Options {
     /// What `self` says, and where it says nothing, what `other` says.
     pub(super) fn or(self, other: Options) -> Options {
@@ -562,52 +552,4 @@ impl Options {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
-}
-
-// What only the file can say is checked while it is read: then its line is known.
-
-/// One `[streams.NAME]` table.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StreamTable {
-    #[serde(default, deserialize_with = "key")]
-    publish_key: Option<Secret>,
-    #[serde(default, deserialize_with = "key")]
-    watch_key: Option<Secret>,
-    record: Option<bool>,
-}
-
-fn streams<'de, D>(deserializer: D) -> Result<BTreeMap<StreamName, StreamOptions>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let tables = BTreeMap::<String, StreamTable>::deserialize(deserializer)?;
-    let checked = tables.into_iter().map(|(name, table)| match name.parse() {
-        Ok(name) => Ok((
-            name,
-            StreamOptions {
-                keys: StreamKeys {
-                    publish: table.publish_key,
-                    watch: table.watch_key,
-                },
-                record: table.record,
-            },
-        )),
-        Err(error) => Err(D::Error::custom(format_args!("{name:?}: {error}"))),
-    });
-    checked.collect()
-}
-
-fn stream_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StreamName>, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    name.parse().map(Some).map_err(D::Error::custom)
-}
-
-fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    let key = Secret::deserialize(deserializer)?;
-    if is_key(&key) {
-        Ok(Some(key))
-    } else {
-        Err(D::Error::custom(WHAT_A_KEY_IS))
-    }
 }

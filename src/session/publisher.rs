@@ -1,37 +1,25 @@
 //! One publisher: where its bytes come from, and the [`Ingest`] they go into.
 
-use super::OUTBOX_SLICES_MAX;
 use super::body::{BodyReader, ReadBuffer};
 use super::bucket::RateLimit;
-use super::inbound::{Inbound, Received};
+use super::inbound::Inbound;
 use super::keyframes::{CandidateKeyframes, KeyframeMessage};
 use super::liveness::Liveness;
-use super::outbox::Outbox;
-use crate::http::date::HttpDate;
-use crate::http::refusal::Refusal;
-use crate::http::response::{Connection, ResponseHead, Stamp, refuse};
-use crate::http::{Body, HttpError, Method};
+use crate::http::response::Stamp;
+use crate::http::{Body, HttpError};
 use crate::offline_reason::OfflineReason;
 use crate::stream::{Ingest, Limits, Stream, StreamId, Trail, Warning};
 use crate::webm::WebmError;
 use crate::websocket::messages::ToPublisher;
-use crate::websocket::{CloseCode, close_frame, text_frame};
-use crate::work::{self, Debt, Work};
+use crate::websocket::{CloseCode, text_frame};
+use crate::work::{Debt, Work};
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::io::{self, Read};
 use std::mem;
 use std::time::Instant;
 
-/// Bytes taken from one publisher before viewers are written to, even if work is left.
-const TURN_BYTES: u64 = 1 << 20;
-
-/// Replies to pings in one turn, so that a flood of them does not fill the outbox before it is
-/// written. The peer may send more, and has them answered in the next turns.
-const TURN_CONTROLS: usize = OUTBOX_SLICES_MAX / 2;
-
-/// The answer to a text message.
-const SEND_BINARY: &str = "send binary messages";
+mod answers;
+mod reading;
 
 #[derive(Debug)]
 pub struct Publisher {
@@ -143,15 +131,6 @@ pub struct FeedResult {
     pub fed: Fed,
     /// Bytes read from the socket.
     pub received: u64,
-}
-
-/// The result of one read that does not end the turn.
-enum Came {
-    Input,
-    /// A ping, answered in the outbox, or a pong.
-    Control,
-    /// No whole message.
-    Part,
 }
 
 /// How a publisher ended, or how it goes on.
@@ -374,185 +353,6 @@ impl Publisher {
         }
     }
 
-    /// Whether bytes that have been read wait for more work. Then the socket is not read, so that
-    /// no more than one read or message ever waits here.
-    pub fn has_input(&self) -> bool {
-        let is_queued = matches!(&self.feed, Feed::Remote(feed) if !feed.pieces.is_empty());
-        self.is_interrupted || is_queued
-    }
-
-    /// Takes one turn's bytes into the stream: first those that wait, then some from the socket, until
-    /// the work is spent.
-    pub fn read(
-        &mut self,
-        socket: &mut impl Read,
-        outbox: &mut Outbox,
-        turn: &mut FeedTurn<'_>,
-    ) -> FeedResult {
-        self.is_interrupted = false;
-        let turn_bytes = match &self.rate {
-            Some(rate) => TURN_BYTES.min(rate.allowance(turn.now)),
-            None => TURN_BYTES,
-        };
-        let (mut received, mut controls) = (0, 0);
-        let fed = loop {
-            if let Err(fed) = self.work_on_input(turn) {
-                break fed;
-            }
-            if turn.work.is_spent() || received >= turn_bytes || controls >= TURN_CONTROLS {
-                break Fed::More;
-            }
-            let (step, came) = self.read_once(socket, outbox, turn);
-            received += came;
-            match step {
-                Ok(Came::Input) => {}
-                Ok(Came::Control) => controls += 1,
-                // A part of a large message, perhaps on a slow link.
-                Ok(Came::Part) if controls == 0 && received > 0 => self.fed_at = turn.now,
-                Ok(Came::Part) => {}
-                Err(fed) => {
-                    if matches!(fed, Fed::Blocked)
-                        && self.is_websocket()
-                        && controls == 0
-                        && received > 0
-                    {
-                        self.fed_at = turn.now;
-                    }
-                    break fed;
-                }
-            }
-        };
-        turn.work.spend(work::CHUNK);
-        self.ingest.close_chunk(turn.stream);
-        if let Some(rate) = &mut self.rate {
-            rate.take(received, turn.now);
-        }
-        FeedResult { fed, received }
-    }
-
-    /// One read from the socket, or the next message of one. Returns what came or how it ended, and the
-    /// number of bytes.
-    fn read_once(
-        &mut self,
-        socket: &mut impl Read,
-        outbox: &mut Outbox,
-        turn: &mut FeedTurn<'_>,
-    ) -> (Result<Came, Fed>, u64) {
-        match &mut self.feed {
-            Feed::WebSocket { inbound, .. } => {
-                let (message, came) = inbound.read(socket, outbox);
-                turn.work
-                    .spend(work::MESSAGE + inbound.frames() * work::FRAME);
-                if came > 0 || matches!(message, Received::Blocked) {
-                    turn.work.spend(work::READ + came * work::BYTE);
-                }
-                let step = match message {
-                    Received::Binary(bytes) => {
-                        self.fed_at = turn.now;
-                        self.ingest.give(bytes);
-                        Ok(Came::Input)
-                    }
-                    Received::Text => Err(Fed::Text),
-                    // Unread replies would fill memory.
-                    Received::Control if outbox.len() > OUTBOX_SLICES_MAX => Err(Fed::Gone),
-                    Received::Control => Ok(Came::Control),
-                    Received::Unfinished => Ok(Came::Part),
-                    Received::Blocked => Err(Fed::Blocked),
-                    Received::Closed if inbound.closed_well() => Err(Fed::Finished),
-                    Received::Closed => Err(Fed::Aborted),
-                    Received::Gone => Err(Fed::Gone),
-                    Received::Bad(code, reason) => Err(Fed::BadFrames(code, reason)),
-                };
-                (step, came)
-            }
-            Feed::Handed => (Err(Fed::Blocked), 0),
-            Feed::Remote(feed) => match feed.pieces.pop_front() {
-                Some(RemotePiece::Bytes(bytes)) => {
-                    let came = bytes.len();
-                    turn.work.spend(work::MESSAGE + came as u64 * work::BYTE);
-                    feed.byte_len -= came;
-                    self.fed_at = turn.now;
-                    self.ingest.give(bytes);
-                    (Ok(Came::Input), came as u64)
-                }
-                Some(RemotePiece::Gap) => {
-                    turn.work.spend(work::CHUNK);
-                    if !self.ingest.is_candidate() {
-                        self.ingest.flush(turn.stream);
-                        turn.stream.break_off();
-                    }
-                    (Ok(Came::Input), 0)
-                }
-                Some(RemotePiece::End(reason)) => {
-                    self.offline_reason = reason;
-                    (Err(Fed::Gone), 0)
-                }
-                None => (Err(Fed::Blocked), 0),
-            },
-            Feed::Body(upload) => match turn.buffer.read(socket) {
-                Ok(bytes) if bytes.is_empty() && upload.body.ends_with_connection() => {
-                    (Err(self.finish()), 0)
-                }
-                Ok(bytes) if bytes.is_empty() => (Err(Fed::Gone), 0),
-                Ok(bytes) => {
-                    let came = bytes.len() as u64;
-                    turn.work.spend(work::READ + came * work::BYTE);
-                    self.fed_at = turn.now;
-                    upload.undecoded = bytes;
-                    (Ok(Came::Input), came)
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    turn.work.spend(work::READ);
-                    (Err(Fed::Blocked), 0)
-                }
-                Err(_) => (Err(Fed::Gone), 0),
-            },
-        }
-    }
-
-    /// Works on bytes that have been read, until none are left. `Err` when the turn or the publisher
-    /// ends before.
-    fn work_on_input(&mut self, turn: &mut FeedTurn<'_>) -> Result<(), Fed> {
-        loop {
-            if self.ingest.has_input() {
-                self.ingest
-                    .work(turn.stream, turn.work)
-                    .map_err(Fed::BadMedia)?;
-                if self.ingest.is_ready() {
-                    return Err(Fed::Ready);
-                }
-            }
-            let Feed::Body(upload) = &mut self.feed else {
-                if self.ingest.has_input() {
-                    return Err(self.interrupt(turn.now));
-                }
-                return Ok(());
-            };
-            if upload.body.is_at_end() && !self.ingest.has_input() {
-                return Err(self.finish());
-            }
-            if upload.undecoded.is_empty() && !self.ingest.has_input() {
-                return Ok(());
-            }
-            if turn.work.is_spent() {
-                return Err(self.interrupt(turn.now));
-            }
-            turn.work.spend(work::MESSAGE);
-            let piece = upload.body.take(&mut upload.undecoded);
-            if let Some(piece) = piece.map_err(Fed::BadBody)? {
-                self.ingest.give(piece);
-            }
-        }
-    }
-
-    /// The work is spent before the input is: the remaining input has its turn later. The publisher
-    /// does not count as silent until then.
-    fn interrupt(&mut self, now: Instant) -> Fed {
-        self.is_interrupted = true;
-        self.fed_at = now;
-        Fed::More
-    }
-
     /// Whether another request may follow a body that ended well, and what came behind that body.
     pub fn take_behind(&mut self) -> Option<Bytes> {
         match &mut self.feed {
@@ -589,79 +389,5 @@ impl Publisher {
             Ok(()) => Fed::Finished,
             Err(error) => Fed::BadMedia(error),
         }
-    }
-
-    /// The final answer: what the publisher did wrong, or that all is well. `is_serving`: another
-    /// request may follow.
-    pub fn answer(&mut self, fed: &Fed, date: HttpDate, is_serving: bool) -> Vec<u8> {
-        match &mut self.feed {
-            Feed::Handed | Feed::Remote(_) => Vec::new(),
-            Feed::WebSocket { .. } => self.answer_websocket(fed),
-            Feed::Body(upload) => {
-                upload.stamp.date = Some(date);
-                upload.may_ask_again &= is_serving;
-                upload.answer(fed)
-            }
-        }
-    }
-
-    fn answer_websocket(&self, fed: &Fed) -> Vec<u8> {
-        match fed {
-            Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone => Vec::new(),
-            // tungstenite has answered.
-            Fed::Finished | Fed::Aborted | Fed::BadBody(_) => Vec::new(),
-            Fed::Text => {
-                let warning = ToPublisher::Warning {
-                    code: "text".into(),
-                    message: SEND_BINARY.into(),
-                };
-                let close = close_frame(CloseCode::Unsupported, SEND_BINARY);
-                [self.frame(&warning), close].concat()
-            }
-            Fed::BadFrames(code, reason) => close_frame(*code, reason),
-            Fed::BadMedia(error) => {
-                let code = if error.is_other_format() {
-                    CloseCode::Unsupported
-                } else {
-                    CloseCode::InvalidPayload
-                };
-                close_frame(code, &error.to_string())
-            }
-        }
-    }
-
-    /// The last bytes, when the server ends it.
-    pub fn closing(&mut self, end: PublisherEnd<'_>, date: HttpDate) -> Vec<u8> {
-        match &mut self.feed {
-            Feed::WebSocket { .. } | Feed::Handed => close_frame(end.code, end.reason),
-            Feed::Remote(_) => Vec::new(),
-            Feed::Body(upload) => {
-                upload.stamp.date = Some(date);
-                upload.refuse(&Refusal::new(end.status, end.reason.to_owned()))
-            }
-        }
-    }
-}
-
-impl Upload {
-    fn answer(&self, fed: &Fed) -> Vec<u8> {
-        match fed {
-            Fed::Blocked | Fed::More | Fed::Ready | Fed::Gone => Vec::new(),
-            Fed::BadFrames(..) | Fed::Text | Fed::Aborted => Vec::new(),
-            Fed::Finished => {
-                let head = ResponseHead::new(200).stamp(&self.stamp).length(0);
-                let connection = Connection::keep_alive(self.may_ask_again);
-                head.connection(connection).into_bytes()
-            }
-            Fed::BadBody(error) => self.refuse(&Refusal::from(error.clone())),
-            Fed::BadMedia(error) => {
-                let status = if error.is_other_format() { 415 } else { 400 };
-                self.refuse(&Refusal::new(status, error.to_string()))
-            }
-        }
-    }
-
-    fn refuse(&self, refusal: &Refusal) -> Vec<u8> {
-        refuse(refusal, Method::Put, Connection::Close, &self.stamp)
     }
 }
