@@ -161,17 +161,17 @@ export class FakeSocket {
   /** It is open, and the server says something. */
   open() {
     this.readyState = 1;
-    this.onopen();
+    this.onopen({ type: 'open' });
   }
 
   say(message) {
-    this.onmessage({ data: JSON.stringify(message) });
+    this.onmessage({ type: 'message', data: JSON.stringify(message) });
   }
 
   /** The other end closes, or the way there breaks. */
   end(code = 1006, reason = '') {
     this.readyState = 3;
-    this.onclose?.({ code, reason });
+    this.onclose?.({ type: 'close', code, reason });
   }
 }
 

@@ -126,6 +126,21 @@ test('a newcomer lands near the end of its backlog, and is ready once', (t) => {
   assert.ok(latency_ms > 100 && latency_ms < 500, `${latency_ms} ms`);
 });
 
+test('a backlog of a known length is in with its last message, however long that takes', (t) => {
+  const lab = player(t);
+  lab.it.announce(MIME, 0, 3);
+  lab.it.push(init(VIDEO, AUDIO));
+  lab.source().open();
+  lab.digest();
+  lab.push(cluster(1000), keyframe(0), sound(0));
+  lab.push(cluster(1400), frame(0), sound(0));
+  // A pause is no end of it.
+  lab.clock.pass(200, lab.digest);
+  assert.equal(lab.video.currentTime, 0);
+  lab.push(cluster(1800), frame(0), sound(0));
+  assert.notEqual(lab.video.currentTime, 0);
+});
+
 test('a backlog that is still coming is waited for, but not for ever', (t) => {
   const lab = player(t);
   lab.begin(VIDEO, AUDIO);

@@ -1,7 +1,7 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { parseMessage, retryDelayMs, socketUrl, StreamSocket } from '../../web/lib/socket.js';
-import { Clock, FakeSocket, withGlobals } from './fakes.js';
+import { Clock, FakeSocket, settled, withGlobals } from './fakes.js';
 
 test('retries wait longer each time, up to eight seconds', () => {
   const most = [0, 1, 2, 3, 4, 5, 6, 50].map((attempt) => retryDelayMs(attempt, () => 1));
@@ -75,4 +75,89 @@ test('a connection is dropped without the word for an end, and made again at onc
   first.open();
   socket.reconnect();
   assert.deepEqual([first.closedWith, count(), told], [4000, 2, []]);
+});
+
+let pages = 0;
+
+/** A page whose own script (web/watch/early.js) has run, and the scripts that it has fetched ahead. */
+async function earlyPage(t, address, { kept = 0 } = {}) {
+  const clock = new Clock(t);
+  FakeSocket.made.length = 0;
+  const fetched = [];
+  withGlobals(t, {
+    WebSocket: FakeSocket,
+    earlySocket: undefined,
+    location: new URL(address),
+    sessionStorage: { length: kept },
+    document: {
+      createElement: () => ({}),
+      documentElement: { dataset: { player: 'player.js' } },
+      head: { append: ({ rel, href }) => fetched.push([rel, href]) },
+    },
+  });
+  pages += 1;
+  await import(`../../web/watch/early.js?${pages}`);
+  const told = [];
+  const socket = new StreamSocket(socketUrl(address), {
+    open: () => told.push('open'),
+    message: ({ type }) => told.push(type),
+    lost: ({ opened }) => told.push(opened ? 'lost' : 'refused'),
+  });
+  t.after(() => socket.close());
+  return { socket, told, fetched, clock, made: FakeSocket.made };
+}
+
+test('the socket that a page opened early is taken over, with what it missed and in that order', async (t) => {
+  const { socket, told, fetched, clock, made } = await earlyPage(t, 'http://host/live/demo?embed');
+  assert.deepEqual([made.map(({ url }) => url), fetched], [['ws://host/live/demo'], [['modulepreload', 'player.js']]]);
+  made[0].open();
+  made[0].say({ type: 'hello' });
+  socket.connect();
+  // Who connects is not called before it returns.
+  assert.deepEqual(told, []);
+  await settled();
+  made[0].say({ type: 'init' });
+  assert.deepEqual([told, made.length], [['open', 'hello', 'init'], 1]);
+  clock.pass(20_000);
+  assert.equal(made[0].closedWith, null);
+});
+
+test('an early socket that was refused is a loss as any other', async (t) => {
+  const { socket, told, clock, made } = await earlyPage(t, 'https://host/live/demo');
+  made[0].end();
+  socket.connect();
+  await settled();
+  assert.deepEqual(told, ['refused']);
+  clock.pass(300);
+  assert.deepEqual(
+    made.map(({ url }) => url),
+    ['wss://host/live/demo', 'wss://host/live/demo'],
+  );
+});
+
+test('an early socket that nothing takes over ends', async (t) => {
+  const { clock, made } = await earlyPage(t, 'http://host/live/demo');
+  clock.pass(10_100);
+  assert.equal(made[0].readyState, 3);
+});
+
+for (const [what, address, kept] of [
+  ['a time', 'http://host/live/demo?t=-30', 0],
+  ['a key', 'http://host/live/demo?key=k', 0],
+  ['another player', 'http://host/live/demo?player=src', 0],
+  ['something kept in the session', 'http://host/live/demo', 1],
+]) {
+  test(`nothing is early with ${what}`, async (t) => {
+    const { made, fetched } = await earlyPage(t, address, { kept });
+    assert.deepEqual([made, fetched], [[], []]);
+  });
+}
+
+test('an early socket that leads elsewhere is closed', async (t) => {
+  const { made } = await earlyPage(t, 'http://host/live/demo');
+  const [early] = made;
+  const other = new StreamSocket('ws://host/live/demo?t=-30', {});
+  t.after(() => other.close());
+  other.connect();
+  assert.deepEqual([early.readyState, made.length], [3, 2]);
 });

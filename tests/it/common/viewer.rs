@@ -18,6 +18,8 @@ pub struct Viewer {
     pub screen: Screen,
     /// All texts but `viewers`, which comes now and then.
     pub texts: Vec<Value>,
+    /// How many messages with media have come, init segments among them.
+    pub media: u64,
     v1: bool,
     /// What the last text says that the next message begins with.
     announced: Option<[u8; 4]>,
@@ -50,6 +52,7 @@ impl Viewer {
             client,
             screen: Screen::new(),
             texts: Vec::new(),
+            media: 0,
             v1,
             announced: None,
         }
@@ -74,6 +77,7 @@ impl Viewer {
                     None if self.v1 => assert!(!bytes.starts_with(&EBML)),
                     None => {}
                 }
+                self.media += 1;
                 self.screen.show(bytes.clone());
             }
             Heard::Closed(..) | Heard::Gone => {}

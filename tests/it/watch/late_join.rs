@@ -89,6 +89,7 @@ fn newcomer_gets_the_newest_gop_at_once_and_then_everything() {
         assert_eq!(told.told(), ["hello", "init"]);
         assert_eq!(told.texts[0]["live"], true);
         assert_eq!(told.texts[1]["generation"], 1);
+        assert_eq!(told.texts[1]["backlog"], told.media - 1, "{name}");
         assert_eq!(told.texts[1]["mime"], sample.recording.mime());
         for screen in [
             &told.screen,
