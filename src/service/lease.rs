@@ -33,8 +33,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// A publisher that came so lately, while the bus was there, takes the stream over, whatever other nodes'
-/// clocks say.
-const NEWCOMER: Duration = Duration::from_secs(10);
+/// clocks say. Its first request has been answered by then: where that was lost, another publisher may have come
+/// meanwhile, and clocks decide.
+const NEWCOMER: Duration = ANSWER_TIMEOUT;
 
 /// JetStream's "wrong last sequence".
 const WRONG_LAST_SEQUENCE: u64 = 10071;

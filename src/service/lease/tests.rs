@@ -87,6 +87,18 @@ fn newcomer_takes_the_lease_of_another_node_and_of_two_the_later_write_wins() {
 }
 
 #[test]
+fn newcomer_whose_first_request_is_lost_goes_after_a_publisher_that_came_meanwhile() {
+    let start = Instant::now();
+    let again = start + ANSWER_TIMEOUT;
+    let mut lease = Lease::new(holder("a", 30), true, start);
+    assert_eq!(lease.poll(1, true, start), Some(Request::Read));
+    assert_eq!(lease.poll(2, true, again), Some(Request::Read));
+    let other = found(&holder("b", 50), 3);
+    let lost = (None, Some(Change::Lost));
+    assert_eq!(lease.answer(2, &other, 3, again), lost);
+}
+
+#[test]
 fn publisher_of_before_goes_after_a_newer_one_and_takes_an_older_ones_lease() {
     let start = Instant::now();
     let later = start + NEWCOMER;

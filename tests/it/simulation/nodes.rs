@@ -16,6 +16,9 @@ use videostream::hub::{Hub, Settings, Time};
 use videostream::service;
 use videostream::session::{SessionId, Socket};
 
+/// How far the clocks of two nodes may be apart.
+const SKEW_MAX: Duration = Duration::from_millis(300);
+
 const NODES: usize = 3;
 const STEP: Duration = Duration::from_millis(10);
 const FRAME: Duration = Duration::from_millis(40);
@@ -140,6 +143,8 @@ struct World {
     published: u8,
     /// The node of each publisher that there was, by its number less one.
     places: Vec<usize>,
+    /// When each of them was read first: a stopped node reads it when it goes on.
+    arrivals: Vec<Duration>,
 }
 
 /// What a run came to.
@@ -164,6 +169,7 @@ impl World {
             instances: 0,
             published: 0,
             places: Vec::new(),
+            arrivals: Vec::new(),
         };
         for node in 0..NODES {
             let one = world.node(node);
@@ -184,7 +190,7 @@ impl World {
             max_lag: Duration::from_secs(1),
         });
         // While the bus is away, nodes find the newer publisher by their clocks, which differ.
-        let skew_ms = self.chance.u64(0..300);
+        let skew_ms = self.chance.u64(0..SKEW_MAX.as_millis() as u64);
         let mut node = Node {
             hub: Hub::new(settings, || 0, self.time(skew_ms)),
             stopped_until: Duration::ZERO,
@@ -233,6 +239,8 @@ impl World {
         plug.0.borrow_mut().to_server.extend(HEAD);
         self.published += 1;
         self.places.push(node);
+        let arrives = self.now.max(self.nodes[node].stopped_until);
+        self.arrivals.push(arrives);
         self.publishers.push(Publisher {
             number: self.published,
             node,
@@ -376,12 +384,17 @@ impl World {
             let mut epochs = self.bus.epochs(after.publisher, after.number).into_iter();
             let is_here = self.places[usize::from(after.publisher) - 1] == viewer.node;
             if is_here {
-                return before.publisher < after.publisher;
+                return self.arrival(before.publisher) < self.arrival(after.publisher);
             }
             let newer = epochs.find(|&epoch| epoch > floor);
             floor = newer.unwrap_or(floor);
             newer.is_some()
         })
+    }
+
+    /// The order in which nodes have read publishers.
+    fn arrival(&self, publisher: u8) -> (Duration, u8) {
+        (self.arrivals[usize::from(publisher) - 1], publisher)
     }
 
     fn make_peace(&mut self) {
@@ -426,11 +439,27 @@ fn play(seed: u64) -> Outcome {
         let time = Duration::from_millis(world.chance.u64(1100..3000));
         world.run(time);
     }
-    let newest = world.publishers.iter().map(|one| one.number).max();
+    let arrival = |number: &u8| world.arrival(*number);
+    let newest = world.publishers.iter().map(|one| one.number);
+    let newest = newest.max_by_key(arrival);
+    // A still newer one may have died with its node. What it took over stays taken over.
+    let has_heir = (1..=world.published).max_by_key(arrival) != newest;
     world.make_peace();
     world.run(Duration::from_secs(7));
     let left: Vec<u8> = world.publishers.iter().map(|one| one.number).collect();
-    assert_eq!(left, Vec::from_iter(newest), "the newest publisher stays");
+    let is_newest = |one: u8| {
+        // Of two that came at almost the same time, a clock may call either the newer one.
+        newest.is_some_and(|newest| world.arrival(one).0 + SKEW_MAX >= world.arrival(newest).0)
+    };
+    let stays = match left[..] {
+        [] => newest.is_none() || has_heir,
+        [one] => is_newest(one),
+        _ => false,
+    };
+    assert!(
+        stays,
+        "the newest publisher stays: {newest:?}, not {left:?}"
+    );
     let last = world.chance.usize(0..NODES);
     world.publish(last);
     world.run(CALM);
@@ -526,6 +555,12 @@ fn of_two_nodes_that_believe_they_hold_the_lease_the_newer_one_has_the_viewers()
 #[test]
 fn publisher_whose_rival_is_cut_off_takes_the_stream_again_under_a_newer_lease() {
     play(618_669_140_603);
+}
+
+#[test]
+fn publisher_whose_requests_were_lost_goes_after_one_that_came_meanwhile() {
+    play(1002);
+    play(118_566_719_251);
 }
 
 #[test]
