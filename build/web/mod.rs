@@ -462,8 +462,8 @@ mod tests {
             let count = |end: &str| references.iter().filter(|it| it.ends_with(end)).count();
             // Nothing of an error moves.
             let scripts = usize::from(page.name != "errors/error.html");
-            // And the player, to be fetched ahead.
-            let parts = usize::from(page.name == "watch/watch.html");
+            // And the two players, to be fetched ahead.
+            let parts = 2 * usize::from(page.name == "watch/watch.html");
             let counts = (count(".css"), count(".js"));
             assert_eq!(counts, (1, scripts + parts), "{}", page.name);
         }

@@ -46,7 +46,7 @@ test('an unplayable audio codec is named, and the video plays', async () => {
   for (const viewer of viewers) {
     // Of what was before.
     viewer.complaints.length = 0;
-    await viewer.open(server.url('/live/aac'));
+    await viewer.open(server.url('/live/aac?player=mse'));
     await viewer.reaches('playing');
     await said(viewer, /watching live\. There is no sound: it is in AAC/);
     assert.ok((await viewer.evaluate(() => document.querySelector('video').videoWidth)) > 0);
@@ -57,7 +57,7 @@ test('an unplayable audio codec is named, and the video plays', async () => {
   }
   // WebCodecs play more than Media Source Extensions do.
   const [chromium] = viewers;
-  await chromium.open(server.url('/live/aac?player=webcodecs'));
+  await chromium.open(server.url('/live/aac'));
   await chromium.reaches('playing');
   await until('the sound in AAC', () => chromium.evaluate(() => window.videostream.stats().sound_ms !== null));
 });

@@ -13,10 +13,12 @@ export function latencyOf(wished) {
 }
 
 /**
- * Whether WebCodecs are to play: asked for by `?player=webcodecs`, and the way to the least delay.
+ * Whether WebCodecs are to play, where the browser has them: the way to the least delay. Without being asked
+ * for, in Chromium and its relatives alone: others play longest by Media Source Extensions.
  *
  * @param {URLSearchParams} query
  */
-export function wantsCodecs(query) {
-  return query.get('player') === 'webcodecs' || (!query.has('player') && latencyOf(query.get('latency')) === 'low');
+export function wantsCodecs(query, isChromium = 'userAgentData' in navigator) {
+  const player = query.get('player');
+  return player === 'webcodecs' || (player === null && (isChromium || query.get('latency') === 'low'));
 }

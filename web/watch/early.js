@@ -14,9 +14,10 @@
   };
 
   if (/^(\?embed)?$/.test(location.search) && !hasKey()) {
+    const { codecs, mse } = document.documentElement.dataset;
     const link = document.createElement('link');
     link.rel = 'modulepreload';
-    link.href = document.documentElement.dataset.player ?? '';
+    link.href = ('VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse) ?? '';
     document.head.append(link);
 
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${location.pathname}`;
