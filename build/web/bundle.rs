@@ -10,12 +10,15 @@
 //!
 //! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
 //! demand becomes a script of its own, with the modules that the entry lacks; those that it has are
-//! handed over, so that no module runs twice in one page. A module that two such scripts want goes
-//! into the entry's.
+//! handed over.
+//!
+//! A module that keeps something (a variable, a table that fills) runs once in one page: where two scripts on demand
+//! want it, it goes into the entry's. One that only declares functions, classes and constants may be in
+//! several scripts, in each with what that one needs of it: so an entry has nothing for scripts that
+//! may never be asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::rc::Rc;
 
 use super::fault::Fault;
 use super::module::{Live, Module, Places, Written};
@@ -50,19 +53,23 @@ pub struct Bundler<'a> {
     made: BTreeMap<String, Script>,
 }
 
-/// What is needed of each module in a script and in all that it loads on demand.
+/// Of modules, which exports.
+type Exports<'a> = BTreeMap<String, BTreeSet<&'a str>>;
+
+/// What is needed of each module in a script.
 #[derive(Default)]
 struct Needs<'a> {
+    /// Of those that the script has itself.
     lives: BTreeMap<&'a str, Live<'a>>,
-    /// Of each module, which exports.
-    exports: BTreeMap<String, BTreeSet<&'a str>>,
+    /// Also of those that it is handed.
+    exports: Exports<'a>,
 }
 
 type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
 
 /// Where the modules of one script are.
 struct Plan<'p> {
-    needs: Rc<Needs<'p>>,
+    needs: Needs<'p>,
     /// What leads from this script to the others.
     others: String,
     /// Modules that another script hands over, first; then its own.
@@ -149,7 +156,10 @@ impl<'a> Bundler<'a> {
 
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
         let order = self.order_with_shared(entry)?;
-        let needs = Rc::new(self.needs(entry)?);
+        let wanted = self.wanted_of_keepers(entry)?;
+        let needs = self.needs(&order, wanted, |_, _| false)?;
+        let is_own = |it: &&str| needs.lives.contains_key(it);
+        let order: Vec<&str> = order.into_iter().filter(is_own).collect();
         let mut plan = plan(needs, &[], &order, others);
         self.resolve_urls(&order, &mut plan)?;
         self.resolve_on_demand(&order, &mut plan)?;
@@ -187,16 +197,26 @@ impl<'a> Bundler<'a> {
     /// The script for `import(path)` in a script that has the modules `given`, and the expression that
     /// loads it there.
     fn chunk(&mut self, path: &str, outer: &mut Plan<'a>) -> Result<String, Fault> {
-        let (reached, _) = self.reach(self.order(path)?)?;
-        let is_given = |it: &&str| outer.numbers.contains_key(it);
-        // Also what it only passes on.
-        let given: Vec<&str> = reached.into_iter().filter(is_given).collect();
-        let own = self.order(path)?;
-        let own: Vec<&str> = own.into_iter().filter(|it| !is_given(it)).collect();
+        let order = self.order(path)?;
+        let wanted = self.wanted_of_keepers(path)?;
+        let mut needs = self.needs(&order, wanted, |module, needed| {
+            let has = outer.needs.exports.get(module.path);
+            has.is_some_and(|has| module.keeps() || needed.is_subset(has))
+        })?;
+        let order = order.into_iter();
+        let own: Vec<&str> = order.filter(|it| needs.lives.contains_key(it)).collect();
         if own.is_empty() {
             return Ok(format!("Promise.resolve(${})", outer.numbers[path]));
         }
-        let mut plan = plan(Rc::clone(&outer.needs), &given, &own, "./");
+        // Also what it only passes on.
+        let (reached, _) = self.reach(self.order(path)?)?;
+        let is_given = |it: &&str| outer.numbers.contains_key(it) && !own.contains(it);
+        let given: Vec<&str> = reached.into_iter().filter(is_given).collect();
+        for path in &given {
+            let exports = outer.needs.exports[*path].clone();
+            needs.exports.insert((*path).to_owned(), exports);
+        }
+        let mut plan = plan(needs, &given, &own, "./");
         self.resolve_urls(&own, &mut plan)?;
         self.resolve_on_demand(&own, &mut plan)?;
         let parameters = (0..given.len()).map(|number| format!("${number}"));
@@ -282,45 +302,72 @@ impl<'a> Bundler<'a> {
         }
     }
 
-    /// What is needed where `entry` runs.
-    fn needs(&self, entry: &str) -> Result<Needs<'a>, Fault> {
-        let (_, wanted) = self.reach(self.order(entry)?)?;
-        let mut order = self.order(entry)?;
-        for on_demand in wanted.keys() {
-            self.visit(on_demand, &mut Vec::new(), &mut order)?;
-        }
+    /// What is needed of the modules of `order` that nothing else gives, where these exports are wanted.
+    fn needs(
+        &self,
+        order: &[&'a str],
+        mut wanted: Exports<'a>,
+        is_given: impl Fn(&Module<'a>, &BTreeSet<&'a str>) -> bool,
+    ) -> Result<Needs<'a>, Fault> {
         let mut needs = Needs::default();
         // Those that import first.
-        for path in order.into_iter().rev() {
+        for path in order.iter().rev() {
             let module = self.module(path)?;
-            let is_whole = path == entry || wanted.contains_key(path);
-            let needed = needs.exports.entry(path.to_owned()).or_default();
-            if is_whole {
-                needed.extend(module.exports.iter().map(|(exported, _)| *exported));
+            // What imports it is given.
+            let Some(needed) = wanted.remove(*path) else {
+                continue;
+            };
+            if is_given(module, &needed) {
+                continue;
             }
             let live = module.live(|exported| needed.contains(exported));
-            for import in &module.imports {
-                let used = import
-                    .names
-                    .iter()
-                    .filter(|(_, local)| live.variables.contains(local));
-                let exports = needs.exports.entry(import.path.clone()).or_default();
-                for (imported, _) in used {
-                    let exporter = self.module(&import.path)?;
-                    if !exporter
-                        .exports
-                        .iter()
-                        .any(|(exported, _)| exported == imported)
-                    {
-                        let message = format!("web/{} exports no {imported}", import.path);
-                        return Err(Fault::new(path, 1, message));
-                    }
-                    exports.insert(imported);
-                }
-            }
+            self.add_imports(module, &live, &mut wanted)?;
+            needs.exports.insert((*path).to_owned(), needed);
             needs.lives.insert(module.path, live);
         }
         Ok(needs)
+    }
+
+    /// Adds what the live part of a module imports.
+    fn add_imports(
+        &self,
+        module: &Module<'a>,
+        live: &Live<'a>,
+        wanted: &mut Exports<'a>,
+    ) -> Result<(), Fault> {
+        for import in &module.imports {
+            let exports = wanted.entry(import.path.clone()).or_default();
+            let used = import.names.iter();
+            for (imported, _) in used.filter(|(_, local)| live.variables.contains(local)) {
+                let mut exported = self.module(&import.path)?.exports.iter();
+                if !exported.any(|(exported, _)| exported == imported) {
+                    let message = format!("web/{} exports no {imported}", import.path);
+                    return Err(Fault::new(module.path, 1, message));
+                }
+                exports.insert(imported);
+            }
+        }
+        Ok(())
+    }
+
+    /// All that `entry` exports; and of modules that keep something, what is wanted where it runs, also by
+    /// what it loads on demand.
+    fn wanted_of_keepers(&self, entry: &str) -> Result<Exports<'a>, Fault> {
+        let (_, on_demand) = self.reach(self.order(entry)?)?;
+        let mut order = self.order(entry)?;
+        for path in on_demand.keys() {
+            self.visit(path, &mut Vec::new(), &mut order)?;
+        }
+        let is_whole = |path: &str| path == entry || on_demand.contains_key(path);
+        let mut wanted = Exports::new();
+        for path in order.iter().filter(|path| is_whole(path)) {
+            let exports = self.module(path)?.exports.iter();
+            let exports = exports.map(|(exported, _)| *exported).collect();
+            wanted.insert((*path).to_owned(), exports);
+        }
+        let mut wanted = self.needs(&order, wanted, |_, _| false)?.exports;
+        wanted.retain(|path, _| path == entry || self.modules[path.as_str()].keeps());
+        Ok(wanted)
     }
 
     fn resolve_urls(&mut self, order: &[&str], plan: &mut Plan<'a>) -> Result<(), Fault> {
@@ -417,7 +464,8 @@ impl<'a> Bundler<'a> {
         Ok((reached, wanted))
     }
 
-    /// The same as `order`, with the modules that more than one of the scripts on demand would have.
+    /// The same as `order`, with the modules that keep something and that more than one of the scripts on demand
+    /// would have.
     fn order_with_shared(&self, entry: &str) -> Result<Vec<&'a str>, Fault> {
         let mut order = self.order(entry)?;
         let (_, wanted) = self.reach(order.clone())?;
@@ -427,7 +475,7 @@ impl<'a> Bundler<'a> {
         }
         order.pop();
         for path in wanted.values().flatten() {
-            if times[path] > 1 {
+            if times[path] > 1 && self.module(path)?.keeps() {
                 self.visit(path, &mut Vec::new(), &mut order)?;
             }
         }
@@ -436,7 +484,7 @@ impl<'a> Bundler<'a> {
     }
 }
 
-fn plan<'a>(needs: Rc<Needs<'a>>, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
+fn plan<'a>(needs: Needs<'a>, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
     let all = given.iter().chain(own).enumerate();
     Plan {
         needs,
@@ -549,6 +597,65 @@ mod tests {
             made["made/d.js"].text.contains("Promise.resolve($0)"),
             "{made:?}"
         );
+    }
+
+    #[test]
+    fn script_on_demand_brings_functions_that_its_page_has_no_use_for() {
+        let made = bundle(
+            &[
+                (
+                    "a.js",
+                    "import { f } from './f.js';\nf();\nimport('./b.js');\nimport('./c.js');",
+                ),
+                (
+                    "b.js",
+                    "import { g } from './f.js';\nimport('./d.js');\nexport const b = g;",
+                ),
+                (
+                    "c.js",
+                    "import { f, k } from './f.js';\nexport const c = [f, k];",
+                ),
+                ("d.js", "import { g } from './f.js';\nexport const d = g;"),
+                (
+                    "f.js",
+                    "export function f() { f; }\nexport function g() { g; }\nexport const k = {};",
+                ),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        // What keeps something is one for all.
+        assert_eq!(made["made/c.js"].modules, ["c.js"]);
+        let made = bundle(
+            &[
+                (
+                    "a.js",
+                    "import { f } from './f.js';\nf();\nimport('./b.js');\nimport('./c.js');",
+                ),
+                (
+                    "b.js",
+                    "import { g } from './f.js';\nimport('./d.js');\nexport const b = g;",
+                ),
+                ("c.js", "import { f } from './f.js';\nexport const c = f;"),
+                ("d.js", "import { g } from './f.js';\nexport const d = g;"),
+                (
+                    "f.js",
+                    "export function f() { f; }\nexport function g() { g; }",
+                ),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        assert!(!made["made/a.js"].text.contains("function b"), "{made:?}");
+        assert_eq!(made["made/b.js"].modules, ["f.js", "b.js"]);
+        assert!(
+            made["made/b.js"]
+                .text
+                .contains("const $0=(()=>{\nfunction a(){a}\nreturn[a]})();")
+        );
+        assert_eq!(made["made/c.js"].modules, ["c.js"]);
+        // It has it from the script that asks for it.
+        assert_eq!(made["made/d.js"].modules, ["d.js"]);
     }
 
     #[test]

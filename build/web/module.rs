@@ -117,6 +117,28 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// Whether it keeps something between calls, or does something when it runs, so that two of it in one page
+    /// would not be one.
+    pub fn keeps(&self) -> bool {
+        let does = |number: usize| {
+            let mut tokens = self.tokens_of(number).peekable();
+            tokens.peek().is_some() && self.units[number].declares.is_none()
+        };
+        let mut units = 0..self.units.len();
+        !self.on_demand.is_empty()
+            || units.any(|number| does(number) || self.has_empty_table(number))
+    }
+
+    /// Whether a constant has `[]` or `{}` in it, which is there to be filled.
+    fn has_empty_table(&self, unit: usize) -> bool {
+        let tokens: Vec<&str> = self
+            .tokens_of(unit)
+            .map(|at| self.tokens[at].text)
+            .collect();
+        let is_empty = |pair: &[&str]| matches!(pair, ["[", "]"] | ["{", "}"]);
+        tokens.first() == Some(&"const") && tokens.windows(2).any(is_empty)
+    }
+
     /// What of it is needed where these exports are.
     pub fn live(&self, is_needed: impl Fn(&str) -> bool) -> Live<'a> {
         let mut live = Live {
@@ -801,6 +823,27 @@ mod tests {
                     .join("_")
             };
             assert_eq!(pattern(&made), pattern(written), "{source}: {made}");
+        }
+    }
+
+    #[test]
+    fn module_keeps_what_changes_between_calls() {
+        for (source, keeps) in [
+            (
+                "import { b } from './b.js';\nconst A = [1, { c: 2 }];\nexport function f() { let d = []; b(d); }",
+                false,
+            ),
+            ("class A { #b = []; }\nexport { A as B };", false),
+            ("export const f = (a) => a;", false),
+            ("let a = 1;", true),
+            ("const a = [];", true),
+            ("const a = { b: {} };", true),
+            ("const a = new Map();", true),
+            ("class A { static b = 1; }", true),
+            ("a();", true),
+            ("const f = () => import('./b.js');", true),
+        ] {
+            assert_eq!(parse(source).keeps(), keeps, "{source}");
         }
     }
 
