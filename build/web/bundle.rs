@@ -48,8 +48,6 @@ pub struct Bundler<'a> {
     on_demand: BTreeSet<String>,
     /// Names of scripts, by the modules that they begin with.
     entries: BTreeMap<String, String>,
-    /// Names of the scripts that entries import on demand, by the modules that both begin with.
-    parts: BTreeMap<(String, String), String>,
     made: BTreeMap<String, Script>,
 }
 
@@ -75,8 +73,6 @@ struct Plan<'p> {
     /// Modules that another script hands over, first; then its own.
     numbers: BTreeMap<&'p str, usize>,
     on_demand: BTreeMap<String, String>,
-    /// Of these, the names of scripts.
-    parts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
 }
 
@@ -104,7 +100,6 @@ impl<'a> Bundler<'a> {
             modules,
             naming,
             entries: BTreeMap::new(),
-            parts: BTreeMap::new(),
             made: BTreeMap::new(),
         })
     }
@@ -123,11 +118,6 @@ impl<'a> Bundler<'a> {
         let name = self.keep_by_name(text, &order);
         self.entries.insert(entry.to_owned(), name.clone());
         Ok(name)
-    }
-
-    /// The name of the script that the script of `entry` imports on demand for the module `path`.
-    pub fn part(&self, entry: &str, path: &str) -> Option<&String> {
-        self.parts.get(&(entry.to_owned(), path.to_owned()))
     }
 
     /// The same for a script with an address of its own: `others` leads from there to all others.
@@ -156,17 +146,13 @@ impl<'a> Bundler<'a> {
 
     fn script(&mut self, entry: &str, others: &str) -> Result<(String, Vec<&'a str>), Fault> {
         let order = self.order_with_shared(entry)?;
-        let wanted = self.wanted_of_keepers(entry)?;
+        let wanted = self.begin_needs(entry)?;
         let needs = self.needs(&order, wanted, |_, _| false)?;
         let is_own = |it: &&str| needs.lives.contains_key(it);
         let order: Vec<&str> = order.into_iter().filter(is_own).collect();
         let mut plan = plan(needs, &[], &order, others);
         self.resolve_urls(&order, &mut plan)?;
         self.resolve_on_demand(&order, &mut plan)?;
-        for (path, name) in &plan.parts {
-            let key = (entry.to_owned(), path.clone());
-            self.parts.insert(key, name.clone());
-        }
         let mut text = String::new();
         for path in &order {
             let module = self.module(path)?;
@@ -196,9 +182,9 @@ impl<'a> Bundler<'a> {
 
     /// The script for `import(path)` in a script that has the modules `given`, and the expression that
     /// loads it there.
-    fn chunk(&mut self, path: &str, outer: &mut Plan<'a>) -> Result<String, Fault> {
+    fn chunk(&mut self, path: &str, outer: &Plan<'a>) -> Result<String, Fault> {
         let order = self.order(path)?;
-        let wanted = self.wanted_of_keepers(path)?;
+        let wanted = self.begin_needs(path)?;
         let mut needs = self.needs(&order, wanted, |module, needed| {
             let has = outer.needs.exports.get(module.path);
             has.is_some_and(|has| module.keeps() || needed.is_subset(has))
@@ -223,6 +209,10 @@ impl<'a> Bundler<'a> {
         let parameters = parameters.collect::<Vec<_>>().join(",");
         let mut text = format!("let made;\nexport default({parameters})=>made??=(()=>{{\n");
         for module in &own {
+            if self.module(module)?.awaits {
+                let message = format!("awaits, and is loaded on demand with web/{path}");
+                return Err(Fault::new(module, 1, message));
+            }
             self.write_module(&mut text, module, &plan)?;
         }
         writeln!(text, "return ${};\n}})();", plan.numbers[path]).expect("text takes all");
@@ -230,14 +220,17 @@ impl<'a> Bundler<'a> {
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        let expression = format!("import('{others}{name}').then((it)=>it.default({arguments}))");
-        outer.parts.insert(path.to_owned(), name);
-        Ok(expression)
+        Ok(format!("import('{others}{name}').then((it)=>it.default({arguments}))"))
     }
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
         let module = self.module(path)?;
-        writeln!(text, "const ${}=(()=>{{", plan.numbers[path]).expect("text takes all");
+        let scope = if module.awaits {
+            "await(async()=>{"
+        } else {
+            "(()=>{"
+        };
+        writeln!(text, "const ${}={scope}", plan.numbers[path]).expect("text takes all");
         let written = module.write(false, &plan.needs.lives[path], plan);
         self.write_imports(text, module, &written, plan);
         text.push_str(&written.text);
@@ -350,11 +343,12 @@ impl<'a> Bundler<'a> {
         Ok(())
     }
 
-    /// All that `entry` exports; and of modules that keep something, what is wanted where it runs, also by
-    /// what it loads on demand.
-    fn wanted_of_keepers(&self, entry: &str) -> Result<Exports<'a>, Fault> {
+    /// All that `entry` exports, and what it imports both at once and on demand; and of modules that keep
+    /// something, what is wanted where it runs, also by what it loads on demand.
+    fn begin_needs(&self, entry: &str) -> Result<Exports<'a>, Fault> {
         let (_, on_demand) = self.reach(self.order(entry)?)?;
-        let mut order = self.order(entry)?;
+        let own = self.order(entry)?;
+        let mut order = own.clone();
         for path in on_demand.keys() {
             self.visit(path, &mut Vec::new(), &mut order)?;
         }
@@ -366,7 +360,8 @@ impl<'a> Bundler<'a> {
             wanted.insert((*path).to_owned(), exports);
         }
         let mut wanted = self.needs(&order, wanted, |_, _| false)?.exports;
-        wanted.retain(|path, _| path == entry || self.modules[path.as_str()].keeps());
+        let is_both = |path: &str| is_whole(path) && own.contains(&path);
+        wanted.retain(|path, _| is_both(path) || self.modules[path.as_str()].keeps());
         Ok(wanted)
     }
 
@@ -491,7 +486,6 @@ fn plan<'a>(needs: Needs<'a>, given: &[&'a str], own: &[&'a str], others: &str) 
         others: others.to_owned(),
         numbers: all.map(|(number, path)| (*path, number)).collect(),
         on_demand: BTreeMap::new(),
-        parts: BTreeMap::new(),
         urls: BTreeMap::new(),
     }
 }
@@ -656,6 +650,27 @@ mod tests {
         assert_eq!(made["made/c.js"].modules, ["c.js"]);
         // It has it from the script that asks for it.
         assert_eq!(made["made/d.js"].modules, ["d.js"]);
+    }
+
+    #[test]
+    fn module_that_awaits_is_awaited_by_the_script_that_has_it() {
+        let mut sources = [
+            ("a.js", "import './b.js';\nimport { c } from './c.js';\nc();"),
+            ("b.js", "export const b = 1;"),
+            ("c.js", "const d = await import('./b.js');\nexport const c = () => d;"),
+        ];
+        let made = bundle(&sources, "a.js").unwrap();
+        assert_eq!(
+            made["made/a.js"].text,
+            "const $0=(()=>{\nconst a=1;\nreturn{b:a}})();\n\
+             const $1=await(async()=>{\nconst b=await Promise.resolve($0);const a=()=>b;\nreturn[a]})();\n\
+             const{0:a}=$1;\na();\n"
+        );
+        sources[0].1 = "import('./c.js');";
+        assert_eq!(
+            bundle(&sources, "a.js").unwrap_err().to_string(),
+            "web/c.js:1: awaits, and is loaded on demand with web/c.js"
+        );
     }
 
     #[test]

@@ -7,15 +7,12 @@ pub trait References {
     /// The name of one sheet made of these.
     fn sheet(&mut self, paths: &[String]) -> Result<String, Fault>;
     fn script(&mut self, path: &str) -> Result<String, Fault>;
-    /// The name of what the script of `entry` imports on demand.
-    fn part(&mut self, entry: &str, path: &str) -> Result<String, Fault>;
     /// The text of a script that stands in the page itself.
     fn inline(&mut self, path: &str) -> Result<String, Fault>;
     fn file(&mut self, path: &str) -> Result<String, Fault>;
 }
 
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";
-const SCRIPT: &str = "<script type=\"module\" src=\"";
 /// A script of the old kind, which a browser waits for: so it stands in the page.
 const INLINE: [&str; 2] = ["<script src=\"", "\"></script>"];
 const ASSETS: &str = "assets/";
@@ -37,11 +34,6 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
     let html = without_comments(path, &lines.join("\n"))?;
     let html = join_sheets(path, &html, references)?;
     let (html, inline) = take_inline(path, &html, references)?;
-    let entry = entry_of(&html);
-    if let Some(entry) = entry {
-        // Before its parts are asked for.
-        references.script(entry)?;
-    }
     let mut written = String::with_capacity(html.len());
     let mut rest = html.as_str();
     // What stands in quotes and leads to `assets/`, from wherever the page is.
@@ -63,10 +55,11 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
         match value[up..].strip_prefix(ASSETS) {
             Some(name) if is_made(name) => written.push_str(value),
             Some(file) => {
-                let name = match entry {
-                    Some(entry) if written.ends_with(SCRIPT) => references.script(entry)?,
-                    Some(entry) if file.ends_with(".js") => references.part(entry, file)?,
-                    _ => references.file(file)?,
+                // Named by the page's tag, or for its own script, which asks for one of several.
+                let name = if file.ends_with(".js") {
+                    references.script(file)?
+                } else {
+                    references.file(file)?
                 };
                 written.push_str(&format!("{}{ASSETS}{name}", &value[..up]));
             }
@@ -80,13 +73,6 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
         Some(script) => written.replacen(PLACE, &script, 1),
         None => written,
     })
-}
-
-/// The module that the page's script begins with.
-fn entry_of(html: &str) -> Option<&str> {
-    let (_, behind) = html.split_once(SCRIPT)?;
-    let (value, _) = behind.split_once('"')?;
-    value.trim_start_matches("../").strip_prefix(ASSETS)
 }
 
 /// Where the script of the page goes, so that its quotes are not taken for the page's.
@@ -178,10 +164,6 @@ mod tests {
             Ok(format!("script-of-{path}"))
         }
 
-        fn part(&mut self, entry: &str, path: &str) -> Result<String, Fault> {
-            Ok(format!("part-of-{entry}:{path}"))
-        }
-
         fn inline(&mut self, path: &str) -> Result<String, Fault> {
             Ok(format!("const a=\"assets/{path}\""))
         }
@@ -217,7 +199,7 @@ mod tests {
             <a href=\"../\">assets/b</a>\n";
         assert_eq!(
             write("a.html", source, &mut Made).unwrap(),
-            "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/part-of-a/a.js:a/b.js\">\n<title>A</title>\n\
+            "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/script-of-a/b.js\">\n<title>A</title>\n\
              <link rel=\"icon\" href=\"../assets/file-of-favicon.svg\">\n\
              <link rel=\"stylesheet\" href=\"../assets/style+a/a.css\">\n\
              <script type=\"module\" src=\"../assets/script-of-a/a.js\"></script>\n<a href=\"../\">assets/b</a>\n"

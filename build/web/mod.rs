@@ -1,9 +1,9 @@
 //! What the binary serves, made of `web/` when it is built.
 //!
 //! ```text
-//! watch/watch.html ─────────────► watch/watch.html, with these names in it
-//! watch/watch.js + its imports ─► assets/watch-0d1e2f3a4b.js
-//! style.css ────────────────────► assets/watch-5c6d7e8f90.css, without other pages' rules
+//! home/home.html ───────────────► home/home.html, with these names in it
+//! home/home.js + its imports ───► assets/home-0d1e2f3a4b.js
+//! style.css ────────────────────► assets/home-5c6d7e8f90.css, without other pages' rules
 //! favicon.svg ──────────────────► assets/favicon-1a2b3c4d5e.svg
 //! every file as it is ──────────► assets/PATH, for people with a debugger
 //! which modules a script has ───► assets/scripts.json, for them too
@@ -128,7 +128,7 @@ fn is_text(path: &str) -> bool {
         .any(|end| path.ends_with(end))
 }
 
-/// `watch/watch.js` and its content: `watch-0d1e2f3a4b.js`.
+/// `home/home.js` and its content: `home-0d1e2f3a4b.js`.
 fn hashed_name(path: &str, content: &[u8]) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -234,14 +234,6 @@ impl References for Site<'_> {
 
     fn script(&mut self, path: &str) -> Result<String, Fault> {
         self.bundler.entry(path)
-    }
-
-    fn part(&mut self, entry: &str, path: &str) -> Result<String, Fault> {
-        let name = self.bundler.part(entry, path).cloned();
-        name.ok_or_else(|| {
-            let message = format!("web/{entry} imports no {path} on demand");
-            Fault::new(&self.page, 1, message)
-        })
     }
 
     fn inline(&mut self, path: &str) -> Result<String, Fault> {
@@ -388,7 +380,7 @@ mod tests {
             name
         };
         let (script, other) = (
-            name_of(&one, "watch-", ".js"),
+            name_of(&one, "watch-mse-", ".js"),
             name_of(&one, "home-", ".js"),
         );
         // A module deep below changes the scripts that have it, and no other.
@@ -397,7 +389,7 @@ mod tests {
             .unwrap()
             .extend(b"glue();\n");
         let two = served(&sources).unwrap();
-        assert_ne!(name_of(&two, "watch-", ".js"), script);
+        assert_ne!(name_of(&two, "watch-mse-", ".js"), script);
         assert_eq!(name_of(&two, "home-", ".js"), other);
         // A comment changes none.
         sources
@@ -460,12 +452,15 @@ mod tests {
                 assert!(names.contains(reference), "{}: {reference}", page.name);
             }
             let count = |end: &str| references.iter().filter(|it| it.ends_with(end)).count();
-            // Nothing of an error moves.
-            let scripts = usize::from(page.name != "errors/error.html");
-            // And the two players, to be fetched ahead.
-            let parts = 2 * usize::from(page.name == "watch/watch.html");
+            let scripts = match page.name.as_str() {
+                // Nothing of an error moves.
+                "errors/error.html" => 0,
+                // One for each player.
+                "watch/watch.html" => 2,
+                _ => 1,
+            };
             let counts = (count(".css"), count(".js"));
-            assert_eq!(counts, (1, scripts + parts), "{}", page.name);
+            assert_eq!(counts, (1, scripts), "{}", page.name);
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Module<'a> {
     pub on_demand: Vec<String>,
     /// Paths of scripts and other files that it names by `new URL('./a.js', import.meta.url)`.
     pub urls: Vec<String>,
+    /// Whether it waits for something before it is there, as only a page's own script may.
+    pub awaits: bool,
     tokens: Vec<Token<'a>>,
     names: Names<'a>,
     pieces: Vec<Piece>,
@@ -94,6 +96,7 @@ impl<'a> Module<'a> {
             exports: Vec::new(),
             on_demand: Vec::new(),
             urls: Vec::new(),
+            awaits: false,
             names: names(&tokens),
             tokens: Vec::new(),
             pieces: Vec::new(),
@@ -319,6 +322,7 @@ impl<'a> Parser<'_, 'a> {
             match (token.kind, token.text) {
                 (Kind::Sign, "{" | "(" | "[") => depth += 1,
                 (Kind::Sign, "}" | ")" | "]") => depth -= 1,
+                (Kind::Name, "await") => self.module.awaits |= depth == 0,
                 (Kind::Name, text) if is_module_number(text) => {
                     return Err(format!(
                         "{text} is the name of a module in bundles: take another"

@@ -182,14 +182,14 @@ function shape(node) {
   return parts.join(' ');
 }
 
-/** What a bundle has in place of `import('./a.js')`: what it loads, and what it hands over. */
+/** What a bundle has in place of `import('./a.js')`: what it loads, and what it hands over; or the module that is there. */
 export function loading(node) {
   const [first] = node.callee?.object?.arguments ?? [];
   if (node.callee?.object?.type === 'ImportExpression') {
     const [{ body }] = node.arguments;
     return { name: node.callee.object.source.value, given: body.arguments.map(({ name }) => name) };
   }
-  return first ? null : { name: null, given: [] };
+  return first ? null : { name: null, given: node.arguments.map(({ name }) => name) };
 }
 
 const isLoading = (node) =>

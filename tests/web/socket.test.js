@@ -79,11 +79,12 @@ test('a connection is dropped without the word for an end, and made again at onc
 
 let pages = 0;
 
-/** A page whose own script (web/watch/early.js) has run, and the scripts that it has fetched ahead. */
+/** A page whose own script (web/watch/early.js) has run, and what that has asked for. */
 async function earlyPage(t, address, { kept = 0 } = {}) {
   const clock = new Clock(t);
   FakeSocket.made.length = 0;
   const fetched = [];
+  const parsed = [];
   withGlobals(t, {
     WebSocket: FakeSocket,
     earlySocket: undefined,
@@ -91,8 +92,9 @@ async function earlyPage(t, address, { kept = 0 } = {}) {
     sessionStorage: { length: kept },
     document: {
       createElement: () => ({}),
-      documentElement: { dataset: { player: 'player.js' } },
-      head: { append: ({ rel, href }) => fetched.push([rel, href]) },
+      addEventListener: (type, listener) => type === 'DOMContentLoaded' && parsed.push(listener),
+      documentElement: { dataset: { codecs: 'codecs.js', mse: 'mse.js' } },
+      head: { append: ({ rel, href, type, src }) => fetched.push([rel ?? type, href ?? src]) },
     },
   });
   pages += 1;
@@ -104,12 +106,15 @@ async function earlyPage(t, address, { kept = 0 } = {}) {
     lost: ({ opened }) => told.push(opened ? 'lost' : 'refused'),
   });
   t.after(() => socket.close());
-  return { socket, told, fetched, clock, made: FakeSocket.made };
+  return { socket, told, fetched, parsed, clock, made: FakeSocket.made };
 }
 
 test('the socket that a page opened early is taken over, with what it missed and in that order', async (t) => {
-  const { socket, told, fetched, clock, made } = await earlyPage(t, 'http://host/live/demo?embed');
-  assert.deepEqual([made.map(({ url }) => url), fetched], [['ws://host/live/demo'], [['modulepreload', 'player.js']]]);
+  const { socket, told, clock, made } = await earlyPage(t, 'http://host/live/demo?embed');
+  assert.deepEqual(
+    made.map(({ url }) => url),
+    ['ws://host/live/demo'],
+  );
   made[0].open();
   made[0].say({ type: 'hello' });
   socket.connect();
@@ -147,11 +152,21 @@ for (const [what, address, kept] of [
   ['another player', 'http://host/live/demo?player=src', 0],
   ['something kept in the session', 'http://host/live/demo', 1],
 ]) {
-  test(`nothing is early with ${what}`, async (t) => {
-    const { made, fetched } = await earlyPage(t, address, { kept });
-    assert.deepEqual([made, fetched], [[], []]);
+  test(`no socket is early with ${what}`, async (t) => {
+    const { made } = await earlyPage(t, address, { kept });
+    assert.deepEqual(made, []);
   });
 }
+
+test('the script for the browser is fetched at once, and runs when the page is read', async (t) => {
+  const { fetched, parsed } = await earlyPage(t, 'http://host/live/demo?t=-30');
+  assert.deepEqual(fetched, [['modulepreload', 'mse.js']]);
+  for (const listener of parsed) listener();
+  assert.deepEqual(fetched, [
+    ['modulepreload', 'mse.js'],
+    ['module', 'mse.js'],
+  ]);
+});
 
 test('an early socket that leads elsewhere is closed', async (t) => {
   const { made } = await earlyPage(t, 'http://host/live/demo');

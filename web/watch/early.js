@@ -1,9 +1,12 @@
-// Stands in the page itself, so that the socket opens while the rest of the page is still on its way;
-// `StreamSocket` takes it over, with what it missed. Only where the page's address says all that the
-// socket needs: then it is also clear which player will be asked for.
+// Stands in the page itself: asks for the script with the player that this browser will most likely play by, to be
+// run once the page is read; and opens the socket while that script is on its way. `StreamSocket` takes it over, with
+// what it missed. Only where the page's address says all that the socket needs.
 {
   /** After so long without the page's script, something is wrong, and media would pile up. */
   const TAKEN_WITHIN_MS = 10_000;
+
+  /** @param {Partial<HTMLLinkElement & HTMLScriptElement>} facts */
+  const append = (/** @type {'link' | 'script'} */ tag, facts) => document.head.append(Object.assign(document.createElement(tag), facts));
 
   const hasKey = () => {
     try {
@@ -13,13 +16,12 @@
     }
   };
 
-  if (/^(\?embed)?$/.test(location.search) && !hasKey()) {
-    const { codecs, mse } = document.documentElement.dataset;
-    const link = document.createElement('link');
-    link.rel = 'modulepreload';
-    link.href = ('VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse) ?? '';
-    document.head.append(link);
+  const { codecs, mse } = document.documentElement.dataset;
+  const src = 'VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse;
+  append('link', { rel: 'modulepreload', href: src });
+  document.addEventListener('DOMContentLoaded', () => append('script', { type: 'module', src }));
 
+  if (/^(\?embed)?$/.test(location.search) && !hasKey()) {
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${location.pathname}`;
     const socket = /** @type {import('../lib/socket.js').EarlySocket} */ (new WebSocket(url, 'videostream.v1'));
     socket.binaryType = 'arraybuffer';

@@ -66,7 +66,8 @@ const isPlain = query.get('player') === 'src';
 const isClassic = query.get('player') === 'classic';
 const classic = !isPlain && (isClassic || !hasMse) ? await loadClassic() : null;
 const needsMse = !isPlain && !classic && (!codecs || beginsBehindMs > 0);
-const players = new Players(video, send, { codecs, mse: needsMse ? await loadMse() : null, classic, latency: query.get('latency') });
+const mse = needsMse ? await loadMse() : null;
+const players = new Players(video, send, { codecs, mse, classic, latency: query.get('latency') });
 const controls = new Controls({
   toggle,
   seekBy: (byMs) => {
