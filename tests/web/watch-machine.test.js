@@ -4,6 +4,7 @@ import { FAULTS_MOST, FAULTS_WITHIN_MS } from '../../web/watch/by-server.js';
 import * as machine from '../../web/watch/machine.js';
 import { begin, EVENTS, isHitched, isPaused, isSlow, isSoundOnly, STATES } from '../../web/watch/states.js';
 import { mseType, playsOf } from '../../web/watch/types.js';
+import { wordsFor } from '../../web/watch/words.js';
 
 const ALL = { all: true, withoutAudio: false, withoutVideo: false };
 const NONE = { all: false, withoutAudio: false, withoutVideo: false };
@@ -51,6 +52,9 @@ const run = (state, ...events) =>
     const [type, more] = [each].flat();
     return next(before, type, more).state;
   }, state);
+
+/** What the page says of a state. */
+const said = (state) => wordsFor(state.name, { ...state, name: 'show' }).text;
 
 const { state: fresh } = begin({ hasMse: true, nowMs: START_MS });
 const { state: plain } = begin({ hasMse: true, isPlain: true, nowMs: START_MS });
@@ -206,7 +210,7 @@ test('faults cause a new join, a limited number of times', () => {
   }
   const last = next(state, 'failed', { nowMs: 3000 });
   assert.deepEqual([last.state.name, last.effects], ['error', ['warn', 'closeSocket']]);
-  assert.match(last.state.error.text, /^The browser says: decode error\. Press Try again/);
+  assert.match(said(last.state), /The browser says: decode error\. Press Try again/);
   const later = next(state, 'failed', { nowMs: 2000 + FAULTS_WITHIN_MS + FAULTS_MOST });
   assert.equal(later.state.name, 'reconnecting');
 });
@@ -224,7 +228,7 @@ test('as much of a type is played as the browser knows', () => {
   const init = (plays, state = fresh) => next(state, 'init', { mime: 'video/webm;codecs="vp9,mp4a"', plays: { ...NONE, ...plays } });
   const silent = init({ withoutAudio: true, withoutVideo: true });
   assert.deepEqual([silent.state.ignored, silent.effects], ['audio', ['newPlayer', 'announce']]);
-  assert.match(silent.state.missing, /no sound: it is in AAC/);
+  assert.match(said({ ...silent.state, name: 'playing' }), /no sound: it is in AAC/);
   const plainly = init({ withoutVideo: true });
   assert.deepEqual([plainly.state.way, plainly.state.name], ['plain', 'connecting']);
   assert.deepEqual(plainly.effects, ['closeSocket', 'openPlain', 'watchPlain']);
@@ -233,16 +237,16 @@ test('as much of a type is played as the browser knows', () => {
   const blind = init({ withoutVideo: true }, back.state);
   assert.deepEqual([blind.state.ignored, blind.effects], ['video', ['newPlayer', 'announce']]);
   const all = init({ all: true }, blind.state);
-  assert.deepEqual([all.state.ignored, all.state.missing, all.effects], [null, '', ['newPlayer', 'announce']]);
+  assert.deepEqual([all.state.ignored, all.state.missing, all.effects], [null, null, ['newPlayer', 'announce']]);
 });
 
 test('an unplayable stream is reported with a link for another player', () => {
   const tried = run(fresh, ['init', { plays: NONE }], 'plainLate');
-  assert.deepEqual([tried.name, tried.error.hasPlainStream], ['error', true]);
-  assert.match(tried.error.text, /VP8/);
+  assert.deepEqual([tried.name, tried.error], ['error', { why: 'unplayable' }]);
+  assert.match(said(tried), /VP8/);
   const wrapped = run(playing, ['declared', { tracks: WRAPPED }]);
   assert.deepEqual([wrapped.way, wrapped.name], ['plain', 'connecting']);
-  assert.match(run(wrapped, 'plainLate').error.text, /compressed tracks \(VP8 and Opus\)/);
+  assert.match(said(run(wrapped, 'plainLate')), /compressed tracks \(VP8 and Opus\)/);
 });
 
 test('an ended plain stream causes a status request, and its answer decides', () => {

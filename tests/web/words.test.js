@@ -1,5 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { briefWordsFor, countdown, delayText } from '../../web/watch/brief-words.js';
 import * as watch from '../../web/watch/words.js';
 import { STATES as WATCH_STATES } from '../../web/watch/states.js';
 import { smoother } from '../../web/watch/links.js';
@@ -223,8 +224,25 @@ test('a slow connection has a way to more delay, which keeps the rest of the add
   assert.equal(smoother(''), '?latency=smooth');
 });
 
+test('words that need nothing more of the server are there at once, and the same', () => {
+  const says = (state, facts) => briefWordsFor(state, { name: 'show', ...facts });
+  for (const state of WATCH_STATES) {
+    const words = says(state);
+    assert.equal(words !== null, ['connecting', 'playing', 'reconnecting'].includes(state), state);
+    if (words) assert.deepEqual(words, watch.wordsFor(state, { name: 'show' }));
+  }
+  for (const hitch of ['dry', 'offline', 'line']) {
+    assert.deepEqual(says('playing', { hitch }), watch.wordsFor('playing', { name: 'show', hitch }));
+    assert.equal(says('playing', { hitch, behindMs: 5000 }), null);
+    assert.deepEqual(says('playing', { hitch }), watch.wordsFor('playing', { name: 'show', hitch, behindMs: 5000 }));
+  }
+  for (const facts of [{ isPaused: true }, { missing: 'audio' }, { behindMs: 5000 }, { hitch: 'slow' }])
+    assert.equal(says('playing', facts), null);
+  assert.equal(says('connecting', { slowCodecs: ['vp9'] }), null);
+});
+
 test('a far retry counts down in whole seconds, and a near one does not', () => {
-  assert.deepEqual([3900, 1000, 0, -5, null].map(watch.countdown), ['Trying again in 4 s.', 'Trying again in 1 s.', '', '', '']);
+  assert.deepEqual([3900, 1000, 0, -5, null].map(countdown), ['Trying again in 4 s.', 'Trying again in 1 s.', '', '', '']);
 });
 
 test('viewers and time on air are shown as far as they are known', () => {
@@ -235,7 +253,7 @@ test('viewers and time on air are shown as far as they are known', () => {
 });
 
 test('the delay beside the badge is in seconds', () => {
-  const plain = (ms) => watch.delayText(ms).replace('\u202f', ' ');
+  const plain = (ms) => delayText(ms).replace('\u202f', ' ');
   assert.deepEqual([null, 20, 249, 1740, 12_400].map(plain), ['', '0.1 s', '0.2 s', '1.7 s', '12 s']);
 });
 

@@ -358,8 +358,9 @@ export class StreamPlayer extends EventTarget {
       if (state.isWrongKey) return { code: 'key', message: 'That key is wrong. Check it, or ask the person who gave it to you.' };
       return { code: 'key', message: 'This stream needs a key.' };
     }
-    const problem = /** @type {Partial<import('./refusal.js').Problem>} */ (state?.error ?? {});
-    return { code: problem.code ?? 'unplayable', message: `${problem.title ?? 'It cannot be played.'} ${problem.text ?? ''}`.trim() };
+    const { code = 'unplayable' } = /** @type {Partial<import('./refusal.js').Problem>} */ (state?.error ?? {});
+    const { title, text } = wordsFor('error', { name: this.#address?.name ?? '', ...state });
+    return { code, message: `${title} ${text}`.trim() };
   }
 
   /**

@@ -1,12 +1,9 @@
 // What the server's messages, and its answers about a plain stream, make of the viewer page's state. Pure:
 // machine.js asks.
 
-import { codecsOf } from '../player/webm-edit.js';
 import { noSuch } from '../lib/no-such.js';
 import { fail, stay, to } from './states.js';
 import { isShifted } from './time-shift.js';
-import { kindsOf } from './types.js';
-import { explainMissing, explainUnplayable } from './words.js';
 
 /** Fresh joins after faults within this time, before we give up. */
 export const FAULTS_WITHIN_MS = 20_000;
@@ -140,19 +137,18 @@ function playType(state) {
   const { mime, plays } = state;
   const nowMs = state.dataAtMs;
   // The video element itself says what of it plays.
-  if (state.isClassic) return playWithout(state, null, '');
-  if (plays.all) return playWithout(state, state.missing ? null : state.ignored, '');
-  const kinds = kindsOf(mime);
-  if (plays.withoutAudio) return playWithout(state, 'audio', explainMissing('audio', kinds.audio));
+  if (state.isClassic) return playWithout(state, null, null);
+  if (plays.all) return playWithout(state, state.missing ? null : state.ignored, null);
+  if (plays.withoutAudio) return playWithout(state, 'audio', 'audio');
   if (state.plainFailed !== mime) return playPlainly(state, nowMs);
-  if (plays.withoutVideo) return playWithout(state, 'video', explainMissing('video', kinds.video));
+  if (plays.withoutVideo) return playWithout(state, 'video', 'video');
   return giveUp(state, nowMs);
 }
 
 /**
  * @param {State} state
  * @param {Kind | null} ignored
- * @param {string} missing
+ * @param {Kind | null} missing
  * @returns {Step}
  */
 function playWithout(state, ignored, missing) {
@@ -191,8 +187,7 @@ function plainFailed(state, nowMs) {
  * @returns {Step}
  */
 function giveUp(state, nowMs) {
-  const { mime, tracks } = state;
-  return fail(state, explainUnplayable(mime, codecsOf(mime), tracks), nowMs, ['closePlain', 'closeSocket', 'dropPlayer']);
+  return fail(state, { why: 'unplayable' }, nowMs, ['closePlain', 'closeSocket', 'dropPlayer']);
 }
 
 /**
@@ -208,8 +203,7 @@ function joinAfresh(state, message, nowMs) {
   const warning = `joining afresh: ${message || `tracks ended, ignoring ${state.ignored}`}`;
   const told = { ...state, faultsAtMs };
   if (faultsAtMs.length > FAULTS_MOST) {
-    const text = `${message ? `The browser says: ${message}. ` : ''}Press Try again, or open it in another browser.`;
-    return { ...fail(told, { title: 'The stream cannot be played.', text }, nowMs, ['warn', 'closeSocket']), warning };
+    return { ...fail(told, { why: 'failed', message }, nowMs, ['warn', 'closeSocket']), warning };
   }
   const name = state.wasOnAir ? 'reconnecting' : 'connecting';
   return { ...to({ ...told, isStale: false }, name, nowMs, ['warn', 'newPlayer', 'reconnect']), warning };

@@ -1,7 +1,7 @@
 // The player's controls: buttons, volume, keys, taps, and when they are in sight.
 
 import { element } from '../lib/element.js';
-import { rememberedVolume, rememberVolume } from '../lib/volume.js';
+import { rememberVolume } from '../lib/volume.js';
 import { actionFor, placeOf } from './keys.js';
 
 const SEEN_MS = 2500;
@@ -53,21 +53,25 @@ export class Controls {
   /** @param {Listener} on */
   constructor(on) {
     this.#on = on;
-    const kept = rememberedVolume();
-    this.#video.volume = kept.volume;
-    this.#video.muted = kept.isMuted;
     this.#wireButtons();
     this.#wireTaps();
     document.addEventListener('keydown', (event) => this.#key(event));
     this.#showVolume();
+    // In sight since the page is there.
+    this.#hideAfter(SEEN_MS - performance.now());
   }
 
   /** In sight, for a while. */
   show() {
     this.#stage.classList.add('active');
     this.#on.seen();
+    this.#hideAfter(SEEN_MS);
+  }
+
+  /** @param {number} ms */
+  #hideAfter(ms) {
     clearTimeout(this.#hideTimer);
-    this.#hideTimer = setTimeout(() => this.#stage.classList.remove('active'), SEEN_MS);
+    this.#hideTimer = setTimeout(() => this.#stage.classList.remove('active'), ms);
   }
 
   /** @param {boolean} isPaused */

@@ -2,10 +2,10 @@
 
 import { milliseconds } from '../lib/format.js';
 import { codecsOf } from '../player/webm-edit.js';
+import { delayText } from './brief-words.js';
 import { isHitched } from './states.js';
 import { furthestBackMs, isShifted, shownBehindMs } from './time-shift.js';
 import { write } from './view.js';
-import { delayText } from './words.js';
 
 /** A figure beside a sentence should stand still. */
 const STEP_MS = 50;

@@ -1,7 +1,6 @@
-// Where the viewer page leads: to its own whole page from a frame, to recordings, to more delay, and to another player.
+// Where the viewer page leads: to recordings, to more delay, and to another player.
 
 import { copied } from '../lib/copy.js';
-import { withCredentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
 
@@ -24,10 +23,6 @@ export function smoother(search) {
 export function wireLinks({ name, watchPath, credentials, isEmbedded }) {
   link('smoother').search = smoother(location.search);
   link('recordings').href = at(`recordings/${encodeURIComponent(name)}`);
-  const full = link('full');
-  full.href = withCredentials(watchPath, location.search);
-  full.textContent = name;
-  full.title = `${name} on its own page`;
   // Whole pages let no frame show them.
   if (isEmbedded) {
     for (const id of ['others', 'recordings']) Object.assign(link(id), { target: '_blank', rel: 'noopener' });

@@ -5,17 +5,9 @@ import { latencyOf } from '../player/latency.js';
 import { rangesOf } from '../player/live-edge.js';
 import { canPlay } from '../player/media-source.js';
 import { isShifted, LIVE_WITHIN_MS, restartBehindMs } from './time-shift.js';
-import { kindsOf, mseType } from './types.js';
+import { mseType } from './types.js';
 
-/** After so long without a picture, the page says why. */
-const SLOW_MS = 2500;
-/** How long the plain stream may take to show a picture: browsers want seconds of it first. */
-const PLAIN_WITHIN_MS = 3000;
-/**
- * The same where the browser has a decoder for the picture, so that it will come: Chromium reads
- * 32 KB at a time, and wants two or three of them.
- */
-const PLAIN_KNOWN_WITHIN_MS = 20_000;
+/** Without a socket, how often the server is asked what the stream is doing. */
 const POLL_MS = 3000;
 
 const NO_FIGURES = {
@@ -60,11 +52,17 @@ export class Players {
   #send;
   #latency;
   /**
+   * What opens the plain stream, once that is wanted; null where its script does not come.
+   *
+   * @type {Promise<import('./plain-stream.js').PlainStream | null> | null}
+   */
+  #plain = null;
+  /**
    * The plain stream that is wanted.
    *
    * @type {object | null}
    */
-  #plain = null;
+  #wantedPlain = null;
   /**
    * Null for those who did not ask for it, and once it could not play.
    *
@@ -78,8 +76,8 @@ export class Players {
    * @type {Mse | null}
    */
   #mse;
-  /** @type {Record<'late' | 'slow' | 'ask', ReturnType<typeof setTimeout> | undefined>} */
-  #timers = { late: undefined, slow: undefined, ask: undefined };
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #asking = undefined;
 
   /**
    * `send` takes what happens to the player.
@@ -164,7 +162,7 @@ export class Players {
   }
 
   drop() {
-    this.#plain = null;
+    this.#wantedPlain = null;
     this.player?.destroy();
     this.player = null;
   }
@@ -216,61 +214,39 @@ export class Players {
    * @param {() => boolean} hasPictures whether a picture is expected
    * @param {() => void} ask
    */
-  openPlain(url, hasPictures, ask) {
+  async openPlain(url, hasPictures, ask) {
     this.drop();
-    this.#showPlain(url, hasPictures);
-    clearInterval(this.#timers.ask);
-    this.#timers.ask = setInterval(ask, POLL_MS);
+    const wanted = (this.#wantedPlain = {});
+    clearInterval(this.#asking);
+    this.#asking = setInterval(ask, POLL_MS);
     ask();
-  }
-
-  /**
-   * @param {string} url
-   * @param {() => boolean} hasPictures
-   */
-  async #showPlain(url, hasPictures) {
-    const ready = () => {
-      // Sound without its picture is no success.
-      if (!hasPictures() || this.#video.videoWidth) this.#send({ type: 'ready' });
-    };
-    const lost = () => this.#send({ type: 'plainLost', isBroken: this.#video.error !== null });
-    const wanted = (this.#plain = {});
-    const loaded = await import('../player/src-player.js').catch(() => null);
+    this.#plain ??= import('./plain-stream.js').then(
+      ({ PlainStream }) => new PlainStream(this.#video, this.#send),
+      () => null,
+    );
+    const plain = await this.#plain;
     // Something else may be wanted by now.
-    if (this.#plain !== wanted) return;
-    if (loaded) this.player = new loaded.SrcPlayer(this.#video, { ready, lost }, url);
-    else lost();
+    if (this.#wantedPlain !== wanted) return;
+    if (plain) {
+      this.player = plain.open(url, hasPictures);
+    } else {
+      this.#plain = null;
+      this.#send({ type: 'plainLost', isBroken: false });
+    }
   }
 
   /**
-   * Without a picture in time, what is left is tried or told.
+   * Without a picture of it in time, what is left is tried or told.
    *
    * @param {State} state
    */
-  timePlain({ mime, tracks }) {
-    const pictures = kindsOf(mime).video;
-    const isKnown = !tracks.some(({ encoding }) => encoding) && pictures.every((codec) => this.#decodes(codec));
-    clearTimeout(this.#timers.late);
-    clearTimeout(this.#timers.slow);
-    if (isKnown) this.#timers.slow = setTimeout(() => this.#send({ type: 'plainSlow', codecs: pictures }), SLOW_MS);
-    this.#timers.late = setTimeout(
-      () => {
-        if (this.#video.readyState < 2 || (pictures.length && !this.#video.videoWidth)) this.#send({ type: 'plainLate' });
-      },
-      isKnown ? PLAIN_KNOWN_WITHIN_MS : PLAIN_WITHIN_MS,
-    );
+  async timePlain(state) {
+    (await this.#plain)?.time(state);
   }
 
-  closePlain() {
-    clearTimeout(this.#timers.late);
-    clearTimeout(this.#timers.slow);
-    clearInterval(this.#timers.ask);
-  }
-
-  /** @param {string} codec */
-  #decodes(codec) {
-    const asMp4 = `video/mp4;codecs="${codec.length > 4 ? codec : `${codec}.42E01E`}"`;
-    return this.#video.canPlayType(asMp4) !== '' || canPlay(`video/webm;codecs="${codec}"`);
+  async closePlain() {
+    clearInterval(this.#asking);
+    (await this.#plain)?.close();
   }
 
   /** @param {import('../player/webm-scan.js').Track[]} tracks */

@@ -13,7 +13,11 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
 
 /** @typedef {(typeof STATES)[number]} Name */
 /** @typedef {'audio' | 'video'} Kind */
-/** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Problem */
+/**
+ * Why it cannot be played, in words or what these are made of: see words.js.
+ *
+ * @typedef {{ title: string, text: string } | { why: 'unplayable' } | { why: 'failed', message: string }} Problem
+ */
 /** @typedef {import('../player/webm-scan.js').Track} Track */
 /** @typedef {import('./types.js').Plays} Plays */
 
@@ -45,7 +49,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  * @property {boolean} isBlocked the browser lets nothing play before a tap
  * @property {boolean} isStale the connection that fed it is gone; the next one brings its own
  * @property {Kind | null} ignored the kind of tracks that is left out
- * @property {string} missing what of the stream this browser cannot play, in words
+ * @property {Kind | null} missing what of the stream this browser cannot play
  * @property {string} plainFailed a type that did not play as the plain stream: not tried again
  * @property {string[]} slowCodecs what the browser takes its time to begin with
  * @property {number[]} faultsAtMs
@@ -186,7 +190,7 @@ export function begin({ hasMse, isPlain = false, isClassic = false, behindMs = 0
       isBlocked: false,
       isStale: false,
       ignored: null,
-      missing: '',
+      missing: null,
       plainFailed: '',
       slowCodecs: [],
       faultsAtMs: [],

@@ -2,8 +2,8 @@
 // a stream that has no picture.
 
 import { element } from '../lib/element.js';
+import { countdown } from './brief-words.js';
 import { isHitched, isPaused, isSlow, isSoundOnly } from './states.js';
-import { countdown, wordsFor } from './words.js';
 
 /** Shapes nearer to one another than this are one. */
 const SAME_SHAPE = 0.01;
@@ -35,7 +35,6 @@ function hasStill(state) {
 export class View {
   /** Where there are recordings of the stream, an end offers them. */
   hasRecordings = false;
-  #name;
   #poster;
   #isSmooth;
   #root = document.documentElement;
@@ -49,10 +48,9 @@ export class View {
   #isHeard = false;
 
   /**
-   * @param {{ name: string, poster: () => string, isSmooth: boolean }} page `isSmooth`: it has more delay already
+   * @param {{ poster: () => string, isSmooth: boolean }} page `isSmooth`: it has more delay already
    */
-  constructor({ name, poster, isSmooth }) {
-    this.#name = name;
+  constructor({ poster, isSmooth }) {
     this.#poster = poster;
     this.#isSmooth = isSmooth;
     this.#video.addEventListener('resize', () => this.fit());
@@ -62,22 +60,23 @@ export class View {
   /**
    * @param {State} state
    * @param {object | null} player
+   * @param {import('./words.js').Words | null} words null where they are on their way
    */
-  show(state, player) {
+  show(state, player, words) {
     const isQuiet = isPaused(state);
     const isSound = isSoundOnly(state);
-    const behindMs = state.shift.wantedMs;
-    const words = wordsFor(state.name, { ...state, name: this.#name, isPaused: isQuiet, behindMs, isSound });
     this.#mark(state);
-    write('title', words.title);
-    write('sentence', `${words.title} ${words.text}`.trim());
-    write('badge', isHitched(state) ? 'Waiting' : behindMs ? 'Behind live' : 'Live');
+    if (words) {
+      write('title', words.title);
+      write('sentence', `${words.title} ${words.text}`.trim());
+    }
+    write('badge', isHitched(state) ? 'Waiting' : state.shift.wantedMs ? 'Behind live' : 'Live');
     $('play').hidden = !isQuiet;
     if (isQuiet) $('unmute').hidden = true;
     this.#showActions(state);
     $('pip').hidden = isSound || !document.pictureInPictureEnabled;
     $('snapshot').hidden = isSound;
-    this.showCountdown(state, words.text);
+    this.showCountdown(state, words?.text);
     this.#showSound(isSound && state.name === 'playing' && !isQuiet, player);
     if (!hasStill(state)) this.#still.hidden = true;
     else if (isSound && this.#still.hidden) this.showStill(state);
@@ -155,7 +154,7 @@ export class View {
     $('smoother').hidden = name !== 'playing' || isPaused(state) || !isSlow(state) || !canBeSmoother;
     $('others').hidden = name !== 'ended' && name !== 'error';
     $('recordings').hidden = !this.hasRecordings || (name !== 'ended' && name !== 'waiting');
-    $('vlc').hidden = !error?.hasPlainStream;
+    $('vlc').hidden = !(error && 'why' in error && error.why === 'unplayable');
   }
 
   /**

@@ -1,29 +1,26 @@
-// The viewer page: wires the socket, a player and the controls to the stage. What follows from what
-// is decided in machine.js, and worded in words.js.
+// The viewer page: wires the socket and a player to the stage, and loads the rest behind the picture (deferred.js).
+// What follows from what is decided in machine.js, and worded in words.js.
 
 import { canPlay, mediaSourceClass } from '../player/media-source.js';
-import { announceMedia } from '../player/media-session.js';
 import { socketUrl } from '../lib/socket.js';
-import { Credentials } from '../lib/credentials.js';
+import { Credentials, withCredentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
 import { at } from '../lib/place.js';
 import { counted } from '../lib/format.js';
 import { nameFromPath } from '../lib/stream-name.js';
+import { rememberedVolume } from '../lib/volume.js';
 import { wantsCodecs } from '../player/latency.js';
 import { WayIn } from '../player/segments/way-in.js';
-import { AlsoLive } from './also-live.js';
-import { Controls } from './controls.js';
+import { briefWordsFor } from './brief-words.js';
 import { Figures } from './figures.js';
-import { loadClassic, loadCodecs, loadMse, Players } from './players.js';
-import { wireLinks } from './links.js';
+import { holdEvents } from './held.js';
 import { next } from './machine.js';
-import { begin, isPaused, isSoundOnly, seeks } from './states.js';
-import { SeekBar } from './seek-bar.js';
+import { loadClassic, loadCodecs, loadMse, Players } from './players.js';
 import { Server } from './server.js';
-import { askedBehindMs, furthestBackMs, restartBehindMs, shownBehindMs } from './time-shift.js';
+import { begin, isPaused, isSoundOnly } from './states.js';
+import { askedBehindMs, furthestBackMs, restartBehindMs } from './time-shift.js';
 import { kindsOf, playsOf } from './types.js';
 import { View, write } from './view.js';
-import { explainRefusal } from './words.js';
 import { noSuch } from '../lib/no-such.js';
 
 const FIGURES_MS = 500;
@@ -32,9 +29,7 @@ const LOOK_MS = 100;
 /** After so long without a picture, the page shows the stream's poster. Most streams play before. */
 const STILL_AFTER_MS = 400;
 /** The stream's own picture comes first, then what is beside it. */
-const ALSO_AFTER_MS = 2000;
-/** How old may be what the server said about how far back one can go, when the bar is looked at. */
-const BACK_KNOWN_MS = 5000;
+const DEFERRED_AFTER_MS = 2000;
 
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const root = document.documentElement;
@@ -50,7 +45,12 @@ const server = new Server(name, credentials);
 let state;
 /** @type {WayIn | null} */
 let socket = null;
-let askedBackAtMs = -Infinity;
+/** @type {import('./deferred.js').Deferred | null} */
+let deferred = null;
+/** @type {Promise<import('./deferred.js').Deferred | null> | null} */
+let loading = null;
+/** @type {number | null} */
+let viewers = null;
 /** How long ago the media behind the newest init segment came. */
 let toldBehindMs = 0;
 /**
@@ -68,43 +68,9 @@ const classic = !isPlain && (isClassic || !hasMse) ? await loadClassic() : null;
 const needsMse = !isPlain && !classic && (!codecs || beginsBehindMs > 0);
 const mse = needsMse ? await loadMse() : null;
 const players = new Players(video, send, { codecs, mse, classic, latency: query.get('latency') });
-const controls = new Controls({
-  toggle,
-  seekBy: (byMs) => {
-    if (seeks(state)) seek(shownBehindMs(state.shift) + byMs);
-  },
-  unmuted: () => send({ type: 'unmuted' }),
-  stats: toggleStats,
-  help: openHelp,
-  seen: () => {
-    if (state && seeks(state) && performance.now() - askedBackAtMs > BACK_KNOWN_MS) askBack();
-  },
-  isPaused: () => isPaused(state),
-  hides: () => state.name === 'playing' && !isPaused(state),
-});
-const view = new View({ name, poster, isSmooth: query.get('latency') === 'smooth' });
+const view = new View({ poster, isSmooth: query.get('latency') === 'smooth' });
 const figures = new Figures(players, video, $('stats'));
-const alsoLive = new AlsoLive({ facts: $('facts'), section: $('also-live'), list: $('streams') }, name, server, credentials);
-const tellSystem = announceMedia(
-  { title: name, artist: location.host, poster: new URL(credentials.url(`${watchPath}/poster`), location.href).href },
-  {
-    play: () => {
-      if (!state.wantsPlay) toggle();
-    },
-    pause: () => {
-      if (state.wantsPlay) toggle();
-    },
-  },
-);
-const seekBar = new SeekBar(
-  {
-    timeline: $('timeline'),
-    bar: element('seek', HTMLInputElement),
-    live: element('live', HTMLButtonElement),
-    behind: $('behind'),
-  },
-  seek,
-);
+const endHold = holdEvents(loadDeferred);
 
 // --- State and words
 
@@ -140,10 +106,7 @@ function follow(step) {
   const former = state;
   state = step.state;
   const isElsewhere = former?.shift.wantedMs !== state.shift.wantedMs || former.shift.isConnecting !== state.shift.isConnecting;
-  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) {
-    speak();
-    showPlace();
-  }
+  if (isElsewhere || SHOWN.some((fact) => former[fact] !== state[fact])) speak();
   if (former?.name !== state.name) enter();
   for (const effect of step.effects) perform(effect, step);
 }
@@ -224,10 +187,43 @@ function perform(effect, step) {
 }
 
 function speak() {
-  const isQuiet = isPaused(state);
-  view.show(state, players.player);
-  controls.tellPaused(isQuiet);
-  tellSystem(state.name !== 'playing' ? 'none' : isQuiet ? 'paused' : 'playing');
+  const facts = { ...state, name, isPaused: isPaused(state), behindMs: state.shift.wantedMs, isSound: isSoundOnly(state) };
+  const words = (deferred?.wordsFor ?? briefWordsFor)(state.name, facts);
+  view.show(state, players.player, words);
+  if (words) deferred?.tell(state);
+  else loadDeferred();
+}
+
+/** Once the script is there, it does what a person did meanwhile. */
+function loadDeferred() {
+  loading ??= import('./deferred.js')
+    .catch(() => null)
+    .then((loaded) => {
+      loading = null;
+      if (!loaded) {
+        endHold(false);
+        return null;
+      }
+      if (!deferred) {
+        deferred ??= new loaded.Deferred({
+          name,
+          watchPath,
+          isEmbedded,
+          credentials,
+          server,
+          players,
+          figures,
+          now: () => state,
+          send,
+          askBack,
+        });
+        if (viewers !== null) deferred.tellViewers(viewers);
+        speak();
+        endHold(true);
+      }
+      return deferred;
+    });
+  return loading;
 }
 
 /** A new picture each time: what is there by now. */
@@ -240,7 +236,7 @@ function enter() {
   if (state.name !== 'ended' && state.name !== 'waiting') return;
   askRecordings();
   // Where the person may go from here.
-  if (!isEmbedded) alsoLive.refresh({ nowMs: performance.now(), isNow: true });
+  loadDeferred().then((rest) => rest?.refresh(true));
 }
 
 // --- Playing
@@ -308,7 +304,8 @@ async function askWhy() {
   const answer = await server.ask();
   if (!answer || !socket || asked !== socket || socket.isOpen) return;
   const needsKey = answer.status === 401;
-  send({ type: 'answered', problem: explainRefusal(answer.status), needsKey, hadKey: credentials.isKnown });
+  const problem = (await loadDeferred())?.explainRefusal(answer.status) ?? null;
+  send({ type: 'answered', problem, needsKey, hadKey: credentials.isKnown });
 }
 
 /** @param {import('../lib/socket.js').Message} message */
@@ -351,11 +348,10 @@ function onMessage(message) {
 
 /** How far back one can go. */
 async function askBack() {
-  askedBackAtMs = performance.now();
   const response = await server.ask();
   const stream = response?.ok ? await response.json().catch(() => null) : null;
   if (stream) send({ type: 'backTold', backMs: stream.back_ms ?? 0, isGrowing: Boolean(stream.recording) });
-  showPlace();
+  deferred?.showPlace(state);
 }
 
 async function askRecordings() {
@@ -366,8 +362,9 @@ async function askRecordings() {
 /** @param {number | null | undefined} count */
 function showViewers(count) {
   $('viewers').classList.toggle('unknown', count === undefined || count === null);
-  if (typeof count === 'number') write('viewers', counted(count, 'viewer'));
-  alsoLive.tellViewers(count ?? null);
+  viewers = count ?? null;
+  if (viewers !== null) write('viewers', counted(viewers, 'viewer'));
+  deferred?.tellViewers(viewers);
 }
 
 // --- Figures
@@ -375,37 +372,17 @@ function showViewers(count) {
 function tick() {
   send({ type: 'ticked', isOpen: Boolean(socket?.isOpen) });
   figures.show(state);
-  showPlace();
   view.showCountdown(state);
-  const nowMs = performance.now();
-  const isCalm = nowMs > ALSO_AFTER_MS && state.name !== 'connecting';
-  if (!isEmbedded && isCalm && !document.hidden) alsoLive.refresh({ nowMs });
+  const isCalm = performance.now() > DEFERRED_AFTER_MS && state.name !== 'connecting';
+  if (isCalm && !deferred) loadDeferred();
+  deferred?.showPlace(state);
+  if (isCalm && !document.hidden) deferred?.refresh();
 }
 
 function look() {
   view.fit();
   const behindMs = players.stats().latency_ms;
   send({ type: 'looked', position: video.currentTime, behindMs, isOffline: navigator.onLine === false });
-}
-
-// --- Back in time
-
-function showPlace() {
-  const backMs = furthestBackMs(state.shift, performance.now());
-  seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
-}
-
-/**
- * The person wants to be so far behind live.
- *
- * @param {number} behindMs
- */
-function seek(behindMs) {
-  const backMs = furthestBackMs(state.shift, performance.now());
-  const withinMs = Math.min(Math.max(0, behindMs), backMs);
-  players.prepareBack();
-  send({ type: 'sought', behindMs: withinMs, isBuffered: players.has(withinMs) });
-  showPlace();
 }
 
 /** A page that is loaded again begins where the person is. */
@@ -417,38 +394,6 @@ function showAddress() {
   history.replaceState(null, '', here);
 }
 
-// --- What a person does
-
-function toggle() {
-  send({ type: 'toggled', isBuffered: players.isBuffered });
-}
-
-async function toggleStats() {
-  const list = $('stats');
-  list.hidden = !list.hidden;
-  root.toggleAttribute('data-stats', !list.hidden);
-  $('stats-button').setAttribute('aria-pressed', String(!list.hidden));
-  await figures.extras();
-  figures.show(state);
-}
-
-async function openHelp() {
-  (await figures.extras())?.help({ seek: seeks(state), pip: !$('pip').hidden });
-}
-
-$('help').onclick = openHelp;
-$('share-button').onclick = async () => {
-  (await figures.extras())?.share(name, `${location.origin}${location.pathname}`);
-};
-$('snapshot').onclick = async () => {
-  await (await figures.extras())?.keep(players.picture, name);
-};
-$('retry').onclick = () => send({ type: 'retried' });
-$('key-form').onsubmit = (event) => {
-  event.preventDefault();
-  credentials.remember(keyField.value);
-  send({ type: 'keyGiven' });
-};
 video.addEventListener('playing', () => {
   send({ type: 'playing' });
   // Sound may flow only now.
@@ -469,7 +414,14 @@ root.toggleAttribute('data-embed', isEmbedded);
 write('name', name);
 $('name').title = name;
 document.title = `${name} · videostream`;
-wireLinks({ name, watchPath, credentials, isEmbedded });
+if (isEmbedded) {
+  const href = withCredentials(watchPath, location.search);
+  Object.assign($('full'), { href, textContent: name, title: `${name} on its own page` });
+}
+const { volume, isMuted } = rememberedVolume();
+Object.assign(video, { volume, muted: isMuted });
+// Before anything is touched the controls say what is so on a first visit.
+video.addEventListener('volumechange', loadDeferred, { once: true });
 /** @type {any} */ (window).videostream = {
   get state() {
     return state.name;
@@ -491,4 +443,3 @@ follow(
 setTimeout(() => view.showStill(state), STILL_AFTER_MS);
 setInterval(tick, FIGURES_MS);
 setInterval(look, LOOK_MS);
-controls.show();

@@ -1,22 +1,27 @@
 // What the viewer page says in each of its states (see machine.js). Pure.
 
+import { briefWordsFor, hitchWords } from './brief-words.js';
 import { codecName, listed } from './codec-names.js';
+import { codecsOf } from '../player/webm-edit.js';
 import { counted, since } from '../lib/format.js';
 import { lengthInWords } from './time-shift.js';
+import { kindsOf } from './types.js';
 import { noSuch } from '../lib/no-such.js';
 
-/** @typedef {{ title: string, text: string, hasPlainStream?: boolean }} Words */
+/** @typedef {{ title: string, text: string }} Words */
 /**
  * @typedef {object} Facts
  * @property {string} name of the stream
- * @property {Words | null} [error]
+ * @property {import('./states.js').Problem | null} [error]
+ * @property {string} [mime]
+ * @property {Pick<import('../player/webm-scan.js').Track, 'encoding'>[]} [tracks]
  * @property {boolean} [isPaused]
  * @property {boolean} [isBlocked]
  * @property {boolean} [wasOnAir]
  * @property {boolean} [hasEnded]
  * @property {string} [hitch]
  * @property {boolean} [isWrongKey]
- * @property {string} [missing]
+ * @property {import('./states.js').Kind | null} [missing]
  * @property {string[]} [slowCodecs]
  * @property {number} [behindMs] how far behind live the person wants to be
  * @property {boolean} [isSound] there is no picture to watch
@@ -32,43 +37,26 @@ export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow', 'stop
  * that the browser has been asked to begin with for a while.
  *
  * @param {import('./states.js').Name} state
- * @param {Facts} options
+ * @param {Facts} facts
  * @returns {Words}
  */
-export function wordsFor(
-  state,
-  {
-    name,
-    error = null,
-    isPaused = false,
-    isBlocked = false,
-    wasOnAir = false,
-    hasEnded = false,
-    hitch = '',
-    isWrongKey = false,
-    missing = '',
-    slowCodecs = [],
-    behindMs = 0,
-    isSound = false,
-  },
-) {
+export function wordsFor(state, facts) {
+  const { name, isPaused, isBlocked, wasOnAir, hasEnded, hitch = '', isWrongKey, slowCodecs = [], behindMs, isSound } = facts;
+  const brief = briefWordsFor(state, facts);
+  if (brief) return brief;
   switch (state) {
     case 'connecting':
-      if (slowCodecs.length)
-        return {
-          title: `Connecting to ${name}.`,
-          text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.`,
-        };
-      return { title: `Connecting to ${name}.`, text: '' };
+      return {
+        title: `Connecting to ${name}.`,
+        text: `This browser takes some seconds to begin with ${listed(slowCodecs.map(codecName))}.`,
+      };
     case 'waiting':
       if (wasOnAir) return { title: `${name} has stopped for a moment.`, text: 'Stay here: it goes on by itself.' };
       return { title: `${name} is not on air right now.`, text: 'Stay here: it starts by itself.' };
     case 'playing':
       if (isBlocked) return { title: `Tap to ${isSound ? 'listen' : 'watch'}.`, text: 'This browser starts no stream by itself.' };
       if (isPaused) return { title: 'Paused.', text: behindMs ? 'Press play to go on from here.' : 'Press play to return to live.' };
-      return { ...playingWords(hitch, name, { missing, behindMs, isSound }) };
-    case 'reconnecting':
-      return { title: 'The connection was lost.', text: 'Trying to get it back.' };
+      return playingWords(hitch, facts);
     case 'ended':
       if (hasEnded) return { title: `${name} has ended.`, text: 'If it comes back, it plays here by itself.' };
       return { title: `${name} has gone off air.`, text: 'Stay here: if it comes back, it plays by itself.' };
@@ -76,46 +64,43 @@ export function wordsFor(
       if (isWrongKey) return { title: 'That key is wrong.', text: 'Check it, or ask the person who gave it to you.' };
       return { title: 'This stream needs a key.', text: 'Type the key that came with the link.' };
     case 'error':
-      return error ?? { title: 'This stream cannot be played.', text: 'Reload the page to try again.' };
+      return problemWords(facts);
     default:
-      return noSuch('state', state);
+      return noSuch('state', /** @type {never} */ (state));
   }
-}
-
-/**
- * What stands in the text's place while a retry is far off; empty where it is near. Not read out.
- *
- * @param {number | null} retryInMs
- */
-export function countdown(retryInMs) {
-  if (retryInMs === null || retryInMs <= 0) return '';
-  return `Trying again in ${Math.ceil(retryInMs / 1000)} s.`;
 }
 
 /**
  * @param {string} hitch
- * @param {string} name
- * @param {{ missing: string, behindMs: number, isSound: boolean }} facts
+ * @param {Facts} facts
+ * @returns {Words}
  */
-function playingWords(hitch, name, { missing, behindMs, isSound }) {
-  const does = isSound ? 'listening' : 'watching';
+function playingWords(hitch, { name, mime = '', missing, behindMs, isSound }) {
   switch (hitch) {
-    case 'offline':
-      return { title: 'You are offline.', text: 'Check your network: the stream goes on by itself.' };
     case 'publisher':
       return { title: `Nothing new comes from ${name}.`, text: 'The stream goes on as soon as it sends again.' };
-    case 'line':
-      return { title: 'Nothing comes in right now.', text: 'The stream goes on as soon as your connection does.' };
     case 'slow':
       return { title: 'Your connection is too slow for this stream.', text: SLOW_HELP };
     case 'stops':
       return { title: 'Your connection may be too slow for this stream.', text: SLOW_HELP };
-    case 'dry':
-      return { title: 'Waiting for the stream.', text: '' };
-    default:
-      if (behindMs) return { title: `You are ${does} ${lengthInWords(behindMs)} behind live.`, text: missing };
-      return { title: `You are ${does} live.`, text: missing };
+    default: {
+      const where = behindMs ? `${lengthInWords(behindMs)} behind live` : 'live';
+      const text = missing ? explainMissing(missing, kindsOf(mime)[missing]) : '';
+      return hitchWords(hitch) ?? { title: `You are ${isSound ? 'listening' : 'watching'} ${where}.`, text };
+    }
   }
+}
+
+/**
+ * @param {Facts} facts
+ * @returns {Words}
+ */
+function problemWords({ error = null, mime = '', tracks = [] }) {
+  if (!error) return { title: 'This stream cannot be played.', text: 'Reload the page to try again.' };
+  if ('title' in error) return error;
+  if (error.why === 'unplayable') return explainUnplayable(mime, codecsOf(mime), tracks);
+  const says = error.message ? `The browser says: ${error.message}. ` : '';
+  return { title: 'The stream cannot be played.', text: `${says}Press Try again, or open it in another browser.` };
 }
 
 /**
@@ -126,17 +111,6 @@ function playingWords(hitch, name, { missing, behindMs, isSound }) {
 export function factsOf({ viewers, uptimeS }) {
   const time = uptimeS !== null && (uptimeS < 60 ? since(uptimeS) : `on air for ${since(uptimeS)}`);
   return [viewers !== null && counted(viewers, 'viewer'), time].filter(Boolean).join(' · ');
-}
-
-/**
- * The delay as the badge shows it, in seconds: `0.2 s`, `12 s`.
- *
- * @param {number | null} ms
- */
-export function delayText(ms) {
-  if (ms === null) return '';
-  const seconds = Math.max(0.1, ms / 1000);
-  return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)}\u202fs`;
 }
 
 /**
@@ -186,6 +160,5 @@ export function explainUnplayable(mime, codecs, tracks = []) {
   return {
     title: 'This browser cannot play the stream.',
     text: `It comes in ${format}. A player such as VLC may open it.`,
-    hasPlainStream: true,
   };
 }

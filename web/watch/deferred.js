@@ -1,0 +1,178 @@
+// What the viewer page needs beside its picture: buttons, keys and taps, the bar of time, links, what is beside the
+// player, and most words. Loaded when a person does something or there is something to say, else behind the picture.
+
+import { announceMedia } from '../player/media-session.js';
+import { element } from '../lib/element.js';
+import { AlsoLive } from './also-live.js';
+import { Controls } from './controls.js';
+import { wireLinks } from './links.js';
+import { SeekBar } from './seek-bar.js';
+import { isPaused, seeks } from './states.js';
+import { furthestBackMs, shownBehindMs } from './time-shift.js';
+import { explainRefusal, wordsFor } from './words.js';
+
+/** How old may be what the server said about how far back one can go, when the bar is looked at. */
+const BACK_KNOWN_MS = 5000;
+
+/** @typedef {import('./states.js').State} State */
+/**
+ * The page, as far as this needs it. `askBack` asks the server how far back one can go.
+ *
+ * @typedef {object} Page
+ * @property {string} name
+ * @property {string} watchPath
+ * @property {boolean} isEmbedded
+ * @property {import('../lib/credentials.js').Credentials} credentials
+ * @property {import('./server.js').Server} server
+ * @property {import('./players.js').Players} players
+ * @property {import('./figures.js').Figures} figures
+ * @property {() => State} now
+ * @property {(event: import('./states.js').Untimed) => void} send
+ * @property {() => void} askBack
+ */
+
+const $ = (/** @type {string} */ id) => element(id, HTMLElement);
+
+export class Deferred {
+  #page;
+  #controls;
+  #seekBar;
+  #alsoLive;
+  #tellSystem;
+  #askedBackAtMs = -Infinity;
+
+  /** @param {Page} page */
+  constructor(page) {
+    this.#page = page;
+    const { name, server, credentials } = page;
+    this.#alsoLive = new AlsoLive({ facts: $('facts'), section: $('also-live'), list: $('streams') }, name, server, credentials);
+    this.#seekBar = new SeekBar(
+      {
+        timeline: $('timeline'),
+        bar: element('seek', HTMLInputElement),
+        live: element('live', HTMLButtonElement),
+        behind: $('behind'),
+      },
+      (behindMs) => this.#seek(behindMs),
+    );
+    this.#tellSystem = this.#announce();
+    wireLinks(page);
+    this.#controls = this.#wireControls();
+    this.#wireRest();
+  }
+
+  wordsFor = wordsFor;
+  explainRefusal = explainRefusal;
+
+  /** @param {State} state */
+  tell(state) {
+    const isQuiet = isPaused(state);
+    this.#controls.tellPaused(isQuiet);
+    this.#tellSystem(state.name !== 'playing' ? 'none' : isQuiet ? 'paused' : 'playing');
+    this.showPlace(state);
+  }
+
+  /** @param {State} state */
+  showPlace(state) {
+    const backMs = furthestBackMs(state.shift, performance.now());
+    this.#seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
+  }
+
+  /** @param {number | null} count */
+  tellViewers(count) {
+    this.#alsoLive.tellViewers(count);
+  }
+
+  /**
+   * What is beside the player, asked for now and then, or `isNow`.
+   *
+   * @param {boolean} [isNow]
+   */
+  refresh(isNow) {
+    if (!this.#page.isEmbedded) this.#alsoLive.refresh({ nowMs: performance.now(), isNow });
+  }
+
+  #announce() {
+    const { name, watchPath, credentials, now } = this.#page;
+    const poster = new URL(credentials.url(`${watchPath}/poster`), location.href).href;
+    return announceMedia(
+      { title: name, artist: location.host, poster },
+      {
+        play: () => {
+          if (!now().wantsPlay) this.#toggle();
+        },
+        pause: () => {
+          if (now().wantsPlay) this.#toggle();
+        },
+      },
+    );
+  }
+
+  #wireControls() {
+    const { now, send, askBack } = this.#page;
+    return new Controls({
+      toggle: () => this.#toggle(),
+      seekBy: (byMs) => {
+        if (seeks(now())) this.#seek(shownBehindMs(now().shift) + byMs);
+      },
+      unmuted: () => send({ type: 'unmuted' }),
+      stats: () => this.#toggleStats(),
+      help: () => this.#openHelp(),
+      seen: () => {
+        if (!seeks(now()) || performance.now() - this.#askedBackAtMs <= BACK_KNOWN_MS) return;
+        this.#askedBackAtMs = performance.now();
+        askBack();
+      },
+      isPaused: () => isPaused(now()),
+      hides: () => now().name === 'playing' && !isPaused(now()),
+    });
+  }
+
+  #wireRest() {
+    const { name, figures, players, credentials, send } = this.#page;
+    $('help').onclick = () => this.#openHelp();
+    $('share-button').onclick = async () => {
+      (await figures.extras())?.share(name, `${location.origin}${location.pathname}`);
+    };
+    $('snapshot').onclick = async () => {
+      await (await figures.extras())?.keep(players.picture, name);
+    };
+    $('retry').onclick = () => send({ type: 'retried' });
+    $('key-form').onsubmit = (event) => {
+      event.preventDefault();
+      credentials.remember(element('key', HTMLInputElement).value);
+      send({ type: 'keyGiven' });
+    };
+  }
+
+  #toggle() {
+    this.#page.send({ type: 'toggled', isBuffered: this.#page.players.isBuffered });
+  }
+
+  /**
+   * The person wants to be so far behind live.
+   *
+   * @param {number} behindMs
+   */
+  #seek(behindMs) {
+    const { now, players, send } = this.#page;
+    const withinMs = Math.min(Math.max(0, behindMs), furthestBackMs(now().shift, performance.now()));
+    players.prepareBack();
+    send({ type: 'sought', behindMs: withinMs, isBuffered: players.has(withinMs) });
+    this.showPlace(now());
+  }
+
+  async #toggleStats() {
+    const { figures, now } = this.#page;
+    const list = $('stats');
+    list.hidden = !list.hidden;
+    document.documentElement.toggleAttribute('data-stats', !list.hidden);
+    $('stats-button').setAttribute('aria-pressed', String(!list.hidden));
+    await figures.extras();
+    figures.show(now());
+  }
+
+  async #openHelp() {
+    (await this.#page.figures.extras())?.help({ seek: seeks(this.#page.now()), pip: !$('pip').hidden });
+  }
+}
