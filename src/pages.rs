@@ -21,13 +21,13 @@ use crate::http::Codings;
 /// Nothing from anywhere else, no inline style, and no inline script but those of the build.
 ///
 /// `'self'` covers WebSockets to the same host and port (CSP 3, "match a source expression": `ws`
-/// for `http`), and `script-src` the workers. `blob:` in `media-src` is a MediaSource.
+/// for `http`), and `script-src` the workers. `data:` in `img-src` is the icon, `blob:` in `media-src` a MediaSource.
 macro_rules! policy {
     ($ancestors:literal) => {
         concat!(
             "default-src 'none'; script-src 'self' ",
             env!("VIDEOSTREAM_INLINE_SCRIPTS"),
-            "; style-src 'self'; img-src 'self'; ",
+            "; style-src 'self'; img-src 'self' data:; ",
             "media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; ",
             "frame-ancestors ",
             $ancestors

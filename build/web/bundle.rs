@@ -220,7 +220,9 @@ impl<'a> Bundler<'a> {
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        Ok(format!("import('{others}{name}').then((it)=>it.default({arguments}))"))
+        Ok(format!(
+            "import('{others}{name}').then((it)=>it.default({arguments}))"
+        ))
     }
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
@@ -655,9 +657,15 @@ mod tests {
     #[test]
     fn module_that_awaits_is_awaited_by_the_script_that_has_it() {
         let mut sources = [
-            ("a.js", "import './b.js';\nimport { c } from './c.js';\nc();"),
+            (
+                "a.js",
+                "import './b.js';\nimport { c } from './c.js';\nc();",
+            ),
             ("b.js", "export const b = 1;"),
-            ("c.js", "const d = await import('./b.js');\nexport const c = () => d;"),
+            (
+                "c.js",
+                "const d = await import('./b.js');\nexport const c = () => d;",
+            ),
         ];
         let made = bundle(&sources, "a.js").unwrap();
         assert_eq!(

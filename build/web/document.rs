@@ -10,11 +10,14 @@ pub trait References {
     /// The text of a script that stands in the page itself.
     fn inline(&mut self, path: &str) -> Result<String, Fault>;
     fn file(&mut self, path: &str) -> Result<String, Fault>;
+    /// A file that the page has in itself, as an address.
+    fn icon(&mut self, path: &str) -> Result<String, Fault>;
 }
 
 const SHEET: &str = "<link rel=\"stylesheet\" href=\"";
 /// A script of the old kind, which a browser waits for: so it stands in the page.
 const INLINE: [&str; 2] = ["<script src=\"", "\"></script>"];
+const ICON: &str = "<link rel=\"icon\" href=\"";
 const ASSETS: &str = "assets/";
 
 /// `source` with its references changed, its indentation and its comments gone.
@@ -54,6 +57,7 @@ pub fn write(path: &str, source: &str, references: &mut dyn References) -> Resul
         written.push_str(before);
         match value[up..].strip_prefix(ASSETS) {
             Some(name) if is_made(name) => written.push_str(value),
+            Some(file) if written.ends_with(ICON) => written.push_str(&references.icon(file)?),
             Some(file) => {
                 // Named by the page's tag, or for its own script, which asks for one of several.
                 let name = if file.ends_with(".js") {
@@ -171,6 +175,10 @@ mod tests {
         fn file(&mut self, path: &str) -> Result<String, Fault> {
             Ok(format!("file-of-{path}"))
         }
+
+        fn icon(&mut self, path: &str) -> Result<String, Fault> {
+            Ok(format!("icon-of-{path}"))
+        }
     }
 
     #[test]
@@ -194,13 +202,13 @@ mod tests {
     #[test]
     fn page_names_one_sheet_one_script_and_its_files() {
         let source = "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/a/b.js\">\n<!-- why\n  so -->\n  <title>A</title>\n  \
-            <link rel=\"icon\" href=\"../assets/favicon.svg\">\n  <link rel=\"stylesheet\" href=\"../assets/style.css\">\n  \
+            <link rel=\"icon\" href=\"../assets/favicon.svg\">\n  <img src=\"../assets/a.svg\">\n  <link rel=\"stylesheet\" href=\"../assets/style.css\">\n  \
             <link rel=\"stylesheet\" href=\"../assets/a/a.css\">\n  <script type=\"module\" src=\"../assets/a/a.js\"></script>\n  \
             <a href=\"../\">assets/b</a>\n";
         assert_eq!(
             write("a.html", source, &mut Made).unwrap(),
             "<!doctype html>\n<html lang=\"en\" data-b=\"../assets/script-of-a/b.js\">\n<title>A</title>\n\
-             <link rel=\"icon\" href=\"../assets/file-of-favicon.svg\">\n\
+             <link rel=\"icon\" href=\"icon-of-favicon.svg\">\n<img src=\"../assets/file-of-a.svg\">\n\
              <link rel=\"stylesheet\" href=\"../assets/style+a/a.css\">\n\
              <script type=\"module\" src=\"../assets/script-of-a/a.js\"></script>\n<a href=\"../\">assets/b</a>\n"
         );

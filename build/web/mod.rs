@@ -224,7 +224,7 @@ impl References for Site<'_> {
                 .ok_or_else(|| self.missing(path))?;
             // Before a section goes, so that a fault has the line of the source.
             sheet::strip(path, source)?;
-            let wanted = sheet::for_folder(source, folder, &folders);
+            let wanted = sheet::for_folder(path, source, folder, &folders)?;
             sheet.push_str(&sheet::strip(path, &wanted)?);
         }
         let name = hashed_name(&self.page.replace(".html", ".css"), sheet.as_bytes());
@@ -243,6 +243,27 @@ impl References for Site<'_> {
     fn file(&mut self, path: &str) -> Result<String, Fault> {
         self.names.file(path).ok_or_else(|| self.missing(path))
     }
+
+    fn icon(&mut self, path: &str) -> Result<String, Fault> {
+        let content = self.names.content(path).ok_or_else(|| self.missing(path))?;
+        Ok(data_url(&String::from_utf8_lossy(&content)))
+    }
+}
+
+/// A picture of shapes as an address: no request of its own.
+fn data_url(svg: &str) -> String {
+    let lines: String = svg.lines().map(str::trim).collect();
+    let mut url = String::from("data:image/svg+xml,");
+    for c in lines.chars() {
+        match c {
+            '"' => url.push('\''),
+            ' ' | '#' | '%' | '<' | '>' => {
+                write!(url, "%{:02X}", u32::from(c)).expect("text takes all")
+            }
+            _ => url.push(c),
+        }
+    }
+    url
 }
 
 /// What a policy must say so that a browser runs the scripts which pages have in themselves (CSP 3, "hash-source").
@@ -461,6 +482,20 @@ mod tests {
             };
             let counts = (count(".css"), count(".js"));
             assert_eq!(counts, (1, scripts), "{}", page.name);
+        }
+    }
+
+    #[test]
+    fn icon_is_in_the_page_itself() {
+        assert_eq!(
+            data_url("<svg xmlns=\"a\">\n  <rect fill=\"#000\"/>\n</svg>\n"),
+            "data:image/svg+xml,%3Csvg%20xmlns='a'%3E%3Crect%20fill='%23000'/%3E%3C/svg%3E"
+        );
+        for page in served(&web()).unwrap() {
+            if page.name.ends_with(".html") {
+                let html = String::from_utf8(page.content).unwrap();
+                assert!(html.contains("<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg"));
+            }
         }
     }
 

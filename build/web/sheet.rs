@@ -2,26 +2,37 @@
 //! other pages.
 //!
 //! ```css
-//! /* --- Buttons --- */    for all pages
-//! /* --- Watch --- */      only for the pages in `web/watch`
+//! /* --- Buttons --- */          for all pages
+//! /* --- Watch, Publish --- */   only for the pages in `web/watch` and `web/publish`
 //! ```
 
 use super::fault::{Fault, line_at};
 
 /// Of one sheet, what a page in `folder` wants. `folders` are all that have pages.
-pub fn for_folder(source: &str, folder: &str, folders: &[&str]) -> String {
+pub fn for_folder(
+    path: &str,
+    source: &str,
+    folder: &str,
+    folders: &[&str],
+) -> Result<String, Fault> {
     let mut kept = String::new();
     let mut is_wanted = true;
-    for line in source.split_inclusive('\n') {
+    for (number, line) in (1..).zip(source.split_inclusive('\n')) {
         if let Some(title) = section(line) {
             let title = title.to_lowercase();
-            is_wanted = title == folder || !folders.contains(&title.as_str());
+            let is_folder = |name: &&str| folders.contains(name);
+            let (named, others): (Vec<_>, Vec<_>) = title.split(", ").partition(is_folder);
+            if let (Some(_), Some(other)) = (named.first(), others.first()) {
+                let message = format!("there are no pages in web/{other}");
+                return Err(Fault::new(path, number, message));
+            }
+            is_wanted = named.is_empty() || named.contains(&folder);
         }
         if is_wanted {
             kept.push_str(line);
         }
     }
-    kept
+    Ok(kept)
 }
 
 /// `/* --- Watch --- */`
@@ -129,15 +140,18 @@ mod tests {
 
     #[test]
     fn sections_named_after_a_folder_are_for_its_pages() {
-        let source = "a{}\n/* --- Watch --- */\nb{}\n/* why */\n/* --- Header --- */\nc{}\n/* --- Home --- */\nd{}\n";
-        let folders = ["home", "watch"];
+        let source = "a{}\n/* --- Watch --- */\nb{}\n/* why */\n/* --- Cards, and lists --- */\nc{}\n/* --- Home, Other --- */\nd{}\n";
+        let of = |folder| {
+            let sheet = for_folder("a.css", source, folder, &["home", "other", "watch"]).unwrap();
+            let rules = sheet.lines().filter(|line| line.ends_with('}'));
+            rules.collect::<String>()
+        };
+        assert_eq!(of("watch"), "a{}b{}c{}");
+        assert_eq!((of("other"), of("home")), (of("home"), "a{}c{}d{}".into()));
+        let fault = for_folder("a.css", source, "home", &["home", "watch"]).unwrap_err();
         assert_eq!(
-            for_folder(source, "watch", &folders),
-            "a{}\n/* --- Watch --- */\nb{}\n/* why */\n/* --- Header --- */\nc{}\n"
-        );
-        assert_eq!(
-            for_folder(source, "other", &folders),
-            "a{}\n/* --- Header --- */\nc{}\n"
+            fault.to_string(),
+            "web/a.css:7: there are no pages in web/other"
         );
     }
 

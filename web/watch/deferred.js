@@ -164,11 +164,12 @@ export class Deferred {
 
   async #toggleStats() {
     const { figures, now } = this.#page;
+    // With the sheet that it needs.
+    await figures.extras();
     const list = $('stats');
     list.hidden = !list.hidden;
     document.documentElement.toggleAttribute('data-stats', !list.hidden);
     $('stats-button').setAttribute('aria-pressed', String(!list.hidden));
-    await figures.extras();
     figures.show(now());
   }
 

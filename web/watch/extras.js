@@ -2,11 +2,16 @@
 
 import { openSharePanel } from '../lib/share-panel.js';
 import { save, snapshot, snapshotName } from '../player/snapshot.js';
+import { adoptExtrasSheet } from './extras-sheet.js';
 import { openHelp } from './help.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
 
 export class Extras {
   #strip = new StripReader();
+
+  constructor() {
+    adoptExtrasSheet();
+  }
 
   /** @param {{ seek: boolean, pip: boolean }} able */
   help(able) {
