@@ -93,21 +93,13 @@ fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) 
         }
         add("image:alt", &format_args!("A picture of {name}"));
     }
-    let mut add = |name: &str, value: &dyn std::fmt::Display| {
-        write!(
-            html,
-            "\n  <meta name=\"twitter:{name}\" content=\"{value}\">"
-        )
-        .expect("text takes all");
-    };
-    add("title", name);
-    add("description", &format_args!("Watch {name} live."));
-    if still.is_some() {
-        add("card", &"summary_large_image");
-        add("image", &format_args!("{address}/poster"));
+    // The rest of a Twitter card is Open Graph's.
+    let card = if still.is_some() {
+        "summary_large_image"
     } else {
-        add("card", &"summary");
-    }
+        "summary"
+    };
+    write!(html, "\n  <meta name=\"twitter:card\" content=\"{card}\">").expect("text takes all");
     let asked: String =
         form_urlencoded::byte_serialize(format!("{site}/live/{name}").as_bytes()).collect();
     write!(

@@ -26,7 +26,7 @@ export function othersOf(streams, name) {
 
 export class AlsoLive {
   #elements;
-  #server;
+  #site;
   #credentials;
   #name;
   /** @type {number | null} */
@@ -42,13 +42,13 @@ export class AlsoLive {
   /**
    * @param {{ facts: HTMLElement, section: HTMLElement, list: HTMLElement }} elements
    * @param {string} name
-   * @param {import('./server.js').Server} server
+   * @param {import('./site.js').Site} site
    * @param {import('../lib/credentials.js').Credentials} credentials
    */
-  constructor(elements, name, server, credentials) {
+  constructor(elements, name, site, credentials) {
     this.#elements = elements;
     this.#name = name;
-    this.#server = server;
+    this.#site = site;
     this.#credentials = credentials;
   }
 
@@ -67,7 +67,7 @@ export class AlsoLive {
     if (!isNow && nowMs - this.#askedAtMs < REFRESH_MS) return;
     this.#askedAtMs = nowMs;
     /** @type {Stream[] | null} */
-    const streams = await this.#server.streams();
+    const streams = await this.#site.streams();
     if (!streams) return;
     const own = streams.find(({ name }) => name === this.#name);
     this.#sinceMs = own ? nowMs - own.uptime_s * 1000 : null;

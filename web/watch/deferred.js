@@ -2,11 +2,14 @@
 // player, and most words. Loaded when a person does something or there is something to say, else behind the picture.
 
 import { announceMedia } from '../player/media-session.js';
+import { adoptSheet } from '../lib/adopt-sheet.js';
 import { element } from '../lib/element.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { wireLinks } from './links.js';
 import { SeekBar } from './seek-bar.js';
+import { SHEET } from './deferred-sheet.js';
+import { Site } from './site.js';
 import { isPaused, seeks } from './states.js';
 import { furthestBackMs, shownBehindMs } from './time-shift.js';
 import { explainRefusal, wordsFor } from './words.js';
@@ -23,7 +26,6 @@ const BACK_KNOWN_MS = 5000;
  * @property {string} watchPath
  * @property {boolean} isEmbedded
  * @property {import('../lib/credentials.js').Credentials} credentials
- * @property {import('./server.js').Server} server
  * @property {import('./players.js').Players} players
  * @property {import('./figures.js').Figures} figures
  * @property {() => State} now
@@ -35,6 +37,7 @@ const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 
 export class Deferred {
   #page;
+  #site;
   #controls;
   #seekBar;
   #alsoLive;
@@ -44,8 +47,10 @@ export class Deferred {
   /** @param {Page} page */
   constructor(page) {
     this.#page = page;
-    const { name, server, credentials } = page;
-    this.#alsoLive = new AlsoLive({ facts: $('facts'), section: $('also-live'), list: $('streams') }, name, server, credentials);
+    const { name, credentials } = page;
+    adoptSheet(SHEET);
+    this.#site = new Site(credentials);
+    this.#alsoLive = new AlsoLive({ facts: $('facts'), section: $('also-live'), list: $('streams') }, name, this.#site, credentials);
     this.#seekBar = new SeekBar(
       {
         timeline: $('timeline'),
@@ -90,6 +95,11 @@ export class Deferred {
    */
   refresh(isNow) {
     if (!this.#page.isEmbedded) this.#alsoLive.refresh({ nowMs: performance.now(), isNow });
+  }
+
+  /** Whether the stream has recordings. */
+  hasRecordings() {
+    return this.#site.hasRecordings(this.#page.name);
   }
 
   #announce() {

@@ -1,7 +1,6 @@
-// How the statistics and the help look: it comes with them (extras.js). A constructed style sheet is none that the page's
-// Content-Security-Policy has a say in.
+// How the statistics and the help look: see extras.js.
 
-const SHEET = `
+export const SHEET = `
 .stats { position: absolute; top: 56px; left: 16px; display: grid; grid-template-columns: auto 1fr; gap: 3px 16px; max-width: calc(100% - 32px); max-height: calc(100% - 160px); overflow: auto; padding: 14px 18px; border-radius: var(--round); background: rgb(12 11 10 / 84%); font-size: 13px; line-height: 1.45; }
 .stats dt { color: var(--on-stage-soft); }
 .stats dd { min-width: 21ch; }
@@ -18,10 +17,3 @@ kbd { display: inline-block; min-width: 28px; padding: 2px 8px; border: 1px soli
 @container stage (max-height: 340px) { .stats { max-height: calc(100% - 56px); } }
 @media (forced-colors: active) { .stats { border: 1px solid; background: Canvas; } }
 `;
-
-/** For the whole page, once. */
-export function adoptExtrasSheet() {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(SHEET);
-  document.adoptedStyleSheets.push(sheet);
-}

@@ -1,8 +1,9 @@
 // What few viewers ask for, loaded when one does: the help, the statistics, the share panel, a picture to keep.
 
+import { adoptSheet } from '../lib/adopt-sheet.js';
 import { openSharePanel } from '../lib/share-panel.js';
 import { save, snapshot, snapshotName } from '../player/snapshot.js';
-import { adoptExtrasSheet } from './extras-sheet.js';
+import { SHEET } from './extras-sheet.js';
 import { openHelp } from './help.js';
 import { showStats, statsRows, StripReader } from './stats-panel.js';
 
@@ -10,7 +11,7 @@ export class Extras {
   #strip = new StripReader();
 
   constructor() {
-    adoptExtrasSheet();
+    adoptSheet(SHEET);
   }
 
   /** @param {{ seek: boolean, pip: boolean }} able */

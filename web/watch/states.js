@@ -127,7 +127,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  *
  * @type {Record<Event['type'], true>}
  */
-const EVERY_EVENT = {
+export const EVERY_EVENT = {
   hello: true,
   init: true,
   data: true,
@@ -158,7 +158,6 @@ const EVERY_EVENT = {
   looked: true,
   ticked: true,
 };
-export const EVENTS = Object.keys(EVERY_EVENT);
 
 /**
  * @param {{ hasMse: boolean, isPlain?: boolean, isClassic?: boolean, behindMs?: number, nowMs: number }} page

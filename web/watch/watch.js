@@ -210,7 +210,6 @@ function loadDeferred() {
           watchPath,
           isEmbedded,
           credentials,
-          server,
           players,
           figures,
           now: () => state,
@@ -233,10 +232,15 @@ function poster() {
 
 /** The page has come to another state. */
 function enter() {
-  if (state.name !== 'ended' && state.name !== 'waiting') return;
-  askRecordings();
-  // Where the person may go from here.
-  loadDeferred().then((rest) => rest?.refresh(true));
+  if (state.name === 'ended' || state.name === 'waiting') offerMore();
+}
+
+/** Where the person may go from here. */
+async function offerMore() {
+  const rest = await loadDeferred();
+  rest?.refresh(true);
+  view.hasRecordings = (await rest?.hasRecordings()) ?? false;
+  speak();
 }
 
 // --- Playing
@@ -352,11 +356,6 @@ async function askBack() {
   const stream = response?.ok ? await response.json().catch(() => null) : null;
   if (stream) send({ type: 'backTold', backMs: stream.back_ms ?? 0, isGrowing: Boolean(stream.recording) });
   deferred?.showPlace(state);
-}
-
-async function askRecordings() {
-  view.hasRecordings = await server.hasRecordings();
-  speak();
 }
 
 /** @param {number | null | undefined} count */
