@@ -671,7 +671,7 @@ mod tests {
         assert_eq!(
             made["made/a.js"].text,
             "const $0=(()=>{\nconst a=1;\nreturn{b:a}})();\n\
-             const $1=await(async()=>{\nconst b=await Promise.resolve($0);const a=()=>b;\nreturn[a]})();\n\
+             const $1=await(async()=>{\nconst a=await Promise.resolve($0);const b=()=>a;\nreturn[b]})();\n\
              const{0:a}=$1;\na();\n"
         );
         sources[0].1 = "import('./c.js');";

@@ -140,7 +140,7 @@ fn references(path: &str, text: &str) -> Vec<String> {
     let marks: &[&str] = if is_script {
         &["from '", "import('", "import '", "new URL('"]
     } else {
-        &["href=\"", "src=\""]
+        &["href=\"", "src=\"", "data-codecs=\"", "data-mse=\""]
     };
     let mut found = Vec::new();
     for mark in marks {
@@ -152,6 +152,7 @@ fn references(path: &str, text: &str) -> Vec<String> {
             if reference.is_empty()
                 || reference.starts_with(['#', '?'])
                 || reference.starts_with("http")
+                || reference.starts_with("data:")
                 // It has no end.
                 || reference.ends_with(".webm")
                 || is_script && !reference.starts_with('.')
@@ -217,8 +218,8 @@ fn every_page_is_there_with_all_that_it_refers_to() {
     }
     for known in [
         "/dashboard",
-        "/assets/watch-",
-        "/assets/codecs-player-",
+        "/assets/watch-codecs-",
+        "/assets/watch-mse-",
         "/assets/ticker-worker-",
     ] {
         assert!(
@@ -294,7 +295,7 @@ fn parts_of_pages_go_out_in_brotli_to_clients_that_name_it() {
     let server = Server::start();
     let mut http = Http::open(&server);
     let html = http.request("GET", "/live/demo", &[]).text();
-    let (_, behind) = html.split_once("src=\"../assets/watch-").unwrap();
+    let (_, behind) = html.split_once("codecs=\"../assets/watch-").unwrap();
     let target = format!("/assets/watch-{}", behind.split('"').next().unwrap());
     let plain = http.request("GET", &target, &[]);
     let brotli = http.request("GET", &target, &["Accept-Encoding: gzip, deflate, br"]);

@@ -51,14 +51,18 @@ fn resolve(path: &str, reference: &str) -> String {
 /// What a page loads and links to.
 fn references(html: &str) -> Vec<String> {
     let values = html.split([' ', '\n']).filter_map(|attribute| {
-        let value = attribute
-            .strip_prefix("href=\"")
-            .or(attribute.strip_prefix("src=\""))?;
+        let names = ["href=\"", "src=\"", "data-codecs=\"", "data-mse=\""];
+        let value = names.iter().find_map(|name| attribute.strip_prefix(name))?;
         value.split('"').next()
     });
     let values: Vec<String> = values
-        // Programs that read a whole link get one: see `error_pages`.
-        .filter(|it| !it.starts_with('#') && !it.starts_with("http") && !it.ends_with(".webm"))
+        // Programs that read a whole link get one: see `error_pages`. The icon is in the page.
+        .filter(|it| {
+            !["#", "http", "data:"]
+                .iter()
+                .any(|begin| it.starts_with(begin))
+        })
+        .filter(|it| !it.ends_with(".webm"))
         .map(str::to_owned)
         .collect();
     assert!(values.len() > 3, "{values:?}");
