@@ -92,11 +92,7 @@ async function assertUntroubled(tab, { hasSound }) {
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
   if (!hasSound) return;
-  const heard = () =>
-    tab.evaluate(() => {
-      const video = document.querySelector('video');
-      return video.mozHasAudio || video.webkitAudioDecodedByteCount;
-    });
+  const heard = () => tab.evaluate(() => window.probe.soundDecoded());
   const earlier = await heard();
   await until(
     `sound in ${tab.browserName}`,

@@ -52,7 +52,7 @@ async function look({ size, forMs }) {
       new Promise((resolve) => video.requestVideoFrameCallback(resolve)),
       new Promise((resolve) => setTimeout(resolve, 500)),
     ]);
-    context.drawImage(video, 0, 0, size, size);
+    context.drawImage(window.probe.picture(), 0, 0, size, size);
     seen.push([...context.getImageData(0, 0, size, size).data].filter((_, i) => i % 4 < 3));
   }
   return seen;

@@ -80,7 +80,7 @@ test('a connection is dropped without the word for an end, and made again at onc
 let pages = 0;
 
 /** A page whose own script (web/watch/early.js) has run, and the scripts that it has fetched ahead. */
-async function earlyPage(t, address, { kept = 0 } = {}) {
+async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
   const clock = new Clock(t);
   FakeSocket.made.length = 0;
   const fetched = [];
@@ -89,9 +89,11 @@ async function earlyPage(t, address, { kept = 0 } = {}) {
     earlySocket: undefined,
     location: new URL(address),
     sessionStorage: { length: kept },
+    navigator: {},
+    ...browser,
     document: {
       createElement: () => ({}),
-      documentElement: { dataset: { player: 'player.js' } },
+      documentElement: { dataset: { mse: 'mse.js', codecs: 'codecs.js' } },
       head: { append: ({ rel, href }) => fetched.push([rel, href]) },
     },
   });
@@ -108,8 +110,11 @@ async function earlyPage(t, address, { kept = 0 } = {}) {
 }
 
 test('the socket that a page opened early is taken over, with what it missed and in that order', async (t) => {
-  const { socket, told, fetched, clock, made } = await earlyPage(t, 'http://host/live/demo?embed');
-  assert.deepEqual([made.map(({ url }) => url), fetched], [['ws://host/live/demo'], [['modulepreload', 'player.js']]]);
+  const { socket, told, clock, made } = await earlyPage(t, 'http://host/live/demo?embed');
+  assert.deepEqual(
+    made.map(({ url }) => url),
+    ['ws://host/live/demo'],
+  );
   made[0].open();
   made[0].say({ type: 'hello' });
   socket.connect();
@@ -121,6 +126,17 @@ test('the socket that a page opened early is taken over, with what it missed and
   clock.pass(20_000);
   assert.equal(made[0].closedWith, null);
 });
+
+const CHROMIUM = { navigator: { userAgentData: {} } };
+for (const [what, browser, player] of [
+  ['a browser that is no Chromium', { VideoDecoder: class {} }, 'mse.js'],
+  ['Chromium', { ...CHROMIUM, VideoDecoder: class {} }, 'codecs.js'],
+  ['Chromium on a page that is not secure', CHROMIUM, 'mse.js'],
+])
+  test(`the player of ${what} is fetched early`, async (t) => {
+    const { fetched } = await earlyPage(t, 'http://host/live/demo', { browser });
+    assert.deepEqual(fetched, [['modulepreload', player]]);
+  });
 
 test('an early socket that was refused is a loss as any other', async (t) => {
   const { socket, told, clock, made } = await earlyPage(t, 'https://host/live/demo');
