@@ -89,7 +89,7 @@ async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
     earlySocket: undefined,
     location: new URL(address),
     sessionStorage: { length: kept },
-    navigator: {},
+    navigator: { userAgent: '' },
     ...browser,
     document: {
       createElement: () => ({}),
@@ -127,9 +127,10 @@ test('the socket that a page opened early is taken over, with what it missed and
   assert.equal(made[0].closedWith, null);
 });
 
-const CHROMIUM = { navigator: { userAgentData: {} } };
+const CHROMIUM = { navigator: { userAgent: '', userAgentData: {} } };
 for (const [what, browser, player] of [
-  ['a browser that is no Chromium', { VideoDecoder: class {} }, 'mse.js'],
+  ['another browser', { VideoDecoder: class {} }, 'mse.js'],
+  ['Firefox', { VideoDecoder: class {}, navigator: { userAgent: 'Firefox/153.0' } }, 'codecs.js'],
   ['Chromium', { ...CHROMIUM, VideoDecoder: class {} }, 'codecs.js'],
   ['Chromium on a page that is not secure', CHROMIUM, 'mse.js'],
 ])

@@ -15,9 +15,11 @@
 
   if (/^(\?embed)?$/.test(location.search) && !hasKey()) {
     const { codecs, mse } = document.documentElement.dataset;
+    // As `wantsCodecs` has it.
+    const isKnown = 'userAgentData' in navigator || navigator.userAgent.includes('Firefox/');
     const link = document.createElement('link');
     link.rel = 'modulepreload';
-    link.href = ('VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse) ?? '';
+    link.href = (isKnown && 'VideoDecoder' in globalThis ? codecs : mse) ?? '';
     document.head.append(link);
 
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${location.pathname}`;
