@@ -45,7 +45,7 @@ impl<S: Socket> Hub<S> {
             "height": height,
             "html": format!(
                 "<iframe src=\"{source}?embed\" width=\"{width}\" height=\"{height}\" title=\"{name}\" \
-                 style=\"border:0\" allow=\"autoplay; fullscreen; picture-in-picture\" allowfullscreen></iframe>"
+                 style=\"border:0\" allow=\"autoplay; fullscreen; picture-in-picture; screen-wake-lock\" allowfullscreen></iframe>"
             ),
         });
         if let Some(size) = size {

@@ -8,7 +8,7 @@ export function probe() {
   const first = { frameMs: null, playingMs: null };
   const violations = [];
   const messages = [];
-  window.probe = { first, violations, messages, frames };
+  window.probe = { first, violations, messages, frames, picture, soundDecoded };
 
   document.addEventListener('securitypolicyviolation', (event) => {
     violations.push(`${event.violatedDirective}: ${event.blockedURI || event.sample}`);
@@ -41,6 +41,19 @@ export function probe() {
     });
   });
 
+  /** What the picture can be read from: a player may draw by itself. */
+  function picture() {
+    return window.videostream?.picture ?? document.querySelector('video');
+  }
+
+  /** How much sound was decoded, in what the player counts; Firefox says only that there was some. */
+  function soundDecoded() {
+    const stats = window.videostream?.stats() ?? {};
+    if ('sound_frames' in stats) return stats.sound_frames;
+    const video = document.querySelector('video');
+    return video.mozHasAudio || video.webkitAudioDecodedByteCount;
+  }
+
   /**
    * Counts shown frames, how many differ visibly from the last that did, and the longest time
    * without one.
@@ -63,7 +76,7 @@ export function probe() {
       shown += 1;
       gapMs = Math.max(gapMs, nowMs - lastMs);
       lastMs = nowMs;
-      context.drawImage(window.videostream?.picture ?? video, 0, 0, GRID, GRID);
+      context.drawImage(picture(), 0, 0, GRID, GRID);
       const pixels = context.getImageData(0, 0, GRID, GRID).data;
       if (!former || pixels.some((value, i) => Math.abs(value - former[i]) > REFINEMENT)) {
         changed += 1;
@@ -83,7 +96,7 @@ export function probe() {
       advancedMs: Math.round((video.currentTime - from) * 1000),
       width: video.videoWidth,
       height: video.videoHeight,
-      hasSound: Boolean(video.mozHasAudio || video.webkitAudioDecodedByteCount),
+      hasSound: Boolean(soundDecoded()),
     };
   }
 }

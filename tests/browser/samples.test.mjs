@@ -1,5 +1,5 @@
 // Recordings with false claims, as people send them: a viewer that was there before the
-// publisher and one that comes later both see them, in both browsers.
+// publisher and one that comes later both see them, in both browsers, and in Chromium by both players.
 // Runs alone: it tells how long sound is away.
 
 import assert from 'node:assert/strict';
@@ -92,11 +92,7 @@ async function assertUntroubled(tab, { hasSound }) {
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
   if (!hasSound) return;
-  const heard = () =>
-    tab.evaluate(() => {
-      const video = document.querySelector('video');
-      return video.mozHasAudio || video.webkitAudioDecodedByteCount;
-    });
+  const heard = () => tab.evaluate(() => window.probe.soundDecoded());
   const earlier = await heard();
   await until(
     `sound in ${tab.browserName}`,
@@ -168,7 +164,7 @@ for (const {
       const withinMs = isPlain ? PLAIN_WITHIN_MS : SHOWN_WITHIN_MS;
       const earlyIn = untilPlaying(t, 'there before', early.filter(knows), withinMs);
       await sleep(LATER_MS);
-      await openAll(late, page);
+      await openAll(late, `${page}?player=mse`);
       const lateIn = untilPlaying(t, 'came later', late.filter(knows), withinMs);
       if (isPlain) {
         const isAnswered = async (tab) => (await tab.state()) === 'playing' || named.test(await tab.words());

@@ -61,10 +61,14 @@ test("the embedded player plays in another site's frame", async () => {
   await picture(viewer, 'embed');
 });
 
-test('H.264 in Matroska plays from the plain stream', async () => {
+test('H.264 in Matroska plays by WebCodecs, and otherwise from the plain stream', async () => {
   await lab.push(server, 'h264', fileURLToPath(new URL('data/h264-opus.mkv', import.meta.url)));
   await until('H.264', async () => /matroska/.test((await server.stream('h264'))?.mime ?? ''));
   await viewer.open(server.url('/live/h264'));
+  await viewer.reaches('playing');
+  assert.equal(await viewer.evaluate(() => window.videostream.stats().player), 'webcodecs');
+  await assertMoves(viewer);
+  await viewer.open(server.url('/live/h264?player=mse'));
   // The browser wants seconds of it before it begins.
   await viewer.reaches('playing', { withinMs: 20_000 });
   assert.equal(await viewer.evaluate(() => window.videostream.stats().player), 'src');

@@ -115,7 +115,7 @@ function colourShown() {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 1;
   const context = canvas.getContext('2d');
-  context.drawImage(document.querySelector('video'), 0, 0, 1, 1);
+  context.drawImage(window.probe.picture(), 0, 0, 1, 1);
   return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }
 

@@ -4,7 +4,7 @@ import { Awake } from '../../web/lib/awake.js';
 import { settled, withGlobals } from './fakes.js';
 
 /** A page with a screen lock: `held` of them, and `show(isShown)`, at which browsers let go of it. */
-function screen(t) {
+function screen(t, { mayAsk = true } = {}) {
   const page = new EventTarget();
   page.hidden = false;
   const locks = new Set();
@@ -18,6 +18,7 @@ function screen(t) {
     locks.add(lock);
     return lock;
   };
+  page.featurePolicy = { allowsFeature: (name) => name !== 'screen-wake-lock' || mayAsk };
   withGlobals(t, { document: page, navigator: { wakeLock: { request } } });
   const show = (isShown) => {
     page.hidden = !isShown;
@@ -58,6 +59,12 @@ test('a lock that comes when it is wanted no longer is given back', async (t) =>
   assert.equal(await held(), 0);
   awake.want(true);
   awake.close();
+  assert.equal(await held(), 0);
+});
+
+test("another site's frame that may not keep the screen on does not ask", async (t) => {
+  const { awake, held } = screen(t, { mayAsk: false });
+  awake.want(true);
   assert.equal(await held(), 0);
 });
 

@@ -13,11 +13,13 @@ test('?latency= names a plan, and anything else is the normal one', () => {
   assert.deepEqual(['low', 'smooth', 'normal', 'high', '', null].map(latencyOf), ['low', 'smooth', 'normal', 'normal', 'normal', 'normal']);
 });
 
-test('WebCodecs play in Chromium unless another player is asked for, and elsewhere for the least delay', () => {
+test('WebCodecs play in Chromium and Firefox unless another player is asked for, and elsewhere for the least delay', () => {
   const asks = ['player=webcodecs', 'latency=low', 'latency=low&player=mse', 'latency=smooth', ''];
-  const wanted = (isChromium) => asks.map((query) => wantsCodecs(new URLSearchParams(query), isChromium));
-  assert.deepEqual(wanted(true), [true, true, false, true, true]);
-  assert.deepEqual(wanted(false), [true, true, false, false, false]);
+  const wanted = (browser) => asks.map((query) => wantsCodecs(new URLSearchParams(query), browser));
+  const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0';
+  assert.deepEqual(wanted({ userAgent: '', userAgentData: {} }), [true, true, false, true, true]);
+  assert.deepEqual(wanted({ userAgent }), [true, true, false, true, true]);
+  assert.deepEqual(wanted({ userAgent: '' }), [true, true, false, false, false]);
 });
 
 test('lead is measured at the earliest arrivals', () => {

@@ -80,7 +80,7 @@ test('a connection is dropped without the word for an end, and made again at onc
 let pages = 0;
 
 /** A page whose own script (web/watch/early.js) has run, and what that has asked for. */
-async function earlyPage(t, address, { kept = 0 } = {}) {
+async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
   const clock = new Clock(t);
   FakeSocket.made.length = 0;
   const fetched = [];
@@ -90,10 +90,12 @@ async function earlyPage(t, address, { kept = 0 } = {}) {
     earlySocket: undefined,
     location: new URL(address),
     sessionStorage: { length: kept },
+    navigator: { userAgent: '' },
+    ...browser,
     document: {
       createElement: () => ({}),
       addEventListener: (type, listener) => type === 'DOMContentLoaded' && parsed.push(listener),
-      documentElement: { dataset: { codecs: 'codecs.js', mse: 'mse.js' } },
+      documentElement: { dataset: { mse: 'mse.js', codecs: 'codecs.js' } },
       head: { append: ({ rel, href, type, src }) => fetched.push([rel ?? type, href ?? src]) },
     },
   });
@@ -127,6 +129,23 @@ test('the socket that a page opened early is taken over, with what it missed and
   assert.equal(made[0].closedWith, null);
 });
 
+const CHROMIUM = { navigator: { userAgent: '', userAgentData: {} } };
+for (const [what, browser, player] of [
+  ['another browser', { VideoDecoder: class {} }, 'mse.js'],
+  ['Firefox', { VideoDecoder: class {}, navigator: { userAgent: 'Firefox/153.0' } }, 'codecs.js'],
+  ['Chromium', { ...CHROMIUM, VideoDecoder: class {} }, 'codecs.js'],
+  ['Chromium on a page that is not secure', CHROMIUM, 'mse.js'],
+])
+  test(`the script with the player of ${what} is fetched at once, and runs when the page is read`, async (t) => {
+    const { fetched, parsed } = await earlyPage(t, 'http://host/live/demo?t=-30', { browser });
+    assert.deepEqual(fetched, [['modulepreload', player]]);
+    for (const listener of parsed) listener();
+    assert.deepEqual(fetched, [
+      ['modulepreload', player],
+      ['module', player],
+    ]);
+  });
+
 test('an early socket that was refused is a loss as any other', async (t) => {
   const { socket, told, clock, made } = await earlyPage(t, 'https://host/live/demo');
   made[0].end();
@@ -157,16 +176,6 @@ for (const [what, address, kept] of [
     assert.deepEqual(made, []);
   });
 }
-
-test('the script for the browser is fetched at once, and runs when the page is read', async (t) => {
-  const { fetched, parsed } = await earlyPage(t, 'http://host/live/demo?t=-30');
-  assert.deepEqual(fetched, [['modulepreload', 'mse.js']]);
-  for (const listener of parsed) listener();
-  assert.deepEqual(fetched, [
-    ['modulepreload', 'mse.js'],
-    ['module', 'mse.js'],
-  ]);
-});
 
 test('an early socket that leads elsewhere is closed', async (t) => {
   const { made } = await earlyPage(t, 'http://host/live/demo');

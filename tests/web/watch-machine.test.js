@@ -308,6 +308,9 @@ test('a stalled picture is reported, and a paused one is not', () => {
   assert.deepEqual([still.hitch, still.isStill, isHitched(still)], ['dry', true, true]);
   const moving = run(still, ['looked', { nowMs: START_MS + 600, position: 0.1 }]);
   assert.deepEqual([moving.hitch, moving.isStill, isHitched(moving)], ['', false, false]);
+  // A clock that settles by less and less is none that goes on.
+  const settling = [0.0049, 0.009, 0.0125].map((position, i) => ['looked', { nowMs: START_MS + 200 * (i + 1), position }]);
+  assert.equal(run(playing, ...settling).isStill, true);
   const paused = run(playing, 'toggled', ['looked', { nowMs: START_MS + 5000 }]);
   assert.equal(paused.isStill, false);
   const offline = run(playing, ['looked', { nowMs: START_MS + 600, isOffline: true }]);

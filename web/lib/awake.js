@@ -1,6 +1,12 @@
 // Keeps the screen on (Screen Wake Lock), as long as it is wanted and the page is seen. Browsers let go of
 // it when the page is hidden.
 
+/** Whether this document may: of another site's frame, that site decides, and browsers complain of asking. */
+function mayAsk() {
+  const { featurePolicy } = /** @type {{ featurePolicy?: { allowsFeature: (name: string) => boolean } }} */ (document);
+  return featurePolicy?.allowsFeature('screen-wake-lock') ?? true;
+}
+
 export class Awake {
   #isWanted = false;
   #isAsking = false;
@@ -24,7 +30,7 @@ export class Awake {
   }
 
   async #settle() {
-    const isDue = this.#isWanted && !document.hidden;
+    const isDue = this.#isWanted && !document.hidden && mayAsk();
     if (!isDue) {
       const lock = this.#lock;
       this.#lock = null;

@@ -17,7 +17,7 @@ const RIM = 4;
  * @param {string} name
  */
 export function embedCode(link, name) {
-  return `<iframe src="${link}?embed" title="${name}" width="640" height="360" style="border:0" allow="autoplay; fullscreen" allowfullscreen></iframe>`;
+  return `<iframe src="${link}?embed" title="${name}" width="640" height="360" style="border:0" allow="autoplay; fullscreen; picture-in-picture; screen-wake-lock" allowfullscreen></iframe>`;
 }
 
 /**

@@ -14,11 +14,21 @@ export function latencyOf(wished) {
 
 /**
  * Whether WebCodecs are to play, where the browser has them: the way to the least delay. Without being asked
- * for, in Chromium and its relatives alone: others play longest by Media Source Extensions.
+ * for, where they are known to play as reliably as Media Source Extensions.
  *
  * @param {URLSearchParams} query
+ * @param {{ userAgent: string, userAgentData?: unknown }} browser
  */
-export function wantsCodecs(query, isChromium = 'userAgentData' in navigator) {
+export function wantsCodecs(query, browser = navigator) {
   const player = query.get('player');
-  return player === 'webcodecs' || (player === null && (isChromium || query.get('latency') === 'low'));
+  return player === 'webcodecs' || (player === null && (query.get('latency') === 'low' || isKnown(browser)));
+}
+
+/**
+ * Chromium and its relatives, and Firefox.
+ *
+ * @param {{ userAgent: string, userAgentData?: unknown }} browser
+ */
+function isKnown({ userAgent, userAgentData }) {
+  return userAgentData !== undefined || userAgent.includes('Firefox/');
 }

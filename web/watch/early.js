@@ -17,7 +17,9 @@
   };
 
   const { codecs, mse } = document.documentElement.dataset;
-  const src = 'VideoDecoder' in globalThis && 'userAgentData' in navigator ? codecs : mse;
+  // As `wantsCodecs` has it. The other player can be loaded still.
+  const isKnown = 'userAgentData' in navigator || navigator.userAgent.includes('Firefox/');
+  const src = isKnown && 'VideoDecoder' in globalThis ? codecs : mse;
   append('link', { rel: 'modulepreload', href: src });
   document.addEventListener('DOMContentLoaded', () => append('script', { type: 'module', src }));
 

@@ -18,6 +18,8 @@ export const SILENT_MS = 7000;
 /** Without a network, or back on it, a message within this time proves that the connection lives. */
 export const ALIVE_MS = 500;
 const STOPS_KEPT = 10;
+/** A position that changes by less from look to look stands: a clock that follows the sound settles slowly. */
+const MOVES_BY_S = 0.005;
 
 /** @typedef {import('./states.js').State} State */
 /** @typedef {import('./states.js').Event} Event */
@@ -152,7 +154,8 @@ function looked(state, { position, behindMs, isOffline, nowMs }) {
     return to({ ...state, shift, isStale: false }, 'connecting', nowMs, ['newPlayer', 'connect', 'showAddress']);
   }
   const isMeantTo = state.name === 'playing' && state.wantsPlay;
-  const movedAtMs = position !== state.position || !isMeantTo ? nowMs : state.movedAtMs;
+  const hasMoved = Math.abs(position - state.position) >= MOVES_BY_S;
+  const movedAtMs = hasMoved || !isMeantTo ? nowMs : state.movedAtMs;
   if (isMeantTo && isPlayedOut(state.shift, nowMs - movedAtMs)) return offAir(state, state.shift.offline?.reason, nowMs);
   const signs = {
     nowMs,

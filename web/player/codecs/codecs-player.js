@@ -202,10 +202,12 @@ export class CodecsPlayer {
       bitrate_bps: this.#meter.bitsPerSecond(nowMs),
       frames: this.#total,
       dropped: this.#frames.dropped,
+      undecoded: this.#gate.dropped,
       underflows: this.#arrivals.underflows,
       seeks: this.#clock.jumps + (this.#sound?.jumps ?? 0),
       skips: this.#skips,
       ranges: newestMs ? [[positionMs / 1000, Math.max(newestMs, positionMs) / 1000]] : [],
+      sound_frames: this.#sound?.total ?? 0,
       sound_ms: this.#sound?.isHeard(nowMs) ? this.#sound.latencyMs : null,
       lip_sync_ms: sorted.length ? sorted[sorted.length >> 1] : null,
     };
@@ -405,7 +407,7 @@ export class CodecsPlayer {
     this.#sound.steer(nowMs, wishedMs, this.#plan.jumpMs);
     const heardMs = this.#soundIsHeard(nowMs) ? this.#sound.heardMs(nowMs) : null;
     if (heardMs === null) this.#clock.steer(nowMs, wishedMs);
-    else this.#clock.follow(nowMs, heardMs, this.#sound.rate);
+    else this.#clock.follow(nowMs, heardMs, this.#sound.heardRate(nowMs));
   }
 
   /** Whether sound comes, also while it is muted. */

@@ -49,6 +49,8 @@ const JUMP_MS = 150;
 
 export class Sound {
   jumps = 0;
+  /** Frames that were decoded. */
+  total = 0;
   rate = 1;
   /** From the worklet to the ear. */
   latencyMs = LATENCY_MS;
@@ -72,6 +74,8 @@ export class Sound {
   #moves = 0;
   /** How often it had run dry by the last report. */
   #toldDry = 0;
+  /** Since when there has been nothing more to play. @type {number | null} */
+  #dryAtMs = null;
   /** Frames that went to the decoder since it last gave something. */
   #owed = 0;
   #watchdogs = { decoder: new Watchdog(), thread: new Watchdog() };
@@ -181,10 +185,28 @@ export class Sound {
     const { contextSeconds = 0, positionMs = null } = this.#report ?? {};
     if (positionMs === null) return null;
     const { currentTime } = this.#context;
-    const passedMs = this.#report?.isDry ? 0 : (currentTime - contextSeconds) * 1000 * this.rate;
     const sinceTickMs = this.#sinceTickMs(nowMs, currentTime);
     this.#learnLatency(nowMs, currentTime + sinceTickMs / 1000);
-    return positionMs + (this.#report?.isDry ? 0 : sinceTickMs) + passedMs - this.latencyMs;
+    if (this.#dryAtMs !== null) return positionMs - this.#onItsWayMs(nowMs);
+    return positionMs + sinceTickMs + (currentTime - contextSeconds) * 1000 * this.rate - this.latencyMs;
+  }
+
+  /**
+   * The speed of what is heard: it stands once all that came was heard.
+   *
+   * @param {number} nowMs
+   */
+  heardRate(nowMs) {
+    return this.#onItsWayMs(nowMs) > 0 ? this.rate : 0;
+  }
+
+  /**
+   * How much of the sound is between the worklet and the ear.
+   *
+   * @param {number} nowMs
+   */
+  #onItsWayMs(nowMs) {
+    return this.#dryAtMs === null ? this.latencyMs : Math.max(0, this.latencyMs - (nowMs - this.#dryAtMs));
   }
 
   /**
@@ -208,6 +230,7 @@ export class Sound {
       this.#jumpedAtMs = nowMs;
       this.#moves += 1;
       this.#report = null;
+      this.#dryAtMs = null;
       this.#send({ moveToMs: placeMs, rate: 1 });
       this.rate = 1;
     } else if (rate !== this.rate) {
@@ -272,6 +295,7 @@ export class Sound {
   /** @param {AudioData} data */
   #decoded(data) {
     this.#owed = 0;
+    this.total += 1;
     this.#watchdogs.decoder.gave();
     const { timestamp, atMs } = this.#times.came(data.timestamp);
     if (atMs !== null) this.#on.decoded(performance.now() - atMs);
@@ -291,6 +315,7 @@ export class Sound {
     if (report.moves !== this.#moves) return;
     this.#report = report;
     this.#reportedAtMs = performance.now();
+    this.#dryAtMs = report.isDry ? (this.#dryAtMs ?? this.#reportedAtMs) : null;
     const isFresh = report.underflows > this.#toldDry;
     this.#toldDry = report.underflows;
     if (isFresh && this.#context.state === 'running') this.#on.ranDry();
