@@ -1,10 +1,12 @@
 // All ways to hand a stream's link on: the phone's own sheet, the link, a code to photograph, and
 // the lines that put the player into another page.
 
+import { adoptSheet } from './adopt-sheet.js';
 import { copiesOnClick } from './copy.js';
 import { closesBeside, element, make } from './element.js';
 import { at } from './place.js';
 import { qrCode } from './qr.js';
+import { SHEET } from './share-panel-sheet.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 /** Light modules around a code. */
@@ -79,6 +81,7 @@ function makePanel(name, link) {
   );
   close.onclick = () => panel.close();
   closesBeside(panel);
+  adoptSheet(SHEET);
   document.body.append(panel);
   return panel;
 }
