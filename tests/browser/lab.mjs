@@ -71,6 +71,11 @@ export async function picture(tab, name) {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A viewer page's path by which Firefox plays by Media Source Extensions: so a test sees both players. */
+export function byBothPlayers({ browserName }, path) {
+  return browserName === 'firefox' ? `${path}${path.includes('?') ? '&' : '?'}player=mse` : path;
+}
+
 /** Asks until the answer is true, and returns it. */
 export async function until(what, ask, { withinMs = 15_000, everyMs = 100 } = {}) {
   const deadline = performance.now() + withinMs;

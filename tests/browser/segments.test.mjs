@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, byBothPlayers, picture, until } from './lab.mjs';
 import { assertMoves, assertWhole } from './moving.mjs';
 import { Way } from './way.mjs';
 
@@ -37,7 +37,7 @@ const FOUR_GOPS = { withinMs: 20_000 };
 
 test('both browsers play a segment as it grows', async (t) => {
   await both(async (tab) => {
-    await tab.open(server.url('/live/demo?via=segments'));
+    await tab.open(server.url(byBothPlayers(tab, '/live/demo?via=segments')));
     await tab.reaches('playing');
     const seen = await assertMoves(tab);
     assert.ok(seen.hasSound);
@@ -61,7 +61,7 @@ test('where no socket opens, segments are found, and play although they come who
     await tab.open(way.url('/live/demo'));
     await tab.reaches('playing', { withinMs: 20_000 });
     await assertMoves(tab);
-    await assertWhole(tab, 3000, () => until('five segments were asked for', () => way.segments > 4, FOUR_GOPS));
+    await assertWhole(tab, 3000, { happened: () => until('five segments were asked for', () => way.segments > 4, FOUR_GOPS) });
   });
   way.isWhole = false;
 });
@@ -69,9 +69,9 @@ test('where no socket opens, segments are found, and play although they come who
 test('transfers that break cost no picture', async () => {
   way.breaks = true;
   await both(async (tab) => {
-    await tab.open(way.url('/live/demo?via=segments'));
+    await tab.open(way.url(byBothPlayers(tab, '/live/demo?via=segments')));
     await tab.reaches('playing');
-    await assertWhole(tab, 4000, () => until('four segments were broken off', () => way.cuts >= 4, FOUR_GOPS));
+    await assertWhole(tab, 4000, { happened: () => until('four segments were broken off', () => way.cuts >= 4, FOUR_GOPS), areLate: true });
     await assertMoves(tab);
   });
   way.breaks = false;

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, byBothPlayers, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
 import { SlowLine } from './slow-line.mjs';
 
@@ -38,7 +38,7 @@ const offset = (tab) =>
 test(`a line of ${KBPS} kbit/s skips, with a note of what helps, and the delay stays bounded`, (t) =>
   Promise.all(
     viewers.map(async (tab) => {
-      await tab.open(line.url('/live/busy'));
+      await tab.open(line.url(byBothPlayers(tab, '/live/busy')));
       await tab.reaches('playing');
       const first = await offset(tab);
       await until('the note', async () => /connection (may be|is) too slow for this stream/.test(await tab.words()));

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, byBothPlayers, picture, until } from './lab.mjs';
 import { Media } from './media.mjs';
 import { QuietProxy } from './quiet-proxy.mjs';
 import { BINARY } from './server.mjs';
@@ -89,7 +89,7 @@ test('a silent publisher is reported on the viewer page, and its last picture st
   try {
     await until('on air', async () => (await server.stream('halting'))?.live);
     for (const viewer of viewers) {
-      await viewer.open(server.url('/live/halting'));
+      await viewer.open(server.url(byBothPlayers(viewer, '/live/halting')));
       await viewer.reaches('playing');
       await until('watching live', async () => /watching live/.test(await viewer.words()));
     }

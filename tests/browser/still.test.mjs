@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Lab, picture } from './lab.mjs';
+import { Lab, byBothPlayers, picture } from './lab.mjs';
 import { Media } from './media.mjs';
 import { assertFlows } from './moving.mjs';
 
@@ -36,7 +36,7 @@ STREAMS.forEach(([name, file], i) => {
     await lab.push(server, `s${i}`, file());
     await Promise.all(
       viewers.map(async (viewer) => {
-        await viewer.open(server.url(`/live/s${i}`));
+        await viewer.open(server.url(byBothPlayers(viewer, `/live/s${i}`)));
         await viewer.reaches('playing');
         await assertFlows(viewer);
       }),

@@ -4,7 +4,7 @@
 // Runs alone: it looks at every frame.
 
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Lab } from './lab.mjs';
 import { Media } from './media.mjs';
 
@@ -14,6 +14,16 @@ const WATCH_MS = 12_000;
 const ALIKE = 12;
 const lab = new Lab();
 const media = new Media();
+let server;
+let filmed;
+
+before(async () => {
+  server = await lab.server();
+  const file = media.uneven('uneven.webm');
+  filmed = media.pictures(file, SIZE);
+  assert.ok(filmed.length > 100);
+  await lab.push(server, 'uneven', file);
+});
 after(async () => {
   await lab.close();
   media.close();
@@ -22,6 +32,7 @@ after(async () => {
 const VIEWERS = [
   ['chromium', 'webcodecs'],
   ['chromium', 'mse'],
+  ['firefox', 'webcodecs'],
   ['firefox', 'mse'],
 ];
 
@@ -30,11 +41,6 @@ test("a camera's own pictures are shown and no others, however uneven their time
 );
 
 async function shows(t, browser, player) {
-  const server = await lab.server();
-  const file = media.uneven(`${browser}-${player}.webm`);
-  const filmed = media.pictures(file, SIZE);
-  assert.ok(filmed.length > 100);
-  await lab.push(server, 'uneven', file);
   const viewer = await lab[browser]();
   await viewer.open(server.url(`/live/uneven?player=${player}`));
   await viewer.reaches('playing');
