@@ -56,6 +56,8 @@ test('keys, bar, button and address lead back in time and to live', async () => 
     await tab.open(server.url('/live/demo'));
     await tab.reaches('playing');
     await isBehind(tab, 0);
+    // A moment behind the picture.
+    await until('the bar of time', async () => (await place(tab)).isShown);
     assert.deepEqual(await place(tab), { words: 'Live', query: '', isShown: true });
     // Beyond what the page has.
     await tab.press('ArrowLeft');

@@ -47,7 +47,7 @@ let state;
 let socket = null;
 /** @type {import('./deferred.js').Deferred | null} */
 let deferred = null;
-/** @type {Promise<import('./deferred.js').Deferred | null> | null} */
+/** @type {Promise<typeof import('./deferred.js') | null> | null} */
 let loading = null;
 /** @type {number | null} */
 let viewers = null;
@@ -194,35 +194,19 @@ function speak() {
   else loadDeferred();
 }
 
-/** Once the script is there, it does what a person did meanwhile. */
-function loadDeferred() {
-  loading ??= import('./deferred.js')
-    .catch(() => null)
-    .then((loaded) => {
-      loading = null;
-      if (!loaded) {
-        endHold(false);
-        return null;
-      }
-      if (!deferred) {
-        deferred ??= new loaded.Deferred({
-          name,
-          watchPath,
-          isEmbedded,
-          credentials,
-          players,
-          figures,
-          now: () => state,
-          send,
-          askBack,
-        });
-        if (viewers !== null) deferred.tellViewers(viewers);
-        speak();
-        endHold(true);
-      }
-      return deferred;
-    });
-  return loading;
+/** What comes behind the picture: does what a person did meanwhile. Null where it does not come now. */
+async function loadDeferred() {
+  loading ??= import('./deferred.js').catch(() => null);
+  const loaded = await loading;
+  loading = null;
+  if (!loaded) endHold(false);
+  if (!loaded || deferred) return deferred;
+  const page = { name, watchPath, isEmbedded, credentials, players, figures, now: () => state, send, askBack };
+  deferred = new loaded.Deferred(page);
+  if (viewers !== null) deferred.tellViewers(viewers);
+  speak();
+  endHold(true);
+  return deferred;
 }
 
 /** A new picture each time: what is there by now. */
@@ -372,10 +356,10 @@ function tick() {
   send({ type: 'ticked', isOpen: Boolean(socket?.isOpen) });
   figures.show(state);
   view.showCountdown(state);
-  const isCalm = performance.now() > DEFERRED_AFTER_MS && state.name !== 'connecting';
-  if (isCalm && !deferred) loadDeferred();
   deferred?.showPlace(state);
-  if (isCalm && !document.hidden) deferred?.refresh();
+  if (performance.now() < DEFERRED_AFTER_MS || state.name === 'connecting' || state.name === 'reconnecting') return;
+  if (!deferred) loadDeferred();
+  else if (!document.hidden) deferred.refresh();
 }
 
 function look() {
