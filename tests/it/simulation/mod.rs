@@ -193,6 +193,12 @@ fn further_fixed_scenarios_keep_every_promise() {
     play_fixed(SEEDS[1].clone());
 }
 
+/// Messages of 1 to 5 KB for old listeners.
+#[test]
+fn hub_holds_no_more_than_its_tables_when_all_have_gone() {
+    play_all([382_404_483_693].into_iter());
+}
+
 #[test]
 fn seed_gives_the_whole_run_back() {
     let once = play(&Scenario::new(3));
