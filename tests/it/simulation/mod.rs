@@ -126,8 +126,10 @@ fn require_same_delays(scenario: &Scenario, outcome: &Outcome) {
         scenario.seed
     );
     let (beside, alone) = (outcome.delays, alone.delays);
+    // Where the process stood still, one run may excuse a picture that the other counts.
+    let odd = beside.mean_of_odd(&alone);
     let is_same = beside.longest <= alone.longest + CROWD_DELAY_MAX
-        && beside.mean() <= alone.mean() + CROWD_MEAN_MAX;
+        && beside.mean() <= alone.mean() + CROWD_MEAN_MAX + odd;
     assert!(
         is_same,
         "seed {}: honest viewers' pictures take {beside:?} beside the crowd, and {alone:?} without it",
@@ -142,6 +144,7 @@ fn play_all(seeds: impl Iterator<Item = u64>) -> Counts {
     let (mut tried, mut held, mut memory) = (Counts::default(), 0, 0);
     let mut delay = Duration::ZERO;
     for seed in seeds {
+        println!("SEED {seed}");
         let outcome = require_sound(seed);
         count += 1;
         simulated += outcome.simulated;
@@ -193,10 +196,16 @@ fn further_fixed_scenarios_keep_every_promise() {
     play_fixed(SEEDS[1].clone());
 }
 
-/// Messages of 1 to 5 KB for old listeners.
+/// Messages of 1 to 5 KB for old listeners, and a table of 128 sessions.
 #[test]
 fn hub_holds_no_more_than_its_tables_when_all_have_gone() {
-    play_all([382_404_483_693].into_iter());
+    play_all([382_404_483_693, 513_391_528_770].into_iter());
+}
+
+/// A slow disk takes none of its second publisher's chunks, and finishes the first one's file meanwhile.
+#[test]
+fn stream_that_the_disk_was_too_slow_for_goes_with_its_publisher() {
+    play_all([744_859_368_065].into_iter());
 }
 
 #[test]
