@@ -144,7 +144,6 @@ fn play_all(seeds: impl Iterator<Item = u64>) -> Counts {
     let (mut tried, mut held, mut memory) = (Counts::default(), 0, 0);
     let mut delay = Duration::ZERO;
     for seed in seeds {
-        println!("SEED {seed}");
         let outcome = require_sound(seed);
         count += 1;
         simulated += outcome.simulated;
