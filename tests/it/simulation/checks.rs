@@ -29,9 +29,10 @@ const TICK: Duration = Duration::from_millis(300);
 /// buffers of the hub's own, and what sessions hold that are too small to be closed for it.
 const MEMORY_SLACK: usize = 256 << 10;
 
-/// Bytes that are left when everybody has gone, beside the large tables: queues and small tables, the pages
-/// that were filled in, and what the hook decided.
-const LEFT_BYTES_MAX: usize = 32 << 10;
+/// Bytes that are left when everybody has gone, beside the large tables: 8 KB of publishers and audiences, 9 KB
+/// of a batch to write, 6 KB of pages that were filled in, 16 KB of what the hook was asked and decided, and
+/// queues and addresses of clients.
+const LEFT_BYTES_MAX: usize = 48 << 10;
 
 /// Connections over a limit that get an answer: as `hub` and `hub::clients` have it.
 const REFUSED_MAX: usize = 32;
