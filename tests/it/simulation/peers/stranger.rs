@@ -126,11 +126,12 @@ impl Stranger {
         }
     }
 
-    /// Marked, so that a recording of it is told from that of another stranger's.
+    /// Marked, so that in a recording it is told from any other.
     fn picture(&self, at_ms: u64, is_keyframe: bool, size: usize) -> Vec<u8> {
         let mut bytes = block(at_ms, is_keyframe, is_keyframe, size);
         let mark_at = bytes.len() - 8;
-        bytes[mark_at..].copy_from_slice(&self.spec.seed.to_be_bytes());
+        let mark = self.spec.seed.wrapping_add(at_ms);
+        bytes[mark_at..].copy_from_slice(&mark.to_be_bytes());
         bytes
     }
 
