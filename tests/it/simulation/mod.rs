@@ -215,15 +215,20 @@ fn seed_gives_the_whole_run_back() {
     assert_eq!(counts(&once), counts(&again));
 }
 
+/// The seeds that `tests/run simulate` was given.
+fn asked_seeds() -> Vec<u64> {
+    let seeds = std::env::var("SIMULATION_SEEDS").unwrap_or_default();
+    let seeds = seeds.split_whitespace();
+    seeds
+        .map(|seed| seed.parse().expect("a seed is a whole number"))
+        .collect()
+}
+
 /// `tests/run simulate [SEED…]`: these seeds, or random ones for `SIMULATION_SECONDS`.
 #[test]
 #[ignore = "runs for SIMULATION_SECONDS: type tests/run simulate"]
 fn longer_run() {
-    let seeds = std::env::var("SIMULATION_SEEDS").unwrap_or_default();
-    let seeds: Vec<u64> = seeds
-        .split_whitespace()
-        .map(|seed| seed.parse().expect("a seed is a whole number"))
-        .collect();
+    let seeds = asked_seeds();
     if !seeds.is_empty() {
         for seed in seeds {
             println!("{seed}: {:?}", require_sound(seed));
