@@ -84,7 +84,10 @@ pub fn start(format: LogFormat, level: LogLevel) -> io::Result<Log> {
     // Messages of libraries help in the search for a fault, and appear from `debug` on.
     let writer = (move || writer.clone()).with_filter(move |event: &Metadata<'_>| {
         let is_ours = event.target().starts_with(env!("CARGO_CRATE_NAME"));
-        is_ours || *event.level() <= Level::WARN || level > LevelFilter::INFO
+        // `net::bus` reports each kind of error once; the library does so at each try.
+        let repeats = event.target().starts_with("async_nats");
+        let is_grave = *event.level() <= Level::WARN && !repeats;
+        is_ours || is_grave || level > LevelFilter::INFO
     });
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)

@@ -21,9 +21,6 @@ use std::collections::VecDeque;
 /// What a message costs beside its bytes. Counted, or empty messages would take memory without bound.
 const MESSAGE_OVERHEAD: usize = 192;
 
-/// Shorter messages are copied: one that is a slice of what one read brought would keep all of that.
-const COPIED_BYTES_MAX: usize = 1 << 10;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Blob,
@@ -113,7 +110,7 @@ impl Kept {
     }
 
     /// A message of an old publisher that begins a blob. Replaces the one before.
-    pub fn begin(&mut self, payload: Bytes) {
+    pub fn begin(&mut self, payload: &[u8]) {
         self.blob = Blob {
             first: self.live_edge(),
             ..Blob::default()
@@ -122,16 +119,14 @@ impl Kept {
     }
 
     /// A message of an old publisher that goes on with the current blob.
-    pub fn go_on(&mut self, payload: Bytes) {
+    pub fn go_on(&mut self, payload: &[u8]) {
         self.push_received(Kind::Chunk, payload);
     }
 
-    fn push_received(&mut self, kind: Kind, payload: Bytes) {
-        let payload = if payload.len() < COPIED_BYTES_MAX {
-            Bytes::copy_from_slice(&payload)
-        } else {
-            payload
-        };
+    /// Copies the message, once for all listeners: a slice of the buffer that it was read into would keep all
+    /// of that.
+    fn push_received(&mut self, kind: Kind, payload: &[u8]) {
+        let payload = Bytes::copy_from_slice(payload);
         let at = self.blob.received;
         self.blob.received += payload.len() as u64;
         let message = Message::new(kind, Bytes::new(), payload);
@@ -291,6 +286,12 @@ impl Kept {
     /// Sequence that the next message will have.
     pub fn live_edge(&self) -> u64 {
         self.oldest + self.messages.len() as u64
+    }
+
+    /// Bytes of memory for further messages, beside what is kept.
+    #[cfg(feature = "testing")]
+    pub fn spare_bytes(&self) -> usize {
+        (self.messages.capacity() - self.messages.len()) * size_of::<Message>()
     }
 
     /// Bytes of memory kept, bookkeeping included.

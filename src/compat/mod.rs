@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`Kept`] has the newest messages, within a bound of bytes. Each listener is a [`Place`] in it, and
-//! holds no message itself. All share the memory in which a message came.
+//! holds no message itself. All share one copy of each message.
 
 mod kept;
 mod place;

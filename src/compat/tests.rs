@@ -133,11 +133,11 @@ proptest! {
             match step {
                 Step::Blob(bytes) => {
                     original.blob(&bytes);
-                    kept.begin(bytes.into());
+                    kept.begin(&bytes);
                 }
                 Step::Chunk(bytes) => {
                     original.chunk(&bytes);
-                    kept.go_on(bytes.into());
+                    kept.go_on(&bytes);
                 }
                 Step::Join(port) => {
                     original.join(port);
@@ -169,11 +169,11 @@ proptest! {
             match step {
                 Step::Blob(bytes) => {
                     original.blob(&bytes);
-                    kept.begin(bytes.into());
+                    kept.begin(&bytes);
                 }
                 Step::Chunk(bytes) => {
                     original.chunk(&bytes);
-                    kept.go_on(bytes.into());
+                    kept.go_on(&bytes);
                 }
                 Step::Join(port) => {
                     original.join(port);
@@ -247,8 +247,8 @@ fn newcomers(clip: &Clip, piece: usize, capacity: usize) -> Vec<Vec<Vec<u8>>> {
     for (index, part) in clip.bytes.chunks(piece).enumerate() {
         let part = Bytes::copy_from_slice(part);
         match index {
-            0 => kept.begin(part.clone()),
-            _ => kept.go_on(part.clone()),
+            0 => kept.begin(&part),
+            _ => kept.go_on(&part),
         }
         ingest.push(part, &mut stream).unwrap();
         kept.note_trail(ingest.trail().unwrap());
@@ -312,12 +312,12 @@ fn newcomer_waits_for_a_keyframe_where_the_bound_left_none() {
 #[test]
 fn waiting_newcomer_goes_on_with_the_chunks_of_a_new_blob() {
     let mut kept = Kept::new(1000, 1 << 20);
-    kept.begin(vec![1; 600].into());
-    kept.go_on(vec![2; 600].into());
+    kept.begin(&[1; 600]);
+    kept.go_on(&[2; 600]);
     let mut listener = Listener::new(Port::ChunksOut, &kept);
     assert!(!listener.take(&kept, usize::MAX) && listener.messages.is_empty());
-    kept.begin(vec![3; 100].into());
-    kept.go_on(vec![4; 100].into());
+    kept.begin(&[3; 100]);
+    kept.go_on(&[4; 100]);
     assert!(!listener.take(&kept, usize::MAX));
     assert_eq!(listener.messages, [vec![4; 100]]);
 }
@@ -355,14 +355,14 @@ fn listener_that_falls_out_of_the_bound_is_overtaken() {
     let mut kept = Kept::new(3 * FRAGMENT_BYTES, 1 << 20);
     let mut slow = [Port::BlobsOut, Port::ChunksOut].map(|port| Listener::new(port, &kept));
     let mut idle = Listener::new(Port::BlobsOut, &kept);
-    let large = || Bytes::from(vec![0; 2 * FRAGMENT_BYTES]);
-    kept.begin(large());
-    kept.go_on(large());
-    kept.begin(large());
+    let large = vec![0; 2 * FRAGMENT_BYTES];
+    kept.begin(&large);
+    kept.go_on(&large);
+    kept.begin(&large);
     assert!(slow[1].take(&kept, 1));
     // One that has begun no blob passes over those that are gone.
     assert!(!idle.take(&kept, usize::MAX) && idle.messages.len() == 1);
     assert!(!slow[0].take(&kept, 1));
-    kept.begin(large());
+    kept.begin(&large);
     assert!(slow[0].take(&kept, 1));
 }

@@ -167,13 +167,16 @@ fn credentials(options: &Options) -> Result<Option<Credentials>, ConfigError> {
 
 /// A key, or with `is_file` a file of `nsc`.
 #[cfg(feature = "nkeys")]
-fn keys(_: &Path, text: &str, is_file: bool) -> Result<Credentials, ConfigError> {
-    let text = Secret::from(text.to_owned());
-    Ok(if is_file {
-        Credentials::Creds(text)
-    } else {
-        Credentials::Seed(text)
-    })
+fn keys(path: &Path, text: &str, is_file: bool) -> Result<Credentials, ConfigError> {
+    let secret = Secret::from(text.to_owned());
+    if is_file {
+        return Ok(Credentials::Creds(secret));
+    }
+    if nkeys::KeyPair::from_seed(text).is_err() {
+        let reason = "holds an nkey seed with a wrong letter: copy it again";
+        return Err(value_error(CREDENTIALS, path.display(), reason));
+    }
+    Ok(Credentials::Seed(secret))
 }
 
 #[cfg(not(feature = "nkeys"))]

@@ -1,6 +1,7 @@
 //! What a test sees of a hub between two turns: the simulation checks its promises against this.
 
 use super::Hub;
+use crate::session::body::ReadBuffer;
 use crate::session::{Session, SessionId, Socket, State};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Audit {
     pub compat_kept_bytes: u64,
     /// Bytes of the last hour's figures.
     pub history_bytes: usize,
+    /// Bytes of what stays as large as it once was: the tables of sessions and streams and of messages for old
+    /// listeners, and the buffer that all sockets are read into.
+    pub table_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -110,6 +114,7 @@ impl<S: Socket> Hub<S> {
 
     pub fn audit(&self) -> Audit {
         let recordings = self.recording_figures();
+        let compat = self.compat.as_ref();
         Audit {
             sessions: self
                 .sessions
@@ -132,6 +137,10 @@ impl<S: Socket> Hub<S> {
             recording_queue_bytes: recordings.queued_bytes,
             compat_kept_bytes: self.compat_figures().1,
             history_bytes: self.followers.history_bytes(),
+            table_bytes: self.sessions.table_bytes()
+                + self.streams.table_bytes()
+                + compat.map_or(0, |compat| compat.kept().spare_bytes())
+                + ReadBuffer::PIECE_BYTES,
         }
     }
 

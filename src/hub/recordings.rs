@@ -414,9 +414,19 @@ impl<S: Socket> Hub<S> {
         if let Event::Failed(reason) = &what {
             self.warn_of_recording(id, reason);
         }
-        let is_over = !matches!(what, Event::Began { .. });
-        if is_over && !self.streams.stream(id).is_live() {
+        if matches!(what, Event::Began { .. }) {
+            return;
+        }
+        if !self.streams.stream(id).is_live() {
             self.release(id);
+        } else if let Some(tap) = self
+            .recordings
+            .as_mut()
+            .and_then(|recordings| recordings.taps.get_mut(&id))
+        {
+            // The newer publisher may leave before any of its chunks goes out, where the disk is too slow: the
+            // recording thread is to answer to that too, or the stream would be kept for ever.
+            tap.is_live = true;
         }
     }
 

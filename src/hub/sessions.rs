@@ -70,6 +70,12 @@ impl<S> Sessions<S> {
         self.slots.capacity()
     }
 
+    /// Bytes of memory that the slots take.
+    #[cfg(feature = "testing")]
+    pub fn table_bytes(&self) -> usize {
+        self.slots() * size_of::<Session<S>>()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Session<S>> {
         self.slots.iter().map(|(_, session)| session)
     }

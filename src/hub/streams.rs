@@ -41,6 +41,12 @@ impl Streams {
         self.catalog.set_wall_clock(unix_ms);
     }
 
+    /// Bytes of memory that the table of streams takes, their media left out.
+    #[cfg(feature = "testing")]
+    pub fn table_bytes(&self) -> usize {
+        self.catalog.table_bytes()
+    }
+
     pub fn find(&self, name: &str) -> Option<StreamId> {
         self.catalog.find(name)
     }

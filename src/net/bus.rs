@@ -14,15 +14,18 @@ use crate::config::{Credentials, Nodes};
 use crate::secret::Secret;
 use crate::service::Action;
 use crate::service::message::Message;
-use async_nats::{Client, ConnectOptions, Event, HeaderMap, Subscriber};
+use async_nats::{
+    Client, ClientError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, Subscriber,
+};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mio::Waker;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -265,13 +268,13 @@ async fn serve(options: &Nodes, outgoing: UnboundedReceiver<Outgoing>, inbox: In
             return;
         }
     };
-    let is_known = Arc::new(OnceLock::new());
-    tokio::spawn(say_alone(is_known.clone()));
+    let has_answered = Arc::new(AtomicBool::new(false));
+    tokio::spawn(say_alone(has_answered.clone()));
     tokio::spawn(follow_events(
         client.clone(),
         events,
         inbox.clone(),
-        is_known,
+        has_answered,
     ));
     send_all(&client, outgoing, &inbox).await;
     // Not for long: a server that is gone takes nothing.
@@ -313,9 +316,9 @@ fn connect_options(options: &Nodes) -> Result<ConnectOptions, String> {
 }
 
 /// Says once that the server is not there.
-async fn say_alone(is_known: Arc<OnceLock<()>>) {
+async fn say_alone(has_answered: Arc<AtomicBool>) {
     tokio::time::sleep(PATIENCE).await;
-    if is_known.get().is_none() {
+    if !has_answered.load(Ordering::Relaxed) {
         tracing::warn!("--nats: no server answers, so this node serves alone until one does");
     }
 }
@@ -324,8 +327,11 @@ async fn follow_events(
     client: Client,
     mut events: UnboundedReceiver<Event>,
     inbox: Inbox,
-    is_known: Arc<OnceLock<()>>,
+    has_answered: Arc<AtomicBool>,
 ) {
+    let mut is_reminded = false;
+    // Errors since the connection was there: the next try has the same.
+    let mut told = BTreeSet::new();
     while let Some(event) = events.recv().await {
         match event {
             Event::Connected => {
@@ -336,7 +342,9 @@ async fn follow_events(
                     version = info.version,
                     "connected to NATS"
                 );
-                if is_known.set(()).is_ok() {
+                told.clear();
+                has_answered.store(true, Ordering::Relaxed);
+                if !mem::replace(&mut is_reminded, true) {
                     tracing::info!(
                         "NATS does not tell its write_deadline and max_pending: with its defaults (10s, \
                          64MB) one stopped node delays all others. Set write_deadline: \"2s\" and \
@@ -355,11 +363,28 @@ async fn follow_events(
             Event::SlowConsumer(_) => inbox.shared.drop_one(),
             Event::ServerError(error) => tracing::warn!(%error, "the NATS server reports an error"),
             Event::ClientError(error) => {
-                tracing::warn!(%error, "the connection to NATS has an error")
+                if !told.insert(error.to_string()) {
+                    continue;
+                }
+                if is_refusal(&error) {
+                    has_answered.store(true, Ordering::Relaxed);
+                    tracing::error!(
+                        "the NATS server refuses this node, which serves alone until it is let in: check \
+                         --nats-credentials, or let the node in on the server (docs/nodes.md)"
+                    );
+                } else {
+                    tracing::warn!(%error, "the connection to NATS has an error");
+                }
             }
             Event::LameDuckMode | Event::Draining | Event::Closed => {}
         }
     }
+}
+
+/// Whether the server knows no such user, token or key, or asks for one.
+fn is_refusal(error: &ClientError) -> bool {
+    let refusal = ConnectErrorKind::AuthorizationViolation.to_string();
+    matches!(error, ClientError::Other(text) if *text == refusal)
 }
 
 /// Does what the loop asks, until the loop is gone.

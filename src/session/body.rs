@@ -69,7 +69,7 @@ pub struct ReadBuffer {
 
 impl ReadBuffer {
     /// What one read may bring: a recorder's 250 ms at 2 Mbit/s.
-    const PIECE_BYTES: usize = 64 << 10;
+    pub const PIECE_BYTES: usize = 64 << 10;
     /// Reads into less room than this would be many.
     const ROOM_LEAST: usize = 4 << 10;
 

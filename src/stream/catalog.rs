@@ -51,6 +51,12 @@ impl Catalog {
         self.limits
     }
 
+    /// Bytes of memory that its table takes, the streams' media left out.
+    #[cfg(feature = "testing")]
+    pub fn table_bytes(&self) -> usize {
+        self.streams.capacity() * size_of::<Stream>()
+    }
+
     pub fn find(&self, name: &str) -> Option<StreamId> {
         self.ids.get(name).copied()
     }

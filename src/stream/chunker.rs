@@ -5,7 +5,7 @@ use crate::webm::{Block, CLUSTER_HEAD_MAX, Placement};
 
 /// Bytes after which a chunk is closed although more whole blocks are there, so that a large
 /// message does not become one large step in the ring.
-const CHUNK_BYTES_MAX: usize = 256 << 10;
+pub const CHUNK_BYTES_MAX: usize = 256 << 10;
 
 /// The same for many small blocks.
 const CHUNK_BLOCKS_MAX: usize = 1024;

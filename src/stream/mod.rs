@@ -28,6 +28,8 @@ mod warning;
 
 pub use air::Air;
 pub use catalog::{Catalog, StreamId};
+#[cfg(feature = "testing")]
+pub use chunker::CHUNK_BYTES_MAX;
 pub use cursor::{Cursor, Held, Next, Replay};
 pub use framed::{Framed, Framer};
 pub use ingest::Ingest;

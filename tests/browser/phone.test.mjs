@@ -52,6 +52,7 @@ const shape = (tab, video) =>
     const { width, height, bottom } = document.getElementById('stage').getBoundingClientRect();
     return {
       isUpright: videoHeight > videoWidth,
+      isStageUpright: height > width,
       stage: [width / innerWidth, height / innerHeight],
       isSeen: bottom <= innerHeight,
       isWider: document.documentElement.scrollWidth > innerWidth,
@@ -83,10 +84,12 @@ test('a phone goes live by taps, in the shape in which it is held, and stays so 
       await tap(tab, 'button[value=camera]');
       await until('the publisher page', () => tab.page.url().includes(`/publish/phone-${tab.browserName}`));
       await until('the preview', async () => /is ready/.test(await tab.words()));
+      const isPortrait = tab.browserName === 'chromium';
+      await until('the stage in its shape', async () => (await shape(tab, 'preview')).isStageUpright === isPortrait);
       await tap(tab, '#go');
       await tab.reaches('live');
-      const { isUpright, isWider } = await shape(tab, 'preview');
-      assert.deepEqual([isUpright, isWider], [tab.browserName === 'chromium', false], tab.browserName);
+      const { isUpright, isStageUpright, isSeen, isWider } = await shape(tab, 'preview');
+      assert.deepEqual([isUpright, isStageUpright, isSeen, isWider], [isPortrait, isPortrait, true, false], tab.browserName);
       await picture(tab, `phone-live-${tab.browserName}`);
       await turn(tab, TURNED);
       await until('on its side', () => tab.evaluate(() => innerWidth > innerHeight));

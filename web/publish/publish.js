@@ -157,6 +157,7 @@ function speak() {
   $('pick').hidden = source !== null;
   root.toggleAttribute('data-source', source !== null);
   root.toggleAttribute('data-preview', hasPreview);
+  fitStage();
   showSwitches();
   askWhetherToStop();
   const wantsKey = Boolean(error?.wantsKey);
@@ -171,6 +172,13 @@ function speak() {
     segment.setAttribute('aria-pressed', String(segment.dataset.source === source));
   }
   document.title = `${now === 'live' ? '● ' : ''}${name} · videostream`;
+}
+
+/** The picture's own shape, as far as the page has room: a phone held upright is taller than wide. */
+function fitStage() {
+  const { videoWidth, videoHeight } = preview;
+  if (!state.hasPreview) $('stage').style.removeProperty('--shape');
+  else if (videoWidth && videoHeight) $('stage').style.setProperty('--shape', (videoWidth / videoHeight).toFixed(3));
 }
 
 /** Sound and picture go out, or silence and black. */
@@ -496,6 +504,7 @@ function takeSetting(what) {
 // --- Controls
 
 $('record').onclick = toggleRecording;
+preview.onresize = fitStage;
 $('go').onclick = () => send({ type: 'pressed' });
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll('button[data-source]'))) {
   button.onclick = () => pick(/** @type {Source} */ (button.dataset.source));

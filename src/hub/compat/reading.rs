@@ -180,13 +180,13 @@ impl<S: Socket> Hub<S> {
             Port::BlobsIn => {
                 compat.ring = None;
                 compat.feeder = Some(id);
-                compat.kept.begin(bytes.clone());
+                compat.kept.begin(&bytes);
                 self.books.counters.compat_blobs += 1;
                 if self.sessions[id].publisher().is_none() && !bytes.is_empty() {
                     self.add_old_candidate(id);
                 }
             }
-            _ => compat.kept.go_on(bytes.clone()),
+            _ => compat.kept.go_on(&bytes),
         }
         let (limits, now) = (self.streams.limits(), self.clock.now());
         let begins = (port == Port::BlobsIn).then_some(limits);

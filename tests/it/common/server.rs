@@ -12,9 +12,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_videostream");
+
 /// A command without the `VIDEOSTREAM_*` variables of the environment.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_videostream"));
+    without_variables(Command::new(PROGRAM))
+}
+
+/// The same in a network namespace.
+pub fn program_in(namespace: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace, PROGRAM]);
+    without_variables(command)
+}
+
+fn without_variables(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("VIDEOSTREAM_") {
             command.env_remove(name);

@@ -6,6 +6,7 @@ mod elsewhere;
 mod faults;
 mod leaf;
 mod nats;
+mod network;
 pub mod numbered;
 mod whole;
 

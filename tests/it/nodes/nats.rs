@@ -1,5 +1,6 @@
 //! A NATS server of its own for each test.
 
+use super::network::Place;
 use crate::common::eventually;
 use crate::common::proxy::free_address;
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,19 +38,25 @@ impl Nats {
         Nats::new(free_address(), Some(""), lines)
     }
 
-    /// One whose JetStream is the domain `hub`.
-    pub fn hub(lines: &str) -> Nats {
-        let mut nats = Nats::new(free_address(), Some("domain: hub"), lines);
-        nats.run();
-        nats
-    }
-
-    /// One without JetStream, in a network namespace.
-    pub fn leaf_in(namespace: &str, address: &str, lines: &str) -> Nats {
-        let mut nats = Nats::new(address.parse().unwrap(), None, lines);
-        nats.namespace = Some(namespace.to_owned());
-        nats.run();
-        nats
+    /// Two servers that are one cluster, in a network namespace. Each has further lines of configuration.
+    pub fn cluster(place: &Place, jetstream: Option<&str>, lines: [String; 2]) -> [Nats; 2] {
+        let Place { name, address, .. } = place;
+        let mut servers = [0, 1].map(|index| {
+            let client = format!("{address}:{}", 4222 + index);
+            let lines = format!(
+                "server_name: {name}{index}\ncluster {{ name: {name}, listen: \"{address}:{}\", \
+                 routes: [ \"nats://{address}:6222\", \"nats://{address}:6223\" ] }}\n{}",
+                6222 + index,
+                lines[index],
+            );
+            let mut nats = Nats::new(client.parse().unwrap(), jetstream, &lines);
+            nats.namespace = Some(place.namespace.clone());
+            nats
+        });
+        // Neither is ready before the other is.
+        servers.iter_mut().for_each(Nats::spawn);
+        servers.iter_mut().for_each(Nats::wait);
+        servers
     }
 
     /// `jetstream`: further lines about it, where it has it.
@@ -70,6 +77,11 @@ impl Nats {
     }
 
     pub fn run(&mut self) {
+        self.spawn();
+        self.wait();
+    }
+
+    fn spawn(&mut self) {
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         let mut command = match &self.namespace {
             None => Command::new(program()),
@@ -79,7 +91,7 @@ impl Nats {
                 command
             }
         };
-        let mut child = command
+        let child = command
             .arg("-c")
             .arg(self.folder.path().join("nats.conf"))
             .stdin(Stdio::null())
@@ -89,12 +101,15 @@ impl Nats {
             .unwrap_or_else(|error| {
                 panic!("this test needs nats-server, from Debian's package: {error}")
             });
+        self.child = Some(child);
+    }
+
+    fn wait(&mut self) {
         eventually("NATS listens", || {
-            let ended = child.try_wait().unwrap();
+            let ended = self.child.as_mut()?.try_wait().unwrap();
             assert!(ended.is_none(), "nats-server: {}", self.log());
             TcpStream::connect(self.address).ok()
         });
-        self.child = Some(child);
     }
 
     fn log(&self) -> String {

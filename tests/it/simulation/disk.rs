@@ -13,13 +13,16 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use videostream::hub::RecordSettings;
 use videostream::record::{Event, Files, Gauge, GrowingFiles, News, Now, Order, ReadAt, Recorder};
-use videostream::stream::{ChunkKind, Stream};
+use videostream::stream::{CHUNK_BYTES_MAX, ChunkKind, Stream};
 use videostream::webm::DocType;
 use videostream::webm::file::memory::{Faults, MemoryFile};
 use videostream::webm::file::{CutOff, cut_off};
 
 /// How long what comes first waits for more: as `record::thread` has it.
 const COLLECT: Duration = Duration::from_millis(100);
+
+/// The block that closes a chunk, as large as any that is simulated, and its framing.
+const BLOCK_BYTES_MAX: u64 = 20_000 + 1000;
 
 /// What a disk does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,7 +275,7 @@ impl Disk {
     /// The queue is within its bound: one chunk of the largest size may be over it.
     pub fn check_queue(&self, books: &Books) {
         let queued = self.gauge.queued_bytes();
-        if queued > self.queue_bytes + (64 << 10) {
+        if queued > self.queue_bytes + CHUNK_BYTES_MAX as u64 + BLOCK_BYTES_MAX {
             books.fault(format!(
                 "{queued} bytes wait for the disk, limit {}",
                 self.queue_bytes

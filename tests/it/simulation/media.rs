@@ -131,6 +131,12 @@ impl Delays {
     pub fn mean(&self) -> Duration {
         self.sum / self.count.max(1)
     }
+
+    /// What pictures that only one of two runs has may add to the mean of this one.
+    pub fn mean_of_odd(&self, other: &Delays) -> Duration {
+        let odd = self.count.abs_diff(other.count);
+        self.longest.max(other.longest) * odd / self.count.max(1)
+    }
 }
 
 impl Ledger {

@@ -126,8 +126,10 @@ fn require_same_delays(scenario: &Scenario, outcome: &Outcome) {
         scenario.seed
     );
     let (beside, alone) = (outcome.delays, alone.delays);
+    // Where the process stood still, one run may excuse a picture that the other counts.
+    let odd = beside.mean_of_odd(&alone);
     let is_same = beside.longest <= alone.longest + CROWD_DELAY_MAX
-        && beside.mean() <= alone.mean() + CROWD_MEAN_MAX;
+        && beside.mean() <= alone.mean() + CROWD_MEAN_MAX + odd;
     assert!(
         is_same,
         "seed {}: honest viewers' pictures take {beside:?} beside the crowd, and {alone:?} without it",
@@ -193,6 +195,18 @@ fn further_fixed_scenarios_keep_every_promise() {
     play_fixed(SEEDS[1].clone());
 }
 
+/// Messages of 1 to 5 KB for old listeners, and a table of 128 sessions.
+#[test]
+fn hub_holds_no_more_than_its_tables_when_all_have_gone() {
+    play_all([382_404_483_693, 513_391_528_770].into_iter());
+}
+
+/// A slow disk takes none of its second publisher's chunks, and finishes the first one's file meanwhile.
+#[test]
+fn stream_that_the_disk_was_too_slow_for_goes_with_its_publisher() {
+    play_all([744_859_368_065].into_iter());
+}
+
 #[test]
 fn seed_gives_the_whole_run_back() {
     let once = play(&Scenario::new(3));
@@ -201,15 +215,20 @@ fn seed_gives_the_whole_run_back() {
     assert_eq!(counts(&once), counts(&again));
 }
 
+/// The seeds that `tests/run simulate` was given.
+fn asked_seeds() -> Vec<u64> {
+    let seeds = std::env::var("SIMULATION_SEEDS").unwrap_or_default();
+    let seeds = seeds.split_whitespace();
+    seeds
+        .map(|seed| seed.parse().expect("a seed is a whole number"))
+        .collect()
+}
+
 /// `tests/run simulate [SEED…]`: these seeds, or random ones for `SIMULATION_SECONDS`.
 #[test]
 #[ignore = "runs for SIMULATION_SECONDS: type tests/run simulate"]
 fn longer_run() {
-    let seeds = std::env::var("SIMULATION_SEEDS").unwrap_or_default();
-    let seeds: Vec<u64> = seeds
-        .split_whitespace()
-        .map(|seed| seed.parse().expect("a seed is a whole number"))
-        .collect();
+    let seeds = asked_seeds();
     if !seeds.is_empty() {
         for seed in seeds {
             println!("{seed}: {:?}", require_sound(seed));

@@ -511,10 +511,17 @@ fn nodes_keep_every_promise_whatever_the_bus_does() {
     assert!(is_enough, "too little was tried: {all:?}");
 }
 
-/// `tests/run simulate`: random seeds for `SIMULATION_SECONDS`.
+/// `tests/run simulate [SEED…]`: these seeds, or random ones for `SIMULATION_SECONDS`.
 #[test]
 #[ignore = "runs for SIMULATION_SECONDS: type tests/run simulate"]
 fn longer_run() {
+    let seeds = super::asked_seeds();
+    if !seeds.is_empty() {
+        for seed in seeds {
+            play(seed);
+        }
+        return;
+    }
     let seconds = std::env::var("SIMULATION_SECONDS").unwrap_or_default();
     let time = Duration::from_secs(seconds.parse().unwrap_or(60));
     let began = Instant::now();
@@ -522,7 +529,7 @@ fn longer_run() {
     while began.elapsed() < time {
         let seed = fastrand::u64(..1_000_000_000_000);
         let outcome = std::panic::catch_unwind(|| play(seed));
-        outcome.unwrap_or_else(|_| panic!("seed {seed}"));
+        outcome.unwrap_or_else(|_| panic!("repeat it: tests/run simulate {seed}"));
         count += 1;
     }
     println!("{count} scenarios of several nodes");

@@ -178,10 +178,13 @@ impl Peer for Client {
     fn act(&mut self, wire: &mut Wire, now: Instant) -> Option<Instant> {
         self.received.extend(wire.take());
         if wire.is_ended() {
+            // Where memory is short, those that hold most are closed.
+            let may_be_closed =
+                self.books.is_stopping() || self.books.counts().closed_for_memory > 0;
             if let Some((_, path)) = self.asked
                 && self.spec.patience.is_some()
                 && self.hear(now).is_none()
-                && !self.books.is_stopping()
+                && !may_be_closed
             {
                 self.books
                     .fault(format!("GET {path} is not answered, and cut off"));

@@ -36,6 +36,7 @@ pub struct OldPublisher {
     chance: fastrand::Rng,
     received: Vec<u8>,
     state: State,
+    is_open: bool,
     /// When its last message was sent.
     sent_at: Instant,
     until: Option<Instant>,
@@ -59,6 +60,7 @@ impl OldPublisher {
             chance: fastrand::Rng::with_seed(spec.seed),
             received: Vec::new(),
             state: State::New,
+            is_open: false,
             sent_at: Instant::now(),
             until: None,
         }
@@ -104,7 +106,12 @@ impl OldPublisher {
             if status(&head) != 101 {
                 self.state = State::Done;
                 wire.half_close();
+                return;
             }
+            self.is_open = true;
+        }
+        if !self.is_open {
+            return;
         }
         let (said, length) = split(&self.received);
         self.received.drain(..length);
@@ -202,6 +209,7 @@ pub struct OldListener {
     received: Vec<u8>,
     message: Vec<u8>,
     state: State,
+    is_open: bool,
     until: Option<Instant>,
     paused_until: Option<Instant>,
     has_paused: bool,
@@ -217,6 +225,7 @@ impl OldListener {
             received: Vec::new(),
             message: Vec::new(),
             state: State::New,
+            is_open: false,
             until: None,
             paused_until: None,
             has_paused: false,
@@ -240,9 +249,14 @@ impl OldListener {
                 return wire.half_close();
             }
             self.state = State::Open;
+            self.is_open = true;
             if self.spec.is_own {
                 self.log.note_listener();
             }
+        }
+        // It was refused, or left before the answer came.
+        if !self.is_open {
+            return;
         }
         let (said, length) = split(&self.received);
         self.received.drain(..length);

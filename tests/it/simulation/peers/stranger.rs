@@ -126,6 +126,15 @@ impl Stranger {
         }
     }
 
+    /// Marked, so that in a recording it is told from any other.
+    fn picture(&self, at_ms: u64, is_keyframe: bool, size: usize) -> Vec<u8> {
+        let mut bytes = block(at_ms, is_keyframe, is_keyframe, size);
+        let mark_at = bytes.len() - 8;
+        let mark = self.spec.seed.wrapping_add(at_ms);
+        bytes[mark_at..].copy_from_slice(&mark.to_be_bytes());
+        bytes
+    }
+
     fn junk(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.chance.u8(..)).collect()
     }
@@ -229,7 +238,7 @@ impl Stranger {
                     wire.send(b"PUT /publish/flood HTTP/1.0\r\nHost: localhost\r\n\r\n");
                     wire.send(&head(Tracks::Both));
                 }
-                let mut bytes = block(self.steps as u64 * 10, true, true, 1);
+                let mut bytes = self.picture(self.steps as u64 * 10, true, 9);
                 bytes.extend(sound(self.steps as u64 * 10).repeat(20_000));
                 wire.send(&bytes);
                 (self.steps < 3).then_some(ms(500))
@@ -240,7 +249,7 @@ impl Stranger {
             }
             Kind::FloodOfMessages => {
                 let at_ms = self.steps as u64 * 10;
-                let start = [head(Tracks::Both), block(at_ms, true, true, 1)].concat();
+                let start = [head(Tracks::Both), self.picture(at_ms, true, 9)].concat();
                 wire.send(&frame(BINARY, &start));
                 wire.send(&frame(BINARY, &sound(at_ms)).repeat(5_000));
                 wire.send(&frame(BINARY, b"").repeat(20_000));
@@ -302,7 +311,7 @@ impl Stranger {
                     wire.send(&head(Tracks::Both));
                 }
                 let at_ms = self.steps as u64 * 20;
-                wire.send(&block(at_ms, is_first, is_first, 20_000));
+                wire.send(&self.picture(at_ms, is_first, 20_000));
                 wire.send(&sound(at_ms));
                 (self.steps < 300).then_some(ms(20))
             }

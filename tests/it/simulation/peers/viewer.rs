@@ -232,8 +232,9 @@ impl Viewer {
                 self.state = State::Done;
                 wire.half_close();
                 self.status = Some(status(&head));
-                let may_be_full = status(&head) == 503 && self.books.is_narrow();
-                if self.spec.habit == Habit::Honest && !may_be_full {
+                let may_be_full = self.books.is_narrow() || self.books.is_stopping();
+                let may_be_refused = status(&head) == 503 && may_be_full;
+                if self.spec.habit == Habit::Honest && !may_be_refused {
                     self.fault(format!("is refused: {head}"));
                 }
                 return;
@@ -551,7 +552,9 @@ impl Peer for Viewer {
         let is_watching = matches!(self.state, State::Asking | State::Watching);
         if wire.is_ended() {
             let has_no_end = self.is_websocket() || self.spec.how == How::Chunked;
-            if self.spec.habit == Habit::Honest && is_watching && has_no_end {
+            // A server that stops leaves what it has not read.
+            let is_unread = self.state == State::Asking && self.books.is_stopping();
+            if self.spec.habit == Habit::Honest && is_watching && has_no_end && !is_unread {
                 self.fault("is cut off".to_owned());
             }
             self.state = State::Done;
