@@ -28,7 +28,7 @@ const FIGURES_MS = 500;
 const LOOK_MS = 100;
 /** After so long without a picture, the page shows the stream's poster. Most streams play before. */
 const STILL_AFTER_MS = 400;
-/** The stream's own picture comes first, then what is beside it. */
+/** The stream's own picture comes first, then, so much later, what is beside it. */
 const DEFERRED_AFTER_MS = 2000;
 
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
@@ -49,6 +49,8 @@ let socket = null;
 let deferred = null;
 /** @type {Promise<typeof import('./deferred.js') | null> | null} */
 let loading = null;
+/** When what is beside the picture is due. */
+let deferredAtMs = Infinity;
 /** @type {number | null} */
 let viewers = null;
 /** How long ago the media behind the newest init segment came. */
@@ -216,6 +218,7 @@ function poster() {
 
 /** The page has come to another state. */
 function enter() {
+  if (state.name !== 'connecting') deferredAtMs = Math.min(deferredAtMs, performance.now() + DEFERRED_AFTER_MS);
   if (state.name === 'ended' || state.name === 'waiting') offerMore();
 }
 
@@ -357,7 +360,7 @@ function tick() {
   figures.show(state);
   view.showCountdown(state);
   deferred?.showPlace(state);
-  if (performance.now() < DEFERRED_AFTER_MS || state.name === 'connecting' || state.name === 'reconnecting') return;
+  if (performance.now() < deferredAtMs || state.name === 'connecting' || state.name === 'reconnecting') return;
   if (!deferred) loadDeferred();
   else if (!document.hidden) deferred.refresh();
 }
