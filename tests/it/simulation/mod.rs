@@ -43,8 +43,9 @@ mod time_shift;
 mod waiting;
 mod world;
 
+use guards::Pass;
 use media::Counts;
-use scenario::{Outcome, Scenario};
+use scenario::{Outcome, Scenario, What};
 use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
@@ -205,6 +206,20 @@ fn hub_holds_no_more_than_its_tables_when_all_have_gone() {
 #[test]
 fn stream_that_the_disk_was_too_slow_for_goes_with_its_publisher() {
     play_all([744_859_368_065].into_iter());
+}
+
+/// Its publisher leaves while the process stands still, the disk has room for none of its last two GOPs, and
+/// what is not recorded keeps no stream.
+#[test]
+fn gops_lost_of_a_stream_that_goes_in_the_same_turn_are_counted() {
+    let mut scenario = Scenario::new(219_766_286_989);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => spec.credential.pass == Pass::PublishKey,
+        what => matches!(what, What::StandStill(_)),
+    });
+    let outcome = play(&scenario);
+    assert_eq!(outcome.fault, None);
+    assert!(outcome.counts.gops_lost > 40);
 }
 
 #[test]

@@ -522,7 +522,7 @@ impl World {
             .iter()
             .filter_map(|stream| self.hub.stream(&stream.name))
             .collect();
-        disk.note_live(&streams);
+        disk.note_live(&streams, audit.gops_lost);
         let orders = self.memory.count(|| self.hub.poll_orders());
         disk.order(orders, self.now);
         disk.check_queue(&self.books);
