@@ -353,6 +353,9 @@ impl Checks {
             self.require(!has_refused, || "refused for memory without limit".into());
             return;
         };
+        if most > limit + limit / 16 {
+            self.books.set_short();
+        }
         let end = limit + limit / 16 + MEMORY_SLACK;
         self.require(moment.held <= end, || {
             format!("{} bytes are held, limit {limit}", moment.held)

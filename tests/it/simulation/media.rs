@@ -35,6 +35,8 @@ pub struct Ledger {
     has_hook: Cell<bool>,
     drained_at: Cell<Option<Instant>>,
     is_narrow: Cell<bool>,
+    /// So much memory was held once that the hub freed some.
+    is_short: Cell<bool>,
     /// Recordings of publishers that may not publish.
     forbidden: RefCell<HashSet<u32>>,
     /// By recording, by number: when the server could have had it at the latest, without a fault of its
@@ -147,6 +149,7 @@ impl Ledger {
             has_hook: Cell::default(),
             drained_at: Cell::default(),
             is_narrow: Cell::default(),
+            is_short: Cell::default(),
             forbidden: RefCell::default(),
             sent: RefCell::default(),
             faults: RefCell::default(),
@@ -216,6 +219,15 @@ impl Ledger {
     /// The server serves its connections, and takes no further request on them.
     pub fn drain(&self, now: Instant) {
         self.drained_at.set(Some(now));
+    }
+
+    pub fn set_short(&self) {
+        self.is_short.set(true);
+    }
+
+    /// Whether memory was so short that what is kept for newcomers may have been shortened.
+    pub fn is_short(&self) -> bool {
+        self.is_short.get()
     }
 
     /// Whether a request of this time is the last of its connection.

@@ -553,7 +553,8 @@ impl Peer for Viewer {
         if wire.is_ended() {
             let has_no_end = self.is_websocket() || self.spec.how == How::Chunked;
             // A server that stops leaves what it has not read.
-            let is_unread = self.state == State::Asking && self.books.is_stopping();
+            let is_unread =
+                self.state == State::Asking && self.books.is_stopping() && !wire.is_all_read();
             if self.spec.habit == Habit::Honest && is_watching && has_no_end && !is_unread {
                 self.fault("is cut off".to_owned());
             }
