@@ -222,6 +222,31 @@ fn gops_lost_of_a_stream_that_goes_in_the_same_turn_are_counted() {
     assert!(outcome.counts.gops_lost > 40);
 }
 
+/// An old page that was admitted before memory was short sends its first blob when it is.
+#[test]
+fn old_publisher_begins_with_a_blob_although_memory_is_short_by_then() {
+    let mut scenario = Scenario::new(803_231_730_974);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => ["honest", "again"].contains(&spec.stream),
+        what => matches!(what, What::StandStill(_) | What::Page(_)),
+    });
+    assert_eq!(play(&scenario).fault, None);
+}
+
+/// Its ring holds 256 KiB, and the publisher sends that in less time than a viewer may lag.
+#[test]
+fn viewer_skips_what_a_short_ring_has_lost_before_it_lags_too_far() {
+    let mut scenario = Scenario::new(668_084_423_103);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => spec.stream == "other",
+        What::Watch(spec, _) => spec.stream == "other",
+        _ => false,
+    });
+    let outcome = play(&scenario);
+    assert_eq!(outcome.fault, None);
+    assert!(outcome.counts.skips > 0);
+}
+
 #[test]
 fn seed_gives_the_whole_run_back() {
     let once = play(&Scenario::new(3));

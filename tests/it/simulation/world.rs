@@ -182,6 +182,7 @@ impl World {
             steady_ms: wall_s * 1000,
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
+        books.set_ring_bytes(settings.limits.ring_bytes);
         let checks = Checks::new(&settings, &books);
         let drain_timeout = settings.limits.drain_timeout;
         let publish_bits_per_s = settings.limits.max_publish_bits_per_s;
