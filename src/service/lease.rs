@@ -12,9 +12,11 @@
 //! go up, so the epoch of a newer publisher is higher. What the server does not renew is gone after
 //! [`MAX_AGE`].
 //!
-//! A publisher that has just come takes the stream over, as it does within one process. One that was there
-//! before the bus was goes after a newer one, by the time at which both came. So does one that was cut off and
-//! finds another publisher's lease when it is back, unless that one has come meanwhile and taken it over.
+//! A publisher that has just come takes the stream over, as it does within one process, from each that was
+//! there before: a lease says how long its publisher had been there when it was written. Where an answer is late
+//! and that does not tell which of two is the newer one, clocks decide. One that was there before the bus was goes
+//! after a newer one, by the time at which both came. So does one that was cut off and finds another publisher's
+//! lease when it is back, unless that one has come meanwhile and taken it over.
 
 use super::message::Message;
 use serde::{Deserialize, Serialize};
@@ -32,10 +34,13 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long after an error the next try comes.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A publisher that came so lately, while the bus was there, takes the stream over, whatever other nodes'
-/// clocks say. Its first request has been answered by then: where that was lost, another publisher may have come
-/// meanwhile, and clocks decide.
-const NEWCOMER: Duration = ANSWER_TIMEOUT;
+/// A publisher that came so lately, while the bus was there, takes the stream over from one that was there before
+/// it, whatever other nodes' clocks say: what a third one has taken since then has not run out.
+const NEWCOMER: Duration = MAX_AGE;
+
+/// Of two that came within this time, each may be the newer one. It is long enough for the first answers of a
+/// server that is far away, and shorter than clocks of nodes may differ.
+const AT_ONCE: Duration = Duration::from_millis(250);
 
 /// JetStream's "wrong last sequence".
 const WRONG_LAST_SEQUENCE: u64 = 10071;
@@ -80,6 +85,9 @@ pub struct Holder {
     pub instance: String,
     /// When the publisher came, in milliseconds since 1970.
     pub since_ms: u64,
+    /// For how long it had been there when this was written, in milliseconds: no clock needs to be right for it.
+    #[serde(default)]
+    pub age_ms: u64,
     /// Whether it had just come when it took the lease: so it is newer than all that had it before.
     #[serde(default)]
     pub takes_over: bool,
@@ -217,8 +225,14 @@ impl Lease {
             None => (Asked::Read, Request::Read),
             Some(Held { revision, .. }) => (Asked::Renew, Request::Write { expected: revision }),
         };
+        self.holder.age_ms = self.age(now).as_millis() as u64;
         self.ask(what, ticket, now);
         Some(request)
+    }
+
+    /// For how long the publisher has been there.
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.came_at)
     }
 
     fn ask(&mut self, what: Asked, ticket: u64, now: Instant) {
@@ -271,17 +285,19 @@ impl Lease {
         now: Instant,
     ) -> (Option<Request>, Option<Change>) {
         let revision = message.number("Nats-Sequence");
-        let is_newcomer =
-            self.is_newcomer && now.saturating_duration_since(self.came_at) < NEWCOMER;
+        let mut takes_over = self.is_newcomer && self.age(now) < NEWCOMER;
         let expected = match (message.status, revision) {
             (None, Some(revision)) => {
                 let is_deleted = message.header("KV-Operation").is_some();
                 let other: Option<Holder> = serde_json::from_slice(&message.payload).ok();
                 let other =
                     other.filter(|other| !is_deleted && other.instance != self.holder.instance);
-                if other.is_some_and(|other| self.goes_after(&other, is_newcomer)) {
-                    self.state = State::Lost;
-                    return (None, Some(Change::Lost));
+                if let Some(other) = other {
+                    takes_over &= self.came_after(&other, now);
+                    if self.goes_after(&other, takes_over) {
+                        self.state = State::Lost;
+                        return (None, Some(Change::Lost));
+                    }
                 }
                 revision
             }
@@ -292,15 +308,26 @@ impl Lease {
                 return (None, None);
             }
         };
-        self.holder.takes_over = is_newcomer;
+        self.holder.takes_over = takes_over;
+        self.holder.age_ms = self.age(now).as_millis() as u64;
         self.ask(Asked::Take, next_ticket, now);
         (Some(Request::Write { expected }), None)
     }
 
+    /// Whether our publisher came after this one, as far as that is known without clocks: the other one was there
+    /// for longer already when its lease was written.
+    fn came_after(&self, other: &Holder, now: Instant) -> bool {
+        let age = self.age(now);
+        age < AT_ONCE || Duration::from_millis(other.age_ms) >= age
+    }
+
     /// Whether the publisher that has the lease now is newer than ours.
-    fn goes_after(&self, other: &Holder, is_newcomer: bool) -> bool {
+    fn goes_after(&self, other: &Holder, takes_over: bool) -> bool {
         let was_taken_over = other.takes_over && self.last_epoch > 0;
-        was_taken_over || (!is_newcomer && other.since_ms > self.holder.since_ms)
+        let own = &self.holder;
+        // Of two that came in the same millisecond, each finds the same one newer.
+        let is_newer = (other.since_ms, &other.instance) > (own.since_ms, &own.instance);
+        was_taken_over || (!takes_over && is_newer)
     }
 
     fn answer_write(&mut self, what: Asked, message: &Message, now: Instant) -> Option<Change> {

@@ -131,6 +131,7 @@ impl Service {
             node: self.settings.node.to_string(),
             instance: self.settings.instance.to_string(),
             since_ms: now.unix_ms,
+            age_ms: 0,
             takes_over: false,
         };
         let lease = Lease::new(holder, self.payload_max.is_some(), now.instant);

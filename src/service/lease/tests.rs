@@ -5,6 +5,7 @@ fn holder(instance: &str, since_ms: u64) -> Holder {
         node: instance.to_uppercase(),
         instance: instance.to_owned(),
         since_ms,
+        age_ms: 0,
         takes_over: false,
     }
 }
@@ -96,6 +97,55 @@ fn newcomer_whose_first_request_is_lost_goes_after_a_publisher_that_came_meanwhi
     let other = found(&holder("b", 50), 3);
     let lost = (None, Some(Change::Lost));
     assert_eq!(lease.answer(2, &other, 3, again), lost);
+}
+
+/// The other one took the lease while the answer was on its way, or had it before: its age tells, where it is
+/// enough for that, and else the clocks.
+#[test]
+fn newcomer_whose_answer_is_late_takes_the_stream_over_from_an_older_publisher_alone() {
+    let start = Instant::now();
+    let late = start + Duration::from_millis(1400);
+    let lost = (None, Some(Change::Lost));
+    let others = [
+        (1400, 50, (TAKE(3), None), true),
+        (20, 50, lost, false),
+        (20, 20, (TAKE(3), None), false),
+    ];
+    for (age_ms, since_ms, outcome, takes_over) in others {
+        let mut lease = Lease::new(holder("a", 30), true, start);
+        assert_eq!(lease.poll(1, true, start), Some(Request::Read));
+        let other = Holder {
+            age_ms,
+            ..holder("b", since_ms)
+        };
+        assert_eq!(lease.answer(1, &found(&other, 3), 2, late), outcome);
+        assert_eq!(lease.holder().takes_over, takes_over);
+    }
+}
+
+#[test]
+fn of_two_that_came_in_the_same_millisecond_one_alone_gets_the_lease() {
+    let start = Instant::now();
+    let outcomes = ["a", "c"].map(|instance| {
+        let mut lease = Lease::new(holder(instance, 30), false, start);
+        lease.connected(start);
+        lease.poll(1, true, start);
+        lease.answer(1, &found(&holder("b", 30), 3), 2, start).1
+    });
+    assert_eq!(outcomes, [Some(Change::Lost), None]);
+}
+
+#[test]
+fn lease_tells_the_age_of_its_publisher_each_time_it_is_written() {
+    let start = Instant::now();
+    let after = |ms| start + Duration::from_millis(ms);
+    let mut lease = Lease::new(holder("a", 30), true, start);
+    lease.poll(1, true, start);
+    lease.answer(1, &status(404), 2, after(20));
+    assert_eq!(lease.holder().age_ms, 20);
+    lease.answer(2, &written(7), 3, after(40));
+    assert_eq!(lease.poll(3, true, after(2040)), TAKE(7));
+    assert_eq!(lease.holder().age_ms, 2040);
 }
 
 #[test]

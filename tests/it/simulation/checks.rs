@@ -301,7 +301,7 @@ impl Checks {
                 format!("a session counts for no client: {session:?}")
             });
             if session.is_counted {
-                let is_new = session.stream.is_some() && !self.roles.contains(&session.id);
+                let is_new = has_role(session) && !self.roles.contains(&session.id);
                 if is_new && moment.proxied.contains(&session.id) {
                     self.books.count(|counts| counts.through_proxy += 1);
                 }
@@ -343,7 +343,7 @@ impl Checks {
             counts.refused_for_memory = refused;
             counts.closed_for_memory = audit.closed_for_memory;
         });
-        let roles = audit.sessions.iter().filter(|one| one.stream.is_some());
+        let roles = audit.sessions.iter().filter(|one| has_role(one));
         let roles: HashMap<SessionId, &SessionAudit> = roles.map(|one| (one.id, one)).collect();
         let published = audit.streams.iter().filter(|one| one.has_publisher);
         let published = published.map(|one| one.name.clone()).collect();
@@ -353,6 +353,9 @@ impl Checks {
             self.require(!has_refused, || "refused for memory without limit".into());
             return;
         };
+        if most > limit + limit / 16 {
+            self.books.set_short();
+        }
         let end = limit + limit / 16 + MEMORY_SLACK;
         self.require(moment.held <= end, || {
             format!("{} bytes are held, limit {limit}", moment.held)
@@ -479,4 +482,10 @@ impl Checks {
             )
         });
     }
+}
+
+/// Whether it was admitted to watch or to publish. A publisher of the old protocol has a stream no sooner than it
+/// sends a blob, and while it is on air.
+fn has_role(session: &SessionAudit) -> bool {
+    session.stream.is_some() || session.state == "relaying"
 }

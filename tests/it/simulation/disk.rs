@@ -9,6 +9,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use videostream::hub::RecordSettings;
@@ -53,6 +54,11 @@ pub struct Disk {
     failed: BTreeSet<String>,
     /// Files that are finished, as the hub was told.
     ended: BTreeSet<String>,
+    /// GOPs that the hub had lost after the turn before.
+    gops_lost: u64,
+    /// At most so many of them were of streams that went within the turn: what is not recorded does not keep a
+    /// stream, and its last chunks were not seen.
+    unseen: u64,
 }
 
 #[derive(Clone)]
@@ -103,6 +109,8 @@ struct Live {
     next: Option<u64>,
     cluster_ms: u64,
     gop: u64,
+    /// Whether it had a publisher after the turn before.
+    is_on_air: bool,
     blocks: Vec<LiveBlock>,
     /// The ring was cut within a turn, so that chunks may have been recorded that were not seen.
     is_blind: bool,
@@ -152,6 +160,8 @@ impl Disk {
             live: BTreeMap::new(),
             failed: BTreeSet::new(),
             ended: BTreeSet::new(),
+            gops_lost: 0,
+            unseen: 0,
         }
     }
 
@@ -165,14 +175,18 @@ impl Disk {
         self.busy_until = self.busy_until.max(until);
     }
 
-    /// Notes what this turn has brought to a stream. `None`: the stream is gone.
-    pub fn note_live(&mut self, streams: &[&Stream]) {
+    /// Notes what this turn has brought to streams, after which the hub has lost so many GOPs.
+    pub fn note_live(&mut self, streams: &[&Stream], gops_lost: u64) {
         let names: BTreeSet<&str> = streams.iter().map(|stream| &**stream.name()).collect();
+        let mut has_gone = false;
         for (name, live) in &mut self.live {
             if !names.contains(&**name) {
+                has_gone |= mem::take(&mut live.is_on_air);
                 live.next = None;
             }
         }
+        // Those that began in this turn, and of each stream the one before.
+        let mut gops = 0;
         for stream in streams {
             let live = self.live.entry(stream.name().to_string()).or_default();
             let ring = stream.ring();
@@ -180,6 +194,8 @@ impl Disk {
             let next = live.next.filter(|&next| next <= ring.live_edge());
             let next = next.unwrap_or(0);
             live.is_blind |= next < ring.oldest();
+            live.is_on_air = stream.is_live();
+            gops += 1;
             for sequence in next.max(ring.oldest())..ring.live_edge() {
                 let Some(chunk) = ring.chunk(sequence) else {
                     continue;
@@ -189,17 +205,23 @@ impl Disk {
                 }
                 let mut joins = chunk.kind == ChunkKind::JoinPoint;
                 live.gop += u64::from(joins);
+                gops += u64::from(joins);
                 for (cluster_ms, block) in blocks(&chunk.framed.payload(), live.cluster_ms) {
                     live.cluster_ms = cluster_ms;
                     live.blocks.push(LiveBlock {
                         hash: hash(block),
                         cluster_ms,
                         gop: live.gop,
-                        joins: std::mem::take(&mut joins),
+                        joins: mem::take(&mut joins),
                     });
                 }
             }
             live.next = Some(ring.live_edge());
+        }
+        let lost = gops_lost - mem::replace(&mut self.gops_lost, gops_lost);
+        // Or it came and went within the turn.
+        if has_gone || lost > gops {
+            self.unseen += lost;
         }
     }
 
@@ -298,14 +320,13 @@ impl Disk {
                 Err(fault) => books.fault(format!("a recording of {stream}: {fault}")),
             }
         }
-        let is_counted = if failures > 0 {
-            missing <= gops_lost
-        } else {
-            missing == gops_lost
-        };
+        let is_explained = failures > 0 || gops_lost <= missing + self.unseen;
+        let is_counted = missing <= gops_lost && is_explained;
         if !is_counted && !is_blind {
             books.fault(format!(
-                "{missing} GOPs are missing in recordings, {gops_lost} are counted; {failures} failures"
+                "{missing} GOPs are missing in recordings, {gops_lost} are counted, up to {} of them unseen; \
+                 {failures} failures",
+                self.unseen
             ));
         }
         if (failures > 0) == self.failed.is_empty() {

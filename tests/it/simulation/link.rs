@@ -269,6 +269,17 @@ impl Wire {
         !self.up.received.is_empty() || self.up.is_over()
     }
 
+    /// Whether the hub has read all that the peer has sent.
+    pub fn is_all_read(&self) -> bool {
+        let Pipe {
+            sending,
+            on_its_way,
+            received,
+            ..
+        } = &self.up;
+        sending.is_empty() && on_its_way.is_empty() && received.is_empty()
+    }
+
     /// Whether the hub was told "would block", and is to be told of bytes.
     pub fn expects_read(&self) -> bool {
         self.wants_read || self.peeked == Some(self.up.received.len())

@@ -35,11 +35,17 @@ pub struct Ledger {
     has_hook: Cell<bool>,
     drained_at: Cell<Option<Instant>>,
     is_narrow: Cell<bool>,
+    /// So much memory was held once that the hub freed some.
+    is_short: Cell<bool>,
     /// Recordings of publishers that may not publish.
     forbidden: RefCell<HashSet<u32>>,
     /// By recording, by number: when the server could have had it at the latest, without a fault of its
     /// own.
     sent: RefCell<Vec<Vec<Instant>>>,
+    /// Bytes of a recording's pictures, each with its sound: the most that one has.
+    picture_bytes: RefCell<HashMap<u32, usize>>,
+    /// What a ring holds.
+    ring_bytes: Cell<usize>,
     faults: RefCell<Vec<String>>,
     /// When the server could not be in time: it stood still.
     excused: RefCell<Vec<(Instant, Instant)>>,
@@ -57,6 +63,10 @@ pub struct Ledger {
 }
 
 pub type Books = Rc<Ledger>;
+
+/// What a ring takes for a picture and its sound beside their bytes: as much as for two chunks of 256 bytes each,
+/// and their heads.
+const PICTURE_OVERHEAD: usize = 2 * (256 + 64);
 
 /// What was tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -147,8 +157,11 @@ impl Ledger {
             has_hook: Cell::default(),
             drained_at: Cell::default(),
             is_narrow: Cell::default(),
+            is_short: Cell::default(),
             forbidden: RefCell::default(),
             sent: RefCell::default(),
+            picture_bytes: RefCell::default(),
+            ring_bytes: Cell::new(usize::MAX),
             faults: RefCell::default(),
             excused: RefCell::default(),
             delays: RefCell::default(),
@@ -218,6 +231,15 @@ impl Ledger {
         self.drained_at.set(Some(now));
     }
 
+    pub fn set_short(&self) {
+        self.is_short.set(true);
+    }
+
+    /// Whether memory was so short that what is kept for newcomers may have been shortened.
+    pub fn is_short(&self) -> bool {
+        self.is_short.get()
+    }
+
     /// Whether a request of this time is the last of its connection.
     pub fn is_last(&self, asked: Instant) -> bool {
         self.drained_at.get().is_some_and(|at| asked >= at)
@@ -283,6 +305,27 @@ impl Ledger {
         let pictures = &mut self.sent.borrow_mut()[recording as usize];
         pictures.push(now);
         pictures.len() as u32 - 1
+    }
+
+    /// Notes how many bytes the newest picture has, with its sound.
+    pub fn note_bytes(&self, recording: u32, bytes: usize) {
+        let mut most = self.picture_bytes.borrow_mut();
+        let most = most.entry(recording).or_default();
+        *most = bytes.max(*most);
+    }
+
+    pub fn set_ring_bytes(&self, bytes: usize) {
+        self.ring_bytes.set(bytes);
+    }
+
+    /// Whether so much has been sent by now, from a picture on, that a ring may hold that one no longer.
+    pub fn may_have_left_ring(&self, recording: u32, number: u32, now: Instant) -> bool {
+        let sent = self.sent.borrow();
+        let sent = &sent[recording as usize];
+        let pictures = sent.partition_point(|&at| at <= now) - number as usize;
+        let bytes = self.picture_bytes.borrow().get(&recording).copied();
+        let most = bytes.map_or(0, |bytes| bytes + PICTURE_OVERHEAD);
+        pictures * most > self.ring_bytes.get()
     }
 
     pub fn sent_at(&self, recording: u32, number: u32) -> Option<Instant> {

@@ -43,8 +43,9 @@ mod time_shift;
 mod waiting;
 mod world;
 
+use guards::Pass;
 use media::Counts;
-use scenario::{Outcome, Scenario};
+use scenario::{Outcome, Scenario, What};
 use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
@@ -205,6 +206,45 @@ fn hub_holds_no_more_than_its_tables_when_all_have_gone() {
 #[test]
 fn stream_that_the_disk_was_too_slow_for_goes_with_its_publisher() {
     play_all([744_859_368_065].into_iter());
+}
+
+/// Its publisher leaves while the process stands still, the disk has room for none of its last two GOPs, and
+/// what is not recorded keeps no stream.
+#[test]
+fn gops_lost_of_a_stream_that_goes_in_the_same_turn_are_counted() {
+    let mut scenario = Scenario::new(219_766_286_989);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => spec.credential.pass == Pass::PublishKey,
+        what => matches!(what, What::StandStill(_)),
+    });
+    let outcome = play(&scenario);
+    assert_eq!(outcome.fault, None);
+    assert!(outcome.counts.gops_lost > 40);
+}
+
+/// An old page that was admitted before memory was short sends its first blob when it is.
+#[test]
+fn old_publisher_begins_with_a_blob_although_memory_is_short_by_then() {
+    let mut scenario = Scenario::new(803_231_730_974);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => ["honest", "again"].contains(&spec.stream),
+        what => matches!(what, What::StandStill(_) | What::Page(_)),
+    });
+    assert_eq!(play(&scenario).fault, None);
+}
+
+/// Its ring holds 256 KiB, and the publisher sends that in less time than a viewer may lag.
+#[test]
+fn viewer_skips_what_a_short_ring_has_lost_before_it_lags_too_far() {
+    let mut scenario = Scenario::new(668_084_423_103);
+    scenario.actions.retain(|action| match action.what {
+        What::Publish(spec, _) => spec.stream == "other",
+        What::Watch(spec, _) => spec.stream == "other",
+        _ => false,
+    });
+    let outcome = play(&scenario);
+    assert_eq!(outcome.fault, None);
+    assert!(outcome.counts.skips > 0);
 }
 
 #[test]

@@ -571,6 +571,11 @@ fn publisher_whose_requests_were_lost_goes_after_one_that_came_meanwhile() {
 }
 
 #[test]
+fn newcomer_whose_answer_comes_late_leaves_the_stream_to_one_that_came_meanwhile() {
+    play(36_537_733_547);
+}
+
+#[test]
 fn seed_of_nodes_gives_the_whole_run_back() {
     assert_eq!(play(3), play(3));
 }

@@ -16,8 +16,8 @@ pub struct Original {
     /// Its own listeners that are connected.
     listeners: Cell<usize>,
     is_broken: Cell<bool>,
-    /// Bytes that the server keeps are fewer than newcomers may need.
-    pub is_bounded: bool,
+    /// Bytes of messages that the server keeps.
+    kept_bytes: Cell<usize>,
 }
 
 pub type Log = Rc<Original>;
@@ -27,6 +27,9 @@ struct Message {
     is_blob: bool,
     bytes: Vec<u8>,
 }
+
+/// What a message costs beside its bytes, as `compat` counts it.
+const MESSAGE_OVERHEAD: usize = 192;
 
 /// Where a listener may stand: how many messages the server had taken when it came, if it came then.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +49,36 @@ pub struct Expected {
 }
 
 impl Original {
-    pub fn new(is_bounded: bool) -> Log {
+    pub fn new(kept_bytes: usize) -> Log {
         Rc::new(Original {
-            is_bounded,
+            kept_bytes: Cell::new(kept_bytes),
             ..Original::default()
         })
     }
 
     pub fn send(&self, is_blob: bool, bytes: Vec<u8>) {
         self.log.borrow_mut().push(Message { is_blob, bytes });
+    }
+
+    /// Memory is short: the server keeps its newest message, and as many before that as it sees fit.
+    pub fn set_short(&self) {
+        self.kept_bytes.set(0);
+    }
+
+    /// Whether the server may have let go of a message by the time that it had taken so many.
+    fn may_be_gone(&self, index: usize, messages: usize) -> bool {
+        let log = self.log.borrow();
+        let newer = log[index..messages].iter();
+        let bytes: usize = newer
+            .map(|message| message.bytes.len() + MESSAGE_OVERHEAD)
+            .sum();
+        index + 1 < messages && bytes > self.kept_bytes.get()
+    }
+
+    /// The blob that is current after so many messages.
+    fn blob(&self, messages: usize) -> Option<usize> {
+        let log = self.log.borrow();
+        log[..messages].iter().rposition(|message| message.is_blob)
     }
 
     pub fn sent(&self) -> usize {
@@ -97,6 +121,12 @@ impl Original {
             .collect()
     }
 
+    /// Whether the current blob may have lost its beginning by the time that the server had taken so many messages.
+    fn has_lost_blob(&self, messages: usize) -> bool {
+        self.blob(messages)
+            .is_some_and(|blob| self.may_be_gone(blob, messages))
+    }
+
     /// Whether these are the newest pictures of so many messages, from a keyframe on, behind a head.
     fn is_shorter_blob(&self, bytes: &[u8], messages: usize) -> bool {
         let whole = self.buffer(messages);
@@ -136,14 +166,15 @@ impl Expected {
             let after = match place.first {
                 Some(messages) => {
                     let is_it = log.buffer(messages) == bytes
-                        || (log.is_bounded && log.is_shorter_blob(bytes, messages));
+                        || (log.has_lost_blob(messages) && log.is_shorter_blob(bytes, messages));
                     is_it.then_some(messages)
                 }
                 None => {
                     // One that is slow passes over blobs that are kept no longer.
-                    let passes_over = log.is_bounded && port == Port::BlobsOut;
+                    let passes_over =
+                        |index| port == Port::BlobsOut && log.may_be_gone(index, log.sent());
                     let mut next = log.next_of(port, place.next);
-                    while let Some(index) = next.filter(|&index| passes_over && !is(index)) {
+                    while let Some(index) = next.filter(|&index| !is(index) && passes_over(index)) {
                         next = log.next_of(port, index + 1);
                     }
                     next.filter(|&index| is(index)).map(|index| index + 1)
@@ -174,7 +205,7 @@ impl Expected {
             });
             // Where no blob can be joined, it waits for the next, which its other port gets.
             let is_blob = |index: usize| log.log.borrow()[index].is_blob;
-            if log.is_bounded && messages > self.since && is_blob(messages - 1) {
+            if messages > self.since && is_blob(messages - 1) && log.has_lost_blob(messages - 1) {
                 let (first, next) = (None, messages);
                 self.places.push(Place { first, next });
             }

@@ -289,13 +289,7 @@ impl Scenario {
 
     fn play(&self, world: &mut World) {
         let books = world.books.clone();
-        // Where memory is short, less is kept as well.
-        let is_bounded = self.server.memory_bytes.is_some()
-            || self
-                .server
-                .compat_bytes
-                .is_some_and(|bytes| bytes < 1 << 20);
-        let original = Original::new(is_bounded);
+        let original = Original::new(self.server.compat_bytes.unwrap_or(0));
         for (index, action) in self.actions.iter().enumerate() {
             let wait = action.at.saturating_sub(world.elapsed());
             if !run_soundly(world, wait) {

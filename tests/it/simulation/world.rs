@@ -72,6 +72,7 @@ pub struct World {
     /// Whether the hub slept after its last turn.
     slept: bool,
     drain_timeout: Duration,
+    publish_bits_per_s: Option<u64>,
     /// When this process stops, since another has taken over.
     stops_at: Option<Instant>,
     /// When it ends, since it stops.
@@ -145,6 +146,9 @@ struct Seat {
     wake_at: Option<Instant>,
 }
 
+/// At most what an honest publisher sends: 25 pictures a second of 600 bytes, as many sounds, and their framing.
+const HONEST_BITS_PER_S: f64 = 25.0 * 8.0 * 670.0;
+
 /// The defaults, but for some limits.
 pub fn settings(change: impl FnOnce(&mut Limits)) -> Settings {
     settings_of(Options::default(), change)
@@ -178,8 +182,10 @@ impl World {
             steady_ms: wall_s * 1000,
         };
         let books: Books = Rc::new(Ledger::new(guard, wall_s));
+        books.set_ring_bytes(settings.limits.ring_bytes);
         let checks = Checks::new(&settings, &books);
         let drain_timeout = settings.limits.drain_timeout;
+        let publish_bits_per_s = settings.limits.max_publish_bits_per_s;
         pages::unpack_all();
         let mut memory = Meter::new();
         let allocated = memory.allocated();
@@ -203,6 +209,7 @@ impl World {
             idle_turns: 0,
             slept: true,
             drain_timeout,
+            publish_bits_per_s,
             stops_at: None,
             ends_at: None,
             disk: None,
@@ -253,10 +260,13 @@ impl World {
     pub fn stand_still(&mut self, time: Duration) {
         let from = self.now;
         let until = from + time;
-        // Peers look at it meanwhile. What waits is sent within a moment, as far as the network takes it; what
-        // an honest publisher sent meanwhile is read at up to 2 Mbit/s, fifteen times as fast as it was made.
+        // Peers look at it meanwhile. What waits is sent within a moment, as far as the network takes it. What
+        // honest publishers sent meanwhile is read at their limit, while they send more.
+        let catch_up = self.publish_bits_per_s.map_or(Duration::ZERO, |limit| {
+            time.mul_f64(HONEST_BITS_PER_S / (limit as f64 - HONEST_BITS_PER_S))
+        });
         self.books
-            .excuse(from, until + Duration::from_secs(3) + time / 10);
+            .excuse(from, until + Duration::from_secs(3) + catch_up);
         while let Some(wake) = self.peers_wake().filter(|&wake| wake < until) {
             self.now = self.now.max(wake);
             self.let_world_act();
@@ -522,7 +532,7 @@ impl World {
             .iter()
             .filter_map(|stream| self.hub.stream(&stream.name))
             .collect();
-        disk.note_live(&streams);
+        disk.note_live(&streams, audit.gops_lost);
         let orders = self.memory.count(|| self.hub.poll_orders());
         disk.order(orders, self.now);
         disk.check_queue(&self.books);

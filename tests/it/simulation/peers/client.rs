@@ -42,6 +42,8 @@ pub struct Client {
     asked: Option<(Instant, &'static str)>,
     /// What that needs.
     needs: Option<Asked>,
+    /// Sessions that were closed for memory before it asked.
+    closed_before: u64,
     next_at: Option<Instant>,
     left: usize,
     is_done: bool,
@@ -57,6 +59,7 @@ impl Client {
             received: Vec::new(),
             asked: None,
             needs: None,
+            closed_before: 0,
             next_at: None,
             left: spec.requests,
             is_done: false,
@@ -67,6 +70,7 @@ impl Client {
     fn ask(&mut self, wire: &mut Wire, now: Instant) {
         let path = PATHS[self.chance.usize(..PATHS.len())];
         self.asked = Some((now, path));
+        self.closed_before = self.books.counts().closed_for_memory;
         self.left -= 1;
         let credential = self.spec.credential;
         let (query, fields) = (credential.query(), credential.fields());
@@ -179,8 +183,8 @@ impl Peer for Client {
         self.received.extend(wire.take());
         if wire.is_ended() {
             // Where memory is short, those that hold most are closed.
-            let may_be_closed =
-                self.books.is_stopping() || self.books.counts().closed_for_memory > 0;
+            let closed = self.books.counts().closed_for_memory;
+            let may_be_closed = self.books.is_stopping() || closed > self.closed_before;
             if let Some((_, path)) = self.asked
                 && self.spec.patience.is_some()
                 && self.hear(now).is_none()

@@ -282,6 +282,9 @@ impl OldListener {
 
     fn take(&mut self, message: &[u8], now: Instant, wire: &mut Wire) {
         self.books.count(|counts| counts.old_messages += 1);
+        if self.books.is_short() {
+            self.log.set_short();
+        }
         if let Err(fault) = self.expected.take(&self.log, self.spec.port, message) {
             self.fault(&format!("gets {fault}"));
         }

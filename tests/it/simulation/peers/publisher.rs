@@ -245,6 +245,7 @@ impl Publisher {
                 if self.spec.has_sound && !self.spec.mute {
                     bytes.extend(sound(timestamp_ms));
                 }
+                self.books.note_bytes(self.recording, bytes.len());
                 self.send(wire, &bytes);
             }
             frames += 1;
