@@ -5,14 +5,14 @@
 //! function a(b){…}
 //! return[a]})();
 //! const{0:a}=$0;                          the entry; its exports are exported
-//! import('./codecs-player-0d1e2f.js').then((it)=>it.default($0))
+//! $$('./codecs-player-0d1e2f.js',$0)
 //! ```
 //!
 //! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
 //! demand becomes a script of its own, with the modules that the entry lacks; those that it has are
 //! handed over.
 //!
-//! A module that keeps something (a variable, a table that fills) runs once in one page: where two scripts on demand
+//! A module that has state (a variable, a table that fills) runs once in one page: where two scripts on demand
 //! want it, it goes into the entry's. One that only declares functions, classes and constants may be in
 //! several scripts, in each with what that one needs of it: so an entry has nothing for scripts that
 //! may never be asked for.
@@ -62,6 +62,10 @@ struct Needs<'a> {
     /// Also of those that it is handed.
     exports: Exports<'a>,
 }
+
+/// What loads a script on demand and hands modules over. Browsers remember for as long as a page is there that
+/// an address did not load, so that another attempt needs another address.
+const LOAD: &str = "const $$=(a,...b)=>import(a).catch(()=>import(a+'?'+Date.now())).then((c)=>c.default(...b));\n";
 
 type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
 
@@ -165,7 +169,7 @@ impl<'a> Bundler<'a> {
                 self.write_module(&mut text, path, &plan)?;
             }
         }
-        Ok((text, order))
+        Ok((with_load(text), order))
     }
 
     fn keep_by_name(&mut self, text: String, order: &[&'a str]) -> String {
@@ -216,13 +220,12 @@ impl<'a> Bundler<'a> {
             self.write_module(&mut text, module, &plan)?;
         }
         writeln!(text, "return ${};\n}})();", plan.numbers[path]).expect("text takes all");
-        let name = self.keep_by_name(text, &own);
+        let name = self.keep_by_name(with_load(text), &own);
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        Ok(format!(
-            "import('{others}{name}').then((it)=>it.default({arguments}))"
-        ))
+        let comma = if arguments.is_empty() { "" } else { "," };
+        Ok(format!("$$('{others}{name}'{comma}{arguments})"))
     }
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
@@ -461,7 +464,7 @@ impl<'a> Bundler<'a> {
         Ok((reached, wanted))
     }
 
-    /// The same as `order`, with the modules that keep something and that more than one of the scripts on demand
+    /// The same as `order`, with the modules that have state and that more than one of the scripts on demand
     /// would have.
     fn order_with_shared(&self, entry: &str) -> Result<Vec<&'a str>, Fault> {
         let mut order = self.order(entry)?;
@@ -478,6 +481,15 @@ impl<'a> Bundler<'a> {
         }
         order.push(self.module(entry)?.path);
         Ok(order)
+    }
+}
+
+/// A script with what its imports on demand take.
+fn with_load(text: String) -> String {
+    if text.contains("$$(") {
+        LOAD.to_owned() + &text
+    } else {
+        text
     }
 }
 
@@ -559,7 +571,7 @@ mod tests {
         assert!(
             made["made/a.js"]
                 .text
-                .ends_with("const a=await import('./made/b.js').then((it)=>it.default($0));\n")
+                .ends_with("const a=await $$('./made/b.js',$0);\n")
         );
         assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
         assert_eq!(
@@ -620,7 +632,7 @@ mod tests {
             "a.js",
         )
         .unwrap();
-        // What keeps something is one for all.
+        // What has state is one for all.
         assert_eq!(made["made/c.js"].modules, ["c.js"]);
         let made = bundle(
             &[
@@ -718,7 +730,8 @@ mod tests {
         );
         assert_eq!(
             script.text,
-            "import('./assets/made/b.js').then((it)=>it.default());\
+            LOAD.to_owned()
+                + "$$('./assets/made/b.js');\
              new URL('./assets/made/i.svg',import.meta.url);export class A{}\n"
         );
         let scripts = bundler.finish();

@@ -257,7 +257,7 @@ fn data_url(svg: &str) -> String {
     for c in lines.chars() {
         match c {
             '"' => url.push('\''),
-            ' ' | '#' | '%' | '<' | '>' => {
+            ' ' | '#' | '%' | '<' | '>' | '&' | '\'' => {
                 write!(url, "%{:02X}", u32::from(c)).expect("text takes all")
             }
             _ => url.push(c),

@@ -120,7 +120,7 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// Whether it keeps something between calls, or does something when it runs, so that two of it in one page
+    /// Whether it has state, or does something when it runs, so that two of it in one page
     /// would not be one.
     pub fn keeps(&self) -> bool {
         let does = |number: usize| {

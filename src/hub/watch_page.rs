@@ -55,7 +55,7 @@ impl<S: Socket> Hub<S> {
 }
 
 /// Open Graph's words (ogp.me): programs that show a link with a picture read them. Those want JPEG,
-/// PNG or WebP, and none takes SVG: without a still there is no picture.
+/// PNG or WebP, and none takes SVG: without a still there is no picture. The description is the page's own.
 fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) -> String {
     let mut html = format!(
         "<title>{name} · videostream</title>\n  \
@@ -75,7 +75,6 @@ fn link_preview(name: &StreamName, site: Option<&str>, still: Option<&Picture>) 
     add("site_name", &"videostream");
     add("type", &"video.other");
     add("title", name);
-    add("description", &format_args!("Watch {name} live."));
     add("url", &address);
     // The bare player, in a frame.
     let size = still.and_then(|still| still.size);

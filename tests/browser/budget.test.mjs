@@ -1,6 +1,6 @@
 // What a visit of each page costs on the wire, heads and bodies, and how far things move while it comes. A
-// page that outgrows its budget wants something loaded on demand: see web/watch/deferred.js, which comes a moment later,
-// and web/watch/figures.js.
+// page that outgrows its budget should load something on demand: see web/watch/deferred.js, which comes a moment
+// later, and web/watch/figures.js.
 
 import test, { after, before } from 'node:test';
 import assert from 'node:assert/strict';
@@ -18,6 +18,8 @@ const BUDGETS = {
   '/dashboard': { bytes: 12_400, requests: 4, again: 2500 },
   '/recordings': { bytes: 8600, requests: 4, again: 2500 },
 };
+/** The same of a viewer who stays, with what comes 2 s behind the picture. */
+const STAYS = { bytes: 38_500, requests: 6, settleMs: 3500 };
 const SHIFT = 0.02;
 /** Some of a page comes a moment later. */
 const SETTLE_MS = 700;
@@ -63,6 +65,20 @@ async function keepsWithin(path, t) {
 
 // A browser plays only what it shows.
 for (const path of ['/live/demo', '/live/demo?embed']) test(`${path} keeps within its budget`, (t) => keepsWithin(path, t));
+
+test('a viewer who stays keeps within a budget too', async (t) => {
+  const person = await newPerson(browser);
+  const { settleMs } = STAYS;
+  const seen = withoutPictures(await visit(person, server.url('/live/demo'), { settleMs, isThere: hasPicture }));
+  await person.close();
+  t.diagnostic(`${seen.bytes} bytes in ${seen.requests.length} requests, shift ${seen.shift}`);
+  assert.ok(
+    seen.requests.some(({ path }) => path.includes('/deferred-')),
+    listed(seen),
+  );
+  assert.ok(seen.bytes <= STAYS.bytes && seen.requests.length <= STAYS.requests, listed(seen));
+  assert.ok(seen.shift < SHIFT, `things moved by ${seen.shift}`);
+});
 
 test('the other pages keep within theirs', async (t) => {
   const others = Object.keys(BUDGETS).filter((path) => !path.startsWith('/live/'));

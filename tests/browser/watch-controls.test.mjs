@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, picture, sleep, until } from './lab.mjs';
 import { Media } from './media.mjs';
 import { assertMoves } from './moving.mjs';
 
+/** No sooner is a script asked for again. */
+const AGAIN_AFTER_MS = 1200;
 const lab = new Lab();
 const media = new Media();
 let server;
@@ -45,6 +47,39 @@ const isPaused = (tab) => tab.evaluate(() => document.getElementById('video').pa
 const label = (tab, id) => tab.evaluate((of) => document.getElementById(of).ariaLabel, id);
 const isShown = (tab, id) => tab.evaluate((of) => document.getElementById(of)?.checkVisibility() ?? false, id);
 const hasControls = (tab) => tab.evaluate(() => getComputedStyle(document.querySelector('.controls')).pointerEvents === 'auto');
+
+test('what a person does before the script for it is there is done later, although that script did not load at first', async () => {
+  const person = await lab.chromium();
+  const scripts = [];
+  await person.page.route(/\/deferred-/, async (route) => {
+    scripts.push(route.request().url());
+    if (scripts.length < 3) await route.abort();
+    else await route.continue();
+  });
+  await person.open(server.url('/live/moving'));
+  await person.reaches('playing');
+  const facts = () =>
+    person.evaluate(() => {
+      const { paused, volume } = document.getElementById('video');
+      return [paused, volume];
+    });
+  // In vain, twice: the address itself, and one of its own.
+  await person.press('k');
+  await until('two attempts', () => scripts.length === 2);
+  await sleep(AGAIN_AFTER_MS);
+  assert.deepEqual(await facts(), [false, 1]);
+  await person.evaluate(() => {
+    const volume = document.getElementById('volume');
+    volume.value = '0.3';
+    volume.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await person.press('k');
+  await until('paused, and not as loud', async () => (await facts()).join() === 'true,0.3');
+  assert.ok(scripts.length >= 3, scripts.join());
+  await person.press('k');
+  await until('playing', async () => !(await facts())[0]);
+  await person.close();
+});
 
 test('the first tap shows hidden controls, and the next one works them', () =>
   inBoth(async (tab) => {

@@ -4,7 +4,7 @@ import test, { before } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { Comparison, exportsOf, importsOf, loading, parse } from './same-script.js';
+import { Comparison, exportsOf, importsOf, isLoader, loading, parse } from './same-script.js';
 import { PAGES, served } from './served.js';
 
 const WEB = new URL('../../web/', import.meta.url);
@@ -43,7 +43,7 @@ before(async () => {
  */
 function takenApart(name, text, inside) {
   const script = parse(text);
-  let body = script.ast.body;
+  let body = script.ast.body.filter((node) => !isLoader(node));
   let given = [];
   const main = body.find(({ type }) => type === 'ExportDefaultDeclaration');
   if (main) {

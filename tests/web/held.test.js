@@ -19,12 +19,13 @@ function page(t) {
     }
   }
   class KeyboardEvent extends Event {
-    constructor(type, { key, cancelable } = {}) {
+    constructor(type, { key, ctrlKey = false, cancelable } = {}) {
       super(type, { cancelable });
-      this.key = key;
+      Object.assign(this, { key, ctrlKey, altKey: false, metaKey: false });
     }
   }
-  withGlobals(t, { document, Element, KeyboardEvent });
+  class HTMLInputElement extends Element {}
+  withGlobals(t, { document, Element, HTMLInputElement, KeyboardEvent });
   let begun = 0;
   const end = holdEvents(() => (begun += 1));
   const happens = (event, target) => {
@@ -32,7 +33,7 @@ function page(t) {
     document.dispatchEvent(event);
     return event;
   };
-  return { document, Element, KeyboardEvent, end, happens, begun: () => begun };
+  return { document, Element, HTMLInputElement, KeyboardEvent, end, happens, begun: () => begun };
 }
 
 test('what a person does is held until it can be done, and then done in its order', (t) => {
@@ -48,13 +49,27 @@ test('what a person does is held until it can be done, and then done in its orde
 });
 
 test('what could not be done is forgotten, and the next sign is another attempt', (t) => {
-  const { Element, end, happens, begun } = page(t);
+  const { document, Element, KeyboardEvent, end, happens, begun } = page(t);
   const button = new Element();
   happens(new Event('click'), button);
   end(false);
+  const scroll = new KeyboardEvent('keydown', { key: ' ', cancelable: true });
+  assert.equal(happens(scroll, document.body).defaultPrevented, false);
+  end(false);
   happens(new Event('keydown'), button);
   end(true);
-  assert.deepEqual([begun(), button.told], [2, ['keydown']]);
+  assert.deepEqual([begun(), button.told], [3, ['keydown']]);
+});
+
+test('a field has the value that it had then', (t) => {
+  const { HTMLInputElement, end, happens } = page(t);
+  const volume = Object.assign(new HTMLInputElement(), { value: '0.3' });
+  const values = [];
+  volume.dispatchEvent = () => values.push(volume.value);
+  happens(new Event('input'), volume);
+  volume.value = '1';
+  end(true);
+  assert.deepEqual(values, ['0.3']);
 });
 
 test("links and forms are the browser's, and keys of the player do not scroll the page", (t) => {
@@ -68,6 +83,8 @@ test("links and forms are the browser's, and keys of the player do not scroll th
     [true, true, true, false, false],
   );
   assert.equal(scrolls(' ', new Element()), false);
+  const back = happens(new KeyboardEvent('keydown', { key: 'ArrowLeft', ctrlKey: true, cancelable: true }), document.body);
+  assert.equal(back.defaultPrevented, false);
   end(true);
   assert.deepEqual(link.told, []);
 });

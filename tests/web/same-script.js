@@ -184,13 +184,17 @@ function shape(node) {
 
 /** What a bundle has in place of `import('./a.js')`: what it loads, and what it hands over; or the module that is there. */
 export function loading(node) {
-  const [first] = node.callee?.object?.arguments ?? [];
-  if (node.callee?.object?.type === 'ImportExpression') {
-    const [{ body }] = node.arguments;
-    return { name: node.callee.object.source.value, given: body.arguments.map(({ name }) => name) };
+  const given = (nodes) => nodes.map(({ name }) => name);
+  if (node.callee.name === LOAD) {
+    const [{ value }, ...rest] = node.arguments;
+    return { name: value, given: given(rest) };
   }
-  return first ? null : { name: null, given: node.arguments.map(({ name }) => name) };
+  return { name: null, given: given(node.arguments) };
 }
 
-const isLoading = (node) =>
-  node.callee.type === 'MemberExpression' && node.callee.object.type === 'ImportExpression' && node.callee.property.name === 'then';
+/** The function of a bundle that loads others: `$$('./a.js',$0)`. */
+const LOAD = '$$';
+export const isLoader = ({ declarations }) => declarations?.[0].id.name === LOAD;
+
+const isLoading = ({ callee }) =>
+  callee.name === LOAD || (callee.type === 'MemberExpression' && callee.object.name === 'Promise' && callee.property.name === 'resolve');

@@ -83,6 +83,18 @@ export class Deferred {
     this.#seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
   }
 
+  /**
+   * A page that is loaded again begins where the person is.
+   *
+   * @param {State} state
+   */
+  showAddress({ shift }) {
+    const here = new URL(location.href);
+    here.searchParams.delete('t');
+    if (shift.wantedMs) here.searchParams.set('t', String(-Math.round(shift.wantedMs / 1000)));
+    history.replaceState(null, '', here);
+  }
+
   /** @param {number | null} count */
   tellViewers(count) {
     this.#alsoLive.tellViewers(count);
@@ -139,7 +151,7 @@ export class Deferred {
   }
 
   #wireRest() {
-    const { name, figures, players, credentials, send } = this.#page;
+    const { name, figures, players, send } = this.#page;
     $('help').onclick = () => this.#openHelp();
     $('share-button').onclick = async () => {
       (await figures.extras())?.share(name, `${location.origin}${location.pathname}`);
@@ -148,11 +160,6 @@ export class Deferred {
       await (await figures.extras())?.keep(players.picture, name);
     };
     $('retry').onclick = () => send({ type: 'retried' });
-    $('key-form').onsubmit = (event) => {
-      event.preventDefault();
-      credentials.remember(element('key', HTMLInputElement).value);
-      send({ type: 'keyGiven' });
-    };
   }
 
   #toggle() {
@@ -175,7 +182,7 @@ export class Deferred {
   async #toggleStats() {
     const { figures, now } = this.#page;
     // With the sheet that it needs.
-    await figures.extras();
+    if (!(await figures.extras())) return;
     const list = $('stats');
     list.hidden = !list.hidden;
     document.documentElement.toggleAttribute('data-stats', !list.hidden);

@@ -1,4 +1,4 @@
-// What a person does before the script for it is there: held, and done once it is.
+// Holds what a person does before the script for it is there, and does it once it is.
 
 const HELD = ['pointerdown', 'click', 'dblclick', 'keydown', 'input', 'change'];
 /** These tell that a person is about to do something. */
@@ -13,32 +13,49 @@ const SCROLLS = /^( |Arrow.*|Home|End)$/;
  * @returns {(isWanted: boolean) => void}
  */
 export function holdEvents(begin) {
-  /** @type {Event[]} */
+  /** Each with the value that a field had then. @type {{ event: Event, value: string | null }[]} */
   let held = [];
+  let mayWait = true;
   const abort = new AbortController();
   const notice = (/** @type {Event} */ event) => {
-    if (HELD.includes(event.type) && !isBrowsers(event)) held.push(event);
+    if (HELD.includes(event.type) && !isBrowsers(event)) {
+      if (mayWait && isScroll(event)) event.preventDefault();
+      held.push({ event, value: event.target instanceof HTMLInputElement ? event.target.value : null });
+    }
     begin();
   };
   for (const type of [...HELD, ...SIGNS]) document.addEventListener(type, notice, { capture: true, signal: abort.signal });
   return (isWanted) => {
     const events = held;
     held = [];
+    mayWait = isWanted;
     if (!isWanted) return;
     abort.abort();
-    for (const event of events) event.target?.dispatchEvent(copyOf(event));
+    for (const { event, value } of events) {
+      // It may have been set since, to what is so.
+      if (value !== null && event.target instanceof HTMLInputElement) event.target.value = value;
+      event.target?.dispatchEvent(copyOf(event));
+    }
   };
 }
 
 /**
- * Links and fields need no script of ours.
+ * Links and forms need nothing of that script.
  *
  * @param {Event} event
  */
-function isBrowsers(event) {
-  if (event.target instanceof Element && event.target.closest('a, form')) return true;
-  if (event instanceof KeyboardEvent && event.target === document.body && SCROLLS.test(event.key)) event.preventDefault();
-  return false;
+function isBrowsers({ target }) {
+  return target instanceof Element && target.closest('a, form') !== null;
+}
+
+/**
+ * A key of the player that would scroll the page. With Ctrl, Alt or Meta it is the browser's.
+ *
+ * @param {Event} event
+ */
+function isScroll(event) {
+  if (!(event instanceof KeyboardEvent) || event.target !== document.body) return false;
+  return SCROLLS.test(event.key) && !(event.ctrlKey || event.altKey || event.metaKey);
 }
 
 /** @param {Event} event */

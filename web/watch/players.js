@@ -31,6 +31,7 @@ const NO_FIGURES = {
 
 /** The module that plays through WebCodecs, or null where the browser has not what it takes. */
 export async function loadCodecs() {
+  if (!('VideoDecoder' in globalThis)) return null;
   const loaded = await import('../player/codecs/codecs-player.js').catch(() => null);
   return loaded?.canPlayByCodecs() ? loaded : null;
 }
@@ -64,7 +65,7 @@ export class Players {
    */
   #wantedPlain = null;
   /**
-   * Null for those who did not ask for it, and once it could not play.
+   * Null where it is not wanted, and once it could not play.
    *
    * @type {Codecs | null}
    */

@@ -14,7 +14,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
 /** @typedef {(typeof STATES)[number]} Name */
 /** @typedef {'audio' | 'video'} Kind */
 /**
- * Why it cannot be played, in words or what these are made of: see words.js.
+ * Why it cannot be played: words, or the facts from which words.js makes them.
  *
  * @typedef {{ title: string, text: string } | { why: 'unplayable' } | { why: 'failed', message: string }} Problem
  */

@@ -60,7 +60,7 @@ export class View {
   /**
    * @param {State} state
    * @param {object | null} player
-   * @param {import('./words.js').Words | null} words null where they are on their way
+   * @param {import('./words.js').Words | null} words null until they are loaded
    */
   show(state, player, words) {
     const isQuiet = isPaused(state);

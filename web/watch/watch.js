@@ -30,6 +30,8 @@ const LOOK_MS = 100;
 const STILL_AFTER_MS = 400;
 /** The stream's own picture comes first, then, so much later, what is beside it. */
 const DEFERRED_AFTER_MS = 2000;
+/** What did not load is asked for again no sooner. */
+const AGAIN_AFTER_MS = 1000;
 
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
 const root = document.documentElement;
@@ -141,7 +143,7 @@ function perform(effect, step) {
       players.seekHere(state.shift.wantedMs);
       break;
     case 'showAddress':
-      showAddress();
+      loadDeferred().then((rest) => rest?.showAddress(state));
       break;
     case 'skipped':
       players.skipped();
@@ -196,12 +198,16 @@ function speak() {
   else loadDeferred();
 }
 
-/** What comes behind the picture: does what a person did meanwhile. Null where it does not come now. */
+/** Loads what comes behind the picture, and does what a person did meanwhile. Null where it does not load now. */
 async function loadDeferred() {
   loading ??= import('./deferred.js').catch(() => null);
   const loaded = await loading;
-  loading = null;
-  if (!loaded) endHold(false);
+  if (!loaded) {
+    endHold(false);
+    setTimeout(() => {
+      loading = null;
+    }, AGAIN_AFTER_MS);
+  }
   if (!loaded || deferred) return deferred;
   const page = { name, watchPath, isEmbedded, credentials, players, figures, now: () => state, send, askBack };
   deferred = new loaded.Deferred(page);
@@ -293,9 +299,10 @@ async function askAbout() {
 async function askWhy() {
   const asked = socket;
   const answer = await server.ask();
-  if (!answer || !socket || asked !== socket || socket.isOpen) return;
+  if (!answer) return;
   const needsKey = answer.status === 401;
-  const problem = (await loadDeferred())?.explainRefusal(answer.status) ?? null;
+  const problem = needsKey ? null : ((await loadDeferred())?.explainRefusal(answer.status) ?? null);
+  if (!socket || asked !== socket || socket.isOpen) return;
   send({ type: 'answered', problem, needsKey, hadKey: credentials.isKnown });
 }
 
@@ -371,15 +378,6 @@ function look() {
   send({ type: 'looked', position: video.currentTime, behindMs, isOffline: navigator.onLine === false });
 }
 
-/** A page that is loaded again begins where the person is. */
-function showAddress() {
-  const here = new URL(location.href);
-  const behindMs = state.shift.wantedMs;
-  here.searchParams.delete('t');
-  if (behindMs) here.searchParams.set('t', String(-Math.round(behindMs / 1000)));
-  history.replaceState(null, '', here);
-}
-
 video.addEventListener('playing', () => {
   send({ type: 'playing' });
   // Sound may flow only now.
@@ -394,12 +392,18 @@ window.addEventListener('online', () => {
 });
 window.addEventListener('offline', look);
 
+// Without this a form would leave the page.
+$('key-form').onsubmit = (event) => {
+  event.preventDefault();
+  credentials.remember(keyField.value);
+  send({ type: 'keyGiven' });
+};
+
 // --- Begin
 
 root.toggleAttribute('data-embed', isEmbedded);
 write('name', name);
 $('name').title = name;
-document.title = `${name} · videostream`;
 if (isEmbedded) {
   const href = withCredentials(watchPath, location.search);
   Object.assign($('full'), { href, textContent: name, title: `${name} on its own page` });

@@ -138,7 +138,7 @@ fn references(path: &str, text: &str) -> Vec<String> {
     let folder = &path[..=path.rfind('/').unwrap()];
     let is_script = path.ends_with(".js");
     let marks: &[&str] = if is_script {
-        &["from '", "import('", "import '", "new URL('"]
+        &["from '", "$$('", "import '", "new URL('"]
     } else {
         &["href=\"", "src=\"", "data-codecs=\"", "data-mse=\""]
     };
