@@ -5,7 +5,7 @@
 //! function a(b){…}
 //! return[a]})();
 //! const{0:a}=$0;                          the entry; its exports are exported
-//! $$('./codecs-player-0d1e2f.js',$0)
+//! $$('./codecs-player-0d1e2f.js',()=>[$0])
 //! ```
 //!
 //! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
@@ -65,7 +65,8 @@ struct Needs<'a> {
 
 /// What loads a script on demand and hands modules over. Browsers remember for as long as a page is there that
 /// an address did not load, so that another attempt needs another address.
-const LOAD: &str = "const $$=(a,...b)=>import(a).catch(()=>import(a+'?'+Date.now())).then((c)=>c.default(...b));\n";
+const LOAD: &str =
+    "const $$=(a,b)=>import(a).catch(()=>import(a+'?'+Date.now())).then((c)=>c.default(...b()));\n";
 
 type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
 
@@ -224,8 +225,8 @@ impl<'a> Bundler<'a> {
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        let comma = if arguments.is_empty() { "" } else { "," };
-        Ok(format!("$$('{others}{name}'{comma}{arguments})"))
+        // Asked for once the script is there: until then they may not be.
+        Ok(format!("$$('{others}{name}',()=>[{arguments}])"))
     }
 
     fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
@@ -571,7 +572,7 @@ mod tests {
         assert!(
             made["made/a.js"]
                 .text
-                .ends_with("const a=await $$('./made/b.js',$0);\n")
+                .ends_with("const a=await $$('./made/b.js',()=>[$0]);\n")
         );
         assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
         assert_eq!(
@@ -731,7 +732,7 @@ mod tests {
         assert_eq!(
             script.text,
             LOAD.to_owned()
-                + "$$('./assets/made/b.js');\
+                + "$$('./assets/made/b.js',()=>[]);\
              new URL('./assets/made/i.svg',import.meta.url);export class A{}\n"
         );
         let scripts = bundler.finish();

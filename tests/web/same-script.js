@@ -186,13 +186,13 @@ function shape(node) {
 export function loading(node) {
   const given = (nodes) => nodes.map(({ name }) => name);
   if (node.callee.name === LOAD) {
-    const [{ value }, ...rest] = node.arguments;
-    return { name: value, given: given(rest) };
+    const [{ value }, { body }] = node.arguments;
+    return { name: value, given: given(body.elements) };
   }
   return { name: null, given: given(node.arguments) };
 }
 
-/** The function of a bundle that loads others: `$$('./a.js',$0)`. */
+/** The function of a bundle that loads others: `$$('./a.js',()=>[$0])`. */
 const LOAD = '$$';
 export const isLoader = ({ declarations }) => declarations?.[0].id.name === LOAD;
 
