@@ -11,8 +11,8 @@ import { hasPicture, newPerson, visit } from './visit.mjs';
 /** Bytes and requests of a first visit, without pictures of streams; a second one may cost `again` bytes; and things may move by `shift`. */
 const BUDGETS = {
   '/': { bytes: 13_400, requests: 5, again: 1900 },
-  '/live/demo': { bytes: 30_000, requests: 4, again: 1500 },
-  '/live/demo?embed': { bytes: 30_000, requests: 4, again: 1500 },
+  '/live/demo': { bytes: 30_050, requests: 4, again: 1500 },
+  '/live/demo?embed': { bytes: 30_050, requests: 4, again: 1500 },
   // Something moves by 0.020 while it comes, or a hair less.
   '/publish/other': { bytes: 31_100, requests: 3, again: 1500, shift: 0.025 },
   '/dashboard': { bytes: 12_400, requests: 4, again: 2500 },
