@@ -109,8 +109,8 @@ test('paused or blocked, one large button and a tap on the picture play', async 
   await chromium.open(server.url('/live/moving'));
   await chromium.reaches('playing');
   await chromium.press(' ');
-  const size = await chromium.evaluate(() => document.getElementById('play').getBoundingClientRect().width);
-  assert.ok(size >= 72, `${size} px`);
+  const size = () => chromium.evaluate(() => document.getElementById('play').getBoundingClientRect().width);
+  await until('a large button', async () => (await size()) >= 72);
   await picture(chromium, 'paused');
   const isPaused = () => chromium.evaluate(() => document.querySelector('video').paused);
   assert.equal(await isPaused(), true);
