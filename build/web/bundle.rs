@@ -199,7 +199,7 @@ impl<'a> Bundler<'a> {
         if own.is_empty() {
             return Ok(format!("Promise.resolve(${})", outer.numbers[path]));
         }
-        // Also what it only passes on.
+        // Also modules that it only hands on.
         let (reached, _) = self.reach(self.order(path)?)?;
         let is_given = |it: &&str| outer.numbers.contains_key(it) && !own.contains(it);
         let given: Vec<&str> = reached.into_iter().filter(is_given).collect();
@@ -225,7 +225,7 @@ impl<'a> Bundler<'a> {
         let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
         let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
-        // Asked for once the script is there: until then they may not be.
+        // A function, because modules may not be there yet when the script is asked for.
         Ok(format!("$$('{others}{name}',()=>[{arguments}])"))
     }
 
@@ -312,7 +312,7 @@ impl<'a> Bundler<'a> {
         // Those that import first.
         for path in order.iter().rev() {
             let module = self.module(path)?;
-            // What imports it is given.
+            // The script that imports it is handed it.
             let Some(needed) = wanted.remove(*path) else {
                 continue;
             };
@@ -349,8 +349,8 @@ impl<'a> Bundler<'a> {
         Ok(())
     }
 
-    /// All that `entry` exports, and what it imports both at once and on demand; and of modules that keep
-    /// something, what is wanted where it runs, also by what it loads on demand.
+    /// All that `entry` exports, and what it imports both at once and on demand; and of modules that have
+    /// state, what is wanted where it runs, also by what it loads on demand.
     fn begin_needs(&self, entry: &str) -> Result<Exports<'a>, Fault> {
         let (_, on_demand) = self.reach(self.order(entry)?)?;
         let own = self.order(entry)?;
@@ -663,7 +663,7 @@ mod tests {
                 .contains("const $0=(()=>{\nfunction a(){a}\nreturn[a]})();")
         );
         assert_eq!(made["made/c.js"].modules, ["c.js"]);
-        // It has it from the script that asks for it.
+        // The script that asks for it hands it over.
         assert_eq!(made["made/d.js"].modules, ["d.js"]);
     }
 

@@ -173,7 +173,7 @@ fn keys(path: &Path, text: &str, is_file: bool) -> Result<Credentials, ConfigErr
         return Ok(Credentials::Creds(secret));
     }
     if nkeys::KeyPair::from_seed(text).is_err() {
-        let reason = "holds an nkey seed with a wrong letter: copy it again";
+        let reason = "holds an nkey seed that is not valid: copy it again";
         return Err(value_error(CREDENTIALS, path.display(), reason));
     }
     Ok(Credentials::Seed(secret))

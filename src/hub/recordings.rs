@@ -425,7 +425,7 @@ impl<S: Socket> Hub<S> {
             .and_then(|recordings| recordings.taps.get_mut(&id))
         {
             // The newer publisher may leave before any of its chunks goes out, where the disk is too slow: the
-            // recording thread is to answer to that too, or the stream would be kept for ever.
+            // recording thread must answer to that too, or the stream would be kept for ever.
             tap.is_live = true;
         }
     }

@@ -39,7 +39,7 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** No colour is on its way any more. */
+/** Waits until no colour changes any more. */
 const settle = () =>
   tab.evaluate(async () => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -60,7 +60,7 @@ async function findings(name) {
     const look = () => tab.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
     let { violations } = await look();
     if (violations.length > 0) {
-      // What was on its way is there now, and what is wrong stays wrong.
+      // A colour that was changing is there now, and a fault stays.
       await settle();
       ({ violations } = await look());
     }

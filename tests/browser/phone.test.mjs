@@ -134,7 +134,7 @@ test('a phone is led to a stream by taps, watches it upright, and fits it in whe
       await tap(tab, 'a[href$="/live/phone-chromium"]');
       await until('the viewer page', () => tab.page.url() === server.url('/live/phone-chromium'));
       await tab.reaches('playing');
-      // It may be that the taps of the page before do not count.
+      // A browser may not count the taps of the page before.
       if (await isPaused(tab)) await tap(tab, '#play');
       await assertMoves(tab);
       const upright = await shape(tab, 'video');
@@ -160,7 +160,7 @@ test('a phone is led to a stream by taps, watches it upright, and fits it in whe
       );
       await turn(tab, PHONE);
       await assertMoves(tab);
-      // As it may be in Chromium, which says so.
+      // Chromium warns where it does not count them.
       const complaints = tab.complaints.filter((each) => !/: offers |AudioContext was not allowed/.test(each));
       assert.deepEqual([complaints, await tab.violations()], [[], []], tab.browserName);
     }),

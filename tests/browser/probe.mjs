@@ -46,7 +46,7 @@ export function probe() {
     return window.videostream?.picture ?? document.querySelector('video');
   }
 
-  /** How much sound was decoded, in what the player counts; Firefox says only that there was some. */
+  /** How much sound was decoded: frames, or bytes; in Firefox's video element, whether there was any. */
   function soundDecoded() {
     const stats = window.videostream?.stats() ?? {};
     if ('sound_frames' in stats) return stats.sound_frames;

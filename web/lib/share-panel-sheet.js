@@ -1,4 +1,4 @@
-// How the share panel looks, on whichever page: see share-panel.js.
+// The style sheet of the share panel (share-panel.js), for all pages that have it.
 
 export const SHEET = `
 .share-panel { width: min(520px, calc(100vw - 2 * var(--unit))); }

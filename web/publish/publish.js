@@ -174,7 +174,7 @@ function speak() {
   document.title = `${now === 'live' ? '● ' : ''}${name} · videostream`;
 }
 
-/** The picture's own shape, as far as the page has room: a phone held upright is taller than wide. */
+/** Gives the stage the picture's shape: that of a phone held upright is taller than wide. */
 function fitStage() {
   const { videoWidth, videoHeight } = preview;
   if (!state.hasPreview) $('stage').style.removeProperty('--shape');

@@ -1,4 +1,4 @@
-// How the bar of time looks: see deferred.js.
+// The style sheet of the time bar, which deferred.js shows.
 
 export const SHEET = `
 .timeline { flex-basis: 100%; padding: 0 8px; }

@@ -1,4 +1,4 @@
-// How the statistics and the help look: see extras.js.
+// The style sheet of the statistics and the help, which extras.js shows.
 
 export const SHEET = `
 .stats { position: absolute; top: 56px; left: 16px; display: grid; grid-template-columns: auto 1fr; gap: 3px 16px; max-width: calc(100% - 32px); max-height: calc(100% - 160px); overflow: auto; padding: 14px 18px; border-radius: var(--round); background: rgb(12 11 10 / 84%); font-size: 13px; line-height: 1.45; }

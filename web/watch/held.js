@@ -32,7 +32,7 @@ export function holdEvents(begin) {
     if (!isWanted) return;
     abort.abort();
     for (const { event, value } of events) {
-      // It may have been set since, to what is so.
+      // The script that is there by now has set the field to the player's own value.
       if (value !== null && event.target instanceof HTMLInputElement) event.target.value = value;
       event.target?.dispatchEvent(copyOf(event));
     }

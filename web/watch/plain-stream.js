@@ -1,4 +1,5 @@
-// The plain stream in the video element, loaded where nothing else plays a stream: what comes of it is told or timed.
+// Plays the plain stream in the video element, where no other player can. Reports its first picture and its end, and
+// that a picture did not come in time.
 
 import { canPlay } from '../player/media-source.js';
 import { SrcPlayer } from '../player/src-player.js';
@@ -10,7 +11,7 @@ const SLOW_MS = 2500;
 const PLAIN_WITHIN_MS = 3000;
 /**
  * The same where the browser has a decoder for the picture, so that it will come: Chromium reads
- * 32 KB at a time, and wants two or three of them.
+ * 32 KB at a time, and begins with two or three of them.
  */
 const PLAIN_KNOWN_WITHIN_MS = 20_000;
 
@@ -43,7 +44,7 @@ export class PlainStream {
   }
 
   /**
-   * Without a picture in time, what is left is tried or told.
+   * Reports where no picture comes in time.
    *
    * @param {import('./states.js').State} state
    */

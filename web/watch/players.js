@@ -237,7 +237,7 @@ export class Players {
   }
 
   /**
-   * Without a picture of it in time, what is left is tried or told.
+   * Reports where no picture of it comes in time.
    *
    * @param {State} state
    */

@@ -30,7 +30,7 @@ const LOOK_MS = 100;
 const STILL_AFTER_MS = 400;
 /** The stream's own picture comes first, then, so much later, what is beside it. */
 const DEFERRED_AFTER_MS = 2000;
-/** What did not load is asked for again no sooner. */
+/** A script that did not load is asked for again after so long at the soonest. */
 const AGAIN_AFTER_MS = 1000;
 
 const $ = (/** @type {string} */ id) => element(id, HTMLElement);
@@ -392,7 +392,7 @@ window.addEventListener('online', () => {
 });
 window.addEventListener('offline', look);
 
-// Without this a form would leave the page.
+// Without this handler the browser would leave the page with the form.
 $('key-form').onsubmit = (event) => {
   event.preventDefault();
   credentials.remember(keyField.value);
@@ -410,7 +410,7 @@ if (isEmbedded) {
 }
 const { volume, isMuted } = rememberedVolume();
 Object.assign(video, { volume, muted: isMuted });
-// Before anything is touched the controls say what is so on a first visit.
+// Until the script of the controls is there, they show full volume.
 video.addEventListener('volumechange', loadDeferred, { once: true });
 /** @type {any} */ (window).videostream = {
   get state() {

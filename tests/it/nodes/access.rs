@@ -78,7 +78,7 @@ fn nkey_opens_the_server_and_another_does_not() {
         .output()
         .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
-    let expected = "holds an nkey seed with a wrong letter: copy it again";
+    let expected = "holds an nkey seed that is not valid: copy it again";
     assert!(
         !output.status.success() && error.contains(expected),
         "{error}"

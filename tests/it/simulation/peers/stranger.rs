@@ -126,7 +126,7 @@ impl Stranger {
         }
     }
 
-    /// Marked, so that in a recording it is told from any other.
+    /// A picture with a mark of its own, by which the checks know it in a recording.
     fn picture(&self, at_ms: u64, is_keyframe: bool, size: usize) -> Vec<u8> {
         let mut bytes = block(at_ms, is_keyframe, is_keyframe, size);
         let mark_at = bytes.len() - 8;
