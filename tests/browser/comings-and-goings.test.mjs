@@ -29,7 +29,7 @@ test('viewers before the publisher wait, and play when the stream begins', async
   for (const viewer of viewers()) {
     await viewer.open(server.url('/live/early'));
     await viewer.reaches('waiting');
-    assert.match(await viewer.words(), /not on air right now/);
+    await viewer.says(/not on air right now/);
   }
   await picture(chromium, 'waiting');
   await publisher.open(server.url('/publish/early?source=test&auto&size=640x360'));
@@ -43,7 +43,7 @@ test('an ended stream is shown as ended at once, and plays again when its publis
   await picture(publisher, 'ended');
   for (const viewer of viewers()) {
     await viewer.reaches('ended', { withinMs: 5000 });
-    assert.match(await viewer.words(), /early has ended/);
+    await viewer.says(/early has ended/);
     assert.ok(await viewer.evaluate(() => document.getElementById('others').getClientRects().length > 0), 'no way to other streams');
   }
   await picture(chromium, 'stopped');

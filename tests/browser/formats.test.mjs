@@ -19,19 +19,11 @@ after(async () => {
   media.close();
 });
 
-const said = async (tab, pattern) => {
-  await until(`${tab.browserName} says ${pattern}`, async () => pattern.test(await tab.words()), { withinMs: 12_000 }).catch(
-    async (error) => {
-      throw new Error(`${error.message}; it says: ${await tab.words()}`);
-    },
-  );
-};
-
 test('an unplayable video codec is named, with a link for VLC', async () => {
   await lab.push(server, 'mjpeg', media.make('mjpeg.mkv', { video: ['mjpeg', '-q:v', '20'] }));
   for (const viewer of viewers) {
     await viewer.open(server.url('/live/mjpeg'));
-    await said(viewer, /Motion JPEG/);
+    await viewer.says(/Motion JPEG/);
     const words = await viewer.words();
     assert.doesNotMatch(words, /watching live\.$|Chrome/);
     await picture(viewer, `mjpeg-${viewer.browserName}`);
@@ -48,7 +40,7 @@ test('an unplayable audio codec is named, and the video plays', async () => {
     viewer.complaints.length = 0;
     await viewer.open(server.url('/live/aac?player=mse'));
     await viewer.reaches('playing');
-    await said(viewer, /watching live\. There is no sound: it is in AAC/);
+    await viewer.says(/watching live\. There is no sound: it is in AAC/);
     assert.ok((await viewer.evaluate(() => document.querySelector('video').videoWidth)) > 0);
     assert.deepEqual(
       viewer.complaints.filter((each) => /afresh/.test(each)),

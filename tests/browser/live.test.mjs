@@ -28,7 +28,7 @@ test('the home page leads to a publisher page that goes live, and lists the stre
   });
   await publisher.click('button[value=camera]');
   await until('the publisher page', () => publisher.page.url().includes('/publish/camera?source=camera'));
-  await until('the preview', async () => /is ready/.test(await publisher.words()));
+  await publisher.says(/is ready/);
   await publisher.click('#go');
   await publisher.reaches('live');
 

@@ -81,7 +81,7 @@ test('keys alone lead from the home page to being live', async () => {
     await tabTo(tab, 'button[value=test]');
     await tab.press('Enter');
     await until('the publisher page', () => tab.page.url().includes('/publish/'));
-    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tab.says(/is ready/);
     await tabTo(tab, '#go');
     await picture(tab, `focus-${tab.browserName}`);
     await tab.press('Enter');

@@ -83,7 +83,7 @@ test('a phone goes live by taps, in the shape in which it is held, and stays so 
       await tab.page.keyboard.type(`phone-${tab.browserName}`);
       await tap(tab, 'button[value=camera]');
       await until('the publisher page', () => tab.page.url().includes(`/publish/phone-${tab.browserName}`));
-      await until('the preview', async () => /is ready/.test(await tab.words()));
+      await tab.says(/is ready/);
       const isPortrait = tab.browserName === 'chromium';
       await until('the stage in its shape', async () => (await shape(tab, 'preview')).isStageUpright === isPortrait);
       await tap(tab, '#go');
@@ -116,7 +116,7 @@ test('what a browser does not play by itself plays after a tap, with sound', () 
       } else {
         await offers(tab, 'play');
         assert.equal(await isPaused(tab), true);
-        await until('the words for it', async () => /Tap to watch/.test(await tab.words()));
+        await tab.says(/Tap to watch/);
         await picture(tab, 'phone-blocked');
         await tap(tab, '#play');
       }

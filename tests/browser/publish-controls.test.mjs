@@ -49,7 +49,7 @@ test('mute gives viewers silence and hide gives them black, while the stream goe
   await inBoth(async (tab) => {
     const name = `switches-${tab.browserName}`;
     await tab.open(server.url(`/publish/${name}?source=camera&size=640x360`));
-    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tab.says(/is ready/);
     await tab.click('#go');
     await tab.reaches('live');
     await until('a level', () => tab.evaluate(() => Number(document.getElementById('level').ariaValueNow) > 20));
@@ -62,7 +62,7 @@ test('mute gives viewers silence and hide gives them black, while the stream goe
     await until('sound and light', isOpen).catch((error) => assert.fail(`${error.message} ${JSON.stringify(open)}`));
     await tab.click('#mute');
     await tab.click('#hide');
-    assert.match(await tab.words(), /^You are on air\. Viewers see black and hear nothing\.$/);
+    await tab.says(/^You are on air\. Viewers see black and hear nothing\.$/);
     await picture(tab, `publish-muted-${tab.browserName}`);
     // A GOP from before is over.
     await sleep(1500);
@@ -82,7 +82,7 @@ test('mute gives viewers silence and hide gives them black, while the stream goe
 test('a camera without a microphone goes live, and is said to be silent', async () => {
   await inBoth(async (tab) => {
     await tab.open(server.url(`/publish/mute-${tab.browserName}?source=camera&no-microphone`));
-    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tab.says(/is ready/);
     assert.equal(
       await tab.evaluate(() => document.getElementById('note').textContent),
       'No microphone was found, so your stream is silent.',

@@ -28,21 +28,21 @@ async function giveKey(tab, key) {
 test('the publisher page asks for the key, tells a wrong one from a missing one, and keeps it out of the address', async () => {
   for (const tab of tabs) {
     await tab.open(server.url('/publish/asked?source=test'));
-    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tab.says(/is ready/);
     await tab.click('#go');
     await tab.reaches('error');
-    assert.match(await tab.words(), /^Publishing here needs a key\./);
+    await tab.says(/^Publishing here needs a key\./);
     assert.ok(!(await isShown(tab, 'go')), 'one button, not two');
     await picture(tab, `publish-key-${tab.browserName}`);
     await giveKey(tab, 'wrong');
-    await until('the word about it', async () => /^This key is not the right one\./.test(await tab.words()));
+    await tab.says(/^This key is not the right one\./);
     await giveKey(tab, KEY);
     await tab.reaches('live');
     assert.doesNotMatch(tab.page.url(), /key|horse/);
     await until('a poster', async () => (await fetch(server.url('/live/asked.jpg'), { headers: { authorization: `Bearer ${KEY}` } })).ok);
     // The session still knows it.
     await tab.reload();
-    await until('the preview', async () => /is ready/.test(await tab.words()));
+    await tab.says(/is ready/);
     await tab.click('#go');
     await tab.reaches('live');
     await tab.stop();

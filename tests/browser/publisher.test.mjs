@@ -29,7 +29,7 @@ const badge = (tab) =>
 async function saidAfter(tab, wanted, begin) {
   await begin();
   const startedMs = performance.now();
-  await until(`${tab.browserName} says ${wanted}`, async () => wanted.test(await tab.words()), { everyMs: 50 });
+  await tab.says(wanted, { everyMs: 50 });
   return performance.now() - startedMs;
 }
 
@@ -143,7 +143,7 @@ test('a name on air is taken over only after a question', async () => {
   await picture(chromium, 'home-taken');
   await chromium.click('button[value=test]');
   await until('the publisher page', () => chromium.page.url().includes('/publish/'));
-  await until('the preview', async () => /is ready/.test(await chromium.words()));
+  await chromium.says(/is ready/);
   await chromium.click('#go');
   await chromium.reaches('taken');
   await picture(chromium, 'publish-taken');
@@ -152,7 +152,7 @@ test('a name on air is taken over only after a question', async () => {
   await chromium.click('#go');
   await chromium.reaches('live');
   await firefox.reaches('replaced');
-  assert.match(await firefox.words(), /^Someone else is live under this name now\./);
+  await firefox.says(/^Someone else is live under this name now\./);
   // Its own stream, it may come back to without one.
   await chromium.stop();
   await chromium.reaches('ended');

@@ -29,7 +29,7 @@ test('publishers of both browsers go on by themselves after 5 s without a networ
   const goesOn = () =>
     inAll(async (publisher, viewer) => {
       await publisher.reaches('live', { withinMs: 20_000 });
-      await until('watching live', async () => /watching live/.test(await viewer.words()), { withinMs: 20_000 });
+      await viewer.says(/watching live/, { withinMs: 20_000 });
       const at = await position(viewer);
       await until('a picture that moves', async () => (await position(viewer)) > at + 0.5);
       assert.ok(await viewer.evaluate(() => window.isTheSamePage), 'the viewer page was loaded again');

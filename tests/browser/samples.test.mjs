@@ -87,12 +87,7 @@ async function untilPlaying(t, who, tabs, withinMs) {
 async function assertUntroubled(tab, { hasSound }) {
   assert.equal(await tab.state(), 'playing');
   // A busy machine makes it wait for a moment.
-  let words;
-  await until(`${tab.browserName} is watching live`, async () => /watching live/.test((words = await tab.words())), {
-    withinMs: 10_000,
-  }).catch((error) => {
-    throw new Error(`${error.message}; it says: ${words}`);
-  });
+  await tab.says(/watching live/, { withinMs: 10_000 });
   assert.ok(await tab.evaluate(() => window.isTheSamePage), 'the page was reloaded');
   assert.deepEqual(tab.complaints, [], tab.browserName);
   assert.deepEqual(await tab.violations(), [], tab.browserName);
@@ -181,9 +176,7 @@ for (const {
       await Promise.all(
         [...early, ...late].map(async (tab) => {
           if (!knows(tab)) {
-            await until(`${tab.browserName} names what it lacks`, async () => named.test(await tab.words())).catch(async (error) => {
-              throw new Error(`${error.message}; it says: ${await tab.words()}`);
-            });
+            await tab.says(named);
             assert.doesNotMatch(await tab.words(), /watching live\.$/);
             return;
           }

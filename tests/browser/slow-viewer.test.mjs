@@ -41,7 +41,7 @@ test(`a line of ${KBPS} kbit/s skips, with a note of what helps, and the delay s
       await tab.open(line.url(byBothPlayers(tab, '/live/busy')));
       await tab.reaches('playing');
       const first = await offset(tab);
-      await until('the note', async () => /connection (may be|is) too slow for this stream/.test(await tab.words()));
+      await tab.says(/connection (may be|is) too slow for this stream/);
       const seen = await tab.evaluate(() => ({
         text: document.getElementById('text').textContent,
         isHelpShown: document.getElementById('smoother').checkVisibility(),

@@ -62,13 +62,13 @@ test('a viewer shows that its connection is silent, and plays on when data retur
   for (const viewer of viewers) {
     await viewer.open(proxy.url('/live/moving'));
     await viewer.reaches('playing');
-    await until('watching live', async () => /watching live/.test(await viewer.words()));
+    await viewer.says(/watching live/);
     proxy.hush();
     const tookMs = await tells(viewer, /Nothing comes in right now|You are offline/, 5000);
     t.diagnostic(`${viewer.browserName}: told after ${tookMs} ms`);
     await picture(viewer, `silent-${viewer.browserName}`);
     proxy.speak();
-    await until('watching live again', async () => /watching live/.test(await viewer.words()), { withinMs: 20_000 });
+    await viewer.says(/watching live/, { withinMs: 20_000 });
   }
 });
 
@@ -77,9 +77,9 @@ test('an offline browser shows so at once', async () => {
   await chromium.open(server.url('/live/moving'));
   await chromium.reaches('playing');
   await chromium.page.context().setOffline(true);
-  await until('offline', async () => /You are offline/.test(await chromium.words()), { withinMs: 3000, everyMs: 50 });
+  await chromium.says(/You are offline/, { withinMs: 3000, everyMs: 50 });
   await chromium.page.context().setOffline(false);
-  await until('watching live again', async () => /watching live/.test(await chromium.words()), { withinMs: 20_000 });
+  await chromium.says(/watching live/, { withinMs: 20_000 });
 });
 
 test('a silent publisher is reported on the viewer page, and its last picture stays', async () => {
@@ -91,13 +91,13 @@ test('a silent publisher is reported on the viewer page, and its last picture st
     for (const viewer of viewers) {
       await viewer.open(server.url(byBothPlayers(viewer, '/live/halting')));
       await viewer.reaches('playing');
-      await until('watching live', async () => /watching live/.test(await viewer.words()));
+      await viewer.says(/watching live/);
     }
     child.kill('SIGSTOP');
     for (const viewer of viewers) await tells(viewer, /Nothing (new comes from halting|comes in right now)/, 6000);
     child.kill('SIGCONT');
     for (const viewer of viewers) {
-      await until('watching live again', async () => /watching live/.test(await viewer.words()), { withinMs: 20_000 });
+      await viewer.says(/watching live/, { withinMs: 20_000 });
     }
   } finally {
     child.kill('SIGKILL');

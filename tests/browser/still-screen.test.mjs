@@ -46,7 +46,7 @@ for (const audio of [false, true]) {
     // A tab that is gone is not one that stands still.
     await tab.close();
     await publisher.reaches('ended');
-    assert.match(await publisher.words(), /^You stopped sharing/);
+    await publisher.says(/^You stopped sharing/);
     await publisher.close();
 
     const packets = packetsOf(Buffer.concat(parts));

@@ -76,6 +76,14 @@ export class Tab {
     return this.evaluate(() => document.getElementById('sentence').textContent);
   }
 
+  /** Waits until what the page says matches: most words come a moment after their state. */
+  async says(pattern, options) {
+    let said;
+    await until(`${this.browserName} says ${pattern}`, async () => pattern.test((said = await this.words())), options).catch((error) => {
+      throw new Error(`${error.message}; it says: ${said}`);
+    });
+  }
+
   async reaches(state, options) {
     let seen;
     await until(

@@ -63,7 +63,7 @@ test('keys, bar, button and address lead back in time and to live', async () => 
     await tab.press('ArrowLeft');
     await isBehind(tab, 5);
     await assertMoves(tab, { framesPerSecond: 5 });
-    assert.match(await tab.words(), /^You are watching [4-6] seconds behind live\.$/);
+    await tab.says(/^You are watching [4-6] seconds behind live\.$/);
     assert.equal((await place(tab)).query, '?t=-5');
     await picture(tab, `time-shift-${tab.browserName}`);
     // Forward, within what the page has, as by dragging.
@@ -92,7 +92,7 @@ test('keys, bar, button and address lead back in time and to live', async () => 
     await tab.click('#live');
     await isBehind(tab, 0);
     assert.deepEqual(await place(tab), { words: 'Live', query: '', isShown: true });
-    assert.equal(await tab.words(), 'You are watching live.');
+    await tab.says(/^You are watching live\.$/);
     assert.deepEqual(tab.complaints, []);
   };
   await Promise.all(tabs.map(walk));

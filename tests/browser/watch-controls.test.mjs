@@ -164,7 +164,7 @@ test('a stream without a picture shows its level, and offers no picture in pictu
     for (const query of tab.browserName === 'chromium' ? ['?player=webcodecs', ''] : ['']) {
       await tab.open(server.url(`/live/tone${query}`));
       await tab.reaches('playing');
-      await until('listening', async () => /^You are listening live\./.test(await tab.words()));
+      await tab.says(/^You are listening live\./);
       /** Whether the bar of 440 Hz is high, and others are not. */
       const peak = () =>
         tab.evaluate(() => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Lab, picture, until } from './lab.mjs';
+import { Lab, picture } from './lab.mjs';
 import { assertMoves } from './moving.mjs';
 import { Media } from './media.mjs';
 
@@ -33,10 +33,10 @@ test('the viewer page asks for a missing key, refuses a wrong one, and plays wit
     await viewer.reaches('locked');
     // The form is there before the words are loaded.
     assert.equal(await viewer.evaluate(() => document.activeElement.id), 'key');
-    await until('the words for it', async () => /needs a key/.test(await viewer.words()));
+    await viewer.says(/needs a key/);
     await picture(viewer, `locked-${viewer.browserName}`);
     await type(viewer, 'wrong');
-    await until('told', async () => /That key is wrong/.test(await viewer.words()));
+    await viewer.says(/That key is wrong/);
     await type(viewer, 'correct horse');
     await viewer.reaches('playing');
     await assertMoves(viewer, { framesPerSecond: 3 });
