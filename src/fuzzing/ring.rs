@@ -418,8 +418,9 @@ struct Place {
     next: Option<u64>,
     earliest: u64,
     seen_ms: u64,
-    /// Where it was when it was overtaken, until a skip announces it.
+    /// Where it was when it was overtaken, until it goes on, and where it was told that it does.
     overtaken_ms: Option<u64>,
+    told_ms: Option<u64>,
     generation: u32,
 }
 
@@ -511,6 +512,7 @@ impl Model {
             earliest: if self.is_live { 0 } else { self.live_edge() },
             seen_ms: 0,
             overtaken_ms: None,
+            told_ms: None,
             generation: 0,
         }
     }
@@ -539,12 +541,16 @@ impl Model {
             place.next = None;
             place.earliest = 0;
             place.overtaken_ms = Some(place.seen_ms);
+            place.told_ms = None;
         }
         let Some(point) = self.join_point().filter(|&point| point >= place.earliest) else {
             return Given::Wait;
         };
         let to_ms = self.chunks[point as usize].timestamp_ms;
-        if let Some(from_ms) = place.overtaken_ms.take() {
+        if let Some(from_ms) = place.overtaken_ms
+            && place.told_ms != Some(to_ms)
+        {
+            place.told_ms = Some(to_ms);
             return Given::Skip { from_ms, to_ms };
         }
         if place.generation != self.generation {
@@ -553,6 +559,7 @@ impl Model {
         }
         place.next = Some(point + 1);
         place.seen_ms = to_ms;
+        place.overtaken_ms = None;
         Given::Chunk(point)
     }
 }

@@ -16,12 +16,11 @@ pub struct Cursor {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Position {
-    /// Waits for a join point, of sequence `earliest` at least. Was at `overtaken_ms` when the ring
-    /// overtook it.
-    Joining {
-        earliest: u64,
-        overtaken_ms: Option<u64>,
-    },
+    /// Waits for a join point, of sequence `earliest` at least.
+    Joining { earliest: u64 },
+    /// The same, since the ring overtook it at `seen_ms`. Has been told that it goes on at `told_ms`: where a
+    /// newer join point comes before its media have gone out, it is told of that as well.
+    Overtaken { seen_ms: u64, told_ms: Option<u64> },
     /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
     At { next: u64, seen_ms: u64 },
     /// Is given chunks of a recording, `next` by number.
@@ -48,10 +47,7 @@ impl Cursor {
     #[cfg(any(test, feature = "testing"))]
     pub fn join() -> Cursor {
         Cursor {
-            position: Position::Joining {
-                earliest: 0,
-                overtaken_ms: None,
-            },
+            position: Position::Joining { earliest: 0 },
             generation: 0,
         }
     }
@@ -65,10 +61,7 @@ impl Cursor {
             stream.ring().live_edge()
         };
         Cursor {
-            position: Position::Joining {
-                earliest,
-                overtaken_ms: None,
-            },
+            position: Position::Joining { earliest },
             generation: 0,
         }
     }
@@ -86,14 +79,17 @@ impl Cursor {
     /// Whether it waits for a keyframe, although the stream is live.
     #[cfg(any(test, feature = "testing"))]
     pub fn is_joining(&self) -> bool {
-        matches!(self.position, Position::Joining { .. })
+        matches!(
+            self.position,
+            Position::Joining { .. } | Position::Overtaken { .. }
+        )
     }
 
     /// Chunks between it and the live edge; 0 while it joins.
     #[cfg(any(test, feature = "testing"))]
     pub fn behind(&self, stream: &Stream) -> u64 {
         match self.position {
-            Position::Joining { .. } | Position::Replaying { .. } => 0,
+            Position::Joining { .. } | Position::Overtaken { .. } | Position::Replaying { .. } => 0,
             Position::At { next, .. } => stream.ring().live_edge().saturating_sub(next),
         }
     }
@@ -103,7 +99,7 @@ impl Cursor {
     pub fn backlog(&self, stream: &Stream) -> Option<u64> {
         let ring = stream.ring();
         let next = match self.position {
-            Position::Joining { .. } => ring.join_point()?,
+            Position::Joining { .. } | Position::Overtaken { .. } => ring.join_point()?,
             Position::At { next, .. } => next,
             Position::Replaying { .. } => return None,
         };
@@ -113,7 +109,9 @@ impl Cursor {
     /// The sequence of the chunk that it was given last; `None` while it joins.
     pub fn taken(&self) -> Option<u64> {
         match self.position {
-            Position::Joining { .. } | Position::Replaying { .. } => None,
+            Position::Joining { .. } | Position::Overtaken { .. } | Position::Replaying { .. } => {
+                None
+            }
             Position::At { next, .. } => next.checked_sub(1),
         }
     }
@@ -122,22 +120,28 @@ impl Cursor {
     pub fn next<'a>(&mut self, stream: &'a Stream) -> Next<'a> {
         loop {
             match self.position {
-                Position::Joining {
-                    earliest,
-                    overtaken_ms,
-                } => {
+                Position::Joining { .. } | Position::Overtaken { .. } => {
+                    let earliest = match self.position {
+                        Position::Joining { earliest } => earliest,
+                        _ => 0,
+                    };
                     let ring = stream.ring();
                     let join_point = ring.join_point().filter(|&point| point >= earliest);
                     let (Some(join_point), Some(init)) = (join_point, stream.init()) else {
                         return Next::Wait;
                     };
                     let to_ms = ring.chunk(join_point).map_or(0, |chunk| chunk.timestamp_ms);
-                    if let Some(from_ms) = overtaken_ms {
-                        self.position = Position::Joining {
-                            earliest,
-                            overtaken_ms: None,
+                    if let Position::Overtaken { seen_ms, told_ms } = self.position
+                        && told_ms != Some(to_ms)
+                    {
+                        self.position = Position::Overtaken {
+                            seen_ms,
+                            told_ms: Some(to_ms),
                         };
-                        return Next::Skip { from_ms, to_ms };
+                        return Next::Skip {
+                            from_ms: seen_ms,
+                            to_ms,
+                        };
                     }
                     if self.generation != init.chunk.generation {
                         self.generation = init.chunk.generation;
@@ -150,9 +154,9 @@ impl Cursor {
                 }
                 Position::At { next, seen_ms } => {
                     if stream.has_overtaken(next) {
-                        self.position = Position::Joining {
-                            earliest: 0,
-                            overtaken_ms: Some(seen_ms),
+                        self.position = Position::Overtaken {
+                            seen_ms,
+                            told_ms: None,
                         };
                         continue;
                     }

@@ -111,23 +111,29 @@ impl Cursor {
     }
 
     pub(super) fn lose(&mut self, seen_ms: u64) {
-        self.position = Position::Joining {
-            earliest: 0,
-            overtaken_ms: self.has_begun().then_some(seen_ms),
+        self.position = if self.has_begun() {
+            Position::Overtaken {
+                seen_ms,
+                told_ms: None,
+            }
+        } else {
+            Position::Joining { earliest: 0 }
         };
     }
 
     fn seen_ms(&self) -> u64 {
         match self.position {
-            Position::Joining { overtaken_ms, .. } => overtaken_ms.unwrap_or(0),
-            Position::At { seen_ms, .. } | Position::Replaying { seen_ms, .. } => seen_ms,
+            Position::Joining { .. } => 0,
+            Position::Overtaken { seen_ms, .. }
+            | Position::At { seen_ms, .. }
+            | Position::Replaying { seen_ms, .. } => seen_ms,
         }
     }
 
     /// The chunk that is next for it, if it is there.
     pub fn ahead<'a>(&self, stream: &'a Stream, replay: Option<&'a Replay>) -> Option<&'a Chunk> {
         match self.position {
-            Position::Joining { .. } => None,
+            Position::Joining { .. } | Position::Overtaken { .. } => None,
             Position::At { next, .. } => stream.ring().chunk(next),
             Position::Replaying { next, .. } => {
                 let replay = replay?;
@@ -145,7 +151,9 @@ impl Cursor {
     ) -> Result<Next<'a>, Held> {
         loop {
             match self.position {
-                Position::Joining { .. } => return Ok(self.next(stream)),
+                Position::Joining { .. } | Position::Overtaken { .. } => {
+                    return Ok(self.next(stream));
+                }
                 Position::At { next, seen_ms } => {
                     let Some(chunk) = stream.ring().chunk(next) else {
                         if next < stream.ring().oldest() {

@@ -247,6 +247,12 @@ fn viewer_skips_what_a_short_ring_has_lost_before_it_lags_too_far() {
     assert!(outcome.counts.skips > 0);
 }
 
+/// Its link takes the message of a skip alone, and then the publisher is replaced.
+#[test]
+fn viewer_on_a_slow_link_goes_on_where_it_was_told() {
+    play_all([616_245_009_803].into_iter());
+}
+
 #[test]
 fn seed_gives_the_whole_run_back() {
     let once = play(&Scenario::new(3));

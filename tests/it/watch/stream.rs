@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use videostream::fuzzing::{self, Given, Played, bytes_of, drain};
 use videostream::offline_reason::OfflineReason;
-use videostream::stream::{Catalog, ChunkKind, Cursor, Ingest, Limits, Stream, StreamId};
+use videostream::stream::{Catalog, ChunkKind, Cursor, Ingest, Limits, Next, Stream, StreamId};
 use videostream::webm::{Event, Segmenter};
 
 fn read(name: &str) -> Bytes {
@@ -224,6 +224,51 @@ fn overtaken_viewer_skips_to_the_newest_join_point() {
     given.extend(rest);
     let played = play(bytes_of(&given));
     assert_eq!(played.clusters.len(), 2);
+}
+
+/// Its line takes the message alone, and the newest keyframe is another one when it takes more.
+#[test]
+fn viewer_that_was_told_of_a_skip_is_told_where_it_goes_on_instead() {
+    let limits = Limits {
+        ring_bytes: 40_000,
+        ..Limits::default()
+    };
+    let source = read("chromium-vp8-opus-100ms");
+    let mut stream = stream(limits);
+    let mut ingest = Ingest::new(limits);
+    let mut push = |bytes: &[u8], stream: &mut Stream| {
+        ingest.push(Bytes::copy_from_slice(bytes), stream).unwrap();
+    };
+    let mut cursor = Cursor::join();
+    push(&source[..20_000], &mut stream);
+    drain(&mut cursor, &stream);
+    let mut pieces = source[20_000..].chunks(2000);
+    let told = pieces.by_ref().find_map(|piece| {
+        push(piece, &mut stream);
+        let mut ahead = cursor;
+        match ahead.next(&stream) {
+            Next::Skip { from_ms, to_ms } => {
+                cursor = ahead;
+                Some((from_ms, to_ms))
+            }
+            _ => None,
+        }
+    });
+    let (from, to) = told.expect("the ring overtakes it");
+    for piece in pieces {
+        push(piece, &mut stream);
+    }
+    let rest = drain(&mut cursor, &stream);
+    let (Given::Skip { from_ms, to_ms }, Given::Chunk(chunk)) = (&rest[0], &rest[1]) else {
+        panic!("{rest:?}")
+    };
+    assert!(to < 6099 && *from_ms == from);
+    assert_eq!((*to_ms, chunk.timestamp_ms), (6099, 6099));
+    assert!(
+        !rest[1..]
+            .iter()
+            .any(|one| matches!(one, Given::Skip { .. }))
+    );
 }
 
 /// A stream on air by a clock, and one viewer of it.
