@@ -19,8 +19,9 @@
 //! - rings: the longest are shortened, oldest chunks first.
 //!
 //! A new client for which there is no room closes sessions of the first two kinds as well; of the
-//! second kind only what is unfinished counts. So at least half of the limit is there for media,
-//! and a crowd without permissions keeps neither publishers nor viewers out.
+//! second kind only what is unfinished counts. What waits for the disk takes a quarter at most, and where
+//! chunks begin in recordings an eighth. The rest is there for media, and a crowd without permissions keeps
+//! neither publishers nor viewers out.
 
 use super::Hub;
 use crate::http::refusal::Refusal;
@@ -112,16 +113,16 @@ impl Holdings {
     fn add(&mut self, id: SessionId, own: usize, outbox: &Outbox) {
         let mut weight = own;
         self.bytes += own;
-        for slice in outbox.slices() {
-            weight += slice.len();
+        for (slice, bytes) in outbox.held() {
+            weight += bytes;
             if slice.is_unique() {
-                self.bytes += slice.len();
+                self.bytes += bytes;
                 continue;
             }
             // Slices are cut from the front.
             let (_, holders) = self.shared.entry(end_of(slice)).or_insert_with(|| {
-                self.bytes += slice.len();
-                (slice.len(), 0)
+                self.bytes += bytes;
+                (bytes, 0)
             });
             *holders += 1;
         }
@@ -132,9 +133,9 @@ impl Holdings {
 
     fn remove(&mut self, own: usize, outbox: &Outbox) {
         self.bytes = self.bytes.saturating_sub(own);
-        for slice in outbox.slices() {
+        for (slice, bytes) in outbox.held() {
             match self.shared.get_mut(&end_of(slice)) {
-                None => self.bytes = self.bytes.saturating_sub(slice.len()),
+                None => self.bytes = self.bytes.saturating_sub(bytes),
                 Some((length, holders)) => {
                     *holders -= 1;
                     if *holders == 0 {
@@ -423,7 +424,7 @@ mod tests {
         assert_eq!(holdings.bytes, 105_010);
         assert_eq!(
             holdings.holders,
-            [(100_000, first), (60_000, second), (5010, third)]
+            [(100_000, first), (100_000, second), (5010, third)]
         );
         holdings.remove(0, &outboxes[1]);
         assert_eq!(holdings.bytes, 105_010);

@@ -13,7 +13,7 @@ use super::{Hub, Settings};
 use crate::config::Record;
 use crate::http::refusal::Refusal;
 use crate::metrics;
-use crate::record::{Admission, Admitted, Event, Gauge, News, Order, What};
+use crate::record::{Admission, Admitted, Event, Gauge, Ledger, News, Order, What};
 use crate::service::errands::Errand;
 use crate::session::Socket;
 use crate::session::publisher::Publisher;
@@ -24,11 +24,11 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-/// What `--record` asks for, and how full the queue to its thread is.
+/// What `--record` asks for, and what its thread keeps up to date.
 #[derive(Debug, Clone)]
 pub struct RecordSettings {
     pub record: Record,
-    pub gauge: Gauge,
+    pub ledger: Ledger,
 }
 
 /// What happened to recordings since the server started.
@@ -133,9 +133,11 @@ impl Recordings {
         }
         while let Some(chunk) = ring.chunk(tap.next) {
             tap.next += 1;
-            let queued = self.settings.gauge.queued_bytes();
+            let queued = self.settings.ledger.gauge.queued_bytes();
             match tap.admission.admit(chunk.kind, queued, queue_bytes) {
-                Admitted::Yes => tap.put(chunk, stream, &self.settings.gauge, &mut self.orders),
+                Admitted::Yes => {
+                    tap.put(chunk, stream, &self.settings.ledger.gauge, &mut self.orders)
+                }
                 Admitted::No => {}
                 Admitted::Lost => {
                     self.tally.gops_lost += 1;
@@ -339,7 +341,7 @@ impl<S: Socket> Hub<S> {
         let Some(recordings) = &self.recordings else {
             return metrics::Recordings::default();
         };
-        let (tally, gauge) = (recordings.tally, &recordings.settings.gauge);
+        let (tally, gauge) = (recordings.tally, &recordings.settings.ledger.gauge);
         metrics::Recordings {
             open: recordings.open.len() as u64,
             finished: tally.finished,

@@ -6,7 +6,7 @@ use crate::config::{Limits, Serve};
 use crate::events::Tally;
 use crate::http::base_path::BasePath;
 use crate::http::forwarded::TrustedProxies;
-use crate::record::Gauge;
+use crate::record::{GrowingFiles, Ledger};
 use crate::stream_name::StreamName;
 use crate::{service, stream, webm, work};
 use std::net::IpAddr;
@@ -65,6 +65,9 @@ pub struct HookSettings {
     pub cache: Duration,
 }
 
+/// The part of `--max-memory` that may hold where chunks begin in recordings that are being written.
+const MARKS_SHARE: usize = 8;
+
 impl Settings {
     /// Settings of a server that can hold `most` connections at once, even if the configuration
     /// asks for more.
@@ -80,14 +83,14 @@ impl Settings {
                 cache: hook.cache,
             }),
             record: config.record.clone().map(|mut record| {
-                // A slow disk must not cost clients: what waits for it counts for --max-memory.
+                let mut ledger = Ledger::default();
+                // A slow disk must not cost clients, nor long recordings: what waits for it, and what is
+                // known of them, counts for --max-memory.
                 if let Some(most) = config.limits.max_memory_bytes {
                     record.queue_bytes = record.queue_bytes.min(most as u64 / 4);
+                    ledger.growing = GrowingFiles::with_marks_within(most / MARKS_SHARE);
                 }
-                RecordSettings {
-                    record,
-                    gauge: Gauge::default(),
-                }
+                RecordSettings { record, ledger }
             }),
             events: config.events.as_ref().map(|events| EventSettings {
                 grace: events.grace,

@@ -1,9 +1,7 @@
 //! The threads that record and read recordings, as the loop sees them.
 
 use crate::hub::RecordSettings;
-use crate::record::{
-    Archive, ArchiveAnswer, Folder, GrowingFiles, Job, Ledger, News, Order, RecordThread,
-};
+use crate::record::{Archive, ArchiveAnswer, Folder, Job, News, Order, RecordThread};
 use mio::Waker;
 use std::io;
 use std::sync::Arc;
@@ -35,10 +33,7 @@ impl Recording {
         waker: Arc<Waker>,
     ) -> io::Result<Recording> {
         let record = &settings.record;
-        let ledger = Ledger {
-            gauge: settings.gauge.clone(),
-            growing: GrowingFiles::default(),
-        };
+        let ledger = settings.ledger.clone();
         // It fails when the loop has ended.
         let wake = |waker: Arc<Waker>| {
             move || {

@@ -21,9 +21,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Chunks whose places are known, the newest: some minutes of them, and more than a ring has as a rule.
 const RECENT_MARKS_MAX: usize = 8192;
 
-/// Older join points whose places are known. Once there are more, each second one is forgotten: 24 h
-/// with a keyframe each two seconds are known by each second one.
+/// Older join points whose places are known. Once there are more, each second one is forgotten, and of those
+/// that follow as well: 24 h with a keyframe each two seconds are known by each second one.
 const JOIN_MARKS_MAX: usize = 32_768;
+
+/// The least that a file has of each of them, however many files share the memory.
+const MARKS_LEAST: usize = 64;
 
 /// Bytes of the file that one stretch is read from, unless a block is longer. Each viewer has its own, so
 /// that is what it costs.
@@ -72,37 +75,88 @@ impl Placed {
 
 #[derive(Default)]
 struct Index {
-    /// Join points older than `recent`. Both ascend.
+    /// Join points older than `recent`, and chunks behind a gap. Both ascend.
     joins: Vec<Placed>,
     recent: VecDeque<Placed>,
+    /// Each 2^`sparse`-th join point comes into `joins`, counted by `passed`.
+    sparse: u32,
+    passed: u64,
     /// Up to where the file is written, and the sequence of the chunk that comes there.
     end: u64,
     next: u64,
 }
 
+/// How many marks one file may have. Powers of two, as which tables grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct MarksMax {
+    recent: usize,
+    joins: usize,
+}
+
+impl MarksMax {
+    const ALL: MarksMax = MarksMax {
+        recent: RECENT_MARKS_MAX,
+        joins: JOIN_MARKS_MAX,
+    };
+
+    /// Those that fit in this memory.
+    fn within(bytes: usize) -> MarksMax {
+        // The largest power of two in a half of it.
+        let half = bytes / size_of::<Placed>() / 2;
+        let most = (half / 2 + 1).next_power_of_two().max(MARKS_LEAST);
+        MarksMax {
+            recent: most.min(RECENT_MARKS_MAX),
+            joins: most.min(JOIN_MARKS_MAX),
+        }
+    }
+}
+
 impl Index {
-    fn add(&mut self, mark: Mark) {
+    fn add(&mut self, mark: Mark, most: MarksMax) {
         let follows = if self.next == 0 {
             mark.sequence
         } else {
             self.next
         };
         self.next = mark.sequence + 1;
+        while self.recent.len() >= most.recent
+            && let Some(old) = self.recent.pop_front()
+        {
+            self.keep_join(old, most);
+        }
         self.recent.push_back(Placed { mark, follows });
-        if self.recent.len() <= RECENT_MARKS_MAX {
+        // Others have come to share the memory.
+        self.recent.shrink_to(most.recent);
+        self.joins.shrink_to(most.joins);
+    }
+
+    fn keep_join(&mut self, old: Placed, most: MarksMax) {
+        let is_due = old.mark.is_join_point && self.passed.is_multiple_of(1 << self.sparse);
+        self.passed += u64::from(old.mark.is_join_point);
+        if !is_due && !old.is_behind_gap() {
             return;
         }
-        if let Some(old) = self.recent.pop_front()
-            && (old.mark.is_join_point || old.is_behind_gap())
-        {
-            self.joins.push(old);
+        if self.joins.len() >= most.joins {
+            self.thin_joins(most.joins);
         }
-        if self.joins.len() > JOIN_MARKS_MAX {
+        self.joins.push(old);
+    }
+
+    /// Makes room for more. The oldest gaps are forgotten only where nearly all are gaps.
+    fn thin_joins(&mut self, most: usize) {
+        while self.joins.len() > most / 2 {
+            let before = self.joins.len();
             let mut number = 0;
             self.joins.retain(|placed| {
-                number += 1;
+                number += u32::from(!placed.is_behind_gap());
                 number % 2 == 1 || placed.is_behind_gap()
             });
+            let forgotten = before - self.joins.len();
+            self.sparse += u32::from(forgotten > 0);
+            if forgotten < most / 8 {
+                self.joins
+                    .drain(..self.joins.len().saturating_sub(most / 2));
+            }
         }
     }
 
@@ -185,9 +239,9 @@ impl GrowingFile {
     }
 
     /// These chunks are in the file, which is written up to `end`.
-    pub fn wrote(&self, marks: impl IntoIterator<Item = Mark>, end: u64) {
+    fn wrote(&self, marks: impl IntoIterator<Item = Mark>, end: u64, most: MarksMax) {
         let mut index = self.index();
-        marks.into_iter().for_each(|mark| index.add(mark));
+        marks.into_iter().for_each(|mark| index.add(mark, most));
         index.end = end;
     }
 
@@ -220,9 +274,30 @@ impl std::fmt::Debug for GrowingFile {
 
 /// The recordings that are being written, by stream. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct GrowingFiles(Arc<Mutex<BTreeMap<Arc<str>, Arc<GrowingFile>>>>);
+pub struct GrowingFiles {
+    files: Arc<Mutex<BTreeMap<Arc<str>, Arc<GrowingFile>>>>,
+    /// Bytes of marks of all of them. `None`: as many as each can use.
+    marks_bytes: Option<usize>,
+}
 
 impl GrowingFiles {
+    /// Their marks share this memory.
+    pub fn with_marks_within(bytes: usize) -> GrowingFiles {
+        GrowingFiles {
+            files: Arc::default(),
+            marks_bytes: Some(bytes),
+        }
+    }
+
+    /// These chunks are in the file, which is written up to `end`.
+    pub fn wrote(&self, file: &GrowingFile, marks: impl IntoIterator<Item = Mark>, end: u64) {
+        let most = match self.marks_bytes {
+            Some(bytes) => MarksMax::within(bytes / self.files().len().max(1)),
+            None => MarksMax::ALL,
+        };
+        file.wrote(marks, end, most);
+    }
+
     pub fn add(&self, stream: &Arc<str>, file: Arc<GrowingFile>) {
         self.files().insert(stream.clone(), file);
     }
@@ -236,7 +311,7 @@ impl GrowingFiles {
     }
 
     fn files(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<GrowingFile>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads a stretch of a stream's recording. It ends before `ring_oldest`, which is in the ring.
@@ -474,5 +549,112 @@ impl Assembly {
             mime: None,
             takes_over: false,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Places of these chunks, each tenth a join point.
+    fn marks(sequences: std::ops::Range<u64>) -> impl Iterator<Item = Mark> {
+        sequences.map(|sequence| Mark {
+            sequence,
+            offset: 100 + sequence * 10,
+            timestamp_ms: sequence * 40,
+            came_ms: sequence * 40,
+            is_join_point: sequence % 10 == 0,
+        })
+    }
+
+    struct Nothing;
+
+    impl ReadAt for Nothing {
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    fn file() -> Arc<GrowingFile> {
+        Arc::new(GrowingFile::new(Box::new(Nothing), 0, 1))
+    }
+
+    fn held(file: &GrowingFile) -> usize {
+        let index = file.index();
+        (index.recent.capacity() + index.joins.capacity()) * size_of::<Placed>()
+    }
+
+    #[test]
+    fn marks_of_all_files_stay_within_their_memory() {
+        const WITHIN: usize = 96 << 10;
+        let files = GrowingFiles::with_marks_within(WITHIN);
+        let mut open: Vec<Arc<GrowingFile>> = Vec::new();
+        for (name, from) in [("a", 0), ("b", 100_000), ("c", 200_000)] {
+            open.push(file());
+            files.add(&name.into(), open[open.len() - 1].clone());
+            // Those that were there before give way with what they write next.
+            for file in &open {
+                files.wrote(file, marks(from..from + 100_000), 0);
+            }
+            let held: usize = open.iter().map(|file| held(file)).sum();
+            assert!((WITHIN / 4..=WITHIN).contains(&held), "{name}: {held}");
+        }
+        let first = open[0].index();
+        // The newest chunk is known, and join points reach back to the beginning.
+        assert_eq!(first.from(299_999).map(|mark| mark.sequence), Some(299_999));
+        assert_eq!(first.came_by(0).map(|mark| mark.sequence), Some(0));
+        let middle = first.came_by(150_000 * 40).expect("a join point");
+        assert!((140_000..=150_000).contains(&middle.sequence), "{middle:?}");
+    }
+
+    #[test]
+    fn marks_of_one_file_are_limited_without_a_limit_of_memory() {
+        let (files, file) = (GrowingFiles::default(), file());
+        files.wrote(&file, marks(0..1_000_000), 0);
+        let index = file.index();
+        assert_eq!(index.recent.len(), RECENT_MARKS_MAX);
+        assert!((JOIN_MARKS_MAX / 2..=JOIN_MARKS_MAX).contains(&index.joins.len()));
+        drop(index);
+        assert!(held(&file) <= 2 << 20, "{}", held(&file));
+    }
+
+    #[test]
+    fn join_points_of_a_long_recording_are_known_evenly() {
+        let (files, file) = (GrowingFiles::with_marks_within(96 << 10), file());
+        files.wrote(&file, marks(0..1_000_000), 0);
+        let index = file.index();
+        let gaps = index.joins.windows(2).map(|pair| {
+            let [one, next] = pair else { unreachable!() };
+            next.mark.sequence - one.mark.sequence
+        });
+        let gaps: std::collections::BTreeSet<u64> = gaps.collect();
+        assert_eq!(gaps.len(), 1, "{gaps:?}");
+        assert!(gaps.first().is_some_and(|gap| *gap <= 4000), "{gaps:?}");
+    }
+
+    #[test]
+    fn many_gaps_are_limited_too_and_the_newest_stay() {
+        let (files, file) = (GrowingFiles::with_marks_within(96 << 10), file());
+        // Of each ten chunks a slow disk has lost nine.
+        files.wrote(
+            &file,
+            marks(0..1_000_000).filter(|mark| mark.is_join_point),
+            0,
+        );
+        let index = file.index();
+        assert!(index.joins.len() <= 1024, "{}", index.joins.len());
+        let newest = index.joins.last().expect("there are some");
+        assert!(
+            newest.is_behind_gap() && newest.mark.sequence > 980_000,
+            "{newest:?}"
+        );
+    }
+
+    #[test]
+    fn a_small_share_of_memory_still_knows_some_chunks() {
+        let (files, file) = (GrowingFiles::with_marks_within(0), file());
+        files.wrote(&file, marks(0..10_000), 0);
+        assert_eq!(file.index().recent.len(), MARKS_LEAST);
+        assert!(file.index().joins.len() <= MARKS_LEAST);
     }
 }

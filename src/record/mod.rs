@@ -47,10 +47,11 @@ pub use gauge::{Admission, Admitted, Gauge};
 pub use growing::ReadAt;
 pub use growing::{From, GrowingFiles, Reach, Stretch};
 pub use orders::{Event, News, Order, What};
+pub use recorder::Ledger;
 #[cfg(feature = "testing")]
 pub use recorder::{Files, Now, Recorder};
 pub use retention::Retention;
-pub use thread::{Ledger, RecordThread};
+pub use thread::RecordThread;
 
 use std::time::Duration;
 

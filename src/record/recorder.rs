@@ -55,12 +55,19 @@ pub struct Now {
     pub wall: SystemTime,
 }
 
+/// What the recording thread keeps up to date for others: how full its queue is, and the files that are
+/// being written.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    pub gauge: Gauge,
+    pub growing: GrowingFiles,
+}
+
 /// All recordings that are being written.
 pub struct Recorder<F: Files> {
     files: F,
     pace: Pace,
-    gauge: Gauge,
-    growing: GrowingFiles,
+    ledger: Ledger,
     sources: BTreeMap<Arc<str>, Source<F::File>>,
     news: VecDeque<News>,
     /// When the newest recording began.
@@ -96,13 +103,11 @@ struct Open<S> {
 }
 
 impl<F: Files> Recorder<F> {
-    /// Files that are being written are in `growing`.
-    pub fn new(files: F, pace: Pace, gauge: Gauge, growing: GrowingFiles) -> Recorder<F> {
+    pub fn new(files: F, pace: Pace, ledger: Ledger) -> Recorder<F> {
         Recorder {
             files,
             pace,
-            gauge,
-            growing,
+            ledger,
             sources: BTreeMap::new(),
             news: VecDeque::new(),
             last_began: SystemTime::UNIX_EPOCH,
@@ -130,7 +135,7 @@ impl<F: Files> Recorder<F> {
                 self.sources.insert(stream, source);
             }
             What::Chunk(chunk) => {
-                self.gauge.unqueue(chunk.framed.memory() as u64);
+                self.ledger.gauge.unqueue(chunk.framed.memory() as u64);
                 self.record(&stream, &chunk, now);
             }
             What::Left => match self.open(&stream) {
@@ -169,7 +174,7 @@ impl<F: Files> Recorder<F> {
                     self.last_began = now.wall;
                     tracing::info!(stream = %stream, file = open.name, "recording");
                     if let Some(file) = &open.growing {
-                        self.growing.add(stream, file.clone());
+                        self.ledger.growing.add(stream, file.clone());
                     }
                     let (came_ms, generation) = (chunk.came_ms, chunk.generation);
                     source.state = State::Open(Box::new(open));
@@ -184,7 +189,7 @@ impl<F: Files> Recorder<F> {
                 Err(error) => return self.fail(stream, &error, now),
             }
         }
-        let gauge = self.gauge.clone();
+        let ledger = self.ledger.clone();
         let Some(open) = self.open(stream) else {
             return;
         };
@@ -192,7 +197,7 @@ impl<F: Files> Recorder<F> {
         open.mark(chunk);
         let mut result = open.writer.push(&chunk.framed.payload());
         if result.is_ok() && open.writer.pending_bytes() > PENDING_BYTES_MAX {
-            result = open.flush(&gauge, now.now);
+            result = open.flush(&ledger, now.now);
         }
         if let Err(error) = result {
             self.fail(stream, &error, now);
@@ -202,19 +207,19 @@ impl<F: Files> Recorder<F> {
     /// Writes all that waits, and does what is due. To be called after orders, and when
     /// [`Recorder::next_wake`] says so.
     pub fn tend(&mut self, now: Now) {
-        let (pace, gauge) = (self.pace, self.gauge.clone());
+        let (pace, ledger) = (self.pace, self.ledger.clone());
         let mut over = Vec::new();
         let mut failed = Vec::new();
         for (stream, source) in &mut self.sources {
             let State::Open(open) = &mut source.state else {
                 continue;
             };
-            let result = open
-                .flush(&gauge, now.now)
-                .and_then(|()| match open.sync_at(pace.sync) {
-                    Some(at) if now.now >= at => open.sync(),
-                    _ => Ok(()),
-                });
+            let result =
+                open.flush(&ledger, now.now)
+                    .and_then(|()| match open.sync_at(pace.sync) {
+                        Some(at) if now.now >= at => open.sync(),
+                        _ => Ok(()),
+                    });
             if let Err(error) = result {
                 failed.push((stream.clone(), error));
             } else if open
@@ -257,8 +262,8 @@ impl<F: Files> Recorder<F> {
     fn close(&mut self, stream: &Arc<str>, now: Now) {
         // Before viewers behind live lose sight of it: they read what is written. Where that fails,
         // finishing does.
-        let gauge = self.gauge.clone();
-        let _ = self.open(stream).map(|open| open.flush(&gauge, now.now));
+        let ledger = self.ledger.clone();
+        let _ = self.open(stream).map(|open| open.flush(&ledger, now.now));
         let Some(open) = self.take_open(stream, None) else {
             return;
         };
@@ -266,7 +271,7 @@ impl<F: Files> Recorder<F> {
         let before = open.writer.bytes() - open.writer.pending_bytes() as u64;
         match open.writer.finish() {
             Ok(finished) => {
-                self.gauge.wrote(finished.bytes - before);
+                self.ledger.gauge.wrote(finished.bytes - before);
                 self.report_finished(stream, name, finished);
             }
             Err(error) => self.report(stream, &error, now),
@@ -297,7 +302,7 @@ impl<F: Files> Recorder<F> {
         let source = self.sources.get_mut(stream)?;
         match std::mem::replace(&mut source.state, State::Waiting { until }) {
             State::Open(open) => {
-                self.growing.remove(stream);
+                self.ledger.growing.remove(stream);
                 Some(*open)
             }
             State::Waiting { until: before } => {
@@ -399,15 +404,16 @@ impl<S: Storage> Open<S> {
         }
     }
 
-    fn flush(&mut self, gauge: &Gauge, now: Instant) -> io::Result<()> {
+    fn flush(&mut self, ledger: &Ledger, now: Instant) -> io::Result<()> {
         let bytes = self.writer.pending_bytes() as u64;
         if bytes == 0 {
             return Ok(());
         }
         self.writer.flush()?;
-        gauge.wrote(bytes);
-        if let Some(growing) = &self.growing {
-            growing.wrote(self.marks.drain(..), self.writer.bytes());
+        ledger.gauge.wrote(bytes);
+        if let Some(file) = &self.growing {
+            let end = self.writer.bytes();
+            ledger.growing.wrote(file, self.marks.drain(..), end);
         }
         self.unsynced_since.get_or_insert(now);
         Ok(())

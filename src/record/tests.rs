@@ -2,6 +2,7 @@
 
 use super::growing::{From, GrowingFiles, Reach, ReadAt};
 use super::orders::{Event, News, Order, What};
+use super::recorder::Ledger;
 use super::recorder::apart;
 use super::recorder::{Files, Now, Recorder};
 use super::{Gauge, Pace};
@@ -97,8 +98,7 @@ const BEGAN: Event = Event::Began {
 
 impl Desk {
     fn new(pace: Pace) -> Desk {
-        let (shelf, gauge) = (Shelf::default(), Gauge::default());
-        let growing = GrowingFiles::default();
+        let (shelf, ledger) = (Shelf::default(), Ledger::default());
         let path = "tests/data/chromium-vp8-opus-100ms.webm";
         let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
         let bytes = Bytes::from(std::fs::read(path).unwrap());
@@ -113,10 +113,10 @@ impl Desk {
         let chunks = (ring.oldest()..ring.live_edge()).filter_map(|at| ring.chunk(at));
         let chunks = chunks.filter(|chunk| chunk.kind != ChunkKind::Init);
         Desk {
-            recorder: Recorder::new(shelf.clone(), pace, gauge.clone(), growing.clone()),
-            growing,
+            recorder: Recorder::new(shelf.clone(), pace, ledger.clone()),
+            growing: ledger.growing,
             shelf,
-            gauge,
+            gauge: ledger.gauge,
             recording: stream.init().unwrap().recording.clone(),
             chunks: chunks.cloned().collect(),
             start: Instant::now(),

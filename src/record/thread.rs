@@ -3,11 +3,11 @@
 //! It takes what has come about ten times a second, so that the loop wakes it rarely, and a file gets
 //! few large writes.
 
-use super::growing::{GrowingFiles, ReadAt};
+use super::growing::ReadAt;
 use super::orders::{Event, News, Order};
-use super::recorder::{Files, Now, Recorder};
+use super::recorder::{Files, Ledger, Now, Recorder};
 use super::upkeep::Upkeep;
-use super::{Folder, Gauge, Pace, Retention, file_name::FileName};
+use super::{Folder, Pace, Retention, file_name::FileName};
 use crate::webm::DocType;
 use std::fs::File;
 use std::io;
@@ -18,13 +18,6 @@ use std::time::{Duration, Instant, SystemTime};
 /// How long what comes first waits for more. Media that are lost when the process is killed are younger
 /// than that.
 const COLLECT: Duration = Duration::from_millis(100);
-
-/// What the recording thread keeps up to date for others.
-#[derive(Debug, Clone)]
-pub struct Ledger {
-    pub gauge: Gauge,
-    pub growing: GrowingFiles,
-}
 
 /// The recording thread, from outside.
 pub struct RecordThread {
@@ -44,7 +37,6 @@ impl RecordThread {
         ledger: Ledger,
         wake: impl Fn() + Clone + Send + 'static,
     ) -> io::Result<RecordThread> {
-        let Ledger { gauge, growing } = ledger;
         let (orders, incoming) = mpsc::channel();
         let (outgoing, news) = mpsc::channel();
         let recovered = {
@@ -58,7 +50,7 @@ impl RecordThread {
         };
         let upkeep = Upkeep::start(folder.clone(), retention, recovered)?;
         let mut desk = Desk {
-            recorder: Recorder::new(DiskFiles(folder), pace, gauge, growing),
+            recorder: Recorder::new(DiskFiles(folder), pace, ledger),
             incoming,
             outgoing,
             wake,

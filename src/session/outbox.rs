@@ -15,15 +15,14 @@ pub const SLICES_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: VecDeque<Bytes>,
-    /// Invariant: the sum of all lengths in `queue`.
-    byte_len: usize,
+    /// Bytes that have been written of the first in `queue`: its memory goes back with the last.
+    written: usize,
 }
 
 impl Outbox {
     pub fn push(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         if !bytes.is_empty() {
-            self.byte_len += bytes.len();
             self.queue.push_back(bytes);
         }
     }
@@ -37,12 +36,20 @@ impl Outbox {
         self.queue.len()
     }
 
+    /// Bytes of all slices that wait.
     pub fn byte_len(&self) -> usize {
-        self.byte_len
+        self.queue.iter().map(Bytes::len).sum()
     }
 
     pub fn slices(&self) -> impl Iterator<Item = &Bytes> {
         self.queue.iter()
+    }
+
+    /// The slices that wait, each with the bytes of memory that it takes: also of what of it was written.
+    pub fn held(&self) -> impl Iterator<Item = (&Bytes, usize)> {
+        let written = std::iter::once(self.written).chain(std::iter::repeat(0));
+        let slices = self.queue.iter().zip(written);
+        slices.map(|(slice, written)| (slice, slice.len() + written))
     }
 
     /// Drops `length` bytes from the front: they have been written. Returns what of `length` was
@@ -51,12 +58,13 @@ impl Outbox {
         while let Some(front) = self.queue.front_mut() {
             let step = length.min(front.len());
             front.advance(step);
-            self.byte_len -= step;
+            self.written += step;
             length -= step;
             if !front.is_empty() {
                 return 0;
             }
             self.queue.pop_front();
+            self.written = 0;
         }
         // The memory goes back with the last byte: idle connections are many.
         self.queue = VecDeque::new();
@@ -160,5 +168,20 @@ mod tests {
         outbox.push(&b"12345"[..]);
         assert_eq!(outbox.advance(3), 0);
         assert_eq!(outbox.advance(7), 5);
+    }
+
+    #[test]
+    fn a_slice_is_held_whole_until_its_last_byte_is_written() {
+        let mut outbox = Outbox::default();
+        outbox.push(vec![1; 100]);
+        outbox.push(vec![2; 50]);
+        let held = |outbox: &Outbox| outbox.held().map(|(_, bytes)| bytes).collect::<Vec<_>>();
+        outbox.advance(99);
+        assert_eq!((outbox.byte_len(), held(&outbox)), (51, vec![100, 50]));
+        outbox.advance(2);
+        assert_eq!((outbox.byte_len(), held(&outbox)), (49, vec![50]));
+        outbox.advance(49);
+        outbox.push(vec![3; 10]);
+        assert_eq!(held(&outbox), [10]);
     }
 }

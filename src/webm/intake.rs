@@ -111,7 +111,7 @@ impl Intake {
             self.carry.reserve(ahead.max(HEAD_LENGTH_MAX));
         }
         self.carry.extend_from_slice(&self.input[..moved]);
-        self.input.advance(moved);
+        self.skip_input(moved);
         (self.carry.len() >= need).then_some(&self.carry)
     }
 
@@ -157,10 +157,19 @@ impl Intake {
         Ok(element.map(|mut element| element.split_off(head.length)))
     }
 
+    /// Passes bytes of `input`. An empty slice would keep all memory that it was cut from.
+    fn skip_input(&mut self, length: usize) {
+        if length == self.input.len() {
+            self.input = Bytes::new();
+        } else {
+            self.input.advance(length);
+        }
+    }
+
     /// Drops `length` bytes that were viewed: the head of a master element we go into.
     pub(super) fn consume(&mut self, length: usize) {
         if self.carry.is_empty() {
-            self.input.advance(length);
+            self.skip_input(length);
         } else {
             self.carry.advance(length);
         }
@@ -188,7 +197,7 @@ impl Intake {
     /// Whether nothing is left to be passed over.
     pub(super) fn pass_over(&mut self) -> bool {
         let length = self.passing_over.min(self.input.len() as u64);
-        self.input.advance(length as usize);
+        self.skip_input(length as usize);
         self.passing_over -= length;
         self.offset += length;
         self.passing_over == 0
@@ -223,6 +232,29 @@ mod tests {
         assert_eq!(element.as_ptr(), bytes.as_ptr());
         assert_eq!((&element[..], intake.offset()), (&BYTES[..5], 5));
         assert_eq!(take(&mut intake), None);
+    }
+
+    /// Of a read of 64 KiB, and of a message of any size, nothing is kept for an element that is cut.
+    #[test]
+    fn nothing_is_kept_of_the_memory_that_bytes_came_in() {
+        let came = Bytes::from(BYTES.to_vec());
+        let mut intake = Intake::default();
+        intake.push(came.clone());
+        drop(take(&mut intake).unwrap());
+        assert_eq!(take(&mut intake), None);
+        assert!(!intake.is_between_elements() && came.is_unique());
+        // Nor where it is passed over, or a head is taken.
+        for (begin, length) in [(0, 5), (5, 1)] {
+            let came = Bytes::from(BYTES[begin..begin + length].to_vec());
+            let mut intake = Intake::default();
+            intake.push(came.clone());
+            match intake.peek_head(false).unwrap() {
+                Some(head) => intake.begin_passing_over(head).unwrap(),
+                None => assert_eq!(begin, 5),
+            }
+            assert!(begin == 5 || intake.pass_over());
+            assert!(came.is_unique());
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ test('keys, bar, button and address lead back in time and to live', async () => 
     // A page that is loaded again begins there.
     await tab.reload();
     await tab.reaches('playing');
-    assert.match((await place(tab)).words, /behind live$/);
+    await until('where it is', async () => /behind live$/.test((await place(tab)).words));
     await tab.evaluate(() => document.getElementById('seek').focus());
     await tab.click('#live');
     await isBehind(tab, 0);

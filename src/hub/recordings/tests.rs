@@ -21,7 +21,7 @@ fn recordings(on_request: bool) -> Recordings {
     Recordings {
         settings: RecordSettings {
             record,
-            gauge: Gauge::default(),
+            ledger: Ledger::default(),
         },
         waiting_max: 2,
         taps: BTreeMap::new(),
@@ -50,7 +50,7 @@ fn record(recordings: &mut Recordings, catalog: &mut Catalog, mut each: impl FnM
 
 impl Recordings {
     fn gauge_of_tests(&self) -> &Gauge {
-        &self.settings.gauge
+        &self.settings.ledger.gauge
     }
 
     fn chunks(&self) -> Vec<&Chunk> {
@@ -81,7 +81,10 @@ fn recording_gets_the_memory_of_the_ring_in_its_order() {
         .iter()
         .map(|chunk| chunk.framed.memory())
         .sum();
-    assert_eq!(recordings.settings.gauge.queued_bytes(), queued as u64);
+    assert_eq!(
+        recordings.settings.ledger.gauge.queued_bytes(),
+        queued as u64
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::super::inbound::Received;
 use super::super::outbox::Outbox;
 use super::{Fed, Feed, FeedResult, FeedTurn, Publisher, RemotePiece};
 use crate::work;
+use bytes::Bytes;
 use std::io::{self, Read};
 use std::time::Instant;
 
@@ -183,6 +184,8 @@ impl Publisher {
                 return Err(self.finish());
             }
             if upload.undecoded.is_empty() && !self.ingest.has_input() {
+                // An empty slice would keep all memory that it was cut from.
+                upload.undecoded = Bytes::new();
                 return Ok(());
             }
             if turn.work.is_spent() {

@@ -15,6 +15,9 @@ use std::mem;
 /// Bytes of a Cluster's head, up to its Timestamp.
 pub const CLUSTER_HEAD: u64 = 12;
 
+/// Bytes of memory that a file keeps for what is to be written next.
+const PENDING_KEPT: usize = 256 << 10;
+
 /// Writes one recording. Elements wait in memory until [`FileWriter::flush`].
 #[derive(Debug)]
 pub struct FileWriter<S> {
@@ -192,6 +195,10 @@ impl<S: Storage> FileWriter<S> {
             write_all_at(&mut self.storage, &self.pending, self.written)?;
             self.written += self.pending.len() as u64;
             self.pending.clear();
+            // What a slow disk let come together is rare.
+            if self.pending.capacity() > PENDING_KEPT {
+                self.pending = BytesMut::new();
+            }
         }
         for (at, size) in mem::take(&mut self.ended) {
             write_all_at(&mut self.storage, &known_size(size), at + 4)?;

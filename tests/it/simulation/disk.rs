@@ -13,7 +13,7 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use videostream::hub::RecordSettings;
-use videostream::record::{Event, Files, Gauge, GrowingFiles, News, Now, Order, ReadAt, Recorder};
+use videostream::record::{Event, Files, GrowingFiles, Ledger, News, Now, Order, ReadAt, Recorder};
 use videostream::stream::{CHUNK_BYTES_MAX, ChunkKind, Stream};
 use videostream::webm::DocType;
 use videostream::webm::file::memory::{Faults, MemoryFile};
@@ -43,8 +43,7 @@ pub struct Disk {
     mood: Mood,
     recorder: Recorder<MemoryFiles>,
     files: MemoryFiles,
-    growing: GrowingFiles,
-    gauge: Gauge,
+    ledger: Ledger,
     queue_bytes: u64,
     orders: VecDeque<(Instant, Order)>,
     busy_until: Instant,
@@ -140,19 +139,12 @@ impl Disk {
         };
         let files = Rc::default();
         let files = MemoryFiles { files, faults };
-        let growing = GrowingFiles::default();
-        let gauge = settings.gauge.clone();
+        let ledger = settings.ledger.clone();
         Disk {
             mood,
-            recorder: Recorder::new(
-                files.clone(),
-                settings.record.pace,
-                gauge.clone(),
-                growing.clone(),
-            ),
+            recorder: Recorder::new(files.clone(), settings.record.pace, ledger.clone()),
             files,
-            growing,
-            gauge,
+            ledger,
             queue_bytes: settings.record.queue_bytes,
             orders: VecDeque::new(),
             busy_until: now,
@@ -167,7 +159,7 @@ impl Disk {
 
     /// What the thread that reads recordings is shown of those that are written.
     pub fn growing(&self) -> GrowingFiles {
-        self.growing.clone()
+        self.ledger.growing.clone()
     }
 
     /// Stands still until then.
@@ -253,16 +245,16 @@ impl Disk {
             _ => 100_000_000,
         };
         let cost = |bytes: u64| Duration::from_micros(bytes * 1_000_000 / rate);
-        let before = self.gauge.written_bytes();
+        let before = self.ledger.gauge.written_bytes();
         while let Some((_, order)) = self.orders.pop_front() {
             self.recorder.take(order, at(now));
             self.recorder.tend(at(now));
-            if cost(self.gauge.written_bytes() - before) > COLLECT {
+            if cost(self.ledger.gauge.written_bytes() - before) > COLLECT {
                 break;
             }
         }
         self.recorder.tend(at(now));
-        self.busy_until = now + cost(self.gauge.written_bytes() - before);
+        self.busy_until = now + cost(self.ledger.gauge.written_bytes() - before);
         self.news()
     }
 
@@ -296,7 +288,7 @@ impl Disk {
 
     /// The queue is within its bound: one chunk of the largest size may be over it.
     pub fn check_queue(&self, books: &Books) {
-        let queued = self.gauge.queued_bytes();
+        let queued = self.ledger.gauge.queued_bytes();
         if queued > self.queue_bytes + CHUNK_BYTES_MAX as u64 + BLOCK_BYTES_MAX {
             books.fault(format!(
                 "{queued} bytes wait for the disk, limit {}",
@@ -307,8 +299,11 @@ impl Disk {
 
     /// Each file holds what viewers got, and what it does not hold was counted, or told.
     pub fn check(&self, books: &Books, gops_lost: u64, failures: u64) {
-        if self.gauge.queued_bytes() > 0 {
-            books.fault(format!("{} bytes wait for ever", self.gauge.queued_bytes()));
+        if self.ledger.gauge.queued_bytes() > 0 {
+            books.fault(format!(
+                "{} bytes wait for ever",
+                self.ledger.gauge.queued_bytes()
+            ));
         }
         let mut missing = 0;
         let mut is_blind = false;

@@ -253,6 +253,12 @@ fn viewer_on_a_slow_link_goes_on_where_it_was_told() {
     play_all([616_245_009_803].into_iter());
 }
 
+/// Memory is for three rings, and five publishers, recordings and downloads share it.
+#[test]
+fn rings_are_not_cut_for_memory_that_nothing_is_in() {
+    play_all([362_787_552_275].into_iter());
+}
+
 #[test]
 fn seed_gives_the_whole_run_back() {
     let once = play(&Scenario::new(3));
