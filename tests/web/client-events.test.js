@@ -67,8 +67,8 @@ test('a key that is missing is an error, and ends when one is given', () => {
 test('a picture that stands is stalled', () => {
   const { view } = told([
     ...STARTED,
-    { type: 'looked', position: 1, behindMs: 100, isOffline: false, nowMs: 100 },
-    { type: 'looked', position: 1, behindMs: 900, isOffline: false, nowMs: 900 },
+    { type: 'looked', position: 1, aheadMs: 50, behindMs: 100, isOffline: false, nowMs: 100 },
+    { type: 'looked', position: 1, aheadMs: 50, behindMs: 900, isOffline: false, nowMs: 900 },
   ]);
   assert.equal(view.state, 'stalled');
 });

@@ -27,5 +27,6 @@ test('three skips in 20 s are a slow connection, for as long as they are that ne
   assert.equal(hitchOf({ ...calm, skipsAtMs: [1000, 2000, 3000] }).hitch, 'slow');
   assert.equal(hitchOf({ ...calm, skipsAtMs: [1000, 2000] }).hitch, '');
   assert.equal(hitchOf({ ...calm, stopsAtMs: [1000, 2000, 3000] }).hitch, 'stops');
+  assert.equal(hitchOf({ ...calm, lapsesAtMs: [1000, 2000, 3000] }).hitch, 'device');
   assert.equal(hitchOf({ ...calm, skipsAtMs: [1, 2, 3], stopsAtMs: [1, 2, 3] }).hitch, 'slow');
 });

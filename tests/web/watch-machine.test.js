@@ -41,7 +41,7 @@ const eventFor = {
   retried: {},
   shown: { isPaused: true },
   online: {},
-  looked: { position: 0, behindMs: null, isOffline: false },
+  looked: { position: 0, aheadMs: 0, behindMs: null, isOffline: false },
   ticked: { isOpen: true },
 };
 const event = (type, more = {}) => ({ type, nowMs: START_MS, ...eventFor[type], ...more });
@@ -344,6 +344,14 @@ test('three stops in a short time may mean a slow connection, unless the publish
   assert.deepEqual([theirs.stopsAtMs.length, theirs.hitch], [2, 'publisher']);
   const later = run(run(playing, ['looked', { nowMs: START_MS + 500 }]), 'stalled', ['looked', { nowMs: START_MS + 600 }]);
   assert.deepEqual(later.stopsAtMs, []);
+});
+
+test('three stops with more to play mean a slow device', () => {
+  const times = [1, 2, 3].map((position) => ({ position, nowMs: START_MS + position * 1000 }));
+  const stop = (state, { position, nowMs }) =>
+    run(state, ['data', { nowMs }], ['looked', { position, nowMs }], ['looked', { position, aheadMs: 600, nowMs: nowMs + 500 }]);
+  const slow = times.reduce(stop, playing);
+  assert.deepEqual([slow.hitch, slow.stopsAtMs, slow.lapsesAtMs.length, isSlow(slow)], ['device', [], 3, true]);
 });
 
 test('a stream without a picture, or without one that plays, is sound only', () => {

@@ -44,6 +44,7 @@ test('only a playing stream is called live, and a planned end is called an end',
   }
   assert.equal(watch.wordsFor('ended', { name: 'show', hasEnded: true }).title, 'show has ended.');
   assert.match(watch.wordsFor('playing', { name: 'show', hitch: 'slow' }).title, /too slow for this stream/);
+  assert.match(watch.wordsFor('playing', { name: 'show', hitch: 'device' }).title, /^This device is too slow/);
   assert.equal(watch.wordsFor('locked', { name: 'show' }).title, 'This stream needs a key.');
   assert.equal(watch.wordsFor('locked', { name: 'show', isWrongKey: true }).title, 'That key is wrong.');
 });

@@ -483,8 +483,8 @@ export class StreamPlayer extends EventTarget {
   }
 
   #look() {
-    const behindMs = this.#players?.stats().latency_ms ?? null;
-    this.#send({ type: 'looked', position: this.#video.currentTime, behindMs, isOffline: navigator.onLine === false });
+    const { latency_ms: behindMs = null, buffer_ms: aheadMs = 0 } = this.#players?.stats() ?? {};
+    this.#send({ type: 'looked', position: this.#video.currentTime, aheadMs, behindMs, isOffline: navigator.onLine === false });
   }
 
   /** @param {number | null} count */

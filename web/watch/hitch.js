@@ -6,9 +6,10 @@
 //   publisher   the server says that nothing comes from the publisher
 //   line        nothing comes from the server, which does not say why
 //   slow        it plays, but leaves out more and more: the way here is too slow
-//   stops       it plays, but stops again and again
+//   stops       it plays, but stops again and again, as nothing more has come
+//   device      it plays, but stops again and again, although more has come
 
-/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow' | 'stops'} Hitch */
+/** @typedef {'' | 'dry' | 'offline' | 'publisher' | 'line' | 'slow' | 'stops' | 'device'} Hitch */
 /**
  * @typedef {object} Signs
  * @property {number} nowMs
@@ -19,6 +20,7 @@
  * @property {boolean} isStalled
  * @property {number[]} [skipsAtMs]
  * @property {number[]} [stopsAtMs]
+ * @property {number[]} [lapsesAtMs]
  */
 
 /** Shorter stops are no matter of words. */
@@ -42,17 +44,18 @@ export function isTooSlow(timesMs, nowMs) {
 /**
  * `{ hitch, isStill }`: one of the words above, and whether the picture stands. `movedAtMs` is when
  * playback last moved on (or was not meant to), `dataAtMs` when anything came, `isStalled` what the
- * server said last.
+ * server said last; `stopsAtMs` and `lapsesAtMs` are when the picture stood for want of data, and in spite of it.
  *
  * @param {Signs} options
  * @returns {{ hitch: Hitch, isStill: boolean }}
  */
-export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [], stopsAtMs = [] }) {
+export function hitchOf({ nowMs, movedAtMs, dataAtMs, isOnAir, isOffline, isStalled, skipsAtMs = [], stopsAtMs = [], lapsesAtMs = [] }) {
   const isStill = nowMs - movedAtMs >= DRY_MS;
   if (isOffline) return { hitch: 'offline', isStill };
   if (isOnAir && isStalled) return { hitch: 'publisher', isStill };
   if (isOnAir && nowMs - dataAtMs >= SILENT_MS) return { hitch: 'line', isStill };
   if (isTooSlow(skipsAtMs, nowMs)) return { hitch: 'slow', isStill };
   if (isTooSlow(stopsAtMs, nowMs)) return { hitch: 'stops', isStill };
+  if (isTooSlow(lapsesAtMs, nowMs)) return { hitch: 'device', isStill };
   return { hitch: isStill ? 'dry' : '', isStill };
 }

@@ -18,6 +18,8 @@ export const SILENT_MS = 7000;
 /** Without a network, or back on it, a message within this time proves that the connection lives. */
 export const ALIVE_MS = 500;
 const STOPS_KEPT = 10;
+/** With so much more to play, a picture that stands does not stand for want of it. */
+const AHEAD_MS = 300;
 /** A position that changes by less from look to look stands: a clock that follows the sound settles slowly. */
 const MOVES_BY_S = 0.005;
 
@@ -145,10 +147,10 @@ function online(state, nowMs) {
  * Whether the picture moves, and what is said when it does not.
  *
  * @param {State} state
- * @param {{ position: number, behindMs: number | null, isOffline: boolean, nowMs: number }} event
+ * @param {{ position: number, aheadMs: number, behindMs: number | null, isOffline: boolean, nowMs: number }} event
  * @returns {Step}
  */
-function looked(state, { position, behindMs, isOffline, nowMs }) {
+function looked(state, { position, aheadMs, behindMs, isOffline, nowMs }) {
   if (isSeekDue(state.shift, nowMs)) {
     const shift = { ...state.shift, connectAtMs: null, isConnecting: true, offline: null };
     return to({ ...state, shift, isStale: false }, 'connecting', nowMs, ['newPlayer', 'connect', 'showAddress']);
@@ -169,25 +171,26 @@ function looked(state, { position, behindMs, isOffline, nowMs }) {
   };
   const { hitch: cause, isStill } = hitchOf(signs);
   const isStanding = isMeantTo && isStill;
-  const stopsAtMs = stopsOf(state, { hitch: cause, isStill: isStanding, nowMs });
-  const { hitch } = hitchOf({ ...signs, stopsAtMs });
+  const stops = stopsOf(state, { hitch: cause, isStill: isStanding, aheadMs, nowMs });
+  const { hitch } = hitchOf({ ...signs, ...stops });
   const isSeen = state.name === 'playing' && state.shift.connectAtMs === null && behindMs !== null;
   const shift = isSeen && behindMs !== state.shift.behindMs ? { ...state.shift, behindMs } : state.shift;
-  return { state: { ...state, shift, position, movedAtMs, hitch, isStill: isStanding, stopsAtMs }, effects: [] };
+  return { state: { ...state, shift, position, movedAtMs, hitch, isStill: isStanding, ...stops }, effects: [] };
 }
 
 /**
  * When the picture stood of late, once for each stop. One that the publisher made, or the person's own
- * network, is no sign of a slow line.
+ * network, is no sign of a slow line; nor is one with more to play.
  *
  * @param {State} state
- * @param {{ hitch: import('./hitch.js').Hitch, isStill: boolean, nowMs: number }} sight
+ * @param {{ hitch: import('./hitch.js').Hitch, isStill: boolean, aheadMs: number, nowMs: number }} sight
  */
-function stopsOf({ stopsAtMs, isStill: wasStill, hitch: former }, { hitch, isStill, nowMs }) {
-  if (!isStill) return stopsAtMs;
+function stopsOf({ stopsAtMs, lapsesAtMs, isStill: wasStill, hitch: former }, { hitch, isStill, aheadMs, nowMs }) {
   const isOthers = (/** @type {string} */ each) => each === 'publisher' || each === 'offline';
-  if (isOthers(hitch)) return wasStill && !isOthers(former) ? stopsAtMs.slice(0, -1) : stopsAtMs;
-  return wasStill ? stopsAtMs : [...stopsAtMs, nowMs].slice(-STOPS_KEPT);
+  if (isStill && isOthers(hitch) && wasStill && !isOthers(former)) stopsAtMs = stopsAtMs.slice(0, -1);
+  if (!isStill || wasStill || isOthers(hitch)) return { stopsAtMs, lapsesAtMs };
+  const more = (/** @type {number[]} */ timesMs) => [...timesMs, nowMs].slice(-STOPS_KEPT);
+  return aheadMs < AHEAD_MS ? { stopsAtMs: more(stopsAtMs), lapsesAtMs } : { stopsAtMs, lapsesAtMs: more(lapsesAtMs) };
 }
 
 /**

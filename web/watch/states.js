@@ -42,6 +42,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  * @property {number} dataAtMs when anything came last
  * @property {number[]} skipsAtMs when the server left something out, of late
  * @property {number[]} stopsAtMs when the picture stood for want of data, of late
+ * @property {number[]} lapsesAtMs when it stood although there were data, of late
  * @property {number | null} retryAtMs of the state `reconnecting`: when it tries again, where that takes long
  *
  * The player:
@@ -95,7 +96,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  *   | { type: 'retried' }
  *   | { type: 'shown', isPaused: boolean }
  *   | { type: 'online', nowMs: number }
- *   | { type: 'looked', position: number, behindMs: number | null, isOffline: boolean, nowMs: number }
+ *   | { type: 'looked', position: number, aheadMs: number, behindMs: number | null, isOffline: boolean, nowMs: number }
  *   | { type: 'ticked', isOpen: boolean, nowMs: number }} Event
  */
 
@@ -184,6 +185,7 @@ export function begin({ hasMse, isPlain = false, isClassic = false, behindMs = 0
       dataAtMs: nowMs,
       skipsAtMs: [],
       stopsAtMs: [],
+      lapsesAtMs: [],
       retryAtMs: null,
       wantsPlay: true,
       isBlocked: false,
@@ -213,12 +215,12 @@ export function isPaused({ name, wantsPlay }) {
 }
 
 /**
- * The line is too slow, and yet the stream plays now and then.
+ * The line, or the device, is too slow, and yet the stream plays now and then.
  *
  * @param {Pick<State, 'hitch'>} state
  */
 export function isSlow({ hitch }) {
-  return hitch === 'slow' || hitch === 'stops';
+  return hitch === 'slow' || hitch === 'stops' || hitch === 'device';
 }
 
 /**

@@ -374,8 +374,8 @@ function tick() {
 
 function look() {
   view.fit();
-  const behindMs = players.stats().latency_ms;
-  send({ type: 'looked', position: video.currentTime, behindMs, isOffline: navigator.onLine === false });
+  const { latency_ms: behindMs, buffer_ms: aheadMs } = players.stats();
+  send({ type: 'looked', position: video.currentTime, aheadMs, behindMs, isOffline: navigator.onLine === false });
 }
 
 video.addEventListener('playing', () => {

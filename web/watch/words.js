@@ -28,9 +28,10 @@ import { noSuch } from '../lib/no-such.js';
  */
 
 const SLOW_HELP = 'Move nearer to your router, close other downloads, or ask for a lower quality.';
+const DEVICE_HELP = 'Close other programs and pages, or ask for a lower quality.';
 
 /** Why a picture that plays stands still or stutters: see hitch.js. */
-export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow', 'stops'];
+export const HITCHES = ['', 'dry', 'offline', 'publisher', 'line', 'slow', 'stops', 'device'];
 
 /**
  * `{ title, text }` for a state, whole sentences both; `text` may be empty. `slowCodecs` are those
@@ -83,6 +84,8 @@ function playingWords(hitch, { name, mime = '', missing, behindMs, isSound }) {
       return { title: 'Your connection is too slow for this stream.', text: SLOW_HELP };
     case 'stops':
       return { title: 'Your connection may be too slow for this stream.', text: SLOW_HELP };
+    case 'device':
+      return { title: 'This device is too slow for this stream right now.', text: DEVICE_HELP };
     default: {
       const where = behindMs ? `${lengthInWords(behindMs)} behind live` : 'live';
       const text = missing ? explainMissing(missing, kindsOf(mime)[missing]) : '';
