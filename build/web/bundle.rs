@@ -274,7 +274,7 @@ impl<'a> Bundler<'a> {
         &self,
         text: &mut String,
         module: &Module<'_>,
-        written: &Written,
+        written: &Written<'_>,
         plan: &Plan<'_>,
     ) {
         let live = &plan.needs.lives[module.path].variables;

@@ -2,10 +2,11 @@
 //!
 //! Only what our pages use is understood; all else ends the build with a message.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, line_at};
-use super::names::{Names, Role, may_change, names, short_names};
+use super::names::{LARGE_FIRST, Names, Role, SMALL_FIRST, may_change, names, short_names};
 use super::tokens::{Kind, Token, Writer, tokens};
 
 /// `import { a as b } from './c.js'`: each of its names.
@@ -75,16 +76,55 @@ pub struct Live<'a> {
 }
 
 /// A module's text, and what its variables are called in it.
-pub struct Written {
+pub struct Written<'a> {
     pub text: String,
-    renamed: BTreeMap<String, String>,
+    renamed: Renamed<'a>,
 }
 
-impl Written {
+impl Written<'_> {
     /// What the module's variable `name` is called.
     pub fn name<'n>(&'n self, name: &'n str) -> &'n str {
-        self.renamed.get(name).map_or(name, String::as_str)
+        self.renamed.module.get(name).map_or(name, String::as_str)
     }
+}
+
+/// A part of a module whose functions' own variables are no other part's: a statement at its top, or a member
+/// of a class there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Section {
+    unit: usize,
+    member: usize,
+}
+
+/// Shorter names, by those that they stand for.
+type ShortNames<'a> = BTreeMap<&'a str, String>;
+
+/// The variables of a section.
+#[derive(Default)]
+struct SectionNames<'a> {
+    /// As they come.
+    used: Vec<&'a str>,
+    /// Those that functions and blocks in it declare.
+    declared: BTreeSet<&'a str>,
+}
+
+impl<'a> SectionNames<'a> {
+    /// Those that the module or another place declares.
+    fn others(&self) -> impl Iterator<Item = &'a str> {
+        let used = self.used.iter().copied();
+        used.filter(|name| !self.declared.contains(name))
+    }
+}
+
+/// What is called otherwise.
+#[derive(Default)]
+struct Renamed<'a> {
+    /// What all of the module has.
+    module: ShortNames<'a>,
+    /// What functions and blocks have for themselves.
+    inner: BTreeMap<Section, ShortNames<'a>>,
+    /// Private names, by statements at the top.
+    privates: BTreeMap<usize, ShortNames<'a>>,
 }
 
 impl<'a> Module<'a> {
@@ -193,19 +233,19 @@ impl<'a> Module<'a> {
     }
 
     /// Its live statements but for its imports. `is_entry`: with its exports.
-    pub fn write(&self, is_entry: bool, live: &Live<'a>, places: &dyn Places) -> Written {
+    pub fn write(&self, is_entry: bool, live: &Live<'a>, places: &dyn Places) -> Written<'a> {
         let renamed = self.rename(is_entry, live);
-        let new_name = |at: usize| {
-            let text = self.tokens[at].text;
-            renamed.get(text).map_or(text, String::as_str)
-        };
         let mut writer = Writer::default();
-        for piece in live.units.iter().flat_map(|unit| self.pieces_of(*unit)) {
+        let pieces = live.units.iter().flat_map(|unit| {
+            let pieces = self.pieces_of(*unit).iter();
+            pieces.map(|piece| (*unit, piece))
+        });
+        for (unit, piece) in pieces {
             match piece {
                 Piece::Token(at) => {
                     let token = self.tokens[*at];
                     let other = Token {
-                        text: new_name(*at),
+                        text: self.new_name(unit, *at, &renamed),
                         ..token
                     };
                     match self.names.roles[*at] {
@@ -219,7 +259,8 @@ impl<'a> Module<'a> {
                 Piece::Export(at) => writer.skip(&self.tokens[*at]),
                 Piece::ExportList(list) if is_entry => {
                     let pair = |(local, exported): &(usize, usize)| {
-                        format!("{} as {}", new_name(*local), self.tokens[*exported].text)
+                        let local = self.new_name(unit, *local, &renamed);
+                        format!("{local} as {}", self.tokens[*exported].text)
                     };
                     let list: Vec<_> = list.iter().map(pair).collect();
                     writer.put_lines(&format!("export{{{}}};", list.join(",")));
@@ -239,19 +280,88 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// Shorter names for variables and private names that it declares, the shortest for the most frequent.
-    /// A name is one and the same throughout the module, so that what it leads to stays the same.
-    fn rename(&self, is_entry: bool, live: &Live<'a>) -> BTreeMap<String, String> {
-        let mut variables: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut privates = variables.clone();
-        for at in live.units.iter().flat_map(|unit| self.tokens_of(*unit)) {
-            let counted = match self.names.roles[at] {
-                Role::Variable | Role::Shorthand => &mut variables,
-                Role::Private => &mut privates,
-                Role::Other => continue,
-            };
-            *counted.entry(self.tokens[at].text).or_default() += 1;
+    fn section(&self, unit: usize, at: usize) -> Section {
+        let member = self.names.members[at];
+        Section { unit, member }
+    }
+
+    /// What the name at this token is called.
+    fn new_name<'n>(&'n self, unit: usize, at: usize, renamed: &'n Renamed<'a>) -> &'n str {
+        let text = self.tokens[at].text;
+        let inner = || renamed.inner.get(&self.section(unit, at))?.get(text);
+        let short = match self.names.roles[at] {
+            Role::Private => renamed
+                .privates
+                .get(&unit)
+                .and_then(|names| names.get(text)),
+            _ => inner().or_else(|| renamed.module.get(text)),
+        };
+        short.map_or(text, String::as_str)
+    }
+
+    /// Shorter names for variables and private names that it declares. What a function declares has the same
+    /// few names in each, by the order in which it comes: so functions look alike, and compress well. What all
+    /// of the module has gets others as far as there are, the shortest for the most frequent.
+    fn rename(&self, is_entry: bool, live: &Live<'a>) -> Renamed<'a> {
+        let own = self.own_names(is_entry);
+        let mut renamed = Renamed::default();
+        let mut counts: BTreeMap<&'a str, usize> = BTreeMap::new();
+        let mut sections: BTreeMap<Section, SectionNames<'a>> = BTreeMap::new();
+        let mut privates = BTreeMap::new();
+        let live = live.units.iter();
+        let tokens = live.flat_map(|unit| self.tokens_of(*unit).map(|at| (*unit, at)));
+        for (unit, at) in tokens {
+            let text = self.tokens[at].text;
+            match self.names.roles[at] {
+                Role::Other => {}
+                Role::Private => {
+                    let privates: &mut Vec<&str> = privates.entry(unit).or_default();
+                    if !privates.contains(&text) {
+                        privates.push(text);
+                    }
+                }
+                Role::Variable | Role::Shorthand => {
+                    *counts.entry(text).or_default() += 1;
+                    let section = sections.entry(self.section(unit, at)).or_default();
+                    if !section.used.contains(&text) {
+                        section.used.push(text);
+                    }
+                    let is_inner = self.names.inner.contains(&at);
+                    if is_inner && !own.contains(text) && may_change(text) {
+                        section.declared.insert(text);
+                    }
+                }
+            }
         }
+        // Those of the module, and of elsewhere.
+        let others = sections.values().flat_map(SectionNames::others);
+        let (module, elsewhere): (BTreeSet<&str>, BTreeSet<&str>) =
+            others.partition(|name| own.contains(name) && may_change(name));
+        counts.retain(|name, _| module.contains(name));
+        let mut module: Vec<(&str, usize)> = counts.into_iter().collect();
+        module.sort_by_key(|(_, count)| Reverse(*count));
+        let module = module.into_iter().map(|(name, _)| name);
+        renamed.module = module.zip(short_names(LARGE_FIRST, &elsewhere)).collect();
+        for (section, names) in sections {
+            let others = names.others();
+            let taken = others.map(|name| renamed.module.get(name).map_or(name, String::as_str));
+            let taken: BTreeSet<&str> = taken.collect();
+            let inner = names.used.iter().copied();
+            let inner = inner.filter(|name| names.declared.contains(name));
+            let short = inner.zip(short_names(SMALL_FIRST, &taken)).collect();
+            renamed.inner.insert(section, short);
+        }
+        for (unit, names) in privates {
+            let none = BTreeSet::new();
+            let short = short_names(SMALL_FIRST, &none).map(|name| format!("#{name}"));
+            let short = names.into_iter().zip(short).collect();
+            renamed.privates.insert(unit, short);
+        }
+        renamed
+    }
+
+    /// Names that stand for the same in all of the module, and that it declares.
+    fn own_names(&self, is_entry: bool) -> BTreeSet<&'a str> {
         let imported = self.imports.iter().flat_map(|import| &import.names);
         let mut own: BTreeSet<&str> = imported.map(|(_, local)| *local).collect();
         own.extend(&self.names.declared);
@@ -263,24 +373,7 @@ impl<'a> Module<'a> {
                 }
             }
         }
-        let is_own = |name: &str| own.contains(name) && may_change(name);
-        let taken = variables
-            .keys()
-            .copied()
-            .filter(|name| !is_own(name))
-            .collect();
-        variables.retain(|name, _| is_own(name));
-        let none = BTreeSet::new();
-        let mut renamed = BTreeMap::new();
-        for (counts, taken, mark) in [(variables, &taken, ""), (privates, &none, "#")] {
-            let mut names: Vec<(&str, usize)> = counts.into_iter().collect();
-            names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-            let pairs = names.into_iter().zip(short_names(taken));
-            renamed.extend(
-                pairs.map(|((name, _), short)| (name.to_owned(), format!("{mark}{short}"))),
-            );
-        }
-        renamed
+        own
     }
 }
 

@@ -25,7 +25,12 @@ pub enum Role {
 pub struct Names<'a> {
     /// Of each token.
     pub roles: Vec<Role>,
+    /// At the top of the module, for all of it.
     pub declared: BTreeSet<&'a str>,
+    /// Where a function or a block declares one, for itself.
+    pub inner: BTreeSet<usize>,
+    /// Of each token in the body of a class at the top, the number of its member.
+    pub members: Vec<usize>,
     /// The bracket that closes the one at an index.
     pub partners: BTreeMap<usize, usize>,
 }
@@ -136,6 +141,8 @@ struct Context {
     pattern: Option<bool>,
     /// In `const a = …, b = …;`, whether another declaration comes next.
     declarators: Option<bool>,
+    /// Whether what is declared here is there for all of the module.
+    is_top: bool,
 }
 
 impl Context {
@@ -144,6 +151,7 @@ impl Context {
             within,
             pattern: None,
             declarators: None,
+            is_top: false,
         }
     }
 }
@@ -154,14 +162,21 @@ pub fn names<'a>(tokens: &[Token<'a>]) -> Names<'a> {
         names: Names {
             roles: vec![Role::Other; tokens.len()],
             declared: BTreeSet::new(),
+            inner: BTreeSet::new(),
+            members: vec![0; tokens.len()],
             partners: partners(tokens),
         },
-        open: vec![Context::new(Within::Block { is_case: false })],
+        open: vec![Context {
+            is_top: true,
+            ..Context::new(Within::Block { is_case: false })
+        }],
+        member: 0,
         classes: Vec::new(),
         is_block_colon: false,
     };
     for at in 0..tokens.len() {
         reader.look(at);
+        reader.names.members[at] = reader.member;
     }
     reader.names
 }
@@ -195,6 +210,8 @@ struct Reader<'t, 'a> {
     tokens: &'t [Token<'a>],
     names: Names<'a>,
     open: Vec<Context>,
+    /// Of a class at the top: counted through all classes.
+    member: usize,
     /// How much is open where a class began whose body has not.
     classes: Vec<usize>,
     /// Whether the last colon was of a `case` or a label.
@@ -306,7 +323,15 @@ impl<'a> Reader<'_, 'a> {
                 && self.is_word_at(at.wrapping_sub(2), &["function"])
             || self.is_sign_at(at + 1, &["=>"]);
         if is_declared {
+            self.declare(at, token);
+        }
+    }
+
+    fn declare(&mut self, at: usize, token: Token<'a>) {
+        if self.top().is_top {
             self.names.declared.insert(token.text);
+        } else {
+            self.names.inner.insert(at);
         }
     }
 
@@ -353,7 +378,7 @@ impl<'a> Reader<'_, 'a> {
         if is_shorthand && !RESERVED.contains(&token.text) {
             self.names.roles[at] = Role::Shorthand;
             if self.expects() {
-                self.names.declared.insert(token.text);
+                self.declare(at, token);
             }
         }
     }
@@ -371,9 +396,13 @@ impl<'a> Reader<'_, 'a> {
                     && ends_block
                 {
                     *at = Member::Name;
+                    self.end_member();
                 }
             }
             _ => {
+                if token.text == ";" && matches!(self.top().within, Within::Class { .. }) {
+                    self.end_member();
+                }
                 let top = self.top();
                 match (token.text, &mut top.within) {
                     (",", Within::Object { at_key }) => *at_key = true,
@@ -419,11 +448,19 @@ impl<'a> Reader<'_, 'a> {
             self.value();
         }
         let is_pattern = is_parameters || expects && sign != "(";
+        let is_top = self.top().is_top && is_pattern && !is_parameters;
         self.open.push(Context {
             within,
             pattern: is_pattern.then_some(true),
             declarators: None,
+            is_top,
         });
+    }
+
+    /// A member of the class that is open has ended, or its body begins.
+    fn end_member(&mut self) {
+        // The module itself, and the class.
+        self.member += usize::from(self.open.len() == 2);
     }
 
     fn is_parameters(&self, at: usize) -> bool {
@@ -541,12 +578,18 @@ pub fn may_change(name: &str) -> bool {
     !GLOBALS.contains(&name)
 }
 
+/// The order of letters for what a function has for itself, and for what all of a module has.
+pub const SMALL_FIRST: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+pub const LARGE_FIRST: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
-pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = String> + 's {
-    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let one = LETTERS.iter().map(|it| (*it as char).to_string());
-    let two = LETTERS.iter().flat_map(|first| {
-        LETTERS.iter().map(move |second| {
+pub fn short_names<'s>(
+    letters: &'static [u8; 52],
+    taken: &'s BTreeSet<&'s str>,
+) -> impl Iterator<Item = String> + 's {
+    let one = letters.iter().map(|it| (*it as char).to_string());
+    let two = letters.iter().flat_map(move |first| {
+        letters.iter().map(move |second| {
             let pair = [*first, *second].map(char::from);
             pair.into_iter().collect()
         })
