@@ -1,16 +1,14 @@
 //! One script with all modules that an entry imports, in the order in which they run.
 //!
 //! ```text
-//! const $0=(()=>{
-//! function a(b){…}
-//! return[a]})();
-//! const{0:a}=$0;                          the entry; its exports are exported
-//! $$('./codecs-player-0d1e2f.js',()=>[$0])
+//! function A(a){…}                        of the first module
+//! const B=A();                            of the entry; its exports are exported
+//! $$('./codecs-player-0d1e2f.js',()=>[A])
 //! ```
 //!
-//! Each module keeps a scope of its own, and what nothing in the script needs is left out. What an entry imports on
-//! demand becomes a script of its own, with the modules that the entry lacks; those that it has are
-//! handed over.
+//! All modules share one scope, in which no two names are alike, and what nothing in the script needs is left
+//! out. What an entry imports on demand becomes a script of its own, with the modules that the entry lacks; of
+//! those that it has, what is wanted is handed over.
 //!
 //! A module that has state (a variable, a table that fills) runs once in one page: where two scripts on demand
 //! want it, it goes into the entry's. One that only declares functions, classes and constants may be in
@@ -18,10 +16,10 @@
 //! may never be asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use super::fault::Fault;
-use super::module::{Live, Module, Places, Written};
+use super::module::{Live, Module, Places, ShortNames};
+use super::names::short_names_by_use;
 
 /// A script that is there under its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +42,6 @@ pub trait Naming {
 pub struct Bundler<'a> {
     modules: BTreeMap<&'a str, Module<'a>>,
     naming: &'a dyn Naming,
-    /// What modules import on demand: its exports have their names.
-    on_demand: BTreeSet<String>,
     /// Names of scripts, by the modules that they begin with.
     entries: BTreeMap<String, String>,
     made: BTreeMap<String, Script>,
@@ -70,13 +66,16 @@ const LOAD: &str =
 
 type Reach<'a> = (BTreeSet<&'a str>, BTreeMap<String, Vec<&'a str>>);
 
-/// Where the modules of one script are.
+/// A variable at the top of a module: the module's path, and what it is called there.
+type Variable<'a> = (&'a str, &'a str);
+
+/// What one script is made of.
 struct Plan<'p> {
     needs: Needs<'p>,
     /// What leads from this script to the others.
     others: String,
-    /// Modules that another script hands over, first; then its own.
-    numbers: BTreeMap<&'p str, usize>,
+    /// What variables are called in it: those of its modules, and those that another script hands over.
+    names: BTreeMap<Variable<'p>, String>,
     on_demand: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
 }
@@ -99,9 +98,7 @@ impl<'a> Bundler<'a> {
         let parse = |(path, source)| Ok((path, Module::parse(path, source)?));
         let modules = sources.into_iter().map(parse);
         let modules = modules.collect::<Result<BTreeMap<_, _>, Fault>>()?;
-        let on_demand = modules.values().flat_map(|it| it.on_demand.iter().cloned());
         Ok(Self {
-            on_demand: on_demand.collect(),
             modules,
             naming,
             entries: BTreeMap::new(),
@@ -155,20 +152,13 @@ impl<'a> Bundler<'a> {
         let needs = self.needs(&order, wanted, |_, _| false)?;
         let is_own = |it: &&str| needs.lives.contains_key(it);
         let order: Vec<&str> = order.into_iter().filter(is_own).collect();
-        let mut plan = plan(needs, &[], &order, others);
+        let names = self.names(&order, Some(entry), &BTreeSet::new(), &needs)?;
+        let mut plan = plan(needs, names, others);
         self.resolve_urls(&order, &mut plan)?;
         self.resolve_on_demand(&order, &mut plan)?;
         let mut text = String::new();
         for path in &order {
-            let module = self.module(path)?;
-            // What is beside the names in a scope of its own cannot clash with the entry's names.
-            if *path == entry {
-                let written = module.write(true, &plan.needs.lives[path], &plan);
-                self.write_imports(&mut text, module, &written, &plan);
-                text.push_str(&written.text);
-            } else {
-                self.write_module(&mut text, path, &plan)?;
-            }
+            text.push_str(&self.write(path, *path == entry, &plan)?);
         }
         Ok((with_load(text), order))
     }
@@ -197,108 +187,130 @@ impl<'a> Bundler<'a> {
         let order = order.into_iter();
         let own: Vec<&str> = order.filter(|it| needs.lives.contains_key(it)).collect();
         if own.is_empty() {
-            return Ok(format!("Promise.resolve(${})", outer.numbers[path]));
+            let module = self.namespace(path, outer)?;
+            return Ok(format!("Promise.resolve({module})"));
         }
+        let given = self.wanted_of(outer, path, &own)?;
         // Also modules that it only hands on.
         let (reached, _) = self.reach(self.order(path)?)?;
-        let is_given = |it: &&str| outer.numbers.contains_key(it) && !own.contains(it);
-        let given: Vec<&str> = reached.into_iter().filter(is_given).collect();
-        for path in &given {
-            let exports = outer.needs.exports[*path].clone();
-            needs.exports.insert((*path).to_owned(), exports);
+        for path in reached.into_iter().filter(|it| !own.contains(it)) {
+            if let Some(exports) = outer.needs.exports.get(path) {
+                needs.exports.insert(path.to_owned(), exports.clone());
+            }
         }
-        let mut plan = plan(needs, &given, &own, "./");
+        let names = self.names(&own, None, &given, &needs)?;
+        let mut plan = plan(needs, names, "./");
         self.resolve_urls(&own, &mut plan)?;
         self.resolve_on_demand(&own, &mut plan)?;
-        let parameters = (0..given.len()).map(|number| format!("${number}"));
-        let parameters = parameters.collect::<Vec<_>>().join(",");
-        let mut text = format!("let made;\nexport default({parameters})=>made??=(()=>{{\n");
+        let list = |names: &BTreeMap<Variable<'_>, String>| {
+            let names = given.iter().map(|variable| names[variable].as_str());
+            names.collect::<Vec<_>>().join(",")
+        };
+        let mut text = format!(
+            "let made;\nexport default({})=>made??=(()=>{{\n",
+            list(&plan.names)
+        );
         for module in &own {
             if self.module(module)?.awaits {
                 let message = format!("awaits, and is loaded on demand with web/{path}");
                 return Err(Fault::new(module, 1, message));
             }
-            self.write_module(&mut text, module, &plan)?;
+            text.push_str(&self.write(module, false, &plan)?);
         }
-        writeln!(text, "return ${};\n}})();", plan.numbers[path]).expect("text takes all");
+        text += &format!("return{}}})();\n", self.namespace(path, &plan)?);
         let name = self.keep_by_name(with_load(text), &own);
-        let arguments = given.iter().map(|it| format!("${}", outer.numbers[it]));
-        let arguments = arguments.collect::<Vec<_>>().join(",");
         let others = &outer.others;
+        let arguments = list(&outer.names);
         // A function, because modules may not be there yet when the script is asked for.
         Ok(format!("$$('{others}{name}',()=>[{arguments}])"))
     }
 
-    fn write_module(&self, text: &mut String, path: &str, plan: &Plan<'_>) -> Result<(), Fault> {
-        let module = self.module(path)?;
-        let scope = if module.awaits {
-            "await(async()=>{"
-        } else {
-            "(()=>{"
-        };
-        writeln!(text, "const ${}={scope}", plan.numbers[path]).expect("text takes all");
-        let written = module.write(false, &plan.needs.lives[path], plan);
-        self.write_imports(text, module, &written, plan);
-        text.push_str(&written.text);
-        let needed = self.needed_exports(path, plan);
-        let names = needed.map(|(exported, local)| (exported, written.name(local)));
-        let returned = if self.on_demand.contains(path) {
-            let pairs = names.map(|(exported, local)| format!("{exported}:{local}"));
-            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
-        } else {
-            format!("[{}]", names.map(|it| it.1).collect::<Vec<_>>().join(","))
-        };
-        writeln!(text, "return{returned}}})();").expect("text takes all");
-        Ok(())
-    }
-
-    /// Exports of a module that others need, and what it calls them.
-    fn needed_exports<'p>(
-        &'p self,
-        path: &str,
-        plan: &'p Plan<'_>,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> + 'p {
-        let needed = plan.needs.exports.get(path);
-        let exports = self
-            .modules
-            .get(path)
-            .into_iter()
-            .flat_map(|it| &it.exports);
-        let is_needed =
-            move |it: &&(&str, &str)| needed.is_some_and(|needed| needed.contains(it.0));
-        exports.filter(is_needed).copied()
-    }
-
-    /// Takes what a module needs out of what others return.
-    fn write_imports(
+    /// What the modules that come to run with `path` want of those that `outer` has, but for `own`.
+    fn wanted_of(
         &self,
-        text: &mut String,
-        module: &Module<'_>,
-        written: &Written<'_>,
-        plan: &Plan<'_>,
-    ) {
-        let live = &plan.needs.lives[module.path].variables;
-        for import in &module.imports {
-            let is_named = self.on_demand.contains(&import.path);
-            let place = |wanted: &str| {
-                let mut exports = self.needed_exports(&import.path, plan);
-                let at = exports.position(|(exported, _)| exported == wanted);
-                let at = at.map(|at| at.to_string());
-                at.filter(|_| !is_named)
-                    .unwrap_or_else(|| wanted.to_owned())
-            };
-            let used = import
-                .names
-                .iter()
-                .filter(|(_, local)| live.contains(local));
-            let pairs = used
-                .map(|(imported, local)| format!("{}:{}", place(imported), written.name(local)));
-            let pairs = pairs.collect::<Vec<_>>().join(",");
-            if !pairs.is_empty() {
-                let number = plan.numbers[import.path.as_str()];
-                writeln!(text, "const{{{pairs}}}=${number};").expect("text takes all");
+        outer: &Plan<'a>,
+        path: &str,
+        own: &[&'a str],
+    ) -> Result<BTreeSet<Variable<'a>>, Fault> {
+        let mut wanted = BTreeSet::new();
+        for module in self.reach(self.order(path)?)?.0 {
+            let module = self.module(module)?;
+            for import in &module.imports {
+                for (imported, _) in &import.names {
+                    wanted.insert(self.exported(&import.path, imported)?);
+                }
+            }
+            for on_demand in &module.on_demand {
+                for (exported, _) in &self.module(on_demand)?.exports {
+                    wanted.insert(self.exported(on_demand, exported)?);
+                }
             }
         }
+        wanted.retain(|it| outer.names.contains_key(it) && !own.contains(&it.0));
+        Ok(wanted)
+    }
+
+    /// A module's exports as an object.
+    fn namespace(&self, path: &str, plan: &Plan<'a>) -> Result<String, Fault> {
+        let mut pairs = Vec::new();
+        for (exported, _) in &self.module(path)?.exports {
+            let variable = self.exported(path, exported)?;
+            pairs.push(format!("{exported}:{}", plan.names[&variable]));
+        }
+        Ok(format!("{{{}}}", pairs.join(",")))
+    }
+
+    fn write(&self, path: &str, is_entry: bool, plan: &Plan<'a>) -> Result<String, Fault> {
+        let module = self.module(path)?;
+        let mut names = ShortNames::new();
+        for local in module.own_names(is_entry) {
+            let variable = self.variable(module, local)?;
+            names.extend(plan.names.get(&variable).map(|name| (local, name.clone())));
+        }
+        Ok(module.write(is_entry, &plan.needs.lives[module.path], &names, plan))
+    }
+
+    /// Short names for what the modules `own` have at their top, and for what they are `given`.
+    fn names(
+        &self,
+        own: &[&'a str],
+        entry: Option<&str>,
+        given: &BTreeSet<Variable<'a>>,
+        needs: &Needs<'a>,
+    ) -> Result<BTreeMap<Variable<'a>, String>, Fault> {
+        let mut counts: BTreeMap<Variable<'a>, usize> = given.iter().map(|it| (*it, 1)).collect();
+        let mut taken = BTreeSet::new();
+        for path in own {
+            let module = self.module(path)?;
+            let uses = module.uses(entry == Some(path), &needs.lives[path]);
+            for (local, count) in uses.own {
+                *counts.entry(self.variable(module, local)?).or_default() += count;
+            }
+            taken.extend(uses.others);
+        }
+        Ok(short_names_by_use(counts, &taken))
+    }
+
+    /// What a module calls `local`, where it is declared.
+    fn variable(&self, module: &Module<'a>, local: &'a str) -> Result<Variable<'a>, Fault> {
+        for import in &module.imports {
+            let mut names = import.names.iter();
+            if let Some((imported, _)) = names.find(|(_, name)| *name == local) {
+                let found = self.exported(&import.path, imported);
+                return found.map_err(|fault| Fault::new(module.path, 1, fault.message));
+            }
+        }
+        Ok((module.path, local))
+    }
+
+    /// What a module exports by this name, where it is declared.
+    fn exported(&self, path: &str, exported: &str) -> Result<Variable<'a>, Fault> {
+        let module = self.module(path)?;
+        let mut exports = module.exports.iter();
+        let found = exports.find(|(name, _)| *name == exported);
+        let (_, local) = found
+            .ok_or_else(|| Fault::new(path, 0, format!("web/{path} exports no {exported}")))?;
+        self.variable(module, local)
     }
 
     /// What is needed of the modules of `order` that nothing else gives, where these exports are wanted.
@@ -338,11 +350,8 @@ impl<'a> Bundler<'a> {
             let exports = wanted.entry(import.path.clone()).or_default();
             let used = import.names.iter();
             for (imported, _) in used.filter(|(_, local)| live.variables.contains(local)) {
-                let mut exported = self.module(&import.path)?.exports.iter();
-                if !exported.any(|(exported, _)| exported == imported) {
-                    let message = format!("web/{} exports no {imported}", import.path);
-                    return Err(Fault::new(module.path, 1, message));
-                }
+                self.exported(&import.path, imported)
+                    .map_err(|fault| Fault::new(module.path, 1, fault.message))?;
                 exports.insert(imported);
             }
         }
@@ -494,12 +503,11 @@ fn with_load(text: String) -> String {
     }
 }
 
-fn plan<'a>(needs: Needs<'a>, given: &[&'a str], own: &[&'a str], others: &str) -> Plan<'a> {
-    let all = given.iter().chain(own).enumerate();
+fn plan<'a>(needs: Needs<'a>, names: BTreeMap<Variable<'a>, String>, others: &str) -> Plan<'a> {
     Plan {
         needs,
         others: others.to_owned(),
-        numbers: all.map(|(number, path)| (*path, number)).collect(),
+        names,
         on_demand: BTreeMap::new(),
         urls: BTreeMap::new(),
     }
@@ -549,10 +557,7 @@ mod tests {
         assert_eq!(script.modules, ["c.js", "b.js", "e.js", "a.js"]);
         assert_eq!(
             script.text,
-            "const $0=(()=>{\nlet a=0;function b(){return a++}\nreturn[b]})();\n\
-             const $1=(()=>{\nconst{0:b}=$0;\nconst a=b();\nreturn[a]})();\n\
-             const $2=(()=>{\ne();\nreturn[]})();\n\
-             const{0:b}=$0;\nconst{0:c}=$1;\nexport const a=b+c;\n"
+            "let d=0;function b(){return d++}\nconst c=b();\ne();\nexport const a=b+c;\n"
         );
     }
 
@@ -569,16 +574,14 @@ mod tests {
         )
         .unwrap();
         assert_eq!(made["made/a.js"].modules, ["s.js", "a.js"]);
-        assert!(
-            made["made/a.js"]
-                .text
-                .ends_with("const a=await $$('./made/b.js',()=>[$0]);\n")
+        assert_eq!(
+            made["made/a.js"].text,
+            LOAD.to_owned() + "const b={};\nconst a=await $$('./made/b.js',()=>[b]);\n"
         );
         assert_eq!(made["made/b.js"].modules, ["t.js", "b.js"]);
         assert_eq!(
             made["made/b.js"].text,
-            "let made;\nexport default($0)=>made??=(()=>{\nconst $1=(()=>{\nconst a={};\nreturn[a]})();\n\
-             const $2=(()=>{\nconst{0:c}=$1;\nconst{0:b}=$0;\nconst a=[b,c];\nreturn{b:a}})();\nreturn $2;\n})();\n"
+            "let made;\nexport default(a)=>made??=(()=>{\nconst b={};\nconst c=[a,b];\nreturn{b:c}})();\n"
         );
     }
 
@@ -603,7 +606,10 @@ mod tests {
         assert_eq!(made["made/c.js"].modules, ["c.js"]);
         // Which has it from the page, through the script between them.
         assert!(
-            made["made/d.js"].text.contains("Promise.resolve($0)"),
+            made["made/c.js"].text.contains("(b)=>made")
+                && made["made/c.js"].text.contains("$$('./made/d.js',()=>[b])")
+                && made["made/d.js"].text.contains("(a)=>made")
+                && made["made/d.js"].text.contains("Promise.resolve({s:a})"),
             "{made:?}"
         );
     }
@@ -657,11 +663,7 @@ mod tests {
         .unwrap();
         assert!(!made["made/a.js"].text.contains("function b"), "{made:?}");
         assert_eq!(made["made/b.js"].modules, ["f.js", "b.js"]);
-        assert!(
-            made["made/b.js"]
-                .text
-                .contains("const $0=(()=>{\nfunction a(){a}\nreturn[a]})();")
-        );
+        assert!(made["made/b.js"].text.contains("function a(){a}\n"));
         assert_eq!(made["made/c.js"].modules, ["c.js"]);
         // The script that asks for it hands it over.
         assert_eq!(made["made/d.js"].modules, ["d.js"]);
@@ -683,9 +685,7 @@ mod tests {
         let made = bundle(&sources, "a.js").unwrap();
         assert_eq!(
             made["made/a.js"].text,
-            "const $0=(()=>{\nconst a=1;\nreturn{b:a}})();\n\
-             const $1=await(async()=>{\nconst a=await Promise.resolve($0);const b=()=>a;\nreturn[b]})();\n\
-             const{0:a}=$1;\na();\n"
+            "const c=1;\nconst b=await Promise.resolve({b:c}),a=()=>b;\na();\n"
         );
         sources[0].1 = "import('./c.js');";
         assert_eq!(
@@ -738,6 +738,46 @@ mod tests {
         let scripts = bundler.finish();
         assert_eq!(scripts.len(), 1);
         assert!(scripts[0].text.contains("new URL('./made/i.svg',"));
+    }
+
+    #[test]
+    fn names_of_modules_do_not_clash() {
+        let made = bundle(
+            &[
+                (
+                    "a.js",
+                    "import { b as c } from './b.js';\nimport { d } from './c.js';\nconst e = (f) => c(d, f);\n\
+                     export const load = async (g) => (await import('./d.js')).d(g, e);",
+                ),
+                ("b.js", "const e = 1;\nfunction d() { return e + e; }\nexport { d as b };"),
+                ("c.js", "import { b } from './b.js';\nexport { b as d };"),
+                ("d.js", "import { d as h } from './c.js';\nconst e = 2;\nexport const d = (f) => [h, e, f];"),
+            ],
+            "a.js",
+        )
+        .unwrap();
+        assert_eq!(
+            made["made/a.js"].text,
+            LOAD.to_owned()
+                + "const b=1;function a(){return b+b}\nconst c=b=>a(a,b);\
+                   export const load=async b=>(await $$('./made/d.js',()=>[a])).d(b,c);\n"
+        );
+        assert_eq!(
+            made["made/d.js"].text,
+            "let made;\nexport default(a)=>made??=(()=>{\nconst b=2,c=c=>[a,b,c];\nreturn{d:c}})();\n"
+        );
+    }
+
+    #[test]
+    fn entry_may_export_what_it_imports() {
+        let sources = [
+            ("a.js", "import { A } from './b.js';\nexport { A };"),
+            ("b.js", "export class A {}"),
+        ];
+        assert_eq!(
+            bundle(&sources, "a.js").unwrap()["made/a.js"].text,
+            "class a{}\nexport{a as A};\n"
+        );
     }
 
     #[test]

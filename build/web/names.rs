@@ -6,6 +6,7 @@
 //!
 //! What is not surely declared here counts as declared elsewhere, and keeps its name.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::{Kind, Token};
@@ -27,10 +28,16 @@ pub struct Names<'a> {
     pub roles: Vec<Role>,
     /// At the top of the module, for all of it.
     pub declared: BTreeSet<&'a str>,
+    /// Where that is.
+    pub top: BTreeSet<usize>,
     /// Where a function or a block declares one, for itself.
     pub inner: BTreeSet<usize>,
     /// Of each token in the body of a class at the top, the number of its member.
     pub members: Vec<usize>,
+    /// `const`, and the semicolon behind what it declares.
+    pub constants: BTreeSet<usize>,
+    /// The brackets of `(a) =>`.
+    pub needless: BTreeSet<usize>,
     /// The bracket that closes the one at an index.
     pub partners: BTreeMap<usize, usize>,
 }
@@ -141,6 +148,8 @@ struct Context {
     pattern: Option<bool>,
     /// In `const a = …, b = …;`, whether another declaration comes next.
     declarators: Option<bool>,
+    /// Where `const` is that these follow.
+    constant: Option<usize>,
     /// Whether what is declared here is there for all of the module.
     is_top: bool,
 }
@@ -151,6 +160,7 @@ impl Context {
             within,
             pattern: None,
             declarators: None,
+            constant: None,
             is_top: false,
         }
     }
@@ -162,7 +172,10 @@ pub fn names<'a>(tokens: &[Token<'a>]) -> Names<'a> {
         names: Names {
             roles: vec![Role::Other; tokens.len()],
             declared: BTreeSet::new(),
+            top: BTreeSet::new(),
             inner: BTreeSet::new(),
+            constants: BTreeSet::new(),
+            needless: BTreeSet::new(),
             members: vec![0; tokens.len()],
             partners: partners(tokens),
         },
@@ -305,7 +318,7 @@ impl<'a> Reader<'_, 'a> {
             && self.top().declarators.is_some()
             && self.ends_value(at.wrapping_sub(1));
         if is_of || RESERVED.contains(&token.text) {
-            return self.word(token);
+            return self.word(at, token);
         }
         // A label, and what leads to it.
         let begins = self.is_sign_at(at.wrapping_sub(1), &[";", "{", "}"]) || at == 0;
@@ -330,6 +343,7 @@ impl<'a> Reader<'_, 'a> {
     fn declare(&mut self, at: usize, token: Token<'a>) {
         if self.top().is_top {
             self.names.declared.insert(token.text);
+            self.names.top.insert(at);
         } else {
             self.names.inner.insert(at);
         }
@@ -352,11 +366,14 @@ impl<'a> Reader<'_, 'a> {
         pattern.is_some_and(std::mem::take)
     }
 
-    fn word(&mut self, token: Token<'a>) {
+    fn word(&mut self, at: usize, token: Token<'a>) {
         let depth = self.open.len();
         let top = self.top();
         match token.text {
-            "const" | "let" | "var" => top.declarators = Some(true),
+            "const" | "let" | "var" => {
+                top.declarators = Some(true);
+                top.constant = (token.text == "const").then_some(at);
+            }
             "of" | "in" => top.declarators = None,
             "class" => self.classes.push(depth),
             "case" | "default" => {
@@ -427,7 +444,13 @@ impl<'a> Reader<'_, 'a> {
                         top.pattern = top.pattern.map(|_| false);
                         top.declarators = top.declarators.map(|_| false);
                     }
-                    ";" => top.declarators = None,
+                    ";" => {
+                        let constant = top.constant.take();
+                        let ended = top.declarators.take().and(constant);
+                        self.names
+                            .constants
+                            .extend(ended.into_iter().flat_map(|it| [it, at]));
+                    }
                     _ => {}
                 }
                 self.is_block_colon = false;
@@ -438,6 +461,14 @@ impl<'a> Reader<'_, 'a> {
     fn begin(&mut self, at: usize, sign: &str) {
         let expects = self.expects();
         let is_parameters = sign == "(" && self.is_parameters(at);
+        let is_one = self.token(at + 1).is_some_and(|it| it.kind == Kind::Name);
+        if is_parameters
+            && is_one
+            && self.is_sign_at(at + 2, &[")"])
+            && self.is_sign_at(at + 3, &["=>"])
+        {
+            self.names.needless.extend([at, at + 2]);
+        }
         let within = if sign == "{" {
             self.curly(at)
         } else {
@@ -453,6 +484,7 @@ impl<'a> Reader<'_, 'a> {
             within,
             pattern: is_pattern.then_some(true),
             declarators: None,
+            constant: None,
             is_top,
         });
     }
@@ -519,13 +551,12 @@ impl<'a> Reader<'_, 'a> {
 }
 
 /// Names that browsers give to all scripts, and that a function may well give to a variable: what leads
-/// where depends on the place, so that they stay.
-const GLOBALS: [&str; 50] = [
+/// where depends on the place, so that they stay. The linter lets no script of ours use those that are not here
+/// without `window.`: `name`, `event`.
+const GLOBALS: [&str; 29] = [
     "alert",
-    "blur",
     "caches",
     "close",
-    "closed",
     "confirm",
     "console",
     "crypto",
@@ -533,43 +564,24 @@ const GLOBALS: [&str; 50] = [
     "currentTime",
     "customElements",
     "document",
-    "event",
-    "external",
     "fetch",
-    "find",
-    "focus",
-    "frames",
     "history",
     "indexedDB",
-    "innerHeight",
-    "innerWidth",
-    "length",
     "localStorage",
     "location",
     "matchMedia",
-    "menubar",
-    "name",
     "navigator",
-    "open",
-    "opener",
-    "origin",
-    "parent",
     "performance",
     "postMessage",
-    "print",
     "prompt",
     "queueMicrotask",
     "registerProcessor",
     "sampleRate",
     "screen",
-    "scroll",
     "self",
     "sessionStorage",
     "setInterval",
     "setTimeout",
-    "status",
-    "stop",
-    "top",
     "window",
 ];
 
@@ -578,18 +590,12 @@ pub fn may_change(name: &str) -> bool {
     !GLOBALS.contains(&name)
 }
 
-/// The order of letters for what a function has for itself, and for what all of a module has.
-pub const SMALL_FIRST: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-pub const LARGE_FIRST: &[u8; 52] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
 /// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
-pub fn short_names<'s>(
-    letters: &'static [u8; 52],
-    taken: &'s BTreeSet<&'s str>,
-) -> impl Iterator<Item = String> + 's {
-    let one = letters.iter().map(|it| (*it as char).to_string());
-    let two = letters.iter().flat_map(move |first| {
-        letters.iter().map(move |second| {
+pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = String> + 's {
+    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let one = LETTERS.iter().map(|it| (*it as char).to_string());
+    let two = LETTERS.iter().flat_map(|first| {
+        LETTERS.iter().map(move |second| {
             let pair = [*first, *second].map(char::from);
             pair.into_iter().collect()
         })
@@ -599,20 +605,34 @@ pub fn short_names<'s>(
     one.chain(two).filter(is_free)
 }
 
+/// The same, the shortest for what there is most of.
+pub fn short_names_by_use<K: Ord>(
+    counts: BTreeMap<K, usize>,
+    taken: &BTreeSet<&str>,
+) -> BTreeMap<K, String> {
+    let mut counts: Vec<(K, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    let keys = counts.into_iter().map(|(key, _)| key);
+    keys.zip(short_names(taken)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tokens::tokens;
     use super::*;
 
-    /// `a` for a variable, `a!` for a declared one, `{a}` for a shorthand, `#a` for a private name.
+    /// `a` for a variable, `a!` for one of the module, `a?` where a function or a block declares it, `a'` for the
+    /// same elsewhere, `{a}` for a shorthand, `#a` for a private name.
     fn told(source: &str) -> String {
         let tokens = tokens("a.js", source).unwrap();
         let names = names(&tokens);
-        let tell = |(token, role): (&Token<'_>, &Role)| {
-            let mark = if names.declared.contains(token.text) {
-                "!"
-            } else {
-                ""
+        let tell = |(at, (token, role)): (usize, (&Token<'_>, &Role))| {
+            let is_own = names.inner.iter().any(|it| tokens[*it].text == token.text);
+            let mark = match () {
+                () if names.declared.contains(token.text) => "!",
+                () if names.inner.contains(&at) => "?",
+                () if is_own => "'",
+                () => "",
             };
             match role {
                 Role::Other => None,
@@ -621,7 +641,8 @@ mod tests {
                 Role::Private => Some(token.text.to_owned()),
             }
         };
-        let told = tokens.iter().zip(&names.roles).filter_map(tell);
+        let told = tokens.iter().zip(&names.roles).enumerate();
+        let told = told.filter_map(tell);
         told.collect::<Vec<_>>().join(" ")
     }
 
@@ -634,32 +655,32 @@ mod tests {
                 "{a!} c! {d!} e {g!} h! i",
             ),
             ("const [a, , b = c] = d;", "a! b! c d"),
-            ("for (const a of b) c(a);", "a! b c a!"),
+            ("for (const a of b) c(a);", "a? b c a'"),
             (
                 "for (const of of of) of(`${of}`, [of]);",
-                "of! of! of! of! of!",
+                "of? of' of' of' of'",
             ),
             (
                 "const set = (get) => get; set(as);",
-                "set! get! get! set! as",
+                "set! get? get' set! as",
             ),
-            ("for (const [a, b] of c) {}", "a! b! c"),
+            ("for (const [a, b] of c) {}", "a? b? c"),
             (
                 "for (let i = 0, n = a.b; i < n; i++) {}",
-                "i! n! a i! n! i!",
+                "i? n? a i' n' i'",
             ),
             (
                 "function a(b, { c }, [d], e = f.g, ...h) {}",
-                "a! b! {c!} d! e! f h!",
+                "a! b? {c?} d? e? f h?",
             ),
-            ("function* a(b) { yield b; }", "a! b! b!"),
-            ("async function a(b) { await b; }", "async a! b! b!"),
-            ("const a = (b, c = d) => b;", "a! b! c! d b!"),
-            ("a(b => b.c);", "a b! b!"),
+            ("function* a(b) { yield b; }", "a! b? b'"),
+            ("async function a(b) { await b; }", "async a! b? b'"),
+            ("const a = (b, c = d) => b;", "a! b? c? d b'"),
+            ("a(b => b.c);", "a b? b'"),
             ("a((b), c);", "a b c"),
-            ("a(({ b }) => b);", "a {b!} b!"),
-            ("try {} catch (a) { b(a); }", "a! b a!"),
-            ("try {} catch ({ a }) { b(a); }", "{a!} b a!"),
+            ("a(({ b }) => b);", "a {b?} b'"),
+            ("try {} catch (a) { b(a); }", "a? b a'"),
+            ("try {} catch ({ a }) { b(a); }", "{a?} b a'"),
             ("if (a) { b = 1; }", "a b"),
             ("class A extends B { }", "A! B"),
         ] {
@@ -673,11 +694,11 @@ mod tests {
             ("a.b?.c[d].e;", "a d"),
             (
                 "a = { b: c, d, e() { f; }, get g() { h; }, async i(j) {}, 'k': l, [m]: n, ...o };",
-                "a c {d} f h j! l m n o",
+                "a c {d} f h j? l m n o",
             ),
             ("a = { get: b, async: c, set };", "a b c {set}"),
-            ("a = { get() {}, set(b) {} };", "a b!"),
-            ("a = { *b(c) {} };", "a c!"),
+            ("a = { get() {}, set(b) {} };", "a b?"),
+            ("a = { *b(c) {} };", "a c?"),
             ("a = b ? c : { d };", "a b c {d}"),
             ("a = { b: c ? d : e, f };", "a c d e {f}"),
             ("({ a, b: c } = d);", "{a} c d"),
@@ -701,7 +722,7 @@ mod tests {
     fn members_of_a_class_are_no_variables() {
         let source = "class A { a = b; static c = () => { d; }; #e = { f }; static #g; constructor(h) { this.#e = h; } \
             get i() { return j; } static async k(l, { m } = {}) { n; } *o() {} async *p() {} static { q; } r; [s]() {} 't'() {} get() {} }";
-        assert_eq!(told(source), "A! b d #e {f} #g h! #e h! j l! {m!} n q s");
+        assert_eq!(told(source), "A! b d #e {f} #g h? #e h' j l? {m?} n q s");
         assert_eq!(told("const a = class { b() { c; } };"), "a! c");
         assert_eq!(told("a(class extends B { c = d; });"), "a B d");
     }

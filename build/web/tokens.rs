@@ -351,10 +351,13 @@ pub struct Writer<'a> {
     unsure: Option<Token<'a>>,
     /// Whether a line ended in front of something that was left out.
     is_line_due: bool,
+    /// Whether constants were declared last, and more could follow.
+    ends_constants: bool,
 }
 
 impl<'a> Writer<'a> {
     pub fn put(&mut self, token: &Token<'a>) {
+        self.ends_constants = false;
         if let (Some(before), Some(sign)) = (self.unsure.take(), self.last)
             && is_needless(&before, &sign, token)
         {
@@ -398,6 +401,26 @@ impl<'a> Writer<'a> {
         });
     }
 
+    /// The semicolon behind constants.
+    pub fn end_constants(&mut self, semicolon: &Token<'a>) {
+        self.put(semicolon);
+        self.ends_constants = true;
+    }
+
+    /// `const`: a comma is enough where constants were declared last.
+    pub fn begin_constants(&mut self, word: &Token<'a>) {
+        if !self.ends_constants {
+            return self.put(word);
+        }
+        self.text.pop();
+        self.last = None;
+        self.put(&Token {
+            kind: Kind::Sign,
+            text: ",",
+            ..*word
+        });
+    }
+
     /// Leaves a token out.
     pub fn skip(&mut self, token: &Token<'a>) {
         self.is_line_due |= token.follows_line_end;
@@ -420,6 +443,7 @@ impl<'a> Writer<'a> {
         }
         self.text.push_str(text);
         self.unsure = None;
+        self.ends_constants = false;
         self.last = Some(Token {
             kind: Kind::Text,
             ..*token
@@ -432,6 +456,7 @@ impl<'a> Writer<'a> {
         }
         self.last = None;
         self.unsure = None;
+        self.ends_constants = false;
     }
 
     pub fn finish(mut self) -> String {

@@ -4,7 +4,7 @@ import test, { before } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { Comparison, exportsOf, importsOf, isLoader, loading, parse } from './same-script.js';
+import { Comparison, exportsOf, importsOf, isLoader, isLoading, loading, parse, walk } from './same-script.js';
 import { PAGES, served } from './served.js';
 
 const WEB = new URL('../../web/', import.meta.url);
@@ -16,8 +16,12 @@ const all = (end) =>
 /** The path of what the module `from` calls `place`. */
 const resolve = (from, place) => new URL(place, new URL(from, WEB)).href.slice(WEB.href.length);
 
-/** @type {Map<string, { path: string, module: any }>} */
+/** Of each path. */
 const modules = new Map();
+/** Variables of all modules: what one imports is the other's. */
+let variables;
+/** Which module a node is in that names another file. */
+const owners = new Map();
 let pages;
 let player;
 let scripts;
@@ -26,7 +30,12 @@ before(async () => {
   const { pages: documents, files, modules: lists } = await served();
   pages = documents;
   player = files.get('player.js');
-  for (const path of all('.js')) modules.set(path, parse(read(path)));
+  for (const path of all('.js')) {
+    const module = parse(read(path));
+    modules.set(path, module);
+    walk(module.ast, (node) => owners.set(node, path));
+  }
+  variables = linked();
   scripts = new Map();
   for (const [name, text] of files) if (name.endsWith('.js')) scripts.set(name, takenApart(name, text, lists[name]));
   // A script in a page itself is the one beside it.
@@ -36,52 +45,44 @@ before(async () => {
   }
 });
 
-/**
- * A bundle's modules, each with its statements, its imports and its exports.
- *
- *   const $0=(()=>{const{0:a}=$1; … return[b,c]})();
- */
-function takenApart(name, text, inside) {
-  const script = parse(text);
-  let body = script.ast.body.filter((node) => !isLoader(node));
-  let given = [];
-  const main = body.find(({ type }) => type === 'ExportDefaultDeclaration');
-  if (main) {
-    // Loaded on demand: what it gets, and the block that runs once.
-    given = main.declaration.params.map(({ name: parameter }) => parameter);
-    body = main.declaration.body.right.callee.body.body;
-    assert.equal(body.at(-1).type, 'ReturnStatement');
-    body = body.slice(0, -1);
+function linked() {
+  const imported = new Map();
+  for (const [path, module] of modules) {
+    for (const one of importsOf(module)) {
+      const variable = exportsOf(modules.get(resolve(path, one.path))).get(one.imported);
+      assert.ok(variable, `${path} imports ${one.imported}`);
+      imported.set(one.variable, variable);
+    }
   }
-  const parts = inside.map((path, index) => {
-    const isEntry = !main && index === inside.length - 1;
-    return { path, ...(isEntry ? { number: null, body: body.slice(index), returned: null } : unwrapped(body[index])) };
-  });
-  return { name, script, given, parts, isOnDemand: Boolean(main) };
+  const origin = (variable) => (imported.has(variable) ? origin(imported.get(variable)) : variable);
+  const own = [...modules.values()].flatMap((module) => [...module.variables]);
+  return new Map(own.map(([identifier, variable]) => [identifier, origin(variable)]));
 }
 
-/** `const $0=(()=>{ … return{…}})()` */
-function unwrapped(declaration) {
-  const [{ id, init }] = declaration.declarations;
-  const body = (init.type === 'AwaitExpression' ? init.argument : init).callee.body.body;
-  const last = body.at(-1);
-  assert.equal(last.type, 'ReturnStatement');
-  return { number: id.name, body: body.slice(0, -1), returned: last.argument };
-}
+/** What a module exports: name → variable. */
+const exported = (path) => new Map([...exportsOf(modules.get(path))].map(([name, variable]) => [name, variables.get(variable)]));
 
-/** The statements that take the exports of other modules, and the others. */
-function split(part) {
-  const isImport = ({ type, declarations }) => type === 'VariableDeclaration' && /^\$\d+$/.test(declarations[0].init?.name ?? '');
-  const count = part.body.findIndex((node) => !isImport(node));
-  const at = count < 0 ? part.body.length : count;
-  return [part.body.slice(0, at), part.body.slice(at)];
+/**
+ * A bundle's statements, and on demand also what it is given and what it returns.
+ *
+ *   let made;export default(a,b)=>made??=(()=>{ … return{c:d}})();
+ */
+function takenApart(name, text, paths) {
+  const script = parse(text);
+  const body = script.ast.body.filter((node) => !isLoader(node));
+  const main = body.find(({ type }) => type === 'ExportDefaultDeclaration');
+  if (!main) return { name, script, paths, body, given: [], returned: null };
+  const inner = main.declaration.body.right.callee.body.body;
+  assert.equal(inner.at(-1).type, 'ReturnStatement');
+  const returned = inner.at(-1).argument.properties;
+  return { name, script, paths, body: inner.slice(0, -1), given: main.declaration.params, returned };
 }
 
 test('every page names the script that begins with its own module, or one for each player', () => {
   // The page for errors has no script.
   assert.deepEqual(all('.html'), [...Object.values(PAGES), 'errors/error.html'].sort());
   for (const [page, html] of pages) {
-    const named = [...html.matchAll(/="(?:\.\.\/)?assets\/([^"]+\.js)"/g)].map(([, name]) => scripts.get(name).parts.at(-1).path);
+    const named = [...html.matchAll(/="(?:\.\.\/)?assets\/([^"]+\.js)"/g)].map(([, name]) => scripts.get(name).paths.at(-1));
     const isTagged = /<script type="module" src="/.test(html);
     if (page === 'watch/watch.html') assert.deepEqual([named, isTagged], [['watch/watch-codecs.js', 'watch/watch-mse.js'], false]);
     else assert.deepEqual([named, isTagged], [[page.replace('.html', '.js')], true]);
@@ -90,10 +91,9 @@ test('every page names the script that begins with its own module, or one for ea
 
 test('every module in web is of use to a page, and is once in each script', () => {
   const used = new Set();
-  for (const { name, parts } of scripts.values()) {
-    const inside = parts.map(({ path }) => path);
-    assert.equal(new Set(inside).size, inside.length, name);
-    for (const path of inside) used.add(path);
+  for (const { name, paths } of scripts.values()) {
+    assert.equal(new Set(paths).size, paths.length, name);
+    for (const path of paths) used.add(path);
   }
   assert.deepEqual(all('.js'), [...used].sort());
 });
@@ -106,17 +106,19 @@ test('scripts import nothing', () => {
   }
 });
 
-test('every module in a script is the one that is written, and gets what it imports', () => {
-  // One on demand gets modules of the page's.
-  const ordered = [...scripts.values()].sort((one, other) => one.isOnDemand - other.isOnDemand);
-  for (const script of ordered) {
-    for (const part of script.parts) {
-      try {
-        compare(script, part);
-      } catch (error) {
-        error.message = `${part.path} in ${script.name}: ${error.message}`;
-        throw error;
-      }
+test('a script does what its modules do that are written, and hands on what others import', () => {
+  // Those on demand wait for one that loads them.
+  const waiting = new Set(scripts.values());
+  const given = new Map();
+  while (waiting.size) {
+    const next = [...waiting].find(({ name, returned }) => !returned || given.has(name));
+    assert.ok(next, `no script loads ${[...waiting].map(({ name }) => name)}`);
+    waiting.delete(next);
+    try {
+      compare(next, given);
+    } catch (error) {
+      error.message = `${next.name}: ${error.message}`;
+      throw error;
     }
   }
 });
@@ -124,82 +126,45 @@ test('every module in a script is the one that is written, and gets what it impo
 /** The name that leads to a script, from `assets/` or from beside it. */
 const nameAt = (place) => place.replace(/^\.\/(assets\/)?/, '');
 
-/** Modules, by the numbers that they have in a script: `{ path, part }`. */
-function placesOf(script) {
-  const found = new Map(script.parts.map((part) => [part.number, { path: part.path, part }]));
-  if (script.isOnDemand) {
-    const handed = handedTo(script.name);
-    script.given.forEach((number, index) => found.set(number, handed[index]));
-  }
-  return found;
-}
-
-/** What the scripts that load one on demand hand over to it: the same, whichever does. */
-function handedTo(name) {
-  const handed = [];
-  for (const other of scripts.values()) {
-    walk(other.script.ast, (node) => {
-      const loaded = node.type === 'CallExpression' ? loading(node) : null;
-      if (loaded?.name && nameAt(loaded.name) === name) handed.push(loaded.given.map((number) => placesOf(other).get(number)));
-    });
-  }
-  assert.ok(handed.length > 0, `no script loads ${name}`);
-  const paths = (given) => given.map(({ path }) => path);
-  for (const one of handed) assert.deepEqual(paths(one), paths(handed[0]), name);
-  return handed[0];
-}
-
-function walk(node, look) {
-  if (Array.isArray(node)) node.forEach((one) => walk(one, look));
-  else if (node && typeof node === 'object') {
-    if (node.type) look(node);
-    for (const value of Object.values(node)) walk(value, look);
-  }
-}
-
-function compare(script, part) {
-  const written = modules.get(part.path);
-  assert.ok(written, 'there is no such module');
-  const begin = (name) => scripts.get(nameAt(name))?.parts.at(-1).path ?? nameAt(name).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
-  const loaded = ({ name, given: [number] }) => (name ? begin(name) : placesOf(script).get(number).path);
-  const comparison = new Comparison(written, script.script, {
-    onDemand: (place, made) => assert.equal(loaded(loading(made)), resolve(part.path, place)),
-    url: (place, made) => assert.equal(begin(made), resolve(part.path, place)),
+/** Compares a script with its modules. `given`: what scripts are handed, by their names; this adds what it hands over. */
+function compare({ name, script, paths, body, given: parameters, returned }, given) {
+  const begin = (place) => scripts.get(nameAt(place))?.paths.at(-1) ?? nameAt(place).replace(/-[0-9a-f]{10}(?=\.\w+$)/, '');
+  const pairs = (properties, own) => {
+    assert.deepEqual(properties.map(({ key }) => key.name).sort(), [...own.keys()].sort(), 'exports');
+    for (const { key, value } of properties) comparison.pair(own.get(key.name), script.variables.get(value), key.name);
+  };
+  const comparison = new Comparison({ variables }, script, {
+    onDemand: (written, made) => {
+      const wanted = resolve(owners.get(written), written.source.value);
+      const loaded = loading(made);
+      if (loaded.name) assert.equal(begin(loaded.name), wanted);
+      else pairs(loaded.properties, exported(wanted));
+    },
+    url: (written, made) => assert.equal(begin(made), resolve(owners.get(written), written.arguments[0].value)),
   });
-  const [imports, statements] = split(part);
-  const { variables } = script.script;
-  const numbers = placesOf(script);
-  const got = new Map();
-  for (const { declarations } of imports) {
-    for (const { id, init } of declarations) {
-      const from = numbers.get(init.name);
-      for (const { key, value } of id.properties) {
-        got.set(`${from.path} ${key.name ?? from.part.exported[key.value]}`, variables.get(value));
-      }
-    }
-  }
-  for (const { path, imported, variable } of importsOf(written)) {
-    const made = got.get(`${resolve(part.path, path)} ${imported}`);
-    // What nothing uses may be left out.
-    if (made) comparison.pair(variable, made, imported);
-  }
-  comparison.statements(written.ast.body, statements);
-  if (!part.returned) {
-    // An entry: what it exports keeps its name.
-    const [own, made] = [exportsOf(written), exportsOf(script.script)];
+  const handed = given.get(name) ?? [];
+  assert.equal(parameters.length, handed.length);
+  parameters.forEach((parameter, at) => comparison.pair(handed[at], script.variables.get(parameter), parameter.name));
+  comparison.statements(
+    paths.flatMap((path) => modules.get(path).ast.body),
+    body,
+  );
+  const own = exported(paths.at(-1));
+  if (returned) pairs(returned, own);
+  else {
+    // What an entry exports keeps its name.
+    const made = exportsOf(script);
     assert.deepEqual([...made.keys()].sort(), [...own.keys()].sort(), 'exports');
-    for (const [name, variable] of made) comparison.pair(own.get(name), variable, name);
-    return;
+    for (const [each, variable] of made) comparison.pair(own.get(each), variable, each);
   }
-  // By name, or by number, which leads to the same variable.
-  const exported = exportsOf(written);
-  for (const { key, value } of part.returned.properties ?? []) {
-    comparison.pair(exported.get(key.name), variables.get(value), key.name);
-  }
-  part.exported = part.returned.elements?.map((element) => {
-    const name = [...exported].find(([, variable]) => comparison.leadsTo(variable) === variables.get(element))?.[0];
-    assert.ok(name, `${element.name} is no export`);
-    return name;
+  walk(script.ast, (node) => {
+    const loaded = isLoading(node) ? loading(node) : null;
+    if (!loaded?.name) return;
+    const over = loaded.given.map((each) => comparison.standsFor(script.variables.get(each)));
+    assert.ok(!over.includes(undefined), `${loaded.name} is handed what is no variable`);
+    // The same, whichever script loads it.
+    assert.deepEqual(over, given.get(nameAt(loaded.name)) ?? over, loaded.name);
+    given.set(nameAt(loaded.name), over);
   });
 }
 
@@ -214,6 +179,7 @@ test('a bundle that does something else is noticed', () => {
     new Comparison(source, bundle, {}).statements(source.ast.body, bundle.ast.body);
   };
   same('let a = 1; export function b(c) { return { a, c }; }', 'let d=1;function e(a){return{a:d,c:a}}');
+  same('const a = 1; const b = 2, c = a; f(b, c);', 'const a=1,b=2,c=a;f(b,c);');
   same('class A { #b; c() { return this.#b; } } function d() {}', 'class A{#c;c(){return this.#c}}');
   for (const [written, made] of [
     ['let a = 1; f(a);', 'let b=1;f(a);'],

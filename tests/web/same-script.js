@@ -9,9 +9,12 @@ const OPTIONS = { ecmaVersion: 'latest', sourceType: 'module' };
 /** Where a node is, and how its text is written, tells nothing. */
 const NOT_COMPARED = new Set(['type', 'start', 'end', 'range', 'loc', 'parent', 'shorthand']);
 
-/** A script's tree, and what its names mean. */
+/** A script's tree, each constant in a statement of its own, and what its names mean. */
 export function parse(text) {
   const ast = espree.parse(text, { ...OPTIONS, range: true });
+  walk(ast, (node) => {
+    for (const key of ['body', 'consequent']) if (Array.isArray(node[key])) node[key] = node[key].flatMap(apart);
+  });
   const manager = eslintScope.analyze(ast, { ...OPTIONS, ecmaVersion: 2024 });
   /**
    * Identifier → the one that declares it (a class has a variable within itself, too). Names of
@@ -25,6 +28,23 @@ export function parse(text) {
     }
   }
   return { ast, variables };
+}
+
+/** `const a=1,b=2`, also exported, is the same as two statements. */
+function apart(node) {
+  const declaration = node.type === 'ExportNamedDeclaration' ? node.declaration : node;
+  if (declaration?.type !== 'VariableDeclaration' || declaration.kind !== 'const') return [node];
+  const each = declaration.declarations.map((one) => ({ ...declaration, declarations: [one] }));
+  return declaration === node ? each : each.map((one) => ({ ...node, declaration: one }));
+}
+
+/** Calls `look` for a node and all in it. */
+export function walk(node, look) {
+  if (Array.isArray(node)) node.forEach((one) => walk(one, look));
+  else if (node && typeof node === 'object' && !(node instanceof RegExp)) {
+    if (node.type) look(node);
+    for (const value of Object.values(node)) walk(value, look);
+  }
 }
 
 /** `export` in front of a declaration changes nothing within its module. */
@@ -53,7 +73,7 @@ export function exportsOf({ ast, variables }) {
   return found;
 }
 
-/** Compares the statements of one module with those in a bundle. */
+/** Compares the statements of modules with those in a bundle. */
 export class Comparison {
   #source;
   #bundle;
@@ -61,9 +81,10 @@ export class Comparison {
   /** Variables of the source, and theirs of the bundle. */
   #paired = new Map();
   #pairedBack = new Map();
-  #privates = [new Map(), new Map()];
+  /** Private names of the class that is open, and theirs of the bundle. @type {[Map<string, string>, Map<string, string>] | null} */
+  #privates = null;
 
-  /** `loads` compares `import('./a.js')` and the string in `new URL('./a.js', import.meta.url)`. */
+  /** `loads` compares what stands for `import('./a.js')`, and the string in `new URL('./a.js', import.meta.url)`. */
   constructor(source, bundle, loads) {
     this.#source = source;
     this.#bundle = bundle;
@@ -94,9 +115,9 @@ export class Comparison {
     this.#pairedBack.set(made, written);
   }
 
-  /** The variable of the bundle that is one of the source. */
-  leadsTo(written) {
-    return this.#paired.get(written);
+  /** The variable of the source that is one of the bundle. */
+  standsFor(made) {
+    return this.#pairedBack.get(made);
   }
 
   #same(written, made) {
@@ -114,7 +135,7 @@ export class Comparison {
       return;
     }
     if (written.type === 'ImportExpression') {
-      this.#loads.onDemand(written.source.value, made);
+      this.#loads.onDemand(written, made);
       return;
     }
     assert.equal(made?.type, written.type);
@@ -130,8 +151,14 @@ export class Comparison {
       return;
     }
     if (isUrl(written)) {
-      this.#loads.url(written.arguments[0].value, made.arguments[0].value);
+      this.#loads.url(written, made.arguments[0].value);
       this.#same(written.arguments[1], made.arguments[1]);
+      return;
+    }
+    if (written.type === 'ClassBody' && !this.#privates) {
+      this.#privates = [new Map(), new Map()];
+      this.#same(written.body, made.body);
+      this.#privates = null;
       return;
     }
     const keys = Object.keys(written).filter((key) => !NOT_COMPARED.has(key));
@@ -166,7 +193,7 @@ function shape(node) {
         parts.push('loaded');
         return;
       }
-      if (value.type === 'CallExpression' && isLoading(value)) {
+      if (isLoading(value)) {
         parts.push('loaded');
         return;
       }
@@ -182,19 +209,20 @@ function shape(node) {
   return parts.join(' ');
 }
 
-/** What a bundle has in place of `import('./a.js')`: what it loads, and what it hands over; or the module that is there. */
+/**
+ * What a bundle has in place of `import('./a.js')`: the script that it loads with the variables that it hands over, or
+ * the properties of the module that is there.
+ */
 export function loading(node) {
-  const given = (nodes) => nodes.map(({ name }) => name);
-  if (node.callee.name === LOAD) {
-    const [{ value }, { body }] = node.arguments;
-    return { name: value, given: given(body.elements) };
-  }
-  return { name: null, given: given(node.arguments) };
+  if (node.callee.name !== LOAD) return { name: null, given: [], properties: node.arguments[0]?.properties ?? [] };
+  const [{ value }, { body }] = node.arguments;
+  return { name: value, given: body.elements, properties: [] };
 }
 
-/** The function of a bundle that loads others: `$$('./a.js',()=>[$0])`. */
+/** The function of a bundle that loads others: `$$('./a.js',()=>[a])`. */
 const LOAD = '$$';
 export const isLoader = ({ declarations }) => declarations?.[0].id.name === LOAD;
 
-const isLoading = ({ callee }) =>
-  callee.name === LOAD || (callee.type === 'MemberExpression' && callee.object.name === 'Promise' && callee.property.name === 'resolve');
+export const isLoading = ({ type, callee }) =>
+  type === 'CallExpression' &&
+  (callee.name === LOAD || (callee.type === 'MemberExpression' && callee.object.name === 'Promise' && callee.property.name === 'resolve'));
