@@ -2,10 +2,11 @@
 //!
 //! Only what our pages use is understood; all else ends the build with a message.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, line_at};
-use super::names::{Names, Role, may_change, names, short_names};
+use super::names::{Extent, Names, Role, names, short_names};
 use super::tokens::{Kind, Token, Writer, tokens};
 
 /// `import { a as b } from './c.js'`: each of its names.
@@ -76,54 +77,27 @@ pub struct Live<'a> {
     pub variables: BTreeSet<&'a str>,
 }
 
-/// A part of a module whose functions' own variables are no other part's: a statement at its top, or a member
-/// of a class there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Section {
-    unit: usize,
-    member: usize,
-}
-
 /// Shorter names, by those that they stand for.
 pub type ShortNames<'a> = BTreeMap<&'a str, String>;
-
-/// The variables of a section.
-#[derive(Default)]
-struct SectionNames<'a> {
-    /// As they come.
-    used: Vec<&'a str>,
-    counts: BTreeMap<&'a str, usize>,
-    /// Those that functions and blocks in it declare.
-    declared: BTreeSet<&'a str>,
-    /// Those that are named where they are not declared.
-    referenced: BTreeSet<&'a str>,
-}
-
-impl<'a> SectionNames<'a> {
-    /// Those that the module or another place declares.
-    fn others(&self) -> impl Iterator<Item = &'a str> {
-        let used = self.used.iter().copied();
-        used.filter(|name| !self.declared.contains(name))
-    }
-}
 
 /// Which variables a module uses.
 #[derive(Default)]
 pub struct Uses<'a> {
     /// How often those that it declares at its top, or imports.
     pub own: BTreeMap<&'a str, usize>,
-    /// Those of elsewhere, and those that keep their names.
+    /// Those of elsewhere, and exports of an entry, which keep their names.
     pub others: BTreeSet<&'a str>,
 }
 
-/// What is called otherwise.
-struct Renamed<'n, 'a> {
-    /// What all of the module has.
-    module: &'n ShortNames<'a>,
-    /// What functions and blocks have for themselves.
-    inner: BTreeMap<Section, ShortNames<'a>>,
-    /// Private names, by statements at the top.
-    privates: BTreeMap<usize, ShortNames<'a>>,
+/// What a name in a module's text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meaning<'a> {
+    /// A variable that the module declares at its top, or imports.
+    Own(&'a str),
+    /// One of a function or of a block.
+    Inner(&'a str, Extent),
+    /// One of elsewhere.
+    Other(&'a str),
 }
 
 impl<'a> Module<'a> {
@@ -242,11 +216,7 @@ impl<'a> Module<'a> {
     ) -> String {
         let renamed = self.rename(is_entry, live, names, places);
         let mut writer = Writer::default();
-        let pieces = live.units.iter().flat_map(|unit| {
-            let pieces = self.pieces_of(*unit).iter();
-            pieces.map(|piece| (*unit, piece))
-        });
-        for (unit, piece) in pieces {
+        for piece in live.units.iter().flat_map(|unit| self.pieces_of(*unit)) {
             match piece {
                 Piece::Token(at) if self.names.needless.contains(at) => {
                     writer.skip(&self.tokens[*at]);
@@ -254,7 +224,7 @@ impl<'a> Module<'a> {
                 Piece::Token(at) => {
                     let token = self.tokens[*at];
                     let other = Token {
-                        text: self.new_name(unit, *at, &renamed),
+                        text: renamed.get(at).map_or(token.text, String::as_str),
                         ..token
                     };
                     let is_constants = self.names.constants.contains(at);
@@ -273,8 +243,9 @@ impl<'a> Module<'a> {
                 Piece::Export(at) => writer.skip(&self.tokens[*at]),
                 Piece::ExportList(list) if is_entry => {
                     let pair = |(local, exported): &(usize, usize)| {
-                        let local = self.new_name(unit, *local, &renamed);
-                        format!("{local} as {}", self.tokens[*exported].text)
+                        let local = self.tokens[*local].text;
+                        let short = names.get(local).map_or(local, String::as_str);
+                        format!("{short} as {}", self.tokens[*exported].text)
                     };
                     let list: Vec<_> = list.iter().map(pair).collect();
                     writer.put_lines(&format!("export{{{}}};", list.join(",")));
@@ -291,131 +262,128 @@ impl<'a> Module<'a> {
         writer.finish()
     }
 
-    fn section(&self, unit: usize, at: usize) -> Section {
-        let member = self.names.members[at];
-        Section { unit, member }
-    }
-
-    /// What the name at this token is called.
-    fn new_name<'n>(&'n self, unit: usize, at: usize, renamed: &'n Renamed<'n, 'a>) -> &'n str {
-        let text = self.tokens[at].text;
-        let inner = || renamed.inner.get(&self.section(unit, at))?.get(text);
-        let short = match self.names.roles[at] {
-            Role::Private => renamed
-                .privates
-                .get(&unit)
-                .and_then(|names| names.get(text)),
-            _ => inner().or_else(|| renamed.module.get(text)),
-        };
-        short.map_or(text, String::as_str)
-    }
-
-    /// Its variables, by sections.
-    fn sections(&self, is_entry: bool, live: &Live<'a>) -> BTreeMap<Section, SectionNames<'a>> {
+    /// What each name stands for that is a variable.
+    fn meanings(&self, is_entry: bool, live: &Live<'a>) -> Vec<(usize, Meaning<'a>)> {
         let own = self.own_names(is_entry);
-        let mut sections: BTreeMap<Section, SectionNames<'a>> = BTreeMap::new();
-        for (unit, at) in self.live_tokens(live) {
-            if !matches!(self.names.roles[at], Role::Variable | Role::Shorthand) {
-                continue;
-            }
-            let text = self.tokens[at].text;
-            let section = sections.entry(self.section(unit, at)).or_default();
-            let count = section.counts.entry(text).or_default();
-            if *count == 0 {
-                section.used.push(text);
-            }
-            *count += 1;
-            if !self.names.top.contains(&at) {
-                section.referenced.insert(text);
-            }
-            if self.names.inner.contains(&at) && !own.contains(text) && may_change(text) {
-                section.declared.insert(text);
-            }
+        let mut extents: BTreeMap<&str, BTreeSet<Extent>> = BTreeMap::new();
+        for (at, extent) in &self.names.inner {
+            let of_name = extents.entry(self.tokens[*at].text).or_default();
+            of_name.insert(*extent);
         }
-        sections
-    }
-
-    fn live_tokens(&self, live: &Live<'a>) -> impl Iterator<Item = (usize, usize)> {
         let units = live.units.iter();
-        units.flat_map(|unit| self.tokens_of(*unit).map(|at| (*unit, at)))
+        let tokens = units.flat_map(|unit| self.tokens_of(*unit));
+        let is_variable =
+            |at: &usize| matches!(self.names.roles[*at], Role::Variable | Role::Shorthand);
+        let meaning = |at: usize| {
+            let name = self.tokens[at].text;
+            let around = extents.get(name).into_iter().flatten();
+            // The innermost begins last.
+            let innermost = around.filter(|extent| extent.has(at)).next_back();
+            match innermost {
+                _ if own.contains(name) => Meaning::Own(name),
+                Some(extent) => Meaning::Inner(name, *extent),
+                None => Meaning::Other(name),
+            }
+        };
+        let tokens = tokens.filter(is_variable);
+        tokens.map(|at| (at, meaning(at))).collect()
     }
 
     pub fn uses(&self, is_entry: bool, live: &Live<'a>) -> Uses<'a> {
-        let own = self.own_names(is_entry);
         let mut uses = Uses::default();
-        for section in self.sections(is_entry, live).values() {
-            for name in section.others() {
-                if own.contains(name) {
-                    *uses.own.entry(name).or_default() += section.counts[name];
-                } else {
-                    uses.others.insert(name);
-                }
+        for (_, meaning) in self.meanings(is_entry, live) {
+            match meaning {
+                Meaning::Own(name) => *uses.own.entry(name).or_default() += 1,
+                Meaning::Inner(..) => {}
+                Meaning::Other(name) => drop(uses.others.insert(name)),
             }
         }
         uses
     }
 
-    /// Words in what stands in place of imports on demand: variables of the script that no function there may hide.
-    fn handed_over(
-        &self,
-        live: &Live<'a>,
-        places: &dyn Places,
-    ) -> BTreeMap<Section, BTreeSet<String>> {
-        let mut all: BTreeMap<Section, BTreeSet<String>> = BTreeMap::new();
-        for unit in &live.units {
-            for piece in self.pieces_of(*unit) {
-                if let Piece::OnDemand(at, path) = piece {
-                    let text = places.on_demand(path);
-                    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
-                    let words = words.map(str::to_owned);
-                    all.entry(self.section(*unit, *at))
-                        .or_default()
-                        .extend(words);
-                }
-            }
-        }
-        all
-    }
-
-    /// Shorter names for what functions declare, and for private names: the same few in each, by the order in
-    /// which they come, so that functions look alike, and compress well.
-    fn rename<'n>(
+    /// Shorter names, by their tokens. What functions declare has the same few names in each, by the order in which
+    /// it comes, so that functions look alike, and compress well.
+    fn rename(
         &self,
         is_entry: bool,
         live: &Live<'a>,
-        names: &'n ShortNames<'a>,
+        names: &ShortNames<'a>,
         places: &dyn Places,
-    ) -> Renamed<'n, 'a> {
+    ) -> BTreeMap<usize, String> {
+        let meanings = self.meanings(is_entry, live);
         let handed_over = self.handed_over(live, places);
-        let inner = self.sections(is_entry, live).into_iter();
-        let inner = inner.map(|(section, variables)| {
-            // A function may hide its own name.
-            let others = variables.others();
-            let others = others.filter(|name| variables.referenced.contains(name));
-            let others = others.map(|name| names.get(name).map_or(name, String::as_str));
-            let words = handed_over.get(&section).into_iter().flatten();
-            let taken: BTreeSet<&str> = others.chain(words.map(String::as_str)).collect();
-            let inner = variables.used.iter().copied();
-            let inner = inner.filter(|name| variables.declared.contains(name));
-            (section, inner.zip(short_names(&taken)).collect())
-        });
-        let mut came: BTreeMap<usize, Vec<&'a str>> = BTreeMap::new();
-        for (unit, at) in self.live_tokens(live) {
-            let (text, privates) = (self.tokens[at].text, came.entry(unit).or_default());
-            if self.names.roles[at] == Role::Private && !privates.contains(&text) {
-                privates.push(text);
+        let mut inner: Vec<(&str, Extent)> = Vec::new();
+        for (_, meaning) in &meanings {
+            if let Meaning::Inner(name, extent) = *meaning
+                && !inner.contains(&(name, extent))
+            {
+                inner.push((name, extent));
+            }
+        }
+        // Outer ones first.
+        inner.sort_by_key(|(_, extent)| (extent.begin, Reverse(extent.end)));
+        let mut short: BTreeMap<Meaning<'a>, String> = BTreeMap::new();
+        for (_, meaning) in &meanings {
+            if let Meaning::Own(name) | Meaning::Other(name) = meaning {
+                let called = names.get(name).cloned();
+                short.insert(*meaning, called.unwrap_or_else(|| (*name).to_owned()));
+            }
+        }
+        for (name, extent) in inner {
+            // A function may hide what it does not name, also itself.
+            let named = meanings.iter().filter(|(at, meaning)| {
+                let is_beside = matches!(meaning, Meaning::Inner(_, other) if *other == extent);
+                is_beside || extent.has(*at) && !self.names.top.contains(at)
+            });
+            let named = named.filter_map(|(_, meaning)| short.get(meaning));
+            let handed_over = handed_over.iter().filter(|(at, _)| extent.has(*at));
+            let taken = named.chain(handed_over.map(|(_, word)| word));
+            let taken: BTreeSet<&str> = taken.map(String::as_str).collect();
+            let free = short_names(&taken).next();
+            short.insert(
+                Meaning::Inner(name, extent),
+                free.unwrap_or_else(|| name.to_owned()),
+            );
+        }
+        let variables = meanings.iter();
+        let mut renamed: BTreeMap<usize, String> = variables
+            .map(|(at, meaning)| (*at, short[meaning].clone()))
+            .collect();
+        for unit in &live.units {
+            renamed.extend(self.rename_privates(*unit));
+        }
+        renamed
+    }
+
+    /// Shorter private names in one statement at the top.
+    fn rename_privates(&self, unit: usize) -> Vec<(usize, String)> {
+        let privates = || {
+            self.tokens_of(unit)
+                .filter(|at| self.names.roles[*at] == Role::Private)
+        };
+        let mut came: Vec<&str> = Vec::new();
+        for at in privates() {
+            if !came.contains(&self.tokens[at].text) {
+                came.push(self.tokens[at].text);
             }
         }
         let none = BTreeSet::new();
-        let privates = came.into_iter().map(|(unit, names)| {
-            let short = short_names(&none).map(|name| format!("#{name}"));
-            (unit, names.into_iter().zip(short).collect())
-        });
-        Renamed {
-            module: names,
-            inner: inner.collect(),
-            privates: privates.collect(),
+        let short: ShortNames<'_> = came.into_iter().zip(short_names(&none)).collect();
+        let renamed = privates().map(|at| (at, format!("#{}", short[self.tokens[at].text])));
+        renamed.collect()
+    }
+
+    /// Words in what stands in place of imports on demand: variables of the script that no function there may hide.
+    fn handed_over(&self, live: &Live<'a>, places: &dyn Places) -> Vec<(usize, String)> {
+        let mut all = Vec::new();
+        for piece in live.units.iter().flat_map(|unit| self.pieces_of(*unit)) {
+            if let Piece::OnDemand(at, path) = piece {
+                let text = places.on_demand(path);
+                let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+                all.extend(words.map(|word| (*at, word.to_owned())));
+            }
         }
+        all
     }
 
     /// Names that stand for the same in all of the module, and that it declares or imports.
@@ -426,7 +394,6 @@ impl<'a> Module<'a> {
         if is_entry {
             own.retain(|name| !self.exported_where_declared.contains(name));
         }
-        own.retain(|name| may_change(name));
         own
     }
 }
@@ -890,14 +857,14 @@ mod tests {
                 "const { a = b } = c; d(a.e, { a });",
                 "const{a=b}=c;d(a.e,{a});",
             ),
-            // A name that only some functions declare, and one of the browser's.
+            // Names that a function declares, and that are the browser's elsewhere.
             (
                 "function f(name) { return name; } f(window.name, name);",
                 "function a(a){return a}a(window.name,name);",
             ),
             (
                 "function f(location) { return location; } f(location);",
-                "function a(location){return location}a(location);",
+                "function a(a){return a}a(location);",
             ),
             // Each function has the same few names, but for those of the module that it uses.
             (
@@ -919,11 +886,11 @@ mod tests {
             ),
             (
                 "f((one) => one, async (two) => two, (three, four) => four, (five) => ({ five }));",
-                "f(a=>a,async b=>b,(c,d)=>d,e=>({five:e}));",
+                "f(a=>a,async a=>a,(a,b)=>b,a=>({five:a}));",
             ),
             (
                 "f(one, (...two) => two, ({ three }) => three);",
-                "f(one,(...a)=>a,({three:b})=>b);",
+                "f(one,(...a)=>a,({three:a})=>a);",
             ),
             (
                 "const one = f(); const two = f(one, two); let three; const four = f(); for (const five = 1; ; ) {} const six = f();",

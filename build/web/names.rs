@@ -22,6 +22,19 @@ pub enum Role {
     Private,
 }
 
+/// The first and the last token of a function, from its parameters on, of a loop, from its head on, or of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Extent {
+    pub begin: usize,
+    pub end: usize,
+}
+
+impl Extent {
+    pub fn has(self, at: usize) -> bool {
+        (self.begin..=self.end).contains(&at)
+    }
+}
+
 #[derive(Debug)]
 pub struct Names<'a> {
     /// Of each token.
@@ -30,10 +43,8 @@ pub struct Names<'a> {
     pub declared: BTreeSet<&'a str>,
     /// Where that is.
     pub top: BTreeSet<usize>,
-    /// Where a function or a block declares one, for itself.
-    pub inner: BTreeSet<usize>,
-    /// Of each token in the body of a class at the top, the number of its member.
-    pub members: Vec<usize>,
+    /// Where a function or a block declares one, and the part of the module that has it.
+    pub inner: BTreeMap<usize, Extent>,
     /// `const`, and the semicolon behind what it declares.
     pub constants: BTreeSet<usize>,
     /// The brackets of `(a) =>`.
@@ -152,16 +163,22 @@ struct Context {
     constant: Option<usize>,
     /// Whether what is declared here is there for all of the module.
     is_top: bool,
+    /// Where its bracket is.
+    begin: usize,
+    /// Of parameters, the function; of a loop's head, the loop.
+    scope: Option<Extent>,
 }
 
 impl Context {
-    fn new(within: Within) -> Self {
+    fn new(within: Within, begin: usize) -> Self {
         Self {
             within,
             pattern: None,
             declarators: None,
             constant: None,
             is_top: false,
+            begin,
+            scope: None,
         }
     }
 }
@@ -173,23 +190,21 @@ pub fn names<'a>(tokens: &[Token<'a>]) -> Names<'a> {
             roles: vec![Role::Other; tokens.len()],
             declared: BTreeSet::new(),
             top: BTreeSet::new(),
-            inner: BTreeSet::new(),
+            inner: BTreeMap::new(),
             constants: BTreeSet::new(),
             needless: BTreeSet::new(),
-            members: vec![0; tokens.len()],
             partners: partners(tokens),
         },
         open: vec![Context {
             is_top: true,
-            ..Context::new(Within::Block { is_case: false })
+            ..Context::new(Within::Block { is_case: false }, 0)
         }],
-        member: 0,
+        bodies: BTreeMap::new(),
         classes: Vec::new(),
         is_block_colon: false,
     };
     for at in 0..tokens.len() {
         reader.look(at);
-        reader.names.members[at] = reader.member;
     }
     reader.names
 }
@@ -202,8 +217,7 @@ fn partners(tokens: &[Token<'_>]) -> BTreeMap<usize, usize> {
         if is_middle || is_one_of(token, &[")", "]", "}"]) {
             partners.extend(open.pop().map(|begin| (begin, at)));
         }
-        let opens_code = token.kind == Kind::Template && opens(token);
-        if opens_code || is_one_of(token, &["(", "[", "{"]) {
+        if opens(token) || is_one_of(token, &["(", "[", "{"]) {
             open.push(at);
         }
     }
@@ -211,8 +225,8 @@ fn partners(tokens: &[Token<'_>]) -> BTreeMap<usize, usize> {
 }
 
 /// Whether code follows in a template.
-fn opens(template: &Token<'_>) -> bool {
-    template.text.ends_with("${")
+fn opens(token: &Token<'_>) -> bool {
+    token.kind == Kind::Template && token.text.ends_with("${")
 }
 
 fn is_one_of(token: &Token<'_>, signs: &[&str]) -> bool {
@@ -223,8 +237,8 @@ struct Reader<'t, 'a> {
     tokens: &'t [Token<'a>],
     names: Names<'a>,
     open: Vec<Context>,
-    /// Of a class at the top: counted through all classes.
-    member: usize,
+    /// Where the parameters begin, by where the function's block does.
+    bodies: BTreeMap<usize, usize>,
     /// How much is open where a class began whose body has not.
     classes: Vec<usize>,
     /// Whether the last colon was of a `case` or a label.
@@ -269,7 +283,7 @@ impl<'a> Reader<'_, 'a> {
                     self.open.pop();
                 }
                 if opens(&token) {
-                    self.open.push(Context::new(Within::Other));
+                    self.open.push(Context::new(Within::Other, at));
                 }
                 self.value();
             }
@@ -330,12 +344,16 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         self.names.roles[at] = Role::Variable;
+        let is_one_parameter = self.is_sign_at(at + 1, &["=>"]);
         let is_declared = self.expects()
             || self.is_word_at(at.wrapping_sub(1), &["function", "class"])
             || self.is_sign_at(at.wrapping_sub(1), &["*"])
                 && self.is_word_at(at.wrapping_sub(2), &["function"])
-            || self.is_sign_at(at + 1, &["=>"]);
-        if is_declared {
+            || is_one_parameter;
+        if is_one_parameter {
+            let end = self.end_of_body(at);
+            self.names.inner.insert(at, Extent { begin: at, end });
+        } else if is_declared {
             self.declare(at, token);
         }
     }
@@ -345,8 +363,62 @@ impl<'a> Reader<'_, 'a> {
             self.names.declared.insert(token.text);
             self.names.top.insert(at);
         } else {
-            self.names.inner.insert(at);
+            let extent = self.extent();
+            self.names.inner.insert(at, extent);
         }
+    }
+
+    /// Of what is declared here: the function whose parameters these are, or the block.
+    fn extent(&self) -> Extent {
+        let is_scope =
+            |it: &&Context| it.scope.is_some() || matches!(it.within, Within::Block { .. });
+        let scope = self.open.iter().rev().find(is_scope);
+        if let Some(scope) = scope.and_then(|it| it.scope) {
+            return scope;
+        }
+        let begin = scope.map_or(0, |it| it.begin);
+        let partner = self.names.partners.get(&begin);
+        Extent {
+            begin: self.bodies.get(&begin).copied().unwrap_or(begin),
+            end: partner.copied().unwrap_or(self.tokens.len()),
+        }
+    }
+
+    /// The last token of the function whose parameters end at this one, or of the loop whose head does.
+    fn end_of_body(&self, parameters: usize) -> usize {
+        let is_arrow = self.is_sign_at(parameters + 1, &["=>"]);
+        let body = parameters + 1 + usize::from(is_arrow);
+        if self.is_sign_at(body, &["{"]) {
+            return self.names.partners.get(&body).copied().unwrap_or(body);
+        }
+        let (mut at, mut conditions) = (body, 0_usize);
+        while let Some(token) = self.token(at) {
+            let closes = token.kind == Kind::Template && token.text.starts_with('}');
+            if closes || is_one_of(token, &[",", ";", ")", "]", "}"]) {
+                break;
+            }
+            conditions += usize::from(token.is_sign("?"));
+            if token.is_sign(":") {
+                let Some(left) = conditions.checked_sub(1) else {
+                    break;
+                };
+                conditions = left;
+            }
+            at = self.behind(at);
+        }
+        at - 1
+    }
+
+    /// The next token that is not within this one's brackets, or template.
+    fn behind(&self, at: usize) -> usize {
+        let mut last = at;
+        while let Some(partner) = self.names.partners.get(&last) {
+            last = *partner;
+            if !self.token(last).is_some_and(opens) {
+                break;
+            }
+        }
+        last + 1
     }
 
     /// Whether a variable or a pattern ends with this token, so that `of` behind it is no variable.
@@ -413,13 +485,9 @@ impl<'a> Reader<'_, 'a> {
                     && ends_block
                 {
                     *at = Member::Name;
-                    self.end_member();
                 }
             }
             _ => {
-                if token.text == ";" && matches!(self.top().within, Within::Class { .. }) {
-                    self.end_member();
-                }
                 let top = self.top();
                 match (token.text, &mut top.within) {
                     (",", Within::Object { at_key }) => *at_key = true,
@@ -480,19 +548,29 @@ impl<'a> Reader<'_, 'a> {
         }
         let is_pattern = is_parameters || expects && sign != "(";
         let is_top = self.top().is_top && is_pattern && !is_parameters;
+        let is_loop = self.is_word_at(at.wrapping_sub(1), &["for"])
+            || self.is_word_at(at.wrapping_sub(1), &["await"])
+                && self.is_word_at(at.wrapping_sub(2), &["for"]);
+        let scope = (is_parameters || is_loop && sign == "(").then(|| {
+            let partner = self.names.partners.get(&at).copied().unwrap_or(at);
+            let is_arrow = self.is_sign_at(partner + 1, &["=>"]);
+            if is_parameters {
+                self.bodies.insert(partner + 1 + usize::from(is_arrow), at);
+            }
+            Extent {
+                begin: at,
+                end: self.end_of_body(partner),
+            }
+        });
         self.open.push(Context {
             within,
             pattern: is_pattern.then_some(true),
             declarators: None,
             constant: None,
             is_top,
+            begin: at,
+            scope,
         });
-    }
-
-    /// A member of the class that is open has ended, or its body begins.
-    fn end_member(&mut self) {
-        // The module itself, and the class.
-        self.member += usize::from(self.open.len() == 2);
     }
 
     fn is_parameters(&self, at: usize) -> bool {
@@ -550,46 +628,6 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// Names that browsers give to all scripts, and that a function may well give to a variable: what leads
-/// where depends on the place, so that they stay. The linter lets no script of ours use those that are not here
-/// without `window.`: `name`, `event`.
-const GLOBALS: [&str; 29] = [
-    "alert",
-    "caches",
-    "close",
-    "confirm",
-    "console",
-    "crypto",
-    "currentFrame",
-    "currentTime",
-    "customElements",
-    "document",
-    "fetch",
-    "history",
-    "indexedDB",
-    "localStorage",
-    "location",
-    "matchMedia",
-    "navigator",
-    "performance",
-    "postMessage",
-    "prompt",
-    "queueMicrotask",
-    "registerProcessor",
-    "sampleRate",
-    "screen",
-    "self",
-    "sessionStorage",
-    "setInterval",
-    "setTimeout",
-    "window",
-];
-
-/// Whether a variable of this name is the module's own wherever it is named.
-pub fn may_change(name: &str) -> bool {
-    !GLOBALS.contains(&name)
-}
-
 /// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
 pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = String> + 's {
     const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -627,10 +665,10 @@ mod tests {
         let tokens = tokens("a.js", source).unwrap();
         let names = names(&tokens);
         let tell = |(at, (token, role)): (usize, (&Token<'_>, &Role))| {
-            let is_own = names.inner.iter().any(|it| tokens[*it].text == token.text);
+            let is_own = names.inner.keys().any(|it| tokens[*it].text == token.text);
             let mark = match () {
                 () if names.declared.contains(token.text) => "!",
-                () if names.inner.contains(&at) => "?",
+                () if names.inner.contains_key(&at) => "?",
                 () if is_own => "'",
                 () => "",
             };
@@ -725,6 +763,50 @@ mod tests {
         assert_eq!(told(source), "A! b d #e {f} #g h? #e h' j l? {m?} n q s");
         assert_eq!(told("const a = class { b() { c; } };"), "a! c");
         assert_eq!(told("a(class extends B { c = d; });"), "a B d");
+    }
+
+    #[test]
+    fn functions_loops_and_blocks_have_their_variables() {
+        for marked in [
+            "f(«(a) => a», a);",
+            "f(«(a) => ({ b: a }).c[d(a)]», a);",
+            "f(«(a) => `b${a}c${a}`», a);",
+            "f(b ? «(a) => (b ? a : c)» : a);",
+            "f(b ? «(a) => b ? a : c» : a);",
+            "f({ b: «(a, c) => a», d: a });",
+            "f(«(b, { a, c: [d] }) => { a; }», a);",
+            "f(«a => a», a);",
+            "f(async «(a) => a», a);",
+            "function f«(a, b = a) { const c = a; }» a;",
+            "function f«(b) { const a = b; }» a;",
+            "class A { b«(a) { a; }» c = (b) => b; d() { a; } }",
+            "class A { b = «(a) => a»; d() { a; } }",
+            "b = { c«(a) { a; }», d: a };",
+            "try {} catch «(a) { a; }» a;",
+            "if (b) «{ const a = 1; a; }» a;",
+            "if (b) «{ const { a, b: [c] } = 1; a; }» a;",
+            "if (b) «{ a(); function a() {} }» a;",
+            "switch (b) «{ case 1: { c; } const a = 1; }» a;",
+            "for «(const a of b) { a; }» a;",
+            "for «(let a = 0; a < 9; a += 1) a»; a;",
+            "async function b() { for await «(const a of c) { a; }» a; }",
+            "f((b) => { «(a) => a»; }, a);",
+            "f(«(b) => { (c) => { b; }; const a = 1; }», a);",
+        ] {
+            let source = marked.replace(['«', '»'], "");
+            let tokens = tokens("a.js", &source).unwrap();
+            let names = names(&tokens);
+            let of_a = names
+                .inner
+                .iter()
+                .filter(|(at, _)| tokens[**at].text == "a");
+            let parts = of_a.map(|(_, Extent { begin, end })| {
+                let (begin, end) = (&tokens[*begin], &tokens[*end]);
+                &source[begin.offset..end.offset + end.text.len()]
+            });
+            let part = marked.split(['«', '»']).nth(1).unwrap();
+            assert_eq!(parts.collect::<Vec<_>>(), [part], "{marked}");
+        }
     }
 
     #[test]

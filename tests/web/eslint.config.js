@@ -3,31 +3,6 @@
 import js from '@eslint/js';
 import globals from 'globals';
 
-// Variables may have these names, which build/web shortens: window.name is another.
-const NAMED_BY_WINDOW = [
-  'blur',
-  'closed',
-  'event',
-  'external',
-  'find',
-  'focus',
-  'frames',
-  'innerHeight',
-  'innerWidth',
-  'length',
-  'menubar',
-  'name',
-  'open',
-  'opener',
-  'origin',
-  'parent',
-  'print',
-  'scroll',
-  'status',
-  'stop',
-  'top',
-];
-
 export default [
   { ignores: ['**/node_modules/'] },
   js.configs.recommended,
@@ -43,11 +18,7 @@ export default [
       'object-shorthand': 'error',
     },
   },
-  {
-    files: ['web/**/*.js'],
-    languageOptions: { globals: globals.browser },
-    rules: { 'no-restricted-globals': ['error', ...NAMED_BY_WINDOW] },
-  },
+  { files: ['web/**/*.js'], languageOptions: { globals: globals.browser } },
   { files: ['web/**/*-worker.js'], languageOptions: { globals: globals.worker } },
   { files: ['web/**/*-worklet.js'], languageOptions: { globals: globals.audioWorklet } },
   { files: ['tests/web/**/*.js'], languageOptions: { globals: globals.node } },
