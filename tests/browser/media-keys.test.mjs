@@ -49,8 +49,9 @@ async function isLive(tab) {
 async function obeysMediaKeys(tab, query) {
   await tab.open(server.url(`/live/demo${query}`));
   await tab.reaches('playing');
-  // What is beside the picture comes sooner when a person is there.
+  // What is beside the picture comes sooner when a person is there, who moves.
   await tab.page.mouse.move(200, 200);
+  await tab.page.mouse.move(210, 210);
   const player = await bus.player(tab.browserName);
   await becomes(tab, player, 'Playing');
   const told = await until(`the picture of ${query}`, async () => {
