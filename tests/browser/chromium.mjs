@@ -24,7 +24,7 @@ const NOT_FOR_SHARING = ['--use-fake-ui-for-media-stream', '--use-fake-device-fo
  * `trusting` takes any certificate, as a person does who goes on behind the browser's warning.
  * `shares` is the title of the tab that is picked when a page wants to share one. `camera` is a file
  * (MJPEG) that the fake camera plays over and over. `touch` has a screen for fingers. Without `autoplay`
- * nothing sounds before a tap.
+ * nothing sounds before a tap. `env` is added to its environment.
  */
 export async function startChromium({
   width = 960,
@@ -34,10 +34,12 @@ export async function startChromium({
   camera = null,
   touch = false,
   autoplay = true,
+  env = {},
 } = {}) {
   const browser = await chromium.launch({
     executablePath: BINARY,
     headless: true,
+    env: { ...process.env, ...env },
     args: [
       '--headless=new',
       ...(autoplay ? [PLAYS_BY_ITSELF] : []),

@@ -14,15 +14,15 @@ const PREFERENCES = {
 /** Of `media.autoplay.default`. */
 const [PLAYS_BY_ITSELF, PLAYS_NOTHING] = [0, 5];
 
-/** Without `autoplay` nothing plays before a tap. */
-export async function startFirefox({ width = 960, height = 640, autoplay = true, env = {} } = {}) {
+/** Without `autoplay` nothing plays before a tap. `env` is added to its environment, `preferences` to its settings. */
+export async function startFirefox({ width = 960, height = 640, autoplay = true, env = {}, preferences = {} } = {}) {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     protocol: 'webDriverBiDi',
     executablePath: BINARY,
     headless: true,
     defaultViewport: { width, height },
-    extraPrefsFirefox: { ...PREFERENCES, 'media.autoplay.default': autoplay ? PLAYS_BY_ITSELF : PLAYS_NOTHING },
+    extraPrefsFirefox: { ...PREFERENCES, ...preferences, 'media.autoplay.default': autoplay ? PLAYS_BY_ITSELF : PLAYS_NOTHING },
     env: { ...process.env, ...env },
   });
   const tab = new Tab('firefox', browser, await browser.newPage());

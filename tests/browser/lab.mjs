@@ -32,9 +32,9 @@ export class Lab {
   }
 
   /** Firefox plays and records sound only where there is a sound server. */
-  async firefox(options) {
+  async firefox({ env = {}, ...options } = {}) {
     this.#sound ??= this.#keep(await SoundServer.start());
-    return this.#keep(await startFirefox({ ...options, env: this.#sound.env }));
+    return this.#keep(await startFirefox({ ...options, env: { ...this.#sound.env, ...env } }));
   }
 
   /** Publishes a file over and over, with the program itself, until what is returned is called. */

@@ -2,6 +2,7 @@
 // player, and most words. Loaded when a person does something or there is something to say, else behind the picture.
 
 import { announceMedia } from '../player/media-session.js';
+import { SessionAudio } from '../player/session-audio.js';
 import { adoptSheet } from '../lib/adopt-sheet.js';
 import { element } from '../lib/element.js';
 import { AlsoLive } from './also-live.js';
@@ -42,6 +43,7 @@ export class Deferred {
   #seekBar;
   #alsoLive;
   #tellSystem;
+  #sessionAudio;
   #askedBackAtMs = -Infinity;
 
   /** @param {Page} page */
@@ -60,7 +62,9 @@ export class Deferred {
       },
       (behindMs) => this.#seek(behindMs),
     );
-    this.#tellSystem = this.#announce();
+    const on = this.#mediaKeys();
+    this.#tellSystem = this.#announce(on);
+    this.#sessionAudio = new SessionAudio(on);
     wireLinks(page);
     this.#controls = this.#wireControls();
     this.#wireRest();
@@ -77,8 +81,13 @@ export class Deferred {
     this.showPlace(state);
   }
 
-  /** @param {State} state */
+  /**
+   * What changes by itself too. Asked all the time.
+   *
+   * @param {State} state
+   */
   showPlace(state) {
+    this.#soundAlong(state);
     const backMs = furthestBackMs(state.shift, performance.now());
     this.#seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
   }
@@ -114,20 +123,35 @@ export class Deferred {
     return this.#site.hasRecordings(this.#page.name);
   }
 
-  #announce() {
-    const { name, watchPath, credentials, now } = this.#page;
+  /** @param {{ play: () => void, pause: () => void }} on */
+  #announce(on) {
+    const { name, watchPath, credentials } = this.#page;
     const poster = new URL(credentials.url(`${watchPath}/poster`), location.href).href;
-    return announceMedia(
-      { title: name, artist: location.host, poster },
-      {
-        play: () => {
-          if (!now().wantsPlay) this.#toggle();
-        },
-        pause: () => {
-          if (now().wantsPlay) this.#toggle();
-        },
+    return announceMedia({ title: name, artist: location.host, poster }, on);
+  }
+
+  #mediaKeys() {
+    const { now } = this.#page;
+    return {
+      play: () => {
+        if (!now().wantsPlay) this.#toggle();
       },
-    );
+      pause: () => {
+        if (now().wantsPlay) this.#toggle();
+      },
+    };
+  }
+
+  /**
+   * Where no element plays the sound.
+   *
+   * @param {State} state
+   */
+  #soundAlong(state) {
+    const { player } = this.#page.players;
+    const isByCodecs = player !== null && 'soundNode' in player && player.soundNode !== null;
+    const { muted, volume } = element('video', HTMLVideoElement);
+    this.#sessionAudio.tell({ isPlaying: isByCodecs && state.name === 'playing' && !isPaused(state), isMuted: muted || volume === 0 });
   }
 
   #wireControls() {
