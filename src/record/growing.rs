@@ -10,23 +10,20 @@
 //! reads from there: the loop does neither. Sequences are those of the ring, so that a viewer goes on in
 //! the ring, or comes from there, at exactly the next chunk.
 
+mod marks;
+
+#[cfg(test)]
+mod tests;
+
 use crate::stream::{Chunk, ChunkKind, Framer};
 use crate::webm::file::{Element, Elements, Open};
 use crate::webm::{CLUSTER_HEAD_MAX, write_cluster_head};
 use bytes::Bytes;
+pub use marks::Mark;
+use marks::{Index, MarksMax};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Chunks whose places are known, the newest: some minutes of them, and more than a ring has as a rule.
-const RECENT_MARKS_MAX: usize = 8192;
-
-/// Older join points whose places are known. Once there are more, each second one is forgotten, and of those
-/// that follow as well: 24 h with a keyframe each two seconds are known by each second one.
-const JOIN_MARKS_MAX: usize = 32_768;
-
-/// The least that a file has of each of them, however many files share the memory.
-const MARKS_LEAST: usize = 64;
 
 /// Bytes of the file that one stretch is read from, unless a block is longer. Each viewer has its own, so
 /// that is what it costs.
@@ -46,176 +43,6 @@ pub trait ReadAt: Send + Sync {
 impl ReadAt for crate::webm::file::memory::MemoryFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         crate::webm::file::Storage::read_at(&mut self.clone(), buffer, at)
-    }
-}
-
-/// Where one chunk of the stream begins in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
-    pub sequence: u64,
-    pub offset: u64,
-    pub timestamp_ms: u64,
-    pub came_ms: u64,
-    pub is_join_point: bool,
-}
-
-/// A mark, and what was before it.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
-    mark: Mark,
-    /// The sequence behind the chunk before. Another one than the mark's own where chunks are missing.
-    follows: u64,
-}
-
-impl Placed {
-    fn is_behind_gap(&self) -> bool {
-        self.follows != self.mark.sequence
-    }
-}
-
-#[derive(Default)]
-struct Index {
-    /// Join points older than `recent`, and chunks behind a gap. Both ascend.
-    joins: Vec<Placed>,
-    recent: VecDeque<Placed>,
-    /// Each 2^`sparse`-th join point comes into `joins`, counted by `passed`.
-    sparse: u32,
-    passed: u64,
-    /// Up to where the file is written, and the sequence of the chunk that comes there.
-    end: u64,
-    next: u64,
-}
-
-/// How many marks one file may have. Powers of two, as which tables grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct MarksMax {
-    recent: usize,
-    joins: usize,
-}
-
-impl MarksMax {
-    const ALL: MarksMax = MarksMax {
-        recent: RECENT_MARKS_MAX,
-        joins: JOIN_MARKS_MAX,
-    };
-
-    /// Those that fit in this memory.
-    fn within(bytes: usize) -> MarksMax {
-        // The largest power of two in a half of it.
-        let half = bytes / size_of::<Placed>() / 2;
-        let most = (half / 2 + 1).next_power_of_two().max(MARKS_LEAST);
-        MarksMax {
-            recent: most.min(RECENT_MARKS_MAX),
-            joins: most.min(JOIN_MARKS_MAX),
-        }
-    }
-}
-
-impl Index {
-    fn add(&mut self, mark: Mark, most: MarksMax) {
-        let follows = if self.next == 0 {
-            mark.sequence
-        } else {
-            self.next
-        };
-        self.next = mark.sequence + 1;
-        while self.recent.len() >= most.recent
-            && let Some(old) = self.recent.pop_front()
-        {
-            self.keep_join(old, most);
-        }
-        self.recent.push_back(Placed { mark, follows });
-        // Others have come to share the memory.
-        self.recent.shrink_to(most.recent);
-        self.joins.shrink_to(most.joins);
-    }
-
-    fn keep_join(&mut self, old: Placed, most: MarksMax) {
-        let is_due = old.mark.is_join_point && self.passed.is_multiple_of(1 << self.sparse);
-        self.passed += u64::from(old.mark.is_join_point);
-        if !is_due && !old.is_behind_gap() {
-            return;
-        }
-        if self.joins.len() >= most.joins {
-            self.thin_joins(most.joins);
-        }
-        self.joins.push(old);
-    }
-
-    /// Makes room for more. The oldest gaps are forgotten only where nearly all are gaps.
-    fn thin_joins(&mut self, most: usize) {
-        while self.joins.len() > most / 2 {
-            let before = self.joins.len();
-            let mut number = 0;
-            self.joins.retain(|placed| {
-                number += u32::from(!placed.is_behind_gap());
-                number % 2 == 1 || placed.is_behind_gap()
-            });
-            let forgotten = before - self.joins.len();
-            self.sparse += u32::from(forgotten > 0);
-            if forgotten < most / 8 {
-                self.joins
-                    .drain(..self.joins.len().saturating_sub(most / 2));
-            }
-        }
-    }
-
-    fn joins(&self) -> impl DoubleEndedIterator<Item = &Mark> {
-        let placed = self.joins.iter().chain(&self.recent);
-        let marks = placed.map(|placed| &placed.mark);
-        marks.filter(|mark| mark.is_join_point)
-    }
-
-    /// The newest join point that came at this time at the latest, or the oldest there is.
-    fn came_by(&self, came_ms: u64) -> Option<Mark> {
-        let newest = self.joins().rfind(|mark| mark.came_ms <= came_ms);
-        newest.or_else(|| self.joins().next()).copied()
-    }
-
-    /// The chunk with this sequence, or the next join point behind it.
-    fn from(&self, sequence: u64) -> Option<Mark> {
-        let at = self
-            .recent
-            .binary_search_by_key(&sequence, |placed| placed.mark.sequence);
-        if let Ok(at) = at {
-            return Some(self.recent[at].mark);
-        }
-        self.joins().find(|mark| mark.sequence >= sequence).copied()
-    }
-
-    /// How many chunks are missing before the one at this place.
-    fn missed_at(&self, offset: u64) -> u64 {
-        let at = self
-            .joins
-            .binary_search_by_key(&offset, |placed| placed.mark.offset);
-        let recent = self
-            .recent
-            .binary_search_by_key(&offset, |placed| placed.mark.offset);
-        let placed = at.ok().map(|at| &self.joins[at]);
-        let placed = placed.or_else(|| recent.ok().map(|at| &self.recent[at]));
-        placed.map_or(0, |placed| placed.mark.sequence - placed.follows)
-    }
-
-    /// The newest mark up to this place.
-    fn passed(&self, offset: u64) -> Option<Mark> {
-        let is_passed = |placed: &Placed| placed.mark.offset <= offset;
-        let recent = self.recent.partition_point(is_passed);
-        let placed = match recent.checked_sub(1) {
-            Some(at) => self.recent.get(at),
-            None => self.joins[..self.joins.partition_point(is_passed)].last(),
-        };
-        placed.map(|placed| placed.mark)
-    }
-
-    /// The first mark in this part of the file at which a stretch ends: the ring has it, or chunks are
-    /// missing before it.
-    fn end_within(&self, from: u64, until: u64, ring_oldest: u64) -> Option<&Placed> {
-        let is_before = |placed: &Placed| placed.mark.offset <= from;
-        let joins = &self.joins[self.joins.partition_point(is_before)..];
-        let recent = self.recent.range(self.recent.partition_point(is_before)..);
-        let within = joins.iter().chain(recent);
-        let mut within = within.take_while(|placed| placed.mark.offset <= until);
-        within.find(|placed| placed.is_behind_gap() || placed.mark.sequence >= ring_oldest)
     }
 }
 
@@ -549,112 +376,5 @@ impl Assembly {
             mime: None,
             takes_over: false,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Places of these chunks, each tenth a join point.
-    fn marks(sequences: std::ops::Range<u64>) -> impl Iterator<Item = Mark> {
-        sequences.map(|sequence| Mark {
-            sequence,
-            offset: 100 + sequence * 10,
-            timestamp_ms: sequence * 40,
-            came_ms: sequence * 40,
-            is_join_point: sequence % 10 == 0,
-        })
-    }
-
-    struct Nothing;
-
-    impl ReadAt for Nothing {
-        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
-            Ok(0)
-        }
-    }
-
-    fn file() -> Arc<GrowingFile> {
-        Arc::new(GrowingFile::new(Box::new(Nothing), 0, 1))
-    }
-
-    fn held(file: &GrowingFile) -> usize {
-        let index = file.index();
-        (index.recent.capacity() + index.joins.capacity()) * size_of::<Placed>()
-    }
-
-    #[test]
-    fn marks_of_all_files_stay_within_their_memory() {
-        const WITHIN: usize = 96 << 10;
-        let files = GrowingFiles::with_marks_within(WITHIN);
-        let mut open: Vec<Arc<GrowingFile>> = Vec::new();
-        for (name, from) in [("a", 0), ("b", 100_000), ("c", 200_000)] {
-            open.push(file());
-            files.add(&name.into(), open[open.len() - 1].clone());
-            // Those that were there before give way with what they write next.
-            for file in &open {
-                files.wrote(file, marks(from..from + 100_000), 0);
-            }
-            let held: usize = open.iter().map(|file| held(file)).sum();
-            assert!((WITHIN / 4..=WITHIN).contains(&held), "{name}: {held}");
-        }
-        let first = open[0].index();
-        // The newest chunk is known, and join points reach back to the beginning.
-        assert_eq!(first.from(299_999).map(|mark| mark.sequence), Some(299_999));
-        assert_eq!(first.came_by(0).map(|mark| mark.sequence), Some(0));
-        let middle = first.came_by(150_000 * 40).expect("a join point");
-        assert!((140_000..=150_000).contains(&middle.sequence), "{middle:?}");
-    }
-
-    #[test]
-    fn marks_of_one_file_are_limited_without_a_limit_of_memory() {
-        let (files, file) = (GrowingFiles::default(), file());
-        files.wrote(&file, marks(0..1_000_000), 0);
-        let index = file.index();
-        assert_eq!(index.recent.len(), RECENT_MARKS_MAX);
-        assert!((JOIN_MARKS_MAX / 2..=JOIN_MARKS_MAX).contains(&index.joins.len()));
-        drop(index);
-        assert!(held(&file) <= 2 << 20, "{}", held(&file));
-    }
-
-    #[test]
-    fn join_points_of_a_long_recording_are_known_evenly() {
-        let (files, file) = (GrowingFiles::with_marks_within(96 << 10), file());
-        files.wrote(&file, marks(0..1_000_000), 0);
-        let index = file.index();
-        let gaps = index.joins.windows(2).map(|pair| {
-            let [one, next] = pair else { unreachable!() };
-            next.mark.sequence - one.mark.sequence
-        });
-        let gaps: std::collections::BTreeSet<u64> = gaps.collect();
-        assert_eq!(gaps.len(), 1, "{gaps:?}");
-        assert!(gaps.first().is_some_and(|gap| *gap <= 4000), "{gaps:?}");
-    }
-
-    #[test]
-    fn many_gaps_are_limited_too_and_the_newest_stay() {
-        let (files, file) = (GrowingFiles::with_marks_within(96 << 10), file());
-        // Of each ten chunks a slow disk has lost nine.
-        files.wrote(
-            &file,
-            marks(0..1_000_000).filter(|mark| mark.is_join_point),
-            0,
-        );
-        let index = file.index();
-        assert!(index.joins.len() <= 1024, "{}", index.joins.len());
-        let newest = index.joins.last().expect("there are some");
-        assert!(
-            newest.is_behind_gap() && newest.mark.sequence > 980_000,
-            "{newest:?}"
-        );
-    }
-
-    #[test]
-    fn a_small_share_of_memory_still_knows_some_chunks() {
-        let (files, file) = (GrowingFiles::with_marks_within(0), file());
-        files.wrote(&file, marks(0..10_000), 0);
-        assert_eq!(file.index().recent.len(), MARKS_LEAST);
-        assert!(file.index().joins.len() <= MARKS_LEAST);
     }
 }

@@ -18,8 +18,8 @@ pub struct Cursor {
 enum Position {
     /// Waits for a join point, of sequence `earliest` at least.
     Joining { earliest: u64 },
-    /// The same, since the ring overtook it at `seen_ms`. Has been told that it goes on at `told_ms`: where a
-    /// newer join point comes before its media have gone out, it is told of that as well.
+    /// The same, since the ring overtook it at `seen_ms`. The last `Skip` that it was given leads to `told_ms`.
+    /// If a newer join point comes before the next chunk goes out, it is given another `Skip`.
     Overtaken { seen_ms: u64, told_ms: Option<u64> },
     /// `next` is the sequence of the chunk to come, `seen_ms` the timestamp of the last one.
     At { next: u64, seen_ms: u64 },

@@ -46,7 +46,7 @@ export class SessionBus {
 
   /** The player of a browser's page, once there is one: its name on the bus begins with the browser's. */
   player(browserName) {
-    return until(`${browserName} is told to the system as a player`, async () => {
+    return until(`${browserName} is a player on the bus`, async () => {
       const listed = await this.#call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus.ListNames');
       const name = listed.match(new RegExp(`${PLAYERS}\\.${browserName}\\.[\\w.]+`))?.[0];
       return name && new SystemPlayer((method, ...args) => this.#call(name, '/org/mpris/MediaPlayer2', method, ...args));

@@ -81,7 +81,7 @@ test('the element is muted with the page, and heard once more when the page is',
   assert.deepEqual([audio.muted, audio.playbackRate], [false, 1]);
 });
 
-test('what is told again changes nothing, also where the browser refused', async (t) => {
+test('the same state again starts and pauses nothing, also after the browser refused to play', async (t) => {
   const { tell, done } = sessionAudio(t);
   tell(true);
   const [audio] = FakeAudio.made;
