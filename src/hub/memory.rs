@@ -332,7 +332,7 @@ impl<S: Socket> Hub<S> {
     }
 
     /// Shortens the longest rings, all to one length, by `excess` bytes together.
-    fn shorten_rings(&mut self, excess: usize) {
+    pub(super) fn shorten_rings(&mut self, excess: usize) {
         let ids: Vec<StreamId> = self.streams.ids();
         let lengths = ids
             .iter()
@@ -341,6 +341,8 @@ impl<S: Socket> Hub<S> {
         for id in ids {
             self.streams.stream_mut(id).shorten(most);
         }
+        // The turn may be past the phase that does it.
+        self.wake_segment_readers();
     }
 
     /// Frees renderings that are no longer asked for, and closes clients that do not read theirs.

@@ -100,9 +100,9 @@ pub struct Segments {
     /// No number below this is taken.
     floor: u64,
     numbers: Option<Numbers>,
-    /// Counts beginnings and ends of segments.
+    /// Counts beginnings and ends of segments, and those that went before their end.
     changes: u64,
-    /// The same, and segments that are gone.
+    /// The same, and all segments that are gone.
     version: u64,
 }
 
@@ -129,7 +129,8 @@ impl Segments {
         self.numbers.map(|numbers| numbers.next)
     }
 
-    /// Changes when a segment begins or ends.
+    /// Changes when a segment begins or ends, and when the beginning of one that grows is gone: then a
+    /// reader that waits for it whole waits in vain.
     pub fn changes(&self) -> u64 {
         self.changes
     }
@@ -290,10 +291,12 @@ impl Segments {
         // Oldest first, so that a look costs no more than what leaves.
         let mut gone = self.segments.iter().take_while(|segment| !is_in(segment));
         let has_news = gone.any(leaves);
+        let grows_in_vain = self.growing().is_some_and(leaves);
         self.oldest = oldest;
         if !has_news {
             return;
         }
+        self.changes += u64::from(grows_in_vain);
         self.version += 1;
         while self.segments.len() > KNOWN_MIN && !self.segments.front().is_some_and(is_in) {
             self.segments.pop_front();

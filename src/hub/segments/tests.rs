@@ -186,6 +186,28 @@ fn growing_segment_is_sent_as_it_grows_and_ends_with_its_gop() {
 }
 
 #[test]
+fn who_waits_for_a_whole_segment_is_told_at_once_that_its_beginning_is_gone() {
+    let mut on_air = OnAir::new();
+    on_air.send_before(1);
+    let (from, to) = (on_air.keyframes[1], on_air.keyframes[2]);
+    let middle = from + (to - from) / 2;
+    // The ring keeps its newest chunk in any case.
+    on_air.send(from..from + 3000);
+    on_air.send(from + 3000..middle);
+    let old = on_air.ask("GET /live/demo/1.webm HTTP/1.0\r\nHost: a");
+    let listed = on_air.get("live.json?after=1");
+    on_air.world.hub.shorten_rings(usize::MAX);
+    // Whichever phase of a turn that was, both are looked at next.
+    assert_eq!(on_air.world.hub.queues.writers(), 2);
+    on_air.world.settle();
+    assert!(head(&old).starts_with("HTTP/1.1 404"), "{}", head(&old));
+    // The segment goes on, and ends.
+    assert_eq!(listed.received(), "");
+    on_air.send(middle..to + 3000);
+    assert!(head(&listed).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn request_for_the_next_segment_waits_and_further_ahead_there_is_none() {
     let mut on_air = OnAir::new();
     on_air.send_before(1);

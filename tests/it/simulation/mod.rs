@@ -253,6 +253,12 @@ fn viewer_on_a_slow_link_goes_on_where_it_was_told() {
     play_all([616_245_009_803].into_iter());
 }
 
+/// It speaks HTTP/1.0 and waits for the end of a GOP whose beginning the ring loses.
+#[test]
+fn reader_of_a_segment_hears_at_once_that_it_waits_in_vain() {
+    play_all([465_944_442_482].into_iter());
+}
+
 /// Memory is for three rings, and five publishers, recordings and downloads share it.
 #[test]
 fn rings_are_not_cut_for_memory_that_nothing_is_in() {
