@@ -71,8 +71,8 @@ pub enum Request {
 pub enum Change {
     /// Taken, with this epoch.
     Taken(u64),
-    /// A newer publisher has it.
-    Lost,
+    /// A newer publisher has it, with this epoch; 0 where its node does not say.
+    Lost(u64),
     /// The bucket is there.
     HasBucket,
 }
@@ -88,9 +88,23 @@ pub struct Holder {
     /// For how long it had been there when this was written, in milliseconds: no clock needs to be right for it.
     #[serde(default)]
     pub age_ms: u64,
+    /// The epoch that it is held with; 0 in the write that takes it, whose revision is the epoch.
+    #[serde(default)]
+    pub epoch: Option<u64>,
     /// Whether it had just come when it took the lease: so it is newer than all that had it before.
     #[serde(default)]
     pub takes_over: bool,
+}
+
+impl Holder {
+    /// The epoch of a lease that has this revision; 0 where that is not known.
+    fn epoch_at(&self, revision: u64) -> u64 {
+        match self.epoch {
+            Some(0) => revision,
+            Some(epoch) => epoch,
+            None => 0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -223,7 +237,10 @@ impl Lease {
         let (what, request) = match self.held {
             _ if !has_bucket => (Asked::Create, Request::CreateBucket),
             None => (Asked::Read, Request::Read),
-            Some(Held { revision, .. }) => (Asked::Renew, Request::Write { expected: revision }),
+            Some(Held { revision, epoch }) => {
+                self.holder.epoch = Some(epoch);
+                (Asked::Renew, Request::Write { expected: revision })
+            }
         };
         self.holder.age_ms = self.age(now).as_millis() as u64;
         self.ask(what, ticket, now);
@@ -296,7 +313,7 @@ impl Lease {
                     takes_over &= self.came_after(&other, now);
                     if self.goes_after(&other, takes_over) {
                         self.state = State::Lost;
-                        return (None, Some(Change::Lost));
+                        return (None, Some(Change::Lost(other.epoch_at(revision))));
                     }
                 }
                 revision
@@ -310,6 +327,7 @@ impl Lease {
         };
         self.holder.takes_over = takes_over;
         self.holder.age_ms = self.age(now).as_millis() as u64;
+        self.holder.epoch = Some(0);
         self.ask(Asked::Take, next_ticket, now);
         (Some(Request::Write { expected }), None)
     }

@@ -30,7 +30,7 @@ impl Service {
         }
         match change {
             Some(Change::Taken(epoch)) => self.lease_taken(name, epoch),
-            Some(Change::Lost) => self.lease_lost(name, now),
+            Some(Change::Lost(epoch)) => self.lease_lost(name, epoch, now),
             Some(Change::HasBucket) => self.has_bucket = true,
             None => {}
         }
@@ -92,9 +92,9 @@ impl Service {
         self.publish(news, false);
     }
 
-    /// The newer publisher's media come over the bus and replace the one here; if they do not come, it
-    /// ends all the same.
-    pub(super) fn lease_lost(&mut self, name: &str, now: Instant) {
+    /// The newer publisher's media, under this epoch, come over the bus and replace the one here; if they do
+    /// not come, it ends all the same.
+    pub(super) fn lease_lost(&mut self, name: &str, epoch: u64, now: Instant) {
         let Some((name, publishing)) = self
             .published
             .get_mut(name)
@@ -105,7 +105,7 @@ impl Service {
         self.figures.leases_lost += 1;
         publishing.replaced_at = Some(now + REPLACED_AFTER);
         Self::unsubscribe_publisher(&self.subjects, &name, publishing, &mut self.actions);
-        self.tend_follower(&name, 0, now);
+        self.tend_follower(&name, epoch, now);
     }
 
     fn unsubscribe_publisher(
@@ -132,6 +132,7 @@ impl Service {
             instance: self.settings.instance.to_string(),
             since_ms: now.unix_ms,
             age_ms: 0,
+            epoch: None,
             takes_over: false,
         };
         let lease = Lease::new(holder, self.payload_max.is_some(), now.instant);

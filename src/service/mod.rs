@@ -311,7 +311,7 @@ impl Service {
         }
         let publishing = self.published.get_mut(name);
         if publishing.is_some_and(|publishing| publishing.lease.heard(epoch, takes_over, now)) {
-            self.lease_lost(name, now);
+            self.lease_lost(name, epoch, now);
         }
     }
 

@@ -39,7 +39,7 @@ impl Service {
     }
 
     /// Begins to follow a stream, goes on, or leaves it. What was published here under the lease of `epoch`,
-    /// or of the publisher that is still here, is not followed by media of a lower one.
+    /// or has lost to it, or was published by who is still here, is not followed by media of a lower one.
     pub(super) fn tend_follower(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
         let publishing = self.published.get(name);
         let epoch = publishing.map_or(epoch, |one| one.lease.last_epoch().max(epoch));

@@ -6,6 +6,7 @@ fn holder(instance: &str, since_ms: u64) -> Holder {
         instance: instance.to_owned(),
         since_ms,
         age_ms: 0,
+        epoch: Some(0),
         takes_over: false,
     }
 }
@@ -95,7 +96,7 @@ fn newcomer_whose_first_request_is_lost_goes_after_a_publisher_that_came_meanwhi
     assert_eq!(lease.poll(1, true, start), Some(Request::Read));
     assert_eq!(lease.poll(2, true, again), Some(Request::Read));
     let other = found(&holder("b", 50), 3);
-    let lost = (None, Some(Change::Lost));
+    let lost = (None, Some(Change::Lost(3)));
     assert_eq!(lease.answer(2, &other, 3, again), lost);
 }
 
@@ -105,7 +106,7 @@ fn newcomer_whose_first_request_is_lost_goes_after_a_publisher_that_came_meanwhi
 fn newcomer_whose_answer_is_late_takes_the_stream_over_from_an_older_publisher_alone() {
     let start = Instant::now();
     let late = start + Duration::from_millis(1400);
-    let lost = (None, Some(Change::Lost));
+    let lost = (None, Some(Change::Lost(3)));
     let others = [
         (1400, 50, (TAKE(3), None), true),
         (20, 50, lost, false),
@@ -132,7 +133,7 @@ fn of_two_that_came_in_the_same_millisecond_one_alone_gets_the_lease() {
         lease.poll(1, true, start);
         lease.answer(1, &found(&holder("b", 30), 3), 2, start).1
     });
-    assert_eq!(outcomes, [Some(Change::Lost), None]);
+    assert_eq!(outcomes, [Some(Change::Lost(3)), None]);
 }
 
 #[test]
@@ -149,10 +150,34 @@ fn lease_tells_the_age_of_its_publisher_each_time_it_is_written() {
 }
 
 #[test]
+fn who_loses_the_lease_learns_the_epoch_of_the_newer_publisher() {
+    let now = Instant::now();
+    let mut newer = Lease::new(holder("b", 50), true, now);
+    newer.poll(1, true, now);
+    newer.answer(1, &status(404), 2, now);
+    let taken = newer.holder().clone();
+    newer.answer(2, &written(7), 3, now);
+    assert_eq!(newer.poll(3, true, now + RENEWAL), TAKE(7));
+    let renewed = newer.holder().clone();
+    // As versions wrote it that did not tell.
+    let former = Holder {
+        epoch: None,
+        ..renewed.clone()
+    };
+    for (other, revision, epoch) in [(taken, 7, 7), (renewed, 9, 7), (former, 9, 0)] {
+        let mut lease = Lease::new(holder("a", 30), false, now);
+        lease.connected(now);
+        lease.poll(1, true, now);
+        let (_, change) = lease.answer(1, &found(&other, revision), 2, now);
+        assert_eq!(change, Some(Change::Lost(epoch)));
+    }
+}
+
+#[test]
 fn publisher_of_before_goes_after_a_newer_one_and_takes_an_older_ones_lease() {
     let start = Instant::now();
     let later = start + NEWCOMER;
-    for (since_ms, outcome) in [(50, (None, Some(Change::Lost))), (20, (TAKE(3), None))] {
+    for (since_ms, outcome) in [(50, (None, Some(Change::Lost(3)))), (20, (TAKE(3), None))] {
         let mut lease = Lease::new(holder("a", 30), false, start);
         assert_eq!((lease.poll(1, true, later), lease.wake_at()), (None, None));
         lease.connected(later);
@@ -231,9 +256,9 @@ fn of_a_lease_that_was_lost_while_cut_off_the_newer_publisher_gets_it() {
         // It was there before, and took the lease when it had run out.
         (20, false, (TAKE(9), None)),
         // It came later.
-        (40, false, (None, Some(Change::Lost))),
+        (40, false, (None, Some(Change::Lost(9)))),
         // It has just come; its clock is behind.
-        (20, true, (None, Some(Change::Lost))),
+        (20, true, (None, Some(Change::Lost(9)))),
     ];
     for (since_ms, takes_over, outcome) in others {
         let mut lease = Lease::new(holder("a", 30), true, now);

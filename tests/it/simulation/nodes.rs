@@ -576,6 +576,11 @@ fn newcomer_whose_answer_comes_late_leaves_the_stream_to_one_that_came_meanwhile
 }
 
 #[test]
+fn newcomer_that_lost_to_a_third_publisher_does_not_go_back_to_the_first() {
+    play(890_127_902_531);
+}
+
+#[test]
 fn seed_of_nodes_gives_the_whole_run_back() {
     assert_eq!(play(3), play(3));
 }
