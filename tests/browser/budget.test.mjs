@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { Lab } from './lab.mjs';
 import { Media } from './media.mjs';
-import { hasPicture, newPerson, visit } from './visit.mjs';
+import { newPerson, visit } from './visit.mjs';
 
 /** Bytes and requests of a first visit, without pictures of streams; a second one may cost `again` bytes; and things may move by `shift`. */
 const BUDGETS = {
@@ -76,7 +76,7 @@ const listed = ({ requests }) => requests.map(({ path, bytes }) => `${bytes} ${p
 async function keepsWithin(path, t) {
   const budget = BUDGETS[path];
   const person = await newPerson(browser);
-  const how = { settleMs: SETTLE_MS, ...(path.startsWith('/live/') ? { isThere: hasPicture } : {}) };
+  const how = { settleMs: SETTLE_MS, forPicture: path.startsWith('/live/') };
   const first = await withWorklet(withoutPictures(await visit(person, server.url(path), how)));
   const second = withoutPictures(await visit(person, server.url(path), how));
   await person.close();
@@ -94,7 +94,7 @@ for (const path of ['/live/demo', '/live/demo?embed']) test(`${path} keeps withi
 test('a viewer who stays keeps within a budget too', async (t) => {
   const person = await newPerson(browser);
   const { settleMs } = STAYS;
-  const seen = await withWorklet(withoutPictures(await visit(person, server.url('/live/demo'), { settleMs, isThere: hasPicture })));
+  const seen = await withWorklet(withoutPictures(await visit(person, server.url('/live/demo'), { settleMs, forPicture: true })));
   await person.close();
   t.diagnostic(`${seen.bytes} bytes in ${seen.requests.length} requests, shift ${seen.shift}`);
   assert.ok(

@@ -4,10 +4,10 @@
 //                  [--latency low|normal|smooth] [--size 1280x720] [--json]
 //   node delay.mjs --table [--audio|--silent] [--viewer chromium|firefox] [--seconds 20]
 //                  [--recorder webcodecs|mediarecorder] [--timeslice 50]
-//   node delay.mjs --minutes 60 [--size 320x180] [--fps 10]
+//   node delay.mjs --minutes 60 [--viewer chromium|firefox] [--size 320x180] [--fps 10]
 //
 // The table has every player in every browser, with sound and without; or those asked for. The third
-// command watches one Chromium viewer for each player, with sound, and has a line for each minute.
+// command watches one viewer for each player, with sound, and has a line for each minute.
 //
 // The publisher page's test picture carries the wall clock as a strip of cells, which the viewer
 // page reads from each shown frame: the difference is the delay from drawing to showing. Both
@@ -16,6 +16,7 @@
 // The test sound beeps at each whole second of that clock: when a beep reaches the ear tells how late
 // the sound is, and how far from the picture. Only what a page plays by Web Audio can be read so.
 
+import { readFileSync, readdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -116,14 +117,14 @@ async function measureLong(minutes) {
     ['mse', 'normal'],
     ['webcodecs', 'normal'],
   ]) {
-    const viewer = await lab.chromium();
+    const viewer = await (options.viewer === 'firefox' ? lab.firefox() : lab.chromium());
     await viewer.beforePages(tapSound);
     await viewer.open(server.url(`/live/${NAME}?player=${player}&latency=${latency}`));
     await viewer.reaches('playing');
     viewers.push({ player, viewer });
   }
   console.log(
-    '| minute | page | picture, median | 95 % | sound, median | picture ahead of sound | underflows | seeks | heap | nodes | load |',
+    '| minute | page | picture, median | 95 % | sound, median | picture ahead of sound | underflows | seeks | MB | nodes | load |',
   );
   console.log(`|${' --- |'.repeat(11)}`);
   const beganMs = performance.now();
@@ -134,27 +135,40 @@ async function measureLong(minutes) {
       const { ages, heard, player: stats } = seen[i];
       const [median, p95, sound] = [percentile(ages, 50), percentile(ages, 95), percentile(heard, 50)];
       const ahead = sound === null ? null : sound - median;
-      const { heap, nodes } = await memoryOf(viewer);
-      console.log(`| ${[minute, player, median, p95, sound, ahead, stats.underflows, stats.seeks, heap, nodes, load].join(' | ')} |`);
+      const { megabytes, nodes } = await memoryOf(viewer);
+      console.log(`| ${[minute, player, median, p95, sound, ahead, stats.underflows, stats.seeks, megabytes, nodes, load].join(' | ')} |`);
     }
-    const { heap, nodes } = await memoryOf(publisher);
-    console.log(`| ${[minute, 'publisher', '', '', '', '', '', '', heap, nodes, load].join(' | ')} |`);
+    const { megabytes, nodes } = await memoryOf(publisher);
+    console.log(`| ${[minute, 'publisher', '', '', '', '', '', '', megabytes, nodes, load].join(' | ')} |`);
     if (minute < minutes) await sleep(Math.max(0, beganMs + minute * MINUTE_MS - performance.now()));
   }
 }
 
-/** In a Chromium page, after a collection: the heap in MB, and the DOM's nodes. */
-async function memoryOf({ page }) {
+/** In a Chromium page, after a collection: the heap in MB, and the DOM's nodes. Firefox tells of all its processes alone. */
+async function memoryOf({ browserName, page }) {
+  if (browserName === 'firefox') {
+    return { megabytes: `${memoryOfAll(page.browser().process().pid).toFixed(0)} in all`, nodes: '' };
+  }
   const session = await page.context().newCDPSession(page);
   try {
     await session.send('Performance.enable');
     await session.send('HeapProfiler.collectGarbage');
     const { metrics } = await session.send('Performance.getMetrics');
     const value = (wanted) => metrics.find(({ name }) => name === wanted).value;
-    return { heap: (value('JSHeapUsedSize') / 1e6).toFixed(2), nodes: value('Nodes') };
+    return { megabytes: (value('JSHeapUsedSize') / 1e6).toFixed(2), nodes: value('Nodes') };
   } finally {
     await session.detach();
   }
+}
+
+/** Of a process and its children, in MB: what several share counts once. */
+function memoryOfAll(pid) {
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  // Behind the name, which may have anything in it: the state, and the parent.
+  const parent = (each) => Number(readFileSync(`/proc/${each}/stat`, 'utf8').split(') ').at(-1).split(' ')[1]);
+  const children = processes.filter((each) => parent(each) === pid);
+  const [, kilobytes] = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
+  return children.reduce((sum, child) => sum + memoryOfAll(Number(child)), (kilobytes * 1024) / 1e6);
 }
 
 async function publish(server, hasSound, recorder = options.recorder) {

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { cpus, loadavg } from 'node:os';
 import { Lab, sleep } from './lab.mjs';
 import { Media } from './media.mjs';
-import { CONDITIONS, hasPicture, newPerson, visit } from './visit.mjs';
+import { CONDITIONS, newPerson, visit } from './visit.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -20,6 +20,8 @@ const { values: options } = parseArgs({
   },
 });
 
+/** A new window loads its own parts, such as the menus of its address bar: that is over before a person follows a link. */
+const WINDOW_RESTS_MS = 2500;
 const STEPS = ['parsedMs', 'socketMs', 'openMs', 'mediaMs', 'appendMs', 'frameMs'];
 const PAGES = {
   home: '/',
@@ -48,15 +50,15 @@ try {
     for (let i = 0; i < Number(options.joins); i += 1) {
       const person = await newPerson(browser, conditions);
       // Anywhere in a GOP.
-      await sleep(137 * (i % 7));
-      visits.push(await visit(person, server.url('/live/demo'), { isThere: hasPicture }));
+      await sleep(WINDOW_RESTS_MS + 137 * (i % 7));
+      visits.push(await visit(person, server.url('/live/demo'), { forPicture: true }));
       await person.close();
     }
     result.joins[name] = Object.fromEntries(STEPS.map((step) => [step, spread(visits.map((each) => each[step]))]));
   }
   for (const [name, path] of Object.entries(PAGES)) {
     const person = await newPerson(browser);
-    const how = { settleMs: 1500, ...(path.startsWith('/live/') ? { isThere: hasPicture } : {}) };
+    const how = { settleMs: 1500, ...(path.startsWith('/live/') ? { forPicture: true } : {}) };
     const first = await visit(person, server.url(path), how);
     const second = await visit(person, server.url(path), how);
     await person.close();

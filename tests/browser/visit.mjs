@@ -1,6 +1,9 @@
 // One visit of a page in Chromium, as a new person comes: what went over the wire, what moved while it
 // came, and when its first picture was shown.
 
+import { once as eventOf } from 'node:events';
+import { sleep } from './lab.mjs';
+
 /** Chromium's names of what a line is like (CDP, `Network.emulateNetworkConditions`). */
 const line = (kbitPerSecond, latency) => {
   const throughput = (kbitPerSecond * 1000) / 8;
@@ -14,23 +17,30 @@ export const CONDITIONS = {
   '400 kbit/s, 400 ms': { network: line(400, 400) },
 };
 
+const PICTURE_WITHIN_MS = 30_000;
+
+/** The page calls it with its first picture. */
+const TELLER = 'tellFirstPicture';
+
 /** A browser without a past: its cache and storage are its own. Close it after its visits. */
 export async function newPerson(browser, { width = 960, height = 640, cpu = 1, network = null } = {}) {
   const context = await browser.newContext({ viewport: { width, height } });
   const page = await context.newPage();
   const cdp = await context.newCDPSession(page);
-  await page.addInitScript(note);
+  await page.addInitScript(note, TELLER);
   await cdp.send('Network.enable');
+  await cdp.send('Runtime.enable');
+  await cdp.send('Runtime.addBinding', { name: TELLER });
   if (cpu !== 1) await cdp.send('Emulation.setCPUThrottlingRate', { rate: cpu });
   if (network) await cdp.send('Network.emulateNetworkConditions', network);
   return { context, page, cdp, close: () => context.close() };
 }
 
 /**
- * Opens `url`, waits until `isThere` (which runs in the page) and a while longer, and tells of each
- * request its bytes on the wire, head and body, with its name; and what the page noted.
+ * Opens `url`, waits until it is loaded, or `forPicture` until it shows its first picture, and a while longer;
+ * and tells of each request its bytes on the wire, head and body, with its name; and what the page noted.
  */
-export async function visit({ page, cdp }, url, { isThere = () => document.readyState === 'complete', settleMs = 0 } = {}) {
+export async function visit({ page, cdp }, url, { forPicture = false, settleMs = 0 } = {}) {
   const requests = new Map();
   const on = {
     'Network.requestWillBeSent': ({ requestId, request }) => requests.set(requestId, { url: request.url, bytes: 0 }),
@@ -54,9 +64,12 @@ export async function visit({ page, cdp }, url, { isThere = () => document.ready
     },
   };
   for (const [event, listener] of Object.entries(on)) cdp.on(event, listener);
-  await page.goto(url, { waitUntil: 'commit' });
-  await page.waitForFunction(isThere, null, { polling: 20, timeout: 30_000 });
-  await page.waitForTimeout(settleMs);
+  // The page is asked nothing before: a question costs it the time of its first scripts.
+  const signal = AbortSignal.timeout(PICTURE_WITHIN_MS);
+  const isTold = forPicture && eventOf(cdp, 'Runtime.bindingCalled', { signal });
+  await page.goto(url, { waitUntil: forPicture ? 'commit' : 'load' });
+  await isTold;
+  await sleep(settleMs);
   const noted = await page.evaluate(() => window.noted);
   for (const [event, listener] of Object.entries(on)) cdp.off(event, listener);
   // What came from the memory of the page itself is not always said to, and has no bytes.
@@ -69,15 +82,14 @@ export async function visit({ page, cdp }, url, { isThere = () => document.ready
   };
 }
 
-/** Whether a viewer page shows its first picture. Runs in the page. */
-export const hasPicture = () => window.noted?.frameMs !== undefined;
-
 /** Runs in the page before its own scripts: milliseconds since the navigation began, and the shift. */
-function note() {
+function note(teller) {
   const noted = { shift: 0 };
   window.noted = noted;
-  const once = (name) => {
-    noted[name] ??= performance.now();
+  const once = (name, ms = performance.now()) => {
+    if (name in noted) return;
+    noted[name] = ms;
+    if (name === 'frameMs') window[teller]?.('');
   };
   new PerformanceObserver((list) => {
     for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) noted.shift += value;
@@ -111,8 +123,6 @@ function note() {
   };
   document.addEventListener('DOMContentLoaded', () => {
     once('parsedMs');
-    document.querySelector('video')?.requestVideoFrameCallback((nowMs) => {
-      noted.frameMs ??= nowMs;
-    });
+    document.querySelector('video')?.requestVideoFrameCallback((nowMs) => once('frameMs', nowMs));
   });
 }

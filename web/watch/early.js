@@ -1,12 +1,18 @@
-// Stands in the page itself: asks for the script with the player that this browser will most likely play by, to be
-// run once the page is read; and opens the socket while that script is on its way. `StreamSocket` takes it over, with
-// what it missed. Only where the page's address says all that the socket needs.
+// Stands in the page itself: opens the socket, where the page's address says all that it needs; and asks for the script
+// with the player that this browser will most likely play by, to be run once the page is read. `StreamSocket` takes the
+// socket over, with what it missed.
 {
   /** After so long without the page's script, something is wrong, and media would pile up. */
   const TAKEN_WITHIN_MS = 10_000;
 
   /** @param {Partial<HTMLLinkElement & HTMLScriptElement>} facts */
   const append = (/** @type {'link' | 'script'} */ tag, facts) => document.head.append(Object.assign(document.createElement(tag), facts));
+
+  const { codecs, mse } = document.documentElement.dataset;
+  // As `wantsCodecs` has it. The other player can be loaded still.
+  const isKnown = 'userAgentData' in navigator || navigator.userAgent.includes('Firefox/');
+  const src = isKnown && 'VideoDecoder' in globalThis ? codecs : mse;
+  document.addEventListener('DOMContentLoaded', () => append('script', { type: 'module', src }));
 
   const hasKey = () => {
     try {
@@ -15,13 +21,6 @@
       return false;
     }
   };
-
-  const { codecs, mse } = document.documentElement.dataset;
-  // As `wantsCodecs` has it. The other player can be loaded still.
-  const isKnown = 'userAgentData' in navigator || navigator.userAgent.includes('Firefox/');
-  const src = isKnown && 'VideoDecoder' in globalThis ? codecs : mse;
-  append('link', { rel: 'modulepreload', href: src });
-  document.addEventListener('DOMContentLoaded', () => append('script', { type: 'module', src }));
 
   if (/^(\?embed)?$/.test(location.search) && !hasKey()) {
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${location.pathname}`;
@@ -33,4 +32,5 @@
     setTimeout(() => socket.missed && socket.close(), TAKEN_WITHIN_MS);
     /** @type {any} */ (globalThis).earlySocket = socket;
   }
+  append('link', { rel: 'modulepreload', href: src });
 }
