@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::Fault;
 use super::module::{Live, Module, Places, ShortNames};
-use super::names::short_names_by_use;
+use super::short_names::short_names_by_use;
 
 /// A script that is there under its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,9 @@ mod fault;
 mod module;
 mod names;
 mod sheet;
+mod short_names;
 mod tokens;
+mod writer;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 use super::fault::{Fault, line_at};
 use super::names::{Names, Role, names};
-use super::tokens::{Token, Writer, tokens};
+use super::tokens::{Token, tokens};
+use super::writer::Writer;
 use parser::Parser;
 pub use rename::ShortNames;
 

@@ -6,7 +6,6 @@
 //!
 //! What is not surely declared here counts as declared elsewhere, and keeps its name.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::{Kind, Token};
@@ -101,9 +100,6 @@ const RESERVED: [&str; 45] = [
     "Infinity",
     "NaN",
 ];
-
-/// Of two letters, and words in some places.
-const SHORT_WORDS: [&str; 6] = ["as", "of", "do", "if", "in", "is"];
 
 /// Behind these an object begins, rather than a block.
 const BEFORE_OBJECT: [&str; 19] = [
@@ -626,32 +622,6 @@ impl<'a> Reader<'_, 'a> {
             block
         }
     }
-}
-
-/// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
-pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = String> + 's {
-    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let one = LETTERS.iter().map(|it| (*it as char).to_string());
-    let two = LETTERS.iter().flat_map(|first| {
-        LETTERS.iter().map(move |second| {
-            let pair = [*first, *second].map(char::from);
-            pair.into_iter().collect()
-        })
-    });
-    let is_free =
-        |name: &String| !taken.contains(name.as_str()) && !SHORT_WORDS.contains(&name.as_str());
-    one.chain(two).filter(is_free)
-}
-
-/// The same, the shortest for what there is most of.
-pub fn short_names_by_use<K: Ord>(
-    counts: BTreeMap<K, usize>,
-    taken: &BTreeSet<&str>,
-) -> BTreeMap<K, String> {
-    let mut counts: Vec<(K, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| Reverse(*count));
-    let keys = counts.into_iter().map(|(key, _)| key);
-    keys.zip(short_names(taken)).collect()
 }
 
 #[cfg(test)]

@@ -320,7 +320,7 @@ function tapSound() {
   window.beeps = [];
   // Firefox's page may hang for good while it asks (see web/player/codecs/sound.js), about once in a hundred times.
   const asksOnce = navigator.userAgent.includes('Firefox/');
-  let asked = null;
+  let askedMs = null;
   const { connect } = AudioNode.prototype;
   AudioNode.prototype.connect = function (to, ...rest) {
     if (to instanceof AudioDestinationNode) listen(this);
@@ -345,11 +345,16 @@ function tapSound() {
     }, 20);
   }
 
+  /** From the page's own time of the sound to the ear. */
+  function latencyMs(context) {
+    const { contextTime, performanceTime } = context.getOutputTimestamp();
+    return performanceTime - performance.now() + (context.currentTime - contextTime) * 1000;
+  }
+
   function note(context, atSeconds) {
-    if (!asksOnce || !asked) asked = context.getOutputTimestamp();
-    const { contextTime, performanceTime } = asked;
-    const heardMs = performanceTime + (atSeconds - contextTime) * 1000;
-    window.beeps.push((Date.now() - performance.now() + heardMs) % 1000);
+    if (!asksOnce || askedMs === null) askedMs = latencyMs(context);
+    // By the clock of the sound as it is now: in an hour it leaves the other one by more than a second.
+    window.beeps.push((Date.now() + (atSeconds - context.currentTime) * 1000 + askedMs) % 1000);
   }
 }
 

@@ -3,7 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::names::{Extent, Role, short_names};
+use super::super::names::{Extent, Role};
+use super::super::short_names::short_names;
 use super::{Live, Module, Piece, Places};
 
 /// Shorter names, by those that they stand for.

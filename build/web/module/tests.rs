@@ -1,4 +1,4 @@
-use super::super::names::short_names_by_use;
+use super::super::short_names::short_names_by_use;
 use super::*;
 
 struct Named;

@@ -150,16 +150,3 @@ fn functions_loops_and_blocks_have_their_variables() {
         assert_eq!(parts.collect::<Vec<_>>(), [part], "{marked}");
     }
 }
-
-#[test]
-fn short_names_are_no_words_and_not_taken() {
-    let taken = BTreeSet::from(["a", "ab"]);
-    let names: Vec<String> = short_names(&taken).collect();
-    assert_eq!((names[0].as_str(), names[50].as_str()), ("b", "Z"));
-    assert!(
-        !names
-            .iter()
-            .any(|it| ["a", "ab", "do", "if", "in", "is"].contains(&it.as_str()))
-    );
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-}
