@@ -16,7 +16,6 @@
 // The test sound beeps at each whole second of that clock: when a beep reaches the ear tells how late
 // the sound is, and how far from the picture. Only what a page plays by Web Audio can be read so.
 
-import { readFileSync, readdirSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -163,12 +162,14 @@ async function memoryOf({ browserName, page }) {
 
 /** Of a process and its children, in MB: what several share counts once. */
 function memoryOfAll(pid) {
-  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  // Behind the name, which may have anything in it: the state, and the parent.
-  const parent = (each) => Number(readFileSync(`/proc/${each}/stat`, 'utf8').split(') ').at(-1).split(' ')[1]);
-  const children = processes.filter((each) => parent(each) === pid);
-  const [, kilobytes] = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
-  return children.reduce((sum, child) => sum + memoryOfAll(Number(child)), (kilobytes * 1024) / 1e6);
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,pss='], { encoding: 'utf8' }).trim().split('\n');
+  const processes = lines.map((line) => line.trim().split(/ +/).map(Number));
+  const memory = (wanted) =>
+    processes.reduce((sum, [id, parent, kilobytes]) => {
+      const own = id === wanted ? (kilobytes * 1024) / 1e6 : 0;
+      return sum + own + (parent === wanted ? memory(id) : 0);
+    }, 0);
+  return memory(pid);
 }
 
 async function publish(server, hasSound, recorder = options.recorder) {

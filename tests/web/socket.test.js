@@ -80,8 +80,10 @@ test('a connection is dropped without the word for an end, and made again at onc
 let pages = 0;
 
 /** A page whose own script (web/watch/early.js) has run, and what that has asked for. */
-async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
+async function earlyPage(t, address, { kept = 0, browser = {}, hasPoster = false } = {}) {
   const clock = new Clock(t);
+  const still = { hidden: true };
+  const dataset = { mse: 'mse.js', codecs: 'codecs.js', state: 'connecting' };
   FakeSocket.made.length = 0;
   const fetched = [];
   const parsed = [];
@@ -95,7 +97,8 @@ async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
     document: {
       createElement: () => ({}),
       addEventListener: (type, listener) => type === 'DOMContentLoaded' && parsed.push(listener),
-      documentElement: { dataset: { mse: 'mse.js', codecs: 'codecs.js' } },
+      documentElement: { dataset },
+      querySelector: (selector) => (selector === 'img' ? still : hasPoster || null),
       head: { append: ({ rel, href, type, src }) => fetched.push([rel ?? type, href ?? src]) },
     },
   });
@@ -108,7 +111,7 @@ async function earlyPage(t, address, { kept = 0, browser = {} } = {}) {
     lost: ({ opened }) => told.push(opened ? 'lost' : 'refused'),
   });
   t.after(() => socket.close());
-  return { socket, told, fetched, parsed, clock, made: FakeSocket.made };
+  return { socket, told, fetched, parsed, clock, still, dataset, made: FakeSocket.made };
 }
 
 test('the socket that a page opened early is taken over, with what it missed and in that order', async (t) => {
@@ -128,6 +131,31 @@ test('the socket that a page opened early is taken over, with what it missed and
   clock.pass(20_000);
   assert.equal(made[0].closedWith, null);
 });
+
+test('a stream with a poster shows it where the picture is slow to come', async (t) => {
+  const { clock, still, dataset } = await earlyPage(t, 'http://host/live/demo?latency=low', { hasPoster: true });
+  clock.pass(300);
+  assert.equal(still.src, undefined);
+  clock.pass(200);
+  assert.deepEqual([still.src, still.loading], ['/live/demo/poster', 'eager']);
+  still.onload();
+  assert.equal(still.hidden, false);
+  // The picture was quicker.
+  dataset.state = 'playing';
+  still.onload();
+  assert.equal(still.hidden, true);
+});
+
+for (const [what, hasPoster, state] of [
+  ['that has none', false, 'connecting'],
+  ['whose picture is there', true, 'playing'],
+])
+  test(`no poster is asked for of a stream ${what}`, async (t) => {
+    const { clock, still, dataset } = await earlyPage(t, 'http://host/live/demo', { hasPoster });
+    dataset.state = state;
+    clock.pass(1000);
+    assert.equal(still.src, undefined);
+  });
 
 const CHROMIUM = { navigator: { userAgent: '', userAgentData: {} } };
 for (const [what, browser, player] of [

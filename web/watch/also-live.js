@@ -105,6 +105,8 @@ export class AlsoLive {
   #card(name) {
     const path = at(`live/${encodeURIComponent(name)}`);
     const poster = make('img', { alt: '', loading: 'lazy', src: this.#credentials.url(`${path}/poster`, { cache: Date.now() }) });
+    // A picture held upright is shown whole.
+    poster.onload = () => poster.classList.toggle('whole', poster.naturalWidth < 1.6 * poster.naturalHeight);
     const title = make('span', { className: 'card-name', title: name }, name);
     const link = make(
       'a',

@@ -1,4 +1,4 @@
-// The style sheet of the time bar, which deferred.js shows.
+// The style sheet of what deferred.js shows: the time bar, other streams, sound without a picture; and for forced colours.
 
 export const SHEET = `
 .timeline { flex-basis: 100%; padding: 0 8px; }
@@ -16,5 +16,21 @@ export const SHEET = `
 .to-live[hidden], .behind[hidden] { display: none; }
 .behind { font-size: 14px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 @container stage (max-width: 379px) { .behind { display: none; } }
-@media (forced-colors: active) { .to-live i { border: 4px solid; } }
+.others { padding: 8px 24px calc(4 * var(--unit)); }
+.others h2 { margin-bottom: 12px; font-size: 18px; }
+.others .streams { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); gap: calc(2 * var(--unit)); }
+.others .streams > :first-child:last-child { grid-column: auto; }
+.others .poster { margin-bottom: 8px; border-radius: var(--round); }
+@media (max-width: 599px) {
+  .others { padding-inline: 16px; }
+  .others .streams { grid-template-columns: 1fr 1fr; gap: 12px; }
+  .others .card { grid-template-columns: 1fr; }
+}
+.sound-level { position: absolute; top: 50%; left: 50%; width: min(70%, 560px); height: 36%; translate: -50% -50%; }
+[data-sound][data-state="playing"] .still { filter: brightness(60%); }
+@media (forced-colors: active) {
+  .controls, .plate, .badge { border: 1px solid; background: Canvas; }
+  .badge i, .to-live i { border: 4px solid; }
+  .spinner { border-color: GrayText; border-top-color: CanvasText; }
+}
 `;

@@ -4,7 +4,7 @@
 import { announceMedia } from '../player/media-session.js';
 import { SessionAudio } from '../player/session-audio.js';
 import { adoptSheet } from '../lib/adopt-sheet.js';
-import { element } from '../lib/element.js';
+import { element, make } from '../lib/element.js';
 import { AlsoLive } from './also-live.js';
 import { Controls } from './controls.js';
 import { wireLinks } from './links.js';
@@ -17,6 +17,8 @@ import { explainRefusal, wordsFor } from './words.js';
 
 /** How old may be what the server said about how far back one can go, when the bar is looked at. */
 const BACK_KNOWN_MS = 5000;
+/** Why, the words below the picture say. */
+const LACKS = { audio: 'No sound', video: 'No picture' };
 
 /** @typedef {import('./states.js').State} State */
 /**
@@ -45,6 +47,7 @@ export class Deferred {
   #tellSystem;
   #sessionAudio;
   #askedBackAtMs = -Infinity;
+  #lacks = make('span', { className: 'badge' });
 
   /** @param {Page} page */
   constructor(page) {
@@ -61,11 +64,14 @@ export class Deferred {
         behind: $('behind'),
       },
       (behindMs) => this.#seek(behindMs),
+      () => this.#goLive(),
     );
     const on = this.#mediaKeys();
     this.#tellSystem = this.#announce(on);
     this.#sessionAudio = new SessionAudio(on);
     wireLinks(page);
+    // An embed has no words below its picture.
+    document.querySelector('.badges')?.append(this.#lacks);
     this.#controls = this.#wireControls();
     this.#wireRest();
   }
@@ -77,6 +83,7 @@ export class Deferred {
   tell(state) {
     const isQuiet = isPaused(state);
     this.#controls.tellPaused(isQuiet);
+    this.#lacks.textContent = state.missing ? LACKS[state.missing] : '';
     this.#tellSystem(state.name !== 'playing' ? 'none' : isQuiet ? 'paused' : 'playing');
     this.showPlace(state);
   }
@@ -89,7 +96,7 @@ export class Deferred {
   showPlace(state) {
     this.#soundAlong(state);
     const backMs = furthestBackMs(state.shift, performance.now());
-    this.#seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state) });
+    this.#seekBar.show({ backMs, behindMs: shownBehindMs(state.shift), isThere: seeks(state), isPaused: isPaused(state) });
   }
 
   /**
@@ -159,7 +166,8 @@ export class Deferred {
     return new Controls({
       toggle: () => this.#toggle(),
       seekBy: (byMs) => {
-        if (seeks(now())) this.#seek(shownBehindMs(now().shift) + byMs);
+        if (byMs === -Infinity) this.#goLive();
+        else if (seeks(now())) this.#seek(shownBehindMs(now().shift) + byMs);
       },
       unmuted: () => send({ type: 'unmuted' }),
       stats: () => this.#toggleStats(),
@@ -201,6 +209,11 @@ export class Deferred {
     players.prepareBack();
     send({ type: 'sought', behindMs: withinMs, isBuffered: players.has(withinMs) });
     this.showPlace(now());
+  }
+
+  #goLive() {
+    if (seeks(this.#page.now())) this.#seek(0);
+    if (isPaused(this.#page.now())) this.#toggle();
   }
 
   async #toggleStats() {

@@ -1,17 +1,19 @@
 // Stands in the page itself: opens the socket, where the page's address says all that it needs; and asks for the script
 // with the player that this browser will most likely play by, to be run once the page is read. `StreamSocket` takes the
-// socket over, with what it missed.
+// socket over, with what it missed. On a slow line, a still picture comes before all that.
 {
   /** After so long without the page's script, something is wrong, and media would pile up. */
   const TAKEN_WITHIN_MS = 10_000;
+  /** After so long without a picture, the stream's still one stands in for it. Most streams play before. */
+  const STILL_AFTER_MS = 400;
 
   /** @param {Partial<HTMLLinkElement & HTMLScriptElement>} facts */
   const append = (/** @type {'link' | 'script'} */ tag, facts) => document.head.append(Object.assign(document.createElement(tag), facts));
 
-  const { codecs, mse } = document.documentElement.dataset;
+  const { dataset } = document.documentElement;
   // As `wantsCodecs` has it. The other player can be loaded still.
   const isKnown = 'userAgentData' in navigator || navigator.userAgent.includes('Firefox/');
-  const src = isKnown && 'VideoDecoder' in globalThis ? codecs : mse;
+  const src = isKnown && 'VideoDecoder' in globalThis ? dataset.codecs : dataset.mse;
   document.addEventListener('DOMContentLoaded', () => append('script', { type: 'module', src }));
 
   const hasKey = () => {
@@ -33,4 +35,13 @@
     /** @type {any} */ (globalThis).earlySocket = socket;
   }
   append('link', { rel: 'modulepreload', href: src });
+
+  setTimeout(() => {
+    const still = document.querySelector('img');
+    if (!still || dataset.state !== 'connecting' || !document.querySelector('[property="og:image"]')) return;
+    still.onload = () => {
+      still.hidden = dataset.state !== 'connecting';
+    };
+    Object.assign(still, { loading: 'eager', src: `${location.pathname}/poster` });
+  }, STILL_AFTER_MS);
 }

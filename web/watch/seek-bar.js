@@ -39,14 +39,16 @@ export class SeekBar {
   #live;
   #behind;
   #isHeld = false;
+  #isPaused = false;
 
   /**
-   * `seek(behindMs)`: the person wants to be there.
+   * `seek(behindMs)`: the person wants to be there; `goLive()`: to watch live.
    *
    * @param {{ timeline: HTMLElement, bar: HTMLInputElement, live: HTMLButtonElement, behind: HTMLElement }} elements
    * @param {(behindMs: number) => void} seek
+   * @param {() => void} goLive
    */
-  constructor({ timeline, bar, live, behind }, seek) {
+  constructor({ timeline, bar, live, behind }, seek, goLive) {
     this.#timeline = timeline;
     this.#bar = bar;
     this.#live = live;
@@ -59,15 +61,16 @@ export class SeekBar {
       this.#isHeld = false;
       seek(-Number(bar.value) * 1000);
     });
-    live.addEventListener('click', () => seek(0));
+    live.addEventListener('click', () => goLive());
   }
 
   /**
-   * `backMs`: how far back one can go, `behindMs`: where it is.
+   * `backMs`: how far back one can go, `behindMs`: where it is. A picture that is paused is not live.
    *
-   * @param {{ backMs: number, behindMs: number, isThere: boolean }} place
+   * @param {{ backMs: number, behindMs: number, isThere: boolean, isPaused: boolean }} place
    */
-  show({ backMs, behindMs, isThere }) {
+  show({ backMs, behindMs, isThere, isPaused }) {
+    this.#isPaused = isPaused;
     this.#timeline.hidden = !isThere || backMs < LEAST_MS;
     this.#live.hidden = this.#timeline.hidden;
     if (this.#timeline.hidden) this.#behind.hidden = true;
@@ -84,7 +87,7 @@ export class SeekBar {
     this.#bar.style.setProperty('--played', `${100 - Math.min(100, behindMs / 10 / back)}%`);
     const words = isLive ? 'Live' : `${lengthInWords(behindMs)} behind live`;
     if (this.#bar.getAttribute('aria-valuetext') !== words) this.#bar.setAttribute('aria-valuetext', words);
-    this.#live.setAttribute('aria-pressed', String(isLive));
+    this.#live.setAttribute('aria-pressed', String(isLive && !this.#isPaused));
     const text = isLive ? '' : `\u2212${clock(Math.round(behindMs / 1000))}`;
     this.#behind.hidden = isLive;
     if (this.#behind.textContent !== text) this.#behind.textContent = text;

@@ -130,7 +130,9 @@ export class View {
     const isQuiet = isPaused(state);
     const root = this.#root;
     root.dataset.state = state.name;
-    root.dataset.hitch = state.name === 'playing' && !isQuiet ? state.hitch : '';
+    const isTold = state.name === 'playing' && !isQuiet && state.hitch !== '' && state.hitch !== 'dry';
+    root.toggleAttribute('data-told', isTold);
+    root.toggleAttribute('data-slow', isTold && isSlow(state));
     root.toggleAttribute('data-paused', isQuiet);
     root.toggleAttribute('data-blocked', isQuiet && state.isBlocked);
     root.toggleAttribute('data-still', state.isStill);

@@ -26,8 +26,6 @@ import { noSuch } from '../lib/no-such.js';
 const FIGURES_MS = 500;
 /** How often we look whether the picture moves. */
 const LOOK_MS = 100;
-/** After so long without a picture, the page shows the stream's poster. Most streams play before. */
-const STILL_AFTER_MS = 400;
 /** The stream's own picture comes first, then, so much later, what is beside it. */
 const DEFERRED_AFTER_MS = 2000;
 /** A script that did not load is asked for again after so long at the soonest. */
@@ -430,6 +428,5 @@ follow(
     nowMs: performance.now(),
   }),
 );
-setTimeout(() => view.showStill(state), STILL_AFTER_MS);
 setInterval(tick, FIGURES_MS);
 setInterval(look, LOOK_MS);

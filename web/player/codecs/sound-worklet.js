@@ -24,6 +24,8 @@ class StreamSound extends scope.AudioWorkletProcessor {
     if (channels) {
       if (this.#ring?.sampleRate !== sampleRate) this.#ring = new SampleRing(sampleRate, channels.length);
       this.#ring?.push(startMs, channels);
+      const buffers = channels.map((/** @type {Float32Array} */ { buffer }) => buffer);
+      this.port.postMessage({ spare: channels }, buffers);
     }
     if (rate !== undefined) this.#rate = rate;
     if (moveToMs !== undefined) {

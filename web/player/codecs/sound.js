@@ -276,7 +276,10 @@ export class Sound {
       if (this.#isClosed) return;
       const channels = Math.min(8, this.#config.numberOfChannels);
       const node = new AudioWorkletNode(this.#context, 'stream-sound', { numberOfInputs: 0, outputChannelCount: [channels] });
-      node.port.onmessage = ({ data }) => this.#reported(data);
+      node.port.onmessage = ({ data }) => {
+        if (data.spare) this.#spare.push(...data.spare);
+        else this.#reported(data);
+      };
       node.connect(this.#volume);
       this.#node = node;
       for (const message of this.#early.splice(0)) this.#send(message);
@@ -284,6 +287,13 @@ export class Sound {
       if (!this.#isClosed) this.#on.failed(error instanceof Error ? error : new Error(String(error)));
     }
   }
+
+  /**
+   * Samples go to the worklet and come back empty: Firefox never frees what stays there.
+   *
+   * @type {Float32Array<ArrayBuffer>[]}
+   */
+  #spare = [];
 
   /** @param {any} message */
   #send(message) {
@@ -300,7 +310,8 @@ export class Sound {
     const { timestamp, atMs } = this.#times.came(data.timestamp);
     if (atMs !== null) this.#on.decoded(performance.now() - atMs);
     const channels = Array.from({ length: data.numberOfChannels }, (_, planeIndex) => {
-      const samples = new Float32Array(data.numberOfFrames);
+      const spare = this.#spare.pop();
+      const samples = spare?.length === data.numberOfFrames ? spare : new Float32Array(data.numberOfFrames);
       data.copyTo(samples, { planeIndex, format: 'f32-planar' });
       return samples;
     });
