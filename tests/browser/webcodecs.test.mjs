@@ -74,6 +74,14 @@ function breakWhereAsked() {
     window.latencyAsked += 1;
     return getOutputTimestamp.call(this);
   };
+  // A frame of sound is 20 ms.
+  window.samplesMade = 0;
+  window.Float32Array = new Proxy(Float32Array, {
+    construct(target, [length, ...rest], made) {
+      if (length === 960) window.samplesMade += 1;
+      return Reflect.construct(target, [length, ...rest], made);
+    },
+  });
   if (broken === 'hung') VideoDecoder.prototype.decode = () => {};
   const { decode } = window.VideoDecoder?.prototype ?? {};
   window.breakDecoder = (times) => {
@@ -124,6 +132,17 @@ test('picture and sound play in step, with a short delay', async (t) => {
     assert.equal((await viewer.evaluate(() => window.latencyAsked)) > 0, viewer.browserName === 'chromium');
     assert.deepEqual(await viewer.violations(), []);
     await picture(viewer, `webcodecs-${viewer.browserName}`);
+  });
+});
+
+test('memory for sound is used again', async () => {
+  await inEach(async (viewer) => {
+    const made = () => viewer.evaluate(() => window.samplesMade);
+    const before = await made();
+    const { sound_frames: frames } = await stats(viewer);
+    await until(`${viewer.browserName}: three seconds of sound`, async () => (await stats(viewer)).sound_frames > frames + 150);
+    const more = (await made()) - before;
+    assert.ok(before > 0 && more < 50, `${viewer.browserName}: ${before}, and ${more}`);
   });
 });
 
