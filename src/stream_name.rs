@@ -13,7 +13,10 @@ pub struct StreamName(Arc<str>);
 /// Why a text is no [`StreamName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {
-    #[error("a stream name is 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot")]
+    #[error(
+        "a stream name has 1 to 64 letters (a to z), digits, dots, underscores and hyphens, and does not \
+         begin with a dot"
+    )]
     Letters,
     #[error(
         "a stream's name must not end in .webm, .mkv, .jpg or .webp: those are the addresses \

@@ -304,7 +304,10 @@ pub fn build(web: &Path, out: &Path) -> io::Result<String> {
             Some(gzip) => (gzip, true),
             None => (content.clone(), false),
         };
-        let brotli = if *is_immutable && is_gzip {
+        // What people with a debugger ask for is worth no second copy.
+        let is_for_many =
+            *is_immutable || ELSEWHERE.iter().any(|(elsewhere, ..)| elsewhere == name);
+        let brotli = if is_for_many && is_gzip {
             fs::write(folder.join(format!("{number}.br")), brotli(content)?)?;
             format!("Some(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/served/{number}.br\")))")
         } else {
@@ -446,7 +449,8 @@ mod tests {
                 io::copy(&mut decoder, &mut content).unwrap();
                 assert_eq!(content, it.content, "{}", it.name);
                 compressed += 1;
-                assert_eq!(line.contains("brotli: Some"), it.is_immutable, "{line}");
+                let is_for_many = it.is_immutable || it.name == "player.js";
+                assert_eq!(line.contains("brotli: Some"), is_for_many, "{line}");
             } else {
                 assert_eq!(stored, it.content, "{}", it.name);
             }

@@ -167,7 +167,7 @@ mod tests {
         let (line, message) = refusal("log = 'text'\n[streams.'front door']\n");
         assert_eq!(line, 2);
         assert!(
-            message.starts_with("streams: \"front door\": a stream name is 1 to 64"),
+            message.starts_with("streams: \"front door\": a stream name has 1 to 64 letters"),
             "{message}"
         );
     }

@@ -68,7 +68,7 @@ impl Nodes {
         }
         let prefix = options.nats_prefix.as_deref().unwrap_or(PREFIX_DEFAULT);
         if !Subjects::is_prefix(prefix) {
-            let reason = "must be 1 to 64 of A-Z a-z 0-9 _ -";
+            let reason = "must have 1 to 64 letters (a to z), digits, underscores and hyphens";
             return Err(value_error("--nats-prefix", prefix, reason));
         }
         let domain = options.nats_domain.clone();
@@ -76,14 +76,15 @@ impl Nodes {
             .as_deref()
             .filter(|domain| !Subjects::is_prefix(domain))
         {
-            let reason = "must be 1 to 64 of A-Z a-z 0-9 _ -";
+            let reason = "must have 1 to 64 letters (a to z), digits, underscores and hyphens";
             return Err(value_error("--nats-domain", domain, reason));
         }
         let instance = instance()?;
         let node = match &options.node {
             Some(node) if is_node(node) => node.clone(),
             Some(node) => {
-                let reason = "must be 1 to 64 of A-Z a-z 0-9 . _ -";
+                let reason =
+                    "must have 1 to 64 letters (a to z), digits, dots, underscores and hyphens";
                 return Err(value_error("--node", node, reason));
             }
             None => node_default(&instance),
@@ -246,11 +247,11 @@ mod tests {
             ("nats = ['nats://']", "--nats: must be nats://HOST"),
             (
                 "nats = ['nats://a']\nnats_prefix = 'a.b'",
-                "--nats-prefix a.b: must be 1 to 64",
+                "--nats-prefix a.b: must have 1 to 64 letters",
             ),
             (
                 "nats = ['nats://a']\nnode = 'a b'",
-                "--node a b: must be 1 to 64",
+                "--node a b: must have 1 to 64 letters",
             ),
             (
                 "nats = ['nats://a']\nnats_credentials = '/none'",

@@ -184,6 +184,35 @@ test('WebCodecs and the plain stream play there too', () =>
     assert.deepEqual([tab.complaints, await tab.violations()], [[], []], tab.browserName);
   }));
 
+// docs/player.md gives that as the reason for what is played by without the attribute `player`.
+test('a page reads the picture from its video element, and by WebCodecs from the canvas beside it', () =>
+  both(async (tab) => {
+    await open(tab);
+    for (const player of [undefined, 'webcodecs']) {
+      const found = await tab.evaluate(
+        async ([module, src, way]) => {
+          const { watch } = await import(module);
+          const video = document.createElement('video');
+          video.muted = true;
+          document.querySelector('main').replaceChildren(video);
+          const playing = watch(video, src, { player: way });
+          await new Promise((resolve) => playing.on('playing', resolve));
+          while (!playing.videoWidth || video.readyState < 2) await new Promise((resolve) => setTimeout(resolve, 50));
+          const brush = new OffscreenCanvas(64, 36).getContext('2d');
+          brush.drawImage(video, 0, 0, 64, 36);
+          const isDrawn = brush.getImageData(0, 0, 64, 36).data.some((value) => value > 0);
+          const tracks = (video.captureStream ?? video.mozCaptureStream).call(video).getVideoTracks().length;
+          const canvas = video.nextElementSibling?.localName ?? null;
+          playing.close();
+          return { isDrawn, tracks, canvas };
+        },
+        [server.url('/player.js'), server.url('/live/a'), player],
+      );
+      const expected = player ? { isDrawn: false, tracks: 0, canvas: 'canvas' } : { isDrawn: true, tracks: 1, canvas: null };
+      assert.deepEqual(found, expected, `${tab.browserName} ${player}`);
+    }
+  }));
+
 test('segments play when they are asked for, and where no socket can be had', async () => {
   const way = await Way.start(server.port);
   try {

@@ -50,7 +50,19 @@ test('a key shows the streams, and their charts move', async () => {
   assert.deepEqual(Object.keys(charts), ['Viewers', 'Bit rate in', 'Bit rate out', 'Skips', 'Ring']);
   assert.match(charts['Bit rate in'], /bit\/s$/);
   const label = await tab.evaluate(() => document.querySelector('#streams svg').getAttribute('aria-label'));
-  assert.match(label, /^Viewers: 0 now, at most 0 in the last hour$/);
+  assert.match(label, /^Viewers: 0 now, at most 0 in the last two minutes$/);
+  assert.equal(
+    await tab.evaluate(() => document.querySelector('#span [aria-pressed="true"]').value),
+    '120',
+    'a server that has just started',
+  );
+  assert.match(await tab.evaluate(() => document.querySelector('.chart-title[title^="How much of the stream"]').textContent), /^Ring$/);
+  await tab.click('.meanings summary');
+  for (const title of ['Server delay', 'Skips', 'Ring', 'Loop turn']) assert.match(await text('#meanings'), new RegExp(title));
+  await tab.click('#span [value="3600"]');
+  await until('the last hour', async () =>
+    /in the last hour$/.test(await tab.evaluate(() => document.querySelector('#streams svg').getAttribute('aria-label'))),
+  );
   await tab.click('#span [value="120"]');
   const line = () => tab.evaluate(() => document.querySelector('#streams .line').getAttribute('d'));
   const first = await line();

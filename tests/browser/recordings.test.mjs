@@ -55,6 +55,17 @@ for (const path of ['/recordings', '/recordings/demo']) {
       const isAtEnd = () => tab.evaluate(() => document.querySelector('#recordings video').ended);
       await until('its end', isAtEnd);
       assert.ok(await tab.evaluate(() => document.querySelector('#recordings video').seekable.length > 0));
+      // However narrow: its time is all there, and a white picture has an edge.
+      const isWhole = await tab.evaluate(() => {
+        const name = document.querySelector('#recordings .card-name');
+        name.style.width = '90px';
+        const { scrollWidth, clientWidth } = name;
+        name.style.width = '';
+        return scrollWidth <= clientWidth;
+      });
+      assert.ok(isWhole, `${tab.browserName}: the end of the name is cut off`);
+      const edge = await tab.evaluate(() => getComputedStyle(document.querySelector('#recordings .poster'), '::after').boxShadow);
+      assert.match(edge, /1px inset/);
       await picture(tab, `recordings-${tab.browserName}${path.replaceAll('/', '-')}`);
     }
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { EventParser } from '../../web/dashboard/events.js';
-import { History, HOUR_S } from '../../web/dashboard/history.js';
+import { History, HOUR_S, MINUTES_S } from '../../web/dashboard/history.js';
 
 const history = (rows) => new History({ stream: 'demo', figures: ['viewers', 'delay_ms'], rows });
 const view = { nowS: 100, spanS: 100, points: 100, fold: 'mean' };
@@ -20,6 +20,12 @@ test('events come out whole, wherever their text is cut', () => {
 
 test('an event that is no JSON is left out', () => {
   assert.deepEqual(new EventParser().push('event: state\ndata: {\n\n: a comment\n\nevent: a\ndata: 1\n\n'), [{ name: 'a', data: 1 }]);
+});
+
+test('a short history opens on minutes, a long one on the hour', () => {
+  assert.equal(history([]).spanAt(5000), MINUTES_S);
+  assert.equal(history([[4990, 1, null]]).spanAt(5000), MINUTES_S);
+  assert.equal(history([[4400, 1, null]]).spanAt(5000), HOUR_S);
 });
 
 test('what comes goes on behind what the server kept', () => {

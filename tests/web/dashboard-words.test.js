@@ -26,8 +26,17 @@ test('the summary counts streams and viewers, or says what is wrong', () => {
 test('a stream is described by what is known of it', () => {
   assert.equal(plain(metaOf(stream)), 'on air 12 min · 1280 × 720 · vp8, opus · 7 viewers at most');
   assert.match(metaOf({ ...stream, uptime_s: 5 }), /^just started · /);
+  assert.match(metaOf({ ...stream, viewers_peak: 1 }), / · 1 viewer at most$/);
+  assert.match(metaOf({ ...stream, viewers_peak: 1234 }), / · 1,234 viewers at most$/);
   const sound = { ...stream, width: null, height: null, codecs: null, recording: true, skips: 2 };
   assert.equal(plain(metaOf(sound)), 'on air 12 min · 7 viewers at most · 2 skips · recording');
+});
+
+test('figures that a title does not explain have a sentence', () => {
+  for (const title of ['Server delay', 'Skips', 'Ring', 'Loop turn']) {
+    const kind = [...STREAM_CHARTS, ...PROCESS_CHARTS].find((one) => one.title === title);
+    assert.match(kind.about, /^[A-Z].*\.$/, title);
+  }
 });
 
 test('a figure has its unit, and as many digits as matter', () => {

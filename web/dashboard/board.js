@@ -21,6 +21,22 @@ export function makeCharts(place, kinds) {
   return charts;
 }
 
+/**
+ * What the figures mean that have something to explain.
+ *
+ * @param {HTMLElement} place
+ * @param {Kind[]} kinds
+ */
+export function explain(place, kinds) {
+  for (const { title, about } of kinds) {
+    if (!about) continue;
+    place.append(document.createElement('dt'), document.createElement('dd'));
+    const [term, words] = [...place.children].slice(-2);
+    term.textContent = title;
+    words.textContent = about;
+  }
+}
+
 export class Chart {
   #kind;
   #figure;
@@ -44,7 +60,9 @@ export class Chart {
     this.#figure = within(/** @type {DocumentFragment} */ (copy), 'figure', HTMLElement);
     this.#svg = within(this.#figure, 'svg', SVGSVGElement);
     this.#value = within(this.#figure, '.chart-value', HTMLElement);
-    within(this.#figure, '.chart-title', HTMLElement).textContent = kind.title;
+    const title = within(this.#figure, '.chart-title', HTMLElement);
+    title.textContent = kind.title;
+    title.title = kind.about ?? '';
     const plot = within(this.#figure, '.plot', HTMLElement);
     const move = (/** @type {PointerEvent} */ event) => {
       const { left, width } = plot.getBoundingClientRect();
@@ -80,7 +98,7 @@ export class Chart {
     within(this.#svg, '.line', SVGPathElement).setAttribute('d', drawn.line);
     within(this.#svg, '.area', SVGPathElement).setAttribute('d', drawn.area);
     within(this.#figure, '.chart-end', HTMLElement).textContent = this.#kind.say(drawn.end);
-    const span = view.spanS > 120 ? 'the last hour' : 'two minutes';
+    const span = view.spanS > 120 ? 'the last hour' : 'the last two minutes';
     const now = this.#now();
     this.#svg.setAttribute('aria-label', chartInWords(this.#kind, { now, peak: drawn.peak, span }));
     this.#point();

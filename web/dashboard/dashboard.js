@@ -6,9 +6,9 @@ import { Credentials } from '../lib/credentials.js';
 import { element, within } from '../lib/element.js';
 import { at } from '../lib/place.js';
 import { Removal } from '../lib/removal.js';
-import { makeCharts } from './board.js';
+import { explain, makeCharts } from './board.js';
 import { Follower } from './events.js';
-import { History, HOUR_S } from './history.js';
+import { History } from './history.js';
 import { lockOf, metaOf, PROCESS_CHARTS, STREAM_CHARTS, summaryOf } from './words.js';
 
 /** @typedef {import('./words.js').Stream} Stream */
@@ -20,6 +20,7 @@ const keyField = element('key', HTMLInputElement);
 const credentials = new Credentials('watch', '');
 const WHAT_ENDS = 'Its publisher is disconnected and viewers see that the stream has ended. It may come back.';
 const removal = new Removal();
+const spans = [...document.querySelectorAll('#span button')].map((button) => ({ button, valueS: Number(button.getAttribute('value')) }));
 const processCharts = makeCharts($('process-charts'), PROCESS_CHARTS);
 
 /** @type {import('./words.js').State} */
@@ -28,7 +29,8 @@ let state = 'connecting';
 let streams = [];
 let isLocked = false;
 let nowS = 0;
-let spanS = HOUR_S;
+/** 0 until the server has told how much there is. */
+let spanS = 0;
 /** @type {History | null} */
 let processHistory = null;
 /** @type {Map<string, History>} */
@@ -69,6 +71,7 @@ function take({ name, data }) {
   streams = data.streams;
   isLocked = data.locked;
   processHistory?.add(nowS, data.process);
+  if (spanS === 0 && processHistory) showSpan(processHistory.spanAt(nowS));
   for (const { name: stream } of streams) {
     if (!histories.has(stream)) {
       const figures = STREAM_CHARTS.map(({ figure }) => figure);
@@ -147,6 +150,7 @@ function makeBoard(name) {
 }
 
 function draw() {
+  if (spanS === 0) return;
   const view = { nowS, spanS };
   if (processHistory) for (const chart of processCharts) chart.draw(processHistory, view);
   for (const [name, { charts, isInSight }] of boards) {
@@ -155,16 +159,20 @@ function draw() {
   }
 }
 
-for (const button of document.querySelectorAll('#span button')) {
+/** @param {number} seconds */
+function showSpan(seconds) {
+  spanS = seconds;
+  for (const { button, valueS } of spans) button.setAttribute('aria-pressed', String(valueS === spanS));
+  document.documentElement.dataset.span = String(spanS);
+}
+
+for (const { button, valueS } of spans) {
   button.addEventListener('click', () => {
-    spanS = Number(button.getAttribute('value'));
-    for (const other of document.querySelectorAll('#span button')) {
-      other.setAttribute('aria-pressed', String(other === button));
-    }
-    document.documentElement.dataset.span = String(spanS);
+    showSpan(valueS);
     draw();
   });
 }
+explain($('meanings'), [...STREAM_CHARTS, ...PROCESS_CHARTS]);
 
 $('lock').addEventListener('submit', (event) => {
   event.preventDefault();

@@ -4,6 +4,9 @@
 
 /** Seconds that are kept. */
 export const HOUR_S = 3600;
+/** Less history than this would be a dot at the edge of an hour. */
+const SHORT_S = 600;
+export const MINUTES_S = 120;
 
 /** @typedef {(number | null)[]} Row */
 /** @typedef {[number, number | null]} Point */
@@ -30,6 +33,15 @@ export class History {
     this.#rows.push([atS, ...this.#figures.map((name) => sample[name] ?? null)]);
     const first = this.#rows.findIndex(([rowS]) => (rowS ?? 0) > atS - HOUR_S);
     if (first > 0) this.#rows.splice(0, first);
+  }
+
+  /**
+   * Seconds that are worth showing at first.
+   *
+   * @param {number} nowS
+   */
+  spanAt(nowS) {
+    return nowS - (this.#rows[0]?.[0] ?? nowS) < SHORT_S ? MINUTES_S : HOUR_S;
   }
 
   /**

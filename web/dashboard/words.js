@@ -28,6 +28,7 @@ import { bitRate, bytes, counted, milliseconds, since } from '../lib/format.js';
  * @property {(value: number) => string} say
  * @property {'mean' | 'max'} fold how seconds become one point
  * @property {number} least the scale is never shorter
+ * @property {string} [about] what the figure means, where the title does not say it
  */
 
 const count = (/** @type {number} */ value) => Math.round(value).toLocaleString('en');
@@ -43,17 +44,52 @@ export const STREAM_CHARTS = [
   { figure: 'viewers', title: 'Viewers', say: count, fold: 'max', least: 5 },
   { figure: 'received_bps', title: 'Bit rate in', say: bitRate, fold: 'mean', least: 10_000 },
   { figure: 'sent_bps', title: 'Bit rate out', say: bitRate, fold: 'mean', least: 10_000 },
-  { figure: 'delay_ms', title: 'Server delay', say: ms, fold: 'max', least: 1 },
-  { figure: 'skips', title: 'Skips', say: perSecond, fold: 'max', least: 1 },
-  { figure: 'ring_ms', title: 'Ring', say: seconds, fold: 'mean', least: 1000 },
+  {
+    figure: 'delay_ms',
+    title: 'Server delay',
+    say: ms,
+    fold: 'max',
+    least: 1,
+    about: 'The longest time, in a second, from the first viewer that gets new media to the last one.',
+  },
+  {
+    figure: 'skips',
+    title: 'Skips',
+    say: perSecond,
+    fold: 'max',
+    least: 1,
+    about: 'How often viewers that were too slow jumped to the newest keyframe.',
+  },
+  {
+    figure: 'ring_ms',
+    title: 'Ring',
+    say: seconds,
+    fold: 'mean',
+    least: 1000,
+    about: 'How much of the stream the server keeps for slow and late viewers.',
+  },
 ];
 
 /** @type {Kind[]} */
 export const PROCESS_CHARTS = [
-  { figure: 'cpu_percent', title: 'CPU', say: percent, fold: 'mean', least: 10 },
+  {
+    figure: 'cpu_percent',
+    title: 'CPU',
+    say: percent,
+    fold: 'mean',
+    least: 10,
+    about: 'Of one core: 100\u202f% is all of it.',
+  },
   { figure: 'memory_bytes', title: 'Memory', say: bytes, fold: 'max', least: 1_000_000 },
   { figure: 'connections', title: 'Connections', say: count, fold: 'max', least: 5 },
-  { figure: 'turn_ms', title: 'Loop turn', say: ms, fold: 'max', least: 1 },
+  {
+    figure: 'turn_ms',
+    title: 'Loop turn',
+    say: ms,
+    fold: 'max',
+    least: 1,
+    about: 'The longest time, in a second, for which the server did one round of work. Meanwhile others wait.',
+  },
   { figure: 'received_bps', title: 'Received', say: bitRate, fold: 'mean', least: 10_000 },
   { figure: 'sent_bps', title: 'Sent', say: bitRate, fold: 'mean', least: 10_000 },
 ];
@@ -82,7 +118,7 @@ export function metaOf({ node, width, height, codecs, uptime_s: uptimeS, viewers
     uptimeS < 60 ? since(uptimeS) : `on air ${since(uptimeS)}`,
     size,
     (codecs ?? '').replaceAll(',', ', '),
-    `${count(peak)} viewers at most`,
+    `${counted(peak, 'viewer')} at most`,
     skips ? counted(skips, 'skip') : '',
     recording ? 'recording' : '',
     node ? `on ${node}` : '',

@@ -5,7 +5,7 @@ import { counted } from '../lib/format.js';
 import { isStreamName } from '../lib/stream-name.js';
 import { noSuch } from '../lib/no-such.js';
 
-const RULE = 'Use letters a to z, digits, dot, dash and underscore, not beginning with a dot.';
+const RULE = 'Use letters (a to z), digits, dots, underscores and hyphens, and do not begin with a dot.';
 
 /** @typedef {import('./machine.js').State} State */
 

@@ -296,19 +296,21 @@ fn parts_of_pages_go_out_in_brotli_to_clients_that_name_it() {
     let mut http = Http::open(&server);
     let html = http.request("GET", "/live/demo", &[]).text();
     let (_, behind) = html.split_once("codecs=\"../assets/watch-").unwrap();
-    let target = format!("/assets/watch-{}", behind.split('"').next().unwrap());
-    let plain = http.request("GET", &target, &[]);
-    let brotli = http.request("GET", &target, &["Accept-Encoding: gzip, deflate, br"]);
-    assert_eq!(plain.field("Content-Encoding"), None);
-    assert_eq!(brotli.field("Content-Encoding"), Some("br"));
-    assert_eq!(brotli.field("Vary"), Some("Accept-Encoding"));
-    assert_ne!(plain.field("ETag"), brotli.field("ETag"));
-    let mut unpacked = Vec::new();
-    brotli::BrotliDecompress(&mut &brotli.body[..], &mut unpacked).unwrap();
-    assert_eq!(unpacked, plain.body);
-    let etag = format!("If-None-Match: {}", brotli.field("ETag").unwrap());
-    let again = http.request("GET", &target, &["Accept-Encoding: br", &etag]);
-    assert_eq!(again.status, 304);
+    let watch = format!("/assets/watch-{}", behind.split('"').next().unwrap());
+    for target in [&watch, "/player.js"] {
+        let plain = http.request("GET", target, &[]);
+        let brotli = http.request("GET", target, &["Accept-Encoding: gzip, deflate, br"]);
+        assert_eq!(plain.field("Content-Encoding"), None);
+        assert_eq!(brotli.field("Content-Encoding"), Some("br"), "{target}");
+        assert_eq!(brotli.field("Vary"), Some("Accept-Encoding"));
+        assert_ne!(plain.field("ETag"), brotli.field("ETag"));
+        let mut unpacked = Vec::new();
+        brotli::BrotliDecompress(&mut &brotli.body[..], &mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body);
+        let etag = format!("If-None-Match: {}", brotli.field("ETag").unwrap());
+        let again = http.request("GET", target, &["Accept-Encoding: br", &etag]);
+        assert_eq!(again.status, 304);
+    }
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn people_get_a_page_where_programs_get_a_line() {
             "/live/my%20show",
             400,
             &[
-                "A stream name is 1 to 64",
+                "A stream name has 1 to 64 letters (a to z), digits, dots, underscores and hyphens, and does not \
+                 begin with a dot.",
                 "Try <a href=\"../live/my-show\">my-show</a>.",
             ][..],
         ),

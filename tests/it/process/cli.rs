@@ -161,7 +161,7 @@ fn config_file_faults_are_refused_with_their_line() {
         ":3: streams.door.record: invalid type: string \"yes\", expected a boolean"
     );
     assert!(
-        refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream name is ")
+        refused("[streams.'.door']\n").starts_with(":1: streams: \".door\": a stream name has ")
     );
     assert!(refused("listen = [").starts_with(":1: "));
 }

@@ -295,6 +295,25 @@ fn figures_of_the_readme_are_those_of_the_benchmarks() {
     for figure in ["100 ms", "7.7 MB"] {
         assert!(readme.contains(figure) && benchmarks.contains(figure));
     }
+    // The least and the most median delay, Chromium's and Firefox's, by the two ways to play.
+    let delays = |player: &str, columns: &[usize]| {
+        let start = format!("| {player} | ");
+        let row = benchmarks.lines().find(|row| row.starts_with(&start));
+        let row = cells(row.unwrap_or_else(|| panic!("no delays of {player}")));
+        let median =
+            |column: &usize| -> u32 { row[*column].split(' ').next().unwrap().parse().unwrap() };
+        let medians: Vec<u32> = columns.iter().map(median).collect();
+        let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
+        format!("{least} to {most} ms")
+    };
+    let codecs = "WebCodecs, `latency=normal`";
+    for delay in [
+        delays(codecs, &[1, 3]),
+        delays(codecs, &[2, 4]),
+        delays("Media Source Extensions", &[1, 2, 3, 4]),
+    ] {
+        assert!(readme.contains(&delay), "README.md lacks {delay}");
+    }
     let section = readme.split("\n## Compared\n").nth(1).unwrap();
     let table = section.lines().skip_while(|line| !line.starts_with('|'));
     let rows: Vec<_> = table.take_while(|line| line.starts_with('|')).collect();
