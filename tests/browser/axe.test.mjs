@@ -27,6 +27,7 @@ before(async () => {
     bright: { color: 'white' },
     dark: { color: 'black' },
     portrait: { size: '90x160' },
+    tone: { hasVideo: false },
   })) {
     await lab.push(server, name, media.make(`${name}.webm`, { hasAudio: name !== 'dark', ...options }));
   }
@@ -79,16 +80,22 @@ const STATES = [
   ['publisher before it starts', '/publish/new', 'idle'],
   ['publisher with settings', '/publish/new?source=test', 'idle', press('#settings-button')],
   ['publisher on air', '/publish/new?source=test&auto&size=320x180', 'live'],
+  ['publisher that is asked whether to stop', '/publish/new?source=test&auto&size=320x180', 'live', press('#go')],
   ['viewer that waits', '/live/nothing', 'waiting'],
   ['viewer of a bright picture', '/live/bright', 'playing'],
   ['viewer of a dark picture', '/live/dark', 'playing'],
   ['viewer of a portrait', '/live/portrait', 'playing'],
   ['paused viewer', '/live/bright', 'playing', () => tab.press(' ')],
   ['viewer with statistics', '/live/bright', 'playing', press('#stats-button')],
+  ['viewer with help', '/live/bright', 'playing', () => tab.press('?')],
+  ['viewer who shares', '/live/bright', 'playing', press('#share-button')],
+  ['viewer of sound alone', '/live/tone', 'playing'],
   ['embed', '/live/bright?embed', 'playing'],
+  ['paused embed', '/live/bright?embed', 'playing', () => tab.press(' ')],
   ['recordings', '/recordings', 'listed'],
   ['recordings of one stream', '/recordings/bright', 'listed'],
   ['dashboard', '/dashboard', 'live'],
+  ['error', '/live/a%20b', null],
 ];
 
 test('axe-core finds nothing in any page', async () => {
@@ -113,7 +120,7 @@ test('axe-core finds nothing where pages ask for a key', async () => {
 });
 
 test('words over a picture can be read, whatever it shows', async () => {
-  const states = STATES.filter(([, path]) => path.startsWith('/live/'));
+  const states = STATES.filter(([, path, state]) => path.startsWith('/live/') && state);
   assert.ok(states.length > 5);
   for (const [name, path, state, act] of states) {
     await tab.open(server.url(path));

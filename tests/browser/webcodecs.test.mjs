@@ -138,11 +138,11 @@ test('picture and sound play in step, with a short delay', async (t) => {
 test('memory for sound is used again', async () => {
   await inEach(async (viewer) => {
     const made = () => viewer.evaluate(() => window.samplesMade);
-    const before = await made();
+    const former = await made();
     const { sound_frames: frames } = await stats(viewer);
     await until(`${viewer.browserName}: three seconds of sound`, async () => (await stats(viewer)).sound_frames > frames + 150);
-    const more = (await made()) - before;
-    assert.ok(before > 0 && more < 50, `${viewer.browserName}: ${before}, and ${more}`);
+    const more = (await made()) - former;
+    assert.ok(former > 0 && more < 50, `${viewer.browserName}: ${former}, and ${more}`);
   });
 });
 
