@@ -281,7 +281,7 @@ export function explainMissing({ what, reason }, source) {
     case 'AbortError':
       return `The ${device} is in use by another program, ${so}. Close that, and choose it in Settings.`;
     default:
-      return `The ${device} did not open, ${so}. Choose it in Settings to try again.`;
+      return `The ${device} did not open, ${so}. Choose it in Settings.`;
   }
 }
 
@@ -323,7 +323,7 @@ export function explainCaptureError(name, source, blocked = BLOCKABLE) {
     default:
       return {
         title: 'The camera did not open.',
-        text: 'Press Try again, choose another camera in Settings, or pick another source.',
+        text: 'Press Try again, or pick another source.',
       };
   }
 }
