@@ -16,13 +16,14 @@ before(async () => {
   server = await lab.server();
   [chromium, firefox] = [await lab.chromium(), await lab.firefox()];
   for (const tab of [chromium, firefox]) await tab.beforePages(withoutMicrophone);
+  await chromium.beforePages(halfWhite);
 });
 after(() => lab.close());
 
 /** At the same time: most of it is waiting. */
 const inBoth = (tryIn) => Promise.all([chromium, firefox].map(tryIn));
 
-/** What viewers are sent from now on for a while: the loudest sample (of it all, and of its end), and the lightest point of its last picture. */
+/** What viewers are sent from now on for a while: the loudest sample (of it all, and of its end), the lightest point, two corners and the size of its last picture. */
 async function received(name) {
   const stop = new AbortController();
   const answer = await fetch(server.url(`/live/${name}.webm`), { signal: stop.signal });
@@ -37,12 +38,24 @@ async function received(name) {
     // It never ends by itself.
   }
   const input = Buffer.concat(parts);
-  const decode = (...args) => execFileSync('ffmpeg', ['-v', 'quiet', '-i', '-', ...args, '-'], { input, maxBuffer: 1 << 28 });
+  const run = (program, args) => execFileSync(program, ['-v', 'quiet', ...args], { input, maxBuffer: 1 << 28 });
+  const decode = (...args) => run('ffmpeg', ['-i', '-', ...args, '-']);
+  // Of its pictures: what a stream says of its size may be older.
+  const sizes = run('ffprobe', ['-select_streams', 'v', '-show_entries', 'frame=width,height', '-of', 'csv=p=0:s=x', '-i', '-']);
+  const size = /\d+x\d+/.exec(String(sizes).trim().split('\n').at(-1))?.[0];
   const samples = new Int16Array(new Uint8Array(decode('-map', '0:a', '-ac', '1', '-f', 's16le')).buffer);
   const points = decode('-map', '0:v', '-vf', 'scale=32:18', '-pix_fmt', 'gray', '-f', 'rawvideo').subarray(-32 * 18);
+  const [leftmost, rightmost] = [points[0], points[31]];
   const peakOf = (part) => part.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   // The join may begin with what came before.
-  return { peak: peakOf(samples), latePeak: peakOf(samples.subarray(-samples.length / 3)), lightest: Math.max(...points) };
+  return {
+    peak: peakOf(samples),
+    latePeak: peakOf(samples.subarray(-samples.length / 3)),
+    lightest: Math.max(...points),
+    leftmost,
+    rightmost,
+    size,
+  };
 }
 
 test('mute gives viewers silence and hide gives them black, while the stream goes on', async (t) => {
@@ -137,6 +150,92 @@ test('the share panel copies the link and the code without a clipboard, and draw
   });
 });
 
+test('a change of size or rate is a change of what is sent', async () => {
+  await chromium.open(server.url('/publish/sized?source=camera&size=1280x720'));
+  await chromium.says(/is ready/);
+  await chromium.click('#go');
+  await chromium.reaches('live');
+  const isSent = async (size) => (await received('sized').catch(() => null))?.size === size;
+  await until('the first size', () => isSent('1280x720'));
+  await chromium.click('#settings-button');
+  // And back: a camera that is open is not to keep its size.
+  for (const size of ['640x360', '1280x720']) {
+    await chromium.page.selectOption('#size', size);
+    await until(size, () => isSent(size));
+  }
+  await chromium.page.selectOption('#fps', '15');
+  await until('15 pictures a second', async () => (await ofTrack('video', 'frameRate')).frameRate === 15);
+  assert.deepEqual(await ofTrack('video', 'width', 'height'), { width: 1280, height: 720 });
+  assert.equal(await chromium.state(), 'live', await chromium.words());
+  await chromium.stop();
+  await chromium.reaches('ended');
+});
+
+test('the switches for echoes and noise reach the microphone, again and again, and the stream goes on', async () => {
+  await chromium.open(server.url('/publish/clean?source=camera&size=640x360'));
+  await chromium.says(/is ready/);
+  const sound = async () => {
+    const { echoCancellation, noiseSuppression } = await ofTrack('audio', 'echoCancellation', 'noiseSuppression');
+    return `${echoCancellation} ${noiseSuppression}`;
+  };
+  assert.equal(await sound(), 'true true');
+  await chromium.click('#settings-button');
+  const steps = [
+    ['#echo', 'false true'],
+    ['#noise', 'false false'],
+    ['#echo', 'true false'],
+    ['#noise', 'true true'],
+  ];
+  const tryAll = async () => {
+    for (const [id, wanted] of steps) {
+      await chromium.click(id);
+      await until(`${id}: ${wanted}`, async () => (await sound()) === wanted);
+    }
+  };
+  await tryAll();
+  await chromium.click('#go');
+  await chromium.reaches('live');
+  await chromium.click('#settings-button');
+  await tryAll();
+  await until('sound', async () => ((await received('clean').catch(() => null))?.latePeak ?? 0) > 1000);
+  assert.equal(await chromium.state(), 'live', await chromium.words());
+  await chromium.stop();
+  await chromium.reaches('ended');
+});
+
+test('only the preview is mirrored, and only while the switch is on', async () => {
+  await chromium.open(server.url('/publish/mirrored?source=camera&half-white'));
+  await chromium.says(/is ready/);
+  await chromium.click('#go');
+  await chromium.reaches('live');
+  const turn = () => chromium.evaluate(() => getComputedStyle(document.getElementById('preview')).transform);
+  const isAsTaken = async () => {
+    const seen = await received('mirrored').catch(() => null);
+    return seen && seen.leftmost > 200 && seen.rightmost < 50;
+  };
+  assert.equal(await turn(), 'matrix(-1, 0, 0, 1, 0, 0)');
+  await until('white at the left', isAsTaken);
+  await chromium.click('#settings-button');
+  await chromium.click('#mirror');
+  assert.equal(await turn(), 'none');
+  await until('white at the left', isAsTaken);
+  await chromium.stop();
+  await chromium.reaches('ended');
+});
+
+test('the copy button says where viewers need a key', async () => {
+  const guarded = await lab.server({ args: ['--watch-key', 'only watching'] });
+  for (const [at, words] of [
+    [server, 'Copied'],
+    [guarded, 'Copied. Viewers need a key.'],
+  ]) {
+    await chromium.open(at.url('/publish/copied?source=test'));
+    await chromium.click('#copy');
+    await until(words, () => chromium.evaluate((said) => document.getElementById('copy').textContent === said, words));
+    await until('its own words again', () => chromium.evaluate(() => document.getElementById('copy').textContent === 'Copy link'));
+  }
+});
+
 test('a screen goes live with the microphone mixed in and the camera in its corner', async () => {
   await chromium.open(server.url('/publish/beside?source=screen&microphone&corner'));
   await chromium.reaches('idle');
@@ -184,6 +283,38 @@ async function rimOfCorner() {
   const place = cornerPlace({ width, height }, { width: 640, height: 360 });
   const rim = Math.max(2, Math.round(width / 640));
   return [...context.getImageData(place.x + Math.round(place.width / 2), place.y - Math.ceil(rim / 2), 1, 1).data].slice(0, 3);
+}
+
+/** Of the settings of the track that is shown in Chromium. */
+const ofTrack = (kind, ...names) =>
+  chromium.evaluate(
+    ([wanted, keys]) => {
+      const track = document
+        .getElementById('preview')
+        .srcObject?.getTracks()
+        .find((each) => each.kind === wanted);
+      const settings = track?.getSettings() ?? {};
+      return Object.fromEntries(keys.map((key) => [key, settings[key]]));
+    },
+    [kind, names],
+  );
+
+/** Runs in the page: a camera that sees white at the left, and black at the right. */
+function halfWhite() {
+  if (!new URLSearchParams(location.search).has('half-white')) return;
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+  const context = canvas.getContext('2d', { alpha: false });
+  setInterval(() => {
+    context.fillStyle = 'black';
+    context.fillRect(0, 0, 640, 360);
+    context.fillStyle = 'white';
+    context.fillRect(0, 0, 320, 360);
+  }, 33);
+  navigator.mediaDevices.getUserMedia = async ({ audio }) => {
+    const sound = await real({ audio });
+    return new MediaStream([...canvas.captureStream(30).getTracks(), ...sound.getTracks()]);
+  };
 }
 
 /** Runs in the page: what a computer without a microphone answers. */

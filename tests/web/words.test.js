@@ -5,7 +5,7 @@ import * as watch from '../../web/watch/words.js';
 import { STATES as WATCH_STATES } from '../../web/watch/states.js';
 import { smoother } from '../../web/watch/links.js';
 import * as publish from '../../web/publish/words.js';
-import { STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
+import { isOnAir, STATES as PUBLISH_STATES } from '../../web/publish/machine.js';
 import { explainCaptureError, explainMissing } from '../../web/publisher/capture.js';
 import { choiceFrom, edgesOf } from '../../web/publish/settings.js';
 import { embedCode } from '../../web/lib/share-panel.js';
@@ -103,6 +103,7 @@ test('a device that is missing is named, with what viewers lack', () => {
   assert.match(said('microphone', 'NotAllowedError'), /^The microphone is blocked, so your stream is silent\. Allow it/);
   assert.match(said('microphone', 'NotReadableError', 'screen'), /in use by another program, so viewers do not hear you\./);
   assert.equal(said('camera', 'NotFoundError'), 'No camera was found, so viewers do not see you.');
+  assert.match(said('camera', 'TypeError'), /^The camera did not open, so viewers do not see you\./);
 });
 
 test('the code for another page has the link and a title', () => {
@@ -148,9 +149,43 @@ test('a wrong key and a missing key have different sentences', () => {
 
 test('capture errors name the cause and the next step', () => {
   const names = ['NotAllowedError', 'NotReadableError', 'NotFoundError', 'SecurityError', 'AbortError', 'Odd', ''];
-  for (const name of names) for (const source of ['camera', 'screen']) isSentence(explainCaptureError(name, source));
+  for (const name of names) {
+    for (const source of ['camera', 'screen', 'test']) {
+      const words = explainCaptureError(name, source);
+      isSentence(words);
+      assert.ok(!name || !`${words.title} ${words.text}`.includes(name), words.text);
+    }
+  }
   assert.match(explainCaptureError('SecurityError', 'camera').text, /https/);
   assert.match(explainCaptureError('NotReadableError', 'camera').title, /another program/);
+  assert.match(explainCaptureError('TypeError', 'test').title, /test picture/);
+});
+
+test('a refusal names only what may be blocked', () => {
+  const title = (blocked) => explainCaptureError('NotAllowedError', 'camera', blocked).title;
+  assert.equal(title(['camera']), 'The camera is blocked.');
+  assert.equal(title(['microphone']), 'The microphone is blocked.');
+  assert.equal(title(['camera', 'microphone']), 'The camera or the microphone is blocked.');
+  assert.equal(title(undefined), 'The camera or the microphone is blocked.');
+});
+
+test('the end of a broadcast gives a reason only where there is one', () => {
+  for (const code of [0, 1000, 1003, 1006, 1008, 1009]) {
+    for (const reason of ['', 'not WebM: expected EBML header at byte 0']) isSentence(publish.explainClose(code, reason));
+    assert.doesNotMatch(publish.explainClose(code, '').text, /says|none/);
+  }
+  assert.match(publish.explainClose(1003, 'not WebM').text, /The server says: Not WebM\.$/);
+  // What the browser's recorder says is not for people.
+  assert.doesNotMatch(publish.explainClose(0, 'InvalidStateError').text, /Error/);
+});
+
+test('only Stop of a stream on air is red, and Cancel is quiet', () => {
+  for (const state of PUBLISH_STATES) {
+    const { label, kind } = publish.actionFor(state);
+    assert.equal(kind === 'stop', label === 'Stop', state);
+    assert.equal(kind === 'cancel', label === 'Cancel', state);
+    assert.equal(kind === 'stop', isOnAir({ name: state }), state);
+  }
 });
 
 test('refusals are explained by their status, and unknown ones are retried', () => {

@@ -27,15 +27,19 @@ export async function copied(text, near) {
 const SAID_MS = 2000;
 
 /**
- * A button that copies, and says so for a while.
+ * A button that copies, and says so for a while, with what `more` resolves to.
  *
  * @param {HTMLElement} button
  * @param {() => string} text
+ * @param {() => Promise<string>} [more]
  */
-export function copiesOnClick(button, text) {
+export function copiesOnClick(button, text, more) {
   const label = button.textContent;
   button.addEventListener('click', async () => {
-    button.textContent = (await copied(text(), button)) ? 'Copied' : 'Copy failed';
+    const isCopied = await copied(text(), button);
+    button.textContent = isCopied ? 'Copied' : 'Copy failed';
+    const added = isCopied && (await more?.());
+    if (added) button.textContent = `Copied. ${added}`;
     setTimeout(() => {
       button.textContent = label;
     }, SAID_MS);

@@ -42,7 +42,9 @@ export function pathOf(code) {
 export function openSharePanel(name, link) {
   const panel = document.getElementById('share') ?? makePanel(name, link);
   if (panel instanceof HTMLDialogElement) panel.showModal();
-  sayWhetherLocked(name);
+  isLocked(name).then((locked) => {
+    element('share-locked', HTMLElement).hidden = !locked;
+  });
 }
 
 /**
@@ -105,14 +107,15 @@ function drawnCode(link) {
 }
 
 /**
- * A link alone is of no use where viewers need a key.
+ * Whether viewers need a key: a link alone is of no use to them then.
  *
  * @param {string} name
+ * @returns {Promise<boolean>}
  */
-async function sayWhetherLocked(name) {
+export async function isLocked(name) {
   const answer = await fetch(at('api/streams'), { cache: 'no-store', credentials: 'omit' })
     .then((response) => response.json())
     .catch(() => null);
   const isListed = answer?.streams?.some((/** @type {{ name: string }} */ stream) => stream.name === name);
-  element('share-locked', HTMLElement).hidden = !answer?.locked || isListed;
+  return Boolean(answer?.locked) && !isListed;
 }

@@ -3,7 +3,7 @@
 
 import { Awake } from '../lib/awake.js';
 import { Broadcast } from '../publisher/broadcast.js';
-import { explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
+import { blockedOf, explainCaptureError, explainMissing, nameOf, openSource, SOURCES } from '../publisher/capture.js';
 import { canRecordByCodecs, CodecsRecorder } from '../publisher/codecs/codecs-recorder.js';
 import { Credentials } from '../lib/credentials.js';
 import { element } from '../lib/element.js';
@@ -16,7 +16,7 @@ import { recordableCodecs, typeFor } from '../publisher/recorder.js';
 import { socketUrl } from '../lib/socket.js';
 import { copiesOnClick } from '../lib/copy.js';
 import { edgesOf, Settings } from './settings.js';
-import { openSharePanel } from '../lib/share-panel.js';
+import { isLocked, openSharePanel } from '../lib/share-panel.js';
 import { pageMayStartAlone } from './start-alone.js';
 import { nameFromPath } from '../lib/stream-name.js';
 import { isOnAir, isSending, next, start } from './machine.js';
@@ -151,9 +151,10 @@ function speak() {
   write('text', text);
   write('sentence', `${title} ${text}`.trim());
   write('air', badgeFor(now, figures));
-  const { label, isStop } = actionFor(now);
+  const { label, kind } = actionFor(now);
   write('go', label);
-  $('go').classList.toggle('stop', isStop);
+  $('go').classList.toggle('stop', kind === 'stop');
+  $('go').classList.toggle('primary', kind !== 'cancel');
   $('pick').hidden = source !== null;
   root.toggleAttribute('data-source', source !== null);
   root.toggleAttribute('data-preview', hasPreview);
@@ -235,7 +236,8 @@ async function open() {
   try {
     opened = await openSource(source, { ...choice, ...edgesOf(choice.size), audio: wantsAudio, name, screen });
   } catch (reason) {
-    send({ type: 'notOpened', wish, error: explainCaptureError(nameOf(reason), source) });
+    const blocked = await blockedOf({ camera: true, microphone: wantsAudio });
+    send({ type: 'notOpened', wish, error: explainCaptureError(nameOf(reason), source, blocked) });
     return;
   }
   // A late answer to a wish that was given up.
@@ -253,6 +255,8 @@ async function open() {
   meter.listen(capture.stream);
   send({ type: 'opened', wish });
   former?.stop(screen !== null);
+  // While it was open twice, Chromium gave the camera in the size that it had.
+  if (former) capture.resize?.(1);
   if (opened.missing?.length) note(opened.missing.map((each) => explainMissing(each, source)).join(' '));
   if (source === 'test' && wantsAudio && !opened.stream.getAudioTracks().length) {
     note('The browser allows no sound before a click on the page, so the test picture is silent.');
@@ -340,11 +344,7 @@ function connect(shown) {
       send({ type: 'replaced' });
     },
     failed({ code, reason }) {
-      const error = explainClose(code, reason) ?? {
-        title: 'The stream could not be sent.',
-        text: `The reason given: ${reason || 'none'}. Press Try again.`,
-      };
-      send({ type: 'failed', error });
+      send({ type: 'failed', error: explainClose(code, reason) });
     },
     warning(warning) {
       note(explainWarning(warning));
@@ -494,11 +494,18 @@ function takeSetting(what) {
     broadcast.change(capture.stream, recording(capture));
   }
   if (what === 'page') speak();
-  if (what !== 'source') return;
+  if (what !== 'source' && what !== 'sound') return;
+  // While a microphone is open, Chromium gives it again only as it is.
+  if (what === 'sound') closeMicrophone();
   // Whole again: what is kept would else be measured while it is small.
   capture?.resize?.(1);
   keptScreen = capture?.screen ?? null;
   send({ type: 'changed' });
+}
+
+function closeMicrophone() {
+  const shared = capture?.screen?.getTracks() ?? [];
+  for (const track of capture?.tracks ?? []) if (track.kind === 'audio' && !shared.includes(track)) track.stop();
 }
 
 // --- Controls
@@ -536,12 +543,17 @@ Object.assign(window, {
 // --- Begin
 
 $('name').textContent = name;
+$('name').title = name;
 link.href = `${location.origin}${watchPath}`;
 const host = document.createElement('span');
 host.className = 'wide';
 host.textContent = location.host;
 link.replaceChildren(host, watchPath);
-copiesOnClick($('copy'), () => link.href);
+copiesOnClick(
+  $('copy'),
+  () => link.href,
+  async () => ((await isLocked(name)) ? 'Viewers need a key.' : ''),
+);
 $('share-button').onclick = () => openSharePanel(name, link.href);
 settings.fill(isTypeSupported);
 fillDevices();

@@ -6,8 +6,8 @@ import { bitRate } from '../lib/format.js';
 import { CODECS, recordableCodecs } from '../publisher/recorder.js';
 
 /** @typedef {import('../publisher/capture.js').Source} Source */
-/** What a change is for: another recording, another opening of the source, or this page alone. */
-/** @typedef {'recording' | 'source' | 'page'} For */
+/** What a change is for: another recording, another opening of the source or of its microphone, or this page alone. */
+/** @typedef {'recording' | 'source' | 'sound' | 'page'} For */
 
 const QUALITIES = [
   { kbps: 600, label: 'Low' },
@@ -190,10 +190,10 @@ export class Settings {
         break;
       case 'echo':
         choice.echoCancellation = isOn;
-        break;
+        return 'sound';
       case 'noise':
         choice.noiseSuppression = isOn;
-        break;
+        return 'sound';
       case 'with-microphone':
         choice.withMicrophone = isOn;
         break;

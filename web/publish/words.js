@@ -169,9 +169,10 @@ export function stopWarning(viewers) {
 }
 
 /**
- * What the main button does in a state.
+ * What the main button does in a state, and what kind of button it is. Red is for what ends a stream on air.
  *
  * @param {import('./machine.js').Name} state
+ * @returns {{ label: string, kind: 'go' | 'cancel' | 'stop' }}
  */
 export function actionFor(state) {
   switch (state) {
@@ -180,20 +181,20 @@ export function actionFor(state) {
     case 'stuck':
     case 'silent':
     case 'reconnecting':
-      return { label: 'Stop', isStop: true };
+      return { label: 'Stop', kind: 'stop' };
     case 'checking':
     case 'connecting':
     case 'asking':
-      return { label: 'Cancel', isStop: true };
+      return { label: 'Cancel', kind: 'cancel' };
     case 'taken':
-      return { label: 'Take it over', isStop: false };
+      return { label: 'Take it over', kind: 'go' };
     case 'replaced':
-      return { label: 'Take it back', isStop: false };
+      return { label: 'Take it back', kind: 'go' };
     case 'error':
-      return { label: 'Try again', isStop: false };
+      return { label: 'Try again', kind: 'go' };
     case 'idle':
     case 'ended':
-      return { label: 'Go live', isStop: false };
+      return { label: 'Go live', kind: 'go' };
     default:
       return noSuch('state', state);
   }
@@ -251,7 +252,7 @@ export function explainRefusal(status, { hadKey = false } = {}) {
       }
       return {
         title: 'Publishing here needs a key.',
-        text: 'The server printed one when it started, unless its owner chose one. Enter it here.',
+        text: 'The server printed one when it started, unless its owner chose one. Enter it to go live.',
         wantsKey: true,
       };
     case 403:
@@ -269,17 +270,23 @@ export function explainRefusal(status, { hadKey = false } = {}) {
 }
 
 /**
- * Why the server closed a connection that had been open, when trying again as before is no use.
+ * Why a broadcast ended for good: the server closed its connection, or, with code 0, the browser failed.
  *
  * @param {number} code
  * @param {string} reason
- * @returns {Words | null}
+ * @returns {Words}
  */
 export function explainClose(code, reason) {
-  const because = reason ? ` It says: ${reason}.` : '';
-  if (code === 1000 || code === 1008)
-    return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
-  return null;
+  const because = reason ? ` The server says: ${sentence(reason)}` : '';
+  switch (code) {
+    case 0:
+      return { title: 'This browser could not record the stream.', text: 'Press Try again, or choose another codec in Settings.' };
+    case 1000:
+    case 1008:
+      return { title: 'The server ended this stream.', text: `Press Try again to send it once more.${because}` };
+    default:
+      return { title: 'The server does not take this stream.', text: `Press Try again, or choose another codec in Settings.${because}` };
+  }
 }
 
 /**

@@ -33,10 +33,14 @@ import { openTestPicture } from './test-picture.js';
  * @property {MediaStream | null} [screen]
  * @property {Missing[]} [missing]
  */
-/** @typedef {{ what: 'camera' | 'microphone', reason: string }} Missing */
+/** @typedef {'camera' | 'microphone'} Blockable */
+/** @typedef {{ what: Blockable, reason: string }} Missing */
 
 /** @type {Source[]} */
 export const SOURCES = ['camera', 'screen', 'test'];
+
+/** @type {Blockable[]} */
+const BLOCKABLE = ['camera', 'microphone'];
 
 /** Another program, no such device, a device that is gone: the other device may still open. */
 const MISSING = ['NotFoundError', 'NotReadableError', 'AbortError', 'OverconstrainedError'];
@@ -111,12 +115,35 @@ async function openAny({ camera, microphone }, options) {
  * @param {string} given
  */
 async function isOnlyBlocked(blocked, given) {
-  const stateOf = (/** @type {any} */ name) => navigator.permissions?.query({ name }).then(({ state }) => state);
+  return (await isBlocked(blocked)) === true && (await isBlocked(given)) === false;
+}
+
+/**
+ * Whether a permission is refused, or null where the browser does not tell.
+ *
+ * @param {any} name
+ * @returns {Promise<boolean | null>}
+ */
+async function isBlocked(name) {
   try {
-    return (await stateOf(blocked)) === 'denied' && (await stateOf(given)) !== 'denied';
+    return (await navigator.permissions.query({ name })).state === 'denied';
   } catch {
-    return false;
+    return null;
   }
+}
+
+/**
+ * The devices that a refusal may be about, of those that were asked for: the ones that are known to be
+ * blocked, or all of them.
+ *
+ * @param {{ camera: boolean, microphone: boolean }} wanted
+ * @returns {Promise<Blockable[]>}
+ */
+export async function blockedOf(wanted) {
+  const asked = BLOCKABLE.filter((each) => wanted[each]);
+  const answers = await Promise.all(asked.map(isBlocked));
+  const known = asked.filter((_, i) => answers[i]);
+  return known.length ? known : asked;
 }
 
 /**
@@ -218,7 +245,8 @@ async function openBeside(options) {
     return await openAny({ camera, microphone }, { ...options, width: 640, height: 360 });
   } catch (error) {
     const reason = nameOf(error);
-    return { stream: null, missing: [{ what: camera ? 'camera' : 'microphone', reason }] };
+    const wanted = { camera, microphone };
+    return { stream: null, missing: BLOCKABLE.filter((each) => wanted[each]).map((what) => ({ what, reason })) };
   }
 }
 
@@ -249,8 +277,11 @@ export function explainMissing({ what, reason }, source) {
       return `No ${device} was found, ${so}.`;
     case 'NotAllowedError':
       return `The ${device} is blocked, ${so}. Allow it in the address bar, and choose it in Settings.`;
-    default:
+    case 'NotReadableError':
+    case 'AbortError':
       return `The ${device} is in use by another program, ${so}. Close that, and choose it in Settings.`;
+    default:
+      return `The ${device} did not open, ${so}. Choose it in Settings.`;
   }
 }
 
@@ -259,14 +290,18 @@ export function explainMissing({ what, reason }, source) {
  *
  * @param {string} name
  * @param {Source | null} source
+ * @param {Blockable[]} blocked what a refusal may be about
  */
-export function explainCaptureError(name, source) {
+export function explainCaptureError(name, source, blocked = BLOCKABLE) {
   if (source === 'screen') return explainScreenError(name);
+  if (source === 'test') {
+    return { title: 'This browser could not draw the test picture.', text: 'Reload the page, or pick another source.' };
+  }
   switch (name) {
     case 'NotAllowedError':
       return {
-        title: 'The camera is blocked.',
-        text: 'Allow the camera and microphone for this page, in the address bar or the system settings, and press Try again.',
+        title: `The ${blocked.join(' or the ')} is blocked.`,
+        text: `Allow the ${blocked.join(' and the ')} for this page, in the address bar or the system settings, and press Try again.`,
       };
     case 'NotReadableError':
     case 'AbortError':
@@ -287,8 +322,8 @@ export function explainCaptureError(name, source) {
       };
     default:
       return {
-        title: 'The camera could not be opened.',
-        text: `The browser says ${name || 'nothing more'}. Press Try again, or pick another source.`,
+        title: 'The camera did not open.',
+        text: 'Press Try again, or pick another source.',
       };
   }
 }
@@ -300,6 +335,13 @@ function explainScreenError(name) {
       return {
         title: 'Nothing was shared.',
         text: 'The screen choice was closed or is blocked. Press Try again and pick a screen, window or tab.',
+      };
+    case 'NotReadableError':
+    case 'AbortError':
+    case 'NotFoundError':
+      return {
+        title: 'The browser cannot see the screen.',
+        text: 'Allow screen recording for the browser in the system settings, and press Try again.',
       };
     case 'InvalidStateError':
       return {
@@ -318,8 +360,8 @@ function explainScreenError(name) {
       };
     default:
       return {
-        title: 'The screen could not be shared.',
-        text: `The browser says ${name || 'nothing more'}. Press Try again, or pick another source.`,
+        title: 'The browser could not share that screen.',
+        text: 'Press Try again and pick another screen, window or tab.',
       };
   }
 }
