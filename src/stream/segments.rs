@@ -227,6 +227,9 @@ impl Segments {
         let number = numbers.next;
         numbers.next += 1;
         self.finish(first, start_ms);
+        // Where a codec reorders its frames, a keyframe may be of before the last one. A list's times only go up.
+        let last = self.segments.back().filter(|one| one.first >= self.oldest);
+        let start_ms = last.map_or(start_ms, |last| start_ms.max(last.start_ms));
         if self.recordings.is_empty() {
             self.epoch_unix_ms = now.unix_ms;
         }
@@ -387,6 +390,21 @@ mod tests {
         segments.extend(10);
         assert_eq!(numbers(&segments).len(), 3);
         assert!(segments.growing().is_none());
+    }
+
+    #[test]
+    fn no_segment_begins_before_the_one_in_front_of_it() {
+        let starts = |segments: &Segments| -> Vec<u64> {
+            segments.segments.iter().map(|one| one.start_ms).collect()
+        };
+        let mut segments = with_gops(&[0, 2000]);
+        segments.begin(2, 700, 10, at(3000));
+        assert_eq!(starts(&segments), [0, 2000, 2000]);
+        // But where time begins anew.
+        segments.finish(3, 3000);
+        segments.forget_before(3);
+        segments.begin(3, 0, 10, at(4000));
+        assert_eq!(starts(&segments).last(), Some(&0));
     }
 
     #[test]

@@ -417,6 +417,21 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             ]
             .concat(),
         ),
+        (
+            // A codec that may reorder its frames, and keyframes of before the last one.
+            "keyframes-that-go-back",
+            [
+                start("webm", &[track(&[1], 1, "V_VP4"), audio()]),
+                cluster(&[10]),
+                simple_block(b"\x81\0\0\0unmarked"),
+                simple_block(b"\x82\0\x10\0\xf8s"),
+                simple_block(b"\x81\0\x21\x80marked"),
+                group(&[element(0xa1, b"\x81\x30\x07\0frame")]),
+                group(&[element(0xa1, b"\x81\0\x07\0frame"), element(0xfb, &[0xdf])]),
+                simple_block(b"\x81\0\x42\x80marked"),
+            ]
+            .concat(),
+        ),
         ("another-format", b"\0\0\0\x1cftypisom\0\0\x02\0".to_vec()),
     ]
 }
