@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of two letters, and words in some places.
+/// Words of two letters, which JavaScript reserves in some places.
 const SHORT_WORDS: [&str; 6] = ["as", "of", "do", "if", "in", "is"];
 
 /// Short names that stand for nothing else: `a`, `b`, …, `aa`, `ab`, ….
@@ -21,7 +21,7 @@ pub fn short_names<'s>(taken: &'s BTreeSet<&'s str>) -> impl Iterator<Item = Str
     one.chain(two).filter(is_free)
 }
 
-/// The same, the shortest for what there is most of.
+/// The same names, the shortest for the keys with the highest counts.
 pub fn short_names_by_use<K: Ord>(
     counts: BTreeMap<K, usize>,
     taken: &BTreeSet<&str>,

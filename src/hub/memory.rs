@@ -341,7 +341,7 @@ impl<S: Socket> Hub<S> {
         for id in ids {
             self.streams.stream_mut(id).shorten(most);
         }
-        // The turn may be past the phase that does it.
+        // The turn's own call may be over: memory is also freed while sessions are written to.
         self.wake_segment_readers();
     }
 

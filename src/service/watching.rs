@@ -38,8 +38,9 @@ impl Service {
         }
     }
 
-    /// Begins to follow a stream, goes on, or leaves it. What was published here under the lease of `epoch`,
-    /// or has lost to it, or was published by who is still here, is not followed by media of a lower one.
+    /// Begins to follow a stream, goes on, or leaves it. Media below `epoch` are dropped: it is the epoch of the
+    /// publisher that has just left this node, or of the newer one that a publisher here has lost to. So are media
+    /// below the last epoch of a publisher that is still here.
     pub(super) fn tend_follower(&mut self, name: &Arc<str>, epoch: u64, now: Instant) {
         let publishing = self.published.get(name);
         let epoch = publishing.map_or(epoch, |one| one.lease.last_epoch().max(epoch));

@@ -129,8 +129,8 @@ impl Segments {
         self.numbers.map(|numbers| numbers.next)
     }
 
-    /// Changes when a segment begins or ends, and when the beginning of one that grows is gone: then a
-    /// reader that waits for it whole waits in vain.
+    /// Changes when a segment begins or ends, and when the ring loses the beginning of one that grows: readers that
+    /// wait for the whole segment will not get it.
     pub fn changes(&self) -> u64 {
         self.changes
     }
@@ -227,7 +227,7 @@ impl Segments {
         let number = numbers.next;
         numbers.next += 1;
         self.finish(first, start_ms);
-        // Where a codec reorders its frames, a keyframe may be of before the last one. A list's times only go up.
+        // Keyframes of a codec that reorders frames may go back in time. The start times of a list must not.
         let last = self.segments.back().filter(|one| one.first >= self.oldest);
         let start_ms = last.map_or(start_ms, |last| start_ms.max(last.start_ms));
         if self.recordings.is_empty() {
@@ -294,12 +294,12 @@ impl Segments {
         // Oldest first, so that a look costs no more than what leaves.
         let mut gone = self.segments.iter().take_while(|segment| !is_in(segment));
         let has_news = gone.any(leaves);
-        let grows_in_vain = self.growing().is_some_and(leaves);
+        let is_growing_lost = self.growing().is_some_and(leaves);
         self.oldest = oldest;
         if !has_news {
             return;
         }
-        self.changes += u64::from(grows_in_vain);
+        self.changes += u64::from(is_growing_lost);
         self.version += 1;
         while self.segments.len() > KNOWN_MIN && !self.segments.front().is_some_and(is_in) {
             self.segments.pop_front();
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn no_segment_begins_before_the_one_in_front_of_it() {
+    fn start_times_of_segments_never_go_back() {
         let starts = |segments: &Segments| -> Vec<u64> {
             segments.segments.iter().map(|one| one.start_ms).collect()
         };

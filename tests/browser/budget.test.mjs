@@ -21,7 +21,7 @@ const BUDGETS = {
 };
 /** The same of a viewer who stays, with what comes 2 s behind the picture. */
 const STAYS = { bytes: 37_900, requests: 7, settleMs: 3500 };
-/** Of `/player.js`, which pages of other sites wait for: head and body. */
+/** The most bytes of `/player.js`, head and body: pages of other sites wait for it. */
 const PLAYER_BYTES = 13_300;
 const SHIFT = 0.02;
 /** Some of a page comes a moment later. */

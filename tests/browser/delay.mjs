@@ -143,7 +143,7 @@ async function measureLong(minutes) {
   }
 }
 
-/** In a Chromium page, after a collection: the heap in MB, and the DOM's nodes. Firefox tells of all its processes alone. */
+/** Chromium: the page's heap in MB after a collection, and its DOM nodes. Firefox: the memory of all its processes. */
 async function memoryOf({ browserName, page }) {
   if (browserName === 'firefox') {
     return { megabytes: `${memoryOfAll(page.browser().process().pid).toFixed(0)} in all`, nodes: '' };
@@ -160,7 +160,7 @@ async function memoryOf({ browserName, page }) {
   }
 }
 
-/** Of a process and its children, in MB: what several share counts once. */
+/** The memory of a process and its children, in MB. Memory that several share counts once. */
 function memoryOfAll(pid) {
   const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,pss='], { encoding: 'utf8' }).trim().split('\n');
   const processes = lines.map((line) => line.trim().split(/ +/).map(Number));
@@ -346,7 +346,7 @@ function tapSound() {
     }, 20);
   }
 
-  /** From the page's own time of the sound to the ear. */
+  /** How long sound takes from the page to the ear. */
   function latencyMs(context) {
     const { contextTime, performanceTime } = context.getOutputTimestamp();
     return performanceTime - performance.now() + (context.currentTime - contextTime) * 1000;
@@ -354,7 +354,7 @@ function tapSound() {
 
   function note(context, atSeconds) {
     if (!asksOnce || askedMs === null) askedMs = latencyMs(context);
-    // By the clock of the sound as it is now: in an hour it leaves the other one by more than a second.
+    // By the sound's own clock, read now: in an hour it drifts from the page's clock by more than a second.
     window.beeps.push((Date.now() + (atSeconds - context.currentTime) * 1000 + askedMs) % 1000);
   }
 }

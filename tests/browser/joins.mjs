@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
   },
 });
 
-/** A new window loads its own parts, such as the menus of its address bar: that is over before a person follows a link. */
+/** How long a new window loads its own parts, such as the menus of its address bar. A person follows a link later. */
 const WINDOW_RESTS_MS = 2500;
 const STEPS = ['parsedMs', 'socketMs', 'openMs', 'mediaMs', 'appendMs', 'frameMs'];
 const PAGES = {

@@ -285,7 +285,7 @@ async function rimOfCorner() {
   return [...context.getImageData(place.x + Math.round(place.width / 2), place.y - Math.ceil(rim / 2), 1, 1).data].slice(0, 3);
 }
 
-/** Of the settings of the track that is shown in Chromium. */
+/** Settings of the track that Chromium shows as the preview. */
 const ofTrack = (kind, ...names) =>
   chromium.evaluate(
     ([wanted, keys]) => {

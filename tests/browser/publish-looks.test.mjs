@@ -1,4 +1,5 @@
-// How the publisher page looks: nothing twice, red for Stop alone, and what each window and choice of colours leaves in sight.
+// How the publisher page looks: its words are shown once, Stop alone is red, and the main button and the chosen source
+// can be seen in low windows and in forced colours.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -44,17 +45,17 @@ const look = () =>
     };
   });
 
-/** What is to be seen of an element, three bytes for each point: styles do not tell the colours that are forced. */
+/** The pixels of an element, three bytes each: computed styles do not tell forced colours. */
 async function points(selector, partOf) {
   const box = await tab.page.locator(selector).boundingBox();
   const png = await tab.page.screenshot({ clip: partOf(box) });
   return execFileSync('ffmpeg', ['-v', 'quiet', '-i', '-', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-'], { input: png });
 }
 
-/** Beside the words of a button. */
+/** A pixel of a button beside its words. */
 const edgeOf = (selector) => points(selector, ({ x, y, height }) => ({ x: x + 5, y: y + height / 2, width: 1, height: 1 }));
 
-/** `[state, whether it is told below the stage instead]` */
+/** In this state the page shows its words once: on the stage, or below it where `isBelow`. */
 async function saysOnce(state, isBelow = false) {
   await tab.reaches(state);
   await tab.page.mouse.move(0, 0);
@@ -62,7 +63,7 @@ async function saysOnce(state, isBelow = false) {
   assert.deepEqual({ onStage, below, isTold }, { onStage: !isBelow, below: isBelow, isTold: true }, `${state}: ${await tab.words()}`);
 }
 
-test('each state is told on the stage or below it, not twice', async () => {
+test('the publisher page shows the words of each state once', async () => {
   await tab.open(server.url('/publish/once'));
   await saysOnce('idle');
   await tab.click('.pick [data-source=test]');
@@ -107,7 +108,7 @@ test('forced colours show the chosen source, and the level of the sound', async 
   await until('a level', () => tab.evaluate(() => Number(document.getElementById('level').ariaValueNow) > 20));
   const [camera, ...others] = await Promise.all(['camera', 'screen', 'test'].map((source) => edgeOf(`.segment[data-source=${source}]`)));
   for (const other of others) assert.notDeepEqual(camera, other);
-  // Of its bar, what is in its first and in its last points.
+  // The first and the last pixels of the bar.
   await until('a bar that moves', async () => {
     const row = await points('#level', (box) => ({ ...box, x: box.x + 4, y: box.y + box.height / 2, width: box.width - 8, height: 1 }));
     return Buffer.compare(row.subarray(0, 3), row.subarray(-3)) !== 0;
@@ -179,7 +180,7 @@ test('a refusal names the devices that it may be about', async () => {
   }
 });
 
-/** Runs in the page: a camera that is refused, or that takes its time, and what the browser tells of it. */
+/** Runs in the page: the camera is refused, or opens late, and the browser tells permissions as the address says. */
 function otherCameras() {
   const query = new URLSearchParams(location.search);
   if (query.has('slow-camera')) navigator.mediaDevices.getUserMedia = () => new Promise(() => {});

@@ -14,7 +14,7 @@ const OUT = process.argv[2] ?? fileURLToPath(new URL('../../README.png', import.
 const PAGE = { width: 800, height: 700 };
 const EDGE = 12;
 const BYTES_MAX = 200_000;
-/** What is live beside it. */
+/** Streams that are live beside it. */
 const OTHERS = {
   harbor: 'gradients=s=640x360:r=10:speed=0.01:c0=0x0b6e4f:c1=0x2f4858:c2=0x6bbf59:n=3:seed=4',
   kitchen: 'mandelbrot=s=640x360:r=10:start_scale=0.02:end_scale=0.01',
@@ -22,7 +22,7 @@ const OTHERS = {
 };
 /** Until bit rates and delays have settled. */
 const SETTLE_MS = 12_000;
-/** Shown on a machine with other work, this would be the machine's. */
+/** The picture is taken once the viewer is at most so late: on a busy machine it never is. */
 const DELAY_MS = 100;
 
 const folder = mkdtempSync(join(tmpdir(), 'readme-picture-'));
@@ -60,7 +60,7 @@ const bytes = statSync(OUT).size;
 console.log(`${OUT}: ${bytes} bytes`);
 if (bytes > BYTES_MAX) process.exitCode = 1;
 
-/** Beside one another on nothing, with round corners. */
+/** Draws the pictures beside one another, with round corners, on a transparent ground. */
 async function compose(page, pictures) {
   const size = { width: 2 * PAGE.width + 4 * EDGE, height: PAGE.height + 2 * EDGE };
   await page.setViewportSize(size);

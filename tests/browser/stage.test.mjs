@@ -1,4 +1,5 @@
-// The stage at every size: what can be pressed, what is told on it, and what a person asked the system for.
+// The viewer page's stage in seven window sizes: its play button, its words, its statistics, full screen and the Live
+// button. And every page's animations where the system asks for reduced motion.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -24,7 +25,7 @@ before(async () => {
   server = await lab.server();
   await lab.push(server, 'moving', media.make('moving.webm', { rate: 20 }));
   tab = await lab.chromium();
-  // Before, there is nothing to go back to.
+  // The time bar is shown once there are some seconds to go back to.
   await until('some seconds', async () => (await server.stream('moving')).back_ms > 4000);
 });
 after(async () => {
@@ -32,7 +33,7 @@ after(async () => {
   media.close();
 });
 
-/** Opens the page and waits for all that comes behind the picture. */
+/** Opens the page and waits for its deferred parts. */
 async function open(path) {
   await tab.open(server.url(path));
   await tab.reaches('playing');
@@ -63,7 +64,7 @@ test('every part of the large play button can be pressed', async () => {
   await tab.page.setViewportSize({ width: 960, height: 640 });
 });
 
-test('the stage says why a picture stands or stutters, whatever the reason', async () => {
+test('the stage shows each reason why a picture stands or stutters', async () => {
   await open('/live/moving');
   const seen = await tab.evaluate(async () => {
     const load = (path) => import(`/assets/watch/${path}`);
@@ -89,7 +90,7 @@ test('the stage says why a picture stands or stutters, whatever the reason', asy
   ]);
 });
 
-test('statistics are never under the controls', async () => {
+test('the statistics end above the controls', async () => {
   for (const [width, height, query] of SIZES) {
     if (width < 390) continue;
     await tab.page.setViewportSize({ width, height });
@@ -107,7 +108,7 @@ test('statistics are never under the controls', async () => {
   await tab.page.setViewportSize({ width: 960, height: 640 });
 });
 
-test('a person who asked the system for less motion gets less on every page', async () => {
+test('no page animates where the system asks for reduced motion', async () => {
   await tab.page.emulateMedia({ reducedMotion: 'reduce' });
   for (const path of ['/', '/live/moving', '/publish/other', '/dashboard', '/recordings', '/live/a%20b']) {
     await tab.open(server.url(path));
@@ -146,7 +147,7 @@ test('full screen and picture in picture begin and end with their keys', async (
   assert.deepEqual([tab.complaints, await tab.violations()], [[], []]);
 });
 
-test('the Live button is pressed while live plays, and goes there from a pause', async () => {
+test('the Live button is pressed while the viewer is live, and ends a pause', async () => {
   await open('/live/moving');
   const isPressed = () => tab.evaluate(() => document.getElementById('live').getAttribute('aria-pressed'));
   assert.equal(await isPressed(), 'true');

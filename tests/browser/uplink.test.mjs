@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { Lab, picture } from './lab.mjs';
 import { ASKED, busyCamera, onAirThroughGate, watchPublisher } from './uplink.mjs';
 
-/** Each is held until the stream is smaller than it. A busy machine's encoder may never have filled the first ones. */
+/** The uplink is held at each rate until the stream is smaller. The encoder of a busy machine may never fill the first two. */
 const KBPS = [1200, 600, 300];
 const HELD_MOST_MS = 15_000;
 const lab = new Lab();

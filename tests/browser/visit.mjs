@@ -19,7 +19,7 @@ export const CONDITIONS = {
 
 const PICTURE_WITHIN_MS = 30_000;
 
-/** The page calls it with its first picture. */
+/** The function that the page calls when it shows its first picture. */
 const TELLER = 'tellFirstPicture';
 
 /** A browser without a past: its cache and storage are its own. Close it after its visits. */
@@ -64,7 +64,7 @@ export async function visit({ page, cdp }, url, { forPicture = false, settleMs =
     },
   };
   for (const [event, listener] of Object.entries(on)) cdp.on(event, listener);
-  // The page is asked nothing before: a question costs it the time of its first scripts.
+  // The test asks the page nothing before: the driver's first question would hold up the page's own scripts.
   const signal = AbortSignal.timeout(PICTURE_WITHIN_MS);
   const isTold = forPicture && eventOf(cdp, 'Runtime.bindingCalled', { signal });
   await page.goto(url, { waitUntil: forPicture ? 'commit' : 'load' });

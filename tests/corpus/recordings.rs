@@ -418,7 +418,7 @@ pub fn odd_ones() -> Vec<(&'static str, Vec<u8>)> {
             .concat(),
         ),
         (
-            // A codec that may reorder its frames, and keyframes of before the last one.
+            // The codec may reorder frames, and the keyframes go back in time.
             "keyframes-that-go-back",
             [
                 start("webm", &[track(&[1], 1, "V_VP4"), audio()]),

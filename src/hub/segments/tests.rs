@@ -186,7 +186,7 @@ fn growing_segment_is_sent_as_it_grows_and_ends_with_its_gop() {
 }
 
 #[test]
-fn who_waits_for_a_whole_segment_is_told_at_once_that_its_beginning_is_gone() {
+fn http_1_0_reader_gets_404_at_once_when_the_ring_loses_its_growing_segment() {
     let mut on_air = OnAir::new();
     on_air.send_before(1);
     let (from, to) = (on_air.keyframes[1], on_air.keyframes[2]);
@@ -197,7 +197,7 @@ fn who_waits_for_a_whole_segment_is_told_at_once_that_its_beginning_is_gone() {
     let old = on_air.ask("GET /live/demo/1.webm HTTP/1.0\r\nHost: a");
     let listed = on_air.get("live.json?after=1");
     on_air.world.hub.shorten_rings(usize::MAX);
-    // Whichever phase of a turn that was, both are looked at next.
+    // Both requests are queued at once, in whichever phase of a turn the ring was cut.
     assert_eq!(on_air.world.hub.queues.writers(), 2);
     on_air.world.settle();
     assert!(head(&old).starts_with("HTTP/1.1 404"), "{}", head(&old));

@@ -150,7 +150,7 @@ fn lease_tells_the_age_of_its_publisher_each_time_it_is_written() {
 }
 
 #[test]
-fn who_loses_the_lease_learns_the_epoch_of_the_newer_publisher() {
+fn publisher_that_loses_the_lease_learns_the_epoch_of_the_newer_one() {
     let now = Instant::now();
     let mut newer = Lease::new(holder("b", 50), true, now);
     newer.poll(1, true, now);

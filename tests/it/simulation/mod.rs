@@ -253,9 +253,9 @@ fn viewer_on_a_slow_link_goes_on_where_it_was_told() {
     play_all([616_245_009_803].into_iter());
 }
 
-/// It speaks HTTP/1.0 and waits for the end of a GOP whose beginning the ring loses.
+/// The reader waits for the end of a GOP, and the ring loses the beginning of that GOP.
 #[test]
-fn reader_of_a_segment_hears_at_once_that_it_waits_in_vain() {
+fn http_1_0_reader_is_answered_when_the_ring_loses_its_segment() {
     play_all([465_944_442_482].into_iter());
 }
 

@@ -576,7 +576,7 @@ fn newcomer_whose_answer_comes_late_leaves_the_stream_to_one_that_came_meanwhile
 }
 
 #[test]
-fn newcomer_that_lost_to_a_third_publisher_does_not_go_back_to_the_first() {
+fn viewers_of_a_publisher_that_lost_to_a_third_one_never_see_the_first_again() {
     play(890_127_902_531);
 }
 

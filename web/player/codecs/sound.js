@@ -289,7 +289,7 @@ export class Sound {
   }
 
   /**
-   * Samples go to the worklet and come back empty: Firefox never frees what stays there.
+   * Arrays that the worklet has copied and sent back, to be filled again: Firefox never frees arrays that stay there.
    *
    * @type {Float32Array<ArrayBuffer>[]}
    */
