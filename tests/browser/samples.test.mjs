@@ -18,7 +18,7 @@ const SHOWN_WITHIN_MS = 6000;
 const PLAIN_WITHIN_MS = 12_000;
 const SAID_WITHIN_MS = 3500;
 const DISCARD_PADDING = Buffer.from([0x75, 0xa2]);
-/** Longer than a recording with such a block at its end. */
+/** Longer than a recording that has a seam. */
 const SEAMS_MS = 6000;
 /** A seam that is lost costs the picture until the next keyframe, a second later. */
 const SEAM_GAP_MS = 900;
@@ -113,6 +113,7 @@ const SAMPLES = [
     file: () => recorded('../data/timestamps-back-60s.webm'),
     bytesPerSecond: 24_000,
     hasSound: true,
+    hasSeams: true,
   },
   {
     what: 'a keyframe a second and nothing between',

@@ -1,5 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { BehindLive } from '../../web/player/behind-live.js';
 import { LiveEdge, TARGET_AUDIO_SECONDS, TARGET_VIDEO_SECONDS } from '../../web/player/live-edge.js';
 
 /** Plays for a while: chunks come every `periodMs`, the position moves at the decided rate. */
@@ -102,6 +103,30 @@ test('a gap is crossed once the far side can carry playback, or this side runs d
   assert.equal(edge.decide({ nowMs: 10, position: 10.5, ranges: [near, [13, 13.5]] }).reason, 'gap');
   const dry = new LiveEdge({ hasAudio: false });
   assert.equal(dry.decide({ nowMs: 0, position: 10.97, ranges: [near, [13, 13.05]] }).seekTo, 13);
+  assert.deepEqual([edge.gaps, dry.gaps], [1, 1]);
+});
+
+test('a gap is crossed by a position that stands some frames before it, also soon after a seek', () => {
+  for (const edge of [new LiveEdge({ hasAudio: true }), new BehindLive(() => 10)]) {
+    const decide = (nowMs, position, ranges) => edge.decide({ nowMs, position, ranges });
+    assert.equal(
+      decide(0, 9.98, [
+        [9, 10],
+        [10.05, 11],
+      ]).reason,
+      'gap',
+    );
+    const ranges = [
+      [9, 10],
+      [10.05, 11],
+      [11.05, 11.1],
+    ];
+    assert.equal(decide(50, 10.8, ranges).seekTo, null);
+    assert.equal(decide(100, 10.89, ranges).seekTo, null);
+    assert.equal(decide(200, 10.89, ranges).seekTo, null);
+    assert.equal(decide(250, 10.89, ranges).reason, 'gap');
+    assert.equal(edge.gaps, 2);
+  }
 });
 
 test('playback that stands still with data ahead is nudged', () => {

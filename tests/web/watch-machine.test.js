@@ -354,6 +354,32 @@ test('three stops with more to play mean a slow device', () => {
   assert.deepEqual([slow.hitch, slow.stopsAtMs, slow.lapsesAtMs.length, isSlow(slow)], ['device', [], 3, true]);
 });
 
+test('stops at gaps in what is sent say nothing of the device or the line', () => {
+  const times = [1, 2, 3].map((position) => ({ position, nowMs: START_MS + position * 1000 }));
+  const stood = (state) => [state.isStill, state.hitch, state.stopsAtMs.length, state.lapsesAtMs.length];
+  for (const aheadMs of [0, 600]) {
+    // It stands, and goes on behind the gap.
+    const leap = (state, { position, nowMs }) =>
+      run(
+        state,
+        ['data', { nowMs }],
+        ['looked', { position, aheadMs, gaps: position - 1, nowMs }],
+        ['looked', { position, aheadMs, gaps: position - 1, nowMs: nowMs + 450 }],
+        ['looked', { position, aheadMs, gaps: position, nowMs: nowMs + 500 }],
+      );
+    assert.deepEqual(stood(times.reduce(leap, playing)), [true, 'dry', 0, 0]);
+    // It leaps, and stands while what lies behind the gap is decoded.
+    const land = (state, { position, nowMs }) =>
+      run(
+        state,
+        ['data', { nowMs }],
+        ['looked', { position, aheadMs, gaps: position, nowMs }],
+        ['looked', { position, aheadMs, gaps: position, nowMs: nowMs + 500 }],
+      );
+    assert.deepEqual(stood(times.reduce(land, playing)), [true, 'dry', 0, 0]);
+  }
+});
+
 test('a stream without a picture, or without one that plays, is sound only', () => {
   const { state } = next(fresh, 'init', { mime: 'audio/webm;codecs="opus"' });
   assert.ok(isSoundOnly(state) && !isSoundOnly(playing) && !isSoundOnly(fresh));

@@ -483,8 +483,8 @@ export class StreamPlayer extends EventTarget {
   }
 
   #look() {
-    const { latency_ms: behindMs = null, buffer_ms: aheadMs = 0 } = this.#players?.stats() ?? {};
-    this.#send({ type: 'looked', position: this.#video.currentTime, aheadMs, behindMs, isOffline: navigator.onLine === false });
+    const { latency_ms: behindMs = null, buffer_ms: aheadMs = 0, gaps = 0 } = this.#players?.stats() ?? {};
+    this.#send({ type: 'looked', position: this.#video.currentTime, aheadMs, gaps, behindMs, isOffline: navigator.onLine === false });
   }
 
   /** @param {number | null} count */

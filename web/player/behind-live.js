@@ -2,7 +2,7 @@
 //
 // It stands in for LiveEdge (live-edge.js) while a person watches what was before. Pure.
 
-import { rangesOf } from './live-edge.js';
+import { GAP_STANDS_MS, rangesOf } from './live-edge.js';
 
 /** @typedef {import('./live-edge.js').Range} Range */
 /** @typedef {import('./live-edge.js').Seen} Seen */
@@ -22,8 +22,12 @@ export class BehindLive {
   target = TARGET_SECONDS;
   underflows = 0;
   seeks = 0;
+  gaps = 0;
   onlyToKeyframes = false;
   #wanted;
+  /** @type {number | null} */
+  #lastPosition = null;
+  #lastMovedMs = -Infinity;
 
   /**
    * `wanted()` gives the seconds of media to begin at, where they are known.
@@ -65,13 +69,18 @@ export class BehindLive {
    * @param {Seen} seen
    * @returns {Decision}
    */
-  decide({ position, ranges, isPaused = false, isSeeking = false }) {
-    if (isPaused || isSeeking) return STEADY;
+  decide({ nowMs, position, ranges, isPaused = false, isSeeking = false }) {
+    const isHeld = isPaused || isSeeking;
+    if (position !== this.#lastPosition || isHeld) this.#lastMovedMs = nowMs;
+    this.#lastPosition = position;
+    if (isHeld) return STEADY;
     const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to + SAME_SECONDS);
-    if (here && here[1] - position >= RUN_DRY_SECONDS) return STEADY;
+    const stands = nowMs - this.#lastMovedMs >= GAP_STANDS_MS;
+    if (here && !stands && here[1] - position >= RUN_DRY_SECONDS) return STEADY;
     const ahead = ranges.find(([from]) => from > position + SAME_SECONDS);
     if (!ahead) return STEADY;
     this.seeks += 1;
+    this.gaps += 1;
     return { rate: 1, seekTo: ahead[0], reason: 'gap' };
   }
 }

@@ -98,6 +98,7 @@ export class ClassicPlayer {
       dropped: quality?.droppedVideoFrames ?? null,
       underflows: this.#underflows,
       seeks: this.#files,
+      gaps: 0,
       skips: 0,
       ranges: this.#file ? [[this.#file.startMs / 1000, this.#file.endMs / 1000]] : [],
     };

@@ -63,6 +63,8 @@ const WORTH_SHARE = 0.5;
 const TELLING_SECONDS = 0.5;
 /** A range this nearly played out will not carry playback to the next decision. */
 const RUN_DRY_SECONDS = 0.08;
+/** Before a gap, a position that stands for so long has nothing left: browsers stop some frames before it. */
+export const GAP_STANDS_MS = 150;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
 /** A decoder that is at work may be slow: only after this long without a move it is stuck. */
@@ -80,6 +82,8 @@ export class LiveEdge {
   target;
   underflows = 0;
   seeks = 0;
+  /** Of the seeks, those over a gap in what was sent. */
+  gaps = 0;
 
   /**
    * Whether a seek into the middle of a GOP would spoil the picture (see mse-player.js), so that
@@ -206,8 +210,11 @@ export class LiveEdge {
       const gap = gapAhead(position, ranges);
       if (gap) {
         // Over it once the far side can carry playback, or when this side has nothing left.
-        const isDue = gap.isDry || (isSettled && last[1] - last[0] >= this.target);
-        return isDue ? this.#seek(nowMs, this.#soonest(ranges, keyframes), 'gap') : STEADY;
+        const stands = nowMs - this.#lastMovedMs >= GAP_STANDS_MS;
+        const isDue = gap.isDry || stands || (isSettled && last[1] - last[0] >= this.target);
+        if (!isDue) return STEADY;
+        this.gaps += 1;
+        return this.#seek(nowMs, this.#soonest(ranges, keyframes), 'gap');
       }
       if (isSettled && lag > this.#seekBeyond) {
         const entry = this.#soonest(ranges, keyframes);

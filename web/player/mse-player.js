@@ -289,6 +289,7 @@ export class MsePlayer {
       dropped: quality?.droppedVideoFrames ?? null,
       underflows: this.#edge?.underflows ?? 0,
       seeks: this.#edge?.seeks ?? 0,
+      gaps: this.#edge?.gaps ?? 0,
       skips: this.#skips,
       ranges,
     };

@@ -82,6 +82,7 @@ export class SrcPlayer {
       dropped: quality?.droppedVideoFrames ?? null,
       underflows: 0,
       seeks: 0,
+      gaps: 0,
       skips: 0,
       ranges: rangesOf(buffered),
     };

@@ -147,10 +147,10 @@ function online(state, nowMs) {
  * Whether the picture moves, and what is said when it does not.
  *
  * @param {State} state
- * @param {{ position: number, aheadMs: number, behindMs: number | null, isOffline: boolean, nowMs: number }} event
+ * @param {{ position: number, aheadMs: number, gaps?: number, behindMs: number | null, isOffline: boolean, nowMs: number }} event
  * @returns {Step}
  */
-function looked(state, { position, aheadMs, behindMs, isOffline, nowMs }) {
+function looked(state, { position, aheadMs, gaps = 0, behindMs, isOffline, nowMs }) {
   if (isSeekDue(state.shift, nowMs)) {
     const shift = { ...state.shift, connectAtMs: null, isConnecting: true, offline: null };
     return to({ ...state, shift, isStale: false }, 'connecting', nowMs, ['newPlayer', 'connect', 'showAddress']);
@@ -171,26 +171,30 @@ function looked(state, { position, aheadMs, behindMs, isOffline, nowMs }) {
   };
   const { hitch: cause, isStill } = hitchOf(signs);
   const isStanding = isMeantTo && isStill;
-  const stops = stopsOf(state, { hitch: cause, isStill: isStanding, aheadMs, nowMs });
+  const leaptAtMs = gaps === state.gaps ? state.leaptAtMs : nowMs;
+  const isExcused = cause === 'publisher' || cause === 'offline' || leaptAtMs >= movedAtMs;
+  const stops = stopsOf(state, { isExcused, isStill: isStanding, aheadMs, nowMs });
   const { hitch } = hitchOf({ ...signs, ...stops });
   const isSeen = state.name === 'playing' && state.shift.connectAtMs === null && behindMs !== null;
   const shift = isSeen && behindMs !== state.shift.behindMs ? { ...state.shift, behindMs } : state.shift;
-  return { state: { ...state, shift, position, movedAtMs, hitch, isStill: isStanding, ...stops }, effects: [] };
+  return { state: { ...state, shift, position, movedAtMs, gaps, leaptAtMs, hitch, isStill: isStanding, ...stops }, effects: [] };
 }
 
 /**
- * When the picture stood of late, once for each stop. One that the publisher made, or the person's own
- * network, is no sign of a slow line; nor is one with more to play.
+ * When the picture stood of late, once for each stop. One that the publisher made, by a pause or by a gap,
+ * or the person's own network, is no sign of a slow line; nor is one with more to play.
  *
  * @param {State} state
- * @param {{ hitch: import('./hitch.js').Hitch, isStill: boolean, aheadMs: number, nowMs: number }} sight
+ * @param {{ isExcused: boolean, isStill: boolean, aheadMs: number, nowMs: number }} sight
+ * @returns {Pick<State, 'stand' | 'stopsAtMs' | 'lapsesAtMs'>}
  */
-function stopsOf({ stopsAtMs, lapsesAtMs, isStill: wasStill, hitch: former }, { hitch, isStill, aheadMs, nowMs }) {
-  const isOthers = (/** @type {string} */ each) => each === 'publisher' || each === 'offline';
-  if (isStill && isOthers(hitch) && wasStill && !isOthers(former)) stopsAtMs = stopsAtMs.slice(0, -1);
-  if (!isStill || wasStill || isOthers(hitch)) return { stopsAtMs, lapsesAtMs };
-  const more = (/** @type {number[]} */ timesMs) => [...timesMs, nowMs].slice(-STOPS_KEPT);
-  return aheadMs < AHEAD_MS ? { stopsAtMs: more(stopsAtMs), lapsesAtMs } : { stopsAtMs, lapsesAtMs: more(lapsesAtMs) };
+function stopsOf({ stand, stopsAtMs, lapsesAtMs }, { isExcused, isStill, aheadMs, nowMs }) {
+  const lists = { stopsAtMs, lapsesAtMs };
+  if (!isStill) return { ...lists, stand: '' };
+  if (isExcused && stand && stand !== 'excused') return { ...lists, [stand]: lists[stand].slice(0, -1), stand: 'excused' };
+  if (stand || isExcused) return { ...lists, stand: stand || 'excused' };
+  const list = aheadMs < AHEAD_MS ? 'stopsAtMs' : 'lapsesAtMs';
+  return { ...lists, [list]: [...lists[list], nowMs].slice(-STOPS_KEPT), stand: list };
 }
 
 /**

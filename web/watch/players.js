@@ -19,6 +19,7 @@ const NO_FIGURES = {
   frames: null,
   dropped: null,
   underflows: 0,
+  gaps: 0,
   skips: 0,
 };
 

@@ -61,7 +61,10 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  * @property {number} position
  * @property {number} movedAtMs when it last moved on, or was not meant to
  * @property {string} hitch see hitch.js
+ * @property {number} gaps how many gaps in the media were leapt over
+ * @property {number} leaptAtMs when the last of them was
  * @property {boolean} isStill
+ * @property {'' | 'excused' | 'stopsAtMs' | 'lapsesAtMs'} stand where a stop that goes on is counted
  */
 
 /**
@@ -96,7 +99,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  *   | { type: 'retried' }
  *   | { type: 'shown', isPaused: boolean }
  *   | { type: 'online', nowMs: number }
- *   | { type: 'looked', position: number, aheadMs: number, behindMs: number | null, isOffline: boolean, nowMs: number }
+ *   | { type: 'looked', position: number, aheadMs: number, gaps?: number, behindMs: number | null, isOffline: boolean, nowMs: number }
  *   | { type: 'ticked', isOpen: boolean, nowMs: number }} Event
  */
 
@@ -198,6 +201,9 @@ export function begin({ hasMse, isPlain = false, isClassic = false, behindMs = 0
       shift: shiftOf(nowMs, isPlain || isClassic || !hasMse ? 0 : behindMs),
       position: 0,
       movedAtMs: nowMs,
+      gaps: 0,
+      leaptAtMs: -Infinity,
+      stand: '',
       hitch: '',
       isStill: false,
     },

@@ -372,8 +372,8 @@ function tick() {
 
 function look() {
   view.fit();
-  const { latency_ms: behindMs, buffer_ms: aheadMs } = players.stats();
-  send({ type: 'looked', position: video.currentTime, aheadMs, behindMs, isOffline: navigator.onLine === false });
+  const { latency_ms: behindMs, buffer_ms: aheadMs, gaps } = players.stats();
+  send({ type: 'looked', position: video.currentTime, aheadMs, gaps, behindMs, isOffline: navigator.onLine === false });
 }
 
 video.addEventListener('playing', () => {

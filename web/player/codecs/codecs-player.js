@@ -205,6 +205,8 @@ export class CodecsPlayer {
       undecoded: this.#gate.dropped,
       underflows: this.#arrivals.underflows,
       seeks: this.#clock.jumps + (this.#sound?.jumps ?? 0),
+      // Its clock goes on through them.
+      gaps: 0,
       skips: this.#skips,
       ranges: newestMs ? [[positionMs / 1000, Math.max(newestMs, positionMs) / 1000]] : [],
       sound_frames: this.#sound?.total ?? 0,
