@@ -1,10 +1,11 @@
 // Holds a publisher's uplink at a rate, lets it go, and tells what the page and a viewer made of it.
 // By hand:
 //
-//   node uplink.mjs [--kbps 300,600,1200] [--hold 30] [--free 45]
+//   node uplink.mjs [--kbps 300,600,1200] [--hold 30] [--free 45] [--publisher chromium|firefox]
+//                   [--recorder webcodecs|mediarecorder]
 //
 // The camera plays a picture that moves all over and is hard to encode: its publisher fills the
-// 1.5 Mbit/s that it is asked for.
+// 1.5 Mbit/s that it is asked for. Chromium plays it from a file, in Firefox a canvas stands in for it.
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,13 +28,51 @@ export function busyCamera() {
   return { file, remove: () => rmSync(folder, { recursive: true }) };
 }
 
+/**
+ * Runs in a publisher page before its own scripts: a canvas full of moving noise is its camera, with as many
+ * points as `ASKED` has, or as it is told.
+ */
+function canvasCamera() {
+  const [width, height] = [960, 540];
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  const context = canvas.getContext('2d');
+  const noise = new OffscreenCanvas(width, height);
+  const points = new ImageData(width, height);
+  new Uint32Array(points.data.buffer).forEach((_, i, all) => {
+    all[i] = 0xff000000 | (Math.random() * 0xffffff);
+  });
+  noise.getContext('2d').putImageData(points, 0, 0);
+  let turn = 0;
+  setInterval(() => {
+    turn += 1;
+    context.globalAlpha = 1;
+    context.fillStyle = `hsl(${turn * 3} 60% 50%)`;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalAlpha = 0.25;
+    const [x, y] = [(turn * 37) % width, (turn * 23) % height];
+    for (const left of [x - width, x]) for (const top of [y - height, y]) context.drawImage(noise, left, top);
+  }, 33);
+  navigator.mediaDevices.getUserMedia = async () => {
+    const stream = canvas.captureStream(30);
+    const [track] = stream.getVideoTracks();
+    track.getSettings = () => ({ width: canvas.width, height: canvas.height });
+    track.applyConstraints = async (wanted) => {
+      canvas.width = wanted?.width?.ideal ?? width;
+      canvas.height = wanted?.height?.ideal ?? height;
+    };
+    return stream;
+  };
+}
+
 /** A publisher with that camera, on air through a gate, and a viewer that sees it. */
-export async function onAirThroughGate(lab, camera) {
+export async function onAirThroughGate(lab, camera, { browser = 'chromium', recorder = 'webcodecs' } = {}) {
   const server = await lab.server();
   const gate = await Gate.start(server);
-  const [publisher, viewer] = [await lab.chromium({ camera }), await lab.chromium()];
+  const [publisher, viewer] = [await lab[browser]({ camera }), await lab.chromium()];
+  if (browser === 'firefox') await publisher.beforePages(canvasCamera);
   const { kbps, width, height } = ASKED;
-  await publisher.open(gate.url(`/publish/squeezed?source=camera&auto&audio=0&kbps=${kbps}&size=${width}x${height}`));
+  const asked = `source=camera&auto&audio=0&kbps=${kbps}&size=${width}x${height}&recorder=${recorder}`;
+  await publisher.open(gate.url(`/publish/squeezed?${asked}`));
   await publisher.reaches('live');
   await viewer.open(server.url('/live/squeezed'));
   await viewer.reaches('playing');
@@ -70,6 +109,8 @@ async function main() {
       kbps: { type: 'string', default: '300,600,1200' },
       hold: { type: 'string', default: '30' },
       free: { type: 'string', default: '45' },
+      publisher: { type: 'string', default: 'chromium' },
+      recorder: { type: 'string', default: 'webcodecs' },
     },
   });
   const camera = busyCamera();
@@ -87,8 +128,8 @@ async function main() {
   }
 }
 
-async function measure(lab, camera, kbps, { hold, free }) {
-  const { gate, server, publisher, viewer } = await onAirThroughGate(lab, camera);
+async function measure(lab, camera, kbps, { hold, free, publisher: browser, recorder }) {
+  const { gate, server, publisher, viewer } = await onAirThroughGate(lab, camera, { browser, recorder });
   await sleep(3000);
   try {
     const full = (await server.stream('squeezed')).bitrate_bps;

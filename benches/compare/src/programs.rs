@@ -1,6 +1,7 @@
 //! The programs that are run: built first, so that a fresh clone needs one command.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,6 +20,12 @@ pub struct Programs {
     pub videostream: PathBuf,
 }
 
+/// Whether `cargo run` tells a program of its package by this variable.
+fn tells_of_a_package(variable: &OsStr) -> bool {
+    let variable = variable.to_string_lossy();
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+}
+
 impl Programs {
     /// Builds all of them as this program itself was built, with or without optimisation.
     pub fn build() -> anyhow::Result<Programs> {
@@ -29,6 +36,11 @@ impl Programs {
             let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
             cargo.args(["build", "--quiet", "--locked", "--bins", "--manifest-path"]);
             cargo.arg(&manifest);
+            // `ring` is built anew where these differ, as they do in what `cargo run` started.
+            let told = env::vars_os().map(|(name, _)| name);
+            for name in told.filter(|name| tells_of_a_package(name)) {
+                cargo.env_remove(name);
+            }
             if !cfg!(debug_assertions) {
                 cargo.arg("--release");
             }
