@@ -129,6 +129,22 @@ test('a gap is crossed by a position that stands some frames before it, also soo
   }
 });
 
+test('a position that stands far from a gap stays: its decoder is slow', () => {
+  for (const edge of [new LiveEdge({ hasAudio: true }), new BehindLive(() => 10)]) {
+    const decide = (nowMs, position) =>
+      edge.decide({
+        nowMs,
+        position,
+        ranges: [
+          [9, 12],
+          [12.05, 12.1],
+        ],
+      });
+    for (const nowMs of [0, 200, 400, 600]) assert.equal(decide(nowMs, 10).seekTo, null);
+    assert.equal(edge.gaps, 0);
+  }
+});
+
 test('playback that stands still with data ahead is nudged', () => {
   const edge = new LiveEdge({ hasAudio: true });
   const decide = (nowMs) => edge.decide({ nowMs, position: 10, ranges: [[9, 10.9]] });

@@ -2,7 +2,7 @@
 //
 // It stands in for LiveEdge (live-edge.js) while a person watches what was before. Pure.
 
-import { GAP_STANDS_MS, rangesOf } from './live-edge.js';
+import { hasRunDry, rangesOf } from './live-edge.js';
 
 /** @typedef {import('./live-edge.js').Range} Range */
 /** @typedef {import('./live-edge.js').Seen} Seen */
@@ -11,8 +11,6 @@ import { GAP_STANDS_MS, rangesOf } from './live-edge.js';
 /** What lies ahead before the first play. */
 const TARGET_SECONDS = 0.5;
 const START_WAIT_MS = 1000;
-/** A range this nearly played out will not carry playback to the next decision. */
-const RUN_DRY_SECONDS = 0.08;
 /** Ranges nearer to one another than this are one: sound and picture end at different times. */
 const SAME_SECONDS = 0.05;
 
@@ -75,8 +73,7 @@ export class BehindLive {
     this.#lastPosition = position;
     if (isHeld) return STEADY;
     const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to + SAME_SECONDS);
-    const stands = nowMs - this.#lastMovedMs >= GAP_STANDS_MS;
-    if (here && !stands && here[1] - position >= RUN_DRY_SECONDS) return STEADY;
+    if (here && !hasRunDry(here[1] - position, nowMs - this.#lastMovedMs)) return STEADY;
     const ahead = ranges.find(([from]) => from > position + SAME_SECONDS);
     if (!ahead) return STEADY;
     this.seeks += 1;

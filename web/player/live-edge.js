@@ -63,8 +63,9 @@ const WORTH_SHARE = 0.5;
 const TELLING_SECONDS = 0.5;
 /** A range this nearly played out will not carry playback to the next decision. */
 const RUN_DRY_SECONDS = 0.08;
-/** Before a gap, a position that stands for so long has nothing left: browsers stop some frames before it. */
-export const GAP_STANDS_MS = 150;
+/** Browsers stop some frames before a gap: so near to one, a position that stands for so long has nothing left. */
+const STOPS_BEFORE_SECONDS = 0.3;
+const STANDS_MS = 150;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
 /** A decoder that is at work may be slow: only after this long without a move it is stuck. */
@@ -210,8 +211,8 @@ export class LiveEdge {
       const gap = gapAhead(position, ranges);
       if (gap) {
         // Over it once the far side can carry playback, or when this side has nothing left.
-        const stands = nowMs - this.#lastMovedMs >= GAP_STANDS_MS;
-        const isDue = gap.isDry || stands || (isSettled && last[1] - last[0] >= this.target);
+        const isDry = hasRunDry(gap.leftSeconds, nowMs - this.#lastMovedMs);
+        const isDue = isDry || (isSettled && last[1] - last[0] >= this.target);
         if (!isDue) return STEADY;
         this.gaps += 1;
         return this.#seek(nowMs, this.#soonest(ranges, keyframes), 'gap');
@@ -342,7 +343,17 @@ export function rangesOf(buffered) {
 }
 
 /**
- * Whether the newest data lies beyond a gap, and whether this side of it is played out.
+ * Whether a range that a gap follows has nothing more to play, with so much of it left.
+ *
+ * @param {number} leftSeconds
+ * @param {number} stoodMs how long the position has not moved
+ */
+export function hasRunDry(leftSeconds, stoodMs) {
+  return leftSeconds < RUN_DRY_SECONDS || (leftSeconds < STOPS_BEFORE_SECONDS && stoodMs >= STANDS_MS);
+}
+
+/**
+ * Whether the newest data lies beyond a gap, and how much is left to play on this side of it.
  *
  * @param {number} position
  * @param {Range[]} ranges
@@ -351,5 +362,5 @@ function gapAhead(position, ranges) {
   const [start, end] = newest(ranges);
   if (position >= start - 0.01 && position <= end + 0.25) return null;
   const here = ranges.find(([from, to]) => position >= from - 0.01 && position <= to);
-  return { isDry: !here || here[1] - position < RUN_DRY_SECONDS };
+  return { leftSeconds: here ? here[1] - position : 0 };
 }
