@@ -121,15 +121,52 @@ test('a gap is crossed by a position that stands some frames before it, also soo
       [10.05, 11],
       [11.05, 11.1],
     ];
-    assert.equal(decide(50, 10.8, ranges).seekTo, null);
-    assert.equal(decide(100, 10.89, ranges).seekTo, null);
-    assert.equal(decide(200, 10.89, ranges).seekTo, null);
-    assert.equal(decide(250, 10.89, ranges).reason, 'gap');
+    assert.equal(decide(600, 10.8, ranges).seekTo, null);
+    assert.equal(decide(650, 10.89, ranges).seekTo, null);
+    assert.equal(decide(750, 10.89, ranges).seekTo, null);
+    assert.equal(decide(800, 10.89, ranges).reason, 'gap');
     assert.equal(edge.gaps, 2);
   }
 });
 
-test('a position that stands far from a gap stays: its decoder is slow', () => {
+test('a position that does not move right after a seek waits for its frames, also near a gap', () => {
+  const edge = new LiveEdge({ hasAudio: true });
+  const decide = (nowMs, position, ranges) => edge.decide({ nowMs, position, ranges });
+  assert.equal(
+    decide(0, 9.98, [
+      [9, 10],
+      [10.05, 11],
+    ]).seekTo,
+    10.78,
+  );
+  const ranges = [
+    [9, 10],
+    [10.05, 11],
+    [11.05, 11.1],
+  ];
+  for (const nowMs of [50, 200, 350, 500, 600]) assert.equal(decide(nowMs, 10.78, ranges).seekTo, null);
+  assert.equal(decide(650, 10.78, ranges).reason, 'gap');
+});
+
+test('behind live each range plays, however short the gap before it', () => {
+  for (const gap of [0.03, 0.05, 0.5]) {
+    const edge = new BehindLive(() => 9);
+    const ranges = [
+      [9, 10],
+      [10 + gap, 11],
+      [11 + gap, 12],
+    ];
+    const decide = (nowMs, position) => edge.decide({ nowMs, position, ranges }).seekTo;
+    assert.equal(edge.mayStart({ position: 10 + gap, ranges, waitedMs: 0 }), true);
+    assert.equal(decide(0, 9.99), 10 + gap);
+    for (const position of [10 + gap, 10.1 + gap, 10.3 + gap]) assert.equal(decide(position * 1000, position), null);
+    assert.equal(decide(20_000, 10.99), 11 + gap);
+    assert.equal(decide(30_000, 11.99 + gap), null);
+    assert.equal(edge.gaps, 2);
+  }
+});
+
+test('a position that stands far from a gap stays while what lies behind it is too little to go on with', () => {
   for (const edge of [new LiveEdge({ hasAudio: true }), new BehindLive(() => 10)]) {
     const decide = (nowMs, position) =>
       edge.decide({

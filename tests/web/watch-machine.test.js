@@ -365,9 +365,9 @@ test('stops at gaps in what is sent say nothing of the device or the line', () =
         ['data', { nowMs }],
         ['looked', { position, aheadMs, gaps: position - 1, nowMs }],
         ['looked', { position, aheadMs, gaps: position - 1, nowMs: nowMs + 450 }],
-        ['looked', { position, aheadMs, gaps: position, nowMs: nowMs + 500 }],
+        ['looked', { position: position + 0.1, aheadMs, gaps: position, nowMs: nowMs + 500 }],
       );
-    assert.deepEqual(stood(times.reduce(leap, playing)), [true, 'dry', 0, 0]);
+    assert.deepEqual(stood(times.reduce(leap, playing)), [false, '', 0, 0]);
     // It leaps, and stands while what lies behind the gap is decoded.
     const land = (state, { position, nowMs }) =>
       run(
@@ -377,6 +377,32 @@ test('stops at gaps in what is sent say nothing of the device or the line', () =
         ['looked', { position, aheadMs, gaps: position, nowMs: nowMs + 500 }],
       );
     assert.deepEqual(stood(times.reduce(land, playing)), [true, 'dry', 0, 0]);
+    // Another player counts anew.
+    const renew = (state, { position, nowMs }) =>
+      run(
+        state,
+        ['data', { nowMs }],
+        ['looked', { position, aheadMs, gaps: 9 - position, nowMs }],
+        ['looked', { position, aheadMs, gaps: 9 - position, nowMs: nowMs + 500 }],
+      );
+    assert.equal(times.reduce(renew, { ...playing, gaps: 9 }).hitch, aheadMs ? 'device' : 'stops');
+  }
+});
+
+test("a stop that turns out to be the publisher's is taken back, whatever it was counted as", () => {
+  for (const aheadMs of [0, 600]) {
+    const nowMs = START_MS + 1000;
+    const stopped = run(
+      playing,
+      ['looked', { position: 1, nowMs }],
+      ['data', { nowMs }],
+      ['looked', { position: 1, aheadMs, nowMs: nowMs + 500 }],
+    );
+    assert.equal(stopped.stopsAtMs.length + stopped.lapsesAtMs.length, 1);
+    const theirs = run(stopped, 'stalled', ['looked', { position: 1, aheadMs, nowMs: nowMs + 700 }]);
+    assert.deepEqual([theirs.stopsAtMs, theirs.lapsesAtMs], [[], []]);
+    const again = run(theirs, ['data', { nowMs: nowMs + 800 }], ['looked', { position: 1, aheadMs, nowMs: nowMs + 900 }]);
+    assert.deepEqual([again.stopsAtMs, again.lapsesAtMs], [[], []]);
   }
 });
 

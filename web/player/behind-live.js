@@ -11,8 +11,11 @@ import { hasRunDry, rangesOf } from './live-edge.js';
 /** What lies ahead before the first play. */
 const TARGET_SECONDS = 0.5;
 const START_WAIT_MS = 1000;
-/** Ranges nearer to one another than this are one: sound and picture end at different times. */
+/** What ends so soon after a time is there all the same: sound and picture end at different times. */
 const SAME_SECONDS = 0.05;
+/** Positions are rounded. */
+const ROUNDING_SECONDS = 0.01;
+const MOVES_BY_SECONDS = 0.001;
 
 const STEADY = { rate: 1, seekTo: null, reason: 'steady' };
 
@@ -53,8 +56,7 @@ export class BehindLive {
 
   /** @param {{ position: number, ranges: Range[], waitedMs: number }} options */
   mayStart({ position, ranges, waitedMs }) {
-    const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to);
-    return (here !== undefined && here[1] - position >= TARGET_SECONDS) || waitedMs >= START_WAIT_MS;
+    return leftAt(position, ranges) >= TARGET_SECONDS || waitedMs >= START_WAIT_MS;
   }
 
   underflow() {
@@ -69,17 +71,38 @@ export class BehindLive {
    */
   decide({ nowMs, position, ranges, isPaused = false, isSeeking = false }) {
     const isHeld = isPaused || isSeeking;
-    if (position !== this.#lastPosition || isHeld) this.#lastMovedMs = nowMs;
-    this.#lastPosition = position;
-    if (isHeld) return STEADY;
-    const here = ranges.find(([from, to]) => position >= from - SAME_SECONDS && position <= to + SAME_SECONDS);
-    if (here && !hasRunDry(here[1] - position, nowMs - this.#lastMovedMs)) return STEADY;
-    const ahead = ranges.find(([from]) => from > position + SAME_SECONDS);
+    if (isHeld || this.#lastPosition === null || Math.abs(position - this.#lastPosition) > MOVES_BY_SECONDS) {
+      this.#lastPosition = position;
+      this.#lastMovedMs = nowMs;
+    }
+    if (isHeld || !hasRunDry(leftAt(position, ranges), nowMs - this.#lastMovedMs)) return STEADY;
+    const ahead = ranges[indexAt(position, ranges) + 1];
     if (!ahead) return STEADY;
     this.seeks += 1;
     this.gaps += 1;
     return { rate: 1, seekTo: ahead[0], reason: 'gap' };
   }
+}
+
+/**
+ * Which range a position is in, or behind which it is; -1 before all of them.
+ *
+ * @param {number} position
+ * @param {Range[]} ranges
+ */
+function indexAt(position, ranges) {
+  return ranges.findLastIndex(([from]) => position >= from - ROUNDING_SECONDS);
+}
+
+/**
+ * The seconds that are left to play before the next gap, below 0 in one.
+ *
+ * @param {number} position
+ * @param {Range[]} ranges
+ */
+function leftAt(position, ranges) {
+  const here = ranges[indexAt(position, ranges)];
+  return here ? here[1] - position : -Infinity;
 }
 
 /**

@@ -63,9 +63,11 @@ const WORTH_SHARE = 0.5;
 const TELLING_SECONDS = 0.5;
 /** A range this nearly played out will not carry playback to the next decision. */
 const RUN_DRY_SECONDS = 0.08;
-/** Browsers stop some frames before a gap: so near to one, a position that stands for so long has nothing left. */
-const STOPS_BEFORE_SECONDS = 0.3;
+/** Chromium stops some frames before a gap, more on a busy machine: so near to one, a position that stands for so long has nothing left. */
+const STOPS_BEFORE_SECONDS = 0.5;
 const STANDS_MS = 150;
+/** A seek that has ended may take so long until frames follow. */
+const SEEK_FRAMES_MS = 500;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
 /** A decoder that is at work may be slow: only after this long without a move it is stuck. */
@@ -211,7 +213,7 @@ export class LiveEdge {
       const gap = gapAhead(position, ranges);
       if (gap) {
         // Over it once the far side can carry playback, or when this side has nothing left.
-        const isDry = hasRunDry(gap.leftSeconds, nowMs - this.#lastMovedMs);
+        const isDry = hasRunDry(gap.leftSeconds, nowMs - Math.max(this.#lastMovedMs, this.#lastSeekMs + SEEK_FRAMES_MS));
         const isDue = isDry || (isSettled && last[1] - last[0] >= this.target);
         if (!isDue) return STEADY;
         this.gaps += 1;
@@ -242,10 +244,12 @@ export class LiveEdge {
    */
   #mendSeek({ nowMs, position, ranges, keyframes }) {
     this.#seekingSinceMs ??= nowMs;
-    const patienceMs = gapAhead(position, ranges) ? SEEK_STUCK_MS : SEEK_LONGEST_MS;
+    const gap = gapAhead(position, ranges);
+    const patienceMs = gap ? SEEK_STUCK_MS : SEEK_LONGEST_MS;
     const [start, end] = newest(ranges);
     if (!this.#canSeek || nowMs - this.#seekingSinceMs < patienceMs || end - start < this.target) return STEADY;
     this.#seekingSinceMs = nowMs;
+    if (gap) this.gaps += 1;
     return this.#seek(nowMs, this.#soonest(ranges, keyframes), 'stuck');
   }
 

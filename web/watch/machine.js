@@ -171,8 +171,9 @@ function looked(state, { position, aheadMs, gaps = 0, behindMs, isOffline, nowMs
   };
   const { hitch: cause, isStill } = hitchOf(signs);
   const isStanding = isMeantTo && isStill;
-  const leaptAtMs = gaps === state.gaps ? state.leaptAtMs : nowMs;
-  const isExcused = cause === 'publisher' || cause === 'offline' || leaptAtMs >= movedAtMs;
+  const leaptAtMs = gaps > state.gaps ? nowMs : state.leaptAtMs;
+  // Its end, too, may be a leap: then the position has moved.
+  const isExcused = leaptAtMs >= movedAtMs || (isStanding && (cause === 'publisher' || cause === 'offline'));
   const stops = stopsOf(state, { isExcused, isStill: isStanding, aheadMs, nowMs });
   const { hitch } = hitchOf({ ...signs, ...stops });
   const isSeen = state.name === 'playing' && state.shift.connectAtMs === null && behindMs !== null;
@@ -181,8 +182,9 @@ function looked(state, { position, aheadMs, gaps = 0, behindMs, isOffline, nowMs
 }
 
 /**
- * When the picture stood of late, once for each stop. One that the publisher made, by a pause or by a gap,
- * or the person's own network, is no sign of a slow line; nor is one with more to play.
+ * When the picture stood of late, once for each stop. One that the publisher made, the person's own network, or
+ * a gap, is no sign of a slow line or device: what the server skips is counted by itself. One with more to play is no
+ * sign of a slow line.
  *
  * @param {State} state
  * @param {{ isExcused: boolean, isStill: boolean, aheadMs: number, nowMs: number }} sight
@@ -190,9 +192,9 @@ function looked(state, { position, aheadMs, gaps = 0, behindMs, isOffline, nowMs
  */
 function stopsOf({ stand, stopsAtMs, lapsesAtMs }, { isExcused, isStill, aheadMs, nowMs }) {
   const lists = { stopsAtMs, lapsesAtMs };
+  if (isExcused && stand && stand !== 'excused') lists[stand] = lists[stand].slice(0, -1);
   if (!isStill) return { ...lists, stand: '' };
-  if (isExcused && stand && stand !== 'excused') return { ...lists, [stand]: lists[stand].slice(0, -1), stand: 'excused' };
-  if (stand || isExcused) return { ...lists, stand: stand || 'excused' };
+  if (stand || isExcused) return { ...lists, stand: isExcused ? 'excused' : stand };
   const list = aheadMs < AHEAD_MS ? 'stopsAtMs' : 'lapsesAtMs';
   return { ...lists, [list]: [...lists[list], nowMs].slice(-STOPS_KEPT), stand: list };
 }

@@ -61,7 +61,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  * @property {number} position
  * @property {number} movedAtMs when it last moved on, or was not meant to
  * @property {string} hitch see hitch.js
- * @property {number} gaps how many gaps in the media were leapt over
+ * @property {number} gaps how many gaps in the media the player has leapt over
  * @property {number} leaptAtMs when the last of them was
  * @property {boolean} isStill
  * @property {'' | 'excused' | 'stopsAtMs' | 'lapsesAtMs'} stand where a stop that goes on is counted

@@ -1,4 +1,4 @@
-//! What each party may take for what it does, and what it gets when that is over.
+//! How long each client may take, and what the server does after that.
 
 use super::super::link::LinkSpec;
 use super::super::peers::publisher::{How as PublishBy, Leave, PublisherSpec};

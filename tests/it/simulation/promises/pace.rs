@@ -1,4 +1,4 @@
-//! How fast media goes through, and who waits for whom.
+//! How fast media goes through, and which clients delay others.
 
 use super::super::link::LinkSpec;
 use super::super::media::{Mark, picture};
