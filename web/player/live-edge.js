@@ -63,7 +63,10 @@ const WORTH_SHARE = 0.5;
 const TELLING_SECONDS = 0.5;
 /** A range this nearly played out will not carry playback to the next decision. */
 const RUN_DRY_SECONDS = 0.08;
-/** Chromium stops some frames before a gap, more on a busy machine: so near to one, a position that stands for so long has nothing left. */
+/**
+ * Chromium stops some frames before a gap, more on a busy machine: so near to one, a position that stands
+ * for so long has nothing left.
+ */
 const STOPS_BEFORE_SECONDS = 0.5;
 const STANDS_MS = 150;
 /** A seek that has ended may take so long until frames follow. */
