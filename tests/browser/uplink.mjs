@@ -29,8 +29,8 @@ export function busyCamera() {
 }
 
 /**
- * Runs in a publisher page before its own scripts: a canvas full of moving noise is its camera, with as many
- * points as `ASKED` has, or as it is told.
+ * Runs in a publisher page before its own scripts: a canvas full of moving noise is its camera. The canvas has
+ * the size of `ASKED` until the page asks for a smaller one.
  */
 function canvasCamera() {
   const [width, height] = [960, 540];

@@ -11,9 +11,9 @@ import { hasRunDry, rangesOf } from './live-edge.js';
 /** What lies ahead before the first play. */
 const TARGET_SECONDS = 0.5;
 const START_WAIT_MS = 1000;
-/** What ends so soon after a time is there all the same: sound and picture end at different times. */
+/** A range that begins so little after the wanted time will do: sound and picture begin at different times. */
 const SAME_SECONDS = 0.05;
-/** Positions are rounded. */
+/** Browsers round positions by less than this. */
 const ROUNDING_SECONDS = 0.01;
 const MOVES_BY_SECONDS = 0.001;
 
@@ -85,7 +85,7 @@ export class BehindLive {
 }
 
 /**
- * Which range a position is in, or behind which it is; -1 before all of them.
+ * The index of the range that a position is in, or of the last range before it; -1 where there is none.
  *
  * @param {number} position
  * @param {Range[]} ranges
@@ -95,7 +95,7 @@ function indexAt(position, ranges) {
 }
 
 /**
- * The seconds that are left to play before the next gap, below 0 in one.
+ * The seconds that are left to play before the next gap; below 0 where the position is in a gap.
  *
  * @param {number} position
  * @param {Range[]} ranges

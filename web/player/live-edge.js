@@ -69,7 +69,7 @@ const RUN_DRY_SECONDS = 0.08;
  */
 const STOPS_BEFORE_SECONDS = 0.5;
 const STANDS_MS = 150;
-/** A seek that has ended may take so long until frames follow. */
+/** Frames may follow so long after a seek. */
 const SEEK_FRAMES_MS = 500;
 /** Playing, with data ahead, and yet not moving for this long: stuck. */
 const STUCK_MS = 1000;
@@ -88,7 +88,7 @@ export class LiveEdge {
   target;
   underflows = 0;
   seeks = 0;
-  /** Of the seeks, those over a gap in what was sent. */
+  /** How many of the seeks leapt over a gap in the media. */
   gaps = 0;
 
   /**
@@ -350,9 +350,9 @@ export function rangesOf(buffered) {
 }
 
 /**
- * Whether a range that a gap follows has nothing more to play, with so much of it left.
+ * Whether playback has run dry before a gap. Browsers leave the last frames before it unplayed.
  *
- * @param {number} leftSeconds
+ * @param {number} leftSeconds of media before the gap
  * @param {number} stoodMs how long the position has not moved
  */
 export function hasRunDry(leftSeconds, stoodMs) {

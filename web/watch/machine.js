@@ -172,7 +172,7 @@ function looked(state, { position, aheadMs, gaps = 0, behindMs, isOffline, nowMs
   const { hitch: cause, isStill } = hitchOf(signs);
   const isStanding = isMeantTo && isStill;
   const leaptAtMs = gaps > state.gaps ? nowMs : state.leaptAtMs;
-  // Its end, too, may be a leap: then the position has moved.
+  // A stop may end with a leap over a gap: at that look the position has moved, too.
   const isExcused = leaptAtMs >= movedAtMs || (isStanding && (cause === 'publisher' || cause === 'offline'));
   const stops = stopsOf(state, { isExcused, isStill: isStanding, aheadMs, nowMs });
   const { hitch } = hitchOf({ ...signs, ...stops });

@@ -64,7 +64,7 @@ export const STATES = /** @type {const} */ (['connecting', 'waiting', 'playing',
  * @property {number} gaps how many gaps in the media the player has leapt over
  * @property {number} leaptAtMs when the last of them was
  * @property {boolean} isStill
- * @property {'' | 'excused' | 'stopsAtMs' | 'lapsesAtMs'} stand where a stop that goes on is counted
+ * @property {'' | 'excused' | 'stopsAtMs' | 'lapsesAtMs'} stand the list that has the present stop; `excused` where no list has it
  */
 
 /**

@@ -20,8 +20,8 @@ pub struct Programs {
     pub videostream: PathBuf,
 }
 
-/// Whether `cargo run` tells a program of its package by this variable.
-fn tells_of_a_package(variable: &OsStr) -> bool {
+/// Whether `cargo run` sets this variable, to describe the package of the program.
+fn describes_a_package(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
     variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
@@ -36,9 +36,9 @@ impl Programs {
             let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
             cargo.args(["build", "--quiet", "--locked", "--bins", "--manifest-path"]);
             cargo.arg(&manifest);
-            // `ring` is built anew where these differ, as they do in what `cargo run` started.
-            let told = env::vars_os().map(|(name, _)| name);
-            for name in told.filter(|name| tells_of_a_package(name)) {
+            // Cargo builds `ring` anew when these variables change, and `cargo run` has set them.
+            let variables = env::vars_os().map(|(name, _)| name);
+            for name in variables.filter(|name| describes_a_package(name)) {
                 cargo.env_remove(name);
             }
             if !cfg!(debug_assertions) {

@@ -205,7 +205,7 @@ export class CodecsPlayer {
       undecoded: this.#gate.dropped,
       underflows: this.#arrivals.underflows,
       seeks: this.#clock.jumps + (this.#sound?.jumps ?? 0),
-      // Its clock goes on through them.
+      // This player's clock goes on through gaps.
       gaps: 0,
       skips: this.#skips,
       ranges: newestMs ? [[positionMs / 1000, Math.max(newestMs, positionMs) / 1000]] : [],

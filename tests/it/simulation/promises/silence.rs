@@ -1,4 +1,4 @@
-//! What viewers and publishers are told when nothing comes, and when it comes again.
+//! Which messages viewers and publishers get when a stream goes silent, and when its media come again.
 
 use super::super::link::LinkSpec;
 use super::super::media::{Mark, picture};
@@ -22,7 +22,7 @@ fn viewers_get_stalled_after_two_seconds_of_silence_and_resumed_after_it() {
         viewer.borrow().said.last().is_some_and(stalled)
     });
     assert_about(took, s(2));
-    // A viewer that comes meanwhile has the last picture, and is told.
+    // A viewer that joins during the silence gets the last picture and `stalled`.
     let late = honest_viewer(&mut world);
     let took = wait_for(&mut world, s(10), || {
         late.borrow().said.last().is_some_and(stalled)
@@ -119,7 +119,10 @@ fn stalled_body_is_reported_and_a_steady_stream_is_not() {
     publisher.borrow_mut().pause = Some((world.now, s(3)));
     world.run(s(25));
     let said = &viewer.borrow().said;
-    let place = said.iter().position(stalled).expect("it is told");
+    let place = said
+        .iter()
+        .position(stalled)
+        .expect("the viewer got `stalled`");
     assert_eq!(said[place + 1], ToViewer::Resumed);
     let ended = OfflineReason::Ended;
     assert_eq!(said.last(), Some(&ToViewer::Offline { reason: ended }));
@@ -196,7 +199,10 @@ fn stalled_stream_that_ends_goes_offline_and_is_not_resumed() {
     world.run(s(12));
     let said = &viewer.borrow().said;
     let stalled = |said: &ToViewer| matches!(said, ToViewer::Stalled { .. });
-    let place = said.iter().position(stalled).expect("it is told");
+    let place = said
+        .iter()
+        .position(stalled)
+        .expect("the viewer got `stalled`");
     let count = |said: &&ToViewer| matches!(said, ToViewer::Viewers { .. });
     let rest: Vec<&ToViewer> = said[place + 1..].iter().filter(|one| !count(one)).collect();
     let reason = OfflineReason::Ended;
