@@ -223,6 +223,7 @@ test('a seek that a gap keeps from ending begins anew behind the gap', () => {
   assert.equal(at(900, 5.4), null);
   assert.ok(at(1100, 5.6) > 4.2);
   assert.equal(at(1200, 5.7), null, 'and is given time again');
+  assert.equal(edge.gaps, 1);
 });
 
 test('a seek that decodes a long GOP is not interrupted', () => {
